@@ -1,0 +1,36 @@
+# make demo: install and train on bundled images.  make test: install and run the whole test suite.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test check lint format clean bench
+
+demo: $(INSTALLED)
+	$(BIN)/halfspaces train digits --out digits.safetensors
+	$(BIN)/halfspaces evaluate digits.safetensors digits
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -q -n auto
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/run.py
+
+# One environment for everything, at the versions of constraints.txt.
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "halfspaces needs Python 3.11 or newer, found " + sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) digits.safetensors .pytest_cache .ruff_cache

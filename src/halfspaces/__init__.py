@@ -1,0 +1,1 @@
+"""Linear classifiers for images, features and embeddings: exact, fast, with nothing hidden."""

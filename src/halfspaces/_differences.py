@@ -1,0 +1,280 @@
+"""Differences of f along lines: rounding noise, kinks, and whether an analytic slope agrees."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from halfspaces._validation import check_number
+
+Parameters = Any  # one array, or a mapping of block names to arrays
+Scheme = Literal["centered", "forward"]
+
+_EPS = float(np.finfo(np.float64).eps)
+_SHRINK = (1.0, 0.1, 0.01)  # steps tried where a kink may be near
+_BEND = 0.01  # one-sided slopes that differ by less than this, relatively, do not raise the suspicion of a kink
+_WEAK = 1e-9  # relative noise above which f is not float64 arithmetic
+_SAFETY = 5.0  # multiples of the rounding noise that are forgiven
+
+
+def relative_error(analytic: float, numerical: float, floor: float = 0.0) -> float:
+    """|a − n| / (|a| + |n|), with 0/0 = 0; a difference up to `floor` is rounding noise.
+
+    >>> relative_error(2.0, 1.0), relative_error(0.0, 0.0), relative_error(1e-12, -1e-12, floor=1e-11)
+    (0.3333333333333333, 0.0, 0.0)
+    """
+    if not math.isfinite(analytic - numerical):
+        return math.inf
+    difference = max(0.0, abs(analytic - numerical) - floor)
+    return difference / (abs(analytic) + abs(numerical)) if difference > 0 else 0.0
+
+
+def scalar(value: Any) -> float:
+    """The one number that f must return."""
+    value = np.asarray(value)
+    if value.size != 1:
+        raise TypeError(f"f must return one number, got an array of shape {value.shape}: add its entries up.")
+    return float(value.reshape(()))
+
+
+def replaced(vector: np.ndarray, position: int, value: float) -> np.ndarray:
+    """A copy with another value in one place."""
+    changed = vector.copy()
+    changed[position] = value
+    return changed
+
+
+def precision(values: Any) -> float:
+    """Rounding unit of floating-point values; float64's for anything that is exact."""
+    arrays = values.values() if isinstance(values, Mapping) else (values,)
+    dtypes = [np.asarray(array).dtype for array in arrays]
+    return max((float(np.finfo(dtype).eps) for dtype in dtypes if dtype.kind == "f"), default=_EPS)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where arrays and blocks lie in one flat vector of all parameters."""
+
+    shapes: dict[str, tuple[int, ...]]
+    single: bool
+    blocks: dict[str, np.ndarray]  # positions in the vector
+
+    @classmethod
+    def of(cls, W: Parameters, blocks: Mapping[str, Any] | None) -> "Layout":
+        """The layout of one array, cut into blocks by indices, or of a mapping, whose keys are its blocks."""
+        single = not isinstance(W, Mapping)
+        if blocks is not None and not single:
+            raise ValueError("check_gradient(blocks=...) splits one array; the keys of a mapping W are its blocks.")
+        shapes = {name: np.shape(array) for name, array in ({"W": W} if single else W).items()}
+        arrays = cls(shapes, single, {})._split(np.arange(sum(map(math.prod, shapes.values()))))
+        if blocks is not None:
+            arrays = {name: arrays["W"][index] for name, index in blocks.items()}
+        positions = {name: np.ravel(array) for name, array in arrays.items() if np.size(array)}
+        if not positions:
+            raise ValueError("check_gradient(W=...) must have at least one coordinate, got none.")
+        return cls(shapes, single, positions)
+
+    def _split(self, vector: np.ndarray) -> dict[str, np.ndarray]:
+        pieces = np.split(vector, np.cumsum([math.prod(shape) for shape in self.shapes.values()])[:-1])
+        return {name: piece.reshape(self.shapes[name]) for name, piece in zip(self.shapes, pieces, strict=True)}
+
+    def pack(self, values: Parameters, what: str) -> np.ndarray:
+        """One float64 vector of all arrays."""
+        named = {"W": values} if self.single else values
+        shapes = {name: np.shape(array) for name, array in named.items()}
+        if shapes != self.shapes:
+            raise ValueError(f"check_gradient({what}=...) must have the shapes of W, {self.shapes}, got {shapes}.")
+        return np.concatenate([np.ravel(np.asarray(named[name], dtype=np.float64)) for name in self.shapes])
+
+    def unpack(self, vector: np.ndarray) -> Parameters:
+        """Fresh arrays, so that an f that works in place does no harm."""
+        arrays = self._split(vector.copy())
+        return arrays["W"] if self.single else arrays
+
+    def index(self, position: int) -> tuple[str, tuple[int, ...]]:
+        """("W", (3, 0, 2))."""
+        for name, shape in self.shapes.items():
+            if position < math.prod(shape):
+                return name, tuple(int(i) for i in np.unravel_index(position, shape))
+            position -= math.prod(shape)
+        raise IndexError(position)
+
+
+class Slopes(NamedTuple):
+    """Differences of f at one step."""
+
+    backward: float
+    forward: float
+    centered: float
+
+    @property
+    def jump(self) -> float:
+        """How much the one-sided slopes disagree."""
+        return abs(self.forward - self.backward)
+
+    def nearest(self, value: float) -> float:
+        """The value itself if it lies between the one-sided slopes, else the nearer one."""
+        low, high = sorted((self.backward, self.forward))
+        return min(max(value, low), high)
+
+
+@dataclass(frozen=True)
+class Line:
+    """f along one coordinate or one direction, near x = at."""
+
+    f: Callable[[float], Any]
+    at: float
+
+    def __call__(self, x: float) -> float:
+        return scalar(self.f(x))
+
+    def slopes(self, step: float, here: float) -> Slopes:
+        """Divided by the distances as rounded, not by the step that was asked for."""
+        upper, lower = self.at + step, self.at - step
+        high, low = self(upper), self(lower)
+        return Slopes(
+            backward=(here - low) / (self.at - lower),
+            forward=(high - here) / (upper - self.at),
+            centered=(high - low) / (upper - lower),
+        )
+
+
+@dataclass(frozen=True)
+class Noise:
+    """f(W), and how far rounding scatters f around it; the precisions are those of the types."""
+
+    here: float
+    f: float
+    f_precision: float
+    gradient_precision: float
+
+    @classmethod
+    def of(cls, ray: Line, gradient: Any) -> "Noise":
+        """Measure along the ray: a smooth f leaves fourth differences at zero, rounding does not (Moré & Wild)."""
+        value = ray.f(0.0)
+        here = scalar(value)
+        if not math.isfinite(here):
+            raise ValueError(f"f(W) must be finite for a check of its gradient, got {here}.")
+        values = [ray(_EPS ** (1 / 3) * k) for k in range(24)]
+        # The median, since a kink spoils a few of them; √70 is the norm of the coefficients 1, −4, 6, −4, 1.
+        scatter = 1.5 * float(np.median(np.abs(np.diff(values, n=4)))) / math.sqrt(70)
+        f_precision = precision(value)
+        return cls(here, max(f_precision * abs(here), scatter), f_precision, precision(gradient))
+
+    @property
+    def relative(self) -> float:
+        """Noise of f in units of f; float64's rounding unit, unless it is much more."""
+        relative = self.f / abs(self.here) if self.here else 0.0
+        return relative if relative > _WEAK else _EPS
+
+    def weakness(self, tolerance: float) -> str:
+        """Why small errors cannot be seen; empty if they can."""
+        if self.f_precision > _EPS:
+            why = "f returns float32, whose differences are mostly rounding; compute f in float64."
+        elif self.relative > _WEAK:
+            why = f"f is accurate to {self.relative:.0e} only; is it computed in float32, or by cancellation?"
+        elif self.gradient_precision > _EPS:
+            why = "the gradient is given in float32."
+        else:
+            return ""
+        return f"The check is weak, errors below {tolerance:.0e} cannot be seen: {why}"
+
+
+class Finding(NamedTuple):
+    """What the differences along one line say about the analytic slope."""
+
+    numerical: float
+    backward: float
+    forward: float
+    error: float
+    kink: bool
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Compares an analytic slope with f along a line."""
+
+    noise: Noise
+    scheme: Scheme
+    step: float
+    tolerance: float
+    kink: bool
+    largest: float  # entry of the analytic gradient
+
+    @classmethod
+    def of(
+        cls,
+        noise: Noise,
+        analytic: np.ndarray,
+        *,
+        scheme: Scheme,
+        step: float | None,
+        tolerance: float | None,
+        kink: bool,
+    ) -> "Judge":
+        """Choose what was left open: the step that balances rounding and truncation, and what is left of both."""
+        order, least = (1 / 3, 1e-6) if scheme == "centered" else (1 / 2, 1e-5)
+        rounding = 1e3 * noise.gradient_precision if noise.gradient_precision > _EPS else 0.0
+        h = noise.relative**order if step is None else step
+        bound = max(least, 10 * noise.relative ** (1 - order), rounding) if tolerance is None else tolerance
+        check_number("check_gradient(step=...)", h, above=0)
+        check_number("check_gradient(tolerance=...)", bound, above=0)
+        largest = float(np.max(np.abs(analytic), initial=0.0, where=np.isfinite(analytic)))
+        return cls(noise, scheme, h, bound, kink, largest)
+
+    def __call__(self, line: Line, analytic: float) -> Finding:
+        """Shrink the step until f shows no kink and the slopes agree; if they never do, see if a kink is the reason.
+
+        Where f is smooth the jump between the one-sided slopes shrinks with the step; across a kink it stays until
+        the kink is out of the interval.
+        """
+        trials: list[Finding] = []
+        jump, step, slopes, explained = 0.0, self.step, Slopes(math.nan, math.nan, math.nan), False
+        for shrink in _SHRINK if self.kink else _SHRINK[:1]:
+            step = self.step * shrink * max(1.0, abs(line.at))
+            slopes, before = line.slopes(step, self.noise.here), jump
+            jump = slopes.jump
+            explained = not self.kink or self._explained(slopes, before, step)
+            if explained:
+                numerical = slopes.centered if self.scheme == "centered" else slopes.forward
+                trials.append(self._finding(analytic, numerical, slopes, step))
+                if trials[-1].error <= self.tolerance:
+                    return trials[-1]
+        beside = self._finding(analytic, slopes.nearest(analytic), slopes, step)
+        if not explained or (self.kink and jump > self._rounding(step) and beside.error <= self.tolerance):
+            return beside._replace(kink=math.isfinite(jump))
+        return min(trials, key=lambda finding: finding.error)
+
+    def _finding(self, analytic: float, numerical: float, slopes: Slopes, step: float) -> Finding:
+        error = relative_error(analytic, numerical, self._floor(step))
+        return Finding(numerical, slopes.backward, slopes.forward, error, kink=False)
+
+    def _explained(self, slopes: Slopes, before: float, step: float) -> bool:
+        """Whether curvature explains the jump: it is small, or has shrunk with the step."""
+        bend = _BEND * (abs(slopes.backward) + abs(slopes.forward))
+        return slopes.jump <= max(before / 2, bend, self._rounding(step))
+
+    def _rounding(self, step: float) -> float:
+        return 2 * _SAFETY * self.noise.f / step
+
+    def _floor(self, step: float) -> float:
+        """The difference that rounding explains, but not so much, at a small step, that a wrong gradient would pass."""
+        of_f = _SAFETY * self.noise.f
+        of_gradient = 10 * self.noise.gradient_precision * self.largest
+        return min(of_f / step, max(of_f / self.step, self.tolerance * self.largest)) + of_gradient
+
+
+def taylor_rate(ray: Line, slope: float, noise: Noise) -> float:
+    """Exponent p of |f(x + td) − f(x) − t⟨g, d⟩| ~ t^p, at the smallest t where it stands out of the noise.
+
+    Infinite where nothing does, since f is straight; nan where too little does.
+    """
+    t = 10.0 ** -np.arange(1, 5.5, 0.5)
+    remainder = np.array([abs(ray(step) - noise.here - step * slope) for step in t.tolist()])
+    clear = remainder > 100 * noise.f
+    if np.count_nonzero(clear) < 3:
+        return math.nan if clear.any() else math.inf
+    rate, _ = np.polyfit(np.log(t[clear][-4:]), np.log(remainder[clear][-4:]), 1)
+    return float(rate)

@@ -1,0 +1,67 @@
+"""Checks of values that a caller typed: one sentence that says what was given and what is needed."""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+from typing import Any
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    at_least: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+    integer: bool = False,
+) -> None:
+    """Raise unless `value` is a finite number within the bounds.
+
+    >>> check_number("LBFGS(memory=...)", 0, at_least=1)
+    Traceback (most recent call last):
+    ValueError: LBFGS(memory=...) must be at least 1, got 0.
+    """
+    kind = "an integer" if integer else "a number"
+    if isinstance(value, bool) or not isinstance(value, Integral if integer else Real):
+        raise TypeError(f"{name} must be {kind}, got {value!r}.")
+    number = float(value)
+    bounds = [
+        f"{word} {bound:g}"
+        for word, bound in (("at least", at_least), ("above", above), ("below", below))
+        if math.isfinite(bound)
+    ]
+    if not (math.isfinite(number) and number >= at_least and number > above and number < below):
+        needed = " and ".join(bounds) if bounds else "finite"
+        raise ValueError(f"{name} must be {needed}, got {value!r}.")
+
+
+def check_numbers(name: str, values: float | Iterable[float], **bounds: Any) -> None:
+    """`check_number` for a number or for each number of a sequence."""
+    for value in (values,) if isinstance(values, Real) or not isinstance(values, Iterable) else values:
+        check_number(name, value, **bounds)
+
+
+def nearest(given: str, known: Iterable[str]) -> str:
+    """A sentence's end that names the nearest known words, or all of them."""
+    names = list(known)
+    close = difflib.get_close_matches(given, names, n=3, cutoff=0.5)
+    if close:
+        return f"did you mean {' or '.join(repr(name) for name in close)}?"
+    return f"choose one of {', '.join(repr(name) for name in names)}."
+
+
+def lookup(what: str, given: Any, registry: Mapping[str, Any], kind: type) -> Any:
+    """The registry's entry for a name, or `given` itself if it is an instance of `kind` already.
+
+    >>> lookup("loss", "sofmax", {"softmax": 1, "hinge": 2}, float)
+    Traceback (most recent call last):
+    ValueError: loss='sofmax' is not known: did you mean 'softmax'?
+    """
+    if isinstance(given, kind):
+        return given
+    if isinstance(given, str) and given in registry:
+        return registry[given]
+    if isinstance(given, str):
+        raise ValueError(f"{what}={given!r} is not known: {nearest(given, registry)}")
+    raise TypeError(f"{what} must be a {kind.__name__} or one of {', '.join(map(repr, registry))}, got {given!r}.")

@@ -1,0 +1,97 @@
+"""The data set that every reader returns."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from halfspaces.datasets.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled examples, as stored, with a test split where there is one.
+
+    X is (N, D) in the type of the file (uint8 for images), y is (N,); X_test and y_test are alike, or None.
+    y holds 0..C-1, or the labels as given where they come from a user's own arrays. `image_shape` is
+    (height, width, channels); the rows of a `planar` data set hold one plane after the other (all of red, then
+    green, then blue), all others hold the channels of a pixel side by side.
+
+    Raises DataError where the counts of examples, labels or features disagree.
+
+    >>> tiny = Dataset("tiny", X=np.zeros((3, 12), np.uint8), y=np.array([0, 1, 1]), image_shape=(2, 2, 3))
+    >>> print(tiny)
+    tiny: 3 examples, 12 features (2 x 2 x 3, uint8), 2 classes
+    >>> tiny.images(tiny.X[:2]).shape
+    (2, 2, 2, 3)
+    """
+
+    name: str
+    X: np.ndarray = field(repr=False)
+    y: np.ndarray = field(repr=False)
+    X_test: np.ndarray | None = field(default=None, repr=False)
+    y_test: np.ndarray | None = field(default=None, repr=False)
+    class_names: tuple[str, ...] | None = None
+    image_shape: tuple[int, int, int] | None = None
+    planar: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.X_test is None) != (self.y_test is None):
+            given, missing = ("y_test", "X_test") if self.X_test is None else ("X_test", "y_test")
+            raise DataError(f"{self.name}: {given} is given without {missing}; give both or neither.")
+        for X, y, suffix in self._splits():
+            _check_split(f"{self.name}: X{suffix}", X, f"y{suffix}", y)
+        if self.X_test is not None and self.X_test.shape[1] != self.X.shape[1]:
+            counts = f"X has {self.X.shape[1]:,} features but X_test has {self.X_test.shape[1]:,}"
+            raise DataError(f"{self.name}: {counts}; both splits must have the same features.")
+
+    def __str__(self) -> str:
+        return self.describe()
+
+    def describe(self) -> str:
+        """Return one line: the counts of examples, features and classes."""
+        test = "" if self.X_test is None else f" + {len(self.X_test):,} for testing"
+        shape = "" if self.image_shape is None else " x ".join(map(str, self.image_shape)) + ", "
+        classes = len(self.class_names) if self.class_names else len(np.unique(self.y))
+        features = f"{self.X.shape[1]:,} features ({shape}{self.X.dtype})"
+        return f"{self.name}: {len(self.X):,} examples{test}, {features}, {classes:,} classes"
+
+    def images(self, X_rows: np.ndarray) -> np.ndarray:
+        """Return rows (n, D) as images (n, height, width, channels): a view, however they are stored.
+
+        Raises DataError where the data are not images or the rows do not have their D.
+
+        >>> X = np.array([[1, 1, 1, 1, 2, 2, 2, 2]])
+        >>> planes = Dataset("planes", X, np.array([0]), image_shape=(2, 2, 2), planar=True)
+        >>> planes.images(planes.X)[0, 0, 0].tolist()
+        [1, 2]
+        """
+        if self.image_shape is None:
+            raise DataError(f"{self.name} holds no images: its rows are plain features; use X itself.")
+        if X_rows.shape[1:] != self.X.shape[1:]:
+            needed = f"(n, {self.X.shape[1]})"
+            raise DataError(
+                f"{self.name}: images(X_rows) needs rows of shape {needed}, got {X_rows.shape}; use X[i : i + n]."
+            )
+        height, width, channels = self.image_shape
+        if self.planar:
+            return X_rows.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
+        return X_rows.reshape(-1, height, width, channels)
+
+    def _splits(self) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
+        yield self.X, self.y, ""
+        if self.X_test is not None and self.y_test is not None:
+            yield self.X_test, self.y_test, "_test"
+
+
+def _check_split(X_name: str, X: np.ndarray, y_name: str, y: np.ndarray) -> None:
+    if X.ndim != 2 or X.size == 0:
+        raise DataError(f"{X_name} has shape {X.shape}; give at least one example and one feature, shape (N, D).")
+    if y.ndim != 1:
+        raise DataError(
+            f"{X_name} needs labels {y_name} of shape ({len(X)},), got {y.shape}; give one label an example."
+        )
+    if len(X) != len(y):
+        raise DataError(
+            f"{X_name} has {len(X):,} examples but {y_name} has {len(y):,} labels; give one label an example."
+        )

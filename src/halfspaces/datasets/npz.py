@@ -1,0 +1,103 @@
+"""A user's own arrays in one .npz file: X and y, perhaps X_test, y_test and class_names. Pickles are never read."""
+
+import lzma
+import math
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from halfspaces.datasets import files
+from halfspaces.datasets.dataset import Dataset
+from halfspaces.datasets.errors import DataError
+
+NAMES = ("X", "y", "X_test", "y_test", "class_names")
+DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+def read(path: Path) -> Dataset:
+    """Read X (N, D), or images (N, height, width[, channels]) which are flattened, and y (N,) of integers or strings.
+
+    Raises DataError for missing, damaged or object arrays and for shapes that do not fit.
+    """
+    arrays = _load(path)
+    image_shape = _image_shape(path, arrays["X"])
+    for name, array in arrays.items():
+        if name in ("X", "X_test"):
+            arrays[name] = _flatten(path, name, array)
+        elif name in ("y", "y_test"):
+            _check_labels(path, name, array)
+    class_names = _class_names(path, arrays.pop("class_names", None), arrays["y"])
+    return Dataset(name=path.stem, class_names=class_names, image_shape=image_shape, **arrays)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """Return the arrays that are wanted, and only those."""
+    with files.reading(path) as stream:
+        try:
+            with zipfile.ZipFile(stream) as archive:
+                held = [name.removesuffix(".npy") for name in archive.namelist()]
+                _require_X_and_y(path, held)
+                return {name: _read_member(path, archive, name) for name in NAMES if name in held}
+        except DataError:
+            raise
+        except DAMAGE as error:
+            raise DataError(f"{path} cannot be read as .npz ({error}); save it again with np.savez.") from error
+
+
+def _require_X_and_y(path: Path, held: list[str]) -> None:
+    if not {"X", "y"} <= set(held):
+        listed = ", ".join(held) or "nothing"
+        raise DataError(f"{path} holds {listed}, but X and y are needed; save it with np.savez(path, X=X, y=y).")
+
+
+def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    member = archive.getinfo(f"{name}.npy")
+    with archive.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        if version not in HEADERS:
+            raise DataError(f"{path} has {name} in .npy version {version}; save a plain array.")
+        shape, _, dtype = HEADERS[version](stream)
+        if dtype.hasobject:
+            raise DataError(f"{path} has {name} as Python objects, which are never read; save numbers or strings.")
+        end = stream.tell() + math.prod(shape) * dtype.itemsize
+        if end != member.file_size:  # before any memory is asked for
+            promise = f"its header promises shape {shape}, up to byte {end:,}"
+            raise DataError(f"{path} has {name} end at byte {member.file_size:,}, but {promise}; save it again.")
+        stream.seek(0)
+        return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _image_shape(path: Path, X: np.ndarray) -> tuple[int, int, int] | None:
+    if X.ndim == 2:
+        return None
+    if X.ndim not in (3, 4):
+        needed = "(N, D), (N, height, width) or (N, height, width, channels)"
+        raise DataError(f"{path} has X of shape {X.shape}; {needed} is needed.")
+    height, width, *channels = X.shape[1:]
+    return height, width, channels[0] if channels else 1
+
+
+def _flatten(path: Path, name: str, X: np.ndarray) -> np.ndarray:
+    if X.dtype.kind not in "biuf":
+        raise DataError(f"{path} has {name} of type {X.dtype}; real numbers are needed.")
+    return X.reshape(len(X), math.prod(X.shape[1:])) if X.ndim > 2 else X
+
+
+def _check_labels(path: Path, name: str, y: np.ndarray) -> None:
+    if y.dtype.kind not in "biuUS":
+        raise DataError(f"{path} has {name} of type {y.dtype}; labels are integers or strings, so save y.astype(int).")
+
+
+def _class_names(path: Path, names: np.ndarray | None, y: np.ndarray) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    if names.ndim != 1 or names.dtype.kind != "U":
+        raise DataError(f"{path} has class_names of type {names.dtype}, shape {names.shape}; save a list of strings.")
+    if y.dtype.kind in "iu" and y.size and not 0 <= y.min() <= y.max() < len(names):
+        labels = f"labels from {y.min()} to {y.max()}"
+        raise DataError(f"{path} has {len(names)} class_names but {labels}; each label must be the index of its name.")
+    return tuple(names.tolist())

@@ -1,0 +1,426 @@
+"""Losses: functions of one example's scores and its label, L_i(s, y).
+
+A loss knows nothing of images, parameters, weights or devices. It takes scores of any array library that
+follows the array API standard, shape (B, C) or (B, M, C) for B examples, M members and C classes, and integer labels
+(B,), and gives the loss of each example and its gradient with respect to the scores.
+
+Three kinds of multiclass loss share their formulas here:
+
+* pairwise: Σ_{j≠y} φ(s_j − s_y + Δ), the hinge and squared hinge of Weston and Watkins;
+* one-vs-all: Σ_j φ(Δ ∓ s_j), − for the right class;
+* the largest or the soft-largest score: Crammer and Singer's hinge, softmax.
+
+φ is a `halfspaces.surrogates.Surrogate`, a convex function of one violation z: `Plus`, `SquaredPlus` or `Softplus`.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from halfspaces._validation import check_number
+from halfspaces.surrogates import DOMAIN_TOLERANCE, Plus, Softplus, SquaredPlus, Surrogate, entropy_terms, inside
+
+Array = Any  # an array of any library that follows the array API standard
+
+
+def _is_right(scores: Array, y: Array) -> Array:
+    """Mask of the right class, shaped to broadcast against the scores: (B, C) or (B, 1, C)."""
+    xp = array_namespace(scores)
+    classes = xp.arange(scores.shape[-1], dtype=y.dtype)
+    return classes == xp.reshape(y, (y.shape[0],) + (1,) * (scores.ndim - 1))
+
+
+def _over_classes(values: Array) -> Array:
+    return array_namespace(values).sum(values, axis=-1, keepdims=True)
+
+
+def _right_score(scores: Array, right: Array) -> Array:
+    xp = array_namespace(scores)
+    return _over_classes(xp.where(right, scores, xp.zeros_like(scores)))
+
+
+def _log_sum_exp(scores: Array) -> tuple[Array, Array]:
+    """log Σ_j exp s_j (..., 1) and the softmax probabilities (..., C), after shifting the largest score to 0."""
+    xp = array_namespace(scores)
+    largest = xp.max(scores, axis=-1, keepdims=True)
+    exponentials = xp.exp(scores - largest)
+    total = _over_classes(exponentials)
+    return xp.log(total) + largest, exponentials / total
+
+
+def _negative_entropy(q: Array) -> Array:
+    """Σ_j q_j log q_j on the simplex, infinite outside."""
+    xp = array_namespace(q)
+    simplex = (xp.min(q, axis=-1) >= -DOMAIN_TOLERANCE) & (abs(_over_classes(q)[..., 0] - 1) <= DOMAIN_TOLERANCE)
+    return inside(simplex, _over_classes(entropy_terms(xp.clip(q, 0, None)))[..., 0])
+
+
+class Loss(ABC):
+    """A convex function of one example's scores and its label.
+
+    A new loss is one frozen dataclass with the three abstract methods below and one row in `LOSSES`;
+    `halfspaces.testing.check_loss` then holds it to every law.
+    """
+
+    shift_invariant: ClassVar[bool]  # adding a constant to all scores of an example changes nothing
+    probability: ClassVar[str | None] = None  # how scores become probabilities: "softmax", "sigmoid", or not at all
+
+    @abstractmethod
+    def value_and_grad(self, scores: Array, y: Array) -> tuple[Array, Array]:
+        """Loss of each example and its (sub)gradient with respect to the scores.
+
+        Parameters
+        ----------
+        scores : array of floats, shape (B, C) or (B, M, C)
+        y : array of integers, shape (B,)
+            The right classes, 0 to C−1.
+
+        Returns
+        -------
+        loss : array, shape (B,) or (B, M)
+        dscores : array, shape of `scores`
+        """
+
+    @abstractmethod
+    def curvature(self, n_classes: int) -> float:
+        """A bound on the largest eigenvalue of the Hessian in the scores; infinite where there is a kink."""
+
+    @abstractmethod
+    def conjugate(self, dual: Array, y: Array) -> Array:
+        """L*(a) = sup_s ⟨a, s⟩ − L(s, y) for each example, infinite outside the domain; shapes as in `value_and_grad`.
+
+        L(s) + L*(a) ≥ ⟨a, s⟩, with equality at a = ∇L(s): what a certificate of optimality rests on.
+        """
+
+    @property
+    def smooth(self) -> bool:
+        """Whether the loss has a gradient everywhere."""
+        return math.isfinite(self.curvature(2))
+
+    def smoothed(self, mu: float) -> "Loss":
+        """A smooth loss that tends to this one from below as μ → 0; itself where it is smooth already."""
+        return self
+
+    def chance_value(self, n_classes: int) -> float:
+        """The loss when all scores are 0: ln C for softmax, (C−1)Δ for the hinge, ...
+
+        >>> Hinge().chance_value(10)
+        9.0
+        """
+        loss, _ = self.value_and_grad(np.zeros((1, n_classes)), np.zeros(1, dtype=np.int64))
+        return float(loss[0])
+
+
+@dataclass(frozen=True)
+class Softmax(Loss):
+    """Cross-entropy of softmax probabilities (multinomial logistic loss): L = −Σ_j t_j log p_j, p = e^s / Σ e^s.
+
+    t is 1 at the right class; with label smoothing ε it is (1 − ε) there plus ε/C everywhere.
+    Gradient p − t. Scores are shifted so that the largest is 0: any finite scores give finite values.
+
+    Parameters
+    ----------
+    label_smoothing : float in [0, 1)
+
+    Raises
+    ------
+    ValueError
+        If `label_smoothing` is outside [0, 1).
+
+    References
+    ----------
+    Böhning, Multinomial logistic regression algorithm, 1992, https://doi.org/10.1007/BF00048682 (the curvature ½).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> loss, grad = Softmax().value_and_grad(np.array([[3.2, 5.1, -1.7]]), np.array([0]))
+    >>> round(float(loss[0]), 2), grad.round(2).tolist()
+    (2.04, [[-0.87, 0.87, 0.0]])
+    """
+
+    label_smoothing: float = 0.0
+    shift_invariant: ClassVar[bool] = True
+    probability: ClassVar[str | None] = "softmax"
+
+    def __post_init__(self) -> None:
+        check_number("Softmax(label_smoothing=...)", self.label_smoothing, at_least=0, below=1)
+
+    def _target(self, scores: Array, y: Array) -> Array:
+        onehot = array_namespace(scores).astype(_is_right(scores, y), scores.dtype)
+        return (1 - self.label_smoothing) * onehot + self.label_smoothing / scores.shape[-1]
+
+    def value_and_grad(self, scores: Array, y: Array) -> tuple[Array, Array]:
+        """⟨t, log Σ e^s − s⟩ and p − t."""
+        log_total, p = _log_sum_exp(scores)
+        target = self._target(scores, y)
+        return _over_classes(target * (log_total - scores))[..., 0], p - target
+
+    def curvature(self, n_classes: int) -> float:
+        """½: diag(p) − p pᵀ ⪯ ½ I."""
+        return 0.5
+
+    def conjugate(self, dual: Array, y: Array) -> Array:
+        """Σ_j q_j log q_j with q = a + t, on the simplex."""
+        return _negative_entropy(dual + self._target(dual, y))
+
+
+@dataclass(frozen=True)
+class _Pairwise(Loss):
+    """Σ_{j≠y} φ(s_j − s_y + Δ)."""
+
+    margin: float = 1.0
+    shift_invariant: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_number(f"{type(self).__name__}(margin=...)", self.margin, above=0)
+
+    @property
+    @abstractmethod
+    def surrogate(self) -> Surrogate:
+        """φ."""
+
+    def value_and_grad(self, scores: Array, y: Array) -> tuple[Array, Array]:
+        """The sum over the wrong classes; gradient φ' there and minus their sum at the right class."""
+        xp = array_namespace(scores)
+        right = _is_right(scores, y)
+        value, slope = self.surrogate.value_and_slope(scores - _right_score(scores, right) + self.margin)
+        zero = xp.zeros_like(scores)
+        value, slope = xp.where(right, zero, value), xp.where(right, zero, slope)
+        return xp.sum(value, axis=-1), xp.where(right, -_over_classes(slope), slope)
+
+    def curvature(self, n_classes: int) -> float:
+        """C times that of φ: the largest eigenvalue of the Laplacian of a star with C nodes is C."""
+        return self.surrogate.curvature * n_classes
+
+    def conjugate(self, dual: Array, y: Array) -> Array:
+        """Σ_{j≠y} φ*(a_j) − Δ a_j, where Σ_j a_j = 0."""
+        xp = array_namespace(dual)
+        wrong = xp.where(_is_right(dual, y), xp.zeros_like(dual), dual)
+        imbalance = abs(_over_classes(dual)[..., 0])
+        balanced = imbalance <= DOMAIN_TOLERANCE * (1 + xp.max(abs(dual), axis=-1))
+        return inside(balanced, xp.sum(self.surrogate.conjugate(wrong) - self.margin * wrong, axis=-1))
+
+
+@dataclass(frozen=True)
+class Hinge(_Pairwise):
+    """Multiclass hinge of Weston and Watkins: L = Σ_{j≠y} max(0, s_j − s_y + Δ).
+
+    Gradient: 1 for every wrong class whose margin is violated, minus their number at the right class. At a kink
+    the violation is taken as met. With `smoothing` μ > 0 each term is Huberized, at most μ/2 below.
+
+    Parameters
+    ----------
+    margin : float > 0
+        Δ.
+    smoothing : float ≥ 0
+        μ; 0 is the hinge itself.
+
+    Raises
+    ------
+    ValueError
+        If `margin` or `smoothing` is out of range.
+
+    References
+    ----------
+    Weston & Watkins, Support vector machines for multi-class pattern recognition, ESANN 1999.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scores = np.array([[3.2, 5.1, -1.7], [1.3, 4.9, 2.0], [2.2, 2.5, -3.1]])
+    >>> Hinge().value_and_grad(scores, np.array([0, 1, 2]))[0].round(2).tolist()
+    [2.9, 0.0, 12.9]
+    """
+
+    smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("Hinge(smoothing=...)", self.smoothing, at_least=0)
+
+    @property
+    def surrogate(self) -> Surrogate:
+        """max(0, z), Huberized when smoothing > 0."""
+        return Plus(self.smoothing)
+
+    def smoothed(self, mu: float) -> "Hinge":
+        """The same hinge with `smoothing=mu`."""
+        return replace(self, smoothing=mu)
+
+
+@dataclass(frozen=True)
+class SquaredHinge(_Pairwise):
+    """Multiclass squared hinge: L = Σ_{j≠y} max(0, s_j − s_y + Δ)².
+
+    Parameters
+    ----------
+    margin : float > 0
+        Δ.
+
+    Raises
+    ------
+    ValueError
+        If `margin` is not above 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> SquaredHinge().value_and_grad(np.array([[1.0, 1.5]]), np.array([0]))[0].tolist()
+    [2.25]
+    """
+
+    @property
+    def surrogate(self) -> Surrogate:
+        """max(0, z)²."""
+        return SquaredPlus()
+
+
+@dataclass(frozen=True)
+class CrammerSinger(Loss):
+    """Structured SVM of Crammer and Singer: L = max(0, max_{j≠y} s_j − s_y + Δ).
+
+    Gradient: 1 at the worst violator, −1 at the right class; 0 once the margin is met. Among equal violators the
+    gradient is shared. With `smoothing` μ > 0 the maximum becomes μ log Σ exp(·/μ), shifted down by μ log C so that
+    it stays below.
+
+    Parameters
+    ----------
+    margin : float > 0
+        Δ.
+    smoothing : float ≥ 0
+        μ; 0 is the loss itself.
+
+    Raises
+    ------
+    ValueError
+        If `margin` or `smoothing` is out of range.
+
+    References
+    ----------
+    Crammer & Singer, On the algorithmic implementation of multiclass kernel-based vector machines, JMLR 2001.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> CrammerSinger().value_and_grad(np.array([[3.2, 5.1, -1.7]]), np.array([0]))[0].round(2).tolist()
+    [2.9]
+    """
+
+    margin: float = 1.0
+    smoothing: float = 0.0
+    shift_invariant: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_number("CrammerSinger(margin=...)", self.margin, above=0)
+        check_number("CrammerSinger(smoothing=...)", self.smoothing, at_least=0)
+
+    def value_and_grad(self, scores: Array, y: Array) -> tuple[Array, Array]:
+        """max_j (s_j + Δ [j≠y]) − s_y and its (soft) argmax minus onehot(y)."""
+        xp = array_namespace(scores)
+        right = _is_right(scores, y)
+        onehot = xp.astype(right, scores.dtype)
+        violations = scores - _right_score(scores, right) + self.margin * (1 - onehot)
+        if self.smoothing > 0:
+            log_total, p = _log_sum_exp(violations / self.smoothing)
+            return self.smoothing * (log_total[..., 0] - math.log(scores.shape[-1])), p - onehot
+        worst = xp.max(violations, axis=-1, keepdims=True)
+        violators = xp.astype((violations == worst) & ((worst <= 0) == right), scores.dtype)
+        return worst[..., 0], violators / _over_classes(violators) - onehot
+
+    def curvature(self, n_classes: int) -> float:
+        """1/(2μ), infinite without smoothing."""
+        return 0.5 / self.smoothing if self.smoothing > 0 else math.inf
+
+    def conjugate(self, dual: Array, y: Array) -> Array:
+        """μ (Σ_j q_j log q_j + log C) − Δ Σ_{j≠y} q_j with q = a + onehot(y), on the simplex."""
+        xp = array_namespace(dual)
+        right = _is_right(dual, y)
+        offset = self.smoothing * math.log(dual.shape[-1])
+        entropy = _negative_entropy(dual + xp.astype(right, dual.dtype))
+        simplex = entropy < math.inf
+        linear = self.margin * _right_score(dual, right)[..., 0]
+        return inside(simplex, self.smoothing * xp.where(simplex, entropy, xp.zeros_like(entropy)) + offset + linear)
+
+    def smoothed(self, mu: float) -> "CrammerSinger":
+        """The same loss with `smoothing=mu`."""
+        return replace(self, smoothing=mu)
+
+
+@dataclass(frozen=True)
+class OneVsAll(Loss):
+    """One binary problem for each class: L = Σ_j φ(Δ − t_j s_j), t_j = 1 for the right class and −1 for the others.
+
+    Parameters
+    ----------
+    surrogate : Surrogate
+        φ: `Plus()` (hinge), `SquaredPlus()` (squared hinge) or `Softplus()` (logistic).
+    margin : float ≥ 0
+        Δ; the logistic loss has 0.
+
+    Raises
+    ------
+    ValueError
+        If `margin` is below 0.
+
+    References
+    ----------
+    Rifkin & Klautau, In defense of one-vs-all classification, JMLR 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> OneVsAll(Softplus(), margin=0).value_and_grad(np.zeros((1, 2)), np.array([0]))[0].round(4).tolist()
+    [1.3863]
+    """
+
+    surrogate: Surrogate = Plus()
+    margin: float = 1.0
+    shift_invariant: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.surrogate, Surrogate):
+            known = "Plus(), SquaredPlus() or Softplus()"
+            raise TypeError(f"OneVsAll(surrogate=...) must be {known}, got {self.surrogate!r}.")
+        check_number("OneVsAll(margin=...)", self.margin, at_least=0)
+
+    @property
+    def probability(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Scores of the logistic form are log-odds."""
+        return "sigmoid" if self.surrogate == Softplus() and self.margin == 0 else None
+
+    def value_and_grad(self, scores: Array, y: Array) -> tuple[Array, Array]:
+        """The sum over classes; gradient −t_j φ'(Δ − t_j s_j)."""
+        xp = array_namespace(scores)
+        right = _is_right(scores, y)
+        value, slope = self.surrogate.value_and_slope(xp.where(right, -scores, scores) + self.margin)
+        return xp.sum(value, axis=-1), xp.where(right, -slope, slope)
+
+    def curvature(self, n_classes: int) -> float:
+        """That of φ: the classes do not interact."""
+        return self.surrogate.curvature
+
+    def conjugate(self, dual: Array, y: Array) -> Array:
+        """Σ_j φ*(−t_j a_j) + Δ t_j a_j."""
+        xp = array_namespace(dual)
+        slope = xp.where(_is_right(dual, y), -dual, dual)
+        return xp.sum(self.surrogate.conjugate(slope) - self.margin * slope, axis=-1)
+
+    def smoothed(self, mu: float) -> "OneVsAll":
+        """The same loss over the smoothed φ."""
+        return replace(self, surrogate=self.surrogate.smoothed(mu))
+
+
+LOSSES: dict[str, Loss] = {
+    "softmax": Softmax(),
+    "hinge": Hinge(),
+    "squared_hinge": SquaredHinge(),
+    "crammer_singer": CrammerSinger(),
+    "ova_hinge": OneVsAll(Plus()),
+    "ova_squared_hinge": OneVsAll(SquaredPlus()),
+    "ova_logistic": OneVsAll(Softplus(), margin=0.0),
+}

@@ -1,0 +1,291 @@
+"""The loop: propose, evaluate, update; stop rules, history, callbacks and progress are written here, once, for all."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from halfspaces._validation import check_number
+from halfspaces.blocks import Blocks
+from halfspaces.objective import Evaluation, Objective, Request
+from halfspaces.optimizers.base import Optimizer, norm, prox_step
+from halfspaces.progress import ProgressBar
+from halfspaces.result import History, Reason, Result
+
+Array = np.ndarray
+Callback = Callable[["Run"], "Reason | None"]
+LEAST_LOSS = 1e-3  # tol is relative to the loss, or to this part of the loss at W = 0 where the loss tends to 0
+
+
+@dataclass(eq=False)
+class Best:
+    """The best validation score of each member, the W it was seen at and the assessments since."""
+
+    score: Array
+    W: Array
+    waiting: Array
+
+    def offer(self, score: Array, W: Array) -> None:
+        """Keep W for the members whose score (higher is better) rose."""
+        better = score > self.score
+        self.score = np.where(better, score, self.score)
+        self.W = np.where(better[:, None], W, self.W)
+        self.waiting = np.where(better, 0, self.waiting + 1)
+
+
+@dataclass(eq=False)
+class Final:
+    """What is known of each member's end: filled when it converges, or by one evaluation when the run stops."""
+
+    W: Array
+    data_loss: Array
+    penalty: Array
+    gap: Array
+    known: Array
+
+    @classmethod
+    def unknown(cls, W: Array) -> "Final":
+        """Nothing yet."""
+        nan = np.full(W.shape[1], np.nan)
+        return cls(W.copy(), nan, nan, np.full(W.shape[1], np.inf), np.zeros(W.shape[1], bool))
+
+    def fill(self, evaluation: Evaluation, gap: Array, members: Array) -> None:
+        """Take the evaluation for the members (a mask)."""
+        self.W = np.where(members[:, None], evaluation.request.W, self.W)
+        self.data_loss = np.where(members, evaluation.exact_data, self.data_loss)
+        self.penalty = np.where(members, evaluation.penalty, self.penalty)
+        self.gap = np.where(members, gap, self.gap)
+        self.known |= members
+
+
+@dataclass(eq=False)
+class Run:
+    """A run in progress, as callbacks see it."""
+
+    objective: Objective
+    optimizer: Optimizer
+    state: Any
+    tol: float
+    final: Final
+    validation: Objective | None = None
+    history: History = field(default_factory=History)
+    passes: float = 0.0
+    lower: Array = field(default_factory=lambda: np.array([-np.inf]))  # the best proven bounds on min L, (M,)
+    gap: float = np.inf  # of the last evaluation on all rows, the worst member's
+    best: dict[str, Best] = field(default_factory=dict)  # "validation_loss", "validation_accuracy"
+    started: float = field(default_factory=time.perf_counter)
+    next_assessment: float = 1.0
+    chosen: Array | None = None  # set by a callback that wants the run to end with another W than the iterate
+
+    @property
+    def W(self) -> Array:
+        """The iterate (D+1, M, C)."""
+        return self.state.W
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.perf_counter() - self.started
+
+    def target(self, loss: Array | float) -> Array:
+        """The gap at which a member of this loss has converged."""
+        at_zero = self.objective.loss.chance_value(self.objective.n_classes)
+        return self.tol * np.maximum(loss, LEAST_LOSS * at_zero)
+
+
+def minimize(
+    objective: Objective,
+    optimizer: Optimizer,
+    W: Array | None = None,
+    *,
+    tol: float = 1e-4,
+    max_passes: float = 1000,
+    validation: Blocks | None = None,
+    callbacks: Sequence[Callback] = (),
+    resume: Result | None = None,
+    progress: bool = False,
+) -> Result:
+    """Minimize an objective by one turn of an optimizer for each evaluation.
+
+    Parameters
+    ----------
+    objective : Objective
+    optimizer : Optimizer
+    W : array, shape (D+1, M, C), or None
+        Where to start; None starts one member at 0.
+    tol : float
+        Stop when gap ≤ tol · max(L, L(0)/1000) for every member; where no strength bounds W, when
+        ‖∇L‖ ≤ tol · ‖∇L(0)‖. Not for stochastic optimizers, which end with their schedule.
+    max_passes : float
+    validation : Blocks or None
+        Examples to assess the iterate on: once a pass for stochastic optimizers, at each new iterate for the others.
+    callbacks : sequence of callables
+        Each is given the `Run` after every evaluation and may return a `Reason` to stop.
+    resume : Result or None
+        Go on from the state of an earlier result of the same optimizer; the same as never having stopped.
+    progress : bool
+        A progress bar on a terminal once a run takes longer than a second.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ValueError
+        If `tol` or `max_passes` is out of range or W has another shape.
+
+    Examples
+    --------
+    >>> from halfspaces.losses import Softmax
+    >>> from halfspaces.optimizers import LBFGS
+    >>> from halfspaces.penalties import L2
+    >>> objective = Objective(Softmax(), L2(0.1), Blocks(np.eye(3), np.arange(3)), n_classes=3)
+    >>> result = minimize(objective, LBFGS(), tol=1e-8)
+    >>> print(result.reason)
+    The objective is within the tolerance of its minimum, by a proven bound.
+    """
+    check_number("tol", tol, at_least=0)
+    check_number("max_passes", max_passes, above=0)
+    run = _begin(objective, optimizer, W, tol, validation, resume)
+    with ProgressBar(run, shown=progress) as bar:
+        try:
+            reason = _loop(run, max_passes, callbacks, bar)
+        except KeyboardInterrupt:
+            reason = Reason.INTERRUPTED
+    return _result(run, reason)
+
+
+def _begin(
+    objective: Objective, optimizer: Optimizer, W: Array | None, tol: float, validation: Blocks | None, resume: Result | None
+) -> Run:
+    started = time.perf_counter()
+    held_out = None
+    if validation is not None:
+        held_out = replace(objective, blocks=replace(validation, center=objective.blocks.center))
+    if resume is not None:
+        final = Final.unknown(resume.state.W)
+        run = Run(objective, optimizer, resume.state, tol, final, held_out, resume.history, resume.passes)
+        run.started, run.lower = started - resume.seconds, resume.loss - resume.gap
+        return run
+    W = objective.zeros() if W is None else np.array(W, dtype=np.float64)
+    rows, classes = objective.n_features + 1, objective.n_classes
+    if W.ndim != 3 or (W.shape[0], W.shape[2]) != (rows, classes):
+        raise ValueError(f"W must have the shape (D+1, M, C) = ({rows}, M, {classes}), got {W.shape}.")
+    state = optimizer.init(W, objective)
+    lower = np.full(W.shape[1], -np.inf)
+    return Run(objective, optimizer, state, tol, Final.unknown(W), held_out, lower=lower, started=started)
+
+
+def _loop(run: Run, max_passes: float, callbacks: Sequence[Callback], bar: ProgressBar) -> Reason:
+    """Turns, until there is a reason to stop."""
+    while True:
+        evaluation = run.objective.evaluate(run.optimizer.propose(run.state))
+        run.passes += evaluation.visited
+        if not (run.optimizer.recovers or np.all(np.isfinite(evaluation.data))):
+            return Reason.DIVERGED
+        reason = _convergence(run, evaluation)
+        if reason is not None:
+            return reason
+        before = run.W
+        run.state = run.optimizer.update(run.state, evaluation)
+        _record(run, evaluation, before)
+        bar.update()
+        for callback in callbacks:
+            reason = reason or callback(run)
+        reason = reason or run.state.done
+        if reason is not None:
+            return reason
+        if run.passes >= max_passes:
+            return Reason.MAX_PASSES
+
+
+def _convergence(run: Run, evaluation: Evaluation) -> Reason | None:
+    """A reason once every member has met its test, each at the evaluation where it did."""
+    if evaluation.request.rows is not None or len(evaluation.data) != len(run.lower):
+        return None
+    run.lower = np.maximum(run.lower, evaluation.lower)
+    if run.optimizer.stochastic:
+        return None
+    gap = np.maximum(evaluation.exact_total - run.lower, 0.0)
+    run.gap = float(np.max(gap))
+    certified = gap <= run.target(np.where(np.isfinite(gap), evaluation.exact_total, 0.0))
+    unbounded = ~run.objective.certifiable(len(gap))
+    small = np.zeros_like(certified)
+    if unbounded.any() and evaluation.request.smoothing == 0 and evaluation.data_gradient is not None:
+        small = unbounded & (norm(evaluation.gradient) <= run.tol * run.objective.gradient_norm_at_zero)
+    run.final.fill(evaluation, gap, (certified | small) & ~run.final.known)
+    if not run.final.known.all():
+        return None
+    return Reason.STATIONARY if np.any(small & ~certified) else Reason.CERTIFIED
+
+
+def _record(run: Run, evaluation: Evaluation, before: Array) -> None:
+    """One row of history for each new iterate; an assessment on the validation data when it is due."""
+    if run.W is before and run.history:
+        return
+    members = run.W.shape[1]
+    same = len(evaluation.data) == members
+    pick = np.arange(members) if same else np.array([np.argmin(evaluation.total)])  # a batch of draws
+    row = {
+        "passes": run.passes,
+        "seconds": run.seconds,
+        "data_loss": evaluation.exact_data[pick],
+        "penalty": evaluation.penalty[pick],
+        "loss": evaluation.exact_total[pick],
+        "step": run.state.step.copy(),
+        "update_ratio": norm(run.W - before) / np.maximum(norm(before), 1e-30),
+    }
+    if evaluation.data_gradient is not None:
+        row |= {"gradient_norm": _gradient_norm(run, evaluation), "gap": evaluation.exact_total - run.lower}
+    run.history.append(**row | _assessment(run))
+
+
+def _gradient_norm(run: Run, evaluation: Evaluation) -> Array:
+    """‖∇L‖; for a penalty with a prox the length of a prox step of size 1, which is 0 at the optimum too."""
+    if evaluation.penalty_gradient is not None:
+        return norm(evaluation.gradient)
+    W = evaluation.request.W
+    return norm(W - prox_step(run.objective.penalty, W - evaluation.gradient, 1.0))
+
+
+def _assessment(run: Run) -> dict[str, Array]:
+    if run.validation is None:
+        return {}
+    if run.optimizer.stochastic and run.passes < run.next_assessment - 1e-9 and run.state.done is None:
+        nan = np.full(run.W.shape[1], np.nan)
+        return {"validation_loss": nan, "validation_accuracy": nan}
+    run.next_assessment = np.floor(run.passes + 1e-9) + 1
+    loss, accuracy = run.validation.assess(run.W)
+    for name, score in (("validation_loss", -loss), ("validation_accuracy", accuracy)):
+        if name not in run.best:
+            run.best[name] = Best(score, run.W.copy(), np.zeros(len(score), int))
+        else:
+            run.best[name].offer(score, run.W)
+    return {"validation_loss": loss, "validation_accuracy": accuracy}
+
+
+def _result(run: Run, reason: Reason) -> Result:
+    """The end: members that did not converge are evaluated once more, on all rows and the loss itself."""
+    final, W = run.final, run.W
+    if run.chosen is not None:
+        final, W = Final.unknown(W), run.chosen
+    if not final.known.all():
+        evaluation = run.objective.evaluate(Request(W))
+        run.passes += evaluation.visited
+        run.lower = np.maximum(run.lower, evaluation.lower)
+        final.fill(evaluation, np.maximum(evaluation.exact_total - run.lower, 0.0), ~final.known)
+    return Result(
+        W=final.W,
+        reason=reason,
+        loss=final.data_loss + final.penalty,
+        data_loss=final.data_loss,
+        penalty=final.penalty,
+        gap=final.gap,
+        passes=run.passes,
+        seconds=run.seconds,
+        history=run.history,
+        state=run.state,
+    )

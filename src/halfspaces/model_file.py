@@ -1,0 +1,185 @@
+"""One .safetensors file with JSON metadata: how models are kept. No pickle, and never half a file.
+
+The metadata is one JSON string under the key "halfspaces": {"format": 1, "sha256": ..., "metadata": {...}}.
+Any safetensors reader can open the file: https://github.com/huggingface/safetensors#format
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+KEY = "halfspaces"
+FORMAT = 1
+NUMERIC = frozenset(np.dtype(code).name for code in "?bhilqBHILQefdF")  # what safetensors can hold
+LONGEST_HEADER = 100_000_000  # the library's own limit
+
+
+class ModelFileError(ValueError):
+    """A model file that cannot be written or read: one sentence on what was given, what is needed and what to do."""
+
+
+def write(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:
+    """Write `tensors` and `metadata` as one file, whole or not at all: an earlier file stays until the new one is safe.
+
+    `tensors` are numeric arrays of any shape; `metadata` is plain JSON (so tuples come back as lists).
+    Raises ModelFileError for other arrays, other metadata and a place that cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(f"{folder}/model.safetensors", {"W": np.eye(2)}, {"loss": "softmax"})
+    ...     tensors, metadata = read(f"{folder}/model.safetensors")
+    >>> metadata, tensors["W"].tolist()
+    ({'loss': 'softmax'}, [[1.0, 0.0], [0.0, 1.0]])
+    """
+    arrays = {name: _plain(name, tensor) for name, tensor in tensors.items()}
+    envelope = {"format": FORMAT, "sha256": _checksum(arrays), "metadata": dict(metadata)}
+    try:
+        text = json.dumps(envelope, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ModelFileError(
+            f"The metadata is not plain JSON ({error}); use str, finite numbers, list, dict."
+        ) from error
+    content = safetensors.numpy.save(arrays, {KEY: text})
+    length = int.from_bytes(content[:8], "little")
+    if length > LONGEST_HEADER:
+        raise ModelFileError(f"The metadata take {length:,} bytes, {LONGEST_HEADER:,} fit; move arrays to the tensors.")
+    _replace(Path(path), content)
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read what `write` wrote: the tensors and the metadata.
+
+    Raises ModelFileError for a missing, cut, damaged, foreign or newer file.
+    """
+    path = Path(path)
+    with _reading(path) as stream:
+        envelope = _envelope(path, _header(path, stream))
+        stream.seek(0)
+        content = stream.read()
+    try:
+        tensors = safetensors.numpy.load(content)
+    except (safetensors.SafetensorError, KeyError) as error:
+        raise ModelFileError(f"{path} is truncated or damaged ({error}); save the model again.") from error
+    if _checksum(tensors) != envelope.get("sha256"):
+        raise ModelFileError(f"{path} is damaged: its tensors do not match their checksum; save the model again.")
+    return tensors, envelope["metadata"]
+
+
+def _plain(name: str, tensor: np.ndarray) -> np.ndarray:
+    """Return a contiguous little-endian array: safetensors takes the memory as it lies, whatever the strides."""
+    if name == "__metadata__":
+        raise ModelFileError("A tensor cannot be called '__metadata__', safetensors keeps that name; choose another.")
+    array = np.asarray(tensor)
+    if array.dtype.name not in NUMERIC:
+        raise ModelFileError(f"The tensor {name!r} has type {array.dtype}; tensors are numbers, the rest is metadata.")
+    return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+
+
+def _checksum(tensors: Mapping[str, np.ndarray]) -> str:
+    """Return the sha256 of all names, types, shapes and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(json.dumps([name, tensor.dtype.name, tensor.shape]).encode())
+        digest.update(tensor.tobytes())
+    return digest.hexdigest()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put `content` at `path` in one step that a crash or a full disk cannot halve."""
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
+    try:
+        with _removed_on_failure(temporary):
+            with open(temporary, "xb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+    except FileNotFoundError as error:
+        raise ModelFileError(f"{path} cannot be written: there is no folder {path.parent}; make it first.") from error
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be written: {error.strerror or error}; save it elsewhere.") from error
+    _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _removed_on_failure(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:  # an interrupt, too
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name last; some systems cannot sync a folder, and the file is in place by then."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with open(path, "rb") as stream:
+            yield stream
+    except FileNotFoundError as error:
+        raise ModelFileError(f"There is no model file {path}; check the path.") from error
+    except IsADirectoryError as error:
+        raise ModelFileError(f"{path} is a folder; give the .safetensors file in it.") from error
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _header(path: Path, stream: BinaryIO) -> dict[str, Any]:
+    """Return the file's JSON header, asking for no more memory than the file has bytes."""
+    size = os.fstat(stream.fileno()).st_size
+    start = stream.read(9)
+    length = int.from_bytes(start[:8], "little")
+    if start[8:] != b"{":
+        raise ModelFileError(f"{path} is not a safetensors file: its {size:,} bytes hold no header; give another.")
+    if length > LONGEST_HEADER:
+        raise ModelFileError(f"{path} is damaged: it claims a header of {length:,} bytes; save the model again.")
+    if 8 + length > size:
+        end = f"byte {size:,}, inside its header of {length:,} bytes"
+        raise ModelFileError(f"{path} is truncated: it ends at {end}; save the model again.")
+    stream.seek(8)
+    header = _json_object(stream.read(length))
+    if header is None:
+        raise ModelFileError(f"{path} is not a safetensors file: its header is not JSON; give another.")
+    return header
+
+
+def _envelope(path: Path, header: dict[str, Any]) -> dict[str, Any]:
+    """Return our part of the header once its format is known to be ours."""
+    outer = header.get("__metadata__")
+    if not isinstance(outer, dict) or KEY not in outer:
+        raise ModelFileError(f"{path} has no {KEY!r} metadata; give a model that halfspaces saved.")
+    envelope = _json_object(outer[KEY]) or {}
+    version = envelope.get("format")
+    if isinstance(version, int) and version > FORMAT:
+        formats = f"format {version}, but this version reads up to {FORMAT}"
+        raise ModelFileError(f"{path} has {formats}; install a newer halfspaces.")
+    if version != FORMAT or not isinstance(envelope.get("metadata"), dict):
+        raise ModelFileError(f"{path} is damaged: its {KEY!r} metadata cannot be read; save the model again.")
+    return envelope
+
+
+def _json_object(text: Any) -> dict[str, Any] | None:
+    """Return the object that `text` spells, or None if it spells none."""
+    try:
+        value = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

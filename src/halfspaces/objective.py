@@ -1,0 +1,259 @@
+"""The objective L(W) = Σ w_i L_i / Σ w_i + λ R(W): one visit to each block gives its value and gradient.
+
+An optimizer asks with a `Request` and is told an `Evaluation`. What a proximal step or a certificate needs
+(the data gradient, the penalty, the dual quantities) is kept apart in it, not summed away.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from halfspaces.blocks import Blocks, Rows
+from halfspaces.certificate import Anchor, lower_bound
+from halfspaces.losses import Loss
+from halfspaces.penalties import Penalty
+from halfspaces.scores import Linear, Standardization
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What an optimizer wants to know.
+
+    Parameters
+    ----------
+    W : array, shape (D+1, M, C)
+        Where.
+    rows : slice, integer array or None
+        On which examples: all (None), a minibatch, a growing subset.
+    gradient : bool
+        Value and gradient, or the value only (about half the work).
+    smoothing : float
+        μ of the smoothed loss at this stage; 0 for the loss itself.
+    """
+
+    W: Array
+    rows: Rows = None
+    gradient: bool = True
+    smoothing: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What the objective answers. Values have shape (M,).
+
+    `data` and `data_gradient` are those of the smoothed loss where one was asked for; `exact_data` is
+    always the loss itself. `penalty_gradient` is None for penalties that have a prox instead. `lower` is a proven
+    bound on min L from below, −∞ where nothing is proved, and `stage_lower` the same for the smoothed objective.
+    """
+
+    request: Request
+    data: Array
+    exact_data: Array
+    data_gradient: Array | None
+    penalty: Array
+    penalty_gradient: Array | None
+    lower: Array
+    stage_lower: Array
+    visited: float  # passes spent: the part of the examples that was visited
+
+    @property
+    def total(self) -> Array:
+        """Data loss + penalty, of the smoothed loss where one was asked for."""
+        return self.data + self.penalty
+
+    @property
+    def exact_total(self) -> Array:
+        """Data loss + penalty of the loss itself."""
+        return self.exact_data + self.penalty
+
+    @property
+    def gap(self) -> Array:
+        """A proven bound on exact_total − min L, infinite where nothing is proved."""
+        return np.maximum(self.exact_total - self.lower, 0.0)
+
+    @property
+    def stage_gap(self) -> Array:
+        """The same for the smoothed objective."""
+        return np.maximum(self.total - self.stage_lower, 0.0)
+
+    @cached_property
+    def gradient(self) -> Array:
+        """∇L (D+1, M, C): of data loss and penalty where the penalty is smooth, else of the data loss alone."""
+        if self.data_gradient is None:
+            raise ValueError("This evaluation was asked for the value only; ask with Request(gradient=True).")
+        if self.penalty_gradient is None:
+            return self.data_gradient
+        gradient = self.data_gradient.copy()
+        gradient[:-1] += self.penalty_gradient
+        return gradient
+
+
+class _Sums(NamedTuple):
+    """Weighted sums over some examples; blocks add up."""
+
+    data: Array  # (M,)
+    exact_data: Array  # (M,)
+    conjugate: Array  # (M,)
+    dV: Array | float  # (D, M·C)
+    dc: Array | float  # (M·C,)
+
+    def __add__(self, other: "_Sums") -> "_Sums":  # pyright: ignore[reportIncompatibleMethodOverride]
+        return _Sums(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """Joins loss, penalty, scores and blocks.
+
+    Parameters
+    ----------
+    loss : Loss
+    penalty : Penalty
+    blocks : Blocks
+    n_classes : int
+    standardization : Standardization or None
+        None: features as they are.
+    fit_intercept : bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from halfspaces.losses import Softmax
+    >>> from halfspaces.penalties import L2
+    >>> objective = Objective(Softmax(), L2(0.1), Blocks(np.eye(3), np.arange(3)), n_classes=3)
+    >>> objective.evaluate(Request(objective.zeros())).total.round(4).tolist()
+    [1.0986]
+    """
+
+    loss: Loss
+    penalty: Penalty
+    blocks: Blocks
+    n_classes: int
+    standardization: Standardization | None = None
+    fit_intercept: bool = True
+
+    @property
+    def n_examples(self) -> int:
+        """N."""
+        return self.blocks.n_examples
+
+    @property
+    def n_features(self) -> int:
+        """D."""
+        return self.blocks.n_features
+
+    def zeros(self, n_members: int = 1) -> Array:
+        """W = 0 for a stack: (D+1, M, C), float64."""
+        return np.zeros((self.n_features + 1, n_members, self.n_classes))
+
+    @cached_property
+    def linear(self) -> Linear:
+        """The score function."""
+        standardization = self.standardization or Standardization.identity(self.n_features)
+        center = np.zeros(self.n_features) if self.blocks.center is None else self.blocks.center.astype(np.float64)
+        return Linear(standardization, center, self.fit_intercept)
+
+    @cached_property
+    def total_weight(self) -> Array:
+        """Σ w_i, shape (M,) or (1,)."""
+        return np.atleast_1d(self.blocks.weights().sum(axis=0, dtype=np.float64))
+
+    @cached_property
+    def anchor(self) -> Anchor:
+        """The class means that close the certificate over the unpenalized bias."""
+        return Anchor.of(self.blocks, self.linear, self.n_classes)
+
+    @cached_property
+    def gradient_norm_at_zero(self) -> Array:
+        """‖∇L(0)‖ of each member, from the class means: at W = 0 the scores depend on nothing and dscores on y alone."""
+        labels = np.arange(self.n_classes)
+        slopes = self.loss.value_and_grad(np.zeros((self.n_classes, self.n_classes)), labels)[1]
+        weights, bias = self.anchor.sums @ slopes, self.anchor.frequencies @ slopes
+        squares = np.sum(weights**2, axis=(0, 2)) + self.fit_intercept * np.sum(bias**2, axis=1)
+        return np.sqrt(squares)
+
+    def certifiable(self, n_members: int) -> Array:
+        """Whether the penalty bounds W, so that a gap can be proved, for each member (M,)."""
+        return self.penalty.dual_scale(np.ones((self.n_features, n_members, 1))) > 0
+
+    def evaluate(self, request: Request) -> Evaluation:
+        """Value, and gradient and gap if asked for, in one visit to each block of the rows asked for."""
+        shape = request.W.shape
+        loss = self.loss.smoothed(request.smoothing) if request.smoothing > 0 else self.loss
+        V, c = self.linear.fold(request.W, self.blocks.dtype)
+
+        def visit(X: Array, y: Array, weight: Array | None) -> _Sums:
+            scores = (X @ V + c).reshape(len(X), *shape[1:])
+            values, dscores = loss.value_and_grad(scores, y)
+            exact, conjugate = values, np.zeros(())
+            if loss is not self.loss:
+                exact = self.loss.value_and_grad(scores, y)[0]
+                conjugate = _weighted_sum(self.loss.conjugate(dscores, y), weight) if request.gradient else conjugate
+            data, exact_data = _weighted_sum(values, weight), _weighted_sum(exact, weight)
+            if not request.gradient:
+                return _Sums(data, exact_data, conjugate, 0.0, 0.0)
+            flat = _weigh(dscores, weight).reshape(len(X), -1)
+            return _Sums(data, exact_data, conjugate, (X.T @ flat).astype(np.float64), flat.sum(axis=0, dtype=np.float64))
+
+        sums = _add_up(self.blocks.map(visit, request.rows))
+        return self._evaluation(request, sums, smoothed=loss is not self.loss)
+
+    def _evaluation(self, request: Request, sums: _Sums, *, smoothed: bool) -> Evaluation:
+        shape, members = request.W.shape, request.W.shape[1]
+        part = len(self.blocks.labels(request.rows)) / self.n_examples
+        count = self.total_weight * part
+        penalized = request.W[:-1]
+        gradient = penalty_gradient = None
+        lower = stage_lower = np.full(members, -np.inf)
+        data, exact_data = sums.data / count, sums.exact_data / count
+        penalty = self.penalty.value(penalized)
+        if request.gradient:
+            scaled = 1 / np.repeat(np.broadcast_to(count, members), shape[2])
+            gradient = self.linear.pullback(sums.dV * scaled, sums.dc * scaled, shape)
+            penalty_gradient = self.penalty.gradient(penalized) if self.penalty.smooth else None
+            if request.rows is None:
+                inner = np.sum(gradient * request.W, axis=(0, 2))
+                stage_conjugate = inner - data  # Fenchel and Young's equality at the gradient
+                conjugate = sums.conjugate / count if smoothed else stage_conjugate
+                bound = lower_bound(self.loss, self.penalty, gradient, self.anchor, fit_intercept=self.fit_intercept)
+                lower = bound(conjugate)
+                stage_lower = bound(stage_conjugate) if smoothed else lower
+        passes = part if request.gradient else part / 2
+        return Evaluation(request, data, exact_data, gradient, penalty, penalty_gradient, lower, stage_lower, passes)
+
+    def assess(self, W: Array) -> tuple[Array, Array]:
+        """Mean loss and accuracy (the largest score wins) of each member, shape (M,) each."""
+        V, c = self.linear.fold(W, self.blocks.dtype)
+
+        def visit(X: Array, y: Array, weight: Array | None) -> Array:
+            scores = (X @ V + c).reshape(len(X), *W.shape[1:])
+            right = np.argmax(scores, axis=-1) == y[:, None]
+            return np.stack([_weighted_sum(self.loss.value_and_grad(scores, y)[0], weight), _weighted_sum(right, weight)])
+
+        loss, accuracy = _add_up(self.blocks.map(visit)) / self.total_weight
+        return loss, accuracy
+
+
+def _weighted_sum(values: Array, weight: Array | None) -> Array:
+    """Σ_i w_i v_i (M,) in float64, for values (B, M) and weights (B,) or (B, M)."""
+    if weight is None:
+        return values.sum(axis=0, dtype=np.float64)
+    return (values * (weight[:, None] if weight.ndim == 1 else weight)).sum(axis=0, dtype=np.float64)
+
+
+def _weigh(dscores: Array, weight: Array | None) -> Array:
+    if weight is None:
+        return dscores
+    weight = weight.astype(dscores.dtype)
+    return dscores * (weight[:, None, None] if weight.ndim == 1 else weight[:, :, None])
+
+
+def _add_up(partials):
+    total = next(partials)
+    for partial in partials:
+        total = total + partial
+    return total

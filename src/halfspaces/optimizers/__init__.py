@@ -1,0 +1,49 @@
+"""Optimizers, update rules, schedules and preconditioners: each one turn of the same loop per evaluation."""
+
+from halfspaces.optimizers.base import Optimizer, State
+from halfspaces.optimizers.gradient_descent import SGD, GradientDescent
+from halfspaces.optimizers.lbfgs import LBFGS
+from halfspaces.optimizers.preconditioner import Gram, Preconditioner
+from halfspaces.optimizers.proximal import ProximalGradient
+from halfspaces.optimizers.random_search import RandomSearch
+from halfspaces.optimizers.schedules import SCHEDULES, Constant, Cosine, InverseTime, RangeTest, Schedule, Step, WarmUp
+from halfspaces.optimizers.stages import Stages
+from halfspaces.optimizers.update_rules import (
+    UPDATE_RULES,
+    Adagrad,
+    Adam,
+    Momentum,
+    Nesterov,
+    Plain,
+    RMSProp,
+    UpdateRule,
+)
+
+__all__ = [
+    "LBFGS",
+    "SCHEDULES",
+    "SGD",
+    "UPDATE_RULES",
+    "Adagrad",
+    "Adam",
+    "Constant",
+    "Cosine",
+    "GradientDescent",
+    "Gram",
+    "InverseTime",
+    "Momentum",
+    "Nesterov",
+    "Optimizer",
+    "Plain",
+    "Preconditioner",
+    "ProximalGradient",
+    "RMSProp",
+    "RandomSearch",
+    "RangeTest",
+    "Schedule",
+    "Stages",
+    "State",
+    "Step",
+    "UpdateRule",
+    "WarmUp",
+]

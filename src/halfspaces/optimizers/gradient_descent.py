@@ -1,0 +1,192 @@
+"""Gradient descent on all rows, and minibatch SGD: the same step on other rows."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from halfspaces._validation import check_number, lookup
+from halfspaces.objective import Evaluation, Objective, Request
+from halfspaces.optimizers.base import Optimizer, State, prox_step
+from halfspaces.optimizers.preconditioner import largest_eigenvalue
+from halfspaces.optimizers.schedules import SCHEDULES, Constant, Cosine, Schedule
+from halfspaces.optimizers.update_rules import UPDATE_RULES, Momentum, Plain, UpdateRule
+from halfspaces.penalties import Penalty
+from halfspaces.result import Reason
+
+Array = np.ndarray
+
+
+@dataclass(eq=False)
+class GradientState(State):
+    """W, the last move, the rule's slots and how many updates were made."""
+
+    penalty: Penalty
+    base_step: float
+    n_examples: int
+    last_move: Array
+    slots: tuple[Array, ...]
+    count: int = 0
+    order: Array | None = field(default=None, repr=False)  # this epoch's shuffled rows
+
+
+def safe_step(objective: Objective, n_members: int) -> float:
+    """1/L, L bounding the objective's curvature: (the loss's curvature) · λ_max(Gram) + the penalty's.
+
+    A loss with kinks has no such bound; its smoothing with μ = 1 gives the scale.
+    """
+    loss = objective.loss if objective.loss.smooth else objective.loss.smoothed(1.0)
+    curvature = loss.curvature(objective.n_classes) * largest_eigenvalue(objective)
+    return 1 / (curvature + max(objective.penalty.curvature(n_members)))
+
+
+@dataclass(frozen=True)
+class _GradientMethod(Optimizer[GradientState]):
+    step_size: float | None = None
+
+    update_rule: UpdateRule = field(default_factory=Plain)
+    schedule: Schedule = field(default_factory=Constant)
+
+    def _check(self) -> None:
+        if self.step_size is not None:
+            check_number(f"{type(self).__name__}(step_size=...)", self.step_size, above=0)
+        object.__setattr__(self, "update_rule", lookup("update_rule", self.update_rule, UPDATE_RULES, UpdateRule))
+        object.__setattr__(self, "schedule", lookup("schedule", self.schedule, SCHEDULES, Schedule))
+
+    def init(self, W: Array, objective: Objective) -> GradientState:
+        """No move yet."""
+        members = W.shape[1]
+        step = self.step_size
+        if step is None:
+            step = self.update_rule.default_step(safe_step(objective, members))
+        zeros, slots = np.zeros_like(W), self.update_rule.slots(W)
+        steps = np.full(members, step)
+        return GradientState(W, steps, objective.penalty, step, objective.n_examples, zeros, slots)
+
+    def _factor(self, state: GradientState) -> float:
+        raise NotImplementedError
+
+    def update(self, state: GradientState, evaluation: Evaluation) -> GradientState:
+        """One move by the rule, then the prox of a penalty that has no gradient."""
+        step = state.base_step * self._factor(state)
+        state.count += 1
+        move, coordinate_step, state.slots = self.update_rule.move(
+            state.slots, evaluation.gradient, state.last_move, step, state.count
+        )
+        moved = state.W + move
+        if not state.penalty.smooth:
+            moved = prox_step(state.penalty, moved, coordinate_step)
+        state.last_move, state.W = moved - state.W, moved
+        state.step = np.full(state.W.shape[1], step)
+        return state
+
+
+@dataclass(frozen=True)
+class GradientDescent(_GradientMethod):
+    """W ← W − step · ∇L(W) on all rows, the lecture's first optimizer; slow, and the measure of the others.
+
+    Parameters
+    ----------
+    step_size : float or None
+        None: 1/L for a bound L on the curvature, so that no step overshoots.
+    update_rule : UpdateRule
+    schedule : Schedule
+        Its progress is that of `horizon` steps.
+    horizon : int
+        The number of steps over which a schedule such as cosine runs.
+
+    Raises
+    ------
+    ValueError
+        If the step size is not above 0.
+
+    Examples
+    --------
+    >>> GradientDescent(step_size=0.1, update_rule="nesterov").update_rule
+    Nesterov(decay=0.9)
+    """
+
+    horizon: int = 1000
+
+    def __post_init__(self) -> None:
+        self._check()
+        check_number("GradientDescent(horizon=...)", self.horizon, at_least=1, integer=True)
+
+    def _factor(self, state: GradientState) -> float:
+        return self.schedule.factor(min(1.0, state.count / self.horizon), float(state.count))
+
+    def propose(self, state: GradientState) -> Request:
+        """The gradient on all rows, at the rule's look-ahead."""
+        return Request(self.update_rule.look_ahead(state.W, state.last_move))
+
+
+@dataclass(frozen=True)
+class SGD(_GradientMethod):
+    """Minibatch gradient descent: each epoch visits every example once, in a shuffled order, `batch_size` at a time.
+
+    Parameters
+    ----------
+    step_size : float or None
+        None: chosen for the update rule (see `safe_step`); find your own with `find_step_size`.
+    batch_size : int
+    epochs : int
+        Passes over the examples; then the run is done.
+    update_rule : UpdateRule or its name
+    schedule : Schedule or its name
+    seed : int
+        Of the shuffling; the same seed gives the same W.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range or a name unknown.
+
+    References
+    ----------
+    Bottou, Curtis & Nocedal, Optimization methods for large-scale machine learning, 2018,
+    https://doi.org/10.1137/16M1080173
+
+    Examples
+    --------
+    >>> SGD(batch_size=64, update_rule="adam").update_rule
+    Adam(beta1=0.9, beta2=0.999, epsilon=1e-08)
+    """
+
+    batch_size: int = 256
+    epochs: int = 10
+    update_rule: UpdateRule = field(default_factory=Momentum)
+    schedule: Schedule = field(default_factory=Cosine)
+    seed: int = 0
+    stochastic: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        self._check()
+        check_number("SGD(batch_size=...)", self.batch_size, at_least=1, integer=True)
+        check_number("SGD(epochs=...)", self.epochs, at_least=1, integer=True)
+        check_number("SGD(seed=...)", self.seed, at_least=0, integer=True)
+
+    def _batches(self, state: GradientState) -> int:
+        return -(-state.n_examples // self.batch_size)
+
+    def _factor(self, state: GradientState) -> float:
+        epoch = state.count / self._batches(state)
+        return self.schedule.factor(epoch / self.epochs, epoch)
+
+    def propose(self, state: GradientState) -> Request:
+        """The gradient on the next rows of this epoch's order, at the rule's look-ahead."""
+        epoch, batch = divmod(state.count, self._batches(state))
+        if batch == 0 or state.order is None:
+            state.order = np.random.default_rng([self.seed, epoch]).permutation(state.n_examples)
+        rows = np.sort(state.order[batch * self.batch_size : (batch + 1) * self.batch_size])
+        return Request(self.update_rule.look_ahead(state.W, state.last_move), rows=rows)
+
+    def update(self, state: GradientState, evaluation: Evaluation) -> GradientState:
+        """One move; after the last epoch the run is done."""
+        state = super().update(state, evaluation)
+        if state.count >= self.epochs * self._batches(state):
+            state.done = Reason.ALL_STEPS_TAKEN
+        return state
+
+    def fraction_done(self, state: GradientState) -> float:
+        """Updates made over updates planned."""
+        return state.count / (self.epochs * self._batches(state))

@@ -1,0 +1,77 @@
+"""A weak Wolfe line search for all members of a stack at once: each brackets, shrinks or expands its own step."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray
+
+SUFFICIENT_DECREASE = 1e-4
+CURVATURE = 0.9
+MAX_TRIALS = 25
+
+
+@dataclass(eq=False)
+class LineSearch:
+    """For each member: value and slope at the start, the trial step, its bracket (low, high) and the trials so far."""
+
+    value: Array
+    slope: Array
+    step: Array
+    low: Array
+    high: Array
+    low_value: Array
+    low_slope: Array
+    trials: Array
+
+    @classmethod
+    def start(cls, value: Array, slope: Array, step: Any) -> "LineSearch":
+        """A first trial at `step` for every member."""
+        zeros = np.zeros_like(value)
+        steps = zeros + step
+        return cls(value, slope, steps, zeros, zeros + np.inf, value.copy(), slope.copy(), zeros.astype(int))
+
+    def restart(self, members: Array, value: Array, slope: Array, step: Any) -> None:
+        """The same for some members, a mask (M,)."""
+        fresh = LineSearch.start(value, slope, step)
+        for name, new in vars(fresh).items():
+            setattr(self, name, np.where(members, new, getattr(self, name)))
+
+    @property
+    def failed(self) -> Array:
+        """Members that used up their trials, or whose direction does not descend."""
+        return (self.trials >= MAX_TRIALS) | ~(self.slope < 0)
+
+    def judge(self, value: Array, slope: Array) -> Array:
+        """Mask of the members whose trial meets the weak Wolfe conditions; the others get their next trial step.
+
+        Close to the optimum rounding hides the decrease; there the slopes decide (Hager & Zhang 2005,
+        https://doi.org/10.1137/030601880).
+        """
+        rounding = 1e-9 * np.abs(self.value)
+        enough = value <= self.value + SUFFICIENT_DECREASE * self.step * self.slope
+        flat = (value <= self.value + rounding) & (slope <= (2 * SUFFICIENT_DECREASE - 1) * self.slope)
+        lower = (enough | flat) & np.isfinite(value) & np.isfinite(slope)
+        accepted = lower & (slope >= CURVATURE * self.slope)
+        too_long, too_short = ~lower, lower & ~accepted
+        trial = self.step
+        interpolated = self._interpolate(value, slope)
+        self.high = np.where(too_long, trial, self.high)
+        self.low = np.where(too_short, trial, self.low)
+        self.low_value = np.where(too_short, value, self.low_value)
+        self.low_slope = np.where(too_short, slope, self.low_slope)
+        width = self.high - self.low
+        with np.errstate(invalid="ignore"):
+            inside = np.clip(interpolated, self.low + 0.1 * width, self.high - 0.1 * width)
+            middle = np.where(np.isfinite(inside), inside, self.low + 0.5 * width)
+        following = np.where(np.isinf(self.high), 2 * self.low, middle)
+        self.step = np.where(accepted, trial, following)
+        self.trials = np.where(accepted, 0, self.trials + 1)
+        return accepted
+
+    def _interpolate(self, value: Array, slope: Array) -> Array:
+        """Minimizer of the parabola through value and slope at `low` and the slope at the trial."""
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            secant = self.low_slope / (self.low_slope - slope)
+            return np.where(np.isfinite(slope), self.low + secant * (self.step - self.low), np.nan)

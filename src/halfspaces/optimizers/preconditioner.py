@@ -1,0 +1,201 @@
+"""Preconditioners: the Hessian of every one of these losses is about (curvature of a class) ⊗ Gram(X) + 2λ.
+
+One sketch of the Gram matrix, from some of the rows, serves every class and member. Cholesky for one strength, an
+eigendecomposition for several. All at fixed thread counts: the bits do not depend on the number of workers.
+
+References
+----------
+Frangella, Rathore, Zhao & Udell, PROMISE: preconditioned stochastic optimization methods by incorporating scalable
+curvature estimates, JMLR 2024, https://arxiv.org/abs/2309.02014
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+
+from halfspaces._validation import check_number
+from halfspaces.blocks import available_workers, one_blas_thread, ordered_map
+from halfspaces.objective import Objective
+
+Array = np.ndarray
+Operator = Callable[[Array], Array]
+
+CHUNK_ROWS = 2048
+PANEL = 512
+
+
+class Preconditioner(ABC):
+    """Builds an approximate inverse Hessian from an objective."""
+
+    @abstractmethod
+    def build(self, objective: Objective, n_members: int) -> Operator:
+        """A linear map of gradients (D+1, M, C) to steps of the same shape."""
+
+
+@dataclass(frozen=True)
+class Gram(Preconditioner):
+    """(a · Gram + 2λI)⁻¹ for every class, the Gram matrix of the centred features from a sample of the rows.
+
+    Parameters
+    ----------
+    rows : int
+        Size of the sample (at least 3 D are taken).
+    curvature : float or None
+        a, the typical second derivative of the loss in one score; None takes the loss's own at chance.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    """
+
+    rows: int = 10_000
+    curvature: float | None = None
+
+    def __post_init__(self) -> None:
+        check_number("Gram(rows=...)", self.rows, at_least=1, integer=True)
+        if self.curvature is not None:
+            check_number("Gram(curvature=...)", self.curvature, above=0)
+
+    def build(self, objective: Objective, n_members: int) -> Operator:
+        """Sketch, factorize, and solve for each gradient."""
+        rows = sample_rows(objective, max(self.rows, 3 * objective.n_features))
+        gram, mean = centred_gram(objective, rows)
+        a = chance_curvature(objective) if self.curvature is None else self.curvature
+        ridges = np.asarray(objective.penalty.curvature(n_members)) / a
+        solve = _cholesky_solver(gram, ridges[0]) if np.ptp(ridges) == 0 else _eigen_solver(gram, ridges)
+
+        def apply(gradient: Array) -> Array:
+            # The bias is decoupled from centred features: solve in (w, b + mean·w), then change back.
+            slope = gradient[-1]
+            step = np.zeros_like(gradient)
+            step[:-1] = solve(gradient[:-1] - mean[:, None, None] * slope)
+            if objective.fit_intercept:
+                step[-1] = slope - np.einsum("d,dmc->mc", mean, step[:-1])
+            return step / a
+
+        return apply
+
+
+def chance_curvature(objective: Objective) -> float:
+    """Mean second derivative of the loss in one score when all scores are 0, by centred differences.
+
+    A loss with kinks has none; its smoothing with μ = 1 tells the density of kinks along a score.
+    """
+    loss = objective.loss if objective.loss.smooth else objective.loss.smoothed(1.0)
+    n_classes, h = objective.n_classes, 0.25
+    labels = np.arange(n_classes)
+    bumps = h * np.eye(n_classes)
+    total = 0.0
+    for bump, one in zip(bumps, np.eye(n_classes), strict=True):
+        up = loss.value_and_grad(np.tile(bump, (n_classes, 1)), labels)[1] @ one
+        down = loss.value_and_grad(np.tile(-bump, (n_classes, 1)), labels)[1] @ one
+        total += float(np.mean(up - down)) / (2 * h)
+    return max(total / n_classes, 1e-3)
+
+
+def sample_rows(objective: Objective, size: int, seed: int = 0) -> Array:
+    """Sorted indices of at most `size` examples, drawn without replacement from those of positive weight."""
+    weights = objective.blocks.weights().reshape(objective.n_examples, -1).sum(axis=1)
+    candidates = np.flatnonzero(weights > 0)
+    if len(candidates) <= size:
+        return candidates
+    return np.sort(np.random.default_rng(seed).choice(candidates, size, replace=False))
+
+
+def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
+    """Weighted Gram matrix (D, D) of the sampled features about their mean, and the mean (D,), standardized units."""
+    dtype, D = objective.blocks.dtype, objective.n_features
+    gram, mean, count = np.zeros((D, D), dtype), np.zeros(D), 0.0
+    workers = available_workers(objective.blocks.n_jobs)
+    panels = [slice(start, min(start + PANEL, D)) for start in range(0, D, PANEL)]
+    for start in range(0, len(rows), CHUNK_ROWS):
+        Z, weight = _standardized(objective, rows[start : start + CHUNK_ROWS])
+        mean += weight @ Z
+        count += float(weight.sum())
+        Z *= np.sqrt(weight).astype(dtype)[:, None]
+
+        def add(panel: slice, Z: Array = Z) -> None:
+            gram[panel.start :, panel] += Z[:, panel.start :].T @ Z[:, panel]
+
+        with one_blas_thread():
+            for _ in ordered_map(add, panels, workers):
+                pass
+    mean /= count
+    for panel in panels:  # the strict upper part was left out
+        gram[panel, panel.stop :] = gram[panel.stop :, panel].T
+    gram /= dtype.type(count)
+    gram -= np.outer(mean, mean).astype(dtype) if mean.any() else 0
+    return gram, mean
+
+
+def _standardized(objective: Objective, rows: Array) -> tuple[Array, Array]:
+    linear = objective.linear
+    shift = (linear.standardization.mean - linear.center).astype(objective.blocks.dtype)
+    factor = (1 / linear.standardization.scale).astype(objective.blocks.dtype)
+
+    def visit(X: Array, y: Array, weight: Array | None) -> tuple[Array, Array]:
+        ones = np.ones(len(y)) if weight is None else weight.reshape(len(y), -1).mean(axis=1)
+        return (X - shift) * factor, ones
+
+    parts, weights = zip(*objective.blocks.map(visit, rows), strict=True)
+    return np.concatenate(parts), np.concatenate(weights).astype(np.float64)
+
+
+def _floor(gram: Array) -> float:
+    """The least ridge for which a factorization in this precision is safe."""
+    eps = float(np.finfo(gram.dtype).eps)
+    return 30 * eps * max(float(np.max(np.diag(gram))), 1e-30) * np.sqrt(len(gram))
+
+
+def _cholesky_solver(gram: Array, ridge: float) -> Operator:
+    diagonal = np.diag(gram).copy()
+    ridge = max(ridge, _floor(gram))
+    while True:
+        trial = gram.copy()
+        trial[np.diag_indices_from(trial)] = diagonal + ridge
+        try:
+            with one_blas_thread():
+                factor = scipy.linalg.cho_factor(trial.T, lower=False, overwrite_a=True, check_finite=False)
+            break
+        except scipy.linalg.LinAlgError:
+            ridge *= 10
+
+    def solve(right: Array) -> Array:
+        with one_blas_thread():
+            columns = right.reshape(len(right), -1).astype(gram.dtype)
+            return scipy.linalg.cho_solve(factor, columns, check_finite=False).reshape(right.shape)
+
+    return solve
+
+
+def _eigen_solver(gram: Array, ridges: Array) -> Operator:
+    with one_blas_thread():
+        values, vectors = scipy.linalg.eigh(gram, overwrite_a=True, check_finite=False)
+    inverse = 1 / (np.maximum(values, 0)[:, None] + np.maximum(ridges, _floor(gram)))
+
+    def solve(right: Array) -> Array:
+        with one_blas_thread():
+            columns = right.reshape(len(right), -1).astype(gram.dtype)
+            rotated = (vectors.T @ columns).reshape(right.shape) * inverse[:, :, None]
+            return (vectors @ rotated.reshape(len(right), -1).astype(gram.dtype)).reshape(right.shape)
+
+    return solve
+
+
+def largest_eigenvalue(objective: Objective, rows: int = 2048, turns: int = 20) -> float:
+    """λ_max of [x̃, 1]ᵀ[x̃, 1]/N over a sample of the standardized rows, by power iteration (a lower bound, 1.1 times it)."""
+    Z, weight = _standardized(objective, sample_rows(objective, rows))
+    weight /= weight.sum()
+    augmented = np.concatenate([Z, np.full((len(Z), 1), float(objective.fit_intercept), Z.dtype)], axis=1)
+    v = np.random.default_rng(0).standard_normal(augmented.shape[1]).astype(Z.dtype)
+    value = 0.0
+    with one_blas_thread():
+        for _ in range(turns):
+            v = augmented.T @ (weight.astype(Z.dtype) * (augmented @ v))
+            value = float(np.linalg.norm(v))
+            v /= value if value > 0 else 1
+    return 1.1 * value

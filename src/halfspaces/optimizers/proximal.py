@@ -1,0 +1,121 @@
+"""Proximal gradient, accelerated and restarting, for penalties that have a prox instead of a gradient."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from halfspaces._validation import check_number
+from halfspaces.objective import Evaluation, Objective, Request
+from halfspaces.optimizers.base import Optimizer, State, by_member, inner, norm, prox_step
+from halfspaces.optimizers.gradient_descent import safe_step
+from halfspaces.optimizers.stages import Stages
+from halfspaces.penalties import Penalty
+from halfspaces.result import Reason
+
+Array = np.ndarray
+
+
+@dataclass(eq=False)
+class ProximalState(State):
+    """The iterate, the extrapolated point, what is known there, and the candidate whose step is being tested."""
+
+    penalty: Penalty
+    smoothing: float
+    point: Array  # where the gradient is asked for
+    momentum: Array  # t of FISTA, (M,)
+    value: Array | None = None  # data loss at the point, (M,); None: to be asked for
+    gradient: Array | None = field(default=None, repr=False)
+    candidate: Array | None = field(default=None, repr=False)
+    rejections: int = 0
+
+
+@dataclass(frozen=True)
+class ProximalGradient(Optimizer[ProximalState]):
+    """W ← prox(V − step · ∇data(V), step) at an extrapolated point V, each member with its own step.
+
+    A step is accepted if the data loss lies below the parabola it was taken on, else halved; accepted steps grow a
+    little, so that they follow the local curvature. Momentum restarts where it points uphill.
+
+    Parameters
+    ----------
+    growth : float
+        Factor ≥ 1 on the step after each accepted one.
+    stages : Stages
+        The smoothing parameters for losses with kinks.
+
+    Raises
+    ------
+    ValueError
+        If `growth` is below 1.
+
+    References
+    ----------
+    Beck & Teboulle, A fast iterative shrinkage-thresholding algorithm, 2009, https://doi.org/10.1137/080716542;
+    O'Donoghue & Candès, Adaptive restart for accelerated gradient schemes, 2015, https://doi.org/10.1007/s10208-013-9150-3
+    """
+
+    growth: float = 1.1
+    stages: Stages = field(default_factory=Stages)
+    recovers: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_number("ProximalGradient(growth=...)", self.growth, at_least=1)
+
+    def init(self, W: Array, objective: Objective) -> ProximalState:
+        """Starts at prox(W), so that a constraint holds from the beginning."""
+        members = W.shape[1]
+        step = np.full(members, safe_step(objective, members))
+        W = prox_step(objective.penalty, W, 0.0)
+        smoothing = self.stages.first(objective.loss)
+        return ProximalState(W, step, objective.penalty, smoothing, W, np.ones(members))
+
+    def propose(self, state: ProximalState) -> Request:
+        """The gradient at the extrapolated point, then the value at the candidate."""
+        if state.candidate is None:
+            return Request(state.point, smoothing=state.smoothing)
+        return Request(state.candidate, gradient=False, smoothing=state.smoothing)
+
+    def update(self, state: ProximalState, evaluation: Evaluation) -> ProximalState:
+        """A candidate from the gradient, then its acceptance, member by member."""
+        if state.candidate is None:
+            smaller = self.stages.next(state.smoothing, evaluation)
+            if smaller is not None:
+                return self._begin_stage(state, smaller)
+            state.value, state.gradient = evaluation.data, evaluation.data_gradient
+            return self._try(state)
+        assert state.gradient is not None and state.value is not None
+        move = state.candidate - state.point
+        model = state.value + inner(state.gradient, move) + inner(move, move) / (2 * state.step)
+        rounding = 1e-9 * np.abs(state.value)
+        fits = (evaluation.data <= model + rounding) & np.isfinite(evaluation.data)
+        if not fits.all():
+            state.rejections += 1
+            if state.rejections > 60:
+                state.done = Reason.NO_PROGRESS
+                return state
+            state.step = np.where(fits, state.step, 0.5 * state.step)
+            return self._try(state)
+        return self._accept(state)
+
+    def _try(self, state: ProximalState) -> ProximalState:
+        assert state.gradient is not None
+        steps = by_member(state.step)
+        state.candidate = prox_step(state.penalty, state.point - steps * state.gradient, steps)
+        return state
+
+    def _accept(self, state: ProximalState) -> ProximalState:
+        assert state.candidate is not None
+        moved, uphill = state.candidate, inner(state.point - state.candidate, state.candidate - state.W) > 0
+        t = np.where(uphill, 1.0, state.momentum)
+        following = (1 + np.sqrt(1 + 4 * t**2)) / 2
+        factor = np.where(uphill, 0.0, (t - 1) / following)
+        state.point = moved + by_member(factor) * (moved - state.W)
+        state.W, state.momentum, state.candidate, state.rejections = moved, following, None, 0
+        state.step = state.step * self.growth
+        return state
+
+    def _begin_stage(self, state: ProximalState, smoothing: float) -> ProximalState:
+        state.step = state.step * smoothing / state.smoothing
+        state.smoothing, state.point, state.momentum = smoothing, state.W, np.ones_like(state.momentum)
+        return state

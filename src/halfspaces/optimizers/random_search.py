@@ -1,0 +1,97 @@
+"""Random search: draw W, keep the best. The baseline that everything else is compared with."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from halfspaces._validation import check_number
+from halfspaces.objective import Evaluation, Objective, Request
+from halfspaces.optimizers.base import Optimizer, State
+from halfspaces.result import Reason
+
+Array = np.ndarray
+
+
+@dataclass(eq=False)
+class RandomSearchState(State):
+    """The best W so far, its value, and how many draws were made."""
+
+    best: Array  # (M,)
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class RandomSearch(Optimizer[RandomSearchState]):
+    """Draws of normal numbers times `scale`: fresh ones, or around the best so far (`local=True`).
+
+    It is told values only. Where a stack has one member, several draws are evaluated at once as a stack of their own.
+
+    Parameters
+    ----------
+    draws : int
+    scale : float
+        Standard deviation of each coordinate of a draw.
+    local : bool
+        Whether a draw is added to the best W so far.
+    batch : int
+        Draws of one turn, for a stack of one member; local search takes the best of them.
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+
+    Examples
+    --------
+    >>> RandomSearch(draws=10, local=True)
+    RandomSearch(draws=10, scale=0.0001, local=True, batch=10, seed=0)
+    """
+
+    draws: int = 1000
+    scale: float = 1e-4
+    local: bool = False
+    batch: int = 10
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_number("RandomSearch(draws=...)", self.draws, at_least=1, integer=True)
+        check_number("RandomSearch(scale=...)", self.scale, above=0)
+        check_number("RandomSearch(batch=...)", self.batch, at_least=1, integer=True)
+        check_number("RandomSearch(seed=...)", self.seed, at_least=0, integer=True)
+
+    def init(self, W: Array, objective: Objective) -> RandomSearchState:
+        """Nothing drawn yet: any draw is better."""
+        members = W.shape[1]
+        return RandomSearchState(W, np.full(members, self.scale), np.full(members, np.inf))
+
+    def propose(self, state: RandomSearchState) -> Request:
+        """The next draws; draw k is the same whatever was drawn together with it."""
+        rows, members, classes = state.W.shape
+        width = min(self.batch, self.draws - state.count) if members == 1 else 1
+        draws = [
+            np.random.default_rng([self.seed, state.count + k]).standard_normal((rows, members, classes))
+            for k in range(width)
+        ]
+        W = self.scale * np.concatenate(draws, axis=1)
+        return Request(W + state.W if self.local else W, gradient=False)
+
+    def update(self, state: RandomSearchState, evaluation: Evaluation) -> RandomSearchState:
+        """Keep a draw that is better than the best so far."""
+        members, W = state.W.shape[1], evaluation.request.W
+        values = evaluation.total
+        state.count += W.shape[1] // members
+        if members == 1:
+            first = int(np.argmin(values))
+            values, W = values[first : first + 1], W[:, first : first + 1]
+        better = values < state.best
+        if better.any():
+            state.W = np.where(better[:, None], W, state.W)
+            state.best = np.where(better, values, state.best)
+        if state.count >= self.draws:
+            state.done = Reason.ALL_STEPS_TAKEN
+        return state
+
+    def fraction_done(self, state: RandomSearchState) -> float:
+        """Draws made over draws planned."""
+        return state.count / self.draws

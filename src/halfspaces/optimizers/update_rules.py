@@ -1,0 +1,171 @@
+"""Update rules of gradient methods: how a gradient becomes a move of W.
+
+A rule is told the gradient at its look-ahead point and the last move actually made (after any prox), and gives the next
+move and the step size of each coordinate, in whose metric the prox of the penalty is taken:
+W ← prox(W + move, coordinate_step). Its slots are arrays shaped like W that the optimizer's state keeps.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from halfspaces._validation import check_number
+
+Array = np.ndarray
+Slots = tuple[Array, ...]
+
+
+class UpdateRule(ABC):
+    """How a gradient becomes a move.
+
+    A new rule is one frozen dataclass with `move` (and `slots`, `look_ahead` where it needs them)
+    and one row in `UPDATE_RULES`.
+    """
+
+    def slots(self, W: Array) -> Slots:
+        """The arrays that the rule keeps between steps."""
+        return ()
+
+    def look_ahead(self, W: Array, last_move: Array) -> Array:
+        """Where the gradient is asked for."""
+        return W
+
+    def default_step(self, safe_step: float) -> float:
+        """The step size where none is given; `safe_step` is 1/L for a bound L on the objective's curvature."""
+        return safe_step
+
+    @abstractmethod
+    def move(self, slots: Slots, gradient: Array, last_move: Array, step: float, count: int) -> tuple[Array, Any, Slots]:
+        """The move, the step size of each coordinate (or one number), and the new slots; `count` starts at 1."""
+
+
+@dataclass(frozen=True)
+class Plain(UpdateRule):
+    """W ← W − step · ∇L."""
+
+    def move(self, slots: Slots, gradient: Array, last_move: Array, step: float, count: int) -> tuple[Array, Any, Slots]:
+        """−step · ∇L."""
+        return -step * gradient, step, slots
+
+
+@dataclass(frozen=True)
+class Momentum(UpdateRule):
+    """v ← ρ v − step · ∇L(W), W ← W + v (Polyak 1964, https://doi.org/10.1016/0041-5553(64)90137-5).
+
+    v is the last move after the prox, so that with a penalty that has no gradient the rest points are the optima.
+    """
+
+    decay: float = 0.9
+
+    def __post_init__(self) -> None:
+        check_number(f"{type(self).__name__}(decay=...)", self.decay, at_least=0, below=1)
+
+    def move(self, slots: Slots, gradient: Array, last_move: Array, step: float, count: int) -> tuple[Array, Any, Slots]:
+        """ρ v − step · ∇L."""
+        return self.decay * last_move - step * gradient, step, slots
+
+
+@dataclass(frozen=True)
+class Nesterov(Momentum):
+    """v ← ρ v − step · ∇L(W + ρ v), W ← W + v (Nesterov 1983; Sutskever et al., ICML 2013)."""
+
+    def look_ahead(self, W: Array, last_move: Array) -> Array:
+        """W + ρ v."""
+        return W + self.decay * last_move
+
+
+@dataclass(frozen=True)
+class Adagrad(UpdateRule):
+    """h ← h + ∇L², W ← W − step · ∇L/(√h + ε) (Duchi, Hazan & Singer, JMLR 2011)."""
+
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        check_number("Adagrad(epsilon=...)", self.epsilon, above=0)
+
+    def default_step(self, safe_step: float) -> float:
+        """1e-2: the rule scales each coordinate by itself."""
+        return 1e-2
+
+    def slots(self, W: Array) -> Slots:
+        """h = 0."""
+        return (np.zeros_like(W),)
+
+    def move(self, slots: Slots, gradient: Array, last_move: Array, step: float, count: int) -> tuple[Array, Any, Slots]:
+        """−step · ∇L/(√h + ε)."""
+        squares = slots[0] + gradient**2
+        coordinate_step = step / (np.sqrt(squares) + self.epsilon)
+        return -coordinate_step * gradient, coordinate_step, (squares,)
+
+
+@dataclass(frozen=True)
+class RMSProp(UpdateRule):
+    """h ← ρ h + (1 − ρ) ∇L², W ← W − step · ∇L/(√h + ε) (Tieleman & Hinton 2012)."""
+
+    decay: float = 0.99
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        check_number("RMSProp(decay=...)", self.decay, at_least=0, below=1)
+        check_number("RMSProp(epsilon=...)", self.epsilon, above=0)
+
+    def default_step(self, safe_step: float) -> float:
+        """1e-3: the rule scales each coordinate by itself."""
+        return 1e-3
+
+    def slots(self, W: Array) -> Slots:
+        """h = 0."""
+        return (np.zeros_like(W),)
+
+    def move(self, slots: Slots, gradient: Array, last_move: Array, step: float, count: int) -> tuple[Array, Any, Slots]:
+        """−step · ∇L/(√h + ε)."""
+        squares = self.decay * slots[0] + (1 - self.decay) * gradient**2
+        coordinate_step = step / (np.sqrt(squares) + self.epsilon)
+        return -coordinate_step * gradient, coordinate_step, (squares,)
+
+
+@dataclass(frozen=True)
+class Adam(UpdateRule):
+    """m ← β₁ m + (1 − β₁) ∇L, h ← β₂ h + (1 − β₂) ∇L², both corrected for their start at 0; W ← W − step · m/(√h + ε).
+
+    References
+    ----------
+    Kingma & Ba, Adam: a method for stochastic optimization, ICLR 2015, https://arxiv.org/abs/1412.6980
+    """
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        check_number("Adam(beta1=...)", self.beta1, at_least=0, below=1)
+        check_number("Adam(beta2=...)", self.beta2, at_least=0, below=1)
+        check_number("Adam(epsilon=...)", self.epsilon, above=0)
+
+    def default_step(self, safe_step: float) -> float:
+        """1e-3: the rule scales each coordinate by itself."""
+        return 1e-3
+
+    def slots(self, W: Array) -> Slots:
+        """m = h = 0."""
+        return np.zeros_like(W), np.zeros_like(W)
+
+    def move(self, slots: Slots, gradient: Array, last_move: Array, step: float, count: int) -> tuple[Array, Any, Slots]:
+        """−step · m/(√h + ε)."""
+        mean = self.beta1 * slots[0] + (1 - self.beta1) * gradient
+        squares = self.beta2 * slots[1] + (1 - self.beta2) * gradient**2
+        corrected = np.sqrt(squares / (1 - self.beta2**count)) + self.epsilon
+        coordinate_step = step / corrected
+        return -coordinate_step * mean / (1 - self.beta1**count), coordinate_step, (mean, squares)
+
+
+UPDATE_RULES: dict[str, UpdateRule] = {
+    "plain": Plain(),
+    "momentum": Momentum(),
+    "nesterov": Nesterov(),
+    "adagrad": Adagrad(),
+    "rmsprop": RMSProp(),
+    "adam": Adam(),
+}

@@ -1,0 +1,77 @@
+"""A progress bar for anything longer than a second, on a terminal, gone when the work is done."""
+
+import math
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from halfspaces.minimize import Run
+
+PATIENCE = 1.0  # seconds before a bar appears
+REFRESH = 0.1
+
+
+class ProgressBar:
+    """Shows passes, loss and gap of a run; draws nothing in its first second and nothing where there is no terminal."""
+
+    def __init__(self, run: "Run", *, shown: bool) -> None:
+        self.run = run
+        self.shown = shown and sys.stderr.isatty()
+        self.started = self.drawn = time.perf_counter()
+        self.first_gap = math.inf
+        self.bar: Any = None
+
+    def __enter__(self) -> "ProgressBar":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def update(self) -> None:
+        """Redraw, if it is time to."""
+        now = time.perf_counter()
+        if not self.shown or now - self.started < PATIENCE or now - self.drawn < REFRESH:
+            return
+        self.drawn = now
+        if self.bar is None:
+            self._open()
+        self.bar.update(self.task, completed=self._fraction(), status=self._status())
+
+    def _open(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn(type(self.run.optimizer).__name__), BarColumn(), TextColumn("{task.fields[status]}"))
+        self.bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+        self.task = self.bar.add_task("", total=1.0, status="")
+        self.bar.start()
+
+    def _fraction(self) -> float | None:
+        """The planned part, or how far the logarithm of the gap has come."""
+        run = self.run
+        planned = run.optimizer.fraction_done(run.state)
+        if planned is not None or not math.isfinite(run.gap) or run.gap <= 0:
+            return planned
+        if not math.isfinite(self.first_gap):
+            self.first_gap = run.gap
+        target = float(np.min(run.target(run.history.last("loss"))))
+        if not 0 < target < self.first_gap:
+            return None
+        return min(1.0, max(0.0, math.log(self.first_gap / run.gap) / math.log(self.first_gap / target)))
+
+    def _status(self) -> str:
+        run = self.run
+        loss = run.history.last("loss")
+        words = [f"{run.passes:.1f} passes"]
+        if loss is not None:
+            words.append(f"loss {float(np.mean(loss)):.5g}")
+        if math.isfinite(run.gap):
+            words.append(f"gap {run.gap:.2g}")
+        accuracy = run.best.get("validation_accuracy")
+        if accuracy is not None:
+            words.append(f"best validation accuracy {100 * float(np.max(accuracy.score)):.1f} %")
+        return ", ".join(words)

@@ -1,0 +1,100 @@
+"""The score function f(x; W) = x W[:-1] + W[-1], with standardized features folded into the parameters.
+
+Standardized scores ((x − mean)/scale) W[:-1] + W[-1] equal x V + c with V = W[:-1]/scale and c = W[-1] − mean·V,
+so X itself is never touched. A product over raw rows loses digits when |mean|/scale is large; then the blocks
+subtract a `center` while they are converted, and only the remainder mean − center is folded.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from halfspaces.blocks import Blocks
+
+Array = np.ndarray
+LARGE_OFFSET = 30.0  # |mean|/scale beyond which float32 products want centred rows (error 4e-6 at 2, 1.4e-3 at 1e3)
+
+
+@dataclass(frozen=True, eq=False)
+class Standardization:
+    """Mean and scale of each feature, float64, shape (D,)."""
+
+    mean: Array
+    scale: Array
+
+    @classmethod
+    def identity(cls, n_features: int) -> "Standardization":
+        """Mean 0 and scale 1: features as they are."""
+        return cls(np.zeros(n_features), np.ones(n_features))
+
+    @property
+    def has_large_offsets(self) -> bool:
+        """Whether rows must be centred before they meet the parameters."""
+        return bool(np.any(np.abs(self.mean) > LARGE_OFFSET * self.scale))
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """s = ((x − mean)/scale) W[:-1] + W[-1] for parameters W (D+1, M, C).
+
+    Parameters
+    ----------
+    standardization : Standardization
+    center : array, shape (D,)
+        What the blocks subtract from each row by themselves.
+    fit_intercept : bool
+        Without it the bias row is ignored and its gradient is 0.
+    """
+
+    standardization: Standardization
+    center: Array
+    fit_intercept: bool = True
+
+    def fold(self, W: Array, dtype: np.dtype) -> tuple[Array, Array]:
+        """V (D, M·C) and c (M·C,), for which the scores of raw rows are X V + c."""
+        weights = W[:-1].reshape(len(W) - 1, -1) / self.standardization.scale[:, None]
+        offset = (self.center - self.standardization.mean) @ weights
+        if self.fit_intercept:
+            offset = offset + W[-1].ravel()
+        return weights.astype(dtype), offset.astype(dtype)
+
+    def unfold(self, V: Array, c: Array) -> Array:
+        """Parameters (D+1, M·C) in standardized units, for which raw rows have the scores X V + c: `fold`'s inverse."""
+        W = np.empty((len(V) + 1, V.shape[1]))
+        W[:-1] = V * self.standardization.scale[:, None]
+        W[-1] = c + (self.standardization.mean - self.center) @ V if self.fit_intercept else 0
+        return W
+
+    def pullback(self, dV: Array, dc: Array, shape: tuple[int, ...]) -> Array:
+        """The gradient in W, shape (D+1, M, C), from the gradients in V and c: `fold`'s transpose."""
+        gradient = np.empty(shape)
+        residual_mean = self.standardization.mean - self.center
+        raw = dV - residual_mean[:, None] * dc
+        gradient[:-1] = (raw / self.standardization.scale[:, None]).reshape(gradient[:-1].shape)
+        gradient[-1] = dc.reshape(shape[1:]) if self.fit_intercept else 0
+        return gradient
+
+
+def standardize(blocks: Blocks, *, with_mean: bool = True) -> Standardization:
+    """Weighted mean and standard deviation of each feature over the blocks, in float64; zero variance gets scale 1.
+
+    Without an intercept (`with_mean=False`) nothing is centred, and the scale is still the standard deviation.
+    """
+    first_block = slice(0, blocks.block_rows)
+    (origin,) = blocks.map(lambda X, y, weight: X.mean(axis=0, dtype=np.float64), first_block)
+
+    def moments(X: Array, y: Array, weight: Array | None) -> tuple[float, Array, Array]:
+        weight = np.ones(len(y)) if weight is None else weight
+        shifted = X - origin
+        total = weight @ shifted
+        np.square(shifted, out=shifted)
+        return float(weight.sum()), total, weight @ shifted
+
+    count, first, second = map(sum, zip(*blocks.map(moments), strict=True))
+    shift = first / count
+    variance = second / count - shift**2
+    mean = origin + shift
+    # Rounding leaves a tiny positive variance in a constant column; it is no scale.
+    constant = variance <= (1e-12 * mean) ** 2
+    scale = np.sqrt(np.where(constant, 1.0, variance))
+    return Standardization(mean if with_mean else np.zeros_like(mean), scale)

@@ -1,0 +1,345 @@
+"""Readers: the real files come back as they are; every bad file is refused by name and place."""
+
+import gzip
+import io
+import lzma
+import struct
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from halfspaces import datasets
+from halfspaces.datasets import DataError, Dataset
+from halfspaces.datasets.cifar import CLASSES, RECORD
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+PACKERS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
+SEED = 0
+
+
+def real(name: str) -> Path:
+    if not (DATA / name).is_dir():
+        pytest.skip(f"the real data are not at {DATA / name}")
+    return DATA / name
+
+
+def refused(given, *words: str) -> None:
+    """One sentence, with all of these words."""
+    with pytest.raises(DataError) as caught:
+        datasets.open(given)
+    message = str(caught.value)
+    assert [word for word in words if word not in message] == [], message
+    assert "\n" not in message
+    assert message.endswith(".")
+
+
+# --- opening -----------------------------------------------------------------------------------------------------
+
+
+def test_digits_are_whole_stratified_and_fixed():
+    from sklearn.datasets import load_digits
+
+    digits, again = datasets.open("digits"), datasets.open("digits")
+    assert digits.X.dtype == digits.X_test.dtype == np.uint8
+    whole = np.concatenate([digits.X, digits.X_test])
+    upstream = load_digits().data
+    assert sorted(map(bytes, whole)) == sorted(map(bytes, upstream.astype(np.uint8)))
+    counts, test_counts = np.bincount(digits.y), np.bincount(digits.y_test)
+    assert np.abs(test_counts - 0.2 * (counts + test_counts)).max() < 1
+    np.testing.assert_array_equal(digits.X_test, again.X_test)
+    assert digits.images(digits.X).shape == (1437, 8, 8, 1)
+
+
+def test_unknown_names_and_missing_paths(tmp_path):
+    refused("digts", "'digts'", "did you mean 'digits'?", "path of an existing folder or file")
+    refused("imagenet-22k", "'imagenet-22k'", "a built-in name (digits)")
+    (tmp_path / "fashion-mnist").mkdir()
+    refused(tmp_path / "fashion-mnst", f"did you mean '{tmp_path / 'fashion-mnist'}'?")
+    refused(tmp_path / "no" / "such", "There is no data set")
+    refused("a\0b", "There is no data set")
+    with pytest.raises(TypeError):
+        datasets.open(np.zeros(3))  # type: ignore[arg-type]
+
+
+def test_folders_and_files_that_hold_no_data_set(tmp_path):
+    refused(tmp_path, "holds nothing", "data_batch_1.bin", ".npz")
+    for name in "abcde":
+        (tmp_path / name).touch()
+    refused(tmp_path, "holds a, b, c and 2 more")
+    refused(tmp_path / "a", "is no data set")
+
+
+def test_dataset_refuses_what_disagrees():
+    X, y = np.zeros((3, 4)), np.zeros(3, int)
+    with pytest.raises(DataError, match=r"X has 3 examples but y has 2 labels"):
+        Dataset("d", X, y[:2])
+    with pytest.raises(DataError, match=r"X_test has 1 examples but y_test has 3 labels"):
+        Dataset("d", X, y, X[:1], y)
+    with pytest.raises(DataError, match=r"X has 4 features but X_test has 3"):
+        Dataset("d", X, y, X[:, :3], y)
+    with pytest.raises(DataError, match=r"X_test is given without y_test"):
+        Dataset("d", X, y, X)
+    with pytest.raises(DataError, match=r"at least one example"):
+        Dataset("d", X[:0], y[:0])
+    with pytest.raises(DataError, match=r"shape \(3,\), got \(3, 1\)"):
+        Dataset("d", X, y[:, None])
+    with pytest.raises(DataError, match="holds no images"):
+        Dataset("d", X, y).images(X)
+    with pytest.raises(DataError, match=r"shape \(n, 4\), got \(4,\)"):
+        Dataset("d", X, y, image_shape=(2, 2, 1)).images(X[0])
+
+
+# --- CIFAR-10 ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def records():
+    """Six records with known labels and pixels."""
+    records = np.random.default_rng(SEED).integers(0, 256, (6, RECORD), np.uint8)
+    records[:, 0] = [3, 0, 9, 1, 1, 7]
+    return records
+
+
+def test_cifar_exact_subset():
+    folder = real("cifar-10-exact-subset")
+    cifar = datasets.open(folder)
+    assert cifar.X.shape == (7897, 3072)
+    assert cifar.X_test.shape == (932, 3072)
+    assert cifar.X.flags.c_contiguous
+    assert cifar.X_test.flags.c_contiguous
+    assert np.bincount(cifar.y).tolist() == [795, 754, 791, 763, 840, 769, 786, 785, 814, 800]
+    assert np.bincount(cifar.y_test).tolist() == [97, 78, 94, 95, 85, 84, 105, 96, 98, 100]
+    last = np.fromfile(folder / "data_batch_5.bin", np.uint8).reshape(-1, RECORD)
+    np.testing.assert_array_equal(cifar.X[-932:], last[:, 1:])
+    assert cifar.class_names == CLASSES
+    assert str(cifar) == (
+        "cifar-10-exact-subset: 7,897 examples + 932 for testing, 3,072 features (32 x 32 x 3, uint8), 10 classes"
+    )
+
+
+@pytest.mark.parametrize("packing", PACKERS)
+def test_cifar_batches_of_any_packing_are_joined_in_order(tmp_path, records, packing):
+    for name, rows in {"data_batch_2": records[:2], "data_batch_4": records[2:5], "test_batch": records[5:]}.items():
+        (tmp_path / f"{name}.bin{packing}").write_bytes(PACKERS[packing](rows.tobytes()))
+    cifar = datasets.open(tmp_path)
+    np.testing.assert_array_equal(cifar.X, records[:5, 1:], strict=True)
+    np.testing.assert_array_equal(cifar.X_test, records[5:, 1:], strict=True)
+    np.testing.assert_array_equal(np.append(cifar.y, cifar.y_test), records[:, 0])
+    images = cifar.images(cifar.X[::2])
+    assert np.shares_memory(images, cifar.X)
+    assert images.shape == (3, 32, 32, 3)
+    assert images[1, 4, 7].tolist() == [records[2, 1 + 1024 * plane + 32 * 4 + 7] for plane in range(3)]
+
+
+def test_cifar_without_test_batch(tmp_path, records):
+    (tmp_path / "data_batch_1.bin").write_bytes(records.tobytes())
+    cifar = datasets.open(tmp_path)
+    assert cifar.X_test is None
+    assert cifar.y_test is None
+    (tmp_path / "batches.meta.txt").write_text("cat\ndog\n\n")
+    refused(tmp_path, "batches.meta.txt has 2 class names, not 10")
+
+
+@pytest.mark.parametrize("packing", PACKERS)
+@pytest.mark.parametrize("end", [0, 1, RECORD - 1, RECORD + 1, 6 * RECORD - 1])
+def test_cifar_cut_between_bytes_of_a_record(tmp_path, records, packing, end):
+    name = f"data_batch_1.bin{packing}"
+    (tmp_path / name).write_bytes(PACKERS[packing](records.tobytes()[:end]))
+    refused(tmp_path, name, f"ends at byte {end:,}, inside record {end // RECORD}" if end else "is empty")
+
+
+def test_cifar_wrong_label_and_too_many_records(tmp_path, records, monkeypatch):
+    path = tmp_path / "data_batch_3.bin.gz"
+    records[4, 0] = 10
+    path.write_bytes(gzip.compress(records.tobytes()))
+    refused(tmp_path, "data_batch_3.bin.gz has label 10 at byte 12,292;")
+    monkeypatch.setattr("halfspaces.datasets.cifar.MOST_RECORDS", 4)
+    refused(tmp_path, "data_batch_3.bin.gz goes on after byte 12,292;", "4 records")
+
+
+def test_cifar_pickled_version_is_never_read(tmp_path):
+    (tmp_path / "data_batch_1").write_bytes(b"\x80\x02}q")
+    refused(tmp_path, "data_batch_1.bin", "binary version")
+
+
+# --- MNIST and its kin -------------------------------------------------------------------------------------------
+
+
+def idx(array: np.ndarray, *, magic: int = 0x0800, sizes: tuple[int, ...] | None = None) -> bytes:
+    shape = array.shape if sizes is None else sizes
+    return struct.pack(f">I{array.ndim}I", magic | array.ndim, *shape) + array.astype(np.uint8).tobytes()
+
+
+IMAGES, LABELS = np.arange(4 * 6).reshape(4, 2, 3), np.array([9, 0, 3, 3])
+
+
+@pytest.fixture
+def mnist(tmp_path):
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    (folder / "train-images-idx3-ubyte").write_bytes(idx(IMAGES))
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx(LABELS))
+    return folder
+
+
+def test_fashion_mnist():
+    fashion = datasets.open(real("fashion-mnist"))
+    assert (fashion.X.shape, fashion.X_test.shape) == ((60000, 784), (10000, 784))
+    assert np.bincount(fashion.y).tolist() == [6000] * 10
+    assert fashion.class_names[fashion.y[0]] == "Ankle boot"
+    assert int(fashion.X.sum(dtype=np.int64)) == 3431114169
+    assert fashion.image_shape == (28, 28, 1)
+
+
+@pytest.mark.parametrize("mark", "-.")
+@pytest.mark.parametrize("packing", PACKERS)
+def test_idx_of_any_name_and_packing(tmp_path, mark, packing):
+    for split, n in {"train": 3, "t10k": 1}.items():
+        (tmp_path / f"{split}-images{mark}idx3-ubyte{packing}").write_bytes(PACKERS[packing](idx(IMAGES[:n])))
+        (tmp_path / f"{split}-labels{mark}idx1-ubyte{packing}").write_bytes(PACKERS[packing](idx(LABELS[:n])))
+    data = datasets.open(tmp_path)
+    np.testing.assert_array_equal(data.images(data.X)[..., 0], IMAGES[:3])
+    np.testing.assert_array_equal(data.images(data.X_test)[..., 0], IMAGES[:1])
+    np.testing.assert_array_equal(data.y, LABELS[:3])
+    assert data.class_names == tuple("0123456789")
+
+
+@pytest.mark.parametrize("name", ["fashion-mnist", "FashionMNIST/raw"])
+def test_fashion_names_come_from_the_folder(tmp_path, mnist, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    mnist.rename(tmp_path / name)
+    assert datasets.open(tmp_path / name).class_names[9] == "Ankle boot"
+
+
+def test_idx_files_that_do_not_fit(mnist):
+    (mnist / "train-labels-idx1-ubyte").write_bytes(idx(LABELS[:3]))
+    refused(mnist, "train-images-idx3-ubyte has 4 images", "train-labels-idx1-ubyte has 3 labels")
+    (mnist / "train-labels-idx1-ubyte").unlink()
+    refused(mnist, "has no train-labels-idx1-ubyte")
+    (mnist / "train-labels-idx1-ubyte").write_bytes(idx(LABELS))
+    (mnist / "t10k-labels-idx1-ubyte").write_bytes(idx(LABELS))
+    refused(mnist, "has no t10k-images-idx3-ubyte")
+
+
+@pytest.mark.parametrize("packing", PACKERS)
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "nothing at byte 0"),
+        (idx(IMAGES)[:3], "00 00 08 at byte 0"),
+        (idx(IMAGES)[:9], "ends at byte 9, inside its header of 16 bytes"),
+        (idx(IMAGES)[:16], "ends at byte 16, but its header at byte 4 promises 4 x 2 x 3, up to byte 40"),
+        (idx(IMAGES)[:39], "ends at byte 39"),
+        (idx(IMAGES) + b"x", "ends at byte 41"),
+        (idx(LABELS), "start with 00 00 08 03"),
+        (idx(IMAGES, magic=0x0D00), "00 00 0d 03 at byte 0"),
+        (idx(IMAGES, sizes=(4_000_000_000, 28, 28)), "promises 4000000000 x 28 x 28, up to byte 3,136,000,000,016"),
+        (idx(IMAGES[:0], sizes=(4_000_000_000, 0, 28)), "is empty"),
+    ],
+)
+def test_idx_with_a_bad_start_or_end(mnist, content, words, packing):
+    (mnist / "train-images-idx3-ubyte").unlink()
+    name = f"train-images-idx3-ubyte{packing}"
+    (mnist / name).write_bytes(PACKERS[packing](content))
+    tracemalloc.start()
+    refused(mnist, name, words)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3e7  # an xz dictionary; no header is believed before the length confirms it
+
+
+# --- damaged packing ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("packing", [".gz", ".xz"])
+@pytest.mark.parametrize("reader", ["cifar", "idx"])
+@pytest.mark.parametrize("damage", ["cut", "changed", "not packed", "end missing"])
+def test_damaged_packing_is_named_with_its_place(mnist, records, packing, reader, damage):
+    folder, name = (mnist.parent, "data_batch_1.bin") if reader == "cifar" else (mnist, "train-images-idx3-ubyte")
+    plain = records.tobytes() if reader == "cifar" else idx(IMAGES)
+    (folder / name).unlink(missing_ok=True)
+    packed = bytearray(PACKERS[packing](plain))
+    middle = len(packed) // 2
+    if damage == "changed":
+        packed[middle] ^= 0xFF
+    content = {"cut": packed[:middle], "changed": packed, "not packed": plain, "end missing": packed[:-3]}[damage]
+    (folder / (name + packing)).write_bytes(content)
+    refused(folder, name + packing, "is damaged after", "unpacked bytes")
+
+
+# --- .npz --------------------------------------------------------------------------------------------------------
+
+
+def test_npz_is_read_as_given(tmp_path):
+    path, y = tmp_path / "birds.npz", np.array(["owl", "kiwi", "owl"])
+    X = np.arange(6, dtype=np.float16).reshape(3, 2)
+    np.savez_compressed(path, X=X, y=y, X_test=X[:1], y_test=y[:1], class_names=["kiwi", "owl"], other=[None])
+    birds = datasets.open(str(path))
+    np.testing.assert_array_equal(birds.X, X, strict=True)
+    np.testing.assert_array_equal(birds.X_test, X[:1], strict=True)
+    assert birds.y.tolist() == ["owl", "kiwi", "owl"]
+    assert (birds.name, birds.class_names, birds.image_shape) == ("birds", ("kiwi", "owl"), None)
+
+
+@pytest.mark.parametrize(("shape", "image_shape"), [((5, 4, 3, 2), (4, 3, 2)), ((5, 4, 3), (4, 3, 1))])
+def test_npz_images_are_flattened(tmp_path, shape, image_shape):
+    X = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    np.savez(tmp_path / "a.npz", X=X, y=np.arange(5))
+    data = datasets.open(tmp_path / "a.npz")
+    assert data.image_shape == image_shape
+    assert data.X.shape == (5, np.prod(shape[1:]))
+    np.testing.assert_array_equal(data.images(data.X), X.reshape(5, *image_shape), strict=True)
+
+
+X, Y = np.zeros((3, 4)), np.arange(3)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"X": X}, "holds X, but X and y are needed"),
+        ({"images": X, "labels": Y}, "holds images, labels, but"),
+        ({}, "holds nothing"),
+        ({"X": X, "y": np.array([1, "a", None], object)}, "has y as Python objects"),
+        ({"X": np.array([[None]]), "y": Y}, "has X as Python objects"),
+        ({"X": X, "y": Y[:2]}, "X has 3 examples but y has 2 labels"),
+        ({"X": X, "y": Y, "X_test": X}, "X_test is given without y_test"),
+        ({"X": X, "y": Y * 1.0}, "y of type float64"),
+        ({"X": X.astype(str), "y": Y}, "X of type <U32"),
+        ({"X": X[0], "y": Y}, "X of shape (4,)"),
+        ({"X": np.zeros((3, 1, 1, 1, 1)), "y": Y}, "X of shape (3, 1, 1, 1, 1)"),
+        ({"X": np.zeros((0, 2, 2)), "y": Y[:0]}, "at least one example"),
+        ({"X": X, "y": Y, "class_names": ["a", "b"]}, "2 class_names but labels from 0 to 2"),
+        ({"X": X, "y": Y, "class_names": [1, 2, 3]}, "class_names of type int64"),
+    ],
+)
+def test_npz_that_does_not_fit(tmp_path, arrays, words):
+    np.savez(tmp_path / "given.npz", **arrays)
+    refused(tmp_path / "given.npz", "given", words)
+
+
+def test_npz_damaged(tmp_path):
+    path = tmp_path / "given.npz"
+    np.savez(path, X=X, y=Y)
+    whole = path.read_bytes()
+    for end in (0, 1, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:end])
+        refused(path, "given.npz cannot be read as .npz")
+    path.write_bytes(whole[:150] + b"x" + whole[151:])
+    refused(path, "given.npz cannot be read as .npz", "CRC")
+    with path.open("wb") as stream:
+        np.save(stream, np.array([None]), allow_pickle=True)
+    refused(path, "given.npz cannot be read as .npz")
+
+
+def test_npz_header_that_lies(tmp_path):
+    header = io.BytesIO()
+    fields = {"descr": "<f8", "fortran_order": False, "shape": (4_000_000_000, 784)}
+    np.lib.format.write_array_header_1_0(header, fields)
+    with zipfile.ZipFile(tmp_path / "given.npz", "w") as archive:
+        archive.writestr("X.npy", header.getvalue() + bytes(80))
+        archive.writestr("y.npy", header.getvalue())
+    refused(tmp_path / "given.npz", "X end at byte 208, but its header promises shape (4000000000, 784)")
