@@ -1,1 +1,27 @@
 """Linear classifiers for images, features and embeddings: exact, fast, with nothing hidden."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from halfspaces.estimators import LinearClassifier
+    from halfspaces.minimize import minimize
+    from halfspaces.saved import load, save
+
+__version__ = "0.1.0"
+__all__ = ["LinearClassifier", "load", "minimize", "save"]
+
+_HOMES = {"LinearClassifier": "estimators", "minimize": "minimize", "load": "saved", "save": "saved"}
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, so that importing the package costs nothing until something of it is used.
+    if name in _HOMES:
+        value = getattr(import_module(f"halfspaces.{_HOMES[name]}"), name)
+        globals()[name] = value  # the function `minimize`, not the module of the same name
+        return value
+    raise AttributeError(f"module 'halfspaces' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -19,16 +19,16 @@ _WEAK = 1e-9  # relative noise above which f is not float64 arithmetic
 _SAFETY = 5.0  # multiples of the rounding noise that are forgiven
 
 
-def relative_error(analytic: float, numerical: float, floor: float = 0.0) -> float:
-    """|a − n| / (|a| + |n|), with 0/0 = 0; a difference up to `floor` is rounding noise.
+def relative_error(analytic: float, numerical: float, scale: float = 0.0) -> float:
+    """|a − n| / (|a| + |n|), with 0/0 = 0; numbers below `scale` are compared with it and not with each other.
 
-    >>> relative_error(2.0, 1.0), relative_error(0.0, 0.0), relative_error(1e-12, -1e-12, floor=1e-11)
-    (0.3333333333333333, 0.0, 0.0)
+    >>> relative_error(2.0, 1.0), relative_error(0.0, 0.0), relative_error(1e-12, -1e-12, scale=1e-6)
+    (0.3333333333333333, 0.0, 2e-06)
     """
-    if not math.isfinite(analytic - numerical):
+    difference = abs(analytic - numerical)
+    if not math.isfinite(difference):
         return math.inf
-    difference = max(0.0, abs(analytic - numerical) - floor)
-    return difference / (abs(analytic) + abs(numerical)) if difference > 0 else 0.0
+    return difference / max(abs(analytic) + abs(numerical), scale) if difference else 0.0
 
 
 def scalar(value: Any) -> float:
@@ -114,6 +114,10 @@ class Slopes(NamedTuple):
         """How much the one-sided slopes disagree."""
         return abs(self.forward - self.backward)
 
+    def by(self, scheme: Scheme) -> float:
+        """The difference of this scheme."""
+        return self.centered if scheme == "centered" else self.forward
+
     def nearest(self, value: float) -> float:
         """The value itself if it lies between the one-sided slopes, else the nearer one."""
         low, high = sorted((self.backward, self.forward))
@@ -141,6 +145,21 @@ class Line:
         )
 
 
+def _scatter(ray: Line, spacing: float) -> float:
+    """Rounding noise of f: a smooth f leaves the fourth differences of close values at zero, rounding does not.
+
+    The median, since kinks spoil some of them; √70 is the norm of the coefficients 1, −4, 6, −4, 1.
+    """
+    fourth = np.diff([ray(spacing * k) for k in range(24)], n=4)
+    return 1.5 * float(np.median(np.abs(fourth))) / math.sqrt(70)
+
+
+def _feels_small_steps(ray: Line, here: float) -> bool:
+    """Whether f moves over a tiny step as it should after its move over a larger one; in float32 it stands or jumps."""
+    expected, moved = abs(ray(1e-4) - here) * 1e-7, abs(ray(1e-11) - here)
+    return expected < 20 * _EPS * abs(here) or 0 < moved < 30 * expected
+
+
 @dataclass(frozen=True)
 class Noise:
     """f(W), and how far rounding scatters f around it; the precisions are those of the types."""
@@ -152,15 +171,15 @@ class Noise:
 
     @classmethod
     def of(cls, ray: Line, gradient: Any) -> "Noise":
-        """Measure along the ray: a smooth f leaves fourth differences at zero, rounding does not (Moré & Wild)."""
+        """Measure along the ray, at a spacing that is large beside what the precision of f resolves (Moré & Wild)."""
         value = ray.f(0.0)
         here = scalar(value)
         if not math.isfinite(here):
             raise ValueError(f"f(W) must be finite for a check of its gradient, got {here}.")
-        values = [ray(_EPS ** (1 / 3) * k) for k in range(24)]
-        # The median, since a kink spoils a few of them; √70 is the norm of the coefficients 1, −4, 6, −4, 1.
-        scatter = 1.5 * float(np.median(np.abs(np.diff(values, n=4)))) / math.sqrt(70)
         f_precision = precision(value)
+        if not _feels_small_steps(ray, here):
+            f_precision = max(f_precision, float(np.finfo(np.float32).eps))
+        scatter = _scatter(ray, 1e-3 if f_precision > _EPS else 1e-6)
         return cls(here, max(f_precision * abs(here), scatter), f_precision, precision(gradient))
 
     @property
@@ -172,9 +191,9 @@ class Noise:
     def weakness(self, tolerance: float) -> str:
         """Why small errors cannot be seen; empty if they can."""
         if self.f_precision > _EPS:
-            why = "f returns float32, whose differences are mostly rounding; compute f in float64."
+            why = "f is computed in float32, whose differences are mostly rounding; compute it in float64."
         elif self.relative > _WEAK:
-            why = f"f is accurate to {self.relative:.0e} only; is it computed in float32, or by cancellation?"
+            why = f"f is accurate to {self.relative:.0e} only."
         elif self.gradient_precision > _EPS:
             why = "the gradient is given in float32."
         else:
@@ -230,31 +249,51 @@ class Judge:
         Where f is smooth the jump between the one-sided slopes shrinks with the step; across a kink it stays until
         the kink is out of the interval.
         """
-        trials: list[Finding] = []
-        jump, step, slopes, explained = 0.0, self.step, Slopes(math.nan, math.nan, math.nan), False
+        found = Finding(math.nan, math.nan, math.nan, math.inf, kink=False)
+        step, slopes, larger, explained = self.step, Slopes(math.nan, math.nan, math.nan), None, False
         for shrink in _SHRINK if self.kink else _SHRINK[:1]:
             step = self.step * shrink * max(1.0, abs(line.at))
-            slopes, before = line.slopes(step, self.noise.here), jump
-            jump = slopes.jump
-            explained = not self.kink or self._explained(slopes, before, step)
+            slopes = line.slopes(step, self.noise.here)
+            explained = not self.kink or self._explained(slopes, larger, step)
             if explained:
-                numerical = slopes.centered if self.scheme == "centered" else slopes.forward
-                trials.append(self._finding(analytic, numerical, slopes, step))
-                if trials[-1].error <= self.tolerance:
-                    return trials[-1]
-        beside = self._finding(analytic, slopes.nearest(analytic), slopes, step)
-        if not explained or (self.kink and jump > self._rounding(step) and beside.error <= self.tolerance):
-            return beside._replace(kink=math.isfinite(jump))
-        return min(trials, key=lambda finding: finding.error)
+                found = min(found, *self._compare(analytic, slopes, larger, step), key=lambda trial: trial.error)
+                if found.error <= self.tolerance:
+                    return found
+            larger = slopes
+        beside = self._beside_kink(analytic, slopes, step)
+        crossed = self.kink and slopes.jump > self._rounding(step)
+        return beside if crossed and (not explained or beside.error <= self.tolerance) else found
 
-    def _finding(self, analytic: float, numerical: float, slopes: Slopes, step: float) -> Finding:
-        error = relative_error(analytic, numerical, self._floor(step))
-        return Finding(numerical, slopes.backward, slopes.forward, error, kink=False)
+    def _compare(self, analytic: float, slopes: Slopes, larger: Slopes | None, step: float) -> list[Finding]:
+        """With the difference, and with what the last step, ten times as large, says.
 
-    def _explained(self, slopes: Slopes, before: float, step: float) -> bool:
+        There a kink on one side leaves the slope of the other side right, and less noisy than at this step. Where
+        f'' jumps the error is a multiple of the step: the limit is right.
+        """
+        n = slopes.by(self.scheme)
+        trials = [(n, slopes, step)]
+        if larger is not None:
+            before = larger.by(self.scheme)
+            trials += [(value, larger, 10 * step) for value in (before, *larger[:2])] + [
+                (n + (n - before) / 9, slopes, step)
+            ]
+        scales = [self._floor(h) / self.tolerance for _, _, h in trials]
+        return [
+            Finding(value, *of[:2], relative_error(analytic, value, scale), kink=False)
+            for (value, of, _), scale in zip(trials, scales, strict=True)
+        ]
+
+    def _beside_kink(self, analytic: float, slopes: Slopes, step: float) -> Finding:
+        """With what is possible at a kink: everything between the one-sided slopes."""
+        nearest = slopes.nearest(analytic)
+        error = relative_error(analytic, nearest, self._rounding(step) / self.tolerance)
+        return Finding(nearest, *slopes[:2], error, kink=True)
+
+    def _explained(self, slopes: Slopes, larger: Slopes | None, step: float) -> bool:
         """Whether curvature explains the jump: it is small, or has shrunk with the step."""
+        shrunk = larger.jump / 2 if larger is not None else 0.0
         bend = _BEND * (abs(slopes.backward) + abs(slopes.forward))
-        return slopes.jump <= max(before / 2, bend, self._rounding(step))
+        return slopes.jump <= max(shrunk, bend, self._rounding(step))
 
     def _rounding(self, step: float) -> float:
         return 2 * _SAFETY * self.noise.f / step

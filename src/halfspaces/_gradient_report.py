@@ -121,7 +121,8 @@ class GradientReport:
             return "and along a random direction f is straight, with the slope that it should have"
         if math.isnan(self.rate):
             return "and so does a random direction"
-        return f"and along a random direction the Taylor remainder falls like t^{self.rate:.2f}"
+        across = ", as it may across kinks" if self.rate < 1.5 else ""
+        return f"and along a random direction the Taylor remainder falls like t^{self.rate:.2f}{across}"
 
     def __str__(self) -> str:
         lines = [
@@ -129,7 +130,8 @@ class GradientReport:
             f"median {row.median:.1e}, kinks {row.kinks}"
             for row in self.rows
         ]
-        return "\n".join([self.verdict, *lines])
+        direction = f"  random direction: relative error {self.direction.error:.1e}, Taylor rate {self.rate:.2f}"
+        return "\n".join([self.verdict, *lines, direction])
 
     def __rich__(self) -> Any:
         from rich.console import Group
@@ -143,6 +145,10 @@ class GradientReport:
             style = "" if row.largest <= self.tolerance else "red"
             figures = (f"{row.checked}", f"{row.kinks}", f"{row.largest:.1e}", f"{row.median:.1e}")
             table.add_row(row.block, *figures, style=style)
+        style = "" if self.direction.error <= self.tolerance else "red"
+        table.add_row(
+            "random direction", "", f"{self.direction.kink:d}", f"{self.direction.error:.1e}", "", style=style
+        )
         return Group(table, Text(self.verdict, style="green" if self.ok else "bold red"))
 
 
@@ -177,14 +183,18 @@ def _ratio_hint(report: GradientReport) -> str:
     ratio = _proportion(analytic, numerical)
     if ratio == 0:
         return ""
-    words = {
+    known = {
         -1.0: "did you forget a minus sign?",
-        2.0: "a factor 2 too many, or a ½ that f has.",
+        2.0: "a factor 2 too many, or a ½ that only f has.",
         0.5: "the 2 of a square's derivative is missing, or a ½ that f does not have.",
     }
-    guess = "did you forget to divide by N, or by the sum of the weights?" if ratio > 1 else "divided once too often?"
-    known = next((hint for value, hint in words.items() if math.isclose(ratio, value, rel_tol=1e-3)), guess)
-    return f"The ratio analytic/numerical is {ratio:.6g} {where}: {known}"
+    guess = "a constant factor is wrong."
+    if ratio > 2.5:
+        guess = "did you forget to divide by N, or by the sum of the weights?"
+    elif 0 < ratio < 0.4:
+        guess = "is it divided by N once too often?"
+    words = next((hint for value, hint in known.items() if math.isclose(ratio, value, rel_tol=1e-3)), guess)
+    return f"The ratio analytic/numerical is {ratio:.6g} {where}: {words}"
 
 
 def _penalty_hint(report: GradientReport) -> str:

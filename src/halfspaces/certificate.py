@@ -63,6 +63,9 @@ def lower_bound(
 
     `gradient` (D+1, M, C) is the data gradient, and so the dual point's G over its class sums g.
     """
+    if loss.shift_invariant:
+        # Over the classes a dual point sums to 0; what rounding leaves of the sum would grow by (1 − t)/t in β.
+        gradient = gradient - gradient.mean(axis=2, keepdims=True)
     labels = np.arange(gradient.shape[2])
     rest = _mean_conjugate(loss, np.zeros((len(labels), *gradient.shape[1:])), labels, anchor.frequencies)
     t, anchored = np.zeros(gradient.shape[1]), np.zeros(gradient.shape[1])

@@ -176,7 +176,7 @@ def check_gradient(
     >>> W = np.array([1.0, 2.0, 3.0])
     >>> print(check_gradient(lambda W: (W**2).sum(), lambda W: 4 * W, W).verdict)
     The gradient is wrong: at W[...] it is ..., where the slope is ... (relative error 3.3e-01); 3 of the 3 checked
-    coordinates disagree. The ratio analytic/numerical is 2 everywhere: a factor 2 too many, or a ½ that f has.
+    coordinates disagree. The ratio analytic/numerical is 2 everywhere: a factor 2 too many, or a ½ that only f has.
     """
     check_number("check_gradient(samples=...)", samples, at_least=1, integer=True)
     _check_scheme(scheme)

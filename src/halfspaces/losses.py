@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 from halfspaces._validation import check_number
 from halfspaces.surrogates import DOMAIN_TOLERANCE, Plus, Softplus, SquaredPlus, Surrogate, entropy_terms, inside
@@ -30,7 +30,7 @@ Array = Any  # an array of any library that follows the array API standard
 def _is_right(scores: Array, y: Array) -> Array:
     """Mask of the right class, shaped to broadcast against the scores: (B, C) or (B, 1, C)."""
     xp = array_namespace(scores)
-    classes = xp.arange(scores.shape[-1], dtype=y.dtype)
+    classes = xp.arange(scores.shape[-1], device=device(scores))  # not of y's type: class 256 would be class 0 in uint8
     return classes == xp.reshape(y, (y.shape[0],) + (1,) * (scores.ndim - 1))
 
 
@@ -43,13 +43,13 @@ def _right_score(scores: Array, right: Array) -> Array:
     return _over_classes(xp.where(right, scores, xp.zeros_like(scores)))
 
 
-def _log_sum_exp(scores: Array) -> tuple[Array, Array]:
-    """log Σ_j exp s_j (..., 1) and the softmax probabilities (..., C), after shifting the largest score to 0."""
+def _log_softmax(scores: Array) -> tuple[Array, Array]:
+    """log p_j and p_j = exp s_j / Σ exp s, both (..., C); only differences from the largest score enter."""
     xp = array_namespace(scores)
-    largest = xp.max(scores, axis=-1, keepdims=True)
-    exponentials = xp.exp(scores - largest)
+    shifted = scores - xp.max(scores, axis=-1, keepdims=True)
+    exponentials = xp.exp(shifted)
     total = _over_classes(exponentials)
-    return xp.log(total) + largest, exponentials / total
+    return shifted - xp.log(total), exponentials / total
 
 
 def _negative_entropy(q: Array) -> Array:
@@ -155,10 +155,10 @@ class Softmax(Loss):
         return (1 - self.label_smoothing) * onehot + self.label_smoothing / scores.shape[-1]
 
     def value_and_grad(self, scores: Array, y: Array) -> tuple[Array, Array]:
-        """⟨t, log Σ e^s − s⟩ and p − t."""
-        log_total, p = _log_sum_exp(scores)
+        """−⟨t, log p⟩ and p − t."""
+        log_p, p = _log_softmax(scores)
         target = self._target(scores, y)
-        return _over_classes(target * (log_total - scores))[..., 0], p - target
+        return -_over_classes(target * log_p)[..., 0], p - target
 
     def curvature(self, n_classes: int) -> float:
         """½: diag(p) − p pᵀ ⪯ ½ I."""
@@ -326,8 +326,9 @@ class CrammerSinger(Loss):
         onehot = xp.astype(right, scores.dtype)
         violations = scores - _right_score(scores, right) + self.margin * (1 - onehot)
         if self.smoothing > 0:
-            log_total, p = _log_sum_exp(violations / self.smoothing)
-            return self.smoothing * (log_total[..., 0] - math.log(scores.shape[-1])), p - onehot
+            log_p, p = _log_softmax(violations / self.smoothing)
+            log_total = -_right_score(log_p, right)[..., 0]  # log Σ exp, since the right class's violation is 0
+            return self.smoothing * (log_total - math.log(scores.shape[-1])), p - onehot
         worst = xp.max(violations, axis=-1, keepdims=True)
         violators = xp.astype((violations == worst) & ((worst <= 0) == right), scores.dtype)
         return worst[..., 0], violators / _over_classes(violators) - onehot

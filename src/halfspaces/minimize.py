@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -159,12 +159,15 @@ def minimize(
 
 
 def _begin(
-    objective: Objective, optimizer: Optimizer, W: Array | None, tol: float, validation: Blocks | None, resume: Result | None
+    objective: Objective,
+    optimizer: Optimizer,
+    W: Array | None,
+    tol: float,
+    validation: Blocks | None,
+    resume: Result | None,
 ) -> Run:
     started = time.perf_counter()
-    held_out = None
-    if validation is not None:
-        held_out = replace(objective, blocks=replace(validation, center=objective.blocks.center))
+    held_out = None if validation is None else objective.on(validation)
     if resume is not None:
         final = Final.unknown(resume.state.W)
         run = Run(objective, optimizer, resume.state, tol, final, held_out, resume.history, resume.passes)

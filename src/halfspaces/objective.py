@@ -4,7 +4,7 @@ An optimizer asks with a `Request` and is told an `Evaluation`. What a proximal 
 (the data gradient, the penalty, the dual quantities) is kept apart in it, not summed away.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -146,9 +146,18 @@ class Objective:
         """D."""
         return self.blocks.n_features
 
+    @property
+    def rounding(self) -> float:
+        """Relative error to expect of a value, from the precision that products are computed in."""
+        return 8 * float(np.finfo(self.blocks.dtype).eps)
+
     def zeros(self, n_members: int = 1) -> Array:
         """W = 0 for a stack: (D+1, M, C), float64."""
         return np.zeros((self.n_features + 1, n_members, self.n_classes))
+
+    def on(self, blocks: Blocks) -> "Objective":
+        """The same objective over other examples, standardized as these are."""
+        return replace(self, blocks=replace(blocks, center=self.blocks.center))
 
     @cached_property
     def linear(self) -> Linear:
@@ -197,7 +206,9 @@ class Objective:
             if not request.gradient:
                 return _Sums(data, exact_data, conjugate, 0.0, 0.0)
             flat = _weigh(dscores, weight).reshape(len(X), -1)
-            return _Sums(data, exact_data, conjugate, (X.T @ flat).astype(np.float64), flat.sum(axis=0, dtype=np.float64))
+            return _Sums(
+                data, exact_data, conjugate, (X.T @ flat).astype(np.float64), flat.sum(axis=0, dtype=np.float64)
+            )
 
         sums = _add_up(self.blocks.map(visit, request.rows))
         return self._evaluation(request, sums, smoothed=loss is not self.loss)
@@ -232,7 +243,9 @@ class Objective:
         def visit(X: Array, y: Array, weight: Array | None) -> Array:
             scores = (X @ V + c).reshape(len(X), *W.shape[1:])
             right = np.argmax(scores, axis=-1) == y[:, None]
-            return np.stack([_weighted_sum(self.loss.value_and_grad(scores, y)[0], weight), _weighted_sum(right, weight)])
+            return np.stack(
+                [_weighted_sum(self.loss.value_and_grad(scores, y)[0], weight), _weighted_sum(right, weight)]
+            )
 
         loss, accuracy = _add_up(self.blocks.map(visit)) / self.total_weight
         return loss, accuracy

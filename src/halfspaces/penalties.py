@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 from halfspaces._validation import check_numbers
 
@@ -22,7 +22,7 @@ def _per_member(numbers: Strength, like: Array) -> Array:
     """One number or one per member, shaped (1, 1) or (M, 1) to broadcast against W (D, M, C)."""
     xp = array_namespace(like)
     values = numbers if isinstance(numbers, tuple) else (numbers,)
-    return xp.reshape(xp.asarray(values, dtype=like.dtype), (-1, 1))
+    return xp.reshape(xp.asarray(values, dtype=like.dtype, device=device(like)), (-1, 1))
 
 
 def _total(values: Array) -> Array:
@@ -65,7 +65,7 @@ class Penalty(ABC):
     def dual_scale(self, dual: Array) -> Array:
         """Largest factor ≤ 1, shape (M,), that brings `dual` into the domain of the conjugate."""
         xp = array_namespace(dual)
-        return xp.ones(dual.shape[1], dtype=dual.dtype)
+        return xp.ones(dual.shape[1], dtype=dual.dtype, device=device(dual))
 
     def curvature(self, n_members: int) -> Sequence[float]:
         """The penalty's own curvature, for each member: its strong convexity, too."""
@@ -187,10 +187,9 @@ class L1(_Strong):
     def dual_scale(self, dual: Array) -> Array:
         """min(1, λ / max |dual|)."""
         xp = array_namespace(dual)
-        largest = xp.max(abs(dual), axis=(0, 2))
-        return xp.clip(
-            _per_member(self.strength, dual)[:, 0] / xp.where(largest > 0, largest, xp.ones_like(largest)), 0, 1
-        )
+        largest, strength = xp.max(abs(dual), axis=(0, 2)), _per_member(self.strength, dual)[:, 0]
+        outside = largest > strength
+        return xp.where(outside, strength / xp.where(outside, largest, xp.ones_like(largest)), xp.ones_like(largest))
 
 
 @dataclass(frozen=True)
@@ -242,6 +241,10 @@ class ElasticNet(_Strong):
         squares = L2(tuple(self.beta * strength for strength in self._strengths(dual.shape[1])))
         return squares.conjugate(_soft_threshold(dual, _per_member(self.strength, dual)))
 
+    def dual_scale(self, dual: Array) -> Array:
+        """1; where λ = 0 nothing but 0 is in the domain."""
+        return L2(self.strength).dual_scale(dual)
+
     def curvature(self, n_members: int) -> Sequence[float]:
         """2 λ β."""
         return tuple(2 * self.beta * strength for strength in self._strengths(n_members))
@@ -286,10 +289,11 @@ class MaxNorm(Penalty):
         return xp.where(excess <= 1 + 1e-6, xp.zeros_like(excess), xp.full_like(excess, math.inf))
 
     def prox(self, W: Array, step: Array | float) -> Array:
-        """W with longer class vectors scaled back to length r; the step does not matter."""
-        xp = array_namespace(W)
-        norms = _class_norms(W)
-        return W * xp.clip(_per_member(self.radius, W) / xp.where(norms > 0, norms, xp.ones_like(norms)), None, 1)
+        """W with longer class vectors scaled back to length r; only steps that differ within a class matter."""
+        radius = _per_member(self.radius, W)
+        if getattr(step, "ndim", 0) == W.ndim:
+            W = _shrunk(W, radius, step)
+        return W * array_namespace(W).clip(radius / _positive(_class_norms(W)), None, 1)
 
     def conjugate(self, dual: Array) -> Array:
         """r Σ_c ‖dual_c‖₂."""
@@ -299,6 +303,26 @@ class MaxNorm(Penalty):
 def _class_norms(W: Array) -> Array:
     xp = array_namespace(W)
     return xp.sqrt(xp.sum(W**2, axis=0))
+
+
+def _positive(norms: Array) -> Array:
+    xp = array_namespace(norms)
+    return xp.where(norms > 0, norms, xp.ones_like(norms))
+
+
+def _shrunk(W: Array, radius: Array, step: Array) -> Array:
+    """V = W / (1 + ν step) with the least ν ≥ 0 that gives ‖v_c‖ ≤ r: the projection in the metric of the steps.
+
+    Newton's method on 1/‖v_c‖ − 1/r, which is concave and nearly straight in ν, climbs to the root from ν = 0.
+    """
+    xp = array_namespace(W)
+    nu = xp.zeros_like(_class_norms(W))
+    for _ in range(20):
+        V = W / (1 + nu * step)
+        norms = _class_norms(V)
+        slope = xp.sum(step * V**2 / (1 + nu * step), axis=0)
+        nu = nu + xp.clip(norms / radius - 1, 0, None) * norms**2 / _positive(slope)
+    return W / (1 + nu * step)
 
 
 @dataclass(frozen=True)
@@ -314,7 +338,7 @@ class NoPenalty(Penalty):
 
     def value(self, W: Array) -> Array:
         """0."""
-        return array_namespace(W).zeros(W.shape[1], dtype=W.dtype)
+        return array_namespace(W).zeros(W.shape[1], dtype=W.dtype, device=device(W))
 
     def gradient(self, W: Array) -> Array:
         """0."""

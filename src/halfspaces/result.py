@@ -21,7 +21,9 @@ class Reason(Enum):
     ALL_STEPS_TAKEN = "All steps of the schedule were taken; such a run ends by plan, not by a test of convergence."
     MAX_PASSES = "The limit on passes was reached before the tolerance; raise max_passes or tol."
     NO_PROGRESS = "No step lowers the objective any further in this precision; use float64 data or a larger tol."
-    EARLY_STOPPED = "The validation score stopped improving; the parameters are the best ones seen on the validation data."
+    EARLY_STOPPED = (
+        "The validation score stopped improving; the parameters are the best ones seen on the validation data."
+    )
     DIVERGED = "The loss is no longer a finite number; use a smaller step size."
     STOPPED_BY_CALLBACK = "A callback asked to stop."
     INTERRUPTED = "Interrupted from the keyboard; the parameters are the last ones."
@@ -109,5 +111,7 @@ class Result:
 
     def __str__(self) -> str:
         gap = float(np.max(self.gap))
-        distance = f"at most {gap:.3g} above the minimum" if np.isfinite(gap) else "at an unknown distance from the minimum"
+        distance = (
+            f"at most {gap:.3g} above the minimum" if np.isfinite(gap) else "at an unknown distance from the minimum"
+        )
         return f"{self.reason} L(W) = {float(np.max(self.loss)):.6g}, {distance}; {self.passes:.4g} passes, {self.seconds:.3g} s."

@@ -75,26 +75,40 @@ class Linear:
         return gradient
 
 
-def standardize(blocks: Blocks, *, with_mean: bool = True) -> Standardization:
-    """Weighted mean and standard deviation of each feature over the blocks, in float64; zero variance gets scale 1.
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Weighted count, mean (D,) and sum of squared deviations (D,) of the features, in float64."""
 
-    Without an intercept (`with_mean=False`) nothing is centred, and the scale is still the standard deviation.
-    """
-    first_block = slice(0, blocks.block_rows)
-    (origin,) = blocks.map(lambda X, y, weight: X.mean(axis=0, dtype=np.float64), first_block)
+    count: float
+    mean: Array
+    squares: Array
 
-    def moments(X: Array, y: Array, weight: Array | None) -> tuple[float, Array, Array]:
-        weight = np.ones(len(y)) if weight is None else weight
-        shifted = X - origin
-        total = weight @ shifted
-        np.square(shifted, out=shifted)
-        return float(weight.sum()), total, weight @ shifted
+    @classmethod
+    def of(cls, blocks: Blocks) -> "Moments":
+        """One visit to the data; deviations are taken from the first block's mean, so that offsets cost no digits."""
+        (origin,) = blocks.map(lambda X, y, weight: X.mean(axis=0, dtype=np.float64), slice(0, blocks.block_rows))
 
-    count, first, second = map(sum, zip(*blocks.map(moments), strict=True))
-    shift = first / count
-    variance = second / count - shift**2
-    mean = origin + shift
-    # Rounding leaves a tiny positive variance in a constant column; it is no scale.
-    constant = variance <= (1e-12 * mean) ** 2
-    scale = np.sqrt(np.where(constant, 1.0, variance))
-    return Standardization(mean if with_mean else np.zeros_like(mean), scale)
+        def visit(X: Array, y: Array, weight: Array | None) -> tuple[float, Array, Array]:
+            weight = np.ones(len(y)) if weight is None else weight
+            shifted = X - origin
+            total = weight @ shifted
+            np.square(shifted, out=shifted)
+            return float(weight.sum()), total, weight @ shifted
+
+        count, first, second = map(sum, zip(*blocks.map(visit), strict=True))
+        return cls(count, origin + first / count, np.maximum(second - first**2 / count, 0.0))
+
+    def merged(self, other: "Moments") -> "Moments":
+        """The moments of both sets together (Chan, Golub & LeVeque 1983, https://doi.org/10.1080/00031305.1983.10483115)."""
+        count = self.count + other.count
+        shift = other.mean - self.mean
+        squares = self.squares + other.squares + shift**2 * (self.count * other.count / count)
+        return Moments(count, self.mean + shift * (other.count / count), squares)
+
+    def standardization(self, *, with_mean: bool = True) -> Standardization:
+        """Mean and standard deviation; a column of zero variance gets scale 1; without a mean nothing is centred."""
+        variance = self.squares / self.count
+        # Rounding leaves a tiny positive variance in a constant column; it is no scale.
+        constant = variance <= (1e-12 * self.mean) ** 2
+        scale = np.sqrt(np.where(constant, 1.0, variance))
+        return Standardization(self.mean if with_mean else np.zeros_like(self.mean), scale)

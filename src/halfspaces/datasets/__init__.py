@@ -11,11 +11,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from halfspaces.datasets import cifar, digits, idx, npz
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.errors import DataError
 
-__all__ = ["BUILT_IN", "DataError", "Dataset", "open"]
+__all__ = ["BUILT_IN", "DataError", "Dataset", "open", "open_features"]
 
 BUILT_IN: dict[str, Callable[[], Dataset]] = {"digits": digits.read}
 FOLDERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Dataset]], ...] = (
@@ -47,6 +49,21 @@ def open(path_or_name: str | os.PathLike[str]) -> Dataset:
     if os.path.isfile(path):
         return _open_file(path)
     raise DataError(_unknown(os.fspath(path_or_name), path))
+
+
+def open_features(path_or_name: str | os.PathLike[str]) -> np.ndarray:
+    """Rows to predict, X (N, D): from an .npy, an .npz (X_test before X), or the test rows of any other data set.
+
+    Raises DataError as `open` does.
+
+    >>> open_features("digits").shape
+    (360, 64)
+    """
+    path = Path(os.path.expanduser(path_or_name))
+    if path.suffix in (".npy", ".npz") and path.is_file():
+        return npz.read_features(path)
+    dataset = open(path_or_name)
+    return dataset.X if dataset.X_test is None else dataset.X_test
 
 
 def _open_folder(folder: Path) -> Dataset:

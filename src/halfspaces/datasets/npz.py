@@ -4,6 +4,7 @@ import lzma
 import math
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def read(path: Path) -> Dataset:
 
     Raises DataError for missing, damaged or object arrays and for shapes that do not fit.
     """
-    arrays = _load(path)
+    arrays = _load(path, NAMES, needed={"X", "y"})
     image_shape = _image_shape(path, arrays["X"])
     for name, array in arrays.items():
         if name in ("X", "X_test"):
@@ -34,24 +35,39 @@ def read(path: Path) -> Dataset:
     return Dataset(name=path.stem, class_names=class_names, image_shape=image_shape, **arrays)
 
 
-def _load(path: Path) -> dict[str, Any]:
+def read_features(path: Path) -> np.ndarray:
+    """Read rows alone, (N, D): X_test, or X where there is none, from an .npz or, memory-mapped, from an .npy."""
+    if path.suffix == ".npy":
+        try:
+            return _flatten(path, "its array", np.load(path, mmap_mode="r", allow_pickle=False))
+        except (ValueError, EOFError, OSError) as error:
+            raise DataError(f"{path} cannot be read as .npy ({error}); save it again with np.save.") from error
+    arrays = _load(path, ("X", "X_test"), needed={"X"})
+    return _flatten(path, "X", arrays.get("X_test", arrays["X"]))
+
+
+def _load(path: Path, wanted: Sequence[str], needed: set[str]) -> dict[str, Any]:
     """Return the arrays that are wanted, and only those."""
     with files.reading(path) as stream:
         try:
             with zipfile.ZipFile(stream) as archive:
                 held = [name.removesuffix(".npy") for name in archive.namelist()]
-                _require_X_and_y(path, held)
-                return {name: _read_member(path, archive, name) for name in NAMES if name in held}
+                _require(path, needed, held)
+                return {name: _read_member(path, archive, name) for name in wanted if name in held}
         except DataError:
             raise
         except DAMAGE as error:
             raise DataError(f"{path} cannot be read as .npz ({error}); save it again with np.savez.") from error
 
 
-def _require_X_and_y(path: Path, held: list[str]) -> None:
-    if not {"X", "y"} <= set(held):
-        listed = ", ".join(held) or "nothing"
-        raise DataError(f"{path} holds {listed}, but X and y are needed; save it with np.savez(path, X=X, y=y).")
+def _require(path: Path, needed: set[str], held: Sequence[str]) -> None:
+    if not needed <= set(held):
+        listed, names = ", ".join(held) or "nothing", sorted(needed)
+        example = ", ".join(f"{name}={name}" for name in names)
+        are = "is" if len(names) == 1 else "are"
+        raise DataError(
+            f"{path} holds {listed}, but {' and '.join(names)} {are} needed; save it with np.savez(path, {example})."
+        )
 
 
 def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:

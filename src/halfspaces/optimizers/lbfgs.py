@@ -26,6 +26,8 @@ class LBFGSState(State):
     """The iterate, its gradient, the direction being searched along, and the last pairs (s, y)."""
 
     smoothing: float
+    rounding: float  # relative error of a value in the precision of the products
+    solved: Array  # members for which this stage of smoothing has done its work, (M,)
     preconditioner: Operator | None
     pairs: deque[Pair] = field(repr=False)
     gradient: Array | None = None  # None: the start has not been evaluated at this stage
@@ -81,7 +83,15 @@ class LBFGS(Optimizer[LBFGSState]):
         members = W.shape[1]
         operator = None if self.preconditioner is None else self.preconditioner.build(objective, members)
         smoothing = self.stages.first(objective.loss)
-        return LBFGSState(W, np.zeros(members), smoothing, operator, deque(maxlen=self.memory))
+        return LBFGSState(
+            W,
+            np.zeros(members),
+            smoothing,
+            objective.rounding,
+            np.zeros(members, bool),
+            operator,
+            deque(maxlen=self.memory),
+        )
 
     def propose(self, state: LBFGSState) -> Request:
         """The next trial point of each member's line search."""
@@ -98,11 +108,11 @@ class LBFGS(Optimizer[LBFGSState]):
         state.step = np.where(accepted, state.search.step, 0.0)
         if accepted.any():
             self._accept(state, evaluation, accepted)
-        smaller = self.stages.next(state.smoothing, evaluation)
-        if smaller is not None and accepted.all():
-            state.smoothing, state.gradient, state.direction = smaller, None, None
-            state.pairs.clear()
-            return state
+        if state.smoothing > 0:
+            state.solved |= accepted & self.stages.solved(evaluation)
+            smaller = self.stages.next(state.smoothing)
+            if state.solved.all() and smaller is not None:
+                return self._begin_stage(state, smaller)
         stuck = state.search.failed & ~accepted
         if np.all(stuck & state.fresh):
             state.done = Reason.NO_PROGRESS
@@ -118,6 +128,13 @@ class LBFGS(Optimizer[LBFGSState]):
         state.pairs.append((s, y, np.where(useful, 1 / np.where(useful, curvature, 1.0), 0.0)))
         state.W = np.where(by_member(accepted), evaluation.request.W, state.W)
         state.gradient = np.where(by_member(accepted), evaluation.gradient, state.gradient)
+
+    def _begin_stage(self, state: LBFGSState, smoothing: float) -> LBFGSState:
+        """Another objective: its value and curvature are unknown."""
+        state.smoothing, state.gradient, state.direction = smoothing, None, None
+        state.solved = np.zeros_like(state.solved)
+        state.pairs.clear()
+        return state
 
     def _turn(self, state: LBFGSState, value: Array, turning: Array, stuck: Array | None = None) -> LBFGSState:
         """New directions for the members that turn; stuck ones fall back to the preconditioned gradient."""
@@ -136,7 +153,7 @@ class LBFGS(Optimizer[LBFGSState]):
         state.fresh = np.where(turning, fresh, previous_fresh) | (not state.pairs)
         first = 1.0 if state.preconditioner or state.pairs else 1 / np.maximum(np.sqrt(-slope), 1e-30)
         if state.search is None:
-            state.search = LineSearch.start(value, slope, first)
+            state.search = LineSearch.start(state.rounding, value, slope, first)
         else:
             state.search.restart(turning, value, slope, first)
         return state

@@ -16,6 +16,7 @@ MAX_TRIALS = 25
 class LineSearch:
     """For each member: value and slope at the start, the trial step, its bracket (low, high) and the trials so far."""
 
+    rounding: float  # relative error of a value in the precision of the products
     value: Array
     slope: Array
     step: Array
@@ -26,17 +27,18 @@ class LineSearch:
     trials: Array
 
     @classmethod
-    def start(cls, value: Array, slope: Array, step: Any) -> "LineSearch":
+    def start(cls, rounding: float, value: Array, slope: Array, step: Any) -> "LineSearch":
         """A first trial at `step` for every member."""
         zeros = np.zeros_like(value)
         steps = zeros + step
-        return cls(value, slope, steps, zeros, zeros + np.inf, value.copy(), slope.copy(), zeros.astype(int))
+        return cls(rounding, value, slope, steps, zeros, zeros + np.inf, value.copy(), slope.copy(), zeros.astype(int))
 
     def restart(self, members: Array, value: Array, slope: Array, step: Any) -> None:
         """The same for some members, a mask (M,)."""
-        fresh = LineSearch.start(value, slope, step)
+        fresh = LineSearch.start(self.rounding, value, slope, step)
         for name, new in vars(fresh).items():
-            setattr(self, name, np.where(members, new, getattr(self, name)))
+            if name != "rounding":
+                setattr(self, name, np.where(members, new, getattr(self, name)))
 
     @property
     def failed(self) -> Array:
@@ -49,7 +51,7 @@ class LineSearch:
         Close to the optimum rounding hides the decrease; there the slopes decide (Hager & Zhang 2005,
         https://doi.org/10.1137/030601880).
         """
-        rounding = 1e-9 * np.abs(self.value)
+        rounding = self.rounding * np.abs(self.value)
         enough = value <= self.value + SUFFICIENT_DECREASE * self.step * self.slope
         flat = (value <= self.value + rounding) & (slope <= (2 * SUFFICIENT_DECREASE - 1) * self.slope)
         lower = (enough | flat) & np.isfinite(value) & np.isfinite(slope)

@@ -66,18 +66,78 @@ class Gram(Preconditioner):
         gram, mean = centred_gram(objective, rows)
         a = chance_curvature(objective) if self.curvature is None else self.curvature
         ridges = np.asarray(objective.penalty.curvature(n_members)) / a
-        solve = _cholesky_solver(gram, ridges[0]) if np.ptp(ridges) == 0 else _eigen_solver(gram, ridges)
+        factor = Cholesky.of(gram, ridges[0]) if np.ptp(ridges) == 0 else Eigen.of(gram, ridges)
+        return GramInverse(factor, mean, a, objective.fit_intercept)
 
-        def apply(gradient: Array) -> Array:
-            # The bias is decoupled from centred features: solve in (w, b + mean·w), then change back.
-            slope = gradient[-1]
-            step = np.zeros_like(gradient)
-            step[:-1] = solve(gradient[:-1] - mean[:, None, None] * slope)
-            if objective.fit_intercept:
-                step[-1] = slope - np.einsum("d,dmc->mc", mean, step[:-1])
-            return step / a
 
-        return apply
+@dataclass(frozen=True, eq=False)
+class Cholesky:
+    """Solves (Gram + ridge I) V = R for one ridge, by a Cholesky factor (upper, Fortran order)."""
+
+    factor: Array
+
+    @classmethod
+    def of(cls, gram: Array, ridge: float) -> "Cholesky":
+        """The factor; a ridge too small for this precision grows until it is not."""
+        diagonal, ridge = np.diag(gram).copy(), max(ridge, _floor(gram))
+        while True:
+            trial = gram.copy()
+            trial[np.diag_indices_from(trial)] = diagonal + ridge
+            try:
+                with one_blas_thread():
+                    return cls(scipy.linalg.cholesky(trial.T, lower=False, overwrite_a=True, check_finite=False))
+            except scipy.linalg.LinAlgError:
+                ridge *= 10
+
+    def solve(self, right: Array) -> Array:
+        """V (D, M, C)."""
+        columns = right.reshape(len(right), -1).astype(self.factor.dtype)
+        with one_blas_thread():
+            solution = scipy.linalg.cho_solve((self.factor, False), columns, check_finite=False)
+        return solution.reshape(right.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Eigen:
+    """Solves (Gram + ridge I) V = R for a ridge of each member, by eigenvectors (D, D) and 1/(eigenvalue + ridge) (D, M)."""
+
+    vectors: Array
+    inverse: Array
+
+    @classmethod
+    def of(cls, gram: Array, ridges: Array) -> "Eigen":
+        """The decomposition."""
+        floor = _floor(gram)
+        with one_blas_thread():
+            values, vectors = scipy.linalg.eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
+        return cls(vectors, 1 / (np.maximum(values, 0)[:, None] + np.maximum(ridges, floor)))
+
+    def solve(self, right: Array) -> Array:
+        """V (D, M, C)."""
+        columns = right.reshape(len(right), -1).astype(self.vectors.dtype)
+        with one_blas_thread():
+            rotated = (self.vectors.T @ columns).reshape(right.shape) * self.inverse[:, :, None]
+            return (self.vectors @ rotated.reshape(len(right), -1).astype(self.vectors.dtype)).reshape(right.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class GramInverse:
+    """The linear map of gradients to steps, the bias included."""
+
+    factor: Cholesky | Eigen
+    mean: Array
+    curvature: float
+    fit_intercept: bool
+
+    def __call__(self, gradient: Array) -> Array:
+        """(a · Gram + 2λI)⁻¹ of each class's gradient."""
+        # The bias is decoupled from centred features: solve in (w, b + mean·w), then change back.
+        slope = gradient[-1]
+        step = np.zeros_like(gradient)
+        step[:-1] = self.factor.solve(gradient[:-1] - self.mean[:, None, None] * slope)
+        if self.fit_intercept:
+            step[-1] = slope - np.einsum("d,dmc->mc", self.mean, step[:-1])
+        return step / self.curvature
 
 
 def chance_curvature(objective: Objective) -> float:
@@ -149,41 +209,6 @@ def _floor(gram: Array) -> float:
     """The least ridge for which a factorization in this precision is safe."""
     eps = float(np.finfo(gram.dtype).eps)
     return 30 * eps * max(float(np.max(np.diag(gram))), 1e-30) * np.sqrt(len(gram))
-
-
-def _cholesky_solver(gram: Array, ridge: float) -> Operator:
-    diagonal = np.diag(gram).copy()
-    ridge = max(ridge, _floor(gram))
-    while True:
-        trial = gram.copy()
-        trial[np.diag_indices_from(trial)] = diagonal + ridge
-        try:
-            with one_blas_thread():
-                factor = scipy.linalg.cho_factor(trial.T, lower=False, overwrite_a=True, check_finite=False)
-            break
-        except scipy.linalg.LinAlgError:
-            ridge *= 10
-
-    def solve(right: Array) -> Array:
-        with one_blas_thread():
-            columns = right.reshape(len(right), -1).astype(gram.dtype)
-            return scipy.linalg.cho_solve(factor, columns, check_finite=False).reshape(right.shape)
-
-    return solve
-
-
-def _eigen_solver(gram: Array, ridges: Array) -> Operator:
-    with one_blas_thread():
-        values, vectors = scipy.linalg.eigh(gram, overwrite_a=True, check_finite=False)
-    inverse = 1 / (np.maximum(values, 0)[:, None] + np.maximum(ridges, _floor(gram)))
-
-    def solve(right: Array) -> Array:
-        with one_blas_thread():
-            columns = right.reshape(len(right), -1).astype(gram.dtype)
-            rotated = (vectors.T @ columns).reshape(right.shape) * inverse[:, :, None]
-            return (vectors @ rotated.reshape(len(right), -1).astype(gram.dtype)).reshape(right.shape)
-
-    return solve
 
 
 def largest_eigenvalue(objective: Objective, rows: int = 2048, turns: int = 20) -> float:

@@ -22,8 +22,10 @@ class ProximalState(State):
 
     penalty: Penalty
     smoothing: float
+    rounding: float  # relative error of a value in the precision of the products
     point: Array  # where the gradient is asked for
     momentum: Array  # t of FISTA, (M,)
+    solved: Array  # members for which this stage of smoothing has done its work, (M,)
     value: Array | None = None  # data loss at the point, (M,); None: to be asked for
     gradient: Array | None = field(default=None, repr=False)
     candidate: Array | None = field(default=None, repr=False)
@@ -68,7 +70,9 @@ class ProximalGradient(Optimizer[ProximalState]):
         step = np.full(members, safe_step(objective, members))
         W = prox_step(objective.penalty, W, 0.0)
         smoothing = self.stages.first(objective.loss)
-        return ProximalState(W, step, objective.penalty, smoothing, W, np.ones(members))
+        return ProximalState(
+            W, step, objective.penalty, smoothing, objective.rounding, W, np.ones(members), np.zeros(members, bool)
+        )
 
     def propose(self, state: ProximalState) -> Request:
         """The gradient at the extrapolated point, then the value at the candidate."""
@@ -79,15 +83,17 @@ class ProximalGradient(Optimizer[ProximalState]):
     def update(self, state: ProximalState, evaluation: Evaluation) -> ProximalState:
         """A candidate from the gradient, then its acceptance, member by member."""
         if state.candidate is None:
-            smaller = self.stages.next(state.smoothing, evaluation)
-            if smaller is not None:
-                return self._begin_stage(state, smaller)
+            if state.smoothing > 0:
+                state.solved |= self.stages.solved(evaluation)
+                smaller = self.stages.next(state.smoothing)
+                if state.solved.all() and smaller is not None:
+                    return self._begin_stage(state, smaller)
             state.value, state.gradient = evaluation.data, evaluation.data_gradient
             return self._try(state)
         assert state.gradient is not None and state.value is not None
         move = state.candidate - state.point
         model = state.value + inner(state.gradient, move) + inner(move, move) / (2 * state.step)
-        rounding = 1e-9 * np.abs(state.value)
+        rounding = state.rounding * np.abs(state.value)
         fits = (evaluation.data <= model + rounding) & np.isfinite(evaluation.data)
         if not fits.all():
             state.rejections += 1
@@ -118,4 +124,5 @@ class ProximalGradient(Optimizer[ProximalState]):
     def _begin_stage(self, state: ProximalState, smoothing: float) -> ProximalState:
         state.step = state.step * smoothing / state.smoothing
         state.smoothing, state.point, state.momentum = smoothing, state.W, np.ones_like(state.momentum)
+        state.solved = np.zeros_like(state.solved)
         return state

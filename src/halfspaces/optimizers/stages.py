@@ -8,6 +8,8 @@ from halfspaces._validation import check_number
 from halfspaces.losses import Loss
 from halfspaces.objective import Evaluation
 
+Array = np.ndarray
+
 
 @dataclass(frozen=True)
 class Stages:
@@ -46,10 +48,11 @@ class Stages:
         """μ of the first stage; 0 for a smooth loss."""
         return 0.0 if loss.smooth else self.start
 
-    def next(self, smoothing: float, evaluation: Evaluation) -> float | None:
-        """The next μ if the stage has done its work for every member, else None."""
-        if smoothing <= self.least:
-            return None
-        smoothing_error = evaluation.exact_total - evaluation.total
-        solved = evaluation.stage_gap <= 0.5 * np.maximum(smoothing_error, evaluation.gap - evaluation.stage_gap)
-        return max(smoothing * self.factor, self.least) if solved.all() else None
+    def solved(self, evaluation: Evaluation) -> Array:
+        """Members (a mask) for which this stage has done its work: its own gap is small beside what smoothing costs."""
+        smoothing_error = evaluation.exact_data - evaluation.data
+        return evaluation.stage_gap <= 0.5 * np.maximum(smoothing_error, evaluation.stage_lower - evaluation.lower)
+
+    def next(self, smoothing: float) -> float | None:
+        """μ of the next stage; None if this is the last one."""
+        return max(smoothing * self.factor, self.least) if smoothing > self.least else None

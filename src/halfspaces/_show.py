@@ -1,0 +1,188 @@
+"""What the command line prints: tables and sentences."""
+
+import csv
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+Array = np.ndarray
+console = Console(highlight=False)
+
+
+def error(sentence: str) -> None:
+    """One sentence on the error stream."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print("[bold red]Error:[/]", sentence, markup=True)
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="left" if position == 0 else "right")
+    return table
+
+
+def _pair(name: str, value: str) -> None:
+    console.print(f"[dim]{name:<11}[/] {value}", soft_wrap=True)
+
+
+def accuracy(y: Array, predicted: Array) -> float:
+    """The fraction right."""
+    return float(np.mean(y == predicted))
+
+
+def percent(fraction: float) -> str:
+    """A fraction as a percentage.
+
+    >>> percent(0.4157)
+    '41.57 %'
+    """
+    return f"{100 * fraction:.2f} %"
+
+
+def dataset(data: Any) -> None:
+    """Name, sizes, kind."""
+    _pair("data", str(data))
+
+
+def choice(classifier: Any) -> None:
+    """The optimizer and why."""
+    _pair("optimizer", classifier.optimizer_choice_ if classifier.optimizer == "auto" else repr(classifier.optimizer_))
+
+
+def sweep(result: Any, part: float) -> None:
+    """The grid of strengths with the scores on the validation rows."""
+    title = f"λ on validation rows ({100 * part:g} % of the training rows)"
+    table = _table("λ", "validation accuracy", "validation loss", "training accuracy", "", title=title)
+    for row, strength in enumerate(result.strengths):
+        best = row == result.best
+        table.add_row(
+            f"{strength:g}",
+            percent(result.validation_accuracy[row]),
+            f"{result.validation_loss[row]:.4f}",
+            percent(result.train_accuracy[row]),
+            "chosen" if best else "",
+            style="bold green" if best else None,
+        )
+    console.print(table)
+    console.print(
+        f"[dim]{len(result.strengths)} strengths, {result.passes:.0f} shared passes, {result.seconds:.1f} s[/]\n"
+    )
+
+
+def range_test(test: Any) -> None:
+    """The step size that the range test suggests."""
+    _pair("step size", f"{test.suggestion:.3g}, from a range test of {len(test.steps)} steps")
+
+
+def sanity_checks(classifier: Any, X: Array, y: Array) -> None:
+    """Checks of loss and gradient on this data; a failed one is an error."""
+    from halfspaces.sanity import check_sanity
+
+    checks = check_sanity(classifier, X, y)
+    for check in checks:
+        console.print(f"[{'green' if check.ok else 'bold red'}]{'ok' if check.ok else 'FAILED':<11}[/] {check.words}")
+    if not all(check.ok for check in checks):
+        raise ValueError("A sanity check failed; see the lines above.")
+
+
+def fit(classifier: Any) -> None:
+    """Loss and its parts, λ, reason, passes, seconds."""
+    result = classifier.result_
+    data, penalty, gap = (float(np.max(value)) for value in (result.data_loss, result.penalty, result.gap))
+    strength = getattr(classifier, "strength", None)
+    _pair("loss", f"{data + penalty:.6g} = data {data:.6g} + penalty {penalty:.6g}")
+    if strength is not None:
+        _pair("λ", f"{strength:g}")
+    _pair("gap", f"at most {gap:.3g} above the minimum" if np.isfinite(gap) else "no bound is proved")
+    _pair("reason", str(result.reason))
+    _pair("cost", f"{result.passes:.1f} passes, {result.seconds:.2f} s")
+
+
+def model(classifier: Any, path: Path) -> None:
+    """What a saved model says of itself."""
+    notes = classifier.notes_
+    C, D = len(classifier.classes_), classifier.n_features_in_
+    _pair("model", f"{path}: {classifier.loss}, {C} classes, {D:,} features, trained on {notes.get('data', 'data')}")
+
+
+def accuracies(metrics: Mapping[str, float]) -> None:
+    """One line."""
+    _pair("accuracy", ", ".join(f"{part} [bold]{percent(value)}[/]" for part, value in metrics.items()))
+
+
+def classes(y: Array, predicted: Array, names: Sequence[str] | None, part: str, *, most: int = 20) -> None:
+    """Accuracy of each class and what it is most often taken for."""
+    labels = np.unique(y)
+    table = _table("class", "examples", "accuracy", "most often taken for", title=f"\nby class ({part} rows)")
+    name = _namer(names)
+    for label in labels[:most]:
+        mine = predicted[y == label]
+        wrong, counts = np.unique(mine[mine != label], return_counts=True)
+        confused = f"{name(wrong[counts.argmax()])} ({percent(counts.max() / len(mine))})" if len(wrong) else "—"
+        table.add_row(name(label), f"{len(mine):,}", percent(float(np.mean(mine == label))), confused)
+    console.print(table)
+    if len(labels) > most:
+        console.print(f"[dim]and {len(labels) - most} more classes[/]")
+
+
+def _namer(names: Sequence[str] | None) -> Any:
+    def name(label: Any) -> str:
+        known = names is not None and isinstance(label, (int, np.integer)) and 0 <= label < len(names)
+        return names[int(label)] if known and names is not None else str(label)
+
+    return name
+
+
+def saved(path: Path) -> None:
+    """Where the model is."""
+    _pair("\nsaved", f"{path} ({path.stat().st_size / 1024:.0f} KiB)")
+
+
+def write_predictions(
+    out: Path | None, labels: Array, known: Array, names: Sequence[str] | None, probabilities: Array | None
+) -> None:
+    """CSV: row, label, and a column for each class's probability."""
+    name = _namer(names)
+    header = ["row", "label"] + ([] if probabilities is None else [f"p({name(label)})" for label in known])
+    with sys.stdout if out is None else out.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(header)
+        for row, label in enumerate(labels):
+            extra = [] if probabilities is None else [f"{p:.6g}" for p in probabilities[row]]
+            writer.writerow([row, name(label), *extra])
+
+
+def gradient_checks(seed: int, *, verbose: bool) -> bool:
+    """Every registered loss and penalty, and the sanity checks; whether all is right."""
+    from halfspaces.gradcheck import GradientReport, check_registry
+    from halfspaces.sanity import check_registry_sanity
+
+    table = _table("gradient of", "coordinates", "worst relative error", "kinks", "Taylor rate", "", title="gradients")
+    reports = check_registry(seed=seed)
+    for name, report in reports.items():
+        if isinstance(report, GradientReport):
+            checked = sum(row.checked for row in report.rows)
+            rate = f"{report.rate:.2f}" if np.isfinite(report.rate) else "—"
+            worst = f"{report.worst.error:.1e}"
+            table.add_row(name, f"{checked}", worst, f"{len(report.kinks)}", rate, _verdict(report.ok))
+    console.print(table)
+    checks = [report for report in reports.values() if not isinstance(report, GradientReport)]
+    checks += check_registry_sanity(seed=seed)
+    console.print("\n[bold]proxes and sanity[/]")
+    for check in checks:
+        console.print(f"{_verdict(check.ok)} {check.words}", soft_wrap=True)
+    for name, report in reports.items():
+        if verbose or not report.ok:
+            console.print(f"\n[bold]{name}[/]", report)
+    ok = all(outcome.ok for outcome in [*reports.values(), *checks])
+    console.print(f"\n{'[green]All' if ok else '[bold red]Not all'} {len(reports) + len(checks)} checks passed.[/]")
+    return ok
+
+
+def _verdict(ok: bool) -> str:
+    return "[green]ok    [/]" if ok else "[bold red]WRONG [/]"

@@ -1,0 +1,175 @@
+"""What `halfspaces train` does: open, choose λ, fit, report, save."""
+
+import os
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from halfspaces import _show, datasets
+from halfspaces._validation import check_number, nearest
+from halfspaces.datasets import Dataset
+from halfspaces.estimators import LinearClassifier, make_loss
+from halfspaces.losses import LOSSES, Loss
+from halfspaces.model_file import ModelFileError
+from halfspaces.optimizers import Optimizer, RandomSearch
+from halfspaces.optimizers.auto import OPTIMIZERS
+from halfspaces.penalties import PENALTIES, MaxNorm, Penalty
+from halfspaces.saved import save
+from halfspaces.sweep import Sweep, choose_strength
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: what was asked for on the command line."""
+
+    loss: str = "softmax"
+    loss_options: dict[str, Any] = field(default_factory=dict)
+    penalty: str = "l2"
+    strength: float | None = None
+    radius: float | None = None
+    optimizer: str = "auto"
+    optimizer_options: dict[str, Any] = field(default_factory=dict)
+    fit_options: dict[str, Any] = field(default_factory=dict)
+    validation: float = 0.1
+    sanity: bool = False
+
+    def make_loss(self) -> Loss:
+        """The loss with its options; an option that it does not have is an error."""
+        loss = make_loss(self.loss)
+        given = {name: value for name, value in self.loss_options.items() if value is not None}
+        _refuse_foreign(f"--loss {self.loss}", given, loss, {name: LOSSES[name] for name in LOSSES}, "--loss")
+        return replace(loss, **given) if given else loss  # pyright: ignore[reportArgumentType]
+
+    def make_penalty(self) -> str | Penalty:
+        """The penalty's name, or a max norm of the given radius."""
+        if self.penalty not in PENALTIES:
+            raise ValueError(f"--penalty {self.penalty} is not known: {nearest(self.penalty, PENALTIES)}")
+        if self.radius is None:
+            return self.penalty
+        if self.penalty != "max_norm":
+            raise ValueError(f"--radius belongs to --penalty max_norm, got --penalty {self.penalty}.")
+        return MaxNorm(self.radius)
+
+    def make_optimizer(self) -> str | Optimizer:
+        """The optimizer's name, or one with the given options."""
+        if self.optimizer != "auto" and self.optimizer not in OPTIMIZERS:
+            raise ValueError(
+                f"--optimizer {self.optimizer} is not known: {nearest(self.optimizer, ['auto', *OPTIMIZERS])}"
+            )
+        options = {name: value for name, value in self.optimizer_options.items() if name != "step_size"}
+        step_size = self.optimizer_options.get("step_size")
+        if step_size not in (None, "find"):
+            options["step_size"] = _number("--step-size", step_size)
+        if not self.optimizer_options:
+            return self.optimizer
+        kind = OPTIMIZERS.get(self.optimizer)
+        known = {name: kind for name, kind in OPTIMIZERS.items()}
+        _refuse_foreign(f"--optimizer {self.optimizer}", self.optimizer_options, kind, known, "--optimizer")
+        assert kind is not None
+        return kind(**options)
+
+    def classifier(self) -> LinearClassifier:
+        """The classifier to fit."""
+        return LinearClassifier(
+            loss=self.make_loss(),
+            penalty=self.make_penalty(),
+            strength=self.strength,
+            optimizer=self.make_optimizer(),
+            **self.fit_options,
+        )
+
+    @property
+    def finds_step_size(self) -> bool:
+        """Whether a range test comes first."""
+        return self.optimizer_options.get("step_size") == "find"
+
+    @property
+    def chooses_strength(self) -> bool:
+        """Whether λ is open and matters: random search stays so close to 0 that it does not."""
+        return self.strength is None and self.penalty not in ("max_norm", "none") and self.optimizer != "random_search"
+
+
+def _refuse_foreign(given: str, options: dict[str, Any], component: Any, known: dict[str, Any], flag: str) -> None:
+    """Raise if the component has no such option, naming those that do."""
+    own = set() if component is None else {entry.name for entry in fields(component)}
+    for name in options:
+        if name not in own:
+            owners = [key for key, other in known.items() if name in {entry.name for entry in fields(other)}]
+            raise ValueError(f"--{name.replace('_', '-')} belongs to {flag} {' or '.join(owners)}, got {given}.")
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{name} must be a number or 'find', got {text!r}.") from None
+
+
+def _check_out(out: Path | None) -> None:
+    """Fail before the work, not after it, where the model could not be saved."""
+    if out is None:
+        return
+    if out.is_dir():
+        raise ModelFileError(f"--out {out} is a folder; name a file, such as {out / 'model.safetensors'}.")
+    if not out.parent.is_dir():
+        raise ModelFileError(f"--out {out} lies in a folder that does not exist; create {out.parent} first.")
+    if not os.access(out.parent, os.W_OK):
+        raise ModelFileError(f"--out {out} lies in a folder that cannot be written; choose another.")
+
+
+def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
+    """Open the data, choose λ on validation rows, fit all training rows, report, save."""
+    check_number("--validation", recipe.validation, above=0, below=1)
+    classifier = recipe.classifier()
+    _check_out(out)
+    dataset = datasets.open(data)
+    _show.dataset(dataset)
+    if recipe.sanity:
+        _show.sanity_checks(classifier, dataset.X, dataset.y)
+    sweep = _choose(classifier, recipe, dataset)
+    if recipe.finds_step_size:
+        _find_step(classifier, dataset)
+    classifier.fit(dataset.X, dataset.y)
+    _show.choice(classifier)
+    _show.fit(classifier)
+    metrics = _accuracies(classifier, dataset, sweep)
+    if out is not None:
+        notes = {"data": dataset.name, "class_names": dataset.class_names, "image_shape": dataset.image_shape}
+        save(classifier, out, planar=dataset.planar, metrics=metrics, **notes)
+        _show.saved(out)
+    return classifier
+
+
+def _choose(classifier: LinearClassifier, recipe: Recipe, dataset: Dataset) -> Sweep | None:
+    if not recipe.chooses_strength:
+        return None
+    sweep = choose_strength(classifier, dataset.X, dataset.y, validation=recipe.validation)
+    classifier.set_params(strength=sweep.best_strength)
+    _show.sweep(sweep, recipe.validation)
+    return sweep
+
+
+def _find_step(classifier: LinearClassifier, dataset: Dataset) -> None:
+    from halfspaces.step_size import find_step_size
+
+    test = find_step_size(classifier, dataset.X, dataset.y)
+    _show.range_test(test)
+    optimizer: Any = classifier.optimizer
+    classifier.set_params(optimizer=replace(optimizer, step_size=test.suggestion))
+
+
+def _accuracies(classifier: LinearClassifier, dataset: Dataset, sweep: Sweep | None) -> dict[str, float]:
+    """Accuracy on training, validation (of the classifier fitted without those rows) and test rows; shown, too."""
+    predicted = classifier.predict(dataset.X)
+    metrics = {"train": _show.accuracy(dataset.y, predicted)}
+    if sweep is not None:
+        metrics["validation"] = float(sweep.validation_accuracy[sweep.best])
+    y, part = dataset.y, "train"
+    if dataset.X_test is not None and dataset.y_test is not None:
+        y, part, predicted = dataset.y_test, "test", classifier.predict(dataset.X_test)
+        metrics["test"] = _show.accuracy(y, predicted)
+    _show.accuracies(metrics)
+    _show.classes(np.asarray(y), predicted, dataset.class_names, part)
+    return metrics

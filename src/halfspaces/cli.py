@@ -1,0 +1,194 @@
+"""The command line: a thin client of the public API."""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Linear classifiers for images, features and embeddings: exact, fast, with nothing hidden.",
+)
+
+DataArgument = Annotated[
+    str,
+    typer.Argument(
+        help="'digits', a CIFAR-10 folder (binary version), an MNIST-like idx folder, or an .npz with X, y."
+    ),
+]
+ModelArgument = Annotated[Path, typer.Argument(help="A .safetensors file that `halfspaces train --out` wrote.")]
+JobsOption = Annotated[int | None, typer.Option("--jobs", help="Worker threads; all cores unless given.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import halfspaces
+
+        typer.echo(f"halfspaces {halfspaces.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def train(
+    data: DataArgument = "digits",
+    loss: Annotated[
+        str, typer.Option(help="softmax, hinge, squared_hinge, crammer_singer, ova_hinge, ...")
+    ] = "softmax",
+    margin: Annotated[float | None, typer.Option(help="Δ of a margin loss; 1 unless given.")] = None,
+    label_smoothing: Annotated[float | None, typer.Option(help="ε of softmax; 0 unless given.")] = None,
+    penalty: Annotated[str, typer.Option(help="l2, l1, elastic_net, max_norm or none.")] = "l2",
+    strength: Annotated[float | None, typer.Option(help="λ; chosen on validation rows unless given.")] = None,
+    radius: Annotated[float | None, typer.Option(help="r of max_norm; 1 unless given.")] = None,
+    optimizer: Annotated[
+        str, typer.Option(help="auto, lbfgs, gradient_descent, sgd, proximal or random_search.")
+    ] = "auto",
+    update_rule: Annotated[
+        str | None, typer.Option(help="sgd, gradient_descent: plain, momentum, nesterov, adagrad, rmsprop or adam.")
+    ] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="sgd, gradient_descent: constant, step, cosine, inverse_time or warm_up.")
+    ] = None,
+    step_size: Annotated[
+        str | None, typer.Option(help="sgd, gradient_descent: a number, or 'find' for a range test.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="sgd: examples a minibatch (256).")] = None,
+    epochs: Annotated[int | None, typer.Option(help="sgd: passes over the examples (10).")] = None,
+    draws: Annotated[int | None, typer.Option(help="random_search: how many W to try (1000).")] = None,
+    local: Annotated[bool, typer.Option("--local", help="random_search: draw around the best so far.")] = False,
+    class_weight: Annotated[str | None, typer.Option(help="'balanced', or none.")] = None,
+    standardize: Annotated[bool, typer.Option(help="Bring features to mean 0 and variance 1.")] = True,
+    validation: Annotated[float, typer.Option(help="Part of the training rows on which λ is chosen.")] = 0.1,
+    tol: Annotated[float, typer.Option(help="Stop within this part of the loss above its minimum, proved.")] = 1e-3,
+    max_passes: Annotated[float, typer.Option(help="Limit on visits to all examples.")] = 1000,
+    jobs: JobsOption = None,
+    seed: Annotated[int | None, typer.Option(help="Of optimizers that draw.")] = None,
+    sanity: Annotated[bool, typer.Option("--sanity", help="First check loss and gradient on this data.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Save the model here, one .safetensors file.")] = None,
+) -> None:
+    """Train a linear classifier and report it. λ is chosen on validation rows, then all training rows are fitted."""
+    from halfspaces._train import Recipe, train
+
+    options = {
+        "update_rule": update_rule,
+        "schedule": schedule,
+        "step_size": step_size,
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "draws": draws,
+        "local": local or None,
+        "seed": seed,
+    }
+    recipe = Recipe(
+        loss=loss,
+        loss_options={"margin": margin, "label_smoothing": label_smoothing},
+        penalty=penalty,
+        strength=strength,
+        radius=radius,
+        optimizer=optimizer,
+        optimizer_options={name: value for name, value in options.items() if value is not None},
+        fit_options={
+            "class_weight": class_weight,
+            "standardize": standardize,
+            "tol": tol,
+            "max_passes": max_passes,
+            "n_jobs": jobs,
+        },
+        validation=validation,
+        sanity=sanity,
+    )
+    train(data, recipe, out)
+
+
+@app.command()
+def evaluate(model: ModelArgument, data: DataArgument = "digits", jobs: JobsOption = None) -> None:
+    """Accuracy of a saved model, whole and by class, on the test rows (or all rows where there is no test split)."""
+    import halfspaces
+    from halfspaces import _show, datasets
+
+    classifier = halfspaces.load(model).set_params(n_jobs=jobs)
+    dataset = datasets.open(data)
+    X, y = (dataset.X, dataset.y) if dataset.X_test is None else (dataset.X_test, dataset.y_test)
+    part = "all" if dataset.X_test is None else "test"
+    predicted = classifier.predict(X)
+    _show.model(classifier, model)
+    _show.accuracies({part: _show.accuracy(y, predicted)})
+    _show.classes(y, predicted, dataset.class_names, part)
+
+
+@app.command()
+def predict(
+    model: ModelArgument,
+    data: Annotated[
+        str, typer.Argument(help="As for train, or an .npy with X; test rows where there is a test split.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Write CSV here instead of to the screen.")] = None,
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="Add a column for each class.")] = False,
+    jobs: JobsOption = None,
+) -> None:
+    """Predict a label for each row, as CSV: row, label, and the probabilities if asked for."""
+    import halfspaces
+    from halfspaces import _show, datasets
+
+    classifier = halfspaces.load(model).set_params(n_jobs=jobs)
+    X = datasets.open_features(data)
+    if probabilities and not hasattr(classifier, "predict_proba"):
+        raise ValueError(
+            f"The model's loss {classifier.loss!r} gives no probabilities; train with softmax or ova_logistic."
+        )
+    table = classifier.predict_proba(X) if probabilities else None
+    labels = classifier.predict(X)
+    names = classifier.notes_.get("class_names")
+    _show.write_predictions(out, labels, classifier.classes_, names, table)
+
+
+@app.command()
+def gradcheck(
+    seed: Annotated[int, typer.Option(help="Of the random problem.")] = 0,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the reports in full.")] = False,
+) -> None:
+    """Check every registered loss and penalty: gradients, proxes, chance-level losses, overfitting 20 examples."""
+    from halfspaces import _show
+
+    if not _show.gradient_checks(seed, verbose=verbose):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line; a known error is one sentence and exit code 2."""
+    from halfspaces import _show
+
+    warnings.simplefilter("ignore")  # convergence is told in the report
+    try:
+        app()
+    except KeyboardInterrupt:
+        _show.error("Interrupted; nothing was saved.")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    except (ValueError, TypeError, OSError, MemoryError) as problem:
+        _show.error(_sentence(problem))
+        sys.exit(2)
+
+
+def _sentence(problem: BaseException) -> str:
+    text: Any = str(problem) or type(problem).__name__
+    return " ".join(text.split())
+
+
+if __name__ == "__main__":
+    main()

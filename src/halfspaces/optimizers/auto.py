@@ -1,0 +1,49 @@
+"""Which optimizer fits an objective, and why, in words."""
+
+from typing import NamedTuple
+
+from halfspaces.losses import Loss
+from halfspaces.optimizers.base import Optimizer
+from halfspaces.optimizers.gradient_descent import SGD, GradientDescent
+from halfspaces.optimizers.lbfgs import LBFGS
+from halfspaces.optimizers.preconditioner import Gram
+from halfspaces.optimizers.proximal import ProximalGradient
+from halfspaces.optimizers.random_search import RandomSearch
+from halfspaces.penalties import Penalty
+
+GRAM_FEATURES = 4096  # beyond, a D × D factor costs more than the passes it saves
+
+
+class Choice(NamedTuple):
+    """An optimizer and the reason for it."""
+
+    optimizer: Optimizer
+    why: str
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "lbfgs": LBFGS,
+    "gradient_descent": GradientDescent,
+    "sgd": SGD,
+    "proximal": ProximalGradient,
+    "random_search": RandomSearch,
+}
+
+
+def choose(loss: Loss, penalty: Penalty, n_features: int) -> Choice:
+    """The optimizer for a loss, a penalty and a number of features.
+
+    >>> from halfspaces.losses import Softmax
+    >>> from halfspaces.penalties import L1
+    >>> choose(Softmax(), L1(0.1), 64).why
+    'proximal gradient, accelerated: L1 has a kink, so steps go through its prox'
+    """
+    if not penalty.smooth:
+        kink = "is a constraint" if penalty.curvature(1) == (0.0,) and hasattr(penalty, "radius") else "has a kink"
+        why = f"proximal gradient, accelerated: {type(penalty).__name__} {kink}, so steps go through its prox"
+        return Choice(ProximalGradient(), why)
+    stages = "" if loss.smooth else ", the loss smoothed in stages because it has kinks"
+    if n_features > GRAM_FEATURES:
+        return Choice(LBFGS(), f"L-BFGS: loss and penalty have gradients{stages}")
+    why = f"L-BFGS preconditioned by the Gram matrix: loss and penalty have gradients{stages}"
+    return Choice(LBFGS(preconditioner=Gram()), why)

@@ -1,0 +1,83 @@
+"""Conformance checks: the laws that every loss and every penalty must keep, one's own included.
+
+`check_loss` and `check_penalty` hold a component to all of its laws and name those that it breaks, with figures:
+
+    from halfspaces.testing import check_loss
+
+    def test_my_loss():
+        check_loss(MyLoss(temperature=2.0))
+
+Each law is a function of its own, too: `LOSS_LAWS["law_gradient"](MyLoss())`. The fix of a bug begins with the law
+that it broke, which is then checked for all components.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from halfspaces._laws import Law
+from halfspaces._laws.losses import LAWS as LOSS_LAWS
+from halfspaces._laws.penalties import LAWS as PENALTY_LAWS
+from halfspaces.losses import Loss
+from halfspaces.penalties import Penalty
+
+__all__ = ["LOSS_LAWS", "PENALTY_LAWS", "check_loss", "check_penalty"]
+
+
+def check_loss(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
+    """Hold a loss, and its smoothed form, to every law of `LOSS_LAWS`.
+
+    Parameters
+    ----------
+    loss : Loss
+        With every option on: a law can only see what is switched on.
+    n_classes : int ≥ 2
+    seed : int
+        Of the random scores.
+
+    Raises
+    ------
+    AssertionError
+        With a line for each broken law.
+
+    Examples
+    --------
+    >>> from halfspaces.losses import Hinge
+    >>> check_loss(Hinge(margin=2.0))
+    """
+    _check_all(LOSS_LAWS, loss, n_classes=n_classes, seed=seed)
+    if not loss.smooth:
+        _check_all(LOSS_LAWS, loss.smoothed(0.1), n_classes=n_classes, seed=seed)
+
+
+def check_penalty(penalty: Penalty, *, seed: int = 0) -> None:
+    """Hold a penalty to every law of `PENALTY_LAWS`.
+
+    Parameters
+    ----------
+    penalty : Penalty
+        One with a number for each member (a tuple) is checked on so many members.
+    seed : int
+        Of the random parameters.
+
+    Raises
+    ------
+    AssertionError
+        With a line for each broken law.
+
+    Examples
+    --------
+    >>> from halfspaces.penalties import ElasticNet
+    >>> check_penalty(ElasticNet((0.1, 2.0), beta=0.5))
+    """
+    _check_all(PENALTY_LAWS, penalty, seed=seed)
+
+
+def _check_all(laws: Mapping[str, Law], component: Any, **options: Any) -> None:
+    broken = []
+    for law in laws.values():
+        try:
+            law(component, **options)
+        except AssertionError as error:
+            broken.append(str(error))
+    if broken:
+        raise AssertionError("\n".join(broken))
