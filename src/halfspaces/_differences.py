@@ -237,7 +237,7 @@ class Judge:
         order, least = (1 / 3, 1e-6) if scheme == "centered" else (1 / 2, 1e-5)
         rounding = 1e3 * noise.gradient_precision if noise.gradient_precision > _EPS else 0.0
         h = noise.relative**order if step is None else step
-        bound = max(least, 10 * noise.relative ** (1 - order), rounding) if tolerance is None else tolerance
+        bound = max(least, 20 * noise.relative ** (1 - order), rounding) if tolerance is None else tolerance
         check_number("check_gradient(step=...)", h, above=0)
         check_number("check_gradient(tolerance=...)", bound, above=0)
         largest = float(np.max(np.abs(analytic), initial=0.0, where=np.isfinite(analytic)))
@@ -249,20 +249,24 @@ class Judge:
         Where f is smooth the jump between the one-sided slopes shrinks with the step; across a kink it stays until
         the kink is out of the interval.
         """
-        found = Finding(math.nan, math.nan, math.nan, math.inf, kink=False)
+        plain: Finding | None = None
         step, slopes, larger, explained = self.step, Slopes(math.nan, math.nan, math.nan), None, False
         for shrink in _SHRINK if self.kink else _SHRINK[:1]:
             step = self.step * shrink * max(1.0, abs(line.at))
             slopes = line.slopes(step, self.noise.here)
             explained = not self.kink or self._explained(slopes, larger, step)
             if explained:
-                found = min(found, *self._compare(analytic, slopes, larger, step), key=lambda trial: trial.error)
-                if found.error <= self.tolerance:
-                    return found
+                trials = self._compare(analytic, slopes, larger, step)
+                best = min(trials, key=lambda trial: trial.error)
+                if best.error <= self.tolerance:
+                    return best
+                plain = plain or trials[0]
             larger = slopes
         beside = self._beside_kink(analytic, slopes, step)
         crossed = self.kink and slopes.jump > self._rounding(step)
-        return beside if crossed and (not explained or beside.error <= self.tolerance) else found
+        if plain is None or (crossed and (not explained or beside.error <= self.tolerance)):
+            return beside
+        return plain
 
     def _compare(self, analytic: float, slopes: Slopes, larger: Slopes | None, step: float) -> list[Finding]:
         """With the difference, and with what the last step, ten times as large, says.

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from halfspaces._differences import relative_error
+
 
 @dataclass(frozen=True)
 class Coordinate:
@@ -23,7 +25,7 @@ class Coordinate:
     numerical: float
     backward: float
     forward: float
-    error: float
+    error: float  # relative, but for small numbers relative to what rounding leaves visible
     kink: bool
 
     @property
@@ -156,7 +158,8 @@ def _slope_words(coordinate: Coordinate) -> str:
     if coordinate.kink:
         low, high = sorted((coordinate.backward, coordinate.forward))
         return f"between {low:.6g} and {high:.6g} (a kink)"
-    return f"{coordinate.numerical:.6g} (relative error {coordinate.error:.1e})"
+    error = relative_error(coordinate.analytic, coordinate.numerical)
+    return f"{coordinate.numerical:.6g} (relative error {error:.1e})"
 
 
 def _proportion(u: np.ndarray, v: np.ndarray) -> float:

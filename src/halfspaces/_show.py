@@ -85,7 +85,7 @@ def sanity_checks(classifier: Any, X: Array, y: Array) -> None:
 
     checks = check_sanity(classifier, X, y)
     for check in checks:
-        console.print(f"[{'green' if check.ok else 'bold red'}]{'ok' if check.ok else 'FAILED':<11}[/] {check.words}")
+        console.print(f"{_verdict(check.ok)}      {check.words}", soft_wrap=True)
     if not all(check.ok for check in checks):
         raise ValueError("A sanity check failed; see the lines above.")
 

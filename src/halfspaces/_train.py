@@ -1,6 +1,7 @@
 """What `halfspaces train` does: open, choose λ, fit, report, save."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from halfspaces.datasets import Dataset
 from halfspaces.estimators import LinearClassifier, make_loss
 from halfspaces.losses import LOSSES, Loss
 from halfspaces.model_file import ModelFileError
-from halfspaces.optimizers import Optimizer, RandomSearch
+from halfspaces.optimizers import Optimizer
 from halfspaces.optimizers.auto import OPTIMIZERS
 from halfspaces.penalties import PENALTIES, MaxNorm, Penalty
 from halfspaces.saved import save
@@ -39,7 +40,7 @@ class Recipe:
         """The loss with its options; an option that it does not have is an error."""
         loss = make_loss(self.loss)
         given = {name: value for name, value in self.loss_options.items() if value is not None}
-        _refuse_foreign(f"--loss {self.loss}", given, loss, {name: LOSSES[name] for name in LOSSES}, "--loss")
+        _refuse_foreign(f"--loss {self.loss}", given, loss, LOSSES, "--loss")
         return replace(loss, **given) if given else loss  # pyright: ignore[reportArgumentType]
 
     def make_penalty(self) -> str | Penalty:
@@ -65,8 +66,7 @@ class Recipe:
         if not self.optimizer_options:
             return self.optimizer
         kind = OPTIMIZERS.get(self.optimizer)
-        known = {name: kind for name, kind in OPTIMIZERS.items()}
-        _refuse_foreign(f"--optimizer {self.optimizer}", self.optimizer_options, kind, known, "--optimizer")
+        _refuse_foreign(f"--optimizer {self.optimizer}", self.optimizer_options, kind, OPTIMIZERS, "--optimizer")
         assert kind is not None
         return kind(**options)
 
@@ -91,7 +91,9 @@ class Recipe:
         return self.strength is None and self.penalty not in ("max_norm", "none") and self.optimizer != "random_search"
 
 
-def _refuse_foreign(given: str, options: dict[str, Any], component: Any, known: dict[str, Any], flag: str) -> None:
+def _refuse_foreign(
+    given: str, options: Mapping[str, Any], component: Any, known: Mapping[str, Any], flag: str
+) -> None:
     """Raise if the component has no such option, naming those that do."""
     own = set() if component is None else {entry.name for entry in fields(component)}
     for name in options:
@@ -154,9 +156,9 @@ def _choose(classifier: LinearClassifier, recipe: Recipe, dataset: Dataset) -> S
 def _find_step(classifier: LinearClassifier, dataset: Dataset) -> None:
     from halfspaces.step_size import find_step_size
 
-    test = find_step_size(classifier, dataset.X, dataset.y)
-    _show.range_test(test)
     optimizer: Any = classifier.optimizer
+    test = find_step_size(classifier.objective(dataset.X, dataset.y), optimizer)
+    _show.range_test(test)
     classifier.set_params(optimizer=replace(optimizer, step_size=test.suggestion))
 
 

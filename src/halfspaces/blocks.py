@@ -112,10 +112,18 @@ class Blocks:
         return replace(self, index=index if self.index is None else self.index[index])
 
     def map(self, visit: Callable[[Array, Array, Array | None], Partial], rows: Rows = None) -> Iterator[Partial]:
-        """visit(X_b, y_b, weight_b) for each block of the rows asked for, in order; X_b is valid during the visit only."""
+        """visit(X_b, y_b, weight_b) for each block of the rows asked for, in order; X_b lives as long as the visit."""
         chunks = self._chunks(rows)
         with one_blas_thread():
             yield from ordered_map(lambda chunk: visit(*self._read(chunk)), chunks, available_workers(self.n_jobs))
+
+    def sum(self, visit: Callable[[Array, Array, Array | None], tuple[Any, ...]], rows: Rows = None) -> tuple[Any, ...]:
+        """The tuples that the visits give, added up in block order; one block's is held at a time by each worker."""
+        partials = self.map(visit, rows)
+        total = next(partials)
+        for partial in partials:
+            total = tuple(mine + theirs for mine, theirs in zip(total, partial, strict=True))
+        return total
 
     def labels(self, rows: Rows = None) -> Array:
         """y of the rows asked for."""

@@ -49,7 +49,7 @@ class Anchor:
             onehot = onehot.reshape(len(y), -1)
             return (X.T @ onehot).astype(np.float64), onehot.sum(axis=0, dtype=np.float64)
 
-        sums, masses = map(sum, zip(*blocks.map(visit), strict=True))
+        sums, masses = blocks.sum(visit)
         shape = (members, n_classes)
         count = np.repeat(masses.reshape(shape).sum(axis=1), n_classes)
         features = linear.pullback(sums / count, masses / count, (len(sums) + 1, *shape))[:-1]
@@ -59,7 +59,7 @@ class Anchor:
 def lower_bound(
     loss: Loss, penalty: Penalty, gradient: Array, anchor: Anchor, *, fit_intercept: bool
 ) -> Callable[[Array], Array]:
-    """A function of the mean conjugate Σ w_i L*_i(a_i)/Σ w_i (M,) of the dual point: a proven bound on min L from below.
+    """A function of the dual point's mean conjugate Σ w_i L*_i(a_i)/Σ w_i (M,): a proven bound on min L from below.
 
     `gradient` (D+1, M, C) is the data gradient, and so the dual point's G over its class sums g.
     """

@@ -121,8 +121,9 @@ def evaluate(model: ModelArgument, data: DataArgument = "digits", jobs: JobsOpti
 
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
     dataset = datasets.open(data)
-    X, y = (dataset.X, dataset.y) if dataset.X_test is None else (dataset.X_test, dataset.y_test)
-    part = "all" if dataset.X_test is None else "test"
+    part, X, y = "all", dataset.X, dataset.y
+    if dataset.X_test is not None and dataset.y_test is not None:
+        part, X, y = "test", dataset.X_test, dataset.y_test
     predicted = classifier.predict(X)
     _show.model(classifier, model)
     _show.accuracies({part: _show.accuracy(y, predicted)})

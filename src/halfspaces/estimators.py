@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -176,6 +176,9 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
     True
     """
 
+    n_features_in_: int
+    notes_: dict[str, Any]  # of a loaded model: what was saved beside it
+
     def __init__(
         self,
         loss: str | Loss = "softmax",
@@ -229,12 +232,22 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         self
         """
         data = self._check_data(X, y, sample_weight, validation, reset=True)
-        objective = self._objective(data)
+        objective = self._joined(data)
         start = self._start(objective, data.classes)
         self._minimize(objective, data, start, self._optimizer(objective))
         if not self.result_.converged:
             warnings.warn(str(self.result_), ConvergenceWarning, stacklevel=2)
         return self
+
+    def objective(self, X: Any, y: Any, sample_weight: Any = None) -> Objective:
+        """The objective that `fit` minimizes on these data: for gradient checks, step sizes, optimizers of your own.
+
+        >>> from sklearn.datasets import load_digits
+        >>> objective = LinearClassifier().objective(*load_digits(return_X_y=True))
+        >>> round(objective.loss.chance_value(objective.n_classes), 4)
+        2.3026
+        """
+        return self._joined(self._check_data(X, y, sample_weight, None, reset=True))
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """One epoch of SGD over these examples, from where the last call ended.
@@ -252,7 +265,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
                 f"classes={classes!r} differ from those of the first call, {self.classes_!r}; leave them out."
             )
         data = self._check_data(X, y, sample_weight, None, reset=first, classes=known)
-        objective = self._objective(data, None if first else getattr(self, "_moments", None))
+        objective = self._joined(data, None if first else getattr(self, "_moments", None))
         start = objective.zeros() if first else self._parameters(objective.linear)
         self._minimize(objective, data, start, Choice(self._epoch(), "one epoch of SGD a call of partial_fit"))
         return self
@@ -283,14 +296,19 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         if isinstance(validation, (int, float)):
             return _hold_out(blocks, classes, validation)
         X_val, y_val = validation
-        X_val = validate_data(self, X_val, reset=False, dtype=USED_AS_THEY_ARE, ensure_all_finite=False)
-        _check_finite("The validation X", X_val)
+        X_val = self._check_rows("The validation X", X_val)
         if len(X_val) != len(y_val):
             raise ValueError(
                 f"The validation X has {len(X_val)} rows and its y {len(y_val)} labels; give one label a row."
             )
         held_out = Blocks(X_val, _encode(column_or_1d(y_val), classes), n_jobs=self.n_jobs)
         return _Data(blocks, held_out, classes)
+
+    def _check_rows(self, name: str, X: Any) -> Array:
+        """Rows of the features that were fitted."""
+        rows: Any = validate_data(self, X, reset=False, dtype=USED_AS_THEY_ARE, ensure_all_finite=False)
+        _check_finite(name, rows)
+        return rows
 
     def _weights(self, labels: Array, classes: Array, sample_weight: Any) -> Array | None:
         if sample_weight is None and self.class_weight is None:
@@ -310,7 +328,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
             weight = weight * compute_class_weight(self.class_weight, classes=classes, y=classes[labels])[labels]
         return weight
 
-    def _objective(self, data: _Data, earlier: Moments | None = None) -> Objective:
+    def _joined(self, data: _Data, earlier: Moments | None = None) -> Objective:
         """The objective on the data, standardized by their moments and those of earlier examples."""
         blocks, standardization = data.blocks, None
         if self.standardize:
@@ -384,8 +402,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
     def decision_function(self, X: Any) -> Array:
         """Scores, shape (N, C); for two classes the difference of the two, shape (N,)."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=USED_AS_THEY_ARE, ensure_all_finite=False)
-        _check_finite("X", X)
+        X = self._check_rows("X", X)
         V, center = self.coef_.T, self._center
         c = self.intercept_ if center is None else self._intercept_at_center.astype(V.dtype)
         blocks = Blocks(X, np.empty(len(X), dtype=np.int8), center=center, n_jobs=self.n_jobs)

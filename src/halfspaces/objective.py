@@ -4,9 +4,10 @@ An optimizer asks with a `Request` and is told an `Evaluation`. What a proximal 
 (the data gradient, the penalty, the dual quantities) is kept apart in it, not summed away.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -93,16 +94,13 @@ class Evaluation:
 
 
 class _Sums(NamedTuple):
-    """Weighted sums over some examples; blocks add up."""
+    """Weighted sums over some examples."""
 
     data: Array  # (M,)
     exact_data: Array  # (M,)
     conjugate: Array  # (M,)
-    dV: Array | float  # (D, M·C)
-    dc: Array | float  # (M·C,)
-
-    def __add__(self, other: "_Sums") -> "_Sums":  # pyright: ignore[reportIncompatibleMethodOverride]
-        return _Sums(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+    dV: Any  # (D, M·C)
+    dc: Any  # (M·C,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +176,7 @@ class Objective:
 
     @cached_property
     def gradient_norm_at_zero(self) -> Array:
-        """‖∇L(0)‖ of each member, from the class means: at W = 0 the scores depend on nothing and dscores on y alone."""
+        """‖∇L(0)‖ of each member, from the class means: at W = 0 dscores depends on y alone."""
         labels = np.arange(self.n_classes)
         slopes = self.loss.value_and_grad(np.zeros((self.n_classes, self.n_classes)), labels)[1]
         weights, bias = self.anchor.sums @ slopes, self.anchor.frequencies @ slopes
@@ -190,65 +188,64 @@ class Objective:
         return self.penalty.dual_scale(np.ones((self.n_features, n_members, 1))) > 0
 
     def evaluate(self, request: Request) -> Evaluation:
-        """Value, and gradient and gap if asked for, in one visit to each block of the rows asked for."""
-        shape = request.W.shape
-        loss = self.loss.smoothed(request.smoothing) if request.smoothing > 0 else self.loss
+        """Value, and gradient and bounds if asked for, in one visit to each block of the rows asked for."""
+        sums = _Sums(*self.blocks.sum(self._visit(request), request.rows))
+        part = len(self.blocks.labels(request.rows)) / self.n_examples
+        count = self.total_weight * part  # a minibatch estimates the same mean
+        data, exact_data = sums.data / count, sums.exact_data / count
+        penalized, penalty = request.W[:-1], self.penalty.value(request.W[:-1])
+        if not request.gradient:
+            none = np.full(len(data), -np.inf)
+            return Evaluation(request, data, exact_data, None, penalty, None, none, none, part / 2)
+        factor = 1 / np.repeat(np.broadcast_to(count, len(data)), self.n_classes)
+        gradient = self.linear.pullback(sums.dV * factor, sums.dc * factor, request.W.shape)
+        penalty_gradient = self.penalty.gradient(penalized) if self.penalty.smooth else None
+        lower, stage_lower = self._bounds(request, data, gradient, sums.conjugate / count)
+        return Evaluation(request, data, exact_data, gradient, penalty, penalty_gradient, lower, stage_lower, part)
+
+    def _visit(self, request: Request) -> Callable[[Array, Array, Array | None], _Sums]:
+        """What is done with one block, while it is in cache."""
+        smoothed = self.loss.smoothed(request.smoothing) if request.smoothing > 0 else self.loss
         V, c = self.linear.fold(request.W, self.blocks.dtype)
 
         def visit(X: Array, y: Array, weight: Array | None) -> _Sums:
-            scores = (X @ V + c).reshape(len(X), *shape[1:])
-            values, dscores = loss.value_and_grad(scores, y)
-            exact, conjugate = values, np.zeros(())
-            if loss is not self.loss:
-                exact = self.loss.value_and_grad(scores, y)[0]
-                conjugate = _weighted_sum(self.loss.conjugate(dscores, y), weight) if request.gradient else conjugate
-            data, exact_data = _weighted_sum(values, weight), _weighted_sum(exact, weight)
+            scores = (X @ V + c).reshape(len(X), *request.W.shape[1:])
+            values, dscores = smoothed.value_and_grad(scores, y)
+            data = exact = _weighted_sum(values, weight)
+            conjugate = np.zeros_like(data)
+            if request.smoothing > 0:
+                exact = _weighted_sum(self.loss.value_and_grad(scores, y)[0], weight)
+                conjugate = _weighted_sum(self.loss.conjugate(dscores, y), weight)
             if not request.gradient:
-                return _Sums(data, exact_data, conjugate, 0.0, 0.0)
+                return _Sums(data, exact, conjugate, 0.0, 0.0)
             flat = _weigh(dscores, weight).reshape(len(X), -1)
-            return _Sums(
-                data, exact_data, conjugate, (X.T @ flat).astype(np.float64), flat.sum(axis=0, dtype=np.float64)
-            )
+            dV, dc = (X.T @ flat).astype(np.float64), flat.sum(axis=0, dtype=np.float64)
+            return _Sums(data, exact, conjugate, dV, dc)
 
-        sums = _add_up(self.blocks.map(visit, request.rows))
-        return self._evaluation(request, sums, smoothed=loss is not self.loss)
+        return visit
 
-    def _evaluation(self, request: Request, sums: _Sums, *, smoothed: bool) -> Evaluation:
-        shape, members = request.W.shape, request.W.shape[1]
-        part = len(self.blocks.labels(request.rows)) / self.n_examples
-        count = self.total_weight * part
-        penalized = request.W[:-1]
-        gradient = penalty_gradient = None
-        lower = stage_lower = np.full(members, -np.inf)
-        data, exact_data = sums.data / count, sums.exact_data / count
-        penalty = self.penalty.value(penalized)
-        if request.gradient:
-            scaled = 1 / np.repeat(np.broadcast_to(count, members), shape[2])
-            gradient = self.linear.pullback(sums.dV * scaled, sums.dc * scaled, shape)
-            penalty_gradient = self.penalty.gradient(penalized) if self.penalty.smooth else None
-            if request.rows is None:
-                inner = np.sum(gradient * request.W, axis=(0, 2))
-                stage_conjugate = inner - data  # Fenchel and Young's equality at the gradient
-                conjugate = sums.conjugate / count if smoothed else stage_conjugate
-                bound = lower_bound(self.loss, self.penalty, gradient, self.anchor, fit_intercept=self.fit_intercept)
-                lower = bound(conjugate)
-                stage_lower = bound(stage_conjugate) if smoothed else lower
-        passes = part if request.gradient else part / 2
-        return Evaluation(request, data, exact_data, gradient, penalty, penalty_gradient, lower, stage_lower, passes)
+    def _bounds(self, request: Request, data: Array, gradient: Array, conjugate: Array) -> tuple[Array, Array]:
+        """Lower bounds (M,) on the minimum of the objective and of its smoothing; −∞ on a part of the rows."""
+        if request.rows is not None:
+            none = np.full(len(data), -np.inf)
+            return none, none
+        bound = lower_bound(self.loss, self.penalty, gradient, self.anchor, fit_intercept=self.fit_intercept)
+        # Fenchel and Young's equality at the gradient: the mean conjugate is ⟨gradient, W⟩ − data.
+        stage_lower = bound(np.sum(gradient * request.W, axis=(0, 2)) - data)
+        return (bound(conjugate) if request.smoothing > 0 else stage_lower), stage_lower
 
     def assess(self, W: Array) -> tuple[Array, Array]:
         """Mean loss and accuracy (the largest score wins) of each member, shape (M,) each."""
         V, c = self.linear.fold(W, self.blocks.dtype)
 
-        def visit(X: Array, y: Array, weight: Array | None) -> Array:
+        def visit(X: Array, y: Array, weight: Array | None) -> tuple[Array, Array]:
             scores = (X @ V + c).reshape(len(X), *W.shape[1:])
             right = np.argmax(scores, axis=-1) == y[:, None]
-            return np.stack(
-                [_weighted_sum(self.loss.value_and_grad(scores, y)[0], weight), _weighted_sum(right, weight)]
-            )
+            loss = self.loss.value_and_grad(scores, y)[0]
+            return _weighted_sum(loss, weight), _weighted_sum(right, weight)
 
-        loss, accuracy = _add_up(self.blocks.map(visit)) / self.total_weight
-        return loss, accuracy
+        loss, right = self.blocks.sum(visit)
+        return loss / self.total_weight, right / self.total_weight
 
 
 def _weighted_sum(values: Array, weight: Array | None) -> Array:
@@ -263,10 +260,3 @@ def _weigh(dscores: Array, weight: Array | None) -> Array:
         return dscores
     weight = weight.astype(dscores.dtype)
     return dscores * (weight[:, None, None] if weight.ndim == 1 else weight[:, :, None])
-
-
-def _add_up(partials):
-    total = next(partials)
-    for partial in partials:
-        total = total + partial
-    return total

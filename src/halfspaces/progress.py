@@ -39,7 +39,8 @@ class ProgressBar:
         self.drawn = now
         if self.bar is None:
             self._open()
-        self.bar.update(self.task, completed=self._fraction(), status=self._status())
+        bar: Any = self.bar
+        bar.update(self.task, completed=self._fraction(), status=self._status())
 
     def _open(self) -> None:
         from rich.console import Console

@@ -38,7 +38,7 @@ class Reason(Enum):
 
 
 class History(Mapping[str, Array]):
-    """Curves of a run, one row for each new iterate: `history["loss"]` has shape (rows, M), `history["passes"]` (rows,).
+    """Curves of a run, a row for each new iterate: `history["loss"]` has shape (rows, M), `history["passes"]` (rows,).
 
     Columns: passes, seconds, data_loss, penalty, loss (their sum), gradient_norm, step, update_ratio (‖ΔW‖/‖W‖), gap,
     and, where validation data were given, validation_loss and validation_accuracy (nan between two assessments).
@@ -110,8 +110,7 @@ class Result:
         return self.reason.converged
 
     def __str__(self) -> str:
-        gap = float(np.max(self.gap))
-        distance = (
-            f"at most {gap:.3g} above the minimum" if np.isfinite(gap) else "at an unknown distance from the minimum"
-        )
-        return f"{self.reason} L(W) = {float(np.max(self.loss)):.6g}, {distance}; {self.passes:.4g} passes, {self.seconds:.3g} s."
+        gap, loss = float(np.max(self.gap)), float(np.max(self.loss))
+        distance = f"at most {gap:.3g}" if np.isfinite(gap) else "at an unknown distance"
+        cost = f"{self.passes:.4g} passes, {self.seconds:.3g} s"
+        return f"{self.reason} L(W) = {loss:.6g}, {distance} above the minimum; {cost}."

@@ -126,8 +126,7 @@ def check_sanity(classifier: Any, X: Any, y: Any) -> list[Check]:
     >>> all(check.ok for check in check_sanity(LinearClassifier(loss="hinge"), *load_digits(return_X_y=True)))
     True
     """
-    data = classifier._check_data(X, y, None, None, reset=True)
-    return check_objective(classifier._objective(data))
+    return check_objective(classifier.objective(X, y))
 
 
 def check_registry_sanity(*, seed: int = 0) -> list[Check]:
@@ -138,8 +137,7 @@ def check_registry_sanity(*, seed: int = 0) -> list[Check]:
     digits = datasets.open("digits")
     checks = []
     for name, loss in LOSSES.items():
-        classifier: Any = LinearClassifier(loss=loss, penalty=L2(0.01))
-        objective = classifier._objective(classifier._check_data(digits.X, digits.y, None, None, reset=True))
+        objective = LinearClassifier(loss=loss, penalty=L2(0.01)).objective(digits.X, digits.y)
         checks += [replace(check, words=f"{name}: {check.words}") for check in check_objective(objective, seed=seed)]
     return checks
 

@@ -95,7 +95,7 @@ class Moments:
             np.square(shifted, out=shifted)
             return float(weight.sum()), total, weight @ shifted
 
-        count, first, second = map(sum, zip(*blocks.map(visit), strict=True))
+        count, first, second = blocks.sum(visit)
         return cls(count, origin + first / count, np.maximum(second - first**2 / count, 0.0))
 
     def merged(self, other: "Moments") -> "Moments":

@@ -84,9 +84,10 @@ def choose_strength(
     """
     check_numbers("strengths", STRENGTHS if strengths is None else strengths, at_least=0)
     start = time.perf_counter()
-    stack: Any = clone(classifier).set_params(strength=0.0)
+    stack: Any = clone(classifier)  # pyright: ignore[reportAssignmentType]
+    stack.set_params(strength=0.0)
     data = stack._check_data(X, y, sample_weight, validation, reset=True)
-    objective = stack._objective(data)
+    objective = stack._joined(data)
     columns, passes = _solve(stack, objective, data.validation, strengths or STRENGTHS)
     for stronger in STRONGER if strengths is None else ():
         if np.argmax(columns[4]) > 0:
@@ -99,7 +100,7 @@ def choose_strength(
 def _solve(
     stack: "LinearClassifier", objective: Objective, held_out: Blocks, strengths: tuple[float, ...]
 ) -> tuple[Array, float]:
-    """Rows of strengths, training loss and accuracy, validation loss and accuracy; strengths falling; and the passes."""
+    """Rows of strengths (falling), training loss and accuracy, validation loss and accuracy; and the passes."""
     from halfspaces.estimators import make_penalty
 
     falling = tuple(sorted(strengths, reverse=True))

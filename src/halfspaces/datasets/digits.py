@@ -1,5 +1,7 @@
 """The digits that come with scikit-learn: 1,797 grey images of 8 x 8 pixels with values 0..16."""
 
+from typing import Any
+
 import numpy as np
 
 from halfspaces.datasets.dataset import Dataset
@@ -16,7 +18,8 @@ def read() -> Dataset:
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
-    X, y = load_digits(return_X_y=True)
+    bundled: Any = load_digits()
+    X, y = bundled.data, bundled.target
     rows, test_rows = train_test_split(np.arange(len(X)), test_size=TEST_SHARE, stratify=y, random_state=0)
     X, y = X.astype(np.uint8), y.astype(np.int64)
     return Dataset(

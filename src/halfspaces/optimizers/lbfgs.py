@@ -1,6 +1,6 @@
 """L-BFGS with a preconditioner, every member of a stack on its own line search, in the same passes.
 
-Losses with kinks are reached by smoothing in stages: once the gap that the smoothing itself causes dominates, μ shrinks.
+Losses with kinks are reached by smoothing in stages: once the gap that the smoothing causes dominates, μ shrinks.
 """
 
 from collections import deque
@@ -13,7 +13,7 @@ from halfspaces._validation import check_number
 from halfspaces.objective import Evaluation, Objective, Request
 from halfspaces.optimizers.base import Optimizer, State, by_member, inner
 from halfspaces.optimizers.line_search import LineSearch
-from halfspaces.optimizers.preconditioner import Operator, Preconditioner
+from halfspaces.optimizers.preconditioner import Identity, Preconditioner, Preconditioning
 from halfspaces.optimizers.stages import Stages
 from halfspaces.result import Reason
 
@@ -22,18 +22,25 @@ Pair = tuple[Array, Array, Array]  # s, y and 1/⟨s, y⟩ (0 for members withou
 
 
 @dataclass(eq=False)
+class Search:
+    """A line search under way: the gradient at the iterate, the direction, each member's trial step."""
+
+    gradient: Array = field(repr=False)
+    direction: Array = field(repr=False)
+    line: LineSearch
+    fresh: Array  # members whose direction is the preconditioned gradient alone, (M,)
+
+
+@dataclass(eq=False)
 class LBFGSState(State):
-    """The iterate, its gradient, the direction being searched along, and the last pairs (s, y)."""
+    """The iterate, the last pairs (s, y), the stage of smoothing, and the line search under way."""
 
     smoothing: float
     rounding: float  # relative error of a value in the precision of the products
     solved: Array  # members for which this stage of smoothing has done its work, (M,)
-    preconditioner: Operator | None
+    preconditioner: Preconditioning
     pairs: deque[Pair] = field(repr=False)
-    gradient: Array | None = None  # None: the start has not been evaluated at this stage
-    direction: Array | None = None
-    search: LineSearch | None = None
-    fresh: Array | None = None  # members whose direction is the preconditioned gradient, (M,)
+    search: Search | None = None  # None: the iterate has not been evaluated at this stage
 
 
 @dataclass(frozen=True)
@@ -77,86 +84,84 @@ class LBFGS(Optimizer[LBFGSState]):
     def init(self, W: Array, objective: Objective) -> LBFGSState:
         """Builds the preconditioner; nothing is evaluated yet."""
         if not objective.penalty.smooth:
-            raise TypeError(
-                f"LBFGS needs a penalty with a gradient, got {objective.penalty}; use optimizer='proximal' or penalty='l2'."
-            )
+            remedy = "use optimizer='proximal' or penalty='l2'"
+            raise TypeError(f"LBFGS needs a penalty with a gradient, got {objective.penalty}; {remedy}.")
         members = W.shape[1]
-        operator = None if self.preconditioner is None else self.preconditioner.build(objective, members)
-        smoothing = self.stages.first(objective.loss)
         return LBFGSState(
-            W,
-            np.zeros(members),
-            smoothing,
-            objective.rounding,
-            np.zeros(members, bool),
-            operator,
-            deque(maxlen=self.memory),
+            W=W,
+            step=np.zeros(members),
+            smoothing=self.stages.first(objective.loss),
+            rounding=objective.rounding,
+            solved=np.zeros(members, bool),
+            preconditioner=(self.preconditioner or Identity()).build(objective, members),
+            pairs=deque(maxlen=self.memory),
         )
 
     def propose(self, state: LBFGSState) -> Request:
         """The next trial point of each member's line search."""
-        if state.direction is None or state.search is None:
-            return Request(state.W, smoothing=state.smoothing)
-        return Request(state.W + by_member(state.search.step) * state.direction, smoothing=state.smoothing)
+        search = state.search
+        W = state.W if search is None else state.W + by_member(search.line.step) * search.direction
+        return Request(W, smoothing=state.smoothing)
 
     def update(self, state: LBFGSState, evaluation: Evaluation) -> LBFGSState:
         """Members whose trial passes take it and turn; the others shrink or expand their step."""
-        if state.gradient is None or state.search is None or state.direction is None:
-            state.gradient = evaluation.gradient
-            return self._turn(state, evaluation.total, np.ones(state.W.shape[1], bool))
-        accepted = state.search.judge(evaluation.total, inner(evaluation.gradient, state.direction))
-        state.step = np.where(accepted, state.search.step, 0.0)
+        search = state.search
+        if search is None:
+            state.search = self._first_search(state, evaluation)
+            return state
+        accepted = search.line.judge(evaluation.total, inner(evaluation.gradient, search.direction))
+        state.step = np.where(accepted, search.line.step, 0.0)
         if accepted.any():
-            self._accept(state, evaluation, accepted)
+            self._accept(state, search, evaluation, accepted)
         if state.smoothing > 0:
             state.solved |= accepted & self.stages.solved(evaluation)
             smaller = self.stages.next(state.smoothing)
             if state.solved.all() and smaller is not None:
                 return self._begin_stage(state, smaller)
-        stuck = state.search.failed & ~accepted
-        if np.all(stuck & state.fresh):
+        stuck = search.line.failed & ~accepted
+        if np.all(stuck & search.fresh):
             state.done = Reason.NO_PROGRESS
-            return state
-        return self._turn(state, np.where(accepted, evaluation.total, state.search.value), accepted, stuck)
+        elif np.any(accepted | stuck):
+            self._turn(state, search, np.where(accepted, evaluation.total, search.line.value), accepted, stuck)
+        return state
 
-    def _accept(self, state: LBFGSState, evaluation: Evaluation, accepted: Array) -> None:
-        assert state.search is not None and state.direction is not None and state.gradient is not None
-        s = by_member(state.step) * state.direction
-        y = np.where(by_member(accepted), evaluation.gradient - state.gradient, 0.0)
+    def _accept(self, state: LBFGSState, search: Search, evaluation: Evaluation, accepted: Array) -> None:
+        """Move the accepted members and remember their pair; the others get a pair that changes nothing."""
+        s = by_member(state.step) * search.direction
+        y = np.where(by_member(accepted), evaluation.gradient - search.gradient, 0.0)
         curvature = inner(s, y)
         useful = accepted & (curvature > 1e-12 * np.sqrt(inner(s, s) * inner(y, y)))
         state.pairs.append((s, y, np.where(useful, 1 / np.where(useful, curvature, 1.0), 0.0)))
         state.W = np.where(by_member(accepted), evaluation.request.W, state.W)
-        state.gradient = np.where(by_member(accepted), evaluation.gradient, state.gradient)
+        search.gradient = np.where(by_member(accepted), evaluation.gradient, search.gradient)
 
     def _begin_stage(self, state: LBFGSState, smoothing: float) -> LBFGSState:
         """Another objective: its value and curvature are unknown."""
-        state.smoothing, state.gradient, state.direction = smoothing, None, None
+        state.smoothing, state.search = smoothing, None
         state.solved = np.zeros_like(state.solved)
         state.pairs.clear()
         return state
 
-    def _turn(self, state: LBFGSState, value: Array, turning: Array, stuck: Array | None = None) -> LBFGSState:
-        """New directions for the members that turn; stuck ones fall back to the preconditioned gradient."""
-        assert state.gradient is not None
-        fresh = np.zeros_like(turning) if stuck is None else stuck
-        if fresh.any():
-            # A member without progress forgets its pairs.
-            state.pairs = deque(((s, y, np.where(fresh, 0.0, rho)) for s, y, rho in state.pairs), maxlen=self.memory)
-        turning = turning | fresh
-        if not turning.any():
-            return state
-        newest = -self._inverse_hessian(state, state.gradient)
-        slope = inner(state.gradient, newest)
-        state.direction = newest if state.direction is None else np.where(by_member(turning), newest, state.direction)
-        previous_fresh = np.zeros_like(turning) if state.fresh is None else state.fresh
-        state.fresh = np.where(turning, fresh, previous_fresh) | (not state.pairs)
-        first = 1.0 if state.preconditioner or state.pairs else 1 / np.maximum(np.sqrt(-slope), 1e-30)
-        if state.search is None:
-            state.search = LineSearch.start(state.rounding, value, slope, first)
-        else:
-            state.search.restart(turning, value, slope, first)
-        return state
+    def _first_search(self, state: LBFGSState, evaluation: Evaluation) -> Search:
+        direction = -state.preconditioner(evaluation.gradient)
+        slope = inner(evaluation.gradient, direction)
+        line = LineSearch.start(state.rounding, evaluation.total, slope, self._first_step(state, slope))
+        return Search(evaluation.gradient, direction, line, np.ones_like(state.solved))
+
+    def _turn(self, state: LBFGSState, search: Search, value: Array, accepted: Array, stuck: Array) -> None:
+        """New directions for the members that took their step; stuck ones forget their pairs."""
+        if stuck.any():
+            state.pairs = deque(((s, y, np.where(stuck, 0.0, rho)) for s, y, rho in state.pairs), maxlen=self.memory)
+        turning = accepted | stuck
+        newest = -self._inverse_hessian(state, search.gradient)
+        slope = inner(search.gradient, newest)
+        search.direction = np.where(by_member(turning), newest, search.direction)
+        search.fresh = np.where(turning, stuck, search.fresh)
+        search.line.restart(turning, value, slope, np.where(stuck, self._first_step(state, slope), 1.0))
+
+    def _first_step(self, state: LBFGSState, slope: Array) -> Array:
+        """1 along a preconditioned gradient, a move of length 1 along a plain one."""
+        return np.ones_like(slope) if self.preconditioner else 1 / np.sqrt(np.maximum(-slope, 1e-60))
 
     def _inverse_hessian(self, state: LBFGSState, gradient: Array) -> Array:
         """The two-loop recursion; pairs with 1/⟨s, y⟩ = 0 change nothing."""
@@ -165,22 +170,19 @@ class LBFGS(Optimizer[LBFGSState]):
             factor = rho * inner(s, q)
             q -= by_member(factor) * y
             factors.append(factor)
-        direction = self._initial(state, q)
+        direction = by_member(self._scale(state)) * state.preconditioner(q)
         for (s, y, rho), factor in zip(state.pairs, reversed(factors), strict=True):
             direction += by_member(factor - rho * inner(y, direction)) * s
         return direction
 
-    def _initial(self, state: LBFGSState, q: Array) -> Array:
-        """H₀ q, scaled so that its curvature along the newest useful pair is the measured one."""
-        apply = state.preconditioner or (lambda gradient: gradient)
-        scale = np.ones(q.shape[1])
-        known = np.zeros(q.shape[1], bool)
+    def _scale(self, state: LBFGSState) -> Array:
+        """The factor that gives H₀ the measured curvature along each member's newest useful pair."""
+        scale, unknown = np.ones(state.W.shape[1]), np.ones(state.W.shape[1], bool)
         for _, y, rho in reversed(state.pairs):
-            new = (rho > 0) & ~known
+            new = (rho > 0) & unknown
             if new.any():
-                predicted = inner(y, apply(y))
-                scale = np.where(new, 1 / np.where(new, rho * predicted, 1.0), scale)
-                known |= new
-            if known.all():
+                scale = np.where(new, 1 / np.where(new, rho * inner(y, state.preconditioner(y)), 1.0), scale)
+                unknown &= ~new
+            if not unknown.any():
                 break
-        return by_member(scale) * apply(q)
+        return scale

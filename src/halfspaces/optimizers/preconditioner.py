@@ -21,7 +21,7 @@ from halfspaces.blocks import available_workers, one_blas_thread, ordered_map
 from halfspaces.objective import Objective
 
 Array = np.ndarray
-Operator = Callable[[Array], Array]
+Preconditioning = Callable[[Array], Array]  # a linear map of gradients (D+1, M, C) to steps
 
 CHUNK_ROWS = 2048
 PANEL = 512
@@ -31,8 +31,21 @@ class Preconditioner(ABC):
     """Builds an approximate inverse Hessian from an objective."""
 
     @abstractmethod
-    def build(self, objective: Objective, n_members: int) -> Operator:
+    def build(self, objective: Objective, n_members: int) -> Preconditioning:
         """A linear map of gradients (D+1, M, C) to steps of the same shape."""
+
+
+@dataclass(frozen=True)
+class Identity(Preconditioner):
+    """No preconditioning."""
+
+    def build(self, objective: Objective, n_members: int) -> "Identity":
+        """Itself."""
+        return self
+
+    def __call__(self, gradient: Array) -> Array:
+        """The gradient."""
+        return gradient
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,7 @@ class Gram(Preconditioner):
         if self.curvature is not None:
             check_number("Gram(curvature=...)", self.curvature, above=0)
 
-    def build(self, objective: Objective, n_members: int) -> Operator:
+    def build(self, objective: Objective, n_members: int) -> Preconditioning:
         """Sketch, factorize, and solve for each gradient."""
         rows = sample_rows(objective, max(self.rows, 3 * objective.n_features))
         gram, mean = centred_gram(objective, rows)
@@ -99,7 +112,7 @@ class Cholesky:
 
 @dataclass(frozen=True, eq=False)
 class Eigen:
-    """Solves (Gram + ridge I) V = R for a ridge of each member, by eigenvectors (D, D) and 1/(eigenvalue + ridge) (D, M)."""
+    """Solves (Gram + ridge I) V = R for a ridge of each member: eigenvectors (D, D), 1/(eigenvalue + ridge) (D, M)."""
 
     vectors: Array
     inverse: Array
@@ -212,7 +225,7 @@ def _floor(gram: Array) -> float:
 
 
 def largest_eigenvalue(objective: Objective, rows: int = 2048, turns: int = 20) -> float:
-    """λ_max of [x̃, 1]ᵀ[x̃, 1]/N over a sample of the standardized rows, by power iteration (a lower bound, 1.1 times it)."""
+    """λ_max of [x̃, 1]ᵀ[x̃, 1]/N over a sample of the standardized rows, by power iteration: 1.1 times a lower bound."""
     Z, weight = _standardized(objective, sample_rows(objective, rows))
     weight /= weight.sum()
     augmented = np.concatenate([Z, np.full((len(Z), 1), float(objective.fit_intercept), Z.dtype)], axis=1)

@@ -7,7 +7,7 @@ import numpy as np
 
 from halfspaces._validation import check_number
 from halfspaces.objective import Evaluation, Objective, Request
-from halfspaces.optimizers.base import Optimizer, State, by_member, inner, norm, prox_step
+from halfspaces.optimizers.base import Optimizer, State, by_member, inner, prox_step
 from halfspaces.optimizers.gradient_descent import safe_step
 from halfspaces.optimizers.stages import Stages
 from halfspaces.penalties import Penalty
@@ -90,7 +90,8 @@ class ProximalGradient(Optimizer[ProximalState]):
                     return self._begin_stage(state, smaller)
             state.value, state.gradient = evaluation.data, evaluation.data_gradient
             return self._try(state)
-        assert state.gradient is not None and state.value is not None
+        assert state.gradient is not None
+        assert state.value is not None
         move = state.candidate - state.point
         model = state.value + inner(state.gradient, move) + inner(move, move) / (2 * state.step)
         rounding = state.rounding * np.abs(state.value)
