@@ -191,7 +191,7 @@ class Noise:
     def weakness(self, tolerance: float) -> str:
         """Why small errors cannot be seen; empty if they can."""
         if self.f_precision > _EPS:
-            why = "f is computed in float32, whose differences are mostly rounding; compute it in float64."
+            why = "f has the noise of float32, and its differences are mostly rounding; compute it in float64."
         elif self.relative > _WEAK:
             why = f"f is accurate to {self.relative:.0e} only."
         elif self.gradient_precision > _EPS:

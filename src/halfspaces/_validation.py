@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 
 def check_number(
     name: str,
@@ -32,7 +34,7 @@ def check_number(
         if math.isfinite(bound)
     ]
     if not (math.isfinite(number) and number >= at_least and number > above and number < below):
-        needed = " and ".join(bounds) if bounds else "finite"
+        needed = " and ".join(bounds if math.isfinite(number) and bounds else ["finite", *bounds])
         raise ValueError(f"{name} must be {needed}, got {value!r}.")
 
 
@@ -40,6 +42,23 @@ def check_numbers(name: str, values: float | Iterable[float], **bounds: Any) -> 
     """`check_number` for a number or for each number of a sequence."""
     for value in (values,) if isinstance(values, Real) or not isinstance(values, Iterable) else values:
         check_number(name, value, **bounds)
+
+
+def check_finite(name: str, X: np.ndarray) -> None:
+    """Raise with the row and the column of the first value of X (N, D) that is not finite."""
+    if X.dtype.kind != "f":
+        return
+    rows = max(1, (1 << 22) // max(1, X.shape[1]))
+    for start in range(0, len(X), rows):
+        finite = np.isfinite(X[start : start + rows])
+        if not finite.all():
+            row, column = np.argwhere(~finite)[0]
+            value = X[start + row, column]
+            word = "NaN" if np.isnan(value) else "infinity (inf)"
+            raise ValueError(
+                f"{name} contains {word} at row {start + row}, column {column}; "
+                "remove or impute such values first (sklearn.impute.SimpleImputer)."
+            )
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

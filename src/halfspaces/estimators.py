@@ -16,7 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from halfspaces._validation import check_number, lookup
+from halfspaces._validation import check_finite, check_number, lookup
 from halfspaces.blocks import Blocks, compute_dtype
 from halfspaces.losses import LOSSES, Loss
 from halfspaces.minimize import Callback, minimize
@@ -72,23 +72,6 @@ def make_optimizer(
     if seed is not None and hasattr(made, "seed"):
         made = replace(made, seed=seed)  # pyright: ignore[reportArgumentType, reportCallIssue]
     return Choice(made, "asked for")
-
-
-def _check_finite(name: str, X: Array) -> None:
-    """Raise with the row and the column of the first value that is not finite."""
-    if X.dtype.kind != "f":
-        return
-    rows = max(1, (1 << 22) // max(1, X.shape[1]))
-    for start in range(0, len(X), rows):
-        finite = np.isfinite(X[start : start + rows])
-        if not finite.all():
-            row, column = np.argwhere(~finite)[0]
-            value = X[start + row, column]
-            word = "NaN" if np.isnan(value) else "infinity (inf)"
-            raise ValueError(
-                f"{name} contains {word} at row {start + row}, column {column}; "
-                "remove or impute such values first (sklearn.impute.SimpleImputer)."
-            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,7 +265,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         X, y = validate_data(
             self, X, y, reset=reset, dtype=USED_AS_THEY_ARE, ensure_all_finite=False, accept_large_sparse=False
         )
-        _check_finite("X", X)
+        check_finite("X", X)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         classes = np.unique(y) if classes is None else classes
@@ -307,7 +290,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
     def _check_rows(self, name: str, X: Any) -> Array:
         """Rows of the features that were fitted."""
         rows: Any = validate_data(self, X, reset=False, dtype=USED_AS_THEY_ARE, ensure_all_finite=False)
-        _check_finite(name, rows)
+        check_finite(name, rows)
         return rows
 
     def _weights(self, labels: Array, classes: Array, sample_weight: Any) -> Array | None:
@@ -388,7 +371,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         self._center, self._intercept_at_center = objective.blocks.center, c
         self.n_iter_ = max(1, math.ceil(result.passes))
         self.optimizer_, self.optimizer_choice_ = choice
-        self.result_ = replace(result, state=None)  # the optimizer's memory is many times the model's
+        self.result_ = replace(result, state=None, loop=None)  # the optimizer's memory is many times the model's
 
     def _parameters(self, linear: Linear) -> Array:
         """The fitted coefficients as W (D+1, 1, C) in a linear map's standardized units."""

@@ -1,4 +1,4 @@
-"""Gradient checks: is the analytic gradient the slope of the loss, and does the training set-up make sense?
+"""Gradient checks: is the analytic gradient the slope of the loss?
 
 `numerical_gradient` is the slow, simple definition; `check_gradient` compares an analytic gradient with it on a sample
 of the coordinates and says in words what is wrong. Three things make it trustworthy:
@@ -9,14 +9,13 @@ of the coordinates and says in words what is wrong. Three things make it trustwo
 * a random direction sees the coordinates that were not sampled: f(x + td) − f(x) − t⟨g, d⟩ falls like t² only if all
   of g is right.
 
-`check_component` and `check_registry` apply this to losses and penalties; `chance_loss`, `rises_with_strength` and
-`overfits` are the sanity checks to run before a long training.
+`check_component` and `check_registry` apply this to losses and penalties; `halfspaces.sanity` holds what else to check
+before a long training.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,18 +44,14 @@ __all__ = [
     "Coordinate",
     "GradientReport",
     "Problem",
-    "chance_loss",
     "check_component",
     "check_gradient",
     "check_prox",
     "check_registry",
     "data_loss",
-    "descend",
     "numerical_gradient",
-    "overfits",
     "prox_slack",
     "relative_error",
-    "rises_with_strength",
     "small_problem",
 ]
 
@@ -371,127 +366,3 @@ def check_registry(*, seed: int = 0) -> dict[str, GradientReport | Check]:
             reports[f"{name} + {other}"] = check_component(loss, penalty, problem=problem)
     reports |= {name: check_component(None, penalty, problem=problem) for name, penalty in smooth.items()}
     return reports | {f"prox of {name}": check_prox(penalty, problem=problem) for name, penalty in penalties.items()}
-
-
-def _unweighted(X: Array, y: Array, W: np.ndarray) -> Problem:
-    return Problem(np.asarray(X, dtype=np.float64), np.asarray(y), np.ones(len(X)), W)
-
-
-def _random_weights(X: Array, y: Array, scale: float, seed: int) -> np.ndarray:
-    shape = (np.shape(X)[1] + 1, 1, int(np.max(y)) + 1)
-    return scale * np.random.default_rng(seed).standard_normal(shape)
-
-
-def chance_loss(
-    loss: Loss, X: Array, y: Array, *, scale: float = 1e-4, tolerance: float = 0.02, seed: int = 0
-) -> Check:
-    """Whether the data loss at small random W is that of a guess, `loss.chance_value(C)`: ln C, (C−1)Δ, ...
-
-    Parameters
-    ----------
-    loss : Loss
-    X : array, shape (N, D)
-    y : array of integers, shape (N,)
-        0 to C−1.
-    scale : float
-        Of the random W.
-    tolerance : float
-        Relative difference that passes.
-
-    Examples
-    --------
-    >>> from halfspaces.losses import Hinge
-    >>> problem = small_problem()
-    >>> print(chance_loss(Hinge(), problem.X, problem.y))
-    chance loss: at small random W the data loss is 2.9997, as it should be for 4 classes (3).
-    """
-    W = _random_weights(X, y, scale, seed)
-    n_classes = W.shape[-1]
-    value = float(data_loss(loss, _unweighted(X, y, W), W)[0][0])
-    chance = loss.chance_value(n_classes)
-    ok = abs(value - chance) <= tolerance * abs(chance)
-    verdict = "as it should be" if ok else "where a guess has another (are the features scaled, are the labels right?)"
-    return Check(
-        "chance loss",
-        ok,
-        f"at small random W the data loss is {value:.5g}, {verdict} for {n_classes} classes ({chance:.5g}).",
-    )
-
-
-def rises_with_strength(
-    loss: Loss,
-    penalty: Callable[[float], Penalty],
-    X: Array,
-    y: Array,
-    *,
-    strengths: Iterable[float] = (0.0, 0.01, 0.1, 1.0),
-    seed: int = 0,
-) -> Check:
-    """Whether the total loss rises with λ at a fixed W ≠ 0; `penalty` makes a penalty of a strength, as `L2` does.
-
-    >>> from halfspaces.losses import Softmax
-    >>> from halfspaces.penalties import L2
-    >>> problem = small_problem()
-    >>> rises_with_strength(Softmax(), L2, problem.X, problem.y).ok
-    True
-    """
-    W = _random_weights(X, y, 1.0, seed)
-    data = float(data_loss(loss, _unweighted(X, y, W), W)[0][0])
-    strengths = sorted(strengths)
-    totals = [data + float(penalty(strength).value(W[:-1])[0]) for strength in strengths]
-    ok = all(low < high for low, high in pairwise(totals))
-    figures = ", ".join(f"{total:.5g} at λ = {strength:g}" for total, strength in zip(totals, strengths, strict=True))
-    return Check("strength", ok, f"the loss {'rises' if ok else 'does not rise'} with the strength: {figures}.")
-
-
-def descend(loss: Loss, X: Array, y: Array, *, passes: int = 2000) -> np.ndarray:
-    """W (D+1, 1, C) by full-batch gradient descent with Polyak's step L/‖∇L‖², which supposes that L can reach 0."""
-    W = _random_weights(X, y, 0.0, 0)
-    problem = _unweighted(X, y, W)
-    for _ in range(passes):
-        value, gradient = data_loss(loss, problem, W)
-        if value[0] <= 1e-4 or not gradient.any():
-            break
-        W = W - value[0] / np.sum(gradient**2) * gradient
-    return W
-
-
-def overfits(
-    loss: Loss,
-    X: Array,
-    y: Array,
-    *,
-    fit: Callable[[Loss, Array, Array], np.ndarray] = descend,
-    n_examples: int = 20,
-    tolerance: float = 0.01,
-) -> Check:
-    """Whether a few examples can be driven to (nearly) no loss: if not, do not train on more.
-
-    Parameters
-    ----------
-    loss : Loss
-    X : array, shape (N, D)
-    y : array of integers, shape (N,)
-    fit : callable
-        (loss, X, y) to W (D+1, 1, C), without a penalty.
-    n_examples : int
-        The first so many rows are taken.
-    tolerance : float
-        Part of the loss of a guess that may remain.
-
-    Examples
-    --------
-    >>> from halfspaces.losses import Hinge
-    >>> problem = small_problem(n_features=30)
-    >>> overfits(Hinge(), problem.X, problem.y).ok
-    True
-    """
-    X, y = np.asarray(X)[:n_examples], np.asarray(y)[:n_examples]
-    W = fit(loss, X, y)
-    value = float(data_loss(loss, _unweighted(X, y, W), W)[0][0])
-    chance = loss.chance_value(W.shape[-1])
-    ok = value <= tolerance * chance
-    verdict = (
-        "learned by heart" if ok else "not learned (is the gradient right, are equal images labelled differently?)"
-    )
-    return Check("overfit", ok, f"{len(y)} examples are {verdict}: loss {value:.2g}, where a guess has {chance:.3g}.")

@@ -1,5 +1,6 @@
 """The loop: propose, evaluate, update; stop rules, history, callbacks and progress are written here, once, for all."""
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from halfspaces.result import History, Reason, Result
 
 Array = np.ndarray
 Callback = Callable[["Run"], "Reason | None"]
+REMEMBERED = ("tol", "final", "passes", "lower", "best", "next_assessment")  # what a resumed run goes on with
 LEAST_LOSS = 1e-3  # tol is relative to the loss, or to this part of the loss at W = 0 where the loss tends to 0
 
 
@@ -124,7 +126,8 @@ def minimize(
     callbacks : sequence of callables
         Each is given the `Run` after every evaluation and may return a `Reason` to stop.
     resume : Result or None
-        Go on from the state of an earlier result of the same optimizer; the same as never having stopped.
+        Go on from an earlier result of the same optimizer; the same as never having stopped, and the earlier result
+        stays as it is. The evaluation with which it ended is not counted again in the passes.
     progress : bool
         A progress bar on a terminal once a run takes longer than a second.
 
@@ -169,10 +172,7 @@ def _begin(
     started = time.perf_counter()
     held_out = None if validation is None else objective.on(validation)
     if resume is not None:
-        final = Final.unknown(resume.state.W)
-        run = Run(objective, optimizer, resume.state, tol, final, held_out, resume.history, resume.passes)
-        run.started, run.lower = started - resume.seconds, resume.loss - resume.gap
-        return run
+        return _resumed(objective, optimizer, tol, held_out, resume, started)
     W = objective.zeros() if W is None else np.array(W, dtype=np.float64)
     rows, classes = objective.n_features + 1, objective.n_classes
     if W.ndim != 3 or (W.shape[0], W.shape[2]) != (rows, classes):
@@ -182,9 +182,23 @@ def _begin(
     return Run(objective, optimizer, state, tol, Final.unknown(W), held_out, lower=lower, started=started)
 
 
+def _resumed(
+    objective: Objective, optimizer: Optimizer, tol: float, held_out: Objective | None, resume: Result, started: float
+) -> Run:
+    if resume.state is None or resume.loop is None:
+        raise ValueError("resume=... must be a Result of minimize with its state; this one was stripped of it.")
+    state, history, loop = copy.deepcopy((resume.state, resume.history, resume.loop))
+    run = Run(objective, optimizer, state, validation=held_out, history=history, **loop)
+    run.started = started - resume.seconds
+    if tol < run.tol:
+        run.final = Final.unknown(run.W)  # who had converged may have to go on
+    run.tol = tol
+    return run
+
+
 def _loop(run: Run, max_passes: float, callbacks: Sequence[Callback], bar: ProgressBar) -> Reason:
     """Turns, until there is a reason to stop."""
-    while True:
+    while run.state.done is None:
         evaluation = run.objective.evaluate(run.optimizer.propose(run.state))
         run.passes += evaluation.visited
         if not (run.optimizer.recovers or np.all(np.isfinite(evaluation.data))):
@@ -203,6 +217,7 @@ def _loop(run: Run, max_passes: float, callbacks: Sequence[Callback], bar: Progr
             return reason
         if run.passes >= max_passes:
             return Reason.MAX_PASSES
+    return run.state.done
 
 
 def _convergence(run: Run, evaluation: Evaluation) -> Reason | None:
@@ -238,11 +253,12 @@ def _record(run: Run, evaluation: Evaluation, before: Array) -> None:
         "data_loss": evaluation.exact_data[pick],
         "penalty": evaluation.penalty[pick],
         "loss": evaluation.exact_total[pick],
+        "gap": evaluation.exact_total[pick] - run.lower,
         "step": run.state.step.copy(),
         "update_ratio": norm(run.W - before) / np.maximum(norm(before), 1e-30),
     }
     if evaluation.data_gradient is not None:
-        row |= {"gradient_norm": _gradient_norm(run, evaluation), "gap": evaluation.exact_total - run.lower}
+        row["gradient_norm"] = _gradient_norm(run, evaluation)
     run.history.append(**row | _assessment(run))
 
 
@@ -273,6 +289,7 @@ def _assessment(run: Run) -> dict[str, Array]:
 def _result(run: Run, reason: Reason) -> Result:
     """The end: members that did not converge are evaluated once more, on all rows and the loss itself."""
     final, W = run.final, run.W
+    loop = copy.deepcopy({name: getattr(run, name) for name in REMEMBERED})
     if run.chosen is not None:
         final, W = Final.unknown(W), run.chosen
     if not final.known.all():
@@ -291,4 +308,5 @@ def _result(run: Run, reason: Reason) -> Result:
         seconds=run.seconds,
         history=run.history,
         state=run.state,
+        loop=loop,
     )

@@ -42,16 +42,20 @@ class History(Mapping[str, Array]):
 
     Columns: passes, seconds, data_loss, penalty, loss (their sum), gradient_norm, step, update_ratio (‖ΔW‖/‖W‖), gap,
     and, where validation data were given, validation_loss and validation_accuracy (nan between two assessments).
+    gradient_norm is nan where only a value was asked for.
     """
 
     def __init__(self) -> None:
         self._columns: dict[str, list[Any]] = {}
 
     def append(self, **row: Any) -> None:
-        """Add one row; a column that starts late is filled with nan before."""
+        """Add one row; a column that starts late is filled with nan before, one that is left out gets nan."""
         length = len(self)
         for name, value in row.items():
             self._columns.setdefault(name, [np.full_like(value, np.nan, dtype=float)] * length).append(value)
+        for column in self._columns.values():
+            if len(column) == length:
+                column.append(np.full_like(column[-1], np.nan, dtype=float))
 
     def __getitem__(self, name: str) -> Array:
         return np.array(self._columns[name], dtype=float)
@@ -91,6 +95,8 @@ class Result:
     history : History
     state : Any
         The optimizer's state, from which `minimize(..., resume=result)` goes on.
+    loop : dict
+        What the loop itself must remember to go on: bounds, members that have converged, best validation scores.
     """
 
     W: Array
@@ -103,6 +109,7 @@ class Result:
     seconds: float
     history: History = field(repr=False)
     state: Any = field(repr=False)
+    loop: dict[str, Any] | None = field(default=None, repr=False)
 
     @property
     def converged(self) -> bool:

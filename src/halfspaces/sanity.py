@@ -74,7 +74,8 @@ def overfits(objective: Objective, *, tolerance: float = 0.01, seed: int = 0) ->
     """Whether a few examples can be driven to (nearly) no loss without a penalty: if not, do not train on more."""
     few = replace(_sample(objective, FEW, seed), penalty=NoPenalty())
     chance = few.loss.chance_value(few.n_classes)
-    least = float(few.evaluate(Request(few.zeros())).lower[0])  # labels that are smoothed leave some loss
+    y = few.blocks.labels()
+    least = float(np.mean(-few.loss.conjugate(np.zeros((len(y), few.n_classes)), y)))  # above 0 for smoothed labels
     optimizer = choose(few.loss, few.penalty, few.n_features).optimizer
     aim = least + tolerance * (chance - least)
     near = minimize(few, optimizer, tol=0.0, max_passes=500, callbacks=[_below(0.5 * aim)])

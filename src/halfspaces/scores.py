@@ -86,7 +86,9 @@ class Moments:
     @classmethod
     def of(cls, blocks: Blocks) -> "Moments":
         """One visit to the data; deviations are taken from the first block's mean, so that offsets cost no digits."""
-        (origin,) = blocks.map(lambda X, y, weight: X.mean(axis=0, dtype=np.float64), slice(0, blocks.block_rows))
+        # Of rows that count: a column that is constant among them must not get a scale from rounding.
+        first_rows = np.flatnonzero(blocks.weights())[: blocks.block_rows]
+        (origin,) = blocks.map(lambda X, y, weight: X.mean(axis=0, dtype=np.float64), first_rows)
 
         def visit(X: Array, y: Array, weight: Array | None) -> tuple[float, Array, Array]:
             weight = np.ones(len(y)) if weight is None else weight

@@ -7,7 +7,7 @@ import numpy as np
 
 from halfspaces._validation import check_number, lookup
 from halfspaces.objective import Evaluation, Objective, Request
-from halfspaces.optimizers.base import Optimizer, State, prox_step
+from halfspaces.optimizers.base import Optimizer, State, by_member, prox_step
 from halfspaces.optimizers.preconditioner import largest_eigenvalue
 from halfspaces.optimizers.schedules import SCHEDULES, Constant, Cosine, Schedule
 from halfspaces.optimizers.update_rules import UPDATE_RULES, Momentum, Plain, UpdateRule
@@ -22,7 +22,7 @@ class GradientState(State):
     """W, the last move, the rule's slots and how many updates were made."""
 
     penalty: Penalty
-    base_step: float
+    base_step: Array  # (M,)
     n_examples: int
     last_move: Array
     slots: tuple[Array, ...]
@@ -30,14 +30,14 @@ class GradientState(State):
     order: Array | None = field(default=None, repr=False)  # this epoch's shuffled rows
 
 
-def safe_step(objective: Objective, n_members: int) -> float:
-    """1/L, L bounding the objective's curvature: (the loss's curvature) · λ_max(Gram) + the penalty's.
+def safe_step(objective: Objective, n_members: int) -> Array:
+    """1/L of each member (M,), L bounding its curvature: (the loss's curvature) · λ_max(Gram) + the penalty's.
 
     A loss with kinks has no such bound; its smoothing with μ = 1 gives the scale.
     """
     loss = objective.loss if objective.loss.smooth else objective.loss.smoothed(1.0)
     curvature = loss.curvature(objective.n_classes) * largest_eigenvalue(objective)
-    return 1 / (curvature + max(objective.penalty.curvature(n_members)))
+    return 1 / (curvature + np.asarray(objective.penalty.curvature(n_members)))
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class _GradientMethod(Optimizer[GradientState]):
         if step is None:
             step = self.update_rule.default_step(safe_step(objective, members))
         zeros, slots = np.zeros_like(W), self.update_rule.slots(W)
-        steps = np.full(members, step)
-        return GradientState(W, steps, objective.penalty, step, objective.n_examples, zeros, slots)
+        steps = np.full(members, step, dtype=np.float64)
+        return GradientState(W, steps, objective.penalty, steps, objective.n_examples, zeros, slots)
 
     def _factor(self, state: GradientState) -> float:
         raise NotImplementedError
@@ -71,13 +71,13 @@ class _GradientMethod(Optimizer[GradientState]):
         step = state.base_step * self._factor(state)
         state.count += 1
         move, coordinate_step, state.slots = self.update_rule.move(
-            state.slots, evaluation.gradient, state.last_move, step, state.count
+            state.slots, evaluation.gradient, state.last_move, by_member(step), state.count
         )
         moved = state.W + move
         if not state.penalty.smooth:
             moved = prox_step(state.penalty, moved, coordinate_step)
         state.last_move, state.W = moved - state.W, moved
-        state.step = np.full(state.W.shape[1], step)
+        state.step = step
         return state
 
 

@@ -14,17 +14,17 @@ Array = np.ndarray
 
 @dataclass(eq=False)
 class RandomSearchState(State):
-    """The best W so far, its value, and how many draws were made."""
+    """The best W so far, its value, and how many draws were made; −1 before the start itself was evaluated."""
 
     best: Array  # (M,)
-    count: int = 0
+    count: int = -1
 
 
 @dataclass(frozen=True)
 class RandomSearch(Optimizer[RandomSearchState]):
     """Draws of normal numbers times `scale`: fresh ones, or around the best so far (`local=True`).
 
-    It is told values only. Where a stack has one member, several draws are evaluated at once as a stack of their own.
+    The start counts too: the end is no worse. It is told values only. Where a stack has one member, several draws are evaluated at once as a stack of their own.
 
     Parameters
     ----------
@@ -61,19 +61,21 @@ class RandomSearch(Optimizer[RandomSearchState]):
         check_number("RandomSearch(seed=...)", self.seed, at_least=0, integer=True)
 
     def init(self, W: Array, objective: Objective) -> RandomSearchState:
-        """Nothing drawn yet: any draw is better."""
+        """Nothing evaluated yet, not even the start."""
         members = W.shape[1]
         return RandomSearchState(W, np.full(members, self.scale), np.full(members, np.inf))
 
     def propose(self, state: RandomSearchState) -> Request:
-        """The next draws; draw k is the same whatever was drawn together with it."""
+        """The next draws, the same for every member; draw k does not depend on what was drawn together with it."""
+        if state.count < 0:
+            return Request(state.W, gradient=False)
         rows, members, classes = state.W.shape
         width = min(self.batch, self.draws - state.count) if members == 1 else 1
         draws = [
-            np.random.default_rng([self.seed, state.count + k]).standard_normal((rows, members, classes))
+            np.random.default_rng([self.seed, state.count + k]).standard_normal((rows, 1, classes))
             for k in range(width)
         ]
-        W = self.scale * np.concatenate(draws, axis=1)
+        W = self.scale * np.concatenate(draws if members == 1 else draws * members, axis=1)
         return Request(W + state.W if self.local else W, gradient=False)
 
     def update(self, state: RandomSearchState, evaluation: Evaluation) -> RandomSearchState:
@@ -94,4 +96,4 @@ class RandomSearch(Optimizer[RandomSearchState]):
 
     def fraction_done(self, state: RandomSearchState) -> float:
         """Draws made over draws planned."""
-        return state.count / self.draws
+        return max(state.count, 0) / self.draws

@@ -32,15 +32,18 @@ class UpdateRule(ABC):
         """Where the gradient is asked for."""
         return W
 
-    def default_step(self, safe_step: float) -> float:
-        """The step size where none is given; `safe_step` is 1/L for a bound L on the objective's curvature."""
+    def default_step(self, safe_step: Any) -> Any:
+        """The step size where none is given; `safe_step` is 1/L of each member, L bounding its curvature."""
         return safe_step
 
     @abstractmethod
     def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: float, count: int
+        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
     ) -> tuple[Array, Any, Slots]:
-        """The move, the step size of each coordinate (or one number), and the new slots; `count` starts at 1."""
+        """The move, the step size of each coordinate (or of each member), and the new slots.
+
+        `step` is a number, or one per member shaped (M, 1); `count` starts at 1.
+        """
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Plain(UpdateRule):
     """W ← W − step · ∇L."""
 
     def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: float, count: int
+        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
     ) -> tuple[Array, Any, Slots]:
         """−step · ∇L."""
         return -step * gradient, step, slots
@@ -67,7 +70,7 @@ class Momentum(UpdateRule):
         check_number(f"{type(self).__name__}(decay=...)", self.decay, at_least=0, below=1)
 
     def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: float, count: int
+        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
     ) -> tuple[Array, Any, Slots]:
         """ρ v − step · ∇L."""
         return self.decay * last_move - step * gradient, step, slots
@@ -91,7 +94,7 @@ class Adagrad(UpdateRule):
     def __post_init__(self) -> None:
         check_number("Adagrad(epsilon=...)", self.epsilon, above=0)
 
-    def default_step(self, safe_step: float) -> float:
+    def default_step(self, safe_step: Any) -> Any:
         """1e-2: the rule scales each coordinate by itself."""
         return 1e-2
 
@@ -100,7 +103,7 @@ class Adagrad(UpdateRule):
         return (np.zeros_like(W),)
 
     def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: float, count: int
+        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
     ) -> tuple[Array, Any, Slots]:
         """−step · ∇L/(√h + ε)."""
         squares = slots[0] + gradient**2
@@ -119,7 +122,7 @@ class RMSProp(UpdateRule):
         check_number("RMSProp(decay=...)", self.decay, at_least=0, below=1)
         check_number("RMSProp(epsilon=...)", self.epsilon, above=0)
 
-    def default_step(self, safe_step: float) -> float:
+    def default_step(self, safe_step: Any) -> Any:
         """1e-3: the rule scales each coordinate by itself."""
         return 1e-3
 
@@ -128,7 +131,7 @@ class RMSProp(UpdateRule):
         return (np.zeros_like(W),)
 
     def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: float, count: int
+        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
     ) -> tuple[Array, Any, Slots]:
         """−step · ∇L/(√h + ε)."""
         squares = self.decay * slots[0] + (1 - self.decay) * gradient**2
@@ -154,7 +157,7 @@ class Adam(UpdateRule):
         check_number("Adam(beta2=...)", self.beta2, at_least=0, below=1)
         check_number("Adam(epsilon=...)", self.epsilon, above=0)
 
-    def default_step(self, safe_step: float) -> float:
+    def default_step(self, safe_step: Any) -> Any:
         """1e-3: the rule scales each coordinate by itself."""
         return 1e-3
 
@@ -163,7 +166,7 @@ class Adam(UpdateRule):
         return np.zeros_like(W), np.zeros_like(W)
 
     def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: float, count: int
+        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
     ) -> tuple[Array, Any, Slots]:
         """−step · m/(√h + ε)."""
         mean = self.beta1 * slots[0] + (1 - self.beta1) * gradient
