@@ -3,12 +3,15 @@
 import csv
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 Array = np.ndarray
 console = Console(highlight=False)
@@ -16,7 +19,7 @@ console = Console(highlight=False)
 
 def error(sentence: str) -> None:
     """One sentence on the error stream."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print("[bold red]Error:[/]", sentence, markup=True)
+    Console(stderr=True, highlight=False, soft_wrap=True).print("[bold red]Error:[/]", Text(sentence))
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
@@ -26,8 +29,8 @@ def _table(*columns: str, title: str | None = None) -> Table:
     return table
 
 
-def _pair(name: str, value: str) -> None:
-    console.print(f"[dim]{name:<11}[/] {value}", soft_wrap=True)
+def _pair(name: str, value: str | Text) -> None:
+    console.print(Text.assemble((f"{name:<11}", "dim"), " ", value), soft_wrap=True)
 
 
 def accuracy(y: Array, predicted: Array) -> float:
@@ -85,7 +88,7 @@ def sanity_checks(classifier: Any, X: Array, y: Array) -> None:
 
     checks = check_sanity(classifier, X, y)
     for check in checks:
-        console.print(f"{_verdict(check.ok)}      {check.words}", soft_wrap=True)
+        console.print(f"{_verdict(check.ok)}      {escape(check.words)}", soft_wrap=True)
     if not all(check.ok for check in checks):
         raise ValueError("A sanity check failed; see the lines above.")
 
@@ -112,7 +115,8 @@ def model(classifier: Any, path: Path) -> None:
 
 def accuracies(metrics: Mapping[str, float]) -> None:
     """One line."""
-    _pair("accuracy", ", ".join(f"{part} [bold]{percent(value)}[/]" for part, value in metrics.items()))
+    parts = [Text.assemble(f"{part} ", (percent(value), "bold")) for part, value in metrics.items()]
+    _pair("accuracy", Text(", ").join(parts))
 
 
 def classes(y: Array, predicted: Array, names: Sequence[str] | None, part: str, *, most: int = 20) -> None:
@@ -124,7 +128,8 @@ def classes(y: Array, predicted: Array, names: Sequence[str] | None, part: str, 
         mine = predicted[y == label]
         wrong, counts = np.unique(mine[mine != label], return_counts=True)
         confused = f"{name(wrong[counts.argmax()])} ({percent(counts.max() / len(mine))})" if len(wrong) else "—"
-        table.add_row(name(label), f"{len(mine):,}", percent(float(np.mean(mine == label))), confused)
+        right = percent(float(np.mean(mine == label)))
+        table.add_row(Text(name(label)), f"{len(mine):,}", right, Text(confused))
     console.print(table)
     if len(labels) > most:
         console.print(f"[dim]and {len(labels) - most} more classes[/]")
@@ -149,7 +154,7 @@ def write_predictions(
     """CSV: row, label, and a column for each class's probability."""
     name = _namer(names)
     header = ["row", "label"] + ([] if probabilities is None else [f"p({name(label)})" for label in known])
-    with sys.stdout if out is None else out.open("w", newline="", encoding="utf-8") as stream:
+    with nullcontext(sys.stdout) if out is None else out.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(header)
         for row, label in enumerate(labels):
@@ -175,7 +180,7 @@ def gradient_checks(seed: int, *, verbose: bool) -> bool:
     checks += check_registry_sanity(seed=seed)
     console.print("\n[bold]proxes and sanity[/]")
     for check in checks:
-        console.print(f"{_verdict(check.ok)} {check.words}", soft_wrap=True)
+        console.print(f"{_verdict(check.ok)} {escape(check.words)}", soft_wrap=True)
     for name, report in reports.items():
         if verbose or not report.ok:
             console.print(f"\n[bold]{name}[/]", report)

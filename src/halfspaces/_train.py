@@ -1,7 +1,7 @@
 """What `halfspaces train` does: open, choose λ, fit, report, save."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from halfspaces import _show, datasets
-from halfspaces._validation import check_number, nearest
+from halfspaces._validation import check_finite, check_number, nearest
 from halfspaces.datasets import Dataset
-from halfspaces.estimators import LinearClassifier, make_loss
+from halfspaces.estimators import LinearClassifier
 from halfspaces.losses import LOSSES, Loss
-from halfspaces.model_file import ModelFileError
-from halfspaces.optimizers import Optimizer
+from halfspaces.optimizers import SCHEDULES, UPDATE_RULES, Optimizer
 from halfspaces.optimizers.auto import OPTIMIZERS
 from halfspaces.penalties import PENALTIES, MaxNorm, Penalty
 from halfspaces.saved import save
@@ -36,17 +35,30 @@ class Recipe:
     validation: float = 0.1
     sanity: bool = False
 
+    def check(self) -> None:
+        """Raise for a number that is out of range, by the name of its option."""
+        check_number("--validation", self.validation, above=0, below=1)
+        if self.strength is not None:
+            check_number("--strength", self.strength, at_least=0)
+        check_number("--tol", self.fit_options.get("tol", 0), at_least=0)
+        check_number("--max-passes", self.fit_options.get("max_passes", 1), above=0)
+        if self.fit_options.get("class_weight") not in (None, "balanced"):
+            raise ValueError(f"--class-weight must be balanced or left out, got {self.fit_options['class_weight']}.")
+
     def make_loss(self) -> Loss:
         """The loss with its options; an option that it does not have is an error."""
-        loss = make_loss(self.loss)
+        _check_known("--loss", self.loss, LOSSES)
+        loss = LOSSES[self.loss]
         given = {name: value for name, value in self.loss_options.items() if value is not None}
         _refuse_foreign(f"--loss {self.loss}", given, loss, LOSSES, "--loss")
         return replace(loss, **given) if given else loss  # pyright: ignore[reportArgumentType]
 
     def make_penalty(self) -> str | Penalty:
         """The penalty's name, or a max norm of the given radius."""
-        if self.penalty not in PENALTIES:
-            raise ValueError(f"--penalty {self.penalty} is not known: {nearest(self.penalty, PENALTIES)}")
+        _check_known("--penalty", self.penalty, PENALTIES)
+        if self.strength is not None and self.penalty in ("max_norm", "none"):
+            remedy = "give --radius" if self.penalty == "max_norm" else "leave it out"
+            raise ValueError(f"--strength {self.strength:g} has no place in --penalty {self.penalty}; {remedy}.")
         if self.radius is None:
             return self.penalty
         if self.penalty != "max_norm":
@@ -55,10 +67,12 @@ class Recipe:
 
     def make_optimizer(self) -> str | Optimizer:
         """The optimizer's name, or one with the given options."""
-        if self.optimizer != "auto" and self.optimizer not in OPTIMIZERS:
-            raise ValueError(
-                f"--optimizer {self.optimizer} is not known: {nearest(self.optimizer, ['auto', *OPTIMIZERS])}"
-            )
+        _check_known("--optimizer", self.optimizer, ["auto", *OPTIMIZERS])
+        if self.finds_step_size and self.optimizer != "sgd":
+            raise ValueError(f"--step-size find belongs to --optimizer sgd, got --optimizer {self.optimizer}.")
+        for name, known in {"update_rule": UPDATE_RULES, "schedule": SCHEDULES}.items():
+            if name in self.optimizer_options:
+                _check_known(_flag(name), self.optimizer_options[name], known)
         options = {name: value for name, value in self.optimizer_options.items() if name != "step_size"}
         step_size = self.optimizer_options.get("step_size")
         if step_size not in (None, "find"):
@@ -91,6 +105,15 @@ class Recipe:
         return self.strength is None and self.penalty not in ("max_norm", "none") and self.optimizer != "random_search"
 
 
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _check_known(flag: str, given: str, known: Iterable[str]) -> None:
+    if given not in known:
+        raise ValueError(f"{flag} {given} is not known: {nearest(given, known)}")
+
+
 def _refuse_foreign(
     given: str, options: Mapping[str, Any], component: Any, known: Mapping[str, Any], flag: str
 ) -> None:
@@ -99,7 +122,7 @@ def _refuse_foreign(
     for name in options:
         if name not in own:
             owners = [key for key, other in known.items() if name in {entry.name for entry in fields(other)}]
-            raise ValueError(f"--{name.replace('_', '-')} belongs to {flag} {' or '.join(owners)}, got {given}.")
+            raise ValueError(f"{_flag(name)} belongs to {flag} {' or '.join(owners)}, got {given}.")
 
 
 def _number(name: str, text: str) -> float:
@@ -109,24 +132,26 @@ def _number(name: str, text: str) -> float:
         raise ValueError(f"{name} must be a number or 'find', got {text!r}.") from None
 
 
-def _check_out(out: Path | None) -> None:
-    """Fail before the work, not after it, where the model could not be saved."""
+def check_out(out: Path | None) -> None:
+    """Fail before the work, not after it, where a file could not be written."""
     if out is None:
         return
     if out.is_dir():
-        raise ModelFileError(f"--out {out} is a folder; name a file, such as {out / 'model.safetensors'}.")
+        raise ValueError(f"--out {out} is a folder; name a file in it.")
     if not out.parent.is_dir():
-        raise ModelFileError(f"--out {out} lies in a folder that does not exist; create {out.parent} first.")
+        raise ValueError(f"--out {out} lies in a folder that does not exist; create {out.parent} first.")
     if not os.access(out.parent, os.W_OK):
-        raise ModelFileError(f"--out {out} lies in a folder that cannot be written; choose another.")
+        raise ValueError(f"--out {out} lies in a folder that cannot be written; choose another.")
 
 
 def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
     """Open the data, choose λ on validation rows, fit all training rows, report, save."""
-    check_number("--validation", recipe.validation, above=0, below=1)
+    recipe.check()
     classifier = recipe.classifier()
-    _check_out(out)
+    check_out(out)
     dataset = datasets.open(data)
+    if dataset.X_test is not None:
+        check_finite("X_test", dataset.X_test)
     _show.dataset(dataset)
     if recipe.sanity:
         _show.sanity_checks(classifier, dataset.X, dataset.y)
@@ -136,6 +161,8 @@ def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
     classifier.fit(dataset.X, dataset.y)
     _show.choice(classifier)
     _show.fit(classifier)
+    if not np.all(np.isfinite(classifier.result_.loss)):
+        raise ValueError(f"The training failed and nothing is saved: {classifier.result_.reason}")
     metrics = _accuracies(classifier, dataset, sweep)
     if out is not None:
         notes = {"data": dataset.name, "class_names": dataset.class_names, "image_shape": dataset.image_shape}

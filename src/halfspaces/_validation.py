@@ -34,7 +34,7 @@ def check_number(
         if math.isfinite(bound)
     ]
     if not (math.isfinite(number) and number >= at_least and number > above and number < below):
-        needed = " and ".join(bounds if math.isfinite(number) and bounds else ["finite", *bounds])
+        needed = " and ".join(["finite", *bounds] if math.isinf(number) or not bounds else bounds)
         raise ValueError(f"{name} must be {needed}, got {value!r}.")
 
 
@@ -83,4 +83,6 @@ def lookup(what: str, given: Any, registry: Mapping[str, Any], kind: type) -> An
         return registry[given]
     if isinstance(given, str):
         raise ValueError(f"{what}={given!r} is not known: {nearest(given, registry)}")
-    raise TypeError(f"{what} must be a {kind.__name__} or one of {', '.join(map(repr, registry))}, got {given!r}.")
+    article = "an" if kind.__name__[0] in "AEIOU" else "a"
+    names = ", ".join(map(repr, registry))
+    raise TypeError(f"{what} must be {article} {kind.__name__} or one of {names}, got {given!r}.")

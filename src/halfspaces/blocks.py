@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, TypeVar
@@ -137,8 +138,9 @@ class Blocks:
         size = self.block_rows
         if isinstance(rows, np.ndarray):
             return [rows[start : start + size] for start in range(0, len(rows), size)]
-        start, stop, _ = (rows or slice(None)).indices(self.n_examples)
-        return [slice(first, min(first + size, stop)) for first in range(start, stop, size)]
+        start, stop, stride = (rows or slice(None)).indices(self.n_examples)
+        size *= stride
+        return [slice(first, min(first + size, stop), stride) for first in range(start, stop, size)]
 
     def _take(self, values: Array, chunk: slice | Array) -> Array:
         return values[chunk] if self.index is None else values[self.index[chunk]]
@@ -170,7 +172,7 @@ def ordered_map(visit: Callable[[Any], Partial], items: list[Any], workers: int)
     waiting: deque[Future[Partial]] = deque()
     with ThreadPoolExecutor(min(workers, len(items))) as pool:
         for item in items:
-            waiting.append(pool.submit(visit, item))
+            waiting.append(pool.submit(copy_context().run, visit, item))  # np.errstate holds on every worker
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:

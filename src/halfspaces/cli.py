@@ -22,7 +22,7 @@ DataArgument = Annotated[
     ),
 ]
 ModelArgument = Annotated[Path, typer.Argument(help="A .safetensors file that `halfspaces train --out` wrote.")]
-JobsOption = Annotated[int | None, typer.Option("--jobs", help="Worker threads; all cores unless given.")]
+JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Worker threads; all cores unless given.")]
 
 
 def _version(asked: bool) -> None:
@@ -63,7 +63,7 @@ def train(
         str | None, typer.Option(help="sgd, gradient_descent: constant, step, cosine, inverse_time or warm_up.")
     ] = None,
     step_size: Annotated[
-        str | None, typer.Option(help="sgd, gradient_descent: a number, or 'find' for a range test.")
+        str | None, typer.Option(help="sgd, gradient_descent: a number; sgd: or 'find' for a range test.")
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="sgd: examples a minibatch (256).")] = None,
     epochs: Annotated[int | None, typer.Option(help="sgd: passes over the examples (10).")] = None,
@@ -124,6 +124,12 @@ def evaluate(model: ModelArgument, data: DataArgument = "digits", jobs: JobsOpti
     part, X, y = "all", dataset.X, dataset.y
     if dataset.X_test is not None and dataset.y_test is not None:
         part, X, y = "test", dataset.X_test, dataset.y_test
+    known, held = classifier.classes_.tolist(), y.tolist()
+    if not set(held) & set(known):
+        raise ValueError(
+            f"{data} has labels such as {held[0]!r}, which the model does not know (it knows {known[0]!r} and others); "
+            "give data with the labels of the model."
+        )
     predicted = classifier.predict(X)
     _show.model(classifier, model)
     _show.accuracies({part: _show.accuracy(y, predicted)})
@@ -143,7 +149,9 @@ def predict(
     """Predict a label for each row, as CSV: row, label, and the probabilities if asked for."""
     import halfspaces
     from halfspaces import _show, datasets
+    from halfspaces._train import check_out
 
+    check_out(out)
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
     X = datasets.open_features(data)
     if probabilities and not hasattr(classifier, "predict_proba"):

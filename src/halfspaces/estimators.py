@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -50,7 +51,7 @@ def make_penalty(penalty: str | Penalty, strength: float | Sequence[float] | Non
                 f"strength={strength!r} was given beside penalty={penalty!r}, which carries its own; give one."
             )
         return penalty
-    kind = lookup("penalty", penalty, PENALTIES, type)
+    kind = lookup("penalty", penalty, PENALTIES, Penalty)
     if kind in (MaxNorm, NoPenalty):
         if strength is not None:
             remedy = "penalty=MaxNorm(radius=...)" if kind is MaxNorm else "strength=None"
@@ -161,6 +162,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
 
     n_features_in_: int
     notes_: dict[str, Any]  # of a loaded model: what was saved beside it
+    feature_names_in_: Array  # where X had column names
 
     def __init__(
         self,
@@ -239,6 +241,8 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         first call. The optimizer must be "auto", "sgd" or an `SGD`; its update rule, batch size and step size are
         used, the step size constant.
         """
+        if self.class_weight == "balanced":
+            raise ValueError("partial_fit sees a part of the examples; give class_weight as a dict, got 'balanced'.")
         first = not hasattr(self, "coef_")
         if first and classes is None:
             raise ValueError("classes must be given on the first call to partial_fit: every label that will occur.")
@@ -259,9 +263,21 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"partial_fit needs optimizer='auto', 'sgd' or an SGD(...), got {self.optimizer!r}.")
         return replace(sgd, epochs=1, schedule=Constant())
 
+    def _check_options(self) -> None:
+        """What sklearn's conventions leave unchecked until fit, and no component checks for itself."""
+        check_number("tol", self.tol, at_least=0)
+        check_number("max_passes", self.max_passes, above=0)
+        if self.strength is not None:
+            check_number("strength", self.strength, at_least=0)
+        if self.n_jobs not in (None, -1):
+            check_number("n_jobs (None takes every core)", self.n_jobs, at_least=1, integer=True)
+        if not (self.class_weight is None or isinstance(self.class_weight, dict) or self.class_weight == "balanced"):
+            raise ValueError(f"class_weight must be 'balanced', a dict or None, got {self.class_weight!r}.")
+
     def _check_data(
         self, X: Any, y: Any, sample_weight: Any, validation: Any, *, reset: bool, classes: Array | None = None
     ) -> _Data:
+        self._check_options()
         X, y = validate_data(
             self, X, y, reset=reset, dtype=USED_AS_THEY_ARE, ensure_all_finite=False, accept_large_sparse=False
         )
@@ -270,14 +286,16 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         classes = np.unique(y) if classes is None else classes
         if len(classes) < 2:
-            raise ValueError(f"y holds one class, {classes[0]!r}; a classifier needs at least two classes.")
+            raise ValueError(f"y holds one class, {classes.tolist()[0]!r}; a classifier needs at least two classes.")
         labels = _encode(y, classes)
         weight = self._weights(labels, classes, sample_weight)
         blocks = Blocks(X, labels, weight, n_jobs=self.n_jobs)
         if validation is None:
             return _Data(blocks, None, classes)
-        if isinstance(validation, (int, float)):
+        if isinstance(validation, Real):
             return _hold_out(blocks, classes, validation)
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            raise TypeError(f"validation must be (X, y), a number or None, got a {type(validation).__name__}.")
         X_val, y_val = validation
         X_val = self._check_rows("The validation X", X_val)
         if len(X_val) != len(y_val):
@@ -303,12 +321,12 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"sample_weight has shape {weight.shape}, but X has {len(labels)} rows; give one weight a row."
             )
-        if not np.all(np.isfinite(weight)) or weight.min() < 0:
-            raise ValueError("sample_weight must be finite and at least 0 everywhere.")
-        if weight.sum() <= 0:
-            raise ValueError("sample_weight is zero everywhere; give some example a weight above 0.")
         if self.class_weight is not None:
             weight = weight * compute_class_weight(self.class_weight, classes=classes, y=classes[labels])[labels]
+        if not np.all(np.isfinite(weight)) or weight.min() < 0:
+            raise ValueError("sample_weight and class_weight must be finite and at least 0 everywhere.")
+        if weight.sum() <= 0:
+            raise ValueError("sample_weight is zero everywhere; give some example a weight above 0.")
         return weight
 
     def _joined(self, data: _Data, earlier: Moments | None = None) -> Objective:
@@ -341,8 +359,6 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         return self._parameters(objective.linear)
 
     def _minimize(self, objective: Objective, data: _Data, start: Array, choice: Choice) -> None:
-        check_number("tol", self.tol, at_least=0)
-        check_number("max_passes", self.max_passes, above=0)
         if self.verbose > 0:
             print(f"{type(self).__name__}: {choice.why}.")
         result = minimize(
@@ -428,15 +444,19 @@ def _encode(y: Array, classes: Array) -> Array:
     strangers = classes[positions] != y
     if strangers.any():
         row = int(np.argmax(strangers))
+        known = ", ".join(map(repr, classes[:10].tolist())) + (", ..." if len(classes) > 10 else "")
         raise ValueError(
-            f"y[{row}] = {y[row]!r} is not among the classes {list(classes[:10])}; give labels of these classes."
+            f"y[{row}] = {y[row : row + 1].tolist()[0]!r} is not among the classes {known}; "
+            "give labels of these classes."
         )
     return positions
 
 
-def _hold_out(blocks: Blocks, classes: Array, part: float) -> _Data:
+def _hold_out(blocks: Blocks, classes: Array, part: Any) -> _Data:
     check_number("validation", part, above=0, below=1)
+    # A class of one example, or more classes than rows to hold out, cannot be split in proportion.
     rare = np.bincount(blocks.y, minlength=len(classes)).min() < 2
-    rows = np.arange(len(blocks.y))
-    train, held_out = train_test_split(rows, test_size=part, random_state=0, stratify=None if rare else blocks.y)
+    few = min(part, 1 - part) * len(blocks.y) < len(classes)
+    rows, strata = np.arange(len(blocks.y)), None if rare or few else blocks.y
+    train, held_out = train_test_split(rows, test_size=part, random_state=0, stratify=strata)
     return _Data(blocks.subset(np.sort(train)), blocks.subset(np.sort(held_out)), classes)

@@ -153,12 +153,13 @@ def minimize(
     check_number("tol", tol, at_least=0)
     check_number("max_passes", max_passes, above=0)
     run = _begin(objective, optimizer, W, tol, validation, resume)
-    with ProgressBar(run, shown=progress) as bar:
+    # What is not finite is judged by the loop and told in words: a shorter step, or that the run diverged.
+    with np.errstate(over="ignore", invalid="ignore"), ProgressBar(run, shown=progress) as bar:
         try:
             reason = _loop(run, max_passes, callbacks, bar)
         except KeyboardInterrupt:
             reason = Reason.INTERRUPTED
-    return _result(run, reason)
+        return _result(run, reason)
 
 
 def _begin(

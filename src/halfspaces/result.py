@@ -82,7 +82,8 @@ class Result:
     Parameters
     ----------
     W : array, shape (D+1, M, C)
-        The iterate (never a look-ahead), in standardized units; the last row is the bias.
+        The iterate, in standardized units; the last row is the bias. Where the gap was proved at the look-ahead of an
+        accelerated method, it is that point.
     reason : Reason
         Why the run ended; `str(result.reason)` is a sentence.
     loss, data_loss, penalty : array, shape (M,)

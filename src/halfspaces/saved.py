@@ -49,9 +49,10 @@ def save(classifier: LinearClassifier, path: str | os.PathLike[str], **notes: An
         "parameters": parameters,
         "classes": classifier.classes_.tolist(),
         "classes_dtype": classifier.classes_.dtype.str,
+        "feature_names": getattr(classifier, "feature_names_in_", np.array([])).tolist(),
         "n_iter": classifier.n_iter_,
         "fit": _fit_notes(classifier),
-        "notes": _encode(notes),
+        "notes": _encode({**_earlier(classifier), **notes}),
     }
     model_file.write(path, tensors, metadata)
 
@@ -68,7 +69,10 @@ def load(path: str | os.PathLike[str]) -> LinearClassifier:
     try:
         return _rebuilt(tensors, metadata)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelFileError(f"The model file {os.fspath(path)} is not one of a LinearClassifier: {error}.") from error
+        problem = f"it has no {error}" if isinstance(error, KeyError) else error
+        raise ModelFileError(
+            f"The model file {os.fspath(path)} is not one of a LinearClassifier ({problem}); give one that save wrote."
+        ) from error
 
 
 def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> LinearClassifier:
@@ -83,11 +87,22 @@ def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> LinearClass
     classifier._center = tensors.get("center")
     classifier._intercept_at_center = tensors.get("intercept_at_center", intercept)
     classifier.n_features_in_, classifier.n_iter_ = coef.shape[1], metadata["n_iter"]
+    if metadata["feature_names"]:
+        classifier.feature_names_in_ = np.array(metadata["feature_names"], dtype=object)
     classifier.notes_ = {"version": metadata["version"], "fit": metadata["fit"], **_decode(metadata["notes"])}
     return classifier
 
 
+def _earlier(classifier: LinearClassifier) -> dict[str, Any]:
+    """What was noted beside a loaded classifier that was not fitted since."""
+    if hasattr(classifier, "result_"):
+        return {}
+    return {name: note for name, note in classifier.notes_.items() if name not in ("version", "fit")}
+
+
 def _fit_notes(classifier: LinearClassifier) -> dict[str, Any]:
+    if not hasattr(classifier, "result_"):
+        return classifier.notes_["fit"]
     result = classifier.result_
     numbers = {"loss": result.loss, "data_loss": result.data_loss, "penalty": result.penalty, "gap": result.gap}
     return {
@@ -101,7 +116,7 @@ def _fit_notes(classifier: LinearClassifier) -> dict[str, Any]:
 
 def _encode(value: Any) -> Any:
     """JSON for parameters and notes; a component becomes its class's name and its hyperparameters."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if type(value) is _COMPONENTS.get(type(value).__name__):
         fields = {field.name: _encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"component": type(value).__name__, **fields}
     if isinstance(value, dict):

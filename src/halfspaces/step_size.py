@@ -1,5 +1,6 @@
 """The step-size finder: one short run whose step grows from far too small to far too large."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -66,7 +67,11 @@ def find_step_size(
     """
     check_number("n_steps", n_steps, at_least=10, integer=True)
     optimizer = optimizer or SGD()
-    epochs = max(1, round(n_steps * optimizer.batch_size / objective.n_examples))
+    rows = n_steps * optimizer.batch_size
+    if rows < objective.n_examples:
+        some = np.random.default_rng(optimizer.seed).permutation(objective.n_examples)[:rows]
+        objective = replace(objective, blocks=objective.blocks.subset(np.sort(some)))
+    epochs = n_steps // math.ceil(objective.n_examples / optimizer.batch_size)
     growing = replace(optimizer, step_size=1.0, schedule=RangeTest(lowest, highest), epochs=epochs)
     least, mean, curve = np.inf, 0.0, []
 

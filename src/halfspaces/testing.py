@@ -1,6 +1,7 @@
-"""Conformance checks: the laws that every loss and every penalty must keep, one's own included.
+"""Conformance checks: the laws that every loss, penalty and optimizer must keep, one's own included.
 
-`check_loss` and `check_penalty` hold a component to all of its laws and name those that it breaks, with figures:
+`check_loss`, `check_penalty` and `check_optimizer` hold a component to all of its laws and name those that it breaks,
+with figures:
 
     from halfspaces.testing import check_loss
 
@@ -16,11 +17,15 @@ from typing import Any
 
 from halfspaces._laws import Law
 from halfspaces._laws.losses import LAWS as LOSS_LAWS
+from halfspaces._laws.optimizers import LAWS as OPTIMIZER_LAWS
+from halfspaces._laws.optimizers import small_objective
 from halfspaces._laws.penalties import LAWS as PENALTY_LAWS
 from halfspaces.losses import Loss
+from halfspaces.objective import Objective
+from halfspaces.optimizers import Optimizer
 from halfspaces.penalties import Penalty
 
-__all__ = ["LOSS_LAWS", "PENALTY_LAWS", "check_loss", "check_penalty"]
+__all__ = ["LOSS_LAWS", "OPTIMIZER_LAWS", "PENALTY_LAWS", "check_loss", "check_optimizer", "check_penalty"]
 
 
 def check_loss(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
@@ -70,6 +75,36 @@ def check_penalty(penalty: Penalty, *, seed: int = 0) -> None:
     >>> check_penalty(ElasticNet((0.1, 2.0), beta=0.5))
     """
     _check_all(PENALTY_LAWS, penalty, seed=seed)
+
+
+def check_optimizer(
+    optimizer: Optimizer, *, objective: Objective | None = None, converges: bool = True, seed: int = 0
+) -> None:
+    """Hold an optimizer to every law of `OPTIMIZER_LAWS`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        With numbers that suit a small problem: 60 examples, 5 features, 3 classes.
+    objective : Objective, optional
+        One of a few examples, in float64, instead of that problem (softmax and L2).
+    converges : bool
+        Whether it is to reach the optimum, if it uses gradients on all rows. Steps that shrink too fast do not.
+    seed : int
+        Of the random starting points.
+
+    Raises
+    ------
+    AssertionError
+        With a line for each broken law.
+
+    Examples
+    --------
+    >>> from halfspaces.optimizers import LBFGS
+    >>> check_optimizer(LBFGS(memory=3))
+    """
+    laws = {name: law for name, law in OPTIMIZER_LAWS.items() if converges or name != "law_optimum"}
+    _check_all(laws, optimizer, objective=objective or small_objective(), seed=seed)
 
 
 def _check_all(laws: Mapping[str, Law], component: Any, **options: Any) -> None:

@@ -39,9 +39,10 @@ def read_features(path: Path) -> np.ndarray:
     """Read rows alone, (N, D): X_test, or X where there is none, from an .npz or, memory-mapped, from an .npy."""
     if path.suffix == ".npy":
         try:
-            return _flatten(path, "its array", np.load(path, mmap_mode="r", allow_pickle=False))
+            X = np.load(path, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError, OSError) as error:
             raise DataError(f"{path} cannot be read as .npy ({error}); save it again with np.save.") from error
+        return _flatten(path, "an array", X)
     arrays = _load(path, ("X", "X_test"), needed={"X"})
     return _flatten(path, "X", arrays.get("X_test", arrays["X"]))
 
@@ -100,6 +101,8 @@ def _image_shape(path: Path, X: np.ndarray) -> tuple[int, int, int] | None:
 def _flatten(path: Path, name: str, X: np.ndarray) -> np.ndarray:
     if X.dtype.kind not in "biuf":
         raise DataError(f"{path} has {name} of type {X.dtype}; real numbers are needed.")
+    if X.ndim < 2:
+        raise DataError(f"{path} has {name} of shape {X.shape}; rows of features, (N, D), are needed.")
     return X.reshape(len(X), math.prod(X.shape[1:])) if X.ndim > 2 else X
 
 

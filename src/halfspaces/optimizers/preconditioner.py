@@ -91,16 +91,16 @@ class Cholesky:
 
     @classmethod
     def of(cls, gram: Array, ridge: float) -> "Cholesky":
-        """The factor; a ridge too small for this precision grows until it is not."""
+        """The factor, in gram's own memory; a ridge too small for this precision grows until it is not."""
         diagonal, ridge = np.diag(gram).copy(), max(ridge, _floor(gram))
         while True:
-            trial = gram.copy()
-            trial[np.diag_indices_from(trial)] = diagonal + ridge
+            np.fill_diagonal(gram, diagonal + ridge)
             try:
                 with one_blas_thread():
-                    return cls(scipy.linalg.cholesky(trial.T, lower=False, overwrite_a=True, check_finite=False))
+                    return cls(scipy.linalg.cho_factor(gram.T, overwrite_a=True, check_finite=False)[0])
             except scipy.linalg.LinAlgError:
                 ridge *= 10
+                _copy_lower_to_upper(gram.T)  # the half that the attempt has not touched
 
     def solve(self, right: Array) -> Array:
         """V (D, M, C)."""
@@ -122,7 +122,8 @@ class Eigen:
         """The decomposition."""
         floor = _floor(gram)
         with one_blas_thread():
-            values, vectors = scipy.linalg.eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
+            # The transpose is the same matrix in the order that LAPACK overwrites without a copy.
+            values, vectors = scipy.linalg.eigh(gram.T, overwrite_a=True, check_finite=False, driver="evd")
         return cls(vectors, 1 / (np.maximum(values, 0)[:, None] + np.maximum(ridges, floor)))
 
     def solve(self, right: Array) -> Array:
@@ -187,7 +188,7 @@ def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
     panels = [slice(start, min(start + PANEL, D)) for start in range(0, D, PANEL)]
     for start in range(0, len(rows), CHUNK_ROWS):
         Z, weight = _standardized(objective, rows[start : start + CHUNK_ROWS])
-        mean += weight @ Z
+        mean += weight.astype(dtype) @ Z
         count += float(weight.sum())
         Z *= np.sqrt(weight).astype(dtype)[:, None]
 
@@ -198,11 +199,19 @@ def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
             for _ in ordered_map(add, panels, workers):
                 pass
     mean /= count
-    for panel in panels:  # the strict upper part was left out
-        gram[panel, panel.stop :] = gram[panel.stop :, panel].T
+    _copy_lower_to_upper(gram)
     gram /= dtype.type(count)
-    gram -= np.outer(mean, mean).astype(dtype) if mean.any() else 0
+    for panel in panels:  # a whole outer product would be as large as the matrix
+        gram[panel] -= np.outer(mean[panel], mean).astype(dtype)
     return gram, mean
+
+
+def _copy_lower_to_upper(square: Array) -> None:
+    for start in range(0, len(square), PANEL):
+        panel, rest = slice(start, start + PANEL), slice(start + PANEL, None)
+        square[panel, rest] = square[rest, panel].T
+        corner = square[panel, panel]
+        corner[:] = np.tril(corner) + np.tril(corner, -1).T
 
 
 def _standardized(objective: Objective, rows: Array) -> tuple[Array, Array]:

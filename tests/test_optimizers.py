@@ -1,0 +1,372 @@
+"""The optimizers: every law for every one of them, and what can be worked out by hand."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from halfspaces._laws.optimizers import Recorder, Watch, small_objective, start
+from halfspaces.blocks import Blocks
+from halfspaces.losses import Hinge, Softmax
+from halfspaces.minimize import minimize
+from halfspaces.objective import Objective, Request
+from halfspaces.optimizers import (
+    LBFGS,
+    SCHEDULES,
+    SGD,
+    UPDATE_RULES,
+    Adagrad,
+    Adam,
+    Constant,
+    Cosine,
+    GradientDescent,
+    Gram,
+    InverseTime,
+    Momentum,
+    Nesterov,
+    Plain,
+    ProximalGradient,
+    RandomSearch,
+    RangeTest,
+    RMSProp,
+    Step,
+    WarmUp,
+)
+from halfspaces.optimizers.auto import OPTIMIZERS
+from halfspaces.optimizers.base import prox_step
+from halfspaces.penalties import L1, L2, MaxNorm, NoPenalty
+from halfspaces.step_size import find_step_size
+from halfspaces.testing import OPTIMIZER_LAWS, check_optimizer
+
+# pyright: reportIncompatibleMethodOverride=false
+
+STEPS = {"adagrad": 0.5, "rmsprop": 0.02, "adam": 0.05}  # the defaults are for many small batches
+FULL = [GradientDescent(step_size=STEPS.get(name), update_rule=rule) for name, rule in UPDATE_RULES.items()]
+BATCHES = [SGD(STEPS.get(name), batch_size=16, epochs=3, update_rule=rule) for name, rule in UPDATE_RULES.items()]
+SCHEDULED = [SGD(batch_size=16, epochs=3, update_rule="plain", schedule=schedule) for schedule in SCHEDULES.values()]
+QUASI_NEWTON = [LBFGS(), LBFGS(memory=2), LBFGS(preconditioner=Gram())]
+RANDOM = [RandomSearch(draws=40, batch=3), RandomSearch(draws=40, scale=0.1, local=True, batch=1)]
+
+
+@pytest.mark.parametrize("optimizer", [*QUASI_NEWTON, ProximalGradient(), *FULL, *BATCHES, *SCHEDULED, *RANDOM], ids=str)
+def test_laws(optimizer):
+    check_optimizer(optimizer)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=str)
+def test_laws_of_full_batches_on_a_schedule(schedule):
+    check_optimizer(GradientDescent(schedule=schedule, horizon=500), converges=schedule in (Constant(), Cosine()))
+
+
+SMALL = small_objective()
+VARIANTS = {
+    "staged hinge": replace(SMALL, loss=Hinge()),
+    "L1": replace(SMALL, penalty=L1(0.02)),
+    "max norm": replace(SMALL, penalty=MaxNorm(0.5)),
+    "no penalty": replace(SMALL, penalty=NoPenalty()),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize(
+    "optimizer",
+    [LBFGS(preconditioner=Gram()), ProximalGradient(), GradientDescent(update_rule="nesterov"), BATCHES[-1]],
+    ids=lambda optimizer: type(optimizer).__name__,
+)
+def test_laws_of_other_objectives(optimizer, name):
+    objective = VARIANTS[name]
+    if isinstance(optimizer, LBFGS) and not objective.penalty.smooth:
+        with pytest.raises(TypeError, match=r"LBFGS needs a penalty with a gradient, got .*; use optimizer='proximal'"):
+            minimize(objective, optimizer)
+    else:
+        check_optimizer(optimizer, objective=objective)
+
+
+def test_every_registered_optimizer_was_held_to_the_laws():
+    held = {type(optimizer) for optimizer in (*QUASI_NEWTON, ProximalGradient(), *FULL, *BATCHES, *RANDOM)}
+    assert held == set(OPTIMIZERS.values())
+
+
+# ------------------------------------------------------------------------------------------------- by hand
+
+
+def moves(rule, gradients, step=0.1):
+    """W after each of some given gradients (numbers), from 0."""
+    W, last, found = np.zeros((1, 1, 1)), np.zeros((1, 1, 1)), []
+    slots = rule.slots(W)
+    for count, gradient in enumerate(gradients, start=1):
+        last, _, slots = rule.move(slots, np.full((1, 1, 1), gradient), last, step, count)
+        W = W + last
+        found.append(float(W.item()))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (Plain(), [-0.2, -0.4, 0.0]),
+        (Momentum(decay=0.5), [-0.2, -0.2 - 0.3, -0.5 - 0.15 + 0.4]),
+        (Nesterov(decay=0.5), [-0.2, -0.2 - 0.3, -0.5 - 0.15 + 0.4]),  # the rule sees gradients, not where they are from
+        (Adagrad(), [-0.1, -0.1 - 0.1 / np.sqrt(2), -0.1 - 0.1 / np.sqrt(2) + 0.4 / np.sqrt(24)]),
+        (RMSProp(decay=0.5), [-0.2 / np.sqrt(2), -0.2 / np.sqrt(2) - 0.2 / np.sqrt(3), None]),
+        (Adam(beta1=0.5, beta2=0.5), [-0.1, -0.2, -0.2 - 0.1 * (-1.25 / 0.875) / np.sqrt(9.5 / 0.875)]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_update_rules_by_hand(rule, expected):
+    for found, by_hand in zip(moves(rule, [2.0, 2.0, -4.0]), expected, strict=True):
+        assert by_hand is None or found == pytest.approx(by_hand, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "points"),
+    [
+        (Constant(), {(0.0, 0.0): 1.0, (1.0, 9.0): 1.0}),
+        (Step(every=2, decay=0.1), {(0.0, 1.99): 1.0, (0.5, 2.0): 0.1, (1.0, 4.5): 0.01}),
+        (Cosine(), {(0.0, 0.0): 1.0, (0.5, 3.0): 0.5, (1.0, 6.0): 0.0}),
+        (Cosine(final=0.2), {(0.0, 0.0): 1.0, (0.5, 3.0): 0.6, (1.0, 6.0): 0.2}),
+        (InverseTime(decay=0.5), {(0.0, 0.0): 1.0, (0.5, 2.0): 0.5, (1.0, 6.0): 0.25}),
+        (WarmUp(2.0), {(0.0, 0.0): 0.01, (0.25, 1.0): 0.5, (0.5, 2.0): 1.0, (1.0, 4.0): 1.0}),
+        (WarmUp(1.0, Cosine()), {(0.25, 0.5): 0.5 * (1 + np.sqrt(0.5)) / 2, (1.0, 2.0): 0.0}),
+        (RangeTest(1e-4, 1.0), {(0.0, 0.0): 1e-4, (0.5, 1.0): 1e-2, (1.0, 2.0): 1.0}),
+    ],
+    ids=lambda value: str(value) if not isinstance(value, dict) else "",
+)
+def test_schedules_at_known_points(schedule, points):
+    for (progress, epoch), expected in points.items():
+        assert schedule.factor(progress, epoch) == pytest.approx(expected, abs=1e-15)
+
+
+def test_sgd_follows_its_schedule_batch_by_batch():
+    sgd = SGD(step_size=0.5, batch_size=16, epochs=2, schedule=Step(every=1, decay=0.1))
+    result = minimize(SMALL, sgd)
+    assert result.history["step"].ravel() == pytest.approx([0.5] * 4 + [0.05] * 4)
+
+
+def test_an_epoch_of_sgd_visits_every_example_once():
+    recorder = Recorder.of(SMALL)
+    minimize(recorder, SGD(batch_size=16, epochs=2))
+    batches = [request.rows for request in recorder.asked[:-1]]
+    assert [len(rows) for rows in batches] == [16, 16, 16, 12] * 2
+    for epoch in (batches[:4], batches[4:]):
+        assert np.array_equal(np.sort(np.concatenate(epoch)), np.arange(60))
+    assert not np.array_equal(batches[0], batches[4]), "each epoch has its own order"
+
+
+def test_one_step_of_gradient_descent_by_hand():
+    W = start(SMALL)
+    gradient = SMALL.evaluate(Request(W)).gradient
+    found = minimize(SMALL, GradientDescent(step_size=0.3), W, max_passes=0.5).W
+    assert np.array_equal(found, W - 0.3 * gradient)
+
+
+# ------------------------------------------------------------------- spikes: what the interface must carry naturally
+
+
+def test_members_of_a_stack_are_at_different_stages_of_their_line_searches():
+    strengths = (1e-4, 1e-1, 1e2)
+    stack = replace(SMALL, penalty=L2(strengths))
+    accepted, recorder = [], Recorder.of(stack)
+    W = np.repeat(start(SMALL), 3, axis=1)
+    result = minimize(recorder, LBFGS(), W, tol=1e-7, callbacks=[lambda run: accepted.append(run.state.step > 0)])
+    mixed = [turn for turn in accepted[1:] if turn.any() and not turn.all()]
+    assert len(mixed) >= 3, "in some turns one member takes its trial while another shortens its own"
+    assert len({tuple(turn) for turn in mixed}) >= 2
+    assert result.passes == len(recorder.asked), "all of them share every visit to the data"
+    for m, strength in enumerate(strengths):
+        alone = minimize(replace(SMALL, penalty=L2(strength)), LBFGS(), start(SMALL), tol=1e-7)
+        assert result.loss[m] == pytest.approx(alone.loss[0], rel=3e-7)
+        assert result.gap[m] <= 1e-7 * result.loss[m]
+
+
+def test_nesterov_asks_at_the_look_ahead_and_keeps_the_iterate():
+    recorder, watch = Recorder.of(SMALL), Watch(100)
+    result = minimize(recorder, SGD(0.1, update_rule=Nesterov(0.8), batch_size=16, epochs=2), callbacks=[watch])
+    iterates = [SMALL.zeros(), SMALL.zeros(), *watch.iterates]
+    assert len(recorder.asked) == 8 + 1
+    for k, request in enumerate(recorder.asked[:-1]):
+        before, here = iterates[k], iterates[k + 1]
+        np.testing.assert_allclose(request.W, here + 0.8 * (here - before), rtol=1e-12, atol=1e-15)
+        assert request.rows is not None
+    assert np.array_equal(result.W, watch.iterates[-1])
+    assert np.array_equal(recorder.asked[-1].W, result.W), "the loss of the result is that of the iterate"
+
+
+@pytest.mark.parametrize("penalty", [L1(0.1), MaxNorm(0.4)], ids=str)
+def test_the_optimum_is_a_fixed_point_of_every_prox_step(penalty):
+    objective = replace(SMALL, penalty=penalty)
+    best = minimize(objective, ProximalGradient(), tol=1e-10)
+    gradient = objective.evaluate(Request(best.W)).data_gradient
+    for step in (0.01, 0.1 + 0.9 * np.random.default_rng(0).uniform(size=best.W.shape)):
+        np.testing.assert_allclose(prox_step(penalty, best.W - step * gradient, step), best.W, atol=1e-5)
+    lengths = np.linalg.norm(best.W[:-1], axis=0)
+    active = np.sum(best.W == 0) if isinstance(penalty, L1) else np.sum(lengths > 0.4 * (1 - 1e-6))
+    assert active > 0, "the penalty's kink or the constraint is felt"
+
+
+def test_a_hinge_is_smoothed_in_stages_and_certified_as_itself():
+    hinge = replace(SMALL, loss=Hinge(), penalty=L2(0.05))
+    for optimizer in (LBFGS(), ProximalGradient()):
+        recorder = Recorder.of(hinge)
+        result = minimize(recorder, optimizer, tol=1e-3)
+        smoothings = [request.smoothing for request in recorder.asked]
+        assert smoothings[0] == 0.5
+        assert len(set(smoothings)) >= 3
+        assert smoothings == sorted(smoothings, reverse=True)
+        assert result.reason.name == "CERTIFIED"
+        assert result.gap <= 1e-3 * result.loss
+        assert result.loss == pytest.approx(hinge.evaluate(Request(result.W)).data + L2(0.05).value(result.W[:-1]))
+
+
+def test_random_search_is_told_values_and_keeps_the_best_of_the_same_draws():
+    def drawn(batch):
+        recorder = Recorder.of(SMALL)
+        return minimize(recorder, RandomSearch(draws=20, scale=0.3, batch=batch)), recorder.asked[:-1]
+
+    one, asked = drawn(batch=1)
+    seven, _ = drawn(batch=7)
+    assert np.array_equal(one.W, seven.W)
+    assert not any(request.gradient for request in asked)
+    values = [SMALL.evaluate(request).total[0] for request in asked]
+    assert len(values) == 21, "the start and 20 draws"
+    assert one.loss == pytest.approx(min(values))
+    assert one.passes == 21 / 2 + 1
+    assert seven.passes == (1 + 3) / 2 + 1, "draws that are evaluated together share a visit"
+
+
+def test_local_random_search_walks_downhill_from_the_best_so_far():
+    recorder, watch = Recorder.of(SMALL), Watch(1000)
+    search = RandomSearch(draws=30, scale=0.05, local=True, batch=1)
+    result = minimize(recorder, search, start(SMALL), callbacks=[watch])
+    centres = [start(SMALL), *watch.iterates]
+    spread = [np.std(request.W - centre) for request, centre in zip(recorder.asked[1:-1], centres[1:-1], strict=True)]
+    assert np.allclose(spread, 0.05, rtol=0.6), "every draw is around the best so far"
+    assert len(result.history) > 2
+    assert np.all(np.diff(result.history["loss"].ravel()) < 0)
+
+
+# ----------------------------------------------------------------------------------------------- the range test
+
+
+def test_the_range_test_finds_a_step_that_trains_and_one_that_is_too_large():
+    X, y = load_digits(return_X_y=True)
+    digits = Objective(Softmax(), L2(1e-3), Blocks(X / 16, y, n_jobs=1), n_classes=10)
+    test = find_step_size(digits, SGD(update_rule="plain"), n_steps=120)
+    assert len(test.steps) == len(test.losses) <= 120
+    np.testing.assert_allclose(np.diff(np.log(test.steps)), np.log(1e8) / 120, rtol=1e-9)
+    assert test.suggestion < test.steps[np.argmin(test.losses)]
+    at_zero, good, tiny = (
+        digits.evaluate(Request(digits.zeros())).total[0],
+        minimize(digits, SGD(test.suggestion, update_rule="plain", epochs=3)).loss[0],
+        minimize(digits, SGD(test.suggestion / 1000, update_rule="plain", epochs=3)).loss[0],
+    )
+    assert good < 0.5 * at_zero
+    assert tiny > 0.9 * at_zero
+
+
+def test_the_range_test_costs_no_more_steps_than_it_was_given():
+    many = Objective(Softmax(), L2(1e-3), Blocks(np.ones((5000, 2)), np.arange(5000) % 3, n_jobs=1), n_classes=3)
+    assert len(find_step_size(many, SGD(batch_size=16), n_steps=20, highest=1e-2).steps) <= 20
+
+
+# ------------------------------------------------------------------------- known mistakes: each must break its law
+
+
+@dataclass(frozen=True)
+class PenalizesTheBias(GradientDescent):
+    def update(self, state, evaluation):
+        state = super().update(state, evaluation)
+        state.W = state.W - state.base_step[:, None] * state.penalty.gradient(state.W)
+        return state
+
+
+@dataclass(frozen=True)
+class ForgetsItsMomentum(GradientDescent):
+    """Keeps the last move outside its state, where no pickle finds it."""
+
+    def update(self, state, evaluation):
+        hidden = state.__dict__.pop("hidden", {})
+        state.last_move = hidden.get("move", np.zeros_like(state.W))
+        state = super().update(state, evaluation)
+        state.hidden = Unpickled(move=state.last_move)
+        return state
+
+
+class Unpickled(dict):
+    def __reduce__(self):
+        return (Unpickled, ())
+
+
+@dataclass(frozen=True)
+class DrawsAtWill(RandomSearch):
+    def propose(self, state):
+        request = super().propose(state)
+        return replace(request, W=request.W + 1e-3 * np.random.default_rng().standard_normal(request.W.shape))
+
+
+@dataclass(frozen=True)
+class OneStepForAll(SGD):
+    """The shortest safe step of a member for every member."""
+
+    def init(self, W, objective):
+        state = super().init(W, objective)
+        return replace(state, base_step=np.full_like(state.base_step, state.base_step.min()))
+
+
+@dataclass(frozen=True)
+class KeepsTheLastDraw(RandomSearch):
+    def update(self, state, evaluation):
+        state.best = np.full_like(state.best, np.inf)
+        return super().update(state, evaluation)
+
+
+@dataclass(frozen=True)
+class StopsHalfWay(GradientDescent):
+    def update(self, state, evaluation):
+        return state if state.count >= 5 else super().update(state, evaluation)
+
+
+@dataclass(frozen=True)
+class SubgradientsOfL1(GradientDescent):
+    def update(self, state, evaluation):
+        W = state.W - state.base_step[:, None] * evaluation.gradient
+        if not state.penalty.smooth:
+            W[:-1] -= state.base_step[0] * 0.01 * np.sign(W[:-1])
+        state.W = W
+        return state
+
+
+@dataclass(frozen=True)
+class PrefersTheFirstClass(GradientDescent):
+    def update(self, state, evaluation):
+        state = super().update(state, evaluation)
+        state.W = state.W + np.array([0.01, 0.0, 0.0])
+        return state
+
+
+@dataclass(frozen=True)
+class StartsElsewhere(GradientDescent):
+    def init(self, W, objective):
+        return super().init(W + 0.01, objective)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "law"),
+    [
+        (PenalizesTheBias(), "law_the_bias_is_not_penalized"),
+        (ForgetsItsMomentum(update_rule="momentum"), "law_resume"),
+        (DrawsAtWill(draws=20), "law_same_seed_same_bits"),
+        (OneStepForAll(epochs=3), "law_stack"),
+        (KeepsTheLastDraw(draws=50, local=True, scale=0.3), "law_descends"),
+        (StopsHalfWay(), "law_optimum"),
+        (SubgradientsOfL1(), "law_exact_zeros"),
+        (SubgradientsOfL1(), "law_max_norm"),
+        (PrefersTheFirstClass(), "law_permutation"),
+        (StartsElsewhere(), "law_start"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_a_wrong_optimizer_breaks_a_law(mutant, law):
+    with pytest.raises(AssertionError, match=f"{law} is broken by .*{type(mutant).__name__}"):
+        check_optimizer(mutant)
