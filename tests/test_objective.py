@@ -9,7 +9,7 @@ from scipy.optimize import minimize as scipy_minimize
 from halfspaces import blocks as blocks_module
 from halfspaces.blocks import Blocks
 from halfspaces.gradcheck import WEIGHTS_AND_BIAS, Problem, check_gradient, data_loss
-from halfspaces.losses import LOSSES, Hinge, Softmax
+from halfspaces.losses import LOSSES, Hinge, Softmax, SquaredHinge
 from halfspaces.minimize import minimize
 from halfspaces.objective import Objective, Request
 from halfspaces.optimizers import LBFGS, Gram, ProximalGradient
@@ -353,6 +353,22 @@ def test_softmax_with_a_free_bias_predicts_the_class_masses():
     odds = np.exp(Z @ W[:-1, 0] + W[-1, 0])
     predicted = weight @ (odds / odds.sum(axis=1, keepdims=True))
     assert predicted == pytest.approx(np.bincount(y, weight), rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", [Softmax(), SquaredHinge()], ids=str)
+def test_weights_that_fit_a_wrong_bias_are_not_certified(loss):
+    X, y, weight = data()
+    objective = make(X, y, weight, loss, L2(1.0))
+    best = minimize(objective, LBFGS(), tol=1e-12)
+    W = best.W.copy()
+    W[-1, 0] += [0.05, 0.0, -0.05]
+    for _ in range(200):  # the best weights for that bias
+        W[:-1] -= 0.1 * evaluate(objective, W).gradient[:-1]
+    evaluation = evaluate(objective, W)
+    too_much = evaluation.total - best.loss
+    from_weights_alone = np.sum(evaluation.gradient[:-1] ** 2) / (4 * 1.0)
+    assert from_weights_alone < 1e-3 * too_much, "‖∇L‖²/(4λ) of the weights alone would be no bound"
+    assert too_much < evaluation.gap
 
 
 def test_without_a_strength_nothing_is_certified_but_the_trivial():

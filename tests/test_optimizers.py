@@ -35,6 +35,7 @@ from halfspaces.optimizers import (
 )
 from halfspaces.optimizers.auto import OPTIMIZERS
 from halfspaces.optimizers.base import prox_step
+from halfspaces.optimizers.line_search import LineSearch
 from halfspaces.penalties import L1, L2, MaxNorm, NoPenalty
 from halfspaces.step_size import find_step_size
 from halfspaces.testing import OPTIMIZER_LAWS, check_optimizer
@@ -244,6 +245,59 @@ def test_local_random_search_walks_downhill_from_the_best_so_far():
     assert np.allclose(spread, 0.05, rtol=0.6), "every draw is around the best so far"
     assert len(result.history) > 2
     assert np.all(np.diff(result.history["loss"].ravel()) < 0)
+
+
+# ---------------------------------------------------------------------------- line search and preconditioner
+
+
+def test_the_line_search_meets_the_weak_wolfe_conditions_for_each_member():
+    slopes_at = [lambda t: t - 5.0, lambda t: 4.0 * t - 0.01, lambda t: -1.0 if t < 0.3 else 9.0]
+    values_at = [lambda t: t**2 / 2 - 5 * t, lambda t: 2 * t**2 - 0.01 * t, lambda t: max(-t, 9 * t - 3)]
+
+    def at(functions, steps):
+        return np.array([f(t) for f, t in zip(functions, steps, strict=True)])
+
+    zeros = np.zeros(3)
+    line = LineSearch.start(1e-15, at(values_at, zeros), at(slopes_at, zeros), 1.0)
+    found = np.full(3, np.nan)
+    for _ in range(25):
+        trial = line.step.copy()
+        accepted = line.judge(at(values_at, trial), at(slopes_at, trial))
+        found = np.where(accepted & np.isnan(found), trial, found)
+        if np.isfinite(found).all():
+            break
+    assert found[0] > 1, "too short a first step is lengthened"
+    assert found[1] < 0.005, "too long a first step is shortened"
+    assert 0.3 <= found[2] < 1 / 3, "a kink is bracketed"
+    slope = at(slopes_at, zeros)
+    assert np.all(at(values_at, found) <= at(values_at, zeros) + 1e-4 * found * slope)
+    assert np.all(at(slopes_at, found) >= 0.9 * slope)
+
+
+def test_a_search_that_descends_nowhere_fails():
+    line = LineSearch.start(1e-15, np.zeros(2), np.array([-1.0, 1.0]), 1.0)
+    assert line.failed.tolist() == [False, True], "uphill"
+    for _ in range(25):
+        line.judge(np.array([np.inf, 0.0]), np.array([np.nan, 1.0]))
+    assert line.failed.all()
+    assert line.step[0] < 1e-6
+
+
+@pytest.mark.parametrize("strength", [0.3, (0.3, 2.0)], ids=["cholesky", "eigenvectors"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_gram_inverts_the_hessian_of_a_quadratic_loss(strength, fit_intercept):
+    X, weight = SMALL.blocks.X + 2.0, SMALL.blocks.weight
+    blocks = replace(SMALL.blocks, X=X)
+    objective = replace(SMALL, penalty=L2(strength), blocks=blocks, fit_intercept=fit_intercept)
+    gradient = np.random.default_rng(0).standard_normal((6, 2, 3))
+    gradient[-1] *= fit_intercept
+    step = Gram(curvature=0.7).build(objective, 2)(gradient)
+    Z = np.column_stack([X, np.ones(60)]) if fit_intercept else X - 0 * X
+    for m, ridge in enumerate(np.broadcast_to(strength, 2)):
+        penalized = np.diag([1.0] * 5 + [0.0] * fit_intercept)
+        hessian = 0.7 * Z.T @ (weight[:, None] * Z) / weight.sum() + 2 * ridge * penalized
+        expected = np.linalg.solve(hessian, gradient[: len(hessian), m])
+        np.testing.assert_allclose(step[: len(hessian), m], expected, rtol=1e-9, atol=1e-12)
 
 
 # ----------------------------------------------------------------------------------------------- the range test

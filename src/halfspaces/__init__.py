@@ -1,6 +1,8 @@
 """Linear classifiers for images, features and embeddings: exact, fast, with nothing hidden."""
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,11 +16,22 @@ __all__ = ["LinearClassifier", "load", "minimize", "save"]
 _HOMES = {"LinearClassifier": "estimators", "minimize": "minimize", "load": "saved", "save": "saved"}
 
 
+class _Package(ModuleType):
+    """The package. Importing the module `minimize`, which any fit does, would put it where the function belongs."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
 def __getattr__(name: str) -> Any:
     # Lazy, so that importing the package costs nothing until something of it is used.
     if name in _HOMES:
         value = getattr(import_module(f"halfspaces.{_HOMES[name]}"), name)
-        globals()[name] = value  # the function `minimize`, not the module of the same name
+        globals()[name] = value
         return value
     raise AttributeError(f"module 'halfspaces' has no attribute {name!r}")
 

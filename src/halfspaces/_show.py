@@ -145,7 +145,8 @@ def _namer(names: Sequence[str] | None) -> Any:
 
 def saved(path: Path) -> None:
     """Where the model is."""
-    _pair("\nsaved", f"{path} ({path.stat().st_size / 1024:.0f} KiB)")
+    console.print()
+    _pair("saved", f"{path} ({path.stat().st_size / 1024:.0f} KiB)")
 
 
 def write_predictions(

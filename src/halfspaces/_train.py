@@ -16,6 +16,7 @@ from halfspaces.losses import LOSSES, Loss
 from halfspaces.optimizers import SCHEDULES, UPDATE_RULES, Optimizer
 from halfspaces.optimizers.auto import OPTIMIZERS
 from halfspaces.penalties import PENALTIES, MaxNorm, Penalty
+from halfspaces.result import Reason
 from halfspaces.saved import save
 from halfspaces.sweep import Sweep, choose_strength
 
@@ -159,6 +160,8 @@ def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
     if recipe.finds_step_size:
         _find_step(classifier, dataset)
     classifier.fit(dataset.X, dataset.y)
+    if classifier.result_.reason is Reason.INTERRUPTED:
+        raise KeyboardInterrupt
     _show.choice(classifier)
     _show.fit(classifier)
     if not np.all(np.isfinite(classifier.result_.loss)):

@@ -183,12 +183,10 @@ def main() -> None:
     warnings.simplefilter("ignore")  # convergence is told in the report
     try:
         app()
-    except KeyboardInterrupt:
-        _show.error("Interrupted; nothing was saved.")
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
+    except SystemExit as end:
+        if end.code == 130:  # typer's answer to Ctrl-C
+            _show.error("Interrupted; nothing was saved.")
+        raise
     except (ValueError, TypeError, OSError, MemoryError) as problem:
         _show.error(_sentence(problem))
         sys.exit(2)

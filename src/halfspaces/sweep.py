@@ -11,6 +11,7 @@ from halfspaces._validation import check_numbers
 from halfspaces.blocks import Blocks
 from halfspaces.minimize import minimize
 from halfspaces.objective import Objective
+from halfspaces.result import Reason
 
 if TYPE_CHECKING:
     from halfspaces.estimators import LinearClassifier
@@ -113,4 +114,6 @@ def _solve(
         max_passes=min(stack.max_passes, SELECTION_PASSES),
         progress=stack.verbose >= 0,
     )
+    if result.reason is Reason.INTERRUPTED:
+        raise KeyboardInterrupt
     return np.array([falling, *members.assess(result.W), *members.on(held_out).assess(result.W)]), result.passes

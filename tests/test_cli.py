@@ -1,0 +1,378 @@
+"""The command line: it does what Python does, and every error is one sentence and exit code 2."""
+
+import csv
+import itertools
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import halfspaces
+from halfspaces import LinearClassifier, _show, cli, datasets
+from halfspaces.losses import LOSSES
+from halfspaces.objective import Objective
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+DIGITS = datasets.open("digits")
+NAMES = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
+CHEAP = ("--strength", "0.01")
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """Run the command line in this process: `run("train", "digits")`."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["halfspaces", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return Ended(ended.value.code or 0, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def refused(run):
+    """Run, and expect exit code 2 and one sentence with all of these words."""
+
+    def refused(arguments, *words):
+        ended = run(*arguments.split() if isinstance(arguments, str) else arguments)
+        assert ended.code == 2, ended
+        assert ended.err.startswith("Error: ")
+        assert [word for word in words if word not in ended.err] == [], ended.err
+        assert ended.err.count("\n") == 1
+        assert ended.err.endswith((".\n", "?\n"))
+        return ended
+
+    return refused
+
+
+def accuracy(out, part):
+    return float(re.search(rf"accuracy .*{part} (\d+\.\d+) %", out)[1]) / 100
+
+
+def npz(path, *, X=DIGITS.X, y=DIGITS.y, **arrays):
+    np.savez(path, X=X, y=y, **arrays)
+    return path
+
+
+def spoiled(value):
+    X = DIGITS.X.astype(np.float32)
+    X[7, 3] = value
+    return X
+
+
+# --- train, evaluate, predict ------------------------------------------------------------------------------------
+
+
+def test_train_reports_what_it_did(run):
+    ended = run("train")
+    assert (ended.code, ended.err) == (0, "")
+    assert accuracy(ended.out, "test") > 0.93
+    lines = ended.out.splitlines()
+    grid = [line.split()[0] for line in lines if re.match(r"\d\S* +\d+\.\d+ % +\d+\.\d+ ", line)]
+    assert grid == ["0.3", "0.1", "0.03", "0.01", "0.003", "0.001", "0.0001"]
+    (chosen,) = (line.split()[0] for line in lines if line.endswith("chosen"))
+    assert f"λ           {chosen}" in lines
+    classes = [line.split()[0] for line in lines if re.match(r"\d +3\d +\d+\.\d+ %", line)]
+    assert classes == list("0123456789")
+    for words in (
+        "data        digits: 1,437 examples + 360 for testing, 64 features (8 x 8 x 1, uint8), 10 classes",
+        "optimizer   L-BFGS preconditioned by the Gram matrix",
+        "reason      The objective is within the tolerance of its minimum, by a proven bound.",
+    ):
+        assert words in ended.out
+    assert re.search(r"loss +[\d.]+ = data [\d.]+ \+ penalty [\d.]+\n", ended.out)
+    assert re.search(r"gap +at most \S+ above the minimum\n", ended.out)
+    assert re.search(r"cost +\d+\.\d passes, \d+\.\d\d s\n", ended.out)
+
+
+def test_a_saved_model_is_the_one_that_python_fits(run, tmp_path):
+    model, table = tmp_path / "model.safetensors", tmp_path / "predictions.csv"
+    trained = run("train", "digits", *CHEAP, "--out", model)
+    assert f"saved       {model}" in trained.out
+    expected = LinearClassifier(strength=0.01).fit(DIGITS.X, DIGITS.y)
+
+    evaluated = run("evaluate", model, "digits")
+    assert accuracy(evaluated.out, "test") == accuracy(trained.out, "test")
+    assert accuracy(evaluated.out, "test") == pytest.approx(expected.score(DIGITS.X_test, DIGITS.y_test), abs=5e-5)
+
+    assert run("predict", model, "digits", "--probabilities", "--out", table) == (0, "", "")
+    rows = list(csv.DictReader(table.open()))
+    assert [int(row["row"]) for row in rows] == list(range(360))
+    assert [int(row["label"]) for row in rows] == expected.predict(DIGITS.X_test).tolist()
+    probabilities = [[float(row[f"p({name})"]) for name in range(10)] for row in rows]
+    np.testing.assert_allclose(probabilities, expected.predict_proba(DIGITS.X_test), rtol=1e-5)
+
+    np.save(tmp_path / "X.npy", DIGITS.X_test[:3])
+    shown = run("predict", model, tmp_path / "X.npy", "--jobs", "1")
+    assert [line.split(",") for line in shown.out.split()] == [
+        ["row", "label"],
+        *([row["row"], row["label"]] for row in rows[:3]),
+    ]
+
+
+def test_labels_are_shown_as_given_and_indices_by_name(run, tmp_path):
+    model = tmp_path / "model.safetensors"
+    strange = np.array(["[/red]", "[bold]one", ":cat:"])[DIGITS.y % 3]
+    ended = run("train", npz(tmp_path / "a.npz", y=strange), *CHEAP, "--out", model)
+    assert ended.code == 0
+    assert re.search(r"^\[bold\]one +\d+ ", ended.out, re.MULTILINE)
+    predicted = run("predict", model, tmp_path / "a.npz").out.splitlines()
+    assert {line.split(",")[1] for line in predicted[1:]} == {"[/red]", "[bold]one", ":cat:"}
+
+    ended = run("train", npz(tmp_path / "b.npz", class_names=NAMES), *CHEAP, "--out", model)
+    assert re.search(r"^seven +\d+ ", ended.out, re.MULTILINE)
+    assert "train" in ended.out
+    predicted = run("predict", model, tmp_path / "b.npz").out.splitlines()
+    assert {line.split(",")[1] for line in predicted[1:]} == set(NAMES)
+
+
+def test_idx_folder(run):
+    if not (DATA / "fashion-mnist").is_dir():
+        pytest.skip(f"the real data are not at {DATA / 'fashion-mnist'}")
+    ended = run("train", DATA / "fashion-mnist", "--loss", "ova_squared_hinge", "--strength", "0.1", "--max-passes", 3)
+    assert "60,000 examples + 10,000 for testing, 784 features (28 x 28 x 1, uint8)" in ended.out
+    assert accuracy(ended.out, "test") > 0.75
+    assert "Ankle boot" in ended.out
+
+
+def test_cifar_folder(run, tmp_path):
+    folder = DATA / "cifar-10-exact-subset"
+    if not folder.is_dir():
+        pytest.skip(f"the real data are not at {folder}")
+    ended = run("train", folder, "--strength", "1", "--max-passes", 4, "--out", tmp_path / "model")
+    assert "7,897 examples + 932 for testing, 3,072 features (32 x 32 x 3, uint8)" in ended.out
+    assert accuracy(ended.out, "test") > 0.35
+    assert accuracy(run("evaluate", tmp_path / "model", folder).out, "test") == accuracy(ended.out, "test")
+
+
+# --- options -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss(run, loss):
+    option = ("--label-smoothing", "0.01") if loss == "softmax" else ("--margin", "0.5")
+    ended = run("train", "digits", "--loss", loss, *option, "--strength", "0.1", "--max-passes", "30")
+    assert ended.code == 0
+    assert accuracy(ended.out, "test") > 0.85
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ("--optimizer lbfgs", "LBFGS("),
+        ("--optimizer gradient_descent --update-rule nesterov --max-passes 30", "update_rule=Nesterov("),
+        ("--optimizer sgd --batch-size 64 --epochs 3 --update-rule adam --schedule warm_up", "batch_size=64, epochs=3"),
+        ("--optimizer sgd --step-size 0.05 --seed 3", "step_size=0.05"),
+        ("--optimizer sgd --step-size find --epochs 2", "from a range test of"),
+        ("--optimizer proximal --penalty l1 --max-passes 30", "ProximalGradient("),
+        ("--penalty elastic_net --max-passes 30", "ElasticNet has a kink"),
+        ("--optimizer random_search --draws 20 --local", "RandomSearch(draws=20, scale=0.0001, local=True"),
+        ("--class-weight balanced --no-standardize --max-passes 30 --jobs 2", "L-BFGS preconditioned"),
+        ("--sanity", "ok          at small random W the data loss is 2.3026, as it should be for 10 classes"),
+    ],
+)
+def test_options_reach_the_training(run, options, shown):
+    ended = run("train", "digits", *CHEAP, *options.split())
+    assert ended.code == 0, ended.err
+    assert shown in ended.out
+    assert accuracy(ended.out, "test") > (0.11 if "random_search" in options else 0.8)
+
+
+@pytest.mark.parametrize("options", ["--penalty max_norm --radius 0.5", "--penalty none --max-passes 20"])
+def test_penalties_without_a_strength(run, options):
+    ended = run("train", "digits", *options.split())
+    assert ended.code == 0, ended.err
+    assert accuracy(ended.out, "test") > 0.85
+    assert "λ" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("--loss sofmax", ["--loss sofmax is not known: did you mean 'softmax'?"]),
+        ("--penalty l3", ["--penalty l3 is not known: did you mean 'l2' or 'l1'?"]),
+        ("--optimizer newton", ["--optimizer newton is not known: choose one of 'auto', 'lbfgs', "]),
+        ("--optimizer sgd --update-rule adm", ["--update-rule adm is not known: did you mean 'adam'?"]),
+        ("--optimizer sgd --schedule cosin", ["--schedule cosin is not known: did you mean 'cosine'?"]),
+        ("--optimizer lbfgs --batch-size 3", ["--batch-size belongs to --optimizer sgd, got --optimizer lbfgs."]),
+        ("--epochs 3", ["--epochs belongs to --optimizer sgd, got --optimizer auto."]),
+        ("--optimizer sgd --draws 3", ["--draws belongs to --optimizer random_search, got --optimizer sgd."]),
+        ("--margin 2", ["--margin belongs to --loss hinge or squared_hinge or", "got --loss softmax."]),
+        ("--loss hinge --label-smoothing 0.1", ["--label-smoothing belongs to --loss softmax, got --loss hinge."]),
+        ("--radius 2", ["--radius belongs to --penalty max_norm, got --penalty l2."]),
+        ("--penalty max_norm --strength 1", ["--strength 1 has no place in --penalty max_norm; give --radius."]),
+        ("--penalty l1 --optimizer lbfgs", ["LBFGS needs a penalty with a gradient", "use optimizer='proximal'"]),
+        ("--optimizer sgd --step-size big", ["--step-size must be a number or 'find', got 'big'."]),
+        ("--optimizer gradient_descent --step-size find", ["--step-size find belongs to --optimizer sgd"]),
+        ("--optimizer sgd --step-size 0", ["SGD(step_size=...) must be above 0, got 0.0."]),
+        ("--optimizer sgd --step-size 1e9 --strength 1", ["nothing is saved: The loss is no longer a finite number"]),
+        ("--strength -1", ["--strength must be at least 0, got -1.0."]),
+        ("--strength nan", ["--strength must be at least 0, got nan."]),
+        ("--tol -1", ["--tol must be at least 0, got -1.0."]),
+        ("--max-passes 0", ["--max-passes must be above 0, got 0.0."]),
+        ("--validation 1", ["--validation must be above 0 and below 1, got 1.0."]),
+        ("--class-weight even", ["--class-weight must be balanced or left out, got even."]),
+    ],
+)
+def test_options_that_cannot_be(refused, arguments, words):
+    refused(f"train digits {arguments}", *words)
+
+
+# --- data --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"X": spoiled(np.nan)}, "X contains NaN at row 7, column 3; remove or impute"),
+        ({"X": spoiled(np.inf)}, "X contains infinity (inf) at row 7, column 3; remove or impute"),
+        ({"X_test": spoiled(np.nan), "y_test": DIGITS.y}, "X_test contains NaN at row 7, column 3; remove"),
+        ({"y": np.full(len(DIGITS.y), "cat")}, "y holds one class, 'cat'; a classifier needs at least two classes."),
+        ({"y": DIGITS.y[1:]}, "X has 1,437 examples but y has 1,436 labels; give one label an example."),
+        ({"X": DIGITS.X[:0], "y": DIGITS.y[:0]}, "give at least one example and one feature"),
+        ({"X": DIGITS.X[:, :0]}, "give at least one example and one feature"),
+        ({"y": np.array([None] * len(DIGITS.y))}, "y as Python objects, which are never read; save numbers or strings"),
+        ({"y": DIGITS.y / 2}, "y of type float64; labels are integers or strings, so save y.astype(int)."),
+    ],
+)
+def test_data_that_cannot_be(refused, tmp_path, arrays, words):
+    ended = refused(["train", npz(tmp_path / "given.npz", **arrays), "--out", tmp_path / "model"], words)
+    assert "reason" not in ended.out  # nothing was trained
+    assert not (tmp_path / "model").exists()
+
+
+def test_data_that_cannot_be_found_or_read(refused, tmp_path):
+    refused("train digts", "There is no data set 'digts' (did you mean 'digits'?)")
+    refused(["train", tmp_path / "[b]" / "x.npz"], f"There is no data set '{tmp_path}/[b]/x.npz'")
+    refused(["train", tmp_path], "holds nothing; needed is a folder with CIFAR-10's data_batch_1.bin")
+    whole = npz(tmp_path / "given.npz").read_bytes()
+    (tmp_path / "given.npz").write_bytes(whole[:5000])
+    refused(["train", tmp_path / "given.npz"], "given.npz cannot be read as .npz", "save it again with np.savez.")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "digits.safetensors"
+    halfspaces.save(LinearClassifier(strength=0.1).fit(DIGITS.X, DIGITS.y), path)
+    return path
+
+
+def test_data_that_do_not_fit_the_model(refused, model, tmp_path):
+    narrow = npz(tmp_path / "narrow.npz", X=DIGITS.X[:, 1:])
+    for command in ("evaluate", "predict"):
+        refused([command, model, narrow], "X has 63 features, but LinearClassifier is expecting 64 features as input.")
+    named = npz(tmp_path / "named.npz", y=NAMES[DIGITS.y])
+    refused(["evaluate", model, named], "has labels such as 'three', which the model does not know (it knows 0 and")
+    np.save(tmp_path / "row.npy", DIGITS.X[0])
+    refused(["predict", model, tmp_path / "row.npy"], "row.npy has an array of shape (64,); rows of features, (N, D)")
+    refused(["predict", model, npz(tmp_path / "nan.npz", X=spoiled(np.nan))], "X contains NaN at row 7, column 3")
+
+
+def test_models_that_cannot_be_used(refused, model, tmp_path):
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(model.read_bytes()[:-100])
+    refused(["evaluate", cut, "digits"], "cut.safetensors is truncated or damaged", "save the model again.")
+    refused(["evaluate", tmp_path / "no", "digits"], f"There is no model file {tmp_path / 'no'}; check the path.")
+    refused(["predict", npz(tmp_path / "a.npz"), "digits"], "a.npz is not a safetensors file")
+    halfspaces.save(LinearClassifier("hinge", strength=0.1, tol=0.1).fit(DIGITS.X, DIGITS.y), cut)
+    refused(["predict", cut, "digits", "--probabilities"], "'hinge' gives no probabilities; train with softmax or")
+
+
+# --- what is written ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [["train", "digits"], ["predict", "{model}", "digits"]], ids=lambda given: given[0])
+def test_out_is_checked_before_the_work(refused, model, tmp_path, command):
+    command = [word.format(model=model) for word in command]
+    ended = refused([*command, "--out", tmp_path / "no" / "file"], f"does not exist; create {tmp_path / 'no'} first.")
+    assert ended.out == ""
+    assert refused([*command, "--out", tmp_path], "is a folder; name a file in it.").out == ""
+
+
+def test_a_failed_save_leaves_the_earlier_model(refused, run, tmp_path, monkeypatch):
+    model = tmp_path / "model.safetensors"
+
+    def full(*paths):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", full)
+        refused(["train", "digits", *CHEAP, "--out", model], f"{model} cannot be written: No space left on device")
+        assert list(tmp_path.iterdir()) == []
+    run("train", "digits", *CHEAP, "--out", model)
+    earlier = model.read_bytes()
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", full)
+        refused(["train", "digits", "--strength", "1", "--out", model], "save it elsewhere.")
+    diverging = ["--optimizer", "sgd", "--step-size", "1e9", "--strength", "1"]
+    refused(["train", "digits", *diverging, "--out", model], "nothing is saved")
+    assert model.read_bytes() == earlier
+    assert list(tmp_path.iterdir()) == [model]
+
+
+@pytest.mark.parametrize("options", [(), CHEAP], ids=["choosing λ", "fitting"])
+def test_an_interrupt_saves_nothing(run, tmp_path, monkeypatch, options):
+    evaluate, calls = Objective.evaluate, itertools.count()
+
+    def interrupted(objective, request):
+        if next(calls) == 5:
+            raise KeyboardInterrupt
+        return evaluate(objective, request)
+
+    monkeypatch.setattr(Objective, "evaluate", interrupted)
+    ended = run("train", "digits", *options, "--out", tmp_path / "model")
+    assert (ended.code, ended.err) == (130, "Error: Interrupted; nothing was saved.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- the rest ----------------------------------------------------------------------------------------------------
+
+
+def test_gradcheck_passes_and_its_verdict_is_the_exit_code(run, monkeypatch):
+    ended = run("gradcheck")
+    assert ended.code == 0
+    assert re.search(r"All \d\d checks passed", ended.out)
+    assert all(loss in ended.out for loss in LOSSES)
+    monkeypatch.setattr(_show, "gradient_checks", lambda seed, *, verbose: False)
+    assert run("gradcheck").code == 1
+
+
+def test_help_names_every_command_and_option():
+    runner = CliRunner()
+    whole = runner.invoke(cli.app, ["--help"]).output
+    assert all(command in whole for command in ("train", "evaluate", "predict", "gradcheck"))
+    options = runner.invoke(cli.app, ["train", "--help"], terminal_width=200).output
+    assert all(f"--{name}" in options for name in ("loss", "strength", "batch-size", "step-size", "out", "seed"))
+    assert runner.invoke(cli.app, ["train", "--batch-size", "many"]).exit_code == 2
+    assert runner.invoke(cli.app, ["tain"]).exit_code == 2
+
+
+def shell(*arguments, **options):
+    command = [sys.executable, "-W", "error", "-m", "halfspaces.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, **options)
+
+
+def test_in_a_shell(model):
+    version = shell("--version")
+    assert (version.returncode, version.stdout) == (0, f"halfspaces {halfspaces.__version__}\n")
+    wrong = shell("train", "digits", "--loss", "sofmax")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr == "Error: --loss sofmax is not known: did you mean 'softmax'?\n"
+    predicted = shell("predict", str(model), "digits")
+    assert (predicted.returncode, predicted.stderr) == (0, "")
+    assert len(predicted.stdout.splitlines()) == 361
