@@ -69,7 +69,9 @@ def visits() -> None:
             objective.evaluate(Request(objective.zeros()))
             seconds[jobs].append(time.perf_counter() - start)
     one, every = (1e3 * statistics.median(times) for times in seconds.values())
-    print(f"\nOne visit to 50,000 × 3,072 uint8, 10 classes: {one:.0f} ms with one worker, {every:.0f} ms with all cores.")
+    print(
+        f"\nOne visit to 50,000 × 3,072 uint8, 10 classes: {one:.0f} ms with one worker, {every:.0f} ms with all cores."
+    )
 
 
 def memory() -> None:

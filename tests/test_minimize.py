@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from halfspaces._laws.optimizers import Recorder, Watch, small_objective, start
+from halfspaces._laws.runs import Recorder, Watch, small_objective, start
 from halfspaces.blocks import Blocks
 from halfspaces.callbacks import EarlyStopping
 from halfspaces.losses import Hinge, Softmax, SquaredHinge
@@ -219,7 +219,7 @@ def test_the_history_has_a_row_for_each_iterate_and_its_gap_is_a_bound(optimizer
     finite = np.isfinite(history["loss"])
     assert np.all(history["gap"][finite] >= (history["loss"] - best)[finite] - 1e-12)
     if not isinstance(optimizer, RandomSearch):
-        assert np.isfinite(history["gap"][-1])
+        assert np.isfinite(history["gap"][np.flatnonzero(finite)[-1]])  # a look-ahead may leave the constraint
     assert np.all(np.diff(history["passes"]) > 0)
 
 
@@ -242,4 +242,4 @@ def test_digits_to_the_optimum_by_three_methods_in_one_accuracy():
     ]
     assert [result.reason for result in results] == [Reason.CERTIFIED] * 3
     assert np.ptp([result.loss for result in results]) <= 1e-4 * results[0].loss[0]
-    assert results[0].passes == len(recorder.asked) < results[1].passes < results[2].passes
+    assert len(recorder.asked) <= results[0].passes < results[1].passes < results[2].passes

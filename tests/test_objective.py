@@ -270,7 +270,7 @@ def test_constant_and_duplicated_columns_survive(penalty):
 
 
 def descent(objective, smoothing=0.0, steps=25):
-    """Points (D+1, 1, C) on the way down from a random start, with bounds by the prox as it goes; the bias moves too."""
+    """Points (D+1, 1, C) on the way down from a random start, by steps through the prox."""
     W, penalty = objective.penalty.prox(parameters(scale=0.3)[:-1], 1e-9), objective.penalty
     W = np.concatenate([W, parameters()[-1:] * objective.fit_intercept])
     step = 0.05
@@ -303,7 +303,7 @@ def test_no_loss_is_below_the_lower_bound(loss, penalty, fit_intercept):
 def test_the_gap_closes_at_the_optimum(loss, penalty):
     X, y, weight = data()
     objective = make(X, y, weight, loss, penalty)
-    tol = 1e-8 if loss.smooth else 1e-3
+    tol = 1e-8 if loss.smooth else 1e-2
     result = minimize(objective, choose(loss, penalty, D).optimizer, tol=tol, max_passes=3000)
     assert result.reason.name == "CERTIFIED"
     assert np.all(result.gap <= tol * max(result.loss, 1e-3 * loss.chance_value(C)))
@@ -333,7 +333,9 @@ def reference(objective, penalty):
     options = {"maxiter": 1000, "ftol": 1e-13}
     method = "SLSQP" if constraints else "L-BFGS-B"
     start, bounds = np.zeros(2 * size), [(0, None)] * (2 * size)
-    found = scipy_minimize(value, start, jac=True, bounds=bounds, constraints=constraints, method=method, options=options)
+    found = scipy_minimize(
+        value, start, jac=True, bounds=bounds, constraints=constraints, method=method, options=options
+    )
     return found.fun
 
 

@@ -58,34 +58,36 @@ class Anchor:
 
 def lower_bound(
     loss: Loss, penalty: Penalty, gradient: Array, anchor: Anchor, *, fit_intercept: bool
-) -> Callable[[Array], Array]:
-    """A function of the dual point's mean conjugate Σ w_i L*_i(a_i)/Σ w_i (M,): a proven bound on min L from below.
+) -> Callable[[Array], tuple[Array, Array]]:
+    """A function of the dual point's mean conjugate Σ w_i L*_i(a_i)/Σ w_i (M,).
 
+    It gives a proven bound on min L from below, and what the bound would be if the class sums vanished: no proof.
     `gradient` (D+1, M, C) is the data gradient, and so the dual point's G over its class sums g.
     """
     if loss.shift_invariant:
         # Over the classes a dual point sums to 0; what rounding leaves of the sum would grow by (1 − t)/t in β.
         gradient = gradient - gradient.mean(axis=2, keepdims=True)
-    labels = np.arange(gradient.shape[2])
-    rest = _mean_conjugate(loss, np.zeros((len(labels), *gradient.shape[1:])), labels, anchor.frequencies)
-    t, anchored = np.zeros(gradient.shape[1]), np.zeros(gradient.shape[1])
-    G = gradient[:-1]
-    if fit_intercept:
-        t, kick = _least_mixing(gradient[-1], anchor.frequencies)
-        beta = anchor.frequencies - kick - np.eye(len(labels))[:, None, :]
-        anchored = _mean_conjugate(loss, beta, labels, anchor.frequencies)
-        G = (1 - t)[:, None] * G + t[:, None] * _pull(anchor, kick)
+    labels, nothing = np.arange(gradient.shape[2]), np.zeros((gradient.shape[2], *gradient.shape[1:]))
+    rest = _mean_conjugate(loss, nothing, labels, anchor.frequencies)
+    hoped = _dual_value(penalty, gradient[:-1], rest)
+    if not fit_intercept:
+        return lambda conjugate: (hoped(conjugate), hoped(conjugate))
+    t, kick = _least_mixing(gradient[-1], anchor.frequencies)
+    beta = anchor.frequencies - kick - np.eye(len(labels))[:, None, :]
+    with np.errstate(invalid="ignore"):
+        anchored = np.where(t > 0, t * _mean_conjugate(loss, beta, labels, anchor.frequencies), 0.0)
+    proved = _dual_value(penalty, (1 - t)[:, None] * gradient[:-1] + t[:, None] * _pull(anchor, kick), rest)
+    return lambda conjugate: (proved((1 - t) * conjugate + anchored), hoped(conjugate))
+
+
+def _dual_value(penalty: Penalty, G: Array, rest: Array) -> Callable[[Array], Array]:
+    """The dual objective (M,) of a point with this G, scaled into the penalty's domain, by its mean conjugate.
+
+    The dual point 0 is always there: no loss is below −`rest` = −Σ π L*(0), which is 0 but for smoothed labels.
+    """
     scale = penalty.dual_scale(G)
     regularized = penalty.conjugate(-scale[:, None] * G)
-
-    def bound(conjugate: Array) -> Array:
-        with np.errstate(invalid="ignore"):
-            mixed = (1 - t) * conjugate + np.where(t > 0, t * anchored, 0.0)
-            dual = -(scale * mixed + (1 - scale) * rest + regularized)
-        # The dual point 0 is always there: no loss is below −Σ π L*(0), which is 0 but for smoothed labels.
-        return np.fmax(dual, -rest)
-
-    return bound
+    return lambda conjugate: np.fmax(-(scale * conjugate + (1 - scale) * rest + regularized), -rest)
 
 
 def _least_mixing(g: Array, frequencies: Array) -> tuple[Array, Array]:

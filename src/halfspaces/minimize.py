@@ -3,12 +3,13 @@
 import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from halfspaces._validation import check_number
+from halfspaces.bias import holds_scores, with_best_bias
 from halfspaces.blocks import Blocks
 from halfspaces.objective import Evaluation, Objective, Request
 from halfspaces.optimizers.base import Optimizer, norm, prox_step
@@ -17,7 +18,15 @@ from halfspaces.result import History, Reason, Result
 
 Array = np.ndarray
 Callback = Callable[["Run"], "Reason | None"]
-REMEMBERED = ("tol", "final", "passes", "lower", "best", "next_assessment")  # what a resumed run goes on with
+REMEMBERED = (
+    "tol",
+    "final",
+    "passes",
+    "lower",
+    "best",
+    "next_assessment",
+    "next_polish",
+)  # what a resumed run goes on with
 LEAST_LOSS = 1e-3  # tol is relative to the loss, or to this part of the loss at W = 0 where the loss tends to 0
 
 
@@ -79,6 +88,7 @@ class Run:
     best: dict[str, Best] = field(default_factory=dict)  # "validation_loss", "validation_accuracy"
     started: float = field(default_factory=time.perf_counter)
     next_assessment: float = 1.0
+    next_polish: float = 0.0  # passes before which the bias is not polished again
     chosen: Array | None = None  # set by a callback that wants the run to end with another W than the iterate
 
     @property
@@ -228,17 +238,38 @@ def _convergence(run: Run, evaluation: Evaluation) -> Reason | None:
     run.lower = np.maximum(run.lower, evaluation.lower)
     if run.optimizer.stochastic:
         return None
+    _judge(run, evaluation)
+    if _wants_best_bias(run, evaluation):
+        W = with_best_bias(run.objective, evaluation.request.W, evaluation.request.smoothing)
+        polished = run.objective.evaluate(replace(evaluation.request, W=W))
+        run.passes += 0.5 + polished.visited
+        run.next_polish = 1.1 * run.passes + 3
+        run.lower = np.maximum(run.lower, polished.lower)
+        _judge(run, polished)
+    final = run.final
+    if not final.known.all():
+        return None
+    certified = final.gap <= run.target(final.data_loss + final.penalty)
+    return Reason.CERTIFIED if certified.all() else Reason.STATIONARY
+
+
+def _judge(run: Run, evaluation: Evaluation) -> None:
+    """Keep the members that meet their test at this evaluation."""
     gap = np.maximum(evaluation.exact_total - run.lower, 0.0)
     run.gap = float(np.max(gap))
-    certified = gap <= run.target(np.where(np.isfinite(gap), evaluation.exact_total, 0.0))
+    done = gap <= run.target(np.where(np.isfinite(gap), evaluation.exact_total, 0.0))
     unbounded = ~run.objective.certifiable(len(gap))
-    small = np.zeros_like(certified)
     if unbounded.any() and evaluation.request.smoothing == 0 and evaluation.data_gradient is not None:
-        small = unbounded & (norm(evaluation.gradient) <= run.tol * run.objective.gradient_norm_at_zero)
-    run.final.fill(evaluation, gap, (certified | small) & ~run.final.known)
-    if not run.final.known.all():
-        return None
-    return Reason.STATIONARY if np.any(small & ~certified) else Reason.CERTIFIED
+        done |= unbounded & (norm(evaluation.gradient) <= run.tol * run.objective.gradient_norm_at_zero)
+    run.final.fill(evaluation, gap, done & ~run.final.known)
+
+
+def _wants_best_bias(run: Run, evaluation: Evaluation) -> bool:
+    """Whether a member would be certified if its bias were optimal, and another 1.5 passes are not too many."""
+    hopeful = ~run.final.known & (evaluation.hoped_gap < 0.5 * run.target(evaluation.exact_total))
+    smooth = run.objective.loss.smooth or evaluation.request.smoothing > 0
+    due = run.objective.fit_intercept and smooth and run.passes >= run.next_polish
+    return bool(due and hopeful.any() and holds_scores(run.objective, len(hopeful)))
 
 
 def _record(run: Run, evaluation: Evaluation, before: Array) -> None:

@@ -48,7 +48,8 @@ class Evaluation:
 
     `data` and `data_gradient` are those of the smoothed loss where one was asked for; `exact_data` is
     always the loss itself. `penalty_gradient` is None for penalties that have a prox instead. `lower` is a proven
-    bound on min L from below, −∞ where nothing is proved, and `stage_lower` the same for the smoothed objective.
+    bound on min L from below, −∞ where nothing is proved, and `stage_lower` the same for the smoothed objective. `prospect` is
+    what `lower` would be if the bias were optimal: no proof, but it tells when a better bias would give one.
     """
 
     request: Request
@@ -59,6 +60,7 @@ class Evaluation:
     penalty_gradient: Array | None
     lower: Array
     stage_lower: Array
+    prospect: Array
     visited: float  # passes spent: the part of the examples that was visited
 
     @property
@@ -80,6 +82,11 @@ class Evaluation:
     def stage_gap(self) -> Array:
         """The same for the smoothed objective."""
         return np.maximum(self.total - self.stage_lower, 0.0)
+
+    @property
+    def hoped_gap(self) -> Array:
+        """What `gap` would be if the bias were optimal."""
+        return np.maximum(self.exact_total - self.prospect, 0.0)
 
     @cached_property
     def gradient(self) -> Array:
@@ -158,7 +165,7 @@ class Objective:
         return replace(self, blocks=replace(blocks, center=self.blocks.center))
 
     @cached_property
-    def linear(self) -> Linear:
+    def linear(self) -> Any:
         """The score function."""
         standardization = self.standardization or Standardization.identity(self.n_features)
         center = np.zeros(self.n_features) if self.blocks.center is None else self.blocks.center.astype(np.float64)
@@ -196,20 +203,20 @@ class Objective:
         penalized, penalty = request.W[:-1], self.penalty.value(request.W[:-1])
         if not request.gradient:
             none = np.full(len(data), -np.inf)
-            return Evaluation(request, data, exact_data, None, penalty, None, none, none, part / 2)
+            return Evaluation(request, data, exact_data, None, penalty, None, none, none, none, part / 2)
         factor = 1 / np.repeat(np.broadcast_to(count, len(data)), self.n_classes)
         gradient = self.linear.pullback(sums.dV * factor, sums.dc * factor, request.W.shape)
         penalty_gradient = self.penalty.gradient(penalized) if self.penalty.smooth else None
-        lower, stage_lower = self._bounds(request, data, gradient, sums.conjugate / count)
-        return Evaluation(request, data, exact_data, gradient, penalty, penalty_gradient, lower, stage_lower, part)
+        bounds = self._bounds(request, data, gradient, sums.conjugate / count)
+        return Evaluation(request, data, exact_data, gradient, penalty, penalty_gradient, *bounds, part)
 
     def _visit(self, request: Request) -> Callable[[Array, Array, Array | None], _Sums]:
         """What is done with one block, while it is in cache."""
         smoothed = self.loss.smoothed(request.smoothing) if request.smoothing > 0 else self.loss
-        V, c = self.linear.fold(request.W, self.blocks.dtype)
+        linear, folded = self.linear, self.linear.fold(request.W, self.blocks.dtype)
 
         def visit(X: Array, y: Array, weight: Array | None) -> _Sums:
-            scores = (X @ V + c).reshape(len(X), *request.W.shape[1:])
+            scores = linear.scores(folded, X).reshape(len(X), *request.W.shape[1:])
             values, dscores = smoothed.value_and_grad(scores, y)
             data = exact = _weighted_sum(values, weight)
             conjugate = np.zeros_like(data)
@@ -218,28 +225,32 @@ class Objective:
                 conjugate = _weighted_sum(self.loss.conjugate(dscores, y), weight)
             if not request.gradient:
                 return _Sums(data, exact, conjugate, 0.0, 0.0)
-            flat = _weigh(dscores, weight).reshape(len(X), -1)
-            dV, dc = (X.T @ flat).astype(np.float64), flat.sum(axis=0, dtype=np.float64)
-            return _Sums(data, exact, conjugate, dV, dc)
+            return _Sums(data, exact, conjugate, *linear.pull(X, _weigh(dscores, weight).reshape(len(X), -1)))
 
         return visit
 
-    def _bounds(self, request: Request, data: Array, gradient: Array, conjugate: Array) -> tuple[Array, Array]:
-        """Lower bounds (M,) on the minimum of the objective and of its smoothing; −∞ on a part of the rows."""
+    def _bounds(self, request: Request, data: Array, gradient: Array, conjugate: Array) -> tuple[Array, Array, Array]:
+        """Evaluation's lower, stage_lower and prospect, (M,) each; −∞ on a part of the rows."""
         if request.rows is not None:
             none = np.full(len(data), -np.inf)
-            return none, none
+            return none, none, none
         bound = lower_bound(self.loss, self.penalty, gradient, self.anchor, fit_intercept=self.fit_intercept)
         # Fenchel and Young's equality at the gradient: the mean conjugate is ⟨gradient, W⟩ − data.
-        stage_lower = bound(np.sum(gradient * request.W, axis=(0, 2)) - data)
-        return (bound(conjugate) if request.smoothing > 0 else stage_lower), stage_lower
+        stage_lower, stage_prospect = bound(np.sum(gradient * request.W, axis=(0, 2)) - data)
+        lower, prospect = bound(conjugate) if request.smoothing > 0 else (stage_lower, stage_prospect)
+        return lower, stage_lower, prospect
+
+    def scores(self, W: Array) -> Array:
+        """All scores, shape (N, M·C), in the precision of the products."""
+        linear, folded = self.linear, self.linear.fold(W, self.blocks.dtype)
+        return np.concatenate(list(self.blocks.map(lambda X, y, weight: linear.scores(folded, X))))
 
     def assess(self, W: Array) -> tuple[Array, Array]:
         """Mean loss and accuracy (the largest score wins) of each member, shape (M,) each."""
-        V, c = self.linear.fold(W, self.blocks.dtype)
+        linear, folded = self.linear, self.linear.fold(W, self.blocks.dtype)
 
         def visit(X: Array, y: Array, weight: Array | None) -> tuple[Array, Array]:
-            scores = (X @ V + c).reshape(len(X), *W.shape[1:])
+            scores = linear.scores(folded, X).reshape(len(X), *W.shape[1:])
             right = np.argmax(scores, axis=-1) == y[:, None]
             loss = self.loss.value_and_grad(scores, y)[0]
             return _weighted_sum(loss, weight), _weighted_sum(right, weight)

@@ -286,7 +286,7 @@ class MaxNorm(Penalty):
         """0 where the constraint holds (to rounding), infinite elsewhere."""
         xp = array_namespace(W)
         excess = xp.max(_class_norms(W) / _per_member(self.radius, W), axis=-1)
-        return xp.where(excess <= 1 + 1e-6, xp.zeros_like(excess), xp.full_like(excess, math.inf))
+        return xp.where(excess <= 1 + 32 * xp.finfo(W.dtype).eps, xp.zeros_like(excess), xp.full_like(excess, math.inf))
 
     def prox(self, W: Array, step: Array | float) -> Array:
         """W with longer class vectors scaled back to length r; only steps that differ within a class matter."""

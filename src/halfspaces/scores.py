@@ -58,6 +58,15 @@ class Linear:
             offset = offset + W[-1].ravel()
         return weights.astype(dtype), offset.astype(dtype)
 
+    def scores(self, folded: tuple[Array, Array], X: Array) -> Array:
+        """X V + c, shape (B, M·C), of raw rows."""
+        V, c = folded
+        return X @ V + c
+
+    def pull(self, X: Array, dscores: Array) -> tuple[Array, Array]:
+        """A block's part of the gradients in V and c, float64, from dscores (B, M·C)."""
+        return (X.T @ dscores).astype(np.float64), dscores.sum(axis=0, dtype=np.float64)
+
     def unfold(self, V: Array, c: Array) -> Array:
         """Parameters (D+1, M·C) in standardized units, for which raw rows have the scores X V + c: `fold`'s inverse."""
         W = np.empty((len(V) + 1, V.shape[1]))
@@ -73,6 +82,27 @@ class Linear:
         gradient[:-1] = (raw / self.standardization.scale[:, None]).reshape(gradient[:-1].shape)
         gradient[-1] = dc.reshape(shape[1:]) if self.fit_intercept else 0
         return gradient
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Scores that are given, plus the bias: parameters W (1, M, C), examples the scores themselves (N, M·C)."""
+
+    def fold(self, W: Array, dtype: np.dtype) -> tuple[Array, Array]:
+        """No V, and c (M·C,)."""
+        return np.empty(0), W.ravel().astype(dtype)
+
+    def scores(self, folded: tuple[Array, Array], X: Array) -> Array:
+        """X + c."""
+        return X + folded[1]
+
+    def pull(self, X: Array, dscores: Array) -> tuple[Array, Array]:
+        """Nothing for V, and the sums for c."""
+        return np.zeros((0, dscores.shape[1])), dscores.sum(axis=0, dtype=np.float64)
+
+    def pullback(self, dV: Array, dc: Array, shape: tuple[int, ...]) -> Array:
+        """The gradient in W."""
+        return dc.reshape(shape)
 
 
 @dataclass(frozen=True, eq=False)

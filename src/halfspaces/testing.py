@@ -18,8 +18,8 @@ from typing import Any
 from halfspaces._laws import Law
 from halfspaces._laws.losses import LAWS as LOSS_LAWS
 from halfspaces._laws.optimizers import LAWS as OPTIMIZER_LAWS
-from halfspaces._laws.optimizers import small_objective
 from halfspaces._laws.penalties import LAWS as PENALTY_LAWS
+from halfspaces._laws.runs import small_objective
 from halfspaces.losses import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers import Optimizer

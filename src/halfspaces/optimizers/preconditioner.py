@@ -181,7 +181,10 @@ def sample_rows(objective: Objective, size: int, seed: int = 0) -> Array:
 
 
 def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
-    """Weighted Gram matrix (D, D) of the sampled features about their mean, and the mean (D,), standardized units."""
+    """Weighted Gram matrix (D, D) of the sampled features about their mean, and that mean (D,).
+
+    In standardized units. Without a bias the Hessian is that of the features as they are: the mean counts as 0.
+    """
     dtype, D = objective.blocks.dtype, objective.n_features
     gram, mean, count = np.zeros((D, D), dtype), np.zeros(D), 0.0
     workers = available_workers(objective.blocks.n_jobs)
@@ -198,7 +201,7 @@ def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
         with one_blas_thread():
             for _ in ordered_map(add, panels, workers):
                 pass
-    mean /= count
+    mean *= objective.fit_intercept / count
     _copy_lower_to_upper(gram)
     gram /= dtype.type(count)
     for panel in panels:  # a whole outer product would be as large as the matrix

@@ -24,7 +24,8 @@ class RandomSearchState(State):
 class RandomSearch(Optimizer[RandomSearchState]):
     """Draws of normal numbers times `scale`: fresh ones, or around the best so far (`local=True`).
 
-    The start counts too: the end is no worse. It is told values only. Where a stack has one member, several draws are evaluated at once as a stack of their own.
+    The start counts too: the end is no worse. It is told values only. Where a stack has one member, several draws are
+    evaluated at once as a stack of their own.
 
     Parameters
     ----------

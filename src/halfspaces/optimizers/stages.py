@@ -50,6 +50,7 @@ class Stages:
 
     def solved(self, evaluation: Evaluation) -> Array:
         """Members (a mask) for which this stage has done its work: its own gap is small beside what smoothing costs."""
+        # Judged by the proven bounds, which lag behind: a stage left earlier costs more in the next than it saves.
         smoothing_error = evaluation.exact_data - evaluation.data
         return evaluation.stage_gap <= 0.5 * np.maximum(smoothing_error, evaluation.stage_lower - evaluation.lower)
 

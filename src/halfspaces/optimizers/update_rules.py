@@ -37,9 +37,7 @@ class UpdateRule(ABC):
         return safe_step
 
     @abstractmethod
-    def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
-    ) -> tuple[Array, Any, Slots]:
+    def move(self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int) -> tuple[Array, Any, Slots]:
         """The move, the step size of each coordinate (or of each member), and the new slots.
 
         `step` is a number, or one per member shaped (M, 1); `count` starts at 1.
@@ -50,9 +48,7 @@ class UpdateRule(ABC):
 class Plain(UpdateRule):
     """W ← W − step · ∇L."""
 
-    def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
-    ) -> tuple[Array, Any, Slots]:
+    def move(self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int) -> tuple[Array, Any, Slots]:
         """−step · ∇L."""
         return -step * gradient, step, slots
 
@@ -69,9 +65,7 @@ class Momentum(UpdateRule):
     def __post_init__(self) -> None:
         check_number(f"{type(self).__name__}(decay=...)", self.decay, at_least=0, below=1)
 
-    def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
-    ) -> tuple[Array, Any, Slots]:
+    def move(self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int) -> tuple[Array, Any, Slots]:
         """ρ v − step · ∇L."""
         return self.decay * last_move - step * gradient, step, slots
 
@@ -102,9 +96,7 @@ class Adagrad(UpdateRule):
         """h = 0."""
         return (np.zeros_like(W),)
 
-    def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
-    ) -> tuple[Array, Any, Slots]:
+    def move(self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int) -> tuple[Array, Any, Slots]:
         """−step · ∇L/(√h + ε)."""
         squares = slots[0] + gradient**2
         coordinate_step = step / (np.sqrt(squares) + self.epsilon)
@@ -130,9 +122,7 @@ class RMSProp(UpdateRule):
         """h = 0."""
         return (np.zeros_like(W),)
 
-    def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
-    ) -> tuple[Array, Any, Slots]:
+    def move(self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int) -> tuple[Array, Any, Slots]:
         """−step · ∇L/(√h + ε)."""
         squares = self.decay * slots[0] + (1 - self.decay) * gradient**2
         coordinate_step = step / (np.sqrt(squares) + self.epsilon)
@@ -165,9 +155,7 @@ class Adam(UpdateRule):
         """m = h = 0."""
         return np.zeros_like(W), np.zeros_like(W)
 
-    def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
-    ) -> tuple[Array, Any, Slots]:
+    def move(self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int) -> tuple[Array, Any, Slots]:
         """−step · m/(√h + ε)."""
         mean = self.beta1 * slots[0] + (1 - self.beta1) * gradient
         squares = self.beta2 * slots[1] + (1 - self.beta2) * gradient**2

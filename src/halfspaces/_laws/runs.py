@@ -1,0 +1,97 @@
+"""Small runs on which the laws of optimizers are held, and two ways to watch them."""
+
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from halfspaces._laws import Array, require
+from halfspaces.blocks import Blocks
+from halfspaces.losses import Softmax
+from halfspaces.minimize import Run, minimize
+from halfspaces.objective import Evaluation, Objective, Request
+from halfspaces.optimizers import Optimizer
+from halfspaces.optimizers.auto import choose
+from halfspaces.penalties import L2
+from halfspaces.result import Reason, Result
+
+TURNS = 12  # of runs that are compared turn by turn
+
+
+@lru_cache(maxsize=8)
+def small_objective(seed: int = 0) -> Objective:
+    """Softmax and L2 on 60 weighted examples of three classes that overlap: the optimum is no corner case."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(3, size=60)
+    X = rng.standard_normal((60, 5)) + np.eye(3, 5)[y]
+    return Objective(Softmax(), L2(0.05), Blocks(X, y, rng.uniform(0.5, 2.0, size=60), n_jobs=1), n_classes=3)
+
+
+def start(objective: Objective, n_members: int = 1, seed: int = 0) -> Array:
+    """Random parameters (D+1, M, C), the same for each member."""
+    one = 0.1 * np.random.default_rng(seed).standard_normal(objective.zeros().shape)
+    return np.repeat(one, n_members, axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Recorder(Objective):
+    """An objective that notes what it was asked."""
+
+    asked: list[Request] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, objective: Objective) -> "Recorder":
+        """The same objective, with a note of what it is asked."""
+        return cls(*(getattr(objective, entry.name) for entry in fields(Objective)))
+
+    def evaluate(self, request: Request) -> Evaluation:
+        """As the objective does."""
+        self.asked.append(replace(request, W=request.W.copy()))
+        return super().evaluate(request)
+
+
+@dataclass
+class Watch:
+    """A callback that keeps the iterates and stops the run after a number of turns."""
+
+    turns: int
+    stop: Reason | type[BaseException] = Reason.STOPPED_BY_CALLBACK
+    iterates: list[Array] = field(default_factory=list)
+
+    def __call__(self, run: Run) -> Reason | None:
+        """Note the iterate; stop by a reason or by raising."""
+        self.iterates.append(run.W.copy())
+        if len(self.iterates) < self.turns:
+            return None
+        if isinstance(self.stop, Reason):
+            return self.stop
+        raise self.stop
+
+
+def some_turns(optimizer: Optimizer, objective: Objective, W: Array | None = None, **options: Any) -> Result:
+    """The result of a few turns from W, or of those that a resumed run has left; no test of convergence."""
+    left = options.pop("turns", TURNS)
+    callbacks = [Watch(left), *options.pop("callbacks", ())]
+    W = start(objective) if W is None else W
+    return minimize(objective, optimizer, W, tol=0.0, callbacks=callbacks, **options)
+
+
+def supports(optimizer: Optimizer, objective: Objective) -> bool:
+    """Whether the optimizer takes the objective's penalty; a refusal must be a TypeError that names it."""
+    try:
+        optimizer.init(objective.zeros(), objective)
+    except TypeError as error:
+        require(type(objective.penalty).__name__ in str(error), f"the refusal names no penalty: {error}")
+        return False
+    return True
+
+
+@lru_cache(maxsize=8)
+def optimum(objective: Objective) -> Result:
+    """A solution to nine digits (five where the loss has kinks), by the optimizer that fits."""
+    optimizer = choose(objective.loss, objective.penalty, objective.n_features).optimizer
+    tol = 1e-9 if objective.loss.smooth else 1e-5
+    result = minimize(objective, optimizer, tol=tol, max_passes=5000)
+    require(result.converged, f"the reference solution was not found: {result}")
+    return result
