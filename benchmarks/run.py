@@ -32,7 +32,7 @@ def measure(command: list[str]) -> tuple[float, float]:
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         raise SystemExit(f"failed: {' '.join(command)}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+    return time.perf_counter() - start, usage.ru_maxrss * 1.024e-3
 
 
 def bars() -> None:
@@ -83,7 +83,8 @@ from halfspaces import LinearClassifier, datasets
 warnings.simplefilter("ignore")
 rng = np.random.default_rng(0)
 LinearClassifier().fit(rng.integers(0, 256, (300, 3072), dtype=np.uint8), np.arange(300) % 10)
-read = lambda name: next(int(l.split()[1]) / 1e3 for l in Path("/proc/self/status").read_text().splitlines() if name in l)
+lines = lambda: Path("/proc/self/status").read_text().splitlines()
+read = lambda name: next(int(line.split()[1]) * 1.024e-3 for line in lines() if name in line)
 base = read("VmRSS")
 Path("/proc/self/clear_refs").write_text("5")
 data = datasets.open(sys.argv[1])

@@ -1,4 +1,4 @@
-"""Run the console examples of the README again and put their output in: `python docs/run_examples.py [folder of data]`."""
+"""Run the README's console examples again and put their output in: `python docs/run_examples.py [folder of data]`."""
 
 import os
 import re

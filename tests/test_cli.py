@@ -20,6 +20,7 @@ from halfspaces.objective import Objective
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 DIGITS = datasets.open("digits")
+X_TEST = np.asarray(DIGITS.X_test)
 NAMES = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
 CHEAP = ("--strength", "0.01")
 
@@ -39,7 +40,7 @@ def run(monkeypatch, capfd):
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
             cli.main()
-        return Ended(ended.value.code or 0, *capfd.readouterr())
+        return Ended(int(ended.value.code or 0), *capfd.readouterr())
 
     return run
 
@@ -61,7 +62,8 @@ def refused(run):
 
 
 def accuracy(out, part):
-    return float(re.search(rf"accuracy .*{part} (\d+\.\d+) %", out)[1]) / 100
+    (percentage,) = re.findall(rf"accuracy .*{part} (\d+\.\d+) %", out)
+    return float(percentage) / 100
 
 
 def npz(path, *, X=DIGITS.X, y=DIGITS.y, **arrays):
@@ -108,16 +110,16 @@ def test_a_saved_model_is_the_one_that_python_fits(run, tmp_path):
 
     evaluated = run("evaluate", model, "digits")
     assert accuracy(evaluated.out, "test") == accuracy(trained.out, "test")
-    assert accuracy(evaluated.out, "test") == pytest.approx(expected.score(DIGITS.X_test, DIGITS.y_test), abs=5e-5)
+    assert accuracy(evaluated.out, "test") == pytest.approx(expected.score(X_TEST, DIGITS.y_test), abs=5e-5)
 
     assert run("predict", model, "digits", "--probabilities", "--out", table) == (0, "", "")
     rows = list(csv.DictReader(table.open()))
     assert [int(row["row"]) for row in rows] == list(range(360))
-    assert [int(row["label"]) for row in rows] == expected.predict(DIGITS.X_test).tolist()
+    assert [int(row["label"]) for row in rows] == expected.predict(X_TEST).tolist()
     probabilities = [[float(row[f"p({name})"]) for name in range(10)] for row in rows]
-    np.testing.assert_allclose(probabilities, expected.predict_proba(DIGITS.X_test), rtol=1e-5)
+    np.testing.assert_allclose(probabilities, expected.predict_proba(X_TEST), rtol=1e-5)
 
-    np.save(tmp_path / "X.npy", DIGITS.X_test[:3])
+    np.save(tmp_path / "X.npy", X_TEST[:3])
     shown = run("predict", model, tmp_path / "X.npy", "--jobs", "1")
     assert [line.split(",") for line in shown.out.split()] == [
         ["row", "label"],

@@ -86,7 +86,7 @@ def test_precision_follows_the_data(given, computed):
 @pytest.mark.parametrize("kind", ["f8", "f4", "f2", "u1"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_these_types_are_used_where_they_lie(kind, order):
-    data = X.astype(kind, order=order)
+    data = np.array(X, dtype=kind, order=order)
     assert np.shares_memory(LinearClassifier().objective(data, Y).blocks.X, data)
 
 
@@ -101,7 +101,7 @@ def test_memory_map_gives_the_same_bits(tmp_path):
 
 def test_narrow_types_and_other_orders_give_the_same_model():
     expected = LinearClassifier(tol=1e-8).fit(X, Y).decision_function(X)
-    for data in (X.copy(order="F"), np.repeat(X, 2, axis=1)[:, ::2], X[::-1].copy()[::-1]):
+    for data in (np.asfortranarray(X), np.repeat(X, 2, axis=1)[:, ::2], X[::-1].copy()[::-1]):
         scores = LinearClassifier(tol=1e-8).fit(data, Y).decision_function(data)
         np.testing.assert_allclose(scores, expected, atol=1e-4)
     for kind in (np.uint8, np.float16, np.float32):
@@ -129,6 +129,15 @@ def test_large_offsets_in_float32(loss):
     np.testing.assert_array_equal(classifier.predict(shifted), expected.predict(centred))
     scores = classifier.decision_function(shifted)
     np.testing.assert_allclose(scores, expected.decision_function(centred), atol=2e-3)
+
+
+@pytest.mark.parametrize("offset", [0, 1e5])
+@pytest.mark.parametrize("n_classes", [2, 10])
+def test_scores_are_those_of_coef_and_intercept(offset, n_classes):
+    data, y = X[n_classes > Y] + offset, Y[n_classes > Y]
+    classifier = LinearClassifier().fit(data, y)
+    expected = (data @ classifier.coef_.T + classifier.intercept_).squeeze()
+    np.testing.assert_allclose(classifier.decision_function(data), expected, atol=1e-8)
 
 
 @pytest.mark.parametrize("options", [{}, {"penalty": "l1"}, {"optimizer": "sgd"}], ids=str)
@@ -175,9 +184,10 @@ def test_probabilities(loss, n_classes):
     np.testing.assert_allclose(np.exp(classifier.predict_log_proba(X)), probabilities, rtol=1e-9)
 
 
-def test_softmax_with_a_free_bias_predicts_the_class_masses():
-    mass = LinearClassifier(tol=1e-10).fit(X, Y).predict_proba(X).sum(axis=0)
-    np.testing.assert_allclose(mass, np.bincount(Y), rtol=1e-4)
+@pytest.mark.parametrize(("loss", "y"), [("softmax", Y), ("softmax", Y // 8), ("ova_logistic", Y // 8)])
+def test_with_a_free_bias_the_predicted_masses_are_the_class_counts(loss, y):
+    mass = LinearClassifier(loss, strength=0.1, tol=1e-10).fit(X, y).predict_proba(X).sum(axis=0)
+    np.testing.assert_allclose(mass, np.bincount(y), rtol=1e-4)
 
 
 def test_a_hinge_has_no_probabilities_and_says_which_losses_have():

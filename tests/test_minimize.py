@@ -9,6 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from halfspaces._laws.runs import Recorder, Watch, small_objective, start
+from halfspaces.bias import with_best_bias
 from halfspaces.blocks import Blocks
 from halfspaces.callbacks import EarlyStopping
 from halfspaces.losses import Hinge, Softmax, SquaredHinge
@@ -243,3 +244,33 @@ def test_digits_to_the_optimum_by_three_methods_in_one_accuracy():
     assert [result.reason for result in results] == [Reason.CERTIFIED] * 3
     assert np.ptp([result.loss for result in results]) <= 1e-4 * results[0].loss[0]
     assert len(recorder.asked) <= results[0].passes < results[1].passes < results[2].passes
+
+
+# ---------------------------------------------------------------------------------------------------- the best bias
+
+
+@pytest.mark.parametrize("loss", [Softmax(), SquaredHinge(), Hinge()], ids=str)
+def test_the_best_bias_leaves_the_weights_and_closes_the_bound(loss):
+    weight = np.stack([SMALL.blocks.weight, np.roll(SMALL.blocks.weight, 1)], axis=1)
+    rows = np.arange(2, 60)
+    blocks = replace(SMALL.blocks, weight=weight).subset(rows)
+    stack = replace(SMALL, loss=loss, penalty=L2((5.0, 10.0)), blocks=blocks)
+    W, smoothing = np.repeat(start(SMALL), 2, axis=1), 0.0 if loss.smooth else 0.1
+    moved = with_best_bias(stack, W, smoothing)
+    assert np.array_equal(moved[:-1], W[:-1])
+    before, after = (stack.evaluate(Request(V, smoothing=smoothing)) for V in (W, moved))
+    assert np.abs(after.data_gradient[-1]).max() < 1e-5
+    assert np.all(after.data < before.data)
+    assert np.all(after.lower > 0.1)
+    np.testing.assert_allclose(after.lower, after.prospect, atol=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", [LBFGS(preconditioner=Gram()), GradientDescent()], ids=str)
+def test_a_run_that_polishes_its_bias_is_resumed_as_if_never_stopped(optimizer):
+    stack = replace(SMALL, penalty=L2((1.0, 0.1)))
+    whole = minimize(stack, optimizer, stack.zeros(2), tol=1e-9)
+    for passes in np.linspace(1, whole.passes - 2, 6):
+        stopped = minimize(stack, optimizer, stack.zeros(2), tol=1e-9, max_passes=passes)
+        resumed = minimize(stack, optimizer, tol=1e-9, resume=stopped)
+        assert np.array_equal(resumed.W, whole.W)
+        assert resumed.passes == whole.passes

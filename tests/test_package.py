@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -74,7 +74,7 @@ def internal_imports(path):
             parts |= {name.name.split(".")[1] for name in node.names if name.name.startswith("halfspaces.")}
         elif isinstance(node, ast.ImportFrom) and node.module == "halfspaces":
             parts |= {name.name for name in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("halfspaces."):
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("halfspaces."):
             parts.add(node.module.split(".")[1])
     return parts
 
@@ -136,7 +136,8 @@ def test_a_loss_of_ones_own_is_one_class():
     ridge = Ridge(alpha=2 * 0.05 * len(Y)).fit(X, np.eye(10)[Y])
     np.testing.assert_allclose(classifier.coef_, ridge.coef_, atol=1e-6)
     np.testing.assert_allclose(classifier.intercept_, ridge.intercept_, atol=1e-4)
-    assert clone(classifier).loss == pickle.loads(pickle.dumps(classifier)).loss == Squares()
+    copies: list[Any] = [clone(classifier), pickle.loads(pickle.dumps(classifier))]
+    assert [copy.loss for copy in copies] == [Squares(), Squares()]
 
 
 # --- saved and loaded --------------------------------------------------------------------------------------------
