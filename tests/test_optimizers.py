@@ -248,6 +248,7 @@ def test_local_random_search_walks_downhill_from_the_best_so_far():
     centres = [start(SMALL), *watch.iterates]
     spread = [np.std(request.W - centre) for request, centre in zip(recorder.asked[1:-1], centres[1:-1], strict=True)]
     assert np.allclose(spread, 0.05, rtol=0.6), "every draw is around the best so far"
+    assert not any(request.gradient for request in recorder.asked[:-1])
     assert len(result.history) > 2
     assert np.all(np.diff(result.history["loss"].ravel()) < 0)
 

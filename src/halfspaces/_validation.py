@@ -44,21 +44,24 @@ def check_numbers(name: str, values: float | Iterable[float], **bounds: Any) -> 
         check_number(name, value, **bounds)
 
 
+LARGEST = 1e100  # of a feature: moments take squares and sum them
+
+
 def check_finite(name: str, X: np.ndarray) -> None:
     """Raise with the row and the column of the first value of X (N, D) that is not finite."""
     if X.dtype.kind != "f":
         return
     rows = max(1, (1 << 22) // max(1, X.shape[1]))
     for start in range(0, len(X), rows):
-        finite = np.isfinite(X[start : start + rows])
-        if not finite.all():
-            row, column = np.argwhere(~finite)[0]
-            value = X[start + row, column]
-            word = "NaN" if np.isnan(value) else "infinity (inf)"
-            raise ValueError(
-                f"{name} contains {word} at row {start + row}, column {column}; "
-                "remove or impute such values first (sklearn.impute.SimpleImputer)."
-            )
+        usable = np.abs(X[start : start + rows]) <= min(LARGEST, float(np.finfo(X.dtype).max))
+        if not usable.all():
+            row, column = np.argwhere(~usable)[0]
+            value = float(X[start + row, column])
+            word = "NaN" if np.isnan(value) else "infinity (inf)" if np.isinf(value) else f"{value:g}"
+            remedy = "remove or impute such values first (sklearn.impute.SimpleImputer)"
+            if np.isfinite(value):
+                remedy = f"rescale the features below {LARGEST:g}, or their squares overflow"
+            raise ValueError(f"{name} contains {word} at row {start + row}, column {column}; {remedy}.")
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

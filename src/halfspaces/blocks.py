@@ -45,7 +45,7 @@ def available_workers(n_jobs: int | None) -> int:
     """
     import joblib
 
-    return max(1, joblib.effective_n_jobs(-1) if n_jobs in (None, -1) else n_jobs)
+    return joblib.effective_n_jobs(-1 if n_jobs is None else n_jobs)
 
 
 def compute_dtype(dtype: np.dtype) -> np.dtype:

@@ -7,11 +7,11 @@ For dual points a_i in the domain of L*_i with Σ w_i a_i = 0 (the bias is free)
 The natural point a_i = ∇L_i(s_i) costs nothing, but its class sums g = Σ w_i a_i/Σ w_i vanish only once the bias is
 optimal; until then it proves nothing. So it is mixed with an anchor that pulls the sums back to zero,
 
-    a'_i = (1 − t) a_i + t β(y_i),    β(y) = π − onehot(y) − (1 − t)/t · g,
+    a'_i = (1 − t) a_i + t β(y_i),    β(y) = v (π − onehot(y)) − (1 − t)/t · g,
 
 where π are the class frequencies: Σ w_i (π − onehot(y_i)) = 0. L* is convex, so L*(a'_i) ≤ (1 − t) L*(a_i) + t L*(β),
 and G moves by class means that were summed once: no further visit to the data. Any t > 0 that keeps β in the domain
-is valid; the least one is t/(1 − t) = max_c |g_c|/min(π_c, 1 − π_c).
+is valid; the least one is t/(1 − t) = max_c |g_c|/(v min(π_c, 1 − π_c)). v is 1, and 1 − ε for labels smoothed by ε.
 
 References
 ----------
@@ -37,6 +37,15 @@ class Anchor:
 
     frequencies: Array
     sums: Array
+
+    @property
+    def room(self) -> Array:
+        """min(π, 1 − π) (M, C): how far a class sum can be pulled."""
+        return np.minimum(self.frequencies, 1 - self.frequencies)
+
+    def pull(self, v: float, kick: Array) -> Array:
+        """Σ_y (class sum of x)_y ⊗ (v (π − onehot(y)) − kick), shape (D, M, C): a rank-one term less the class sums."""
+        return self.sums.sum(axis=2)[:, :, None] * (v * self.frequencies - kick) - v * self.sums
 
     @classmethod
     def of(cls, blocks: Blocks, linear: Linear, n_classes: int) -> "Anchor":
@@ -72,11 +81,12 @@ def lower_bound(
     hoped = _dual_value(penalty, gradient[:-1], rest)
     if not fit_intercept:
         return lambda conjugate: (hoped(conjugate), hoped(conjugate))
-    t, kick = _least_mixing(gradient[-1], anchor.frequencies)
-    beta = anchor.frequencies - kick - np.eye(len(labels))[:, None, :]
+    v = loss.certainty
+    t, kick = _least_mixing(gradient[-1], v * anchor.room)
+    beta = v * (anchor.frequencies - np.eye(len(labels))[:, None, :]) - kick
     with np.errstate(invalid="ignore"):
         anchored = np.where(t > 0, t * _mean_conjugate(loss, beta, labels, anchor.frequencies), 0.0)
-    proved = _dual_value(penalty, (1 - t)[:, None] * gradient[:-1] + t[:, None] * _pull(anchor, kick), rest)
+    proved = _dual_value(penalty, (1 - t)[:, None] * gradient[:-1] + t[:, None] * anchor.pull(v, kick), rest)
     return lambda conjugate: (proved((1 - t) * conjugate + anchored), hoped(conjugate))
 
 
@@ -90,9 +100,8 @@ def _dual_value(penalty: Penalty, G: Array, rest: Array) -> Callable[[Array], Ar
     return lambda conjugate: np.fmax(-(scale * conjugate + (1 - scale) * rest + regularized), -rest)
 
 
-def _least_mixing(g: Array, frequencies: Array) -> tuple[Array, Array]:
-    """The least mixing weight t (M,) and the kick (1 − t)/t · g (M, C) that it gives the anchor."""
-    room = np.minimum(frequencies, 1 - frequencies)
+def _least_mixing(g: Array, room: Array) -> tuple[Array, Array]:
+    """The least mixing weight t (M,) for the room that each class has, and the kick (1 − t)/t · g (M, C)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.max(np.where(g == 0, 0.0, np.abs(g) / room), axis=-1)
         t = np.where(np.isinf(ratio), 1.0, ratio / (1 + ratio))
@@ -104,8 +113,3 @@ def _mean_conjugate(loss: Loss, dual: Array, labels: Array, frequencies: Array) 
     values = loss.conjugate(dual, labels)
     occurs = frequencies.T > 0
     return np.sum(np.where(occurs, frequencies.T * np.where(occurs, values, 0.0), 0.0), axis=0)
-
-
-def _pull(anchor: Anchor, kick: Array) -> Array:
-    """Σ_y (class sum of x)_y ⊗ β(y), shape (D, M, C): a rank-one term less the class sums."""
-    return anchor.sums.sum(axis=2)[:, :, None] * (anchor.frequencies - kick) - anchor.sums

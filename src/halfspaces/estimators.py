@@ -252,7 +252,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
                 f"classes={classes!r} differ from those of the first call, {self.classes_!r}; leave them out."
             )
         data = self._check_data(X, y, sample_weight, None, reset=first, classes=known)
-        objective = self._joined(data, None if first else getattr(self, "_moments", None))
+        objective = self._joined(data, None if first else self._moments)
         start = objective.zeros() if first else self._parameters(objective.linear)
         self._minimize(objective, data, start, Choice(self._epoch(), "one epoch of SGD a call of partial_fit"))
         return self
@@ -331,7 +331,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
 
     def _joined(self, data: _Data, earlier: Moments | None = None) -> Objective:
         """The objective on the data, standardized by their moments and those of earlier examples."""
-        blocks, standardization = data.blocks, None
+        blocks, standardization, self._moments = data.blocks, None, None
         if self.standardize:
             moments = Moments.of(blocks)
             self._moments = moments if earlier is None else earlier.merged(moments)

@@ -97,6 +97,11 @@ class Loss(ABC):
         """
 
     @property
+    def certainty(self) -> float:
+        """The weight v ≤ 1 for which v(π − onehot(y)) is a dual point for any class frequencies π: what labels say."""
+        return 1.0
+
+    @property
     def smooth(self) -> bool:
         """Whether the loss has a gradient everywhere."""
         return math.isfinite(self.curvature(2))
@@ -159,6 +164,11 @@ class Softmax(Loss):
         log_p, p = _log_softmax(scores)
         target = self._target(scores, y)
         return -_over_classes(target * log_p)[..., 0], p - target
+
+    @property
+    def certainty(self) -> float:
+        """1 − ε."""
+        return 1 - self.label_smoothing
 
     def curvature(self, n_classes: int) -> float:
         """½: diag(p) − p pᵀ ⪯ ½ I."""

@@ -71,7 +71,7 @@ class Final:
         self.known |= members
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Run:
     """A run in progress, as callbacks see it."""
 
@@ -90,6 +90,9 @@ class Run:
     next_assessment: float = 1.0
     next_polish: float = 0.0  # passes before which the bias is not polished again
     chosen: Array | None = None  # set by a callback that wants the run to end with another W than the iterate
+
+    def __repr__(self) -> str:
+        return f"Run({self.optimizer!r}, {self.passes:.4g} passes, {self.seconds:.3g} s, {self.history!r})"
 
     @property
     def W(self) -> Array:
@@ -162,6 +165,8 @@ def minimize(
     """
     check_number("tol", tol, at_least=0)
     check_number("max_passes", max_passes, above=0)
+    if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
+        raise TypeError(f"callbacks must be a sequence of callables, such as [EarlyStopping()], got {callbacks!r}.")
     run = _begin(objective, optimizer, W, tol, validation, resume)
     # What is not finite is judged by the loop and told in words: a shorter step, or that the run diverged.
     with np.errstate(over="ignore", invalid="ignore"), ProgressBar(run, shown=progress) as bar:
@@ -222,13 +227,20 @@ def _loop(run: Run, max_passes: float, callbacks: Sequence[Callback], bar: Progr
         _record(run, evaluation, before)
         bar.update()
         for callback in callbacks:
-            reason = reason or callback(run)
+            reason = reason or _asked(callback, run)
         reason = reason or run.state.done
         if reason is not None:
             return reason
         if run.passes >= max_passes:
             return Reason.MAX_PASSES
     return run.state.done
+
+
+def _asked(callback: Callback, run: Run) -> Reason | None:
+    reason = callback(run)
+    if reason is not None and not isinstance(reason, Reason):
+        raise TypeError(f"A callback must return a Reason to stop or None to go on, {callback!r} returned {reason!r}.")
+    return reason
 
 
 def _convergence(run: Run, evaluation: Evaluation) -> Reason | None:

@@ -11,6 +11,7 @@ import halfspaces
 from halfspaces import losses, model_file, optimizers, penalties, surrogates
 from halfspaces.estimators import LinearClassifier
 from halfspaces.model_file import ModelFileError
+from halfspaces.scores import Moments
 
 Array = np.ndarray
 
@@ -43,6 +44,8 @@ def save(classifier: LinearClassifier, path: str | os.PathLike[str], **notes: An
     tensors = {"coef": classifier.coef_, "intercept": classifier.intercept_}
     if classifier._center is not None:
         tensors |= {"center": classifier._center, "intercept_at_center": classifier._intercept_at_center}
+    if classifier._moments is not None:  # what partial_fit goes on from
+        tensors |= {f"moments_{name}": np.asarray(value) for name, value in vars(classifier._moments).items()}
     parameters = {name: _encode(value) for name, value in classifier.get_params().items() if name not in _NOT_SAVED}
     metadata = {
         "version": halfspaces.__version__,
@@ -85,6 +88,8 @@ def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> LinearClass
         raise ValueError(f"coef {coef.shape} and intercept {intercept.shape} do not fit {len(classes)} classes")
     classifier.coef_, classifier.intercept_, classifier.classes_ = coef, intercept, classes
     classifier._center = tensors.get("center")
+    moments = [tensors.get(f"moments_{entry.name}") for entry in dataclasses.fields(Moments)]
+    classifier._moments = None if moments[0] is None else Moments(*moments)  # pyright: ignore[reportArgumentType]
     classifier._intercept_at_center = tensors.get("intercept_at_center", intercept)
     classifier.n_features_in_, classifier.n_iter_ = coef.shape[1], metadata["n_iter"]
     if metadata["feature_names"]:

@@ -220,6 +220,16 @@ def law_conjugate(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
 
 
 @_law
+def law_certainty(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
+    """v (π − onehot(y)) is a dual point for any class frequencies π: what a certificate is anchored to."""
+    frequencies = np.random.default_rng(seed).dirichlet(np.full(n_classes, 0.3), size=20)
+    for y in range(n_classes):
+        anchors = loss.certainty * (frequencies - np.eye(n_classes)[y])
+        require(np.isfinite(loss.conjugate(anchors, np.full(20, y))).all(), f"an anchor of class {y} is no dual point.")
+    require(0 < loss.certainty <= 1, f"certainty is {loss.certainty}.")
+
+
+@_law
 def law_smoothed(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     """`smoothed(mu)` is smooth, lies below the loss by at most C·mu, and its gradients are feasible dual points."""
     scores, _, y, _ = _draw_scores(n_classes, seed)
