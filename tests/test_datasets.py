@@ -307,7 +307,7 @@ X, Y = np.zeros((3, 4)), np.arange(3)
         ({"X": np.array([[None]]), "y": Y}, "has X as Python objects"),
         ({"X": X, "y": Y[:2]}, "X has 3 examples but y has 2 labels"),
         ({"X": X, "y": Y, "X_test": X}, "X_test is given without y_test"),
-        ({"X": X, "y": Y * 1.0}, "y of type float64"),
+        ({"X": X, "y": Y * 0.5}, "y of type float64"),
         ({"X": X.astype(str), "y": Y}, "X of type <U32"),
         ({"X": X[0], "y": Y}, "X of shape (4,)"),
         ({"X": np.zeros((3, 1, 1, 1, 1)), "y": Y}, "X of shape (3, 1, 1, 1, 1)"),

@@ -274,3 +274,17 @@ def test_a_run_that_polishes_its_bias_is_resumed_as_if_never_stopped(optimizer):
         resumed = minimize(stack, optimizer, tol=1e-9, resume=stopped)
         assert np.array_equal(resumed.W, whole.W)
         assert resumed.passes == whole.passes
+
+
+def test_a_state_and_its_bounds_belong_to_one_objective():
+    weak, strong = (replace(SMALL, penalty=L2(strength)) for strength in (1e-4, 10.0))
+    begun = minimize(weak, LBFGS(), max_passes=4)
+    for objective, optimizer in ((strong, LBFGS()), (weak, ProximalGradient()), (weak, LBFGS(memory=3))):
+        with pytest.raises(ValueError, match="same optimizer, objective and data"):
+            minimize(objective, optimizer, resume=begun)
+
+
+def test_steps_that_are_too_long_are_no_success():
+    result = minimize(replace(SMALL, penalty=L2(0.01)), SGD(step_size=50.0, batch_size=16, epochs=5))
+    assert result.reason is Reason.DIVERGED
+    assert not result.converged

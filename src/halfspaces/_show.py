@@ -1,9 +1,9 @@
 """What the command line prints: tables and sentences."""
 
 import csv
+import io
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+
+from halfspaces.model_file import write_whole
 
 Array = np.ndarray
 console = Console(highlight=False)
@@ -155,12 +157,14 @@ def write_predictions(
     """CSV: row, label, and a column for each class's probability."""
     name = _namer(names)
     header = ["row", "label"] + ([] if probabilities is None else [f"p({name(label)})" for label in known])
-    with nullcontext(sys.stdout) if out is None else out.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(header)
-        for row, label in enumerate(labels):
-            extra = [] if probabilities is None else [f"{p:.6g}" for p in probabilities[row]]
-            writer.writerow([row, name(label), *extra])
+    stream = sys.stdout if out is None else io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow(header)
+    for row, label in enumerate(labels):
+        extra = [] if probabilities is None else [f"{p:.6g}" for p in probabilities[row]]
+        writer.writerow([row, name(label), *extra])
+    if out is not None and isinstance(stream, io.StringIO):
+        write_whole(out, stream.getvalue().encode())
 
 
 def gradient_checks(seed: int, *, verbose: bool) -> bool:

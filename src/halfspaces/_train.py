@@ -41,6 +41,9 @@ class Recipe:
         check_number("--validation", self.validation, above=0, below=1)
         if self.strength is not None:
             check_number("--strength", self.strength, at_least=0)
+        jobs = self.fit_options.get("n_jobs")
+        if jobs not in (None, -1):
+            check_number("--jobs", jobs, at_least=1, integer=True)
         check_number("--tol", self.fit_options.get("tol", 0), at_least=0)
         check_number("--max-passes", self.fit_options.get("max_passes", 1), above=0)
         if self.fit_options.get("class_weight") not in (None, "balanced"):

@@ -69,7 +69,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="sgd: passes over the examples (10).")] = None,
     draws: Annotated[int | None, typer.Option(help="random_search: how many W to try (1000).")] = None,
     local: Annotated[bool, typer.Option("--local", help="random_search: draw around the best so far.")] = False,
-    class_weight: Annotated[str | None, typer.Option(help="'balanced', or none.")] = None,
+    class_weight: Annotated[str | None, typer.Option(help="'balanced': each class counts the same.")] = None,
     standardize: Annotated[bool, typer.Option(help="Bring features to mean 0 and variance 1.")] = True,
     validation: Annotated[float, typer.Option(help="Part of the training rows on which λ is chosen.")] = 0.1,
     tol: Annotated[float, typer.Option(help="Stop within this part of the loss above its minimum, proved.")] = 1e-3,
@@ -182,13 +182,21 @@ def main() -> None:
 
     warnings.simplefilter("ignore")  # convergence is told in the report
     try:
-        app()
-    except SystemExit as end:
-        if end.code == 130:  # typer's answer to Ctrl-C
+        code = app(standalone_mode=False) or 0
+        if code == 130:  # typer's answer to Ctrl-C
             _show.error("Interrupted; nothing was saved.")
-        raise
+        sys.exit(code)
+    except BrokenPipeError:  # the reader of our output is gone
+        sys.stdout = None
+        sys.exit(141)
     except (ValueError, TypeError, OSError, MemoryError) as problem:
         _show.error(_sentence(problem))
+        sys.exit(2)
+    except Exception as problem:
+        words = getattr(problem, "format_message", None)
+        if words is None:
+            raise
+        _show.error(f"{_sentence(ValueError(words()))} See halfspaces --help.")
         sys.exit(2)
 
 

@@ -258,15 +258,21 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _epoch(self) -> SGD:
+        """SGD for the next call, which visits its rows in an order of its own."""
         sgd = SGD() if self.optimizer in ("auto", "sgd") else self.optimizer
         if not isinstance(sgd, SGD):
             raise ValueError(f"partial_fit needs optimizer='auto', 'sgd' or an SGD(...), got {self.optimizer!r}.")
-        return replace(sgd, epochs=1, schedule=Constant())
+        self._calls = getattr(self, "_calls", -1) + 1
+        seed = self._seed()
+        return replace(sgd, epochs=1, schedule=Constant(), seed=(sgd.seed if seed is None else seed) + self._calls)
 
     def _check_options(self) -> None:
         """What sklearn's conventions leave unchecked until fit, and no component checks for itself."""
         check_number("tol", self.tol, at_least=0)
         check_number("max_passes", self.max_passes, above=0)
+        for name in ("standardize", "fit_intercept", "warm_start"):
+            if not isinstance(getattr(self, name), (bool, np.bool_)):
+                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}.")
         if self.strength is not None:
             check_number("strength", self.strength, at_least=0)
         if self.n_jobs not in (None, -1):
@@ -327,6 +333,12 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError("sample_weight and class_weight must be finite and at least 0 everywhere.")
         if weight.sum() <= 0:
             raise ValueError("sample_weight is zero everywhere; give some example a weight above 0.")
+        empty = np.bincount(labels, weight, minlength=len(classes)) == 0
+        if empty.any() and make_loss(self.loss).probability == "softmax":
+            name = classes[np.argmax(empty)]
+            raise ValueError(
+                f"Every example of class {name} has weight zero, so softmax has no optimum; leave them out."
+            )
         return weight
 
     def _joined(self, data: _Data, earlier: Moments | None = None) -> Objective:
@@ -343,10 +355,12 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         return Objective(loss, penalty, blocks, len(data.classes), standardization, bool(self.fit_intercept))
 
     def _optimizer(self, objective: Objective) -> Choice:
-        seed = None
-        if self.random_state is not None:
-            seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        return make_optimizer(self.optimizer, objective.loss, objective.penalty, objective.n_features, seed)
+        return make_optimizer(self.optimizer, objective.loss, objective.penalty, objective.n_features, self._seed())
+
+    def _seed(self) -> int | None:
+        if self.random_state is None:
+            return None
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _start(self, objective: Objective, classes: Array) -> Array:
         if not self.warm_start or not hasattr(self, "coef_"):
@@ -454,9 +468,14 @@ def _encode(y: Array, classes: Array) -> Array:
 
 def _hold_out(blocks: Blocks, classes: Array, part: Any) -> _Data:
     check_number("validation", part, above=0, below=1)
+    held, left = round(part * len(blocks.y)), len(blocks.y) - round(part * len(blocks.y))
+    if held < 1 or left < 1:
+        raise ValueError(
+            f"validation={part} of {len(blocks.y)} rows leaves {left} to fit on and {held} to score; need both."
+        )
     # A class of one example, or more classes than rows to hold out, cannot be split in proportion.
     rare = np.bincount(blocks.y, minlength=len(classes)).min() < 2
     few = min(part, 1 - part) * len(blocks.y) < len(classes)
     rows, strata = np.arange(len(blocks.y)), None if rare or few else blocks.y
-    train, held_out = train_test_split(rows, test_size=part, random_state=0, stratify=strata)
+    train, held_out = train_test_split(rows, test_size=held, random_state=0, stratify=strata)
     return _Data(blocks.subset(np.sort(train)), blocks.subset(np.sort(held_out)), classes)

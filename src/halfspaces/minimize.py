@@ -18,6 +18,7 @@ from halfspaces.result import History, Reason, Result
 
 Array = np.ndarray
 Callback = Callable[["Run"], "Reason | None"]
+BLOWN_UP = 2.0  # times the loss at W = 0: a run that ends there has diverged
 REMEMBERED = (
     "tol",
     "final",
@@ -204,12 +205,22 @@ def _resumed(
     if resume.state is None or resume.loop is None:
         raise ValueError("resume=... must be a Result of minimize with its state; this one was stripped of it.")
     state, history, loop = copy.deepcopy((resume.state, resume.history, resume.loop))
+    if loop.pop("problem") != _problem(objective, optimizer):
+        raise ValueError("resume=... goes on with the same optimizer, objective and data; give W=result.W instead.")
     run = Run(objective, optimizer, state, validation=held_out, history=history, **loop)
     run.started = started - resume.seconds
     if tol < run.tol:
         run.final = Final.unknown(run.W)  # who had converged may have to go on
     run.tol = tol
     return run
+
+
+def _problem(objective: Objective, optimizer: Optimizer) -> tuple[Any, ...]:
+    """What must be the same for a state and its bounds to hold: components, shape, and a digest of labels and weights."""
+    blocks = objective.blocks
+    digest = hash((blocks.labels().tobytes(), blocks.weights().tobytes()))
+    sizes = objective.n_examples, objective.n_features, objective.n_classes, objective.fit_intercept
+    return optimizer, objective.loss, objective.penalty, *sizes, digest
 
 
 def _loop(run: Run, max_passes: float, callbacks: Sequence[Callback], bar: ProgressBar) -> Reason:
@@ -334,6 +345,7 @@ def _result(run: Run, reason: Reason) -> Result:
     """The end: members that did not converge are evaluated once more, on all rows and the loss itself."""
     final, W = run.final, run.W
     loop = copy.deepcopy({name: getattr(run, name) for name in REMEMBERED})
+    loop["problem"] = _problem(run.objective, run.optimizer)
     if run.chosen is not None:
         final, W = Final.unknown(W), run.chosen
     if not final.known.all():
@@ -341,13 +353,17 @@ def _result(run: Run, reason: Reason) -> Result:
         run.passes += evaluation.visited
         run.lower = np.maximum(run.lower, evaluation.lower)
         final.fill(evaluation, np.maximum(evaluation.exact_total - run.lower, 0.0), ~final.known)
+    loss = final.data_loss + final.penalty
+    worst = BLOWN_UP * run.objective.loss.chance_value(run.objective.n_classes)
+    if reason in (Reason.ALL_STEPS_TAKEN, Reason.MAX_PASSES) and run.optimizer.can_diverge and np.any(loss > worst):
+        reason = Reason.DIVERGED
     return Result(
         W=final.W,
         reason=reason,
-        loss=final.data_loss + final.penalty,
+        loss=loss,
         data_loss=final.data_loss,
         penalty=final.penalty,
-        gap=final.gap,
+        gap=np.maximum(final.gap, run.objective.rounding * np.abs(loss)),  # nothing is proved below rounding
         passes=run.passes,
         seconds=run.seconds,
         history=run.history,

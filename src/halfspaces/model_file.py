@@ -52,7 +52,7 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metad
     length = int.from_bytes(content[:8], "little")
     if length > LONGEST_HEADER:
         raise ModelFileError(f"The metadata take {length:,} bytes, {LONGEST_HEADER:,} fit; move arrays to the tensors.")
-    _replace(Path(path), content)
+    write_whole(Path(path), content)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -93,7 +93,7 @@ def _checksum(tensors: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def _replace(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Put `content` at `path` in one step that a crash or a full disk cannot halve."""
     temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
     try:

@@ -24,7 +24,7 @@ class Reason(Enum):
     EARLY_STOPPED = (
         "The validation score stopped improving; the parameters are the best ones seen on the validation data."
     )
-    DIVERGED = "The loss is no longer a finite number; use a smaller step size."
+    DIVERGED = "The loss is above that of W = 0 or no longer a number: the steps are too long; use a smaller step size."
     STOPPED_BY_CALLBACK = "A callback asked to stop."
     INTERRUPTED = "Interrupted from the keyboard; the parameters are the last ones."
 

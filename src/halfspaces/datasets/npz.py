@@ -30,7 +30,7 @@ def read(path: Path) -> Dataset:
         if name in ("X", "X_test"):
             arrays[name] = _flatten(path, name, array)
         elif name in ("y", "y_test"):
-            _check_labels(path, name, array)
+            arrays[name] = _labels(path, name, array)
     class_names = _class_names(path, arrays.pop("class_names", None), arrays["y"])
     return Dataset(name=path.stem, class_names=class_names, image_shape=image_shape, **arrays)
 
@@ -106,9 +106,13 @@ def _flatten(path: Path, name: str, X: np.ndarray) -> np.ndarray:
     return X.reshape(len(X), math.prod(X.shape[1:])) if X.ndim > 2 else X
 
 
-def _check_labels(path: Path, name: str, y: np.ndarray) -> None:
+def _labels(path: Path, name: str, y: np.ndarray) -> np.ndarray:
+    """Labels as they are, or as integers where they are whole numbers."""
+    if y.dtype.kind == "f" and np.all(y == np.round(y)):
+        return y.astype(np.int64)
     if y.dtype.kind not in "biuUS":
-        raise DataError(f"{path} has {name} of type {y.dtype}; labels are integers or strings, so save y.astype(int).")
+        raise DataError(f"{path} has {name} of type {y.dtype}; labels are whole numbers or strings.")
+    return y
 
 
 def _class_names(path: Path, names: np.ndarray | None, y: np.ndarray) -> tuple[str, ...] | None:

@@ -46,6 +46,8 @@ class Optimizer(ABC, Generic[S]):
     def update(self, state: S, evaluation: Evaluation) -> S:
         """The state after being told."""
 
+    can_diverge: ClassVar[bool] = False  # its steps are not tested, so they can be too long
+
     def fraction_done(self, state: S) -> float | None:
         """The part of a planned run that is done; None where convergence decides."""
         return None

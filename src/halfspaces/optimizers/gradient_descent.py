@@ -42,6 +42,8 @@ def safe_step(objective: Objective, n_members: int) -> Array:
 
 @dataclass(frozen=True)
 class _GradientMethod(Optimizer[GradientState]):
+    can_diverge: ClassVar[bool] = True
+
     step_size: float | None = None
 
     update_rule: UpdateRule = field(default_factory=Plain)

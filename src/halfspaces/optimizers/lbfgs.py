@@ -5,6 +5,7 @@ Losses with kinks are reached by smoothing in stages: once the gap that the smoo
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from halfspaces.optimizers.stages import Stages
 from halfspaces.result import Reason
 
 Array = np.ndarray
-Pair = tuple[Array, Array, Array]  # s, y and 1/⟨s, y⟩ (0 for members without a step in that turn)
+Pair = tuple[Array, Array, Array]  # s, y and 1/⟨s, y⟩ (0 for members that have no such pair yet)
 
 
 @dataclass(eq=False)
@@ -126,12 +127,12 @@ class LBFGS(Optimizer[LBFGSState]):
         return state
 
     def _accept(self, state: LBFGSState, search: Search, evaluation: Evaluation, accepted: Array) -> None:
-        """Move the accepted members and remember their pair; the others get a pair that changes nothing."""
+        """Move the accepted members and remember their pair."""
         s = by_member(state.step) * search.direction
         y = np.where(by_member(accepted), evaluation.gradient - search.gradient, 0.0)
         curvature = inner(s, y)
         useful = accepted & (curvature > 1e-12 * np.sqrt(inner(s, s) * inner(y, y)))
-        state.pairs.append((s, y, np.where(useful, 1 / np.where(useful, curvature, 1.0), 0.0)))
+        _remember(state.pairs, (s, y, np.where(useful, 1 / np.where(useful, curvature, 1.0), 0.0)), useful)
         state.W = np.where(by_member(accepted), evaluation.request.W, state.W)
         search.gradient = np.where(by_member(accepted), evaluation.gradient, search.gradient)
 
@@ -186,3 +187,15 @@ class LBFGS(Optimizer[LBFGSState]):
             if not unknown.any():
                 break
         return scale
+
+
+def _remember(pairs: deque[Pair], newest: Pair, members: Array) -> None:
+    """Add a pair for some members, a mask (M,); the others keep all of theirs, so that a stack forgets no sooner."""
+    if members.all():
+        pairs.append(newest)
+    elif members.any():
+        if len(pairs) < (pairs.maxlen or 0):
+            pairs.appendleft(tuple(np.zeros_like(array) for array in newest))
+        for older, newer in pairwise([*pairs, newest]):
+            for target, source in zip(older, newer, strict=True):
+                np.copyto(target, source, where=members[:, None] if target.ndim == 3 else members)
