@@ -14,7 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 import halfspaces
-from halfspaces import LinearClassifier, _show, cli, datasets
+from halfspaces import LinearClassifier, cli, datasets
+from halfspaces.cli import show
 from halfspaces.losses import LOSSES
 from halfspaces.objective import Objective
 
@@ -350,7 +351,7 @@ def test_gradcheck_passes_and_its_verdict_is_the_exit_code(run, monkeypatch):
     assert ended.code == 0
     assert re.search(r"All \d\d checks passed", ended.out)
     assert all(loss in ended.out for loss in LOSSES)
-    monkeypatch.setattr(_show, "gradient_checks", lambda seed, *, verbose: False)
+    monkeypatch.setattr(show, "gradient_checks", lambda seed, *, verbose: False)
     assert run("gradcheck").code == 1
 
 

@@ -32,9 +32,9 @@ NAMES = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven",
 
 # --- imports: what is no face is core ----------------------------------------------------------------------------
 
-CLIENTS = {"cli", "_train", "_show"}
+CLIENTS = {"cli"}
 ALONE = {"_validation", "datasets", "model_file"}  # of use without the rest
-CHECKS = {"gradcheck", "_differences", "_gradient_report", "testing", "_laws", "sanity"}
+CHECKS = {"gradcheck", "testing", "_laws", "sanity"}
 FACES = {"estimators", "sweep", "saved", "model_file", "datasets", "callbacks", "step_size"} | CHECKS | CLIENTS
 
 

@@ -1,6 +1,7 @@
 """The loop: propose, evaluate, update; stop rules, history, callbacks and progress are written here, once, for all."""
 
 import copy
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -216,11 +217,11 @@ def _resumed(
 
 
 def _problem(objective: Objective, optimizer: Optimizer) -> tuple[Any, ...]:
-    """What must be the same for a state and its bounds to hold: components, shape, and a digest of labels and weights."""
-    blocks = objective.blocks
-    digest = hash((blocks.labels().tobytes(), blocks.weights().tobytes()))
+    """What must be the same for a state and its bounds to hold: components, sizes, and labels and weights."""
+    digest = hashlib.blake2b(objective.blocks.labels().tobytes())
+    digest.update(objective.blocks.weights().tobytes())
     sizes = objective.n_examples, objective.n_features, objective.n_classes, objective.fit_intercept
-    return optimizer, objective.loss, objective.penalty, *sizes, digest
+    return optimizer, objective.loss, objective.penalty, *sizes, digest.hexdigest()
 
 
 def _loop(run: Run, max_passes: float, callbacks: Sequence[Callback], bar: ProgressBar) -> Reason:

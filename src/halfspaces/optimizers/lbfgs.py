@@ -195,7 +195,8 @@ def _remember(pairs: deque[Pair], newest: Pair, members: Array) -> None:
         pairs.append(newest)
     elif members.any():
         if len(pairs) < (pairs.maxlen or 0):
-            pairs.appendleft(tuple(np.zeros_like(array) for array in newest))
+            s, y, rho = newest
+            pairs.appendleft((np.zeros_like(s), np.zeros_like(y), np.zeros_like(rho)))
         for older, newer in pairwise([*pairs, newest]):
             for target, source in zip(older, newer, strict=True):
                 np.copyto(target, source, where=members[:, None] if target.ndim == 3 else members)

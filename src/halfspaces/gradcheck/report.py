@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces._differences import relative_error
+from halfspaces.gradcheck.differences import relative_error
 
 
 @dataclass(frozen=True)

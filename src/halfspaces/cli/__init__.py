@@ -80,7 +80,7 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Save the model here, one .safetensors file.")] = None,
 ) -> None:
     """Train a linear classifier and report it. λ is chosen on validation rows, then all training rows are fitted."""
-    from halfspaces._train import Recipe, train
+    from halfspaces.cli.recipe import Recipe, train
 
     options = {
         "update_rule": update_rule,
@@ -117,7 +117,8 @@ def train(
 def evaluate(model: ModelArgument, data: DataArgument = "digits", jobs: JobsOption = None) -> None:
     """Accuracy of a saved model, whole and by class, on the test rows (or all rows where there is no test split)."""
     import halfspaces
-    from halfspaces import _show, datasets
+    from halfspaces import datasets
+    from halfspaces.cli import show
 
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
     dataset = datasets.open(data)
@@ -131,9 +132,9 @@ def evaluate(model: ModelArgument, data: DataArgument = "digits", jobs: JobsOpti
             "give data with the labels of the model."
         )
     predicted = classifier.predict(X)
-    _show.model(classifier, model)
-    _show.accuracies({part: _show.accuracy(y, predicted)})
-    _show.classes(y, predicted, dataset.class_names, part)
+    show.model(classifier, model)
+    show.accuracies({part: show.accuracy(y, predicted)})
+    show.classes(y, predicted, dataset.class_names, part)
 
 
 @app.command()
@@ -148,8 +149,9 @@ def predict(
 ) -> None:
     """Predict a label for each row, as CSV: row, label, and the probabilities if asked for."""
     import halfspaces
-    from halfspaces import _show, datasets
-    from halfspaces._train import check_out
+    from halfspaces import datasets
+    from halfspaces.cli import show
+    from halfspaces.cli.recipe import check_out
 
     check_out(out)
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
@@ -161,7 +163,7 @@ def predict(
     table = classifier.predict_proba(X) if probabilities else None
     labels = classifier.predict(X)
     names = classifier.notes_.get("class_names")
-    _show.write_predictions(out, labels, classifier.classes_, names, table)
+    show.write_predictions(out, labels, classifier.classes_, names, table)
 
 
 @app.command()
@@ -170,40 +172,36 @@ def gradcheck(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the reports in full.")] = False,
 ) -> None:
     """Check every registered loss and penalty: gradients, proxes, chance-level losses, overfitting 20 examples."""
-    from halfspaces import _show
+    from halfspaces.cli import show
 
-    if not _show.gradient_checks(seed, verbose=verbose):
+    if not show.gradient_checks(seed, verbose=verbose):
         raise typer.Exit(1)
 
 
 def main() -> None:
     """Run the command line; a known error is one sentence and exit code 2."""
-    from halfspaces import _show
+    from halfspaces.cli import show
 
     warnings.simplefilter("ignore")  # convergence is told in the report
     try:
         code = app(standalone_mode=False) or 0
         if code == 130:  # typer's answer to Ctrl-C
-            _show.error("Interrupted; nothing was saved.")
+            show.error("Interrupted; nothing was saved.")
         sys.exit(code)
     except BrokenPipeError:  # the reader of our output is gone
         sys.stdout = None
         sys.exit(141)
     except (ValueError, TypeError, OSError, MemoryError) as problem:
-        _show.error(_sentence(problem))
+        show.error(_sentence(problem))
         sys.exit(2)
     except Exception as problem:
         words = getattr(problem, "format_message", None)
         if words is None:
             raise
-        _show.error(f"{_sentence(ValueError(words()))} See halfspaces --help.")
+        show.error(f"{_sentence(ValueError(words()))} See halfspaces --help.")
         sys.exit(2)
 
 
 def _sentence(problem: BaseException) -> str:
     text: Any = str(problem) or type(problem).__name__
     return " ".join(text.split())
-
-
-if __name__ == "__main__":
-    main()

@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from halfspaces._differences import (
+from halfspaces._validation import check_number, nearest
+from halfspaces.gradcheck.differences import (
     Judge,
     Layout,
     Line,
@@ -32,8 +33,7 @@ from halfspaces._differences import (
     scalar,
     taylor_rate,
 )
-from halfspaces._gradient_report import BlockRow, Coordinate, GradientReport
-from halfspaces._validation import check_number, nearest
+from halfspaces.gradcheck.report import BlockRow, Coordinate, GradientReport
 from halfspaces.losses import LOSSES, Loss
 from halfspaces.penalties import PENALTIES, Penalty
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces import _show, datasets
+from halfspaces import datasets
 from halfspaces._validation import check_finite, check_number, nearest
+from halfspaces.cli import show
 from halfspaces.datasets import Dataset
 from halfspaces.estimators import LinearClassifier
 from halfspaces.losses import LOSSES, Loss
@@ -156,24 +157,24 @@ def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
     dataset = datasets.open(data)
     if dataset.X_test is not None:
         check_finite("X_test", dataset.X_test)
-    _show.dataset(dataset)
+    show.dataset(dataset)
     if recipe.sanity:
-        _show.sanity_checks(classifier, dataset.X, dataset.y)
+        show.sanity_checks(classifier, dataset.X, dataset.y)
     sweep = _choose(classifier, recipe, dataset)
     if recipe.finds_step_size:
         _find_step(classifier, dataset)
     classifier.fit(dataset.X, dataset.y)
     if classifier.result_.reason is Reason.INTERRUPTED:
         raise KeyboardInterrupt
-    _show.choice(classifier)
-    _show.fit(classifier)
+    show.choice(classifier)
+    show.fit(classifier)
     if not np.all(np.isfinite(classifier.result_.loss)):
         raise ValueError(f"The training failed and nothing is saved: {classifier.result_.reason}")
     metrics = _accuracies(classifier, dataset, sweep)
     if out is not None:
         notes = {"data": dataset.name, "class_names": dataset.class_names, "image_shape": dataset.image_shape}
         save(classifier, out, planar=dataset.planar, metrics=metrics, **notes)
-        _show.saved(out)
+        show.saved(out)
     return classifier
 
 
@@ -182,7 +183,7 @@ def _choose(classifier: LinearClassifier, recipe: Recipe, dataset: Dataset) -> S
         return None
     sweep = choose_strength(classifier, dataset.X, dataset.y, validation=recipe.validation)
     classifier.set_params(strength=sweep.best_strength)
-    _show.sweep(sweep, recipe.validation)
+    show.sweep(sweep, recipe.validation)
     return sweep
 
 
@@ -191,20 +192,20 @@ def _find_step(classifier: LinearClassifier, dataset: Dataset) -> None:
 
     optimizer: Any = classifier.optimizer
     test = find_step_size(classifier.objective(dataset.X, dataset.y), optimizer)
-    _show.range_test(test)
+    show.range_test(test)
     classifier.set_params(optimizer=replace(optimizer, step_size=test.suggestion))
 
 
 def _accuracies(classifier: LinearClassifier, dataset: Dataset, sweep: Sweep | None) -> dict[str, float]:
     """Accuracy on training, validation (of the classifier fitted without those rows) and test rows; shown, too."""
     predicted = classifier.predict(dataset.X)
-    metrics = {"train": _show.accuracy(dataset.y, predicted)}
+    metrics = {"train": show.accuracy(dataset.y, predicted)}
     if sweep is not None:
         metrics["validation"] = float(sweep.validation_accuracy[sweep.best])
     y, part = dataset.y, "train"
     if dataset.X_test is not None and dataset.y_test is not None:
         y, part, predicted = dataset.y_test, "test", classifier.predict(dataset.X_test)
-        metrics["test"] = _show.accuracy(y, predicted)
-    _show.accuracies(metrics)
-    _show.classes(np.asarray(y), predicted, dataset.class_names, part)
+        metrics["test"] = show.accuracy(y, predicted)
+    show.accuracies(metrics)
+    show.classes(np.asarray(y), predicted, dataset.class_names, part)
     return metrics

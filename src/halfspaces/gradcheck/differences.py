@@ -132,6 +132,7 @@ class Line:
     at: float
 
     def __call__(self, x: float) -> float:
+        """f(x) as a float."""
         return scalar(self.f(x))
 
     def slopes(self, step: float, here: float) -> Slopes:
