@@ -233,7 +233,7 @@ def test_validation_fills_the_history(validation, optimizer):
     history = classifier.result_.history
     assessed = np.isfinite(history["validation_loss"][:, 0])
     assert assessed.sum() >= 10
-    assert history["validation_accuracy"][assessed].max() > 0.9
+    assert history["validation_accuracy"][assessed].max() > 0.88
     assert (np.diff(history["passes"]) > 0).all()
     assert history["validation_loss"][assessed][-1] < history["validation_loss"][assessed][0]
 

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 from halfspaces._laws.runs import Recorder, Watch, small_objective, start
 from halfspaces.blocks import Blocks
-from halfspaces.losses import Hinge, Softmax
+from halfspaces.losses import LOSSES, Hinge, Softmax
 from halfspaces.minimize import minimize
 from halfspaces.objective import Objective, Request
 from halfspaces.optimizers import (
@@ -37,6 +37,7 @@ from halfspaces.optimizers.auto import OPTIMIZERS
 from halfspaces.optimizers.base import prox_step
 from halfspaces.optimizers.line_search import LineSearch
 from halfspaces.penalties import L1, L2, MaxNorm, NoPenalty
+from halfspaces.scores import Moments
 from halfspaces.step_size import find_step_size
 from halfspaces.testing import OPTIMIZER_LAWS, check_optimizer
 
@@ -157,6 +158,16 @@ def test_an_epoch_of_sgd_visits_every_example_once():
     for epoch in (batches[:4], batches[4:]):
         assert np.array_equal(np.sort(np.concatenate(epoch)), np.arange(60))
     assert not np.array_equal(batches[0], batches[4]), "each epoch has its own order"
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+@pytest.mark.parametrize("batch_size", [4, 64])
+def test_the_default_step_of_sgd_suits_any_loss_and_batch(loss, batch_size):
+    X, y = load_digits(return_X_y=True)
+    blocks = Blocks(X[:600] / 16, y[:600], n_jobs=1)
+    digits = Objective(loss, L2(1e-3), blocks, n_classes=10, standardization=Moments.of(blocks).standardization())
+    result = minimize(digits, SGD(batch_size=batch_size, epochs=3))
+    assert result.loss < 0.6 * loss.chance_value(10)
 
 
 def test_one_step_of_gradient_descent_by_hand():

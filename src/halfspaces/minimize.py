@@ -289,11 +289,11 @@ def _judge(run: Run, evaluation: Evaluation) -> None:
 
 
 def _wants_best_bias(run: Run, evaluation: Evaluation) -> bool:
-    """Whether a member would be certified if its bias were optimal, and another 1.5 passes are not too many."""
-    hopeful = ~run.final.known & (evaluation.hoped_gap < 0.5 * run.target(evaluation.exact_total))
+    """Whether every member left would be certified if its bias were optimal, and 1.5 more passes are not too many."""
+    hopeful = run.final.known | (evaluation.hoped_gap < 0.5 * run.target(evaluation.exact_total))
     smooth = run.objective.loss.smooth or evaluation.request.smoothing > 0
     due = run.objective.fit_intercept and smooth and run.passes >= run.next_polish
-    return bool(due and hopeful.any() and holds_scores(run.objective, len(hopeful)))
+    return bool(due and not run.final.known.all() and hopeful.all() and holds_scores(run.objective, len(hopeful)))
 
 
 def _record(run: Run, evaluation: Evaluation, before: Array) -> None:

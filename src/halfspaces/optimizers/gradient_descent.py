@@ -30,13 +30,14 @@ class GradientState(State):
     order: Array | None = field(default=None, repr=False)  # this epoch's shuffled rows
 
 
-def safe_step(objective: Objective, n_members: int) -> Array:
+def safe_step(objective: Objective, n_members: int, batch_size: int | None = None) -> Array:
     """1/L of each member (M,), L bounding its curvature: (the loss's curvature) · λ_max(Gram) + the penalty's.
 
-    A loss with kinks has no such bound; its smoothing with μ = 1 gives the scale.
+    A small batch can bend more than the whole does. A loss with kinks has no such bound; its smoothing with μ = 1
+    gives the scale.
     """
     loss = objective.loss if objective.loss.smooth else objective.loss.smoothed(1.0)
-    curvature = loss.curvature(objective.n_classes) * largest_eigenvalue(objective)
+    curvature = loss.curvature(objective.n_classes) * largest_eigenvalue(objective, batch_size)
     return 1 / (curvature + np.asarray(objective.penalty.curvature(n_members)))
 
 
@@ -60,10 +61,13 @@ class _GradientMethod(Optimizer[GradientState]):
         members = W.shape[1]
         step = self.step_size
         if step is None:
-            step = self.update_rule.default_step(safe_step(objective, members))
+            step = self.update_rule.default_step(safe_step(objective, members, self._rows_at_a_time()))
         zeros, slots = np.zeros_like(W), self.update_rule.slots(W)
         steps = np.full(members, step, dtype=np.float64)
         return GradientState(W, steps, objective.penalty, steps, objective.n_examples, zeros, slots)
+
+    def _rows_at_a_time(self) -> int | None:
+        return None
 
     def _factor(self, state: GradientState) -> float:
         raise NotImplementedError
@@ -166,6 +170,9 @@ class SGD(_GradientMethod):
         check_number("SGD(batch_size=...)", self.batch_size, at_least=1, integer=True)
         check_number("SGD(epochs=...)", self.epochs, at_least=1, integer=True)
         check_number("SGD(seed=...)", self.seed, at_least=0, integer=True)
+
+    def _rows_at_a_time(self) -> int:
+        return self.batch_size
 
     def _batches(self, state: GradientState) -> int:
         return -(-state.n_examples // self.batch_size)
