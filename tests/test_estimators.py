@@ -226,14 +226,14 @@ def test_a_weight_of_two_is_the_row_twice_and_a_scale_of_all_weights_is_nothing(
         np.testing.assert_allclose(weighted.result_.loss, repeated.result_.loss, rtol=1e-9)
 
 
-@pytest.mark.parametrize("optimizer", ["lbfgs", "sgd"])
+@pytest.mark.parametrize("optimizer", ["lbfgs", SGD(batch_size=64)], ids=["lbfgs", "sgd"])
 @pytest.mark.parametrize("validation", [(X[TEST], Y[TEST]), 0.2], ids=["rows", "part"])
 def test_validation_fills_the_history(validation, optimizer):
     classifier = LinearClassifier(optimizer=optimizer, strength=1e-3).fit(X[TRAIN], Y[TRAIN], validation=validation)
     history = classifier.result_.history
     assessed = np.isfinite(history["validation_loss"][:, 0])
     assert assessed.sum() >= 10
-    assert history["validation_accuracy"][assessed].max() > 0.88
+    assert history["validation_accuracy"][assessed].max() > 0.9
     assert (np.diff(history["passes"]) > 0).all()
     assert history["validation_loss"][assessed][-1] < history["validation_loss"][assessed][0]
 

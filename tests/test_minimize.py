@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from halfspaces._laws.runs import Recorder, Watch, small_objective, start
 from halfspaces.bias import with_best_bias
 from halfspaces.blocks import Blocks
 from halfspaces.callbacks import EarlyStopping
@@ -18,6 +17,7 @@ from halfspaces.objective import Objective, Request
 from halfspaces.optimizers import LBFGS, SGD, GradientDescent, Gram, ProximalGradient, RandomSearch
 from halfspaces.penalties import L1, L2, MaxNorm, NoPenalty
 from halfspaces.result import Reason
+from halfspaces.testing.runs import Recorder, Watch, small_objective, start
 
 SMALL = small_objective()
 

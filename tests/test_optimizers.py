@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from halfspaces._laws.runs import Recorder, Watch, small_objective, start
 from halfspaces.blocks import Blocks
 from halfspaces.losses import LOSSES, Hinge, Softmax
 from halfspaces.minimize import minimize
@@ -40,6 +39,7 @@ from halfspaces.penalties import L1, L2, MaxNorm, NoPenalty
 from halfspaces.scores import Moments
 from halfspaces.step_size import find_step_size
 from halfspaces.testing import OPTIMIZER_LAWS, check_optimizer
+from halfspaces.testing.runs import Recorder, Watch, small_objective, start
 
 # pyright: reportIncompatibleMethodOverride=false
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces._laws import Array, require
 from halfspaces.blocks import Blocks
 from halfspaces.losses import Softmax
 from halfspaces.minimize import Run, minimize
@@ -15,6 +14,7 @@ from halfspaces.optimizers import Optimizer
 from halfspaces.optimizers.auto import choose
 from halfspaces.penalties import L2
 from halfspaces.result import Reason, Result
+from halfspaces.testing.words import Array, require
 
 TURNS = 12  # of runs that are compared turn by turn
 

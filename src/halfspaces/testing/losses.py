@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from halfspaces._laws import Array, Law, at_least, check_plain, register_in, require, same, torch_if_installed
 from halfspaces.gradcheck import check_gradient
 from halfspaces.losses import Loss
+from halfspaces.testing.words import Array, Law, at_least, check_plain, register_in, require, same, torch_if_installed
 
 LAWS: dict[str, Law] = {}
 _law = register_in(LAWS)

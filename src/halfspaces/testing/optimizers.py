@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces._laws import Array, Law, at_least, check_plain, register_in, require, same
-from halfspaces._laws.runs import TURNS, Recorder, Watch, optimum, some_turns, start, supports
 from halfspaces.minimize import minimize
 from halfspaces.objective import Objective, Request
 from halfspaces.optimizers import Optimizer
 from halfspaces.penalties import L1, MaxNorm, Penalty
 from halfspaces.result import Reason, Result
+from halfspaces.testing.runs import TURNS, Recorder, Watch, optimum, some_turns, start, supports
+from halfspaces.testing.words import Array, Law, at_least, check_plain, register_in, require, same
 
 LAWS: dict[str, Law] = {}
 _law = register_in(LAWS)

@@ -1,4 +1,4 @@
-"""Laws of the components, one module a kind, and the few words that they are written in."""
+"""The few words that the laws are written in."""
 
 import functools
 import pickle
@@ -34,6 +34,7 @@ def register_in(laws: dict[str, Law]) -> Callable[[Law], Law]:
 
 
 def require(condition: Any, words: str) -> None:
+    """Raise an AssertionError with these words unless the condition holds."""
     if not condition:
         raise AssertionError(words)
 

@@ -15,15 +15,15 @@ that it broke, which is then checked for all components.
 from collections.abc import Mapping
 from typing import Any
 
-from halfspaces._laws import Law
-from halfspaces._laws.losses import LAWS as LOSS_LAWS
-from halfspaces._laws.optimizers import LAWS as OPTIMIZER_LAWS
-from halfspaces._laws.penalties import LAWS as PENALTY_LAWS
-from halfspaces._laws.runs import small_objective
 from halfspaces.losses import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers import Optimizer
 from halfspaces.penalties import Penalty
+from halfspaces.testing.losses import LAWS as LOSS_LAWS
+from halfspaces.testing.optimizers import LAWS as OPTIMIZER_LAWS
+from halfspaces.testing.penalties import LAWS as PENALTY_LAWS
+from halfspaces.testing.runs import small_objective
+from halfspaces.testing.words import Law
 
 __all__ = ["LOSS_LAWS", "OPTIMIZER_LAWS", "PENALTY_LAWS", "check_loss", "check_optimizer", "check_penalty"]
 
