@@ -121,7 +121,8 @@ def evaluate(model: ModelArgument, data: DataArgument = "digits", jobs: JobsOpti
     from halfspaces.cli import show
 
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
-    dataset = datasets.open(data)
+    with show.working(f"reading {data}"):
+        dataset = datasets.open(data)
     part, X, y = "all", dataset.X, dataset.y
     if dataset.X_test is not None and dataset.y_test is not None:
         part, X, y = "test", dataset.X_test, dataset.y_test
@@ -155,7 +156,8 @@ def predict(
 
     check_out(out)
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
-    X = datasets.open_features(data)
+    with show.working(f"reading {data}"):
+        X = datasets.open_features(data)
     if probabilities and not hasattr(classifier, "predict_proba"):
         raise ValueError(
             f"The model's loss {classifier.loss!r} gives no probabilities; train with softmax or ova_logistic."
@@ -168,7 +170,7 @@ def predict(
 
 @app.command()
 def gradcheck(
-    seed: Annotated[int, typer.Option(help="Of the random problem.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random problem.")] = 0,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the reports in full.")] = False,
 ) -> None:
     """Check every registered loss and penalty: gradients, proxes, chance-level losses, overfitting 20 examples."""
@@ -198,7 +200,7 @@ def main() -> None:
         words = getattr(problem, "format_message", None)
         if words is None:
             raise
-        show.error(f"{_sentence(ValueError(words()))} See halfspaces --help.")
+        show.error(f"{_sentence(ValueError(words())).rstrip('.')}; see halfspaces --help.")
         sys.exit(2)
 
 

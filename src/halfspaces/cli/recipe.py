@@ -154,7 +154,8 @@ def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
     recipe.check()
     classifier = recipe.classifier()
     check_out(out)
-    dataset = datasets.open(data)
+    with show.working(f"reading {data}"):
+        dataset = datasets.open(data)
     if dataset.X_test is not None:
         check_finite("X_test", dataset.X_test)
     show.dataset(dataset)

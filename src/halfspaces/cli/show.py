@@ -24,6 +24,11 @@ def error(sentence: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print("[bold red]Error:[/]", Text(sentence))
 
 
+def working(on: str) -> Any:
+    """A context with a spinner on the error stream, where that is a terminal."""
+    return Console(stderr=True).status(f"{escape(on)} ...")
+
+
 def _table(*columns: str, title: str | None = None) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
     for position, column in enumerate(columns):

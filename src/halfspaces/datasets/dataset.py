@@ -54,7 +54,7 @@ class Dataset:
         shape = "" if self.image_shape is None else " x ".join(map(str, self.image_shape)) + ", "
         classes = len(self.class_names) if self.class_names else len(np.unique(self.y))
         features = f"{self.X.shape[1]:,} features ({shape}{self.X.dtype})"
-        return f"{self.name}: {len(self.X):,} examples{test}, {features}, {classes:,} classes"
+        return f"{self.name}: {len(self.X):,} examples{test}, {features}, {classes:,} class{'es' * (classes != 1)}"
 
     def images(self, X_rows: np.ndarray) -> np.ndarray:
         """Return rows (n, D) as images (n, height, width, channels): a view, however they are stored.
