@@ -279,7 +279,13 @@ def test_a_run_that_polishes_its_bias_is_resumed_as_if_never_stopped(optimizer):
 def test_a_state_and_its_bounds_belong_to_one_objective():
     weak, strong = (replace(SMALL, penalty=L2(strength)) for strength in (1e-4, 10.0))
     begun = minimize(weak, LBFGS(), max_passes=4)
-    for objective, optimizer in ((strong, LBFGS()), (weak, ProximalGradient()), (weak, LBFGS(memory=3))):
+    elsewhere = replace(weak, blocks=replace(weak.blocks, X=2 * weak.blocks.X))
+    for objective, optimizer in (
+        (strong, LBFGS()),
+        (elsewhere, LBFGS()),
+        (weak, ProximalGradient()),
+        (weak, LBFGS(memory=3)),
+    ):
         with pytest.raises(ValueError, match="same optimizer, objective and data"):
             minimize(objective, optimizer, resume=begun)
 

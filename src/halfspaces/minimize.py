@@ -217,9 +217,13 @@ def _resumed(
 
 
 def _problem(objective: Objective, optimizer: Optimizer) -> tuple[Any, ...]:
-    """What must be the same for a state and its bounds to hold: components, sizes, and labels and weights."""
-    digest = hashlib.blake2b(objective.blocks.labels().tobytes())
-    digest.update(objective.blocks.weights().tobytes())
+    """What must be the same for a state and its bounds to hold: components, sizes, labels, weights and features.
+
+    The class sums that the certificate keeps stand for the features: reading all of X again would cost a pass.
+    """
+    digest = hashlib.blake2b()
+    for told in (objective.blocks.labels(), objective.blocks.weights(), objective.anchor.sums):
+        digest.update(told.tobytes())
     sizes = objective.n_examples, objective.n_features, objective.n_classes, objective.fit_intercept
     return optimizer, objective.loss, objective.penalty, *sizes, digest.hexdigest()
 
