@@ -244,6 +244,7 @@ def test_held_out_rows_are_not_trained_on():
     np.testing.assert_array_equal(LinearClassifier().fit(X, Y, validation=(X, Y)).coef_, alone)
 
 
+@pytest.mark.filterwarnings("ignore:The classes are linearly separable")
 def test_early_stopping_ends_with_the_best_parameters():
     noisy = np.where(np.arange(len(Y)) % 4 == 0, (Y * 7 + np.arange(len(Y))) % 10, Y)
     stopping = LinearClassifier(penalty="none", callbacks=[EarlyStopping(patience=4, monitor="accuracy")])

@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 from halfspaces.blocks import Blocks
 from halfspaces.losses import LOSSES, Hinge, Softmax
 from halfspaces.minimize import minimize
+from halfspaces.moments import Moments
 from halfspaces.objective import Objective, Request
 from halfspaces.optimizers import (
     LBFGS,
@@ -36,7 +37,6 @@ from halfspaces.optimizers.auto import OPTIMIZERS
 from halfspaces.optimizers.base import prox_step
 from halfspaces.optimizers.line_search import LineSearch
 from halfspaces.penalties import L1, L2, MaxNorm, NoPenalty
-from halfspaces.scores import Moments
 from halfspaces.step_size import find_step_size
 from halfspaces.testing import OPTIMIZER_LAWS, check_optimizer
 from halfspaces.testing.runs import Recorder, Watch, small_objective, start

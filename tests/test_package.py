@@ -177,6 +177,7 @@ def test_a_centred_model_survives(tmp_path):
     assert loaded.score(shifted, Y) > 0.9
 
 
+@pytest.mark.filterwarnings("ignore:The classes are linearly separable")
 @pytest.mark.parametrize(
     "options",
     [

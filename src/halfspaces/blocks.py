@@ -1,8 +1,9 @@
 """Data in rows: examples are visited block by block, each block once a pass, by several workers.
 
 X stays as it came (uint8, float16, float32, float64, memory-mapped): a worker converts the rows of one block into a
-buffer of its own and never more. How rows are cut into blocks depends on their shape alone, BLAS runs on one thread
-inside a worker, and partial results come back in block order: sums are the same bits for any number of workers.
+buffer of its own and never more; for products with few columns rows are read as they lie (`kernels`). How rows are cut
+into blocks depends on shapes and types alone, BLAS runs on one thread inside a worker, and partial results come back in
+block order: sums are the same bits for any number of workers.
 """
 
 import threading
@@ -12,16 +13,22 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import Any, TypeVar
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import scipy.linalg  # noqa: F401  (its BLAS must be loaded before the controller looks for libraries)
 from threadpoolctl import ThreadpoolController
 
+from halfspaces import kernels
+
+if TYPE_CHECKING:
+    from halfspaces.moments import Centroids
+
 Array = np.ndarray
 Rows = slice | Array | None  # None: all rows
 Partial = TypeVar("Partial")
+Visit = Callable[[Any, Array, Array | None], Partial]
 
 BLOCK_BYTES = 3 << 20  # a converted block: fits a core's share of the cache beside its scores
 MIN_BLOCK_ROWS = 64
@@ -51,6 +58,11 @@ def available_workers(n_jobs: int | None) -> int:
 def compute_dtype(dtype: np.dtype) -> np.dtype:
     """The type that products are computed in: float64 for float64, float32 for everything narrower."""
     return np.dtype(np.float64 if dtype == np.float64 else np.float32)
+
+
+def _block_rows(row_bytes: int) -> int:
+    """A power of two."""
+    return max(MIN_BLOCK_ROWS, min(4096, 1 << max(BLOCK_BYTES // row_bytes, 1).bit_length() - 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,24 +115,41 @@ class Blocks:
 
     @property
     def block_rows(self) -> int:
-        """Rows of one block, from the shape alone."""
-        rows = BLOCK_BYTES // (self.n_features * self.dtype.itemsize)
-        return max(MIN_BLOCK_ROWS, min(4096, 1 << max(rows, 1).bit_length() - 1))
+        """Rows of one converted block, from the shape alone."""
+        return _block_rows(self.n_features * self.dtype.itemsize)
+
+    @cached_property
+    def centroids(self) -> "Centroids":
+        """Class means and moments of the features: one visit, the first time."""
+        from halfspaces.moments import Centroids
+
+        return Centroids.of(self)
 
     def subset(self, index: Array) -> "Blocks":
         """The rows `index` of this set, without a copy."""
         index = np.asarray(index)
         return replace(self, index=index if self.index is None else self.index[index])
 
-    def map(self, visit: Callable[[Array, Array, Array | None], Partial], rows: Rows = None) -> Iterator[Partial]:
-        """visit(X_b, y_b, weight_b) for each block of the rows asked for, in order; X_b lives as long as the visit."""
-        chunks = self._chunks(rows)
-        with one_blas_thread():
-            yield from ordered_map(lambda chunk: visit(*self._read(chunk)), chunks, available_workers(self.n_jobs))
+    def map(self, visit: Visit[Partial], rows: Rows = None, columns: int | None = None) -> Iterator[Partial]:
+        """visit(X_b, y_b, weight_b) for each block of the rows asked for, in order; X_b lives as long as the visit.
 
-    def sum(self, visit: Callable[[Array, Array, Array | None], tuple[Any, ...]], rows: Rows = None) -> tuple[Any, ...]:
+        A visit that only multiplies X_b or its transpose by matrices says by how many `columns`; with few, X_b may be
+        the rows as they lie (`kernels.FusedRows`).
+        """
+        fused = columns is not None and self.center is None and kernels.serve(self.X, columns)
+        chunks = self._chunks(rows, _block_rows(self.X[:1].nbytes) if fused else self.block_rows)
+        read = self._fused if fused else self._converted
+
+        def work(chunk: slice | Array) -> Partial:
+            weight = None if self.weight is None else self._take(self.weight, chunk)
+            return visit(read(self._take(self.X, chunk)), self._take(self.y, chunk), weight)
+
+        with one_blas_thread():
+            yield from ordered_map(work, chunks, available_workers(self.n_jobs))
+
+    def sum(self, visit: Visit[tuple[Any, ...]], rows: Rows = None, columns: int | None = None) -> tuple[Any, ...]:
         """The tuples that the visits give, added up in block order; one block's is held at a time by each worker."""
-        partials = self.map(visit, rows)
+        partials = self.map(visit, rows, columns)
         total = next(partials)
         for partial in partials:
             total = tuple(mine + theirs for mine, theirs in zip(total, partial, strict=True))
@@ -134,8 +163,7 @@ class Blocks:
         """Weights of the examples, shape (N,) or (N, M); ones where none were given."""
         return np.ones(self.n_examples) if self.weight is None else self._take(self.weight, slice(None))
 
-    def _chunks(self, rows: Rows) -> list[slice | Array]:
-        size = self.block_rows
+    def _chunks(self, rows: Rows, size: int) -> list[slice | Array]:
         if isinstance(rows, np.ndarray):
             return [rows[start : start + size] for start in range(0, len(rows), size)]
         start, stop, stride = (rows or slice(None)).indices(self.n_examples)
@@ -145,9 +173,8 @@ class Blocks:
     def _take(self, values: Array, chunk: slice | Array) -> Array:
         return values[chunk] if self.index is None else values[self.index[chunk]]
 
-    def _read(self, chunk: slice | Array) -> tuple[Array, Array, Array | None]:
-        weight = None if self.weight is None else self._take(self.weight, chunk)
-        return self._converted(self._take(self.X, chunk)), self._take(self.y, chunk), weight
+    def _fused(self, X: Array) -> kernels.FusedRows:
+        return kernels.FusedRows(X, self.dtype)
 
     def _converted(self, X: Array) -> Array:
         if X.dtype == self.dtype and self.center is None:

@@ -20,10 +20,11 @@ Rockafellar, Convex Analysis, 1970, §31; Shalev-Shwartz & Zhang, Stochastic dua
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from halfspaces.blocks import Blocks
+from halfspaces.blocks import Blocks, Visit
 from halfspaces.losses import Loss
 from halfspaces.penalties import Penalty
 from halfspaces.scores import Linear
@@ -49,20 +50,29 @@ class Anchor:
 
     @classmethod
     def of(cls, blocks: Blocks, linear: Linear, n_classes: int) -> "Anchor":
-        """One visit to the data."""
-        members = 1 if blocks.weight is None or blocks.weight.ndim == 1 else blocks.weight.shape[1]
-
-        def visit(X: Array, y: Array, weight: Array | None) -> tuple[Array, Array]:
-            onehot = np.zeros((len(y), members, n_classes), dtype=X.dtype)
-            onehot[np.arange(len(y)), :, y] = 1 if weight is None else weight.reshape(len(y), -1)
-            onehot = onehot.reshape(len(y), -1)
-            return (X.T @ onehot).astype(np.float64), onehot.sum(axis=0, dtype=np.float64)
-
-        sums, masses = blocks.sum(visit)
+        """From the class means where there is one weight an example, else by one visit."""
+        if blocks.weight is None or blocks.weight.ndim == 1:
+            members, masses, means = 1, *blocks.centroids.padded(n_classes)
+            sums = (masses[:, None] * means).T
+        else:
+            members = blocks.weight.shape[1]
+            sums, masses = blocks.sum(_class_sums(members, n_classes), columns=members * n_classes)
         shape = (members, n_classes)
         count = np.repeat(masses.reshape(shape).sum(axis=1), n_classes)
         features = linear.pullback(sums / count, masses / count, (len(sums) + 1, *shape))[:-1]
         return cls((masses / count).reshape(shape), features)
+
+
+def _class_sums(members: int, n_classes: int) -> Visit[tuple[Array, Array]]:
+    """A block's Σ w x and Σ w of each class, for weights (B, M)."""
+
+    def visit(X: Any, y: Array, weight: Array | None) -> tuple[Array, Array]:
+        onehot = np.zeros((len(y), members, n_classes))
+        onehot[np.arange(len(y)), :, y] = weight
+        onehot = onehot.reshape(len(y), -1)
+        return (X.T @ onehot).astype(np.float64), onehot.sum(axis=0)
+
+    return visit
 
 
 def lower_bound(

@@ -17,16 +17,19 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from halfspaces import kernels
 from halfspaces._validation import check_finite, check_number, lookup
 from halfspaces.blocks import Blocks, compute_dtype
 from halfspaces.losses import LOSSES, Loss
 from halfspaces.minimize import Callback, minimize
+from halfspaces.moments import Moments
 from halfspaces.objective import Objective
 from halfspaces.optimizers import SGD, Constant, Optimizer
 from halfspaces.optimizers.auto import OPTIMIZERS, Choice, choose
 from halfspaces.penalties import PENALTIES, MaxNorm, NoPenalty, Penalty
 from halfspaces.result import Result
-from halfspaces.scores import Linear, Moments
+from halfspaces.scores import Linear
+from halfspaces.separation import warn_if_separable
 
 Array = np.ndarray
 
@@ -219,7 +222,12 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         data = self._check_data(X, y, sample_weight, validation, reset=True)
         objective = self._joined(data)
         start = self._start(objective, data.classes)
-        self._minimize(objective, data, start, self._optimizer(objective))
+        choice = self._optimizer(objective)
+        separation = None
+        if not choice.optimizer.stochastic:  # its steps are counted: W cannot run away
+            separation = warn_if_separable(objective, max_passes=min(20, self.max_passes))
+        self.separation_ = separation and replace(separation, W=None)  # the witness is as large as the model
+        self._minimize(objective, data, start, choice)
         if not self.result_.converged:
             warnings.warn(str(self.result_), ConvergenceWarning, stacklevel=2)
         return self
@@ -350,6 +358,8 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
             standardization = self._moments.standardization(with_mean=self.fit_intercept)
         if standardization is not None and standardization.has_large_offsets:
             blocks = replace(blocks, center=standardization.mean.astype(blocks.dtype))
+        if kernels.serve(blocks.X):
+            kernels.prefetch(blocks.X.dtype)
         penalty = make_penalty(self.penalty, self.strength)
         loss = make_loss(self.loss)
         return Objective(loss, penalty, blocks, len(data.classes), standardization, bool(self.fit_intercept))
@@ -420,7 +430,8 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         c = self.intercept_ if center is None else self._intercept_at_center.astype(V.dtype)
         blocks = Blocks(X, np.empty(len(X), dtype=np.int8), center=center, n_jobs=self.n_jobs)
         dtype = np.result_type(blocks.dtype, V.dtype)
-        scores = np.concatenate(list(blocks.map(lambda X, y, weight: (X @ V + c).astype(dtype, copy=False))))
+        parts = blocks.map(lambda X, y, weight: (X @ V + c).astype(dtype, copy=False), columns=V.shape[1])
+        scores = np.concatenate(list(parts))
         return scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict(self, X: Any) -> Array:

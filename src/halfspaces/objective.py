@@ -196,7 +196,7 @@ class Objective:
 
     def evaluate(self, request: Request) -> Evaluation:
         """Value, and gradient and bounds if asked for, in one visit to each block of the rows asked for."""
-        sums = _Sums(*self.blocks.sum(self._visit(request), request.rows))
+        sums = _Sums(*self._sums(request))
         part = len(self.blocks.labels(request.rows)) / self.n_examples
         count = self.total_weight * part  # a minibatch estimates the same mean
         data, exact_data = sums.data / count, sums.exact_data / count
@@ -209,6 +209,14 @@ class Objective:
         penalty_gradient = self.penalty.gradient(penalized) if self.penalty.smooth else None
         bounds = self._bounds(request, data, gradient, sums.conjugate / count)
         return Evaluation(request, data, exact_data, gradient, penalty, penalty_gradient, *bounds, part)
+
+    def _sums(self, request: Request) -> tuple[Any, ...]:
+        """Over the rows asked for; at W = 0, where only labels matter, class means stand for all examples."""
+        blocks, visit = self.blocks, self._visit(request)
+        if request.rows is None and not request.W.any() and (blocks.weight is None or blocks.weight.ndim == 1):
+            masses, means = blocks.centroids.padded(self.n_classes)
+            return visit(means, np.arange(self.n_classes), masses)
+        return blocks.sum(visit, request.rows, columns=self.linear.columns(request.W))
 
     def _visit(self, request: Request) -> Callable[[Array, Array, Array | None], _Sums]:
         """What is done with one block, while it is in cache."""
@@ -243,7 +251,9 @@ class Objective:
     def scores(self, W: Array) -> Array:
         """All scores, shape (N, M·C), in the precision of the products."""
         linear, folded = self.linear, self.linear.fold(W, self.blocks.dtype)
-        return np.concatenate(list(self.blocks.map(lambda X, y, weight: linear.scores(folded, X))))
+        return np.concatenate(
+            list(self.blocks.map(lambda X, y, weight: linear.scores(folded, X), columns=linear.columns(W)))
+        )
 
     def assess(self, W: Array) -> tuple[Array, Array]:
         """Mean loss and accuracy (the largest score wins) of each member, shape (M,) each."""
@@ -255,7 +265,7 @@ class Objective:
             loss = self.loss.value_and_grad(scores, y)[0]
             return _weighted_sum(loss, weight), _weighted_sum(right, weight)
 
-        loss, right = self.blocks.sum(visit)
+        loss, right = self.blocks.sum(visit, columns=linear.columns(W))
         return loss / self.total_weight, right / self.total_weight
 
 

@@ -11,7 +11,7 @@ import halfspaces
 from halfspaces import losses, model_file, optimizers, penalties, surrogates
 from halfspaces.estimators import LinearClassifier
 from halfspaces.model_file import ModelFileError
-from halfspaces.scores import Moments
+from halfspaces.moments import Moments
 
 Array = np.ndarray
 

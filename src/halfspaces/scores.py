@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from halfspaces.blocks import Blocks
-
 Array = np.ndarray
 LARGE_OFFSET = 30.0  # |mean|/scale beyond which float32 products want centred rows (error 4e-6 at 2, 1.4e-3 at 1e3)
 
@@ -56,7 +54,12 @@ class Linear:
         offset = (self.center - self.standardization.mean) @ weights
         if self.fit_intercept:
             offset = offset + W[-1].ravel()
-        return weights.astype(dtype), offset.astype(dtype)
+        # Columns of V lie together in memory: both BLAS and the kernels read them so.
+        return np.ascontiguousarray(weights.T, dtype).T, offset.astype(dtype)
+
+    def columns(self, W: Array) -> int | None:
+        """How many columns raw rows are multiplied by."""
+        return W[0].size
 
     def scores(self, folded: tuple[Array, Array], X: Array) -> Array:
         """X V + c, shape (B, M·C), of raw rows."""
@@ -92,6 +95,10 @@ class Shift:
         """No V, and c (M·C,)."""
         return np.empty(0), W.ravel().astype(dtype)
 
+    def columns(self, W: Array) -> int | None:
+        """Examples are not multiplied."""
+        return None
+
     def scores(self, folded: tuple[Array, Array], X: Array) -> Array:
         """X + c."""
         return X + folded[1]
@@ -103,44 +110,3 @@ class Shift:
     def pullback(self, dV: Array, dc: Array, shape: tuple[int, ...]) -> Array:
         """The gradient in W."""
         return dc.reshape(shape)
-
-
-@dataclass(frozen=True, eq=False)
-class Moments:
-    """Weighted count, mean (D,) and sum of squared deviations (D,) of the features, in float64."""
-
-    count: float
-    mean: Array
-    squares: Array
-
-    @classmethod
-    def of(cls, blocks: Blocks) -> "Moments":
-        """One visit to the data; deviations are taken from the first block's mean, so that offsets cost no digits."""
-        # Of rows that count: a column that is constant among them must not get a scale from rounding.
-        first_rows = np.flatnonzero(blocks.weights())[: blocks.block_rows]
-        (origin,) = blocks.map(lambda X, y, weight: X.mean(axis=0, dtype=np.float64), first_rows)
-
-        def visit(X: Array, y: Array, weight: Array | None) -> tuple[float, Array, Array]:
-            weight = np.ones(len(y)) if weight is None else weight
-            shifted = X - origin
-            total = weight @ shifted
-            np.square(shifted, out=shifted)
-            return float(weight.sum()), total, weight @ shifted
-
-        count, first, second = blocks.sum(visit)
-        return cls(count, origin + first / count, np.maximum(second - first**2 / count, 0.0))
-
-    def merged(self, other: "Moments") -> "Moments":
-        """The moments of both sets together (Chan, Golub & LeVeque 1983, https://doi.org/10.1080/00031305.1983.10483115)."""
-        count = self.count + other.count
-        shift = other.mean - self.mean
-        squares = self.squares + other.squares + shift**2 * (self.count * other.count / count)
-        return Moments(count, self.mean + shift * (other.count / count), squares)
-
-    def standardization(self, *, with_mean: bool = True) -> Standardization:
-        """Mean and standard deviation; a column of zero variance gets scale 1; without a mean nothing is centred."""
-        variance = self.squares / self.count
-        # Rounding leaves a tiny positive variance in a constant column; it is no scale.
-        constant = variance <= (1e-12 * self.mean) ** 2
-        scale = np.sqrt(np.where(constant, 1.0, variance))
-        return Standardization(self.mean if with_mean else np.zeros_like(self.mean), scale)

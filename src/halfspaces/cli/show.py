@@ -111,6 +111,9 @@ def fit(classifier: Any) -> None:
     _pair("gap", f"at most {gap:.3g} above the minimum" if np.isfinite(gap) else "no bound is proved")
     _pair("reason", str(result.reason))
     _pair("cost", f"{result.passes:.1f} passes, {result.seconds:.2f} s")
+    separation = getattr(classifier, "separation_", None)
+    if separation is not None and separation.too_small:
+        _pair("separable", str(separation))
 
 
 def model(classifier: Any, path: Path) -> None:

@@ -171,22 +171,24 @@ class LBFGS(Optimizer[LBFGSState]):
             factor = rho * inner(s, q)
             q -= by_member(factor) * y
             factors.append(factor)
-        direction = by_member(self._scale(state)) * state.preconditioner(q)
+        direction = self._scaled(state, q)
         for (s, y, rho), factor in zip(state.pairs, reversed(factors), strict=True):
             direction += by_member(factor - rho * inner(y, direction)) * s
         return direction
 
-    def _scale(self, state: LBFGSState) -> Array:
-        """The factor that gives H₀ the measured curvature along each member's newest useful pair."""
-        scale, unknown = np.ones(state.W.shape[1]), np.ones(state.W.shape[1], bool)
+    def _scaled(self, state: LBFGSState, q: Array) -> Array:
+        """H₀ q, H₀ scaled to the measured curvature along each member's newest useful pair."""
+        newest, product = np.zeros_like(q), np.zeros(q.shape[1])
         for _, y, rho in reversed(state.pairs):
-            new = (rho > 0) & unknown
-            if new.any():
-                scale = np.where(new, 1 / np.where(new, rho * inner(y, state.preconditioner(y)), 1.0), scale)
-                unknown &= ~new
-            if not unknown.any():
+            new = (rho > 0) & (product == 0)
+            newest, product = np.where(by_member(new), y, newest), np.where(new, 1 / np.where(new, rho, 1.0), product)
+            if product.all():
                 break
-        return scale
+        # Both at once: a solve costs little more than reading its factor.
+        both = state.preconditioner(np.concatenate([q, newest], axis=2))
+        solved, mapped = np.split(both, 2, axis=2)
+        curvature = inner(newest, mapped)
+        return by_member(np.where(product > 0, product / np.where(product > 0, curvature, 1.0), 1.0)) * solved
 
 
 def _remember(pairs: deque[Pair], newest: Pair, members: Array) -> None:

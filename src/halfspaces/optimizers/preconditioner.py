@@ -9,6 +9,7 @@ Frangella, Rathore, Zhao & Udell, PROMISE: preconditioned stochastic optimizatio
 curvature estimates, JMLR 2024, https://arxiv.org/abs/2309.02014
 """
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ Array = np.ndarray
 Preconditioning = Callable[[Array], Array]  # a linear map of gradients (D+1, M, C) to steps
 
 CHUNK_ROWS = 2048
-PANEL = 512
+PANEL = 256
 
 
 class Preconditioner(ABC):
@@ -54,8 +55,9 @@ class Gram(Preconditioner):
 
     Parameters
     ----------
-    rows : int
-        Size of the sample (at least 3 D are taken).
+    rows : int or None
+        Size of the sample. None takes at least 2 D, and more where a pass is dear beside the sketch: as many as cost
+        three passes.
     curvature : float or None
         a, the typical second derivative of the loss in one score; None takes the loss's own at chance.
 
@@ -65,17 +67,18 @@ class Gram(Preconditioner):
         If a number is out of range.
     """
 
-    rows: int = 10_000
+    rows: int | None = None
     curvature: float | None = None
 
     def __post_init__(self) -> None:
-        check_number("Gram(rows=...)", self.rows, at_least=1, integer=True)
+        if self.rows is not None:
+            check_number("Gram(rows=...)", self.rows, at_least=1, integer=True)
         if self.curvature is not None:
             check_number("Gram(curvature=...)", self.curvature, above=0)
 
     def build(self, objective: Objective, n_members: int) -> Preconditioning:
         """Sketch, factorize, and solve for each gradient."""
-        rows = sample_rows(objective, max(self.rows, 3 * objective.n_features))
+        rows = sample_rows(objective, self.rows or enough_rows(objective, n_members))
         gram, mean = centred_gram(objective, rows)
         a = chance_curvature(objective) if self.curvature is None else self.curvature
         ridges = np.asarray(objective.penalty.curvature(n_members)) / a
@@ -171,6 +174,12 @@ def chance_curvature(objective: Objective) -> float:
     return max(total / n_classes, 1e-3)
 
 
+def enough_rows(objective: Objective, n_members: int) -> int:
+    """At least 2 D and 4096; n rows cost n D² operations, three passes 12 N D M C."""
+    D, columns = objective.n_features, n_members * objective.n_classes
+    return max(4096, 2 * D, 12 * objective.n_examples * columns // D)
+
+
 def sample_rows(objective: Objective, size: int, seed: int = 0) -> Array:
     """Sorted indices of at most `size` examples, drawn without replacement from those of positive weight."""
     weights = objective.blocks.weights().reshape(objective.n_examples, -1).sum(axis=1)
@@ -187,25 +196,31 @@ def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
     """
     dtype, D = objective.blocks.dtype, objective.n_features
     gram, mean, count = np.zeros((D, D), dtype), np.zeros(D), 0.0
-    workers = available_workers(objective.blocks.n_jobs)
     panels = [slice(start, min(start + PANEL, D)) for start in range(0, D, PANEL)]
+    chunk = np.empty((min(CHUNK_ROWS, len(rows)), D), dtype)
+    local = threading.local()
     for start in range(0, len(rows), CHUNK_ROWS):
-        Z, weight = _standardized(objective, rows[start : start + CHUNK_ROWS])
+        Z, weight = _standardized(objective, rows[start : start + CHUNK_ROWS], chunk)
         mean += weight.astype(dtype) @ Z
         count += float(weight.sum())
-        Z *= np.sqrt(weight).astype(dtype)[:, None]
+        if objective.blocks.weight is not None:
+            Z *= np.sqrt(weight).astype(dtype)[:, None]
 
         def add(panel: slice, Z: Array = Z) -> None:
-            gram[panel.start :, panel] += Z[:, panel.start :].T @ Z[:, panel]
+            if not hasattr(local, "product"):
+                local.product = np.empty(D * PANEL, dtype)
+            below = gram[panel.start :, panel]
+            below += np.matmul(Z[:, panel.start :].T, Z[:, panel], out=local.product[: below.size].reshape(below.shape))
 
         with one_blas_thread():
-            for _ in ordered_map(add, panels, workers):
+            for _ in ordered_map(add, panels, available_workers(objective.blocks.n_jobs)):
                 pass
     mean *= objective.fit_intercept / count
-    _copy_lower_to_upper(gram)
-    gram /= dtype.type(count)
     for panel in panels:  # a whole outer product would be as large as the matrix
-        gram[panel] -= np.outer(mean[panel], mean).astype(dtype)
+        below = gram[panel.start :, panel]
+        below *= dtype.type(1 / count)
+        below -= np.outer(mean[panel.start :], mean[panel]).astype(dtype)
+    _copy_lower_to_upper(gram)
     return gram, mean
 
 
@@ -217,17 +232,24 @@ def _copy_lower_to_upper(square: Array) -> None:
         corner[:] = np.tril(corner) + np.tril(corner, -1).T
 
 
-def _standardized(objective: Objective, rows: Array) -> tuple[Array, Array]:
-    linear = objective.linear
-    shift = (linear.standardization.mean - linear.center).astype(objective.blocks.dtype)
-    factor = (1 / linear.standardization.scale).astype(objective.blocks.dtype)
+def _standardized(objective: Objective, rows: Array, out: Array | None = None) -> tuple[Array, Array]:
+    """Standardized features (rows, D), in `out` where it is given, and weights (rows,)."""
+    linear, dtype = objective.linear, objective.blocks.dtype
+    shift = (linear.standardization.mean - linear.center).astype(dtype)
+    factor = (1 / linear.standardization.scale).astype(dtype)
+    Z = np.empty((len(rows), len(shift)), dtype) if out is None else out[: len(rows)]
+    weights = np.empty(len(rows))
 
     def visit(X: Array, y: Array, weight: Array | None) -> tuple[Array, Array]:
-        ones = np.ones(len(y)) if weight is None else weight.reshape(len(y), -1).mean(axis=1)
-        return (X - shift) * factor, ones
+        standardized = X - shift
+        standardized *= factor
+        return standardized, np.ones(len(y)) if weight is None else weight.reshape(len(y), -1).mean(axis=1)
 
-    parts, weights = zip(*objective.blocks.map(visit, rows), strict=True)
-    return np.concatenate(parts), np.concatenate(weights).astype(np.float64)
+    start = 0
+    for part, weight in objective.blocks.map(visit, rows):
+        Z[start : start + len(part)], weights[start : start + len(part)] = part, weight
+        start += len(part)
+    return Z, weights
 
 
 def _floor(gram: Array) -> float:

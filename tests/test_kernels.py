@@ -1,0 +1,110 @@
+"""The kernels against NumPy's products: equal to rounding for every type, shape and layout; chosen by size alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from halfspaces import LinearClassifier, kernels
+from halfspaces.blocks import Blocks
+from halfspaces.losses import Softmax
+from halfspaces.moments import Centroids
+from halfspaces.objective import Objective, Request
+from halfspaces.penalties import L2
+
+pytest.importorskip("numba")
+DTYPES = ("uint8", "float16", "float32", "float64")
+
+
+def made(dtype, n=43, d=70, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, d)).astype(dtype)
+
+
+@pytest.fixture
+def on_any_size(monkeypatch):
+    monkeypatch.setattr(kernels, "LEAST_SIZE", 0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("columns", [1, 5, 7, 10])
+@pytest.mark.parametrize("rows", [3, 8, 43])
+def test_products_equal_those_of_numpy(dtype, columns, rows):
+    rng = np.random.default_rng(1)
+    X = made(dtype, rows, 770 if columns == 7 else 70)  # more than a tile, not a multiple of anything
+    number = np.float64 if dtype == "float64" else np.float32
+    V, A = rng.standard_normal((X.shape[1], columns)), rng.standard_normal((rows, columns))
+    fused, exact = kernels.FusedRows(X, np.dtype(number)), X.astype(np.float64)
+    for found, product in ((fused @ V.astype(number), exact @ V), (fused.T @ A.astype(number), exact.T @ A)):
+        assert found.dtype == number
+        assert np.abs(found - product).max() <= 1e-5 * np.abs(product).max()
+
+
+def test_infinities_and_nan_keep_their_meaning():
+    V = np.ones((70, 6), np.float32)
+    V[0, 1], V[0, 2] = np.inf, np.nan
+    scores = kernels.FusedRows(made("uint8") + np.uint8(1), np.dtype(np.float32)) @ V
+    assert np.isposinf(scores[made("uint8")[:, 0] != 255, 1]).all()
+    assert np.isnan(scores[:, 2]).all()
+    assert np.isfinite(scores[:, [0, 3, 4, 5]]).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_objective_is_the_same_with_and_without(dtype, weighted, on_any_size, monkeypatch):
+    rng = np.random.default_rng(2)
+    X, y = made(dtype, 300), rng.integers(0, 4, 300)
+    X.flags.writeable = False
+    weight = rng.uniform(0, 2, 300) if weighted else None
+
+    def told(rows):
+        blocks = Blocks(X, y, weight, n_jobs=1)
+        standardization = Centroids.of(blocks).moments.standardization()
+        objective = Objective(Softmax(), L2(0.1), blocks, 5, standardization)
+        W = np.random.default_rng(3).standard_normal((71, 1, 5)) * 0.1
+        evaluation = objective.evaluate(Request(W, rows))
+        return (
+            evaluation.total,
+            evaluation.gradient,
+            standardization.scale,
+            blocks.centroids.means,
+            objective.anchor.sums,
+        )
+
+    for rows in (None, slice(0, 300, 3), np.array([5, 5, 2, 77, 30, 1, 8, 9, 11])):
+        fused = told(rows)
+        with monkeypatch.context() as without:
+            without.setattr(kernels, "available", lambda: False)
+            reference = told(rows)
+        for mine, theirs in zip(fused, reference, strict=True):
+            assert np.abs(mine - theirs).max() <= 1e-5 * np.abs(theirs).max()
+
+
+def test_small_wide_and_foreign_data_stay_with_numpy(on_any_size, monkeypatch):
+    X = made("uint8")
+    assert kernels.serve(X, 10)
+    assert not kernels.serve(X, 100)
+    assert not kernels.serve(X.astype(np.int32), 10)
+    assert not kernels.serve(np.asfortranarray(X), 10)
+    monkeypatch.setattr(kernels, "LEAST_SIZE", X.size + 1)
+    assert not kernels.serve(X, 10)
+
+
+def test_bits_do_not_depend_on_the_number_of_workers_nor_a_memory_map(on_any_size, tmp_path):
+    X, y = made("uint8", 2000, 300), np.arange(2000) % 3
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    fits = [LinearClassifier(n_jobs=jobs).fit(data, y) for jobs, data in ((1, X), (2, X), (3, mapped))]
+    for fit in fits[1:]:
+        assert np.array_equal(fit.coef_, fits[0].coef_)
+        assert np.array_equal(fit.decision_function(mapped), fits[0].decision_function(X))
+
+
+def test_large_offsets_and_views_are_converted(on_any_size):
+    rng = np.random.default_rng(4)
+    X, y = rng.standard_normal((200, 6)).astype(np.float32), np.arange(200) % 2
+    shifted = LinearClassifier(tol=1e-6).fit(X + np.float32(4096), y)
+    plain = LinearClassifier(tol=1e-6).fit((X + np.float32(4096)) - np.float32(4096), y)
+    assert np.allclose(shifted.coef_, plain.coef_, atol=1e-4)
+    wide = np.repeat(X, 2, axis=1)[:, ::2]
+    blocks = Blocks(wide, y)
+    assert np.array_equal(replace(blocks, X=X).centroids.means.round(5), blocks.centroids.means.round(5))
