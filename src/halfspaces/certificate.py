@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from halfspaces.blocks import Blocks
+from halfspaces.blocks import Blocks, Features
 from halfspaces.losses import Loss
 from halfspaces.penalties import Penalty
 from halfspaces.scores import Linear
@@ -52,7 +52,7 @@ class Anchor:
         """One visit to the data."""
         members = 1 if blocks.weight is None or blocks.weight.ndim == 1 else blocks.weight.shape[1]
 
-        def visit(X: Array, y: Array, weight: Array | None) -> tuple[Array, Array]:
+        def visit(X: Features, y: Array, weight: Array | None) -> tuple[Array, Array]:
             onehot = np.zeros((len(y), members, n_classes), dtype=X.dtype)
             onehot[np.arange(len(y)), :, y] = 1 if weight is None else weight.reshape(len(y), -1)
             onehot = onehot.reshape(len(y), -1)

@@ -2,14 +2,16 @@
 
 Standardized scores ((x − mean)/scale) W[:-1] + W[-1] equal x V + c with V = W[:-1]/scale and c = W[-1] − mean·V,
 so X itself is never touched. A product over raw rows loses digits when |mean|/scale is large; then the blocks
-subtract a `center` while they are converted, and only the remainder mean − center is folded.
+subtract a `center` while they are converted, and only the remainder mean − center is folded. So sparse rows are
+centred like all others and stay sparse.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.sparse import csr_array
 
-from halfspaces.blocks import Blocks
+from halfspaces.blocks import Blocks, Features
 
 Array = np.ndarray
 LARGE_OFFSET = 30.0  # |mean|/scale beyond which float32 products want centred rows (error 4e-6 at 2, 1.4e-3 at 1e3)
@@ -31,6 +33,14 @@ class Standardization:
     def has_large_offsets(self) -> bool:
         """Whether rows must be centred before they meet the parameters."""
         return bool(np.any(np.abs(self.mean) > LARGE_OFFSET * self.scale))
+
+    def without_offsets(self, blocks: Blocks) -> Blocks:
+        """Blocks whose products lose no digits to large offsets: centred rows; sparse ones, as float64 instead."""
+        if not self.has_large_offsets:
+            return blocks
+        if isinstance(blocks.X, csr_array):
+            return replace(blocks, X=blocks.X.astype(np.float64, copy=False))
+        return replace(blocks, center=self.mean.astype(blocks.dtype))
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +68,12 @@ class Linear:
             offset = offset + W[-1].ravel()
         return weights.astype(dtype), offset.astype(dtype)
 
-    def scores(self, folded: tuple[Array, Array], X: Array) -> Array:
+    def scores(self, folded: tuple[Array, Array], X: Features) -> Array:
         """X V + c, shape (B, M·C), of raw rows."""
         V, c = folded
         return X @ V + c
 
-    def pull(self, X: Array, dscores: Array) -> tuple[Array, Array]:
+    def pull(self, X: Features, dscores: Array) -> tuple[Array, Array]:
         """A block's part of the gradients in V and c, float64, from dscores (B, M·C)."""
         return (X.T @ dscores).astype(np.float64), dscores.sum(axis=0, dtype=np.float64)
 
@@ -120,12 +130,9 @@ class Moments:
         first_rows = np.flatnonzero(blocks.weights())[: blocks.block_rows]
         (origin,) = blocks.map(lambda X, y, weight: X.mean(axis=0, dtype=np.float64), first_rows)
 
-        def visit(X: Array, y: Array, weight: Array | None) -> tuple[float, Array, Array]:
+        def visit(X: Features, y: Array, weight: Array | None) -> tuple[float, Array, Array]:
             weight = np.ones(len(y)) if weight is None else weight
-            shifted = X - origin
-            total = weight @ shifted
-            np.square(shifted, out=shifted)
-            return float(weight.sum()), total, weight @ shifted
+            return float(weight.sum()), *_deviations(X, weight, origin)
 
         count, first, second = blocks.sum(visit)
         return cls(count, origin + first / count, np.maximum(second - first**2 / count, 0.0))
@@ -144,3 +151,19 @@ class Moments:
         constant = variance <= (1e-12 * self.mean) ** 2
         scale = np.sqrt(np.where(constant, 1.0, variance))
         return Standardization(self.mean if with_mean else np.zeros_like(self.mean), scale)
+
+
+def _deviations(X: Features, weight: Array, origin: Array) -> tuple[Array, Array]:
+    """Weighted sums of x − origin and of its square, (D,) each, in float64."""
+    if isinstance(X, np.ndarray):
+        shifted = X - origin
+        total = weight @ shifted
+        np.square(shifted, out=shifted)
+        return total, weight @ shifted
+    columns, weights = X.indices, np.repeat(weight, np.diff(X.indptr))
+    stored, shifted = np.bincount(columns, weights, len(origin)), X.data - origin[columns]
+    # What is not stored deviates by −origin. Where every row that counts stores a value, rounding must leave nothing.
+    full = np.bincount(columns, weights > 0, len(origin)) == np.count_nonzero(weight)
+    rest = np.where(full, 0.0, weight.sum() - stored)
+    total = np.bincount(columns, weights * shifted, len(origin)) - rest * origin
+    return total, np.bincount(columns, weights * shifted**2, len(origin)) + rest * origin**2
