@@ -36,8 +36,7 @@ def make(X, y, weight=None, loss=None, penalty=None, *, standardize=True, fit_in
     # A standardization of several members' weights is not defined; theirs is that of the unweighted rows.
     moments = Moments.of(blocks if np.ndim(weight) < 2 else Blocks(X, y, n_jobs=n_jobs))
     standardization = moments.standardization(with_mean=fit_intercept) if standardize else None
-    if standardization is not None and standardization.has_large_offsets:
-        blocks = replace(blocks, center=standardization.mean.astype(blocks.dtype))
+    blocks = blocks if standardization is None else standardization.without_offsets(blocks)
     return Objective(loss or Softmax(), penalty or L2(0.1), blocks, C, standardization, fit_intercept)
 
 

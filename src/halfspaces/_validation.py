@@ -47,21 +47,25 @@ def check_numbers(name: str, values: float | Iterable[float], **bounds: Any) -> 
 LARGEST = 1e100  # of a feature: moments take squares and sum them
 
 
-def check_finite(name: str, X: np.ndarray) -> None:
-    """Raise with the row and the column of the first value of X (N, D) that is not finite."""
+def check_finite(name: str, X: Any) -> None:
+    """Raise with the row and the column of the first value of X (N, D), dense or CSR, that is not finite."""
     if X.dtype.kind != "f":
         return
-    rows = max(1, (1 << 22) // max(1, X.shape[1]))
-    for start in range(0, len(X), rows):
-        usable = np.abs(X[start : start + rows]) <= min(LARGEST, float(np.finfo(X.dtype).max))
+    values = X if isinstance(X, np.ndarray) else X.data[:, None]  # stored values are rows of one column
+    rows = max(1, (1 << 22) // max(1, values.shape[1]))
+    for start in range(0, len(values), rows):
+        usable = np.abs(values[start : start + rows]) <= min(LARGEST, float(np.finfo(X.dtype).max))
         if not usable.all():
             row, column = np.argwhere(~usable)[0]
-            value = float(X[start + row, column])
+            row += start
+            value = float(values[row, column])
+            if not isinstance(X, np.ndarray):
+                row, column = np.searchsorted(X.indptr, row, side="right") - 1, X.indices[row]
             word = "NaN" if np.isnan(value) else "infinity (inf)" if np.isinf(value) else f"{value:g}"
             remedy = "remove or impute such values first (sklearn.impute.SimpleImputer)"
             if np.isfinite(value):
                 remedy = f"rescale the features below {LARGEST:g}, or their squares overflow"
-            raise ValueError(f"{name} contains {word} at row {start + row}, column {column}; {remedy}.")
+            raise ValueError(f"{name} contains {word} at row {row}, column {column}; {remedy}.")
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

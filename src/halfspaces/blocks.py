@@ -1,14 +1,15 @@
 """Data in rows: examples are visited block by block, each block once a pass, by several workers.
 
-X stays as it came (uint8, float16, float32, float64, memory-mapped): a worker converts the rows of one block into a
-buffer of its own and never more; for products with few columns rows are read as they lie (`kernels`). How rows are cut
-into blocks depends on shapes and types alone, BLAS runs on one thread inside a worker, and partial results come back in
-block order: sums are the same bits for any number of workers.
+X stays as it came (uint8, float16, float32, float64, memory-mapped, sparse): a worker converts the rows of one block
+into a buffer of its own and never more; for products with few columns rows are read as they lie (`kernels`). A block of
+sparse rows is sparse, and only its stored values are converted. How rows are cut into blocks depends on shape, type and
+number of stored values alone, BLAS runs on one thread inside a worker, and partial results come back in block order:
+sums are the same bits for any number of workers.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import scipy.linalg  # noqa: F401  (its BLAS must be loaded before the controller looks for libraries)
+from scipy.sparse import csr_array, issparse, vstack
 from threadpoolctl import ThreadpoolController
 
 from halfspaces import kernels
@@ -26,9 +28,10 @@ if TYPE_CHECKING:
     from halfspaces.moments import Centroids
 
 Array = np.ndarray
+Features = np.ndarray | csr_array  # rows of X
 Rows = slice | Array | None  # None: all rows
 Partial = TypeVar("Partial")
-Visit = Callable[[Any, Array, Array | None], Partial]
+Visit = Callable[[Any, Array, Array | None], Partial]  # of X_b, y_b and weight_b of one block
 
 BLOCK_BYTES = 3 << 20  # a converted block: fits a core's share of the cache beside its scores
 MIN_BLOCK_ROWS = 64
@@ -65,21 +68,49 @@ def _block_rows(row_bytes: int) -> int:
     return max(MIN_BLOCK_ROWS, min(4096, 1 << max(BLOCK_BYTES // row_bytes, 1).bit_length() - 1))
 
 
+def canonical(X: Any) -> csr_array:
+    """A sparse matrix as sorted rows without duplicates; the memory is shared where it is so already.
+
+    >>> import scipy.sparse
+    >>> canonical(scipy.sparse.coo_array(([1.0, 2.0], ([0, 0], [1, 1])), shape=(1, 2))).toarray()
+    array([[0., 3.]])
+    """
+    rows = csr_array(X)
+    if not rows.has_canonical_format:
+        rows = rows.copy()
+        rows.sum_duplicates()
+    return rows
+
+
+def _sparse_rows(X: Any, chunk: slice | Array) -> csr_array:
+    """X[chunk]; scipy would copy even the rows of a slice, which here stay where they lie."""
+    if isinstance(chunk, np.ndarray) or chunk.step != 1:
+        return X[chunk]
+    ends = X.indptr[chunk.start : chunk.stop + 1]
+    stored = slice(ends[0], ends[-1])
+    return csr_array((X.data[stored], X.indices[stored], ends - ends[0]), shape=(len(ends) - 1, X.shape[1]))
+
+
+def stacked(parts: Sequence[Any]) -> Features:
+    """Rows below rows, dense or sparse as they are."""
+    return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else csr_array(vstack(parts))
+
+
 @dataclass(frozen=True, eq=False)
 class Blocks:
     """Examples in an array: X (N, D) of any real dtype, labels y (N,), weights (N,) or, for folds, (N, M).
 
     Parameters
     ----------
-    X : array, shape (N, D)
-        Used as it is: uint8, float16, float32, float64; a memory map too.
+    X : array or csr_array, shape (N, D)
+        Used as it is: uint8, float16, float32, float64; a memory map too. Other sparse formats become a csr_array.
     y : integer array, shape (N,)
     weight : array, shape (N,) or (N, M), or None
         None counts every example once.
     index : integer array, or None
         The rows of X, y and weight that belong to this set; None takes all. Nothing is copied.
     center : array, shape (D,), or None
-        Subtracted while a block is converted: for features with large offsets (see `Standardization`).
+        Subtracted while a block of dense rows is converted: for features with large offsets (see `Standardization`).
     n_jobs : int or None
         Workers; None for every core.
 
@@ -90,13 +121,19 @@ class Blocks:
     [3.0]
     """
 
-    X: Array
+    X: Features
     y: Array
     weight: Array | None = None
     index: Array | None = None
     center: Array | None = None
     n_jobs: int | None = None
     _buffers: threading.local = field(default_factory=threading.local, repr=False)
+
+    def __post_init__(self) -> None:
+        if issparse(self.X):
+            if self.center is not None:
+                raise ValueError("Blocks(center=...) would fill sparse rows; leave it out, or give dense rows.")
+            object.__setattr__(self, "X", canonical(self.X))
 
     @property
     def n_examples(self) -> int:
@@ -106,7 +143,13 @@ class Blocks:
     @property
     def n_features(self) -> int:
         """D."""
-        return self.X.shape[1]
+        return self.shape[1]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of X, with the rows that do not belong to this set."""
+        X: Any = self.X
+        return X.shape
 
     @property
     def dtype(self) -> np.dtype:
@@ -115,8 +158,15 @@ class Blocks:
 
     @property
     def block_rows(self) -> int:
-        """Rows of one converted block, from the shape alone."""
-        return _block_rows(self.n_features * self.dtype.itemsize)
+        """Rows of one converted block, from the shape alone; from the mean number of stored values where sparse."""
+        rows = _block_rows(int(self.row_size * self.dtype.itemsize))
+        # A block's gradient has D rows: so many stored values that filling them is the smaller part of the work.
+        return max(rows, int(self.n_features / self.row_size))
+
+    @property
+    def row_size(self) -> float:
+        """The mean number of stored values in a row: D of dense ones."""
+        return self.n_features if isinstance(self.X, np.ndarray) else max(self.X.nnz / max(self.shape[0], 1), 1.0)
 
     @cached_property
     def centroids(self) -> "Centroids":
@@ -137,12 +187,14 @@ class Blocks:
         the rows as they lie (`kernels.FusedRows`).
         """
         fused = columns is not None and self.center is None and kernels.serve(self.X, columns)
-        chunks = self._chunks(rows, _block_rows(self.X[:1].nbytes) if fused else self.block_rows)
-        read = self._fused if fused else self._converted
+        chunks = self._chunks(rows, _block_rows(self.n_features * self.X.dtype.itemsize) if fused else self.block_rows)
 
         def work(chunk: slice | Array) -> Partial:
             weight = None if self.weight is None else self._take(self.weight, chunk)
-            return visit(read(self._take(self.X, chunk)), self._take(self.y, chunk), weight)
+            X = self._rows(chunk)
+            return visit(
+                kernels.FusedRows(X, self.dtype) if fused else self._converted(X), self._take(self.y, chunk), weight
+            )
 
         with one_blas_thread():
             yield from ordered_map(work, chunks, available_workers(self.n_jobs))
@@ -170,15 +222,20 @@ class Blocks:
         size *= stride
         return [slice(first, min(first + size, stop), stride) for first in range(start, stop, size)]
 
-    def _take(self, values: Array, chunk: slice | Array) -> Array:
+    def _take(self, values: Any, chunk: slice | Array) -> Any:
         return values[chunk] if self.index is None else values[self.index[chunk]]
 
-    def _fused(self, X: Array) -> kernels.FusedRows:
-        return kernels.FusedRows(X, self.dtype)
+    def _rows(self, chunk: slice | Array) -> Any:
+        """Of X, as they are."""
+        if isinstance(self.X, np.ndarray):
+            return self._take(self.X, chunk)
+        return _sparse_rows(self.X, chunk if self.index is None else self.index[chunk])
 
-    def _converted(self, X: Array) -> Array:
+    def _converted(self, X: Features) -> Features:
         if X.dtype == self.dtype and self.center is None:
             return X
+        if isinstance(X, csr_array):
+            return csr_array((X.data.astype(self.dtype), X.indices, X.indptr), shape=X.shape)
         buffer = getattr(self._buffers, "rows", None)
         if buffer is None or len(buffer) < len(X):
             # A fresh block a visit would be returned to the system and faulted in again each time.

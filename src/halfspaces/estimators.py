@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Any, Self
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -19,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from halfspaces import kernels
 from halfspaces._validation import check_finite, check_number, lookup
-from halfspaces.blocks import Blocks, compute_dtype
+from halfspaces.blocks import Blocks, Features, compute_dtype
 from halfspaces.losses import LOSSES, Loss
 from halfspaces.minimize import Callback, minimize
 from halfspaces.moments import Moments
@@ -34,6 +35,7 @@ from halfspaces.separation import warn_if_separable
 Array = np.ndarray
 
 USED_AS_THEY_ARE = [np.float64, np.float32, np.float16, np.uint8]
+STORED_AS_THEY_ARE = [np.float64, np.float32, np.bool_, *map(np.dtype, np.typecodes["AllInteger"])]  # of a sparse X
 DEFAULT_STRENGTH = 1e-2  # see docs/decisions.md for the measurement
 
 
@@ -199,6 +201,11 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         self.callbacks = callbacks
         self.verbose = verbose
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     # ------------------------------------------------------------------------------------------------ fitting
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation: Any = None) -> Self:
@@ -206,8 +213,9 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array, shape (N, D)
+        X : array or sparse matrix, shape (N, D)
             float64, float32, float16 or uint8 are used as they are, memory maps too; other types become float64.
+            CSR of any real type is used as it is and never filled; other sparse formats become CSR.
         y : array, shape (N,)
             Labels: integers, strings, anything that sorts.
         sample_weight : array, shape (N,), or None
@@ -292,9 +300,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         self, X: Any, y: Any, sample_weight: Any, validation: Any, *, reset: bool, classes: Array | None = None
     ) -> _Data:
         self._check_options()
-        X, y = validate_data(
-            self, X, y, reset=reset, dtype=USED_AS_THEY_ARE, ensure_all_finite=False, accept_large_sparse=False
-        )
+        X, y = validate_data(self, X, y, reset=reset, **_as_they_are(X))
         check_finite("X", X)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
@@ -311,17 +317,17 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
             raise TypeError(f"validation must be (X, y), a number or None, got a {type(validation).__name__}.")
         X_val, y_val = validation
-        X_val = self._check_rows("The validation X", X_val)
-        if len(X_val) != len(y_val):
+        X_val: Any = self._check_rows("The validation X", X_val)
+        if X_val.shape[0] != len(y_val):
             raise ValueError(
-                f"The validation X has {len(X_val)} rows and its y {len(y_val)} labels; give one label a row."
+                f"The validation X has {X_val.shape[0]} rows and its y {len(y_val)} labels; give one label a row."
             )
         held_out = Blocks(X_val, _encode(column_or_1d(y_val), classes), n_jobs=self.n_jobs)
         return _Data(blocks, held_out, classes)
 
-    def _check_rows(self, name: str, X: Any) -> Array:
+    def _check_rows(self, name: str, X: Any) -> Features:
         """Rows of the features that were fitted."""
-        rows: Any = validate_data(self, X, reset=False, dtype=USED_AS_THEY_ARE, ensure_all_finite=False)
+        rows: Any = validate_data(self, X, reset=False, **_as_they_are(X))
         check_finite(name, rows)
         return rows
 
@@ -356,8 +362,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
             moments = Moments.of(blocks)
             self._moments = moments if earlier is None else earlier.merged(moments)
             standardization = self._moments.standardization(with_mean=self.fit_intercept)
-        if standardization is not None and standardization.has_large_offsets:
-            blocks = replace(blocks, center=standardization.mean.astype(blocks.dtype))
+            blocks = standardization.without_offsets(blocks)
         if kernels.serve(blocks.X):
             kernels.prefetch(blocks.X.dtype)
         penalty = make_penalty(self.penalty, self.strength)
@@ -426,10 +431,15 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         """Scores, shape (N, C); for two classes the difference of the two, shape (N,)."""
         check_is_fitted(self)
         X = self._check_rows("X", X)
-        V, center = self.coef_.T, self._center
-        c = self.intercept_ if center is None else self._intercept_at_center.astype(V.dtype)
-        blocks = Blocks(X, np.empty(len(X), dtype=np.int8), center=center, n_jobs=self.n_jobs)
-        dtype = np.result_type(blocks.dtype, V.dtype)
+        V, c, center = self.coef_.T, self.intercept_, self._center
+        dtype = np.result_type(compute_dtype(X.dtype), V.dtype)
+        if center is not None and issparse(X):  # centring would fill the rows; float64 keeps the digits
+            V = V.astype(np.float64)
+            c, center = self._intercept_at_center - center @ V, None
+        elif center is not None:
+            c = self._intercept_at_center.astype(V.dtype)
+        V = np.ascontiguousarray(V) if issparse(X) else V
+        blocks = Blocks(X, np.empty(X.shape[0], dtype=np.int8), center=center, n_jobs=self.n_jobs)
         parts = blocks.map(lambda X, y, weight: (X @ V + c).astype(dtype, copy=False), columns=V.shape[1])
         scores = np.concatenate(list(parts))
         return scores[:, 0] if len(self.classes_) == 2 else scores
@@ -461,6 +471,12 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         """Logarithms of `predict_proba`."""
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
+
+
+def _as_they_are(X: Any) -> dict[str, Any]:
+    """How scikit-learn is to check X without a conversion that can be spared; values are checked by `check_finite`."""
+    dtype = STORED_AS_THEY_ARE if issparse(X) else USED_AS_THEY_ARE
+    return {"dtype": dtype, "accept_sparse": "csr", "ensure_all_finite": False}
 
 
 def _encode(y: Array, classes: Array) -> Array:

@@ -4,21 +4,20 @@ Standardization needs the mean and the deviations, the certificate the class mea
 the scores depends on the label alone, the class means stand for all examples.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse
+from scipy.sparse import csr_array
 
 from halfspaces import kernels
 from halfspaces.scores import Standardization
 
 if TYPE_CHECKING:
-    from halfspaces.blocks import Blocks
+    from halfspaces.blocks import Blocks, Visit
 
 Array = np.ndarray
-Sums = tuple[Array, Array, Array]
+Sums = tuple[Array, Array, Array, Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +67,8 @@ class Centroids:
         first_rows = np.flatnonzero(blocks.weights())[: blocks.block_rows]
         (origin,) = blocks.map(lambda X, y, weight: X.mean(axis=0, dtype=np.float64), first_rows)
         n_classes = int(blocks.labels().max()) + 1
-        masses, sums, squares = blocks.sum(_visit(n_classes, origin), columns=1)
-        count, total = float(masses.sum()), sums.sum(axis=0)
+        masses, sums, total, squares = blocks.sum(_visit(n_classes, origin), columns=1)
+        count = float(masses.sum())
         moments = Moments(count, origin + total / count, np.maximum(squares - total**2 / count, 0.0))
         return cls(masses, origin + sums / np.where(masses > 0, masses, 1.0)[:, None], moments)
 
@@ -79,19 +78,32 @@ class Centroids:
         return np.pad(self.masses, (0, missing)), np.pad(self.means, ((0, missing), (0, 0)))
 
 
-def _visit(n_classes: int, origin: Array) -> Callable[[Array, Array, Array | None], Sums]:
-    """A block's masses (C,), class sums (C, D) and sums of squares (D,), of deviations from the origin."""
+def _visit(n_classes: int, origin: Array) -> "Visit[Sums]":
+    """A block's masses (C,) and, of deviations from the origin, class sums (C, D), sums and sums of squares (D,)."""
 
-    def visit(X: Array | kernels.FusedRows, y: Array, weight: Array | None) -> Sums:
+    def visit(X: Any, y: Array, weight: Array | None) -> Sums:
         weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
         masses = np.bincount(y, weight, minlength=n_classes)
         if isinstance(X, kernels.FusedRows):
             sums, squares = np.zeros((n_classes, len(origin))), np.zeros(len(origin))
             X.add_moments(y.astype(np.int64), weight, origin, sums, squares)
-            return masses, sums, squares
+            return masses, sums, sums.sum(axis=0), squares
+        members: Any = csr_array((weight, (y, np.arange(len(y)))), shape=(n_classes, len(y)))
+        if isinstance(X, csr_array):
+            return masses, (members @ X).toarray() - np.outer(masses, origin), *_sparse_deviations(X, weight, origin)
         deviations = X - origin
-        members = scipy.sparse.csr_array((weight, (y, np.arange(len(y)))), shape=(n_classes, len(y)))
         sums = members @ deviations
-        return masses, sums, weight @ np.square(deviations, out=deviations)
+        return masses, sums, sums.sum(axis=0), weight @ np.square(deviations, out=deviations)
 
     return visit
+
+
+def _sparse_deviations(X: csr_array, weight: Array, origin: Array) -> tuple[Array, Array]:
+    """Weighted sums of x − origin and of its square, (D,) each, in float64."""
+    columns, weights = X.indices, np.repeat(weight, np.diff(X.indptr))
+    stored, shifted = np.bincount(columns, weights, len(origin)), X.data - origin[columns]
+    # What is not stored deviates by −origin. Where every row that counts stores a value, rounding must leave nothing.
+    full = np.bincount(columns, weights > 0, len(origin)) == np.count_nonzero(weight)
+    rest = np.where(full, 0.0, weight.sum() - stored)
+    total = np.bincount(columns, weights * shifted, len(origin)) - rest * origin
+    return total, np.bincount(columns, weights * shifted**2, len(origin)) + rest * origin**2

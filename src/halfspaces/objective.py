@@ -4,14 +4,13 @@ An optimizer asks with a `Request` and is told an `Evaluation`. What a proximal 
 (the data gradient, the penalty, the dual quantities) is kept apart in it, not summed away.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from halfspaces.blocks import Blocks, Rows
+from halfspaces.blocks import Blocks, Features, Rows, Visit
 from halfspaces.certificate import Anchor, lower_bound
 from halfspaces.losses import Loss
 from halfspaces.penalties import Penalty
@@ -162,7 +161,7 @@ class Objective:
 
     def on(self, blocks: Blocks) -> "Objective":
         """The same objective over other examples, standardized as these are."""
-        return replace(self, blocks=replace(blocks, center=self.blocks.center))
+        return replace(self, blocks=self.linear.standardization.without_offsets(blocks))
 
     @cached_property
     def linear(self) -> Any:
@@ -218,13 +217,13 @@ class Objective:
             return visit(means, np.arange(self.n_classes), masses)
         return blocks.sum(visit, request.rows, columns=self.linear.columns(request.W))
 
-    def _visit(self, request: Request) -> Callable[[Array, Array, Array | None], _Sums]:
+    def _visit(self, request: Request) -> Visit[_Sums]:
         """What is done with one block, while it is in cache."""
         smoothed = self.loss.smoothed(request.smoothing) if request.smoothing > 0 else self.loss
         linear, folded = self.linear, self.linear.fold(request.W, self.blocks.dtype)
 
-        def visit(X: Array, y: Array, weight: Array | None) -> _Sums:
-            scores = linear.scores(folded, X).reshape(len(X), *request.W.shape[1:])
+        def visit(X: Features, y: Array, weight: Array | None) -> _Sums:
+            scores = linear.scores(folded, X).reshape(len(y), *request.W.shape[1:])
             values, dscores = smoothed.value_and_grad(scores, y)
             data = exact = _weighted_sum(values, weight)
             conjugate = np.zeros_like(data)
@@ -233,7 +232,7 @@ class Objective:
                 conjugate = _weighted_sum(self.loss.conjugate(dscores, y), weight)
             if not request.gradient:
                 return _Sums(data, exact, conjugate, 0.0, 0.0)
-            return _Sums(data, exact, conjugate, *linear.pull(X, _weigh(dscores, weight).reshape(len(X), -1)))
+            return _Sums(data, exact, conjugate, *linear.pull(X, _weigh(dscores, weight).reshape(len(y), -1)))
 
         return visit
 
@@ -259,8 +258,8 @@ class Objective:
         """Mean loss and accuracy (the largest score wins) of each member, shape (M,) each."""
         linear, folded = self.linear, self.linear.fold(W, self.blocks.dtype)
 
-        def visit(X: Array, y: Array, weight: Array | None) -> tuple[Array, Array]:
-            scores = linear.scores(folded, X).reshape(len(X), *W.shape[1:])
+        def visit(X: Features, y: Array, weight: Array | None) -> tuple[Array, Array]:
+            scores = linear.scores(folded, X).reshape(len(y), *W.shape[1:])
             right = np.argmax(scores, axis=-1) == y[:, None]
             loss = self.loss.value_and_grad(scores, y)[0]
             return _weighted_sum(loss, weight), _weighted_sum(right, weight)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from halfspaces.blocks import Blocks
+from halfspaces.blocks import Blocks, stacked
 from halfspaces.gradcheck import WEIGHTS_AND_BIAS, Check, check_gradient
 from halfspaces.minimize import minimize
 from halfspaces.objective import Objective, Request
@@ -35,7 +35,7 @@ def _sample(objective: Objective, size: int, seed: int) -> Objective:
     """The objective over some of the rows, in float64."""
     rows = np.random.default_rng(seed).permutation(objective.n_examples)[:size]
     blocks = objective.blocks.subset(rows)
-    X = np.concatenate(list(blocks.map(lambda X, y, weight: X.astype(np.float64))))
+    X = stacked(list(blocks.map(lambda X, y, weight: X.astype(np.float64))))
     X = X if blocks.center is None else X + blocks.center
     return replace(objective, blocks=Blocks(X, blocks.labels(), n_jobs=1))
 

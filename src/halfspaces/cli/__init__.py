@@ -18,7 +18,7 @@ app = typer.Typer(
 DataArgument = Annotated[
     str,
     typer.Argument(
-        help="'digits', a CIFAR-10 folder (binary version), an MNIST-like idx folder, or an .npz with X, y."
+        help="'digits', a CIFAR-10 folder (binary version), MNIST-like idx files, an .npz with X, y, or svmlight text."
     ),
 ]
 ModelArgument = Annotated[Path, typer.Argument(help="A .safetensors file that `halfspaces train --out` wrote.")]

@@ -89,7 +89,7 @@ def range_test(test: Any) -> None:
     _pair("step size", f"{test.suggestion:.3g}, from a range test of {len(test.steps)} steps")
 
 
-def sanity_checks(classifier: Any, X: Array, y: Array) -> None:
+def sanity_checks(classifier: Any, X: Any, y: Array) -> None:
     """Checks of loss and gradient on this data; a failed one is an error."""
     from halfspaces.sanity import check_sanity
 

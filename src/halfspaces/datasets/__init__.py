@@ -11,10 +11,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from halfspaces.datasets import cifar, digits, idx, npz
-from halfspaces.datasets.dataset import Dataset
+from halfspaces.datasets import cifar, digits, idx, npz, svmlight
+from halfspaces.datasets.dataset import Dataset, Features
 from halfspaces.datasets.errors import DataError
 
 __all__ = ["BUILT_IN", "DataError", "Dataset", "open", "open_features"]
@@ -24,14 +22,18 @@ FOLDERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Dataset]], ...] = 
     (cifar.recognizes, cifar.read),
     (idx.recognizes, idx.read),
 )
-READABLE = "a folder with CIFAR-10's data_batch_1.bin or MNIST's train-images-idx3-ubyte, or an .npz file with X and y"
+READABLE = (
+    "a folder with CIFAR-10's data_batch_1.bin or MNIST's train-images-idx3-ubyte, an .npz file with X and y, "
+    "or svmlight text"
+)
 
 
 def open(path_or_name: str | os.PathLike[str]) -> Dataset:
     """Open a built-in data set by its name, or a folder or file by its path.
 
     Built-in is "digits"; "./digits" is a path. Folders hold CIFAR-10 in its binary version, or the idx files of MNIST
-    or Fashion-MNIST, plain or as .gz or .xz; a file is an .npz with X and y.
+    or Fashion-MNIST, plain or as .gz or .xz; a file is an .npz with X and y, or svmlight (libsvm) text, whose X is
+    sparse and whose test rows lie beside it as NAME.t.
 
     Raises DataError, one sentence, for an unknown name, a missing path and data that are cut, damaged or do not fit.
 
@@ -51,7 +53,7 @@ def open(path_or_name: str | os.PathLike[str]) -> Dataset:
     raise DataError(_unknown(os.fspath(path_or_name), path))
 
 
-def open_features(path_or_name: str | os.PathLike[str]) -> np.ndarray:
+def open_features(path_or_name: str | os.PathLike[str]) -> Features:
     """Rows to predict, X (N, D): from an .npy, an .npz (X_test before X), or the test rows of any other data set.
 
     Raises DataError as `open` does.
@@ -81,6 +83,8 @@ def _open_folder(folder: Path) -> Dataset:
 def _open_file(path: Path) -> Dataset:
     if path.suffix == ".npz":
         return npz.read(path)
+    if svmlight.recognizes(path):
+        return svmlight.read(path)
     raise DataError(f"The file {path} is no data set; give {READABLE}.")
 
 

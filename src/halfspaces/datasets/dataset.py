@@ -2,20 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from halfspaces.datasets.errors import DataError
+
+Features = np.ndarray | csr_array
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Labelled examples, as stored, with a test split where there is one.
 
-    X is (N, D) in the type of the file (uint8 for images), y is (N,); X_test and y_test are alike, or None.
-    y holds 0..C-1, or the labels as given where they come from a user's own arrays. `image_shape` is
-    (height, width, channels); the rows of a `planar` data set hold one plane after the other (all of red, then
-    green, then blue), all others hold the channels of a pixel side by side.
+    X is (N, D) in the type of the file (uint8 for images), a csr_array where the file leaves zeros out; y is (N,);
+    X_test and y_test are alike, or None. y holds 0..C-1, or the labels as given where they come from a user's own
+    arrays. `image_shape` is (height, width, channels); the rows of a `planar` data set hold one plane after the other
+    (all of red, then green, then blue), all others hold the channels of a pixel side by side.
 
     Raises DataError where the counts of examples, labels or features disagree.
 
@@ -27,9 +31,9 @@ class Dataset:
     """
 
     name: str
-    X: np.ndarray = field(repr=False)
+    X: Features = field(repr=False)
     y: np.ndarray = field(repr=False)
-    X_test: np.ndarray | None = field(default=None, repr=False)
+    X_test: Features | None = field(default=None, repr=False)
     y_test: np.ndarray | None = field(default=None, repr=False)
     class_names: tuple[str, ...] | None = None
     image_shape: tuple[int, int, int] | None = None
@@ -41,8 +45,9 @@ class Dataset:
             raise DataError(f"{self.name}: {given} is given without {missing}; give both or neither.")
         for X, y, suffix in self._splits():
             _check_split(f"{self.name}: X{suffix}", X, f"y{suffix}", y)
-        if self.X_test is not None and self.X_test.shape[1] != self.X.shape[1]:
-            counts = f"X has {self.X.shape[1]:,} features but X_test has {self.X_test.shape[1]:,}"
+        widths = [_shape(X)[1] for X, _, _ in self._splits()]
+        if len(set(widths)) > 1:
+            counts = f"X has {widths[0]:,} features but X_test has {widths[1]:,}"
             raise DataError(f"{self.name}: {counts}; both splits must have the same features.")
 
     def __str__(self) -> str:
@@ -50,11 +55,13 @@ class Dataset:
 
     def describe(self) -> str:
         """Return one line: the counts of examples, features and classes."""
-        test = "" if self.X_test is None else f" + {len(self.X_test):,} for testing"
+        test = "" if self.X_test is None else f" + {_shape(self.X_test)[0]:,} for testing"
         shape = "" if self.image_shape is None else " x ".join(map(str, self.image_shape)) + ", "
         classes = len(self.class_names) if self.class_names else len(np.unique(self.y))
-        features = f"{self.X.shape[1]:,} features ({shape}{self.X.dtype})"
-        return f"{self.name}: {len(self.X):,} examples{test}, {features}, {classes:,} class{'es' * (classes != 1)}"
+        N, D = _shape(self.X)
+        stored = "" if isinstance(self.X, np.ndarray) else f", {100 * self.X.nnz / (N * D):.2g} % stored"
+        features = f"{D:,} features ({shape}{self.X.dtype}{stored})"
+        return f"{self.name}: {N:,} examples{test}, {features}, {classes:,} class{'es' * (classes != 1)}"
 
     def images(self, X_rows: np.ndarray) -> np.ndarray:
         """Return rows (n, D) as images (n, height, width, channels): a view, however they are stored.
@@ -68,8 +75,8 @@ class Dataset:
         """
         if self.image_shape is None:
             raise DataError(f"{self.name} holds no images: its rows are plain features; use X itself.")
-        if X_rows.shape[1:] != self.X.shape[1:]:
-            needed = f"(n, {self.X.shape[1]})"
+        if X_rows.shape[1:] != _shape(self.X)[1:]:
+            needed = f"(n, {_shape(self.X)[1]})"
             raise DataError(
                 f"{self.name}: images(X_rows) needs rows of shape {needed}, got {X_rows.shape}; use X[i : i + n]."
             )
@@ -78,20 +85,24 @@ class Dataset:
             return X_rows.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
         return X_rows.reshape(-1, height, width, channels)
 
-    def _splits(self) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
+    def _splits(self) -> Iterator[tuple[Features, np.ndarray, str]]:
         yield self.X, self.y, ""
         if self.X_test is not None and self.y_test is not None:
             yield self.X_test, self.y_test, "_test"
 
 
-def _check_split(X_name: str, X: np.ndarray, y_name: str, y: np.ndarray) -> None:
-    if X.ndim != 2 or X.size == 0:
-        raise DataError(f"{X_name} has shape {X.shape}; give at least one example and one feature, shape (N, D).")
+def _shape(X: Any) -> tuple[int, ...]:
+    return X.shape
+
+
+def _check_split(X_name: str, X: Features, y_name: str, y: np.ndarray) -> None:
+    if X.ndim != 2 or 0 in _shape(X):
+        raise DataError(f"{X_name} has shape {_shape(X)}; give at least one example and one feature, shape (N, D).")
     if y.ndim != 1:
         raise DataError(
-            f"{X_name} needs labels {y_name} of shape ({len(X)},), got {y.shape}; give one label an example."
+            f"{X_name} needs labels {y_name} of shape ({_shape(X)[0]},), got {y.shape}; give one label an example."
         )
-    if len(X) != len(y):
+    if _shape(X)[0] != len(y):
         raise DataError(
-            f"{X_name} has {len(X):,} examples but {y_name} has {len(y):,} labels; give one label an example."
+            f"{X_name} has {_shape(X)[0]:,} examples but {y_name} has {len(y):,} labels; give one label an example."
         )

@@ -13,19 +13,23 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.linalg
+from scipy.sparse import csr_array
 
 from halfspaces._validation import check_number
-from halfspaces.blocks import available_workers, one_blas_thread, ordered_map
+from halfspaces.blocks import Features, Visit, available_workers, one_blas_thread, ordered_map, stacked
 from halfspaces.objective import Objective
+from halfspaces.scores import Linear
 
 Array = np.ndarray
 Preconditioning = Callable[[Array], Array]  # a linear map of gradients (D+1, M, C) to steps
 
 CHUNK_ROWS = 2048
 PANEL = 256
+SPARSE_PANEL = 128  # columns of sparse rows that are filled at a time
 
 
 class Preconditioner(ABC):
@@ -194,6 +198,8 @@ def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
 
     In standardized units. Without a bias the Hessian is that of the features as they are: the mean counts as 0.
     """
+    if isinstance(objective.blocks.X, csr_array):
+        return _sparse_gram(objective, rows)
     dtype, D = objective.blocks.dtype, objective.n_features
     gram, mean, count = np.zeros((D, D), dtype), np.zeros(D), 0.0
     panels = [slice(start, min(start + PANEL, D)) for start in range(0, D, PANEL)]
@@ -224,6 +230,34 @@ def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
     return gram, mean
 
 
+def _sparse_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
+    """The same from sparse rows: a panel of columns at a time is filled, and the means are taken off the products."""
+    dtype, D, units = objective.blocks.dtype, objective.n_features, objective.linear.standardization
+
+    def visit(X: Any, y: Array, weight: Array | None) -> tuple[csr_array, Array]:
+        return X, _mean_weight(y, weight)
+
+    parts, weights = zip(*objective.blocks.map(visit, rows), strict=True)
+    Z: Any = stacked(parts)
+    root = np.sqrt(np.concatenate(weights) / np.sum(np.concatenate(weights)))
+    Z.data = Z.data * (np.repeat(root, np.diff(Z.indptr)) / units.scale[Z.indices]).astype(dtype)
+    mean, columns = root @ Z, Z.tocsc()
+    offset = mean - units.mean / units.scale
+    kept = np.zeros(D) if objective.fit_intercept else offset
+    taken, given, gram = mean.astype(dtype), kept.astype(dtype), np.empty((D, D), dtype)
+
+    def fill(start: int) -> None:
+        panel, rest = slice(start, start + SPARSE_PANEL), slice(start, None)
+        products = columns[:, rest].T @ columns[:, panel].toarray()
+        products += np.outer(given[rest], given[panel]) - np.outer(taken[rest], taken[panel])
+        gram[rest, panel] = products
+
+    for _ in ordered_map(fill, list(range(0, D, SPARSE_PANEL)), available_workers(objective.blocks.n_jobs)):
+        pass
+    _copy_lower_to_upper(gram)
+    return gram, offset - kept
+
+
 def _copy_lower_to_upper(square: Array) -> None:
     for start in range(0, len(square), PANEL):
         panel, rest = slice(start, start + PANEL), slice(start + PANEL, None)
@@ -240,16 +274,21 @@ def _standardized(objective: Objective, rows: Array, out: Array | None = None) -
     Z = np.empty((len(rows), len(shift)), dtype) if out is None else out[: len(rows)]
     weights = np.empty(len(rows))
 
-    def visit(X: Array, y: Array, weight: Array | None) -> tuple[Array, Array]:
+    def visit(X: Any, y: Array, weight: Array | None) -> tuple[Array, Array]:
         standardized = X - shift
         standardized *= factor
-        return standardized, np.ones(len(y)) if weight is None else weight.reshape(len(y), -1).mean(axis=1)
+        return standardized, _mean_weight(y, weight)
 
     start = 0
     for part, weight in objective.blocks.map(visit, rows):
         Z[start : start + len(part)], weights[start : start + len(part)] = part, weight
         start += len(part)
     return Z, weights
+
+
+def _mean_weight(y: Array, weight: Array | None) -> Array:
+    """The weight of each example (B,), the members' mean where they have weights of their own."""
+    return np.ones(len(y)) if weight is None else weight.reshape(len(y), -1).mean(axis=1)
 
 
 def _floor(gram: Array) -> float:
@@ -266,18 +305,40 @@ def largest_eigenvalue(
     For random batches the expected smoothness, λ_max + (max ‖[x̃, 1]‖² − λ_max) (N − B)/(B (N − 1))
     (Gower et al., SGD: general analysis and improved rates, ICML 2019, https://arxiv.org/abs/1901.09401).
     """
-    Z, weight = _standardized(objective, sample_rows(objective, rows))
-    weight /= weight.sum()
-    augmented = np.concatenate([Z, np.full((len(Z), 1), float(objective.fit_intercept), Z.dtype)], axis=1)
-    v = np.random.default_rng(0).standard_normal(augmented.shape[1]).astype(Z.dtype)
-    value = 0.0
-    with one_blas_thread():
-        for _ in range(turns):
-            v = augmented.T @ (weight.astype(Z.dtype) * (augmented @ v))
-            value = float(np.linalg.norm(v))
-            v /= value if value > 0 else 1
+    blocks, linear, rows_taken = objective.blocks, objective.linear, sample_rows(objective, rows)
+    v, value, count = np.random.default_rng(0).standard_normal((objective.n_features + 1, 1, 1)), 0.0, 0.0
+
+    for _ in range(turns):
+        dV, dc, count = blocks.sum(_turn(linear, linear.fold(v, blocks.dtype)), rows_taken)
+        v = linear.pullback(dV, dc, v.shape) / count
+        value = float(np.linalg.norm(v))
+        v /= value if value > 0 else 1
     if batch_size is not None:
-        longest = float(np.max(len(Z) * weight * np.sum(augmented.astype(np.float64) ** 2, axis=1)))
+        longest = float(max(map(np.max, blocks.map(_lengths(objective), rows_taken)))) * len(rows_taken) / count
         left_out = max(objective.n_examples - batch_size, 0) / (batch_size * max(objective.n_examples - 1, 1))
         value += max(longest - value, 0.0) * left_out
     return 1.1 * value
+
+
+def _turn(linear: Linear, folded: tuple[Array, Array]) -> Visit[tuple[Array, Array, float]]:
+    """A visit that adds up w_i [x̃_i, 1] s_i for the scores s_i of the folded parameters, and w_i."""
+
+    def visit(X: Features, y: Array, weight: Array | None) -> tuple[Array, Array, float]:
+        scores, counted = linear.scores(folded, X), _mean_weight(y, weight)
+        return *linear.pull(X, scores * counted.astype(scores.dtype)[:, None]), float(counted.sum())
+
+    return visit
+
+
+def _lengths(objective: Objective) -> Visit[Array]:
+    """A visit that gives w_i ‖[x̃_i, 1]‖² (B,) of standardized rows, sparse ones never filled."""
+    linear = objective.linear
+    factor = 1 / linear.standardization.scale
+    shift = (linear.standardization.mean - linear.center) * factor
+
+    def visit(X: Any, y: Array, weight: Array | None) -> Array:
+        Z = X * factor
+        squares = (Z**2).sum(axis=1) - 2 * (Z @ shift) + shift @ shift
+        return _mean_weight(y, weight) * (squares + objective.fit_intercept)
+
+    return visit
