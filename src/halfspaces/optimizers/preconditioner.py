@@ -29,6 +29,7 @@ Preconditioning = Callable[[Array], Array]  # a linear map of gradients (D+1, M,
 
 CHUNK_ROWS = 2048
 PANEL = 256
+TYPICAL = 0.8  # curvature of a fitted loss beside that at chance: it falls as scores grow
 SPARSE_PANEL = 128  # columns of sparse rows that are filled at a time
 
 
@@ -63,7 +64,7 @@ class Gram(Preconditioner):
         Size of the sample. None takes at least 2 D, and more where a pass is dear beside the sketch: as many as cost
         three passes.
     curvature : float or None
-        a, the typical second derivative of the loss in one score; None takes the loss's own at chance.
+        a, the typical second derivative of the loss in one score; None takes 0.8 times the loss's own at chance.
 
     Raises
     ------
@@ -84,7 +85,7 @@ class Gram(Preconditioner):
         """Sketch, factorize, and solve for each gradient."""
         rows = sample_rows(objective, self.rows or enough_rows(objective, n_members))
         gram, mean = centred_gram(objective, rows)
-        a = chance_curvature(objective) if self.curvature is None else self.curvature
+        a = TYPICAL * chance_curvature(objective) if self.curvature is None else self.curvature
         ridges = np.asarray(objective.penalty.curvature(n_members)) / a
         factor = Cholesky.of(gram, ridges[0]) if np.ptp(ridges) == 0 else Eigen.of(gram, ridges)
         return GramInverse(factor, mean, a, objective.fit_intercept)
