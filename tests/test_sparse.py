@@ -171,7 +171,8 @@ def test_the_gram_matrix_and_its_largest_eigenvalue(fit_intercept, mean, monkeyp
 def test_the_same_bits_for_any_number_of_workers(options):
     rows, y = csr_array(sparse.vstack([X.astype(np.float32)] * 80)), np.tile(Y, 80)
     fitted = [fit(LinearClassifier(n_jobs=jobs, max_passes=5, **options), rows, y) for jobs in (1, 2, 4)]
-    assert len(fitted[0].objective(rows, y).blocks._chunks(None, blocks.block_rows)) > 3
+    blocks = fitted[0].objective(rows, y).blocks
+    assert len(blocks._chunks(None, blocks.block_rows)) > 3
     for classifier in fitted[1:]:
         np.testing.assert_array_equal(classifier.coef_, fitted[0].coef_)
         np.testing.assert_array_equal(classifier.decision_function(rows), fitted[0].decision_function(rows))

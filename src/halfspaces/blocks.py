@@ -200,11 +200,15 @@ class Blocks:
             yield from ordered_map(work, chunks, available_workers(self.n_jobs))
 
     def sum(self, visit: Visit[tuple[Any, ...]], rows: Rows = None, columns: int | None = None) -> tuple[Any, ...]:
-        """The tuples that the visits give, added up in block order; one block's is held at a time by each worker."""
+        """The tuples of numbers that the visits give, added up in float64 in block order.
+
+        One block's tuple is held at a time by each worker.
+        """
         partials = self.map(visit, rows, columns)
-        total = next(partials)
+        total = tuple(np.array(part, dtype=np.float64) for part in next(partials))
         for partial in partials:
-            total = tuple(mine + theirs for mine, theirs in zip(total, partial, strict=True))
+            for sum_so_far, part in zip(total, partial, strict=True):
+                np.add(sum_so_far, part, out=sum_so_far)
         return total
 
     def labels(self, rows: Rows = None) -> Array:

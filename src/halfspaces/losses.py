@@ -25,6 +25,7 @@ from halfspaces._validation import check_number
 from halfspaces.surrogates import DOMAIN_TOLERANCE, Plus, Softplus, SquaredPlus, Surrogate, entropy_terms, inside
 
 Array = Any  # an array of any library that follows the array API standard
+FEW_CLASSES = 32  # so many that reductions over them are slow
 
 
 def _is_right(scores: Array, y: Array) -> Array:
@@ -35,21 +36,46 @@ def _is_right(scores: Array, y: Array) -> Array:
 
 
 def _over_classes(values: Array) -> Array:
-    return array_namespace(values).sum(values, axis=-1, keepdims=True)
+    """Sums (..., 1): by a product, which is faster than a reduction over few classes."""
+    xp = array_namespace(values)
+    return (values @ xp.ones(values.shape[-1], dtype=values.dtype, device=device(values)))[..., None]
 
 
-def _right_score(scores: Array, right: Array) -> Array:
+def _largest(values: Array) -> Array:
+    """Maxima over the classes (..., 1)."""
+    xp, classes = array_namespace(values), values.shape[-1]
+    if classes > FEW_CLASSES:
+        return xp.max(values, axis=-1, keepdims=True)
+    first = xp.asarray(xp.reshape(values, (-1, classes)).T, copy=True)  # maxima along rows, not within short ones
+    return xp.reshape(xp.max(first, axis=0), (*values.shape[:-1], 1))
+
+
+def _right_score(scores: Array, y: Array) -> Array:
+    """Of each example, (..., 1)."""
     xp = array_namespace(scores)
-    return _over_classes(xp.where(right, scores, xp.zeros_like(scores)))
+    if isinstance(scores, np.ndarray):
+        return scores[np.arange(len(y)), ..., y][..., None]
+    return _over_classes(xp.where(_is_right(scores, y), scores, xp.zeros_like(scores)))
 
 
-def _log_softmax(scores: Array) -> tuple[Array, Array]:
-    """log p_j and p_j = exp s_j / Σ exp s, both (..., C); only differences from the largest score enter."""
+def _log_softmax(scores: Array) -> tuple[Array, Array, Array]:
+    """Scores less the largest, log Σ exp of these (..., 1), and probabilities e^s / Σ e^s."""
     xp = array_namespace(scores)
-    shifted = scores - xp.max(scores, axis=-1, keepdims=True)
+    shifted = scores - _largest(scores)
     exponentials = xp.exp(shifted)
     total = _over_classes(exponentials)
-    return shifted - xp.log(total), exponentials / total
+    exponentials /= total
+    return shifted, xp.log(total), exponentials
+
+
+def _minus_target(p: Array, y: Array, right: float = 1.0, everywhere: float = 0.0) -> Array:
+    """p − (right · onehot(y) + everywhere), in the memory of p where it can be."""
+    if everywhere:
+        p -= everywhere
+    if isinstance(p, np.ndarray):
+        p[np.arange(len(y)), ..., y] -= right
+        return p
+    return array_namespace(p).where(_is_right(p, y), p - right, p)
 
 
 def _negative_entropy(q: Array) -> Array:
@@ -161,9 +187,12 @@ class Softmax(Loss):
 
     def value_and_grad(self, scores: Array, y: Array) -> tuple[Array, Array]:
         """−⟨t, log p⟩ and p − t."""
-        log_p, p = _log_softmax(scores)
-        target = self._target(scores, y)
-        return -_over_classes(target * log_p)[..., 0], p - target
+        shifted, log_total, p = _log_softmax(scores)
+        epsilon = self.label_smoothing
+        score = (1 - epsilon) * _right_score(shifted, y)
+        if epsilon > 0:
+            score = score + epsilon / scores.shape[-1] * _over_classes(shifted)
+        return (log_total - score)[..., 0], _minus_target(p, y, 1 - epsilon, epsilon / scores.shape[-1])
 
     @property
     def certainty(self) -> float:
@@ -198,7 +227,7 @@ class _Pairwise(Loss):
         """The sum over the wrong classes; gradient φ' there and minus their sum at the right class."""
         xp = array_namespace(scores)
         right = _is_right(scores, y)
-        value, slope = self.surrogate.value_and_slope(scores - _right_score(scores, right) + self.margin)
+        value, slope = self.surrogate.value_and_slope(scores - _right_score(scores, y) + self.margin)
         zero = xp.zeros_like(scores)
         value, slope = xp.where(right, zero, value), xp.where(right, zero, slope)
         return xp.sum(value, axis=-1), xp.where(right, -_over_classes(slope), slope)
@@ -334,11 +363,11 @@ class CrammerSinger(Loss):
         xp = array_namespace(scores)
         right = _is_right(scores, y)
         onehot = xp.astype(right, scores.dtype)
-        violations = scores - _right_score(scores, right) + self.margin * (1 - onehot)
+        violations = scores - _right_score(scores, y) + self.margin * (1 - onehot)
         if self.smoothing > 0:
-            log_p, p = _log_softmax(violations / self.smoothing)
-            log_total = -_right_score(log_p, right)[..., 0]  # log Σ exp, since the right class's violation is 0
-            return self.smoothing * (log_total - math.log(scores.shape[-1])), p - onehot
+            shifted, log_total, p = _log_softmax(violations / self.smoothing)
+            total = (log_total - _right_score(shifted, y))[..., 0]  # log Σ exp, since the right class's violation is 0
+            return self.smoothing * (total - math.log(scores.shape[-1])), _minus_target(p, y)
         worst = xp.max(violations, axis=-1, keepdims=True)
         violators = xp.astype((violations == worst) & ((worst <= 0) == right), scores.dtype)
         return worst[..., 0], violators / _over_classes(violators) - onehot
@@ -354,7 +383,7 @@ class CrammerSinger(Loss):
         offset = self.smoothing * math.log(dual.shape[-1])
         entropy = _negative_entropy(dual + xp.astype(right, dual.dtype))
         simplex = entropy < math.inf
-        linear = self.margin * _right_score(dual, right)[..., 0]
+        linear = self.margin * _right_score(dual, y)[..., 0]
         return inside(simplex, self.smoothing * xp.where(simplex, entropy, xp.zeros_like(entropy)) + offset + linear)
 
     def smoothed(self, mu: float) -> "CrammerSinger":

@@ -17,6 +17,7 @@ from halfspaces.penalties import Penalty
 from halfspaces.scores import Linear, Standardization
 
 Array = np.ndarray
+LOSS_SCORES = 1 << 16  # scores that a loss is told at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,11 +225,12 @@ class Objective:
 
         def visit(X: Features, y: Array, weight: Array | None) -> _Sums:
             scores = linear.scores(folded, X).reshape(len(y), *request.W.shape[1:])
-            values, dscores = smoothed.value_and_grad(scores, y)
-            data = exact = _weighted_sum(values, weight)
+            exact = None if request.smoothing == 0 else _in_cache(self.loss, scores, y)[0]
+            values, dscores = _in_cache(smoothed, scores, y, out=scores)
+            data = _weighted_sum(values, weight)
+            exact = data if exact is None else _weighted_sum(exact, weight)
             conjugate = np.zeros_like(data)
             if request.smoothing > 0:
-                exact = _weighted_sum(self.loss.value_and_grad(scores, y)[0], weight)
                 conjugate = _weighted_sum(self.loss.conjugate(dscores, y), weight)
             if not request.gradient:
                 return _Sums(data, exact, conjugate, 0.0, 0.0)
@@ -266,6 +268,18 @@ class Objective:
 
         loss, right = self.blocks.sum(visit, columns=linear.columns(W))
         return loss / self.total_weight, right / self.total_weight
+
+
+def _in_cache(loss: Loss, scores: Array, y: Array, out: Array | None = None) -> tuple[Array, Array]:
+    """value_and_grad by slices of rows that stay in the cache; the gradient in `out`, which may be the scores."""
+    rows = max(1, LOSS_SCORES * len(scores) // max(scores.size, 1))
+    if len(scores) <= 2 * rows:
+        return loss.value_and_grad(scores, y)
+    values, dscores = np.empty(scores.shape[:-1], scores.dtype), np.empty_like(scores) if out is None else out
+    for start in range(0, len(scores), rows):
+        part = slice(start, start + rows)
+        values[part], dscores[part] = loss.value_and_grad(scores[part], y[part])
+    return values, dscores
 
 
 def _weighted_sum(values: Array, weight: Array | None) -> Array:

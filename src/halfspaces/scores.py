@@ -66,8 +66,7 @@ class Linear:
         offset = (self.center - self.standardization.mean) @ weights
         if self.fit_intercept:
             offset = offset + W[-1].ravel()
-        # Columns of V lie together in memory: both BLAS and the kernels read them so.
-        return np.ascontiguousarray(weights.T, dtype).T, offset.astype(dtype)
+        return weights.astype(dtype), offset.astype(dtype)
 
     def columns(self, W: Array) -> int | None:
         """How many columns raw rows are multiplied by."""
@@ -79,8 +78,8 @@ class Linear:
         return X @ V + c
 
     def pull(self, X: Features, dscores: Array) -> tuple[Array, Array]:
-        """A block's part of the gradients in V and c, float64, from dscores (B, M·C)."""
-        return (X.T @ dscores).astype(np.float64), dscores.sum(axis=0, dtype=np.float64)
+        """A block's part of the gradients in V and c, from dscores (B, M·C)."""
+        return X.T @ dscores, dscores.sum(axis=0, dtype=np.float64)
 
     def unfold(self, V: Array, c: Array) -> Array:
         """Parameters (D+1, M·C) in standardized units, for which raw rows have the scores X V + c: `fold`'s inverse."""
