@@ -20,8 +20,8 @@ from halfspaces.scores import Linear
 
 Array = np.ndarray
 
-FILLED = 1 << 20  # elements of the standardized rows that are formed at a time
-PANEL = 64
+FILLED = 1 << 21  # elements of the standardized rows that are formed at a time
+PANEL = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +66,13 @@ class CentredRows:
         """The rows in blocks, each beside its rows of an array where labels would be."""
         return Blocks(self.X, self.root if beside is None else beside, center=self.center, n_jobs=self.n_jobs)
 
-    def times(self, V: Array) -> Array:
-        """Z V (n, K) for V (D, K), in the precision of the rows."""
+    def times(self, V: Array, first: int = 0) -> Array:
+        """Z[first:] V (n − first, K) for V (D, K), in the precision of the rows."""
         linear, W, blocks = self.linear, np.concatenate([V, -(self.mean @ V)[None]]), self.blocks()
         folded = linear.fold(W, blocks.dtype)
-        scores = blocks.map(lambda X, y, weight: linear.scores(folded, X), columns=linear.columns(W))
-        return np.concatenate(list(scores)) * self.root.astype(blocks.dtype)[:, None]
+        rows = slice(first, None)
+        scores = blocks.map(lambda X, y, weight: linear.scores(folded, X), rows, columns=linear.columns(W))
+        return np.concatenate(list(scores)) * self.root[rows].astype(blocks.dtype)[:, None]
 
     def pull(self, S: Array) -> Array:
         """Zᵀ S (D, K), float64, for S (n, K)."""
@@ -80,14 +81,14 @@ class CentredRows:
         return linear.pullback(dV, dc, (len(dV) + 1, dV.shape[1]))[:-1] - np.outer(self.mean, dc)
 
     def products(self) -> Array:
-        """ZZᵀ (n, n)."""
+        """The lower half of ZZᵀ (n, n)."""
         n, D = len(self.root), len(self.mean)
         kernel = np.empty((n, n), compute_dtype(self.X.dtype))
         size = max(1, min(PANEL, FILLED // D))
         for start in range(0, n, size):
             panel = np.arange(start, min(start + size, n))
-            kernel[:, panel] = self.times(self._filled(panel).T)
-        return (kernel + kernel.T) / 2
+            kernel[start:, panel] = self.times(self._filled(panel).T, start)
+        return kernel
 
     def _filled(self, panel: Array) -> Array:
         """Some rows of Z."""
@@ -114,7 +115,9 @@ class Dual:
         """The decomposition, at one thread."""
         products = rows.products()
         with one_blas_thread():
-            values, vectors = scipy.linalg.eigh(products.T, overwrite_a=True, check_finite=False, driver="evd")
+            # The transpose is the order that LAPACK overwrites without a copy.
+            options = {"lower": False, "overwrite_a": True, "check_finite": False, "driver": "evd"}
+            values, vectors = scipy.linalg.eigh(products.T, **options)
         return cls(rows, np.maximum(values.astype(np.float64), 0.0), vectors)
 
     def inverse(self, ridges: Array) -> "DualInverse":

@@ -104,7 +104,7 @@ class LowRank(Preconditioner):
 
     The diagonal a τ stands for what these rows do not show. τ is where the effective dimension Σ κ/(κ + τ) of their
     Gram matrix is a quarter of their number: in the directions that stand out from τ, so many rows tell the curvature
-    to a constant factor. Where the rows are three quarters of all, τ is 0. Costs n² D operations, holds n rows.
+    to a constant factor. Where all rows are drawn, τ is 0. Costs n² D operations, holds n rows.
 
     Parameters
     ----------
@@ -133,8 +133,8 @@ class LowRank(Preconditioner):
         rows = sample_rows(objective, self.rank or affordable_rank(objective, n_members))
         a = chance_curvature(objective) if self.curvature is None else self.curvature
         centred = CentredRows.of(objective, rows)
-        dual, left_out = Dual.of(centred), 1 - len(rows) / len(sample_rows(objective, objective.n_examples))
-        tau = dual.damping(len(rows) / (4 * left_out)) if left_out > 0 else 0.0
+        dual, every = Dual.of(centred), len(sample_rows(objective, objective.n_examples))
+        tau = dual.damping(len(rows) / 4) if len(rows) < every else 0.0
         ridges = np.asarray(objective.penalty.curvature(n_members)) / a + tau
         return GramInverse(dual.inverse(ridges), centred.mean, a, objective.fit_intercept)
 
