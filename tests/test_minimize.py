@@ -256,7 +256,7 @@ def test_the_best_bias_leaves_the_weights_and_closes_the_bound(loss):
     blocks = replace(SMALL.blocks, weight=weight).subset(rows)
     stack = replace(SMALL, loss=loss, penalty=L2((5.0, 10.0)), blocks=blocks)
     W, smoothing = np.repeat(start(SMALL), 2, axis=1), 0.0 if loss.smooth else 0.1
-    moved = with_best_bias(stack, W, smoothing)
+    moved = with_best_bias(stack, Request(W, smoothing=smoothing))
     assert np.array_equal(moved[:-1], W[:-1])
     before, after = (stack.evaluate(Request(V, smoothing=smoothing)) for V in (W, moved))
     assert np.abs(after.data_gradient[-1]).max() < 1e-5

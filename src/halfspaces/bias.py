@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from halfspaces.blocks import Blocks
-from halfspaces.objective import Objective
+from halfspaces.objective import Objective, Request
 from halfspaces.optimizers.base import norm
 from halfspaces.optimizers.lbfgs import LBFGS
 from halfspaces.penalties import NoPenalty
@@ -39,15 +39,19 @@ def holds_scores(objective: Objective, n_members: int) -> bool:
     return size <= MOST_SCORES
 
 
-def with_best_bias(objective: Objective, W: Array, smoothing: float = 0.0) -> Array:
-    """W with the bias of each member at the minimum of its data loss, smoothed by `smoothing` where it has kinks.
+def with_best_bias(objective: Objective, request: Request) -> Array:
+    """The request's W with the bias of each member at the minimum of its data loss, smoothed as in the request.
 
     Half a pass over X for the scores, then L-BFGS on them.
     """
-    loss = objective.loss.smoothed(smoothing) if smoothing > 0 else objective.loss
+    W = request.W
+    loss = objective.loss.smoothed(request.smoothing) if request.smoothing > 0 else objective.loss
     given = objective.blocks
     weight = None if given.weight is None else given.weights()
-    blocks = Blocks(objective.scores(W), given.labels(), weight, n_jobs=given.n_jobs)
+    scores = objective.scores(W)
+    if request.offsets is not None:
+        scores += given.of_rows(request.offsets).reshape(scores.shape)
+    blocks = Blocks(scores, given.labels(), weight, n_jobs=given.n_jobs)
     shifted = _Shifted(loss, NoPenalty(), blocks, objective.n_classes)
     optimizer = LBFGS(memory=20)
     state = optimizer.init(np.zeros((1, *W.shape[1:])), shifted)

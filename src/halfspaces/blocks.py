@@ -213,7 +213,11 @@ class Blocks:
 
     def labels(self, rows: Rows = None) -> Array:
         """y of the rows asked for."""
-        return self._take(self.y, slice(None) if rows is None else rows)
+        return self.of_rows(self.y, rows)
+
+    def of_rows(self, values: Array, rows: Rows = None) -> Array:
+        """Those values, one for each row of X, that belong to the rows asked for."""
+        return self._take(values, slice(None) if rows is None else rows)
 
     def weights(self) -> Array:
         """Weights of the examples, shape (N,) or (N, M); ones where none were given."""

@@ -78,11 +78,32 @@ def _minus_target(p: Array, y: Array, right: float = 1.0, everywhere: float = 0.
     return array_namespace(p).where(_is_right(p, y), p - right, p)
 
 
+def _with_right(values: Array, y: Array, right: Any) -> Array:
+    """The values with others at the right classes."""
+    return array_namespace(values).where(_is_right(values, y), right, values)
+
+
+def _in_simplex(q: Array) -> Array:
+    """Whether q ≥ 0 and Σ q = 1, to rounding."""
+    xp = array_namespace(q)
+    return (xp.min(q, axis=-1) >= -DOMAIN_TOLERANCE) & (abs(_over_classes(q)[..., 0] - 1) <= DOMAIN_TOLERANCE)
+
+
+def _nearest_in_simplex(values: Array) -> Array:
+    """The point of the simplex nearest to the values: max(0, v − τ), with the τ that makes its sum 1."""
+    xp, classes = array_namespace(values), values.shape[-1]
+    falling = xp.flip(xp.sort(values - _largest(values), axis=-1), axis=-1)
+    excess = xp.cumulative_sum(falling, axis=-1) - 1
+    counts = xp.arange(1, classes + 1, dtype=values.dtype, device=device(values))
+    positive = counts * falling > excess
+    tau = xp.max(xp.where(positive, excess / counts, -xp.inf * xp.ones_like(excess)), axis=-1, keepdims=True)
+    return xp.clip(values - _largest(values) - tau, 0, None)
+
+
 def _negative_entropy(q: Array) -> Array:
     """Σ_j q_j log q_j on the simplex, infinite outside."""
     xp = array_namespace(q)
-    simplex = (xp.min(q, axis=-1) >= -DOMAIN_TOLERANCE) & (abs(_over_classes(q)[..., 0] - 1) <= DOMAIN_TOLERANCE)
-    return inside(simplex, _over_classes(entropy_terms(xp.clip(q, 0, None)))[..., 0])
+    return inside(_in_simplex(q), _over_classes(entropy_terms(xp.clip(q, 0, None)))[..., 0])
 
 
 class Loss(ABC):
@@ -135,6 +156,15 @@ class Loss(ABC):
     def smoothed(self, mu: float) -> "Loss":
         """A smooth loss that tends to this one from below as μ → 0; itself where it is smooth already."""
         return self
+
+    def offsets(self, dual: Array, y: Array, mu: float) -> Array:
+        """Added to the scores, they make `smoothed(mu)` smooth about the dual point `dual` instead of about 0.
+
+        L_μ(s) = max_a ⟨a, s⟩ − L*(a) − μ d(a), and with the distance of a from `dual` in place of its size d(a) the
+        same but for a constant of L_μ(s + offsets): a smoothing that leaves the minimum where it is once `dual` is the
+        best dual point, however large μ. 0 unless a loss knows better.
+        """
+        return 0 * dual
 
     def chance_value(self, n_classes: int) -> float:
         """The loss when all scores are 0: ln C for softmax, (C−1)Δ for the hinge, ...
@@ -291,6 +321,10 @@ class Hinge(_Pairwise):
         """The same hinge with `smoothing=mu`."""
         return replace(self, smoothing=mu)
 
+    def offsets(self, dual: Array, y: Array, mu: float) -> Array:
+        """μ a_j of the wrong classes: the distance is ½ Σ_{j≠y} (a_j − dual_j)²."""
+        return _with_right(mu * dual, y, 0.0)
+
 
 @dataclass(frozen=True)
 class SquaredHinge(_Pairwise):
@@ -324,8 +358,8 @@ class CrammerSinger(Loss):
     """Structured SVM of Crammer and Singer: L = max(0, max_{j≠y} s_j − s_y + Δ).
 
     Gradient: 1 at the worst violator, −1 at the right class; 0 once the margin is met. Among equal violators the
-    gradient is shared. With `smoothing` μ > 0 the maximum becomes μ log Σ exp(·/μ), shifted down by μ log C so that
-    it stays below.
+    gradient is shared. With `smoothing` μ > 0 the maximum of the violations v becomes that of ⟨q, v⟩ − (μ/2)|q|² over
+    the simplex, at most μ/2 below; the best q, the gradient plus onehot(y), is the point nearest to v/μ (sparsemax).
 
     Parameters
     ----------
@@ -341,7 +375,8 @@ class CrammerSinger(Loss):
 
     References
     ----------
-    Crammer & Singer, On the algorithmic implementation of multiclass kernel-based vector machines, JMLR 2001.
+    Crammer & Singer, On the algorithmic implementation of multiclass kernel-based vector machines, JMLR 2001; Martins &
+    Astudillo, From softmax to sparsemax, ICML 2016, https://arxiv.org/abs/1602.02068
 
     Examples
     --------
@@ -365,30 +400,30 @@ class CrammerSinger(Loss):
         onehot = xp.astype(right, scores.dtype)
         violations = scores - _right_score(scores, y) + self.margin * (1 - onehot)
         if self.smoothing > 0:
-            shifted, log_total, p = _log_softmax(violations / self.smoothing)
-            total = (log_total - _right_score(shifted, y))[..., 0]  # log Σ exp, since the right class's violation is 0
-            return self.smoothing * (total - math.log(scores.shape[-1])), _minus_target(p, y)
+            q = _nearest_in_simplex(violations / self.smoothing)
+            value = _over_classes(q * (violations - self.smoothing / 2 * q))[..., 0]
+            return value, _minus_target(q, y)
         worst = xp.max(violations, axis=-1, keepdims=True)
         violators = xp.astype((violations == worst) & ((worst <= 0) == right), scores.dtype)
         return worst[..., 0], violators / _over_classes(violators) - onehot
 
     def curvature(self, n_classes: int) -> float:
-        """1/(2μ), infinite without smoothing."""
-        return 0.5 / self.smoothing if self.smoothing > 0 else math.inf
+        """1/μ, infinite without smoothing."""
+        return 1 / self.smoothing if self.smoothing > 0 else math.inf
 
     def conjugate(self, dual: Array, y: Array) -> Array:
-        """μ (Σ_j q_j log q_j + log C) − Δ Σ_{j≠y} q_j with q = a + onehot(y), on the simplex."""
-        xp = array_namespace(dual)
-        right = _is_right(dual, y)
-        offset = self.smoothing * math.log(dual.shape[-1])
-        entropy = _negative_entropy(dual + xp.astype(right, dual.dtype))
-        simplex = entropy < math.inf
-        linear = self.margin * _right_score(dual, y)[..., 0]
-        return inside(simplex, self.smoothing * xp.where(simplex, entropy, xp.zeros_like(entropy)) + offset + linear)
+        """(μ/2) |q|² − Δ Σ_{j≠y} q_j with q = a + onehot(y), on the simplex."""
+        q = _with_right(dual, y, 1 + _right_score(dual, y))
+        value = self.smoothing / 2 * _over_classes(q**2) + self.margin * _right_score(dual, y)
+        return inside(_in_simplex(q), value[..., 0])
 
     def smoothed(self, mu: float) -> "CrammerSinger":
         """The same loss with `smoothing=mu`."""
         return replace(self, smoothing=mu)
+
+    def offsets(self, dual: Array, y: Array, mu: float) -> Array:
+        """μ q with q = dual + onehot(y): the distance is ½ |q − q'|²."""
+        return mu * _with_right(dual, y, 1 + _right_score(dual, y))
 
 
 @dataclass(frozen=True)
@@ -453,6 +488,10 @@ class OneVsAll(Loss):
     def smoothed(self, mu: float) -> "OneVsAll":
         """The same loss over the smoothed φ."""
         return replace(self, surrogate=self.surrogate.smoothed(mu))
+
+    def offsets(self, dual: Array, y: Array, mu: float) -> Array:
+        """μ · dual: the distance is ½ Σ_j (a_j − dual_j)²."""
+        return mu * dual
 
 
 LOSSES: dict[str, Loss] = {

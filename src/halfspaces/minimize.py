@@ -268,8 +268,11 @@ def _convergence(run: Run, evaluation: Evaluation) -> Reason | None:
         return None
     _judge(run, evaluation)
     if _wants_best_bias(run, evaluation):
-        W = with_best_bias(run.objective, evaluation.request.W, evaluation.request.smoothing)
-        polished = run.objective.evaluate(replace(evaluation.request, W=W))
+        request = evaluation.request
+        request = replace(
+            request, smoothing=request.recentre or request.smoothing, offsets=evaluation.offsets, recentre=0
+        )
+        polished = run.objective.evaluate(replace(request, W=with_best_bias(run.objective, request)))
         run.passes += 0.5 + polished.visited
         run.next_polish = 1.1 * run.passes + 3
         run.lower = np.maximum(run.lower, polished.lower)

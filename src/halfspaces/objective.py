@@ -4,7 +4,8 @@ An optimizer asks with a `Request` and is told an `Evaluation`. What a proximal 
 (the data gradient, the penalty, the dual quantities) is kept apart in it, not summed away.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -34,12 +35,19 @@ class Request:
         Value and gradient, or the value only (about half the work).
     smoothing : float
         μ of the smoothed loss at this stage; 0 for the loss itself.
+    offsets : array, shape (N, M, C), or None
+        What the smoothed loss adds to the scores to be smooth about a dual point (`Loss.offsets`).
+    recentre : float
+        Above 0: take the dual point found here, and evaluate the loss that is smoothed by this μ about it. The
+        evaluation's `offsets` are its.
     """
 
     W: Array
     rows: Rows = None
     gradient: bool = True
     smoothing: float = 0.0
+    offsets: Array | None = field(default=None, repr=False)
+    recentre: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +70,7 @@ class Evaluation:
     stage_lower: Array
     prospect: Array
     visited: float  # passes spent: the part of the examples that was visited
+    offsets: Array | None = field(default=None, repr=False)  # of the smoothed loss that was evaluated
 
     @property
     def total(self) -> Array:
@@ -196,42 +205,44 @@ class Objective:
 
     def evaluate(self, request: Request) -> Evaluation:
         """Value, and gradient and bounds if asked for, in one visit to each block of the rows asked for."""
-        sums = _Sums(*self._sums(request))
+        offsets = request.offsets
+        if request.recentre > 0:
+            offsets = np.zeros((len(self.blocks.y), *request.W.shape[1:]), np.float16)
+        sums = _Sums(*self._sums(request, offsets))
         part = len(self.blocks.labels(request.rows)) / self.n_examples
         count = self.total_weight * part  # a minibatch estimates the same mean
         data, exact_data = sums.data / count, sums.exact_data / count
         penalized, penalty = request.W[:-1], self.penalty.value(request.W[:-1])
         if not request.gradient:
             none = np.full(len(data), -np.inf)
-            return Evaluation(request, data, exact_data, None, penalty, None, none, none, none, part / 2)
+            return Evaluation(request, data, exact_data, None, penalty, None, none, none, none, part / 2, offsets)
         factor = 1 / np.repeat(np.broadcast_to(count, len(data)), self.n_classes)
         gradient = self.linear.pullback(sums.dV * factor, sums.dc * factor, request.W.shape)
         penalty_gradient = self.penalty.gradient(penalized) if self.penalty.smooth else None
         bounds = self._bounds(request, data, gradient, sums.conjugate / count)
-        return Evaluation(request, data, exact_data, gradient, penalty, penalty_gradient, *bounds, part)
+        return Evaluation(request, data, exact_data, gradient, penalty, penalty_gradient, *bounds, part, offsets)
 
-    def _sums(self, request: Request) -> tuple[Any, ...]:
+    def _sums(self, request: Request, offsets: Array | None) -> tuple[Any, ...]:
         """Over the rows asked for; at W = 0, where only labels matter, class means stand for all examples."""
-        blocks, visit = self.blocks, self._visit(request)
+        blocks, columns = self.blocks, self.linear.columns(request.W)
+        if offsets is not None:
+            # Offsets are found by the number of their row, which travels beside the label.
+            numbered = replace(blocks, y=np.stack([blocks.y, np.arange(len(blocks.y))], axis=1))
+            return numbered.sum(self._visit(request, offsets), request.rows, columns)
         if request.rows is None and not request.W.any() and (blocks.weight is None or blocks.weight.ndim == 1):
             masses, means = blocks.centroids.padded(self.n_classes)
-            return visit(means, np.arange(self.n_classes), masses)
-        return blocks.sum(visit, request.rows, columns=self.linear.columns(request.W))
+            return self._visit(request)(means, np.arange(self.n_classes), masses)
+        return blocks.sum(self._visit(request), request.rows, columns)
 
-    def _visit(self, request: Request) -> Visit[_Sums]:
-        """What is done with one block, while it is in cache."""
-        smoothed = self.loss.smoothed(request.smoothing) if request.smoothing > 0 else self.loss
+    def _visit(self, request: Request, offsets: Array | None = None) -> Visit[_Sums]:
+        """What is done with one block, while it is in cache; `offsets` are read, or written where it recentres."""
+        told = _told(self.loss, request, offsets)
         linear, folded = self.linear, self.linear.fold(request.W, self.blocks.dtype)
 
         def visit(X: Features, y: Array, weight: Array | None) -> _Sums:
             scores = linear.scores(folded, X).reshape(len(y), *request.W.shape[1:])
-            exact = None if request.smoothing == 0 else _in_cache(self.loss, scores, y)[0]
-            values, dscores = _in_cache(smoothed, scores, y, out=scores)
-            data = _weighted_sum(values, weight)
-            exact = data if exact is None else _weighted_sum(exact, weight)
-            conjugate = np.zeros_like(data)
-            if request.smoothing > 0:
-                conjugate = _weighted_sum(self.loss.conjugate(dscores, y), weight)
+            values, exact, conjugate, dscores = _in_cache(told, scores, y)
+            data, exact, conjugate = (_weighted_sum(each, weight) for each in (values, exact, conjugate))
             if not request.gradient:
                 return _Sums(data, exact, conjugate, 0.0, 0.0)
             return _Sums(data, exact, conjugate, *linear.pull(X, _weigh(dscores, weight).reshape(len(y), -1)))
@@ -270,16 +281,44 @@ class Objective:
         return loss / self.total_weight, right / self.total_weight
 
 
-def _in_cache(loss: Loss, scores: Array, y: Array, out: Array | None = None) -> tuple[Array, Array]:
-    """value_and_grad by slices of rows that stay in the cache; the gradient in `out`, which may be the scores."""
+def _told(loss: Loss, request: Request, offsets: Array | None) -> Callable[[Array, Array], tuple[Array, ...]]:
+    """Of scores and labels (or labels and row numbers): values, exact values, conjugates, and gradients."""
+    if request.smoothing == 0:
+
+        def plain(scores: Array, y: Array) -> tuple[Array, ...]:
+            values, dscores = loss.value_and_grad(scores, y)
+            return values, values, np.zeros_like(values), dscores
+
+        return plain
+
+    smoothed, following = loss.smoothed(request.smoothing), loss.smoothed(request.recentre or request.smoothing)
+
+    def staged(scores: Array, y: Array) -> tuple[Array, ...]:
+        shifted = scores
+        if offsets is not None:
+            y, rows = y.T
+            if request.offsets is not None:
+                shifted = scores + request.offsets[rows]
+            if request.recentre > 0:
+                offsets[rows] = loss.offsets(smoothed.value_and_grad(shifted, y)[1], y, request.recentre)
+                shifted = scores + offsets[rows]
+        values, dscores = following.value_and_grad(shifted, y)
+        return values, loss.value_and_grad(scores, y)[0], loss.conjugate(dscores, y), dscores
+
+    return staged
+
+
+def _in_cache(told: Callable[[Array, Array], tuple[Array, ...]], scores: Array, y: Array) -> tuple[Array, ...]:
+    """What is told, by slices of rows that stay in the cache; the last of it, gradients, in the scores' memory."""
     rows = max(1, LOSS_SCORES * len(scores) // max(scores.size, 1))
     if len(scores) <= 2 * rows:
-        return loss.value_and_grad(scores, y)
-    values, dscores = np.empty(scores.shape[:-1], scores.dtype), np.empty_like(scores) if out is None else out
+        return told(scores, y)
+    parts = []
     for start in range(0, len(scores), rows):
         part = slice(start, start + rows)
-        values[part], dscores[part] = loss.value_and_grad(scores[part], y[part])
-    return values, dscores
+        *values, scores[part] = told(scores[part], y[part])
+        parts.append(values)
+    return *map(np.concatenate, zip(*parts, strict=True)), scores
 
 
 def _weighted_sum(values: Array, weight: Array | None) -> Array:

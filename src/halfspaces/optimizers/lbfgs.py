@@ -19,6 +19,7 @@ from halfspaces.optimizers.stages import Stages
 from halfspaces.result import Reason
 
 Array = np.ndarray
+PAIR_BYTES = 128 << 20
 Pair = tuple[Array, Array, Array]  # s, y and 1/⟨s, y⟩ (0 for members that have no such pair yet)
 
 
@@ -37,6 +38,9 @@ class LBFGSState(State):
     """The iterate, the last pairs (s, y), the stage of smoothing, and the line search under way."""
 
     smoothing: float
+    offsets: Array | None = field(repr=False)  # of the smoothed loss, about a dual point (N, M, C)
+    recentre: float  # μ of the stage that begins with the next evaluation, 0 where none does
+    cost: float  # what smoothing cost at the end of the stage before, the worst member's
     rounding: float  # relative error of a value in the precision of the products
     solved: Array  # members for which this stage of smoothing has done its work, (M,)
     preconditioner: Preconditioning
@@ -51,7 +55,7 @@ class LBFGS(Optimizer[LBFGSState]):
     Parameters
     ----------
     memory : int
-        Pairs (s, y) kept.
+        Pairs (s, y) kept; fewer, but at least 5, where they would take more than 128 MB.
     preconditioner : Preconditioner or None
         The initial inverse Hessian; `Gram()` cuts passes ten- to thirtyfold where features are correlated.
     stages : Stages
@@ -74,7 +78,7 @@ class LBFGS(Optimizer[LBFGSState]):
     ValueError: LBFGS(memory=...) must be at least 1, got 0.
     """
 
-    memory: int = 10
+    memory: int = 20
     preconditioner: Preconditioner | None = None
     stages: Stages = field(default_factory=Stages)
     recovers: ClassVar[bool] = True
@@ -92,22 +96,27 @@ class LBFGS(Optimizer[LBFGSState]):
             W=W,
             step=np.zeros(members),
             smoothing=self.stages.first(objective.loss),
+            offsets=None,
+            recentre=0.0,
+            cost=np.inf,
             rounding=objective.rounding,
             solved=np.zeros(members, bool),
             preconditioner=(self.preconditioner or Identity()).build(objective, members),
-            pairs=deque(maxlen=self.memory),
+            pairs=deque(maxlen=min(self.memory, max(5, PAIR_BYTES // (2 * W.nbytes)))),
         )
 
     def propose(self, state: LBFGSState) -> Request:
         """The next trial point of each member's line search."""
         search = state.search
         W = state.W if search is None else state.W + by_member(search.line.step) * search.direction
-        return Request(W, smoothing=state.smoothing)
+        return Request(W, smoothing=state.smoothing, offsets=state.offsets, recentre=state.recentre)
 
     def update(self, state: LBFGSState, evaluation: Evaluation) -> LBFGSState:
         """Members whose trial passes take it and turn; the others shrink or expand their step."""
         search = state.search
         if search is None:
+            if state.recentre > 0:
+                state.smoothing, state.offsets, state.recentre = state.recentre, evaluation.offsets, 0.0
             state.search = self._first_search(state, evaluation)
             return state
         accepted = search.line.judge(evaluation.total, inner(evaluation.gradient, search.direction))
@@ -116,9 +125,10 @@ class LBFGS(Optimizer[LBFGSState]):
             self._accept(state, search, evaluation, accepted)
         if state.smoothing > 0:
             state.solved |= accepted & self.stages.solved(evaluation)
-            smaller = self.stages.next(state.smoothing)
-            if state.solved.all() and smaller is not None:
-                return self._begin_stage(state, smaller)
+            cost = float(np.max(self.stages.cost(evaluation)))
+            following = self.stages.next(state.smoothing, cost, state.cost)
+            if state.solved.all() and following is not None:
+                return self._begin_stage(state, following, cost)
         stuck = search.line.failed & ~accepted
         if np.all(stuck & search.fresh):
             state.done = Reason.NO_PROGRESS
@@ -136,23 +146,25 @@ class LBFGS(Optimizer[LBFGSState]):
         state.W = np.where(by_member(accepted), evaluation.request.W, state.W)
         search.gradient = np.where(by_member(accepted), evaluation.gradient, search.gradient)
 
-    def _begin_stage(self, state: LBFGSState, smoothing: float) -> LBFGSState:
-        """Another objective: its value and curvature are unknown."""
-        state.smoothing, state.search = smoothing, None
+    def _begin_stage(self, state: LBFGSState, smoothing: float, cost: float) -> LBFGSState:
+        """Another objective: its value and gradient are unknown; of its curvature the pairs still tell."""
+        state.recentre, state.cost, state.search = smoothing, cost, None
         state.solved = np.zeros_like(state.solved)
-        state.pairs.clear()
         return state
 
     def _first_search(self, state: LBFGSState, evaluation: Evaluation) -> Search:
-        direction = -state.preconditioner(evaluation.gradient)
+        direction = -self._inverse_hessian(state, evaluation.gradient)
         slope = inner(evaluation.gradient, direction)
-        line = LineSearch.start(state.rounding, evaluation.total, slope, self._first_step(state, slope))
-        return Search(evaluation.gradient, direction, line, np.ones_like(state.solved))
+        step = 1.0 if state.pairs else self._first_step(state, slope)
+        line = LineSearch.start(state.rounding, evaluation.total, slope, step)
+        return Search(evaluation.gradient, direction, line, np.full_like(state.solved, not state.pairs))
 
     def _turn(self, state: LBFGSState, search: Search, value: Array, accepted: Array, stuck: Array) -> None:
         """New directions for the members that took their step; stuck ones forget their pairs."""
         if stuck.any():
-            state.pairs = deque(((s, y, np.where(stuck, 0.0, rho)) for s, y, rho in state.pairs), maxlen=self.memory)
+            state.pairs = deque(
+                ((s, y, np.where(stuck, 0.0, rho)) for s, y, rho in state.pairs), maxlen=state.pairs.maxlen
+            )
         turning = accepted | stuck
         newest = -self._inverse_hessian(state, search.gradient)
         slope = inner(search.gradient, newest)

@@ -73,7 +73,16 @@ class LineSearch:
         return accepted
 
     def _interpolate(self, value: Array, slope: Array) -> Array:
-        """Minimizer of the parabola through value and slope at `low` and the slope at the trial."""
+        """Minimizer of the cubic through values and slopes at `low` and at the trial (Nocedal & Wright, eq. 3.59).
+
+        Where rounding hides the difference of the values, the slopes alone decide.
+        """
+        width = self.step - self.low
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             secant = self.low_slope / (self.low_slope - slope)
-            return np.where(np.isfinite(slope), self.low + secant * (self.step - self.low), np.nan)
+            d = self.low_slope + slope - 3 * (value - self.low_value) / width
+            root = np.sqrt(d**2 - self.low_slope * slope)
+            cubic = 1 - (slope + root - d) / (slope - self.low_slope + 2 * root)
+            drowned = np.abs(value - self.low_value) <= 10 * self.rounding * np.abs(self.value)
+            part = np.where(np.isfinite(cubic) & ~drowned, cubic, secant)
+            return np.where(np.isfinite(slope), self.low + part * width, np.nan)

@@ -30,6 +30,9 @@ class ProximalState(State):
     gradient: Array | None = field(default=None, repr=False)
     candidate: Array | None = field(default=None, repr=False)
     rejections: int = 0
+    offsets: Array | None = field(default=None, repr=False)  # of the smoothed loss, about a dual point
+    recentre: float = 0.0  # μ of the stage that begins with the next evaluation, 0 where none does
+    cost: float = np.inf  # what smoothing cost at the end of the stage before
 
 
 @dataclass(frozen=True)
@@ -77,17 +80,21 @@ class ProximalGradient(Optimizer[ProximalState]):
     def propose(self, state: ProximalState) -> Request:
         """The gradient at the extrapolated point, then the value at the candidate."""
         if state.candidate is None:
-            return Request(state.point, smoothing=state.smoothing)
-        return Request(state.candidate, gradient=False, smoothing=state.smoothing)
+            return Request(state.point, smoothing=state.smoothing, offsets=state.offsets, recentre=state.recentre)
+        return Request(state.candidate, gradient=False, smoothing=state.smoothing, offsets=state.offsets)
 
     def update(self, state: ProximalState, evaluation: Evaluation) -> ProximalState:
         """A candidate from the gradient, then its acceptance, member by member."""
         if state.candidate is None:
-            if state.smoothing > 0:
+            if state.recentre > 0:
+                state.step = state.step * state.recentre / state.smoothing
+                state.smoothing, state.offsets, state.recentre = state.recentre, evaluation.offsets, 0.0
+            elif state.smoothing > 0:
                 state.solved |= self.stages.solved(evaluation)
-                smaller = self.stages.next(state.smoothing)
-                if state.solved.all() and smaller is not None:
-                    return self._begin_stage(state, smaller)
+                cost = float(np.max(self.stages.cost(evaluation)))
+                following = self.stages.next(state.smoothing, cost, state.cost)
+                if state.solved.all() and following is not None:
+                    return self._begin_stage(state, following, cost)
             state.value, state.gradient = evaluation.data, evaluation.data_gradient
             return self._try(state)
         assert state.gradient is not None
@@ -122,8 +129,7 @@ class ProximalGradient(Optimizer[ProximalState]):
         state.step = state.step * self.growth
         return state
 
-    def _begin_stage(self, state: ProximalState, smoothing: float) -> ProximalState:
-        state.step = state.step * smoothing / state.smoothing
-        state.smoothing, state.point, state.momentum = smoothing, state.W, np.ones_like(state.momentum)
+    def _begin_stage(self, state: ProximalState, smoothing: float, cost: float) -> ProximalState:
+        state.recentre, state.cost, state.point, state.momentum = smoothing, cost, state.W, np.ones_like(state.momentum)
         state.solved = np.zeros_like(state.solved)
         return state

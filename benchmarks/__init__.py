@@ -1,0 +1,1 @@
+"""What halfspaces costs beside its peers and beside what the machine allows: `make bench`, `python -m benchmarks`."""

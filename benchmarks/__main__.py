@@ -1,0 +1,114 @@
+"""The command line of the benchmark: `python -m benchmarks [SECTION ...] [--quick]`."""
+
+import argparse
+import datetime
+import importlib.metadata
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks import checks, lecture, race, report, roofline
+from benchmarks.data import ROOT
+from benchmarks.problems import Problem, parity_problems, problems, quick_problems
+from benchmarks.solvers import SOLVERS
+from benchmarks.store import Store
+
+PACKAGES = ("halfspaces", "numpy", "scipy", "scikit-learn", "cyanure", "liblinear-official", "torch", "numba")
+SECTIONS = ("roofline", "memory", "workers", "parity", "races", "lecture", "report")
+
+
+def main() -> None:
+    options = _options()
+    results = options.out / "benchmarks.json"
+    store = Store(results)
+    sections: dict[str, Callable[[], None]] = {
+        "roofline": lambda: roofline.run(store, quick=options.quick),
+        "memory": lambda: checks.memory(store, quick=options.quick),
+        "workers": lambda: checks.workers(store, quick=options.quick),
+        "parity": lambda: _parity(store, options),
+        "races": lambda: race.race(store, _raced(options), options.solvers),
+        "lecture": lambda: lecture.run(store, quick=options.quick),
+        "report": lambda: None,
+    }
+    asked = options.sections or list(SECTIONS)
+    if set(asked) != {"report"}:
+        for name, value in _machine(quick=options.quick).items():
+            store.put("machine", name, value)
+    for name in SECTIONS:
+        if name in asked:
+            start = time.perf_counter()
+            print(f"\n== {name}", flush=True)
+            sections[name]()
+            print(f"== {name} took {time.perf_counter() - start:.0f} s", flush=True)
+    for path in report.write(store, options.out):
+        print(f"wrote {path}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; all without any")
+    parser.add_argument("--quick", action="store_true", help="few rows and seconds: only shows that everything works")
+    parser.add_argument("--problems", nargs="+", default=[], help="names or beginnings of names of the races' problems")
+    parser.add_argument("--solvers", nargs="+", default=[], metavar="SOLVER", choices=SOLVERS)
+    parser.add_argument("--sklearn-cap", type=float, default=1200.0, help="seconds for scikit-learn to come to 1e-3")
+    parser.add_argument("--time", type=float, default=1.0, help="factor on all other time limits")
+    parser.add_argument("--rows", type=int, help="only so many rows of each data set")
+    parser.add_argument("--out", type=Path, help="folder for results and report; docs/, or build/benchmarks when quick")
+    options = parser.parse_args()
+    unknown = set(options.sections) - set(SECTIONS)
+    if unknown:
+        parser.error(f"unknown section {min(unknown)!r}; there are {', '.join(SECTIONS)}")
+    options.out = options.out or ROOT / ("build/benchmarks" if options.quick else "docs")
+    return options
+
+
+def _raced(options: argparse.Namespace) -> list[Problem]:
+    every = quick_problems() if options.quick else problems(options.sklearn_cap)
+    wanted = [p for p in every if not options.problems or p.name.startswith(tuple(options.problems))]
+    return [
+        replace(
+            problem,
+            rows=options.rows or problem.rows,
+            cap=problem.cap * options.time,
+            caps={name: cap * options.time for name, cap in problem.caps.items()},
+            reference=problem.reference * options.time,
+        )
+        for problem in wanted
+    ]
+
+
+def _parity(store: Store, options: argparse.Namespace) -> None:
+    made = parity_problems((1.5 if options.quick else 12.0) * options.time)
+    if options.quick:
+        made = [problem for problem in made if problem.loss in ("softmax", "ova_squared_hinge")]
+    race.race(store, made, options.solvers, "parity")
+    race.judge_parity(store, 100.0 if options.quick else 1.0)
+
+
+def _machine(*, quick: bool) -> dict[str, object]:
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    cpu = Path("/proc/cpuinfo")
+    model = next((line.split(":")[1].strip() for line in cpu.read_text().splitlines() if "model name" in line), "") \
+        if cpu.exists() else platform.processor()  # fmt: skip
+    return {
+        "cpu": model or platform.machine(),
+        "cores": race.THREADS,
+        "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9,
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "date": datetime.date.today().isoformat(),
+        "quick": quick,
+        "versions": versions,
+    }
+
+
+if __name__ == "__main__":
+    main()
