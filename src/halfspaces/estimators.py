@@ -26,7 +26,7 @@ from halfspaces.minimize import Callback, minimize
 from halfspaces.moments import Moments
 from halfspaces.objective import Objective
 from halfspaces.optimizers import SGD, Constant, Optimizer
-from halfspaces.optimizers.auto import OPTIMIZERS, Choice, choose
+from halfspaces.optimizers.auto import OPTIMIZERS, Choice, choose_for
 from halfspaces.penalties import PENALTIES, MaxNorm, NoPenalty, Penalty
 from halfspaces.result import Result
 from halfspaces.scores import Linear
@@ -65,14 +65,12 @@ def make_penalty(penalty: str | Penalty, strength: float | Sequence[float] | Non
     return kind(DEFAULT_STRENGTH if strength is None else strength)
 
 
-def make_optimizer(
-    optimizer: str | Optimizer, loss: Loss, penalty: Penalty, n_features: int, seed: int | None
-) -> Choice:
+def make_optimizer(optimizer: str | Optimizer, objective: Objective, seed: int | None) -> Choice:
     """An optimizer by name or as it is, or the one that fits; a seed replaces its own."""
     if isinstance(optimizer, str) and optimizer == "auto":
-        return choose(loss, penalty, n_features)
-    if isinstance(optimizer, str) and optimizer == "lbfgs" and penalty.smooth:
-        return Choice(choose(loss, penalty, n_features).optimizer, "asked for")
+        return choose_for(objective)
+    if isinstance(optimizer, str) and optimizer == "lbfgs" and objective.penalty.smooth:
+        return Choice(choose_for(objective).optimizer, "asked for")
     kind = lookup("optimizer", optimizer, {"auto": None, **OPTIMIZERS}, Optimizer)
     made = kind if isinstance(kind, Optimizer) else kind()
     if seed is not None and hasattr(made, "seed"):
@@ -370,7 +368,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
         return Objective(loss, penalty, blocks, len(data.classes), standardization, bool(self.fit_intercept))
 
     def _optimizer(self, objective: Objective) -> Choice:
-        return make_optimizer(self.optimizer, objective.loss, objective.penalty, objective.n_features, self._seed())
+        return make_optimizer(self.optimizer, objective, self._seed())
 
     def _seed(self) -> int | None:
         if self.random_state is None:

@@ -14,7 +14,7 @@ from halfspaces.blocks import Blocks, stacked
 from halfspaces.gradcheck import WEIGHTS_AND_BIAS, Check, check_gradient
 from halfspaces.minimize import minimize
 from halfspaces.objective import Objective, Request
-from halfspaces.optimizers.auto import choose
+from halfspaces.optimizers.auto import choose_for
 from halfspaces.penalties import L2, NoPenalty
 from halfspaces.result import Reason
 
@@ -76,7 +76,7 @@ def overfits(objective: Objective, *, tolerance: float = 0.01, seed: int = 0) ->
     chance = few.loss.chance_value(few.n_classes)
     y = few.blocks.labels()
     least = float(np.mean(-few.loss.conjugate(np.zeros((len(y), few.n_classes)), y)))  # above 0 for smoothed labels
-    optimizer = choose(few.loss, few.penalty, few.n_features).optimizer
+    optimizer = choose_for(few).optimizer
     aim = least + tolerance * (chance - least)
     near = minimize(few, optimizer, tol=0.0, max_passes=500, callbacks=[_below(0.5 * aim)])
     value = float(near.data_loss[0])

@@ -42,7 +42,7 @@ from halfspaces.certificate import Anchor
 from halfspaces.losses import Loss, OneVsAll, SquaredHinge
 from halfspaces.minimize import LEAST_LOSS, minimize
 from halfspaces.objective import Evaluation, Objective
-from halfspaces.optimizers.auto import choose
+from halfspaces.optimizers.auto import choose_for
 from halfspaces.penalties import L2, NoPenalty, Penalty
 from halfspaces.result import Reason
 from halfspaces.surrogates import SquaredPlus
@@ -288,7 +288,7 @@ def _bound_of_means(member: Objective, anchor: Anchor, floor: float) -> float:
         known = run.lower[0] > floor or run.history.last("loss")[0] <= floor
         return Reason.STOPPED_BY_CALLBACK if known else None
 
-    optimizer = choose(few.loss, few.penalty, few.n_features).optimizer
+    optimizer = choose_for(few).optimizer
     result = minimize(few, optimizer, tol=1e-2, max_passes=MEANS_PASSES, callbacks=[settled])
     return float(result.loss[0] - result.gap[0])
 
@@ -303,7 +303,7 @@ def _search(objective: Objective) -> Objective:
 
 def _evaluations(search: Objective) -> Iterator[Evaluation]:
     """One after the other, as the optimizer asks for them, until no step helps."""
-    optimizer: Any = choose(search.loss, search.penalty, search.n_features).optimizer
+    optimizer: Any = choose_for(search).optimizer
     state = optimizer.init(search.zeros(), search)
     while state.done is None:
         with np.errstate(over="ignore", invalid="ignore"):  # a trial too far: the line search shortens it

@@ -3,7 +3,7 @@
 from halfspaces.optimizers.base import Optimizer, State
 from halfspaces.optimizers.gradient_descent import SGD, GradientDescent
 from halfspaces.optimizers.lbfgs import LBFGS
-from halfspaces.optimizers.preconditioner import Gram, Preconditioner
+from halfspaces.optimizers.preconditioner import Gram, LowRank, Preconditioner
 from halfspaces.optimizers.proximal import ProximalGradient
 from halfspaces.optimizers.random_search import RandomSearch
 from halfspaces.optimizers.schedules import SCHEDULES, Constant, Cosine, InverseTime, RangeTest, Schedule, Step, WarmUp
@@ -31,6 +31,7 @@ __all__ = [
     "GradientDescent",
     "Gram",
     "InverseTime",
+    "LowRank",
     "Momentum",
     "Nesterov",
     "Optimizer",

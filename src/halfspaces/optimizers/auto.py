@@ -2,16 +2,19 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from halfspaces.losses import Loss
+from halfspaces.objective import Objective
 from halfspaces.optimizers.base import Optimizer
 from halfspaces.optimizers.gradient_descent import SGD, GradientDescent
 from halfspaces.optimizers.lbfgs import LBFGS
-from halfspaces.optimizers.preconditioner import Gram
+from halfspaces.optimizers.preconditioner import Gram, LowRank
 from halfspaces.optimizers.proximal import ProximalGradient
 from halfspaces.optimizers.random_search import RandomSearch
 from halfspaces.penalties import Penalty
 
-GRAM_FEATURES = 4096  # beyond, a D × D factor costs more than the passes it saves
+GRAM_FEATURES = 4096  # beyond, a D × D factor costs more than the passes that it saves over one of low rank
 
 
 class Choice(NamedTuple):
@@ -30,8 +33,15 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 }
 
 
-def choose(loss: Loss, penalty: Penalty, n_features: int) -> Choice:
-    """The optimizer for a loss, a penalty and a number of features.
+def choose_for(objective: Objective) -> Choice:
+    """The optimizer for an objective."""
+    # Words of equal variance are nearly uncorrelated, and passes over them cheap beside a step in so many features.
+    uncorrelated = objective.standardization is not None and not isinstance(objective.blocks.X, np.ndarray)
+    return choose(objective.loss, objective.penalty, objective.n_features, uncorrelated=uncorrelated)
+
+
+def choose(loss: Loss, penalty: Penalty, n_features: int, *, uncorrelated: bool = False) -> Choice:
+    """The optimizer for a loss, a penalty and a number of features, known to be about uncorrelated or not.
 
     >>> from halfspaces.losses import Softmax
     >>> from halfspaces.penalties import L1
@@ -43,7 +53,9 @@ def choose(loss: Loss, penalty: Penalty, n_features: int) -> Choice:
         why = f"proximal gradient, accelerated: {type(penalty).__name__} {kink}, so steps go through its prox"
         return Choice(ProximalGradient(), why)
     stages = "" if loss.smooth else ", the loss smoothed in stages because it has kinks"
-    if n_features > GRAM_FEATURES:
+    if n_features > GRAM_FEATURES and uncorrelated:
         return Choice(LBFGS(), f"L-BFGS: loss and penalty have gradients{stages}")
-    why = f"L-BFGS preconditioned by the Gram matrix: loss and penalty have gradients{stages}"
-    return Choice(LBFGS(preconditioner=Gram()), why)
+    few = n_features <= GRAM_FEATURES
+    sketch = "the Gram matrix" if few else "a Gram matrix of low rank"
+    why = f"L-BFGS preconditioned by {sketch}: loss and penalty have gradients{stages}"
+    return Choice(LBFGS(preconditioner=Gram() if few else LowRank()), why)

@@ -1,12 +1,15 @@
 """Preconditioners: the Hessian of every one of these losses is about (curvature of a class) ⊗ Gram(X) + 2λ.
 
 One sketch of the Gram matrix, from some of the rows, serves every class and member. Cholesky for one strength, an
-eigendecomposition for several. All at fixed thread counts: the bits do not depend on the number of workers.
+eigendecomposition for several; by the side of the rows (`dual`) where those are fewer than the features. All at fixed
+thread counts: the bits do not depend on the number of workers.
 
 References
 ----------
 Frangella, Rathore, Zhao & Udell, PROMISE: preconditioned stochastic optimization methods by incorporating scalable
 curvature estimates, JMLR 2024, https://arxiv.org/abs/2309.02014
+Frangella, Tropp & Udell, Randomized Nyström preconditioning, SIMAX 2023, https://arxiv.org/abs/2110.02820
+Rudi, Carratino & Rosasco, FALKON, 2017, https://arxiv.org/abs/1705.10958
 """
 
 import threading
@@ -20,8 +23,9 @@ import scipy.linalg
 from scipy.sparse import csr_array
 
 from halfspaces._validation import check_number
-from halfspaces.blocks import Features, Visit, available_workers, one_blas_thread, ordered_map, stacked
+from halfspaces.blocks import Features, Visit, available_workers, blas_threads, one_blas_thread, ordered_map, stacked
 from halfspaces.objective import Objective
+from halfspaces.optimizers.dual import CentredRows, Dual, DualInverse
 from halfspaces.scores import Linear
 
 Array = np.ndarray
@@ -30,7 +34,9 @@ Preconditioning = Callable[[Array], Array]  # a linear map of gradients (D+1, M,
 CHUNK_ROWS = 2048
 PANEL = 256
 TYPICAL = 0.8  # curvature of a fitted loss beside that at chance: it falls as scores grow
+FACTOR_THREADS = 2  # of a factorization, for any number of workers: so its bits are the same
 SPARSE_PANEL = 128  # columns of sparse rows that are filled at a time
+LEAST_RANK, MOST_RANK = 512, 2048
 
 
 class Preconditioner(ABC):
@@ -84,11 +90,55 @@ class Gram(Preconditioner):
     def build(self, objective: Objective, n_members: int) -> Preconditioning:
         """Sketch, factorize, and solve for each gradient."""
         rows = sample_rows(objective, self.rows or enough_rows(objective, n_members))
-        gram, mean = centred_gram(objective, rows)
         a = TYPICAL * chance_curvature(objective) if self.curvature is None else self.curvature
         ridges = np.asarray(objective.penalty.curvature(n_members)) / a
+        if 2 * len(rows) <= objective.n_features:
+            centred = CentredRows.of(objective, rows)
+            return GramInverse(Dual.of(centred).inverse(ridges), centred.mean, a, objective.fit_intercept)
+        gram, mean = centred_gram(objective, rows)
         factor = Cholesky.of(gram, ridges[0]) if np.ptp(ridges) == 0 else Eigen.of(gram, ridges)
         return GramInverse(factor, mean, a, objective.fit_intercept)
+
+
+@dataclass(frozen=True)
+class LowRank(Preconditioner):
+    """(a · Gram + (2λ + a τ) I)⁻¹ for every class, the Gram matrix from so few rows that its rank is below D.
+
+    The diagonal a τ stands for what these rows do not show. τ is where the effective dimension Σ κ/(κ + τ) of their
+    Gram matrix is a quarter of their number: in the directions that stand out from τ, so many rows tell the curvature
+    to a constant factor. Where all rows are drawn, τ is 0. Costs n² D operations, holds n rows.
+
+    Parameters
+    ----------
+    rank : int or None
+        n, the number of rows drawn. None takes as many as cost three passes, 512 at least and 2,048 at most.
+    curvature : float or None
+        a, the typical second derivative of the loss in one score; None takes the loss's own at chance.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    """
+
+    rank: int | None = None
+    curvature: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.rank is not None:
+            check_number("LowRank(rank=...)", self.rank, at_least=1, integer=True)
+        if self.curvature is not None:
+            check_number("LowRank(curvature=...)", self.curvature, above=0)
+
+    def build(self, objective: Objective, n_members: int) -> Preconditioning:
+        """Draw the rows, decompose their products, and solve for each gradient."""
+        rows = sample_rows(objective, self.rank or affordable_rank(objective, n_members))
+        a = chance_curvature(objective) if self.curvature is None else self.curvature
+        centred = CentredRows.of(objective, rows)
+        dual, every = Dual.of(centred), len(sample_rows(objective, objective.n_examples))
+        tau = dual.damping(len(rows) / 4) if len(rows) < every else 0.0
+        ridges = np.asarray(objective.penalty.curvature(n_members)) / a + tau
+        return GramInverse(dual.inverse(ridges), centred.mean, a, objective.fit_intercept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +154,7 @@ class Cholesky:
         while True:
             np.fill_diagonal(gram, diagonal + ridge)
             try:
-                with one_blas_thread():
+                with blas_threads(FACTOR_THREADS):
                     return cls(scipy.linalg.cho_factor(gram.T, overwrite_a=True, check_finite=False)[0])
             except scipy.linalg.LinAlgError:
                 ridge *= 10
@@ -146,7 +196,7 @@ class Eigen:
 class GramInverse:
     """The linear map of gradients to steps, the bias included."""
 
-    factor: Cholesky | Eigen
+    factor: Cholesky | Eigen | DualInverse
     mean: Array
     curvature: float
     fit_intercept: bool
@@ -180,6 +230,12 @@ def enough_rows(objective: Objective, n_members: int) -> int:
     """At least 2 D and 4096; n rows cost n D² operations, three passes 12 N D M C."""
     D, columns = objective.n_features, n_members * objective.n_classes
     return max(4096, 2 * D, 12 * objective.n_examples * columns // D)
+
+
+def affordable_rank(objective: Objective, n_members: int) -> int:
+    """n rows cost n² D operations, three passes 12 N D M C."""
+    columns = n_members * objective.n_classes
+    return int(np.clip(np.sqrt(12 * objective.n_examples * columns), LEAST_RANK, MOST_RANK))
 
 
 def sample_rows(objective: Objective, size: int, seed: int = 0) -> Array:
@@ -220,11 +276,15 @@ def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
             for _ in ordered_map(add, panels, available_workers(objective.blocks.n_jobs)):
                 pass
     mean *= objective.fit_intercept / count
-    for panel in panels:  # a whole outer product would be as large as the matrix
+
+    def finish(panel: slice) -> None:
         below = gram[panel.start :, panel]
         below *= dtype.type(1 / count)
         below -= np.outer(mean[panel.start :], mean[panel]).astype(dtype)
-    _copy_lower_to_upper(gram)
+        _mirror(gram, panel)
+
+    for _ in ordered_map(finish, panels, available_workers(objective.blocks.n_jobs)):
+        pass
     return gram, mean
 
 
@@ -258,10 +318,15 @@ def _sparse_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
 
 def _copy_lower_to_upper(square: Array) -> None:
     for start in range(0, len(square), PANEL):
-        panel, rest = slice(start, start + PANEL), slice(start + PANEL, None)
-        square[panel, rest] = square[rest, panel].T
-        corner = square[panel, panel]
-        corner[:] = np.tril(corner) + np.tril(corner, -1).T
+        _mirror(square, slice(start, start + PANEL))
+
+
+def _mirror(square: Array, panel: slice) -> None:
+    """Rows right of the diagonal from columns below it."""
+    rest = slice(panel.stop, None)
+    square[panel, rest] = square[rest, panel].T
+    corner = square[panel, panel]
+    corner[:] = np.tril(corner) + np.tril(corner, -1).T
 
 
 def _standardized(objective: Objective, rows: Array, out: Array | None = None) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ from halfspaces.losses import Softmax
 from halfspaces.minimize import Run, minimize
 from halfspaces.objective import Evaluation, Objective, Request
 from halfspaces.optimizers import Optimizer
-from halfspaces.optimizers.auto import choose
+from halfspaces.optimizers.auto import choose_for
 from halfspaces.penalties import L2
 from halfspaces.result import Reason, Result
 from halfspaces.testing.words import Array, require
@@ -90,7 +90,7 @@ def supports(optimizer: Optimizer, objective: Objective) -> bool:
 @lru_cache(maxsize=8)
 def optimum(objective: Objective) -> Result:
     """A solution to nine digits (five where the loss has kinks), by the optimizer that fits."""
-    optimizer = choose(objective.loss, objective.penalty, objective.n_features).optimizer
+    optimizer = choose_for(objective).optimizer
     tol = 1e-9 if objective.loss.smooth else 1e-5
     result = minimize(objective, optimizer, tol=tol, max_passes=5000)
     require(result.converged, f"the reference solution was not found: {result}")
