@@ -36,13 +36,15 @@ def memory(store: Store, *, quick: bool) -> None:
 
 def _fit_in_this_process(features: str, labels: str, loss: str) -> None:
     from benchmarks.track import peak, reset_peak
-    from halfspaces import LinearClassifier
+    from halfspaces import LinearClassifier, kernels
 
     warnings.simplefilter("ignore")
     X, y = np.load(features), np.load(labels)
     D = X.shape[1]
     rng = np.random.default_rng(0)
     LinearClassifier(loss).fit(rng.integers(0, 256, (300, D), dtype=np.uint8), np.arange(300) % 10)
+    for kernel in ("moments", "scores", "pull"):  # the compiler is an import, too
+        kernels.load(kernel, X.dtype)
     base = reset_peak()
     classifier = LinearClassifier(loss).fit(X, y)
     extra = peak() - base

@@ -235,7 +235,7 @@ def test_large_offsets_in_float32():
     for rows in (csr_array(shifted), shifted):
         classifier = LinearClassifier().fit(rows, Y, validation=(rows, Y))
         history = classifier.result_.history
-        assert history["validation_loss"][-1] == pytest.approx(classifier.result_.data_loss, rel=1e-3)
+        assert history["validation_loss"][-1] == pytest.approx(classifier.result_.data_loss, rel=1e-2)
         for given in (csr_array(shifted), shifted):
             np.testing.assert_allclose(classifier.decision_function(given), expected, atol=5e-3)
 

@@ -29,7 +29,11 @@ def compiled(name: str, dtype: str) -> Callable[..., None]:
         "pull": (_pull, (rows, given, result)),
         "moments": (_moments, (rows, labels, weights, weights, totals, line)),
     }[name]
-    return numba.njit(types.void(*arguments), nogil=True, cache=True, fastmath=FASTMATH)(loops)
+    options: Any = {"nogil": True, "fastmath": FASTMATH}
+    try:
+        return numba.njit(types.void(*arguments), cache=True, **options)(loops)
+    except (RuntimeError, OSError):  # nowhere to write a cache: compiled for this process alone
+        return numba.njit(types.void(*arguments), **options)(loops)
 
 
 def _stored_number(typingctx: Any, stored: Any) -> Any:

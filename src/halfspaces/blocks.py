@@ -42,9 +42,14 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+def blas_threads(count: int) -> AbstractContextManager[Any]:
+    """A context in which BLAS uses so many threads; the limits before it are restored after it."""
+    return _controller().limit(limits=count, user_api="blas")
+
+
 def one_blas_thread() -> AbstractContextManager[Any]:
-    """A context in which BLAS uses one thread; the limits before it are restored after it."""
-    return _controller().limit(limits=1, user_api="blas")
+    """A context in which BLAS uses one thread."""
+    return blas_threads(1)
 
 
 def available_workers(n_jobs: int | None) -> int:

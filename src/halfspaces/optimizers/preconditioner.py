@@ -23,7 +23,7 @@ import scipy.linalg
 from scipy.sparse import csr_array
 
 from halfspaces._validation import check_number
-from halfspaces.blocks import Features, Visit, available_workers, one_blas_thread, ordered_map, stacked
+from halfspaces.blocks import Features, Visit, available_workers, blas_threads, one_blas_thread, ordered_map, stacked
 from halfspaces.objective import Objective
 from halfspaces.optimizers.dual import CentredRows, Dual, DualInverse
 from halfspaces.scores import Linear
@@ -33,6 +33,8 @@ Preconditioning = Callable[[Array], Array]  # a linear map of gradients (D+1, M,
 
 CHUNK_ROWS = 2048
 PANEL = 256
+TYPICAL = 0.8  # curvature of a fitted loss beside that at chance: it falls as scores grow
+FACTOR_THREADS = 2  # of a factorization, for any number of workers: so its bits are the same
 SPARSE_PANEL = 128  # columns of sparse rows that are filled at a time
 LEAST_RANK, MOST_RANK = 512, 2048
 
@@ -68,7 +70,7 @@ class Gram(Preconditioner):
         Size of the sample. None takes at least 2 D, and more where a pass is dear beside the sketch: as many as cost
         three passes.
     curvature : float or None
-        a, the typical second derivative of the loss in one score; None takes the loss's own at chance.
+        a, the typical second derivative of the loss in one score; None takes 0.8 times the loss's own at chance.
 
     Raises
     ------
@@ -88,7 +90,7 @@ class Gram(Preconditioner):
     def build(self, objective: Objective, n_members: int) -> Preconditioning:
         """Sketch, factorize, and solve for each gradient."""
         rows = sample_rows(objective, self.rows or enough_rows(objective, n_members))
-        a = chance_curvature(objective) if self.curvature is None else self.curvature
+        a = TYPICAL * chance_curvature(objective) if self.curvature is None else self.curvature
         ridges = np.asarray(objective.penalty.curvature(n_members)) / a
         if 2 * len(rows) <= objective.n_features:
             centred = CentredRows.of(objective, rows)
@@ -152,7 +154,7 @@ class Cholesky:
         while True:
             np.fill_diagonal(gram, diagonal + ridge)
             try:
-                with one_blas_thread():
+                with blas_threads(FACTOR_THREADS):
                     return cls(scipy.linalg.cho_factor(gram.T, overwrite_a=True, check_finite=False)[0])
             except scipy.linalg.LinAlgError:
                 ridge *= 10
@@ -274,11 +276,15 @@ def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
             for _ in ordered_map(add, panels, available_workers(objective.blocks.n_jobs)):
                 pass
     mean *= objective.fit_intercept / count
-    for panel in panels:  # a whole outer product would be as large as the matrix
+
+    def finish(panel: slice) -> None:
         below = gram[panel.start :, panel]
         below *= dtype.type(1 / count)
         below -= np.outer(mean[panel.start :], mean[panel]).astype(dtype)
-    _copy_lower_to_upper(gram)
+        _mirror(gram, panel)
+
+    for _ in ordered_map(finish, panels, available_workers(objective.blocks.n_jobs)):
+        pass
     return gram, mean
 
 
@@ -312,10 +318,15 @@ def _sparse_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
 
 def _copy_lower_to_upper(square: Array) -> None:
     for start in range(0, len(square), PANEL):
-        panel, rest = slice(start, start + PANEL), slice(start + PANEL, None)
-        square[panel, rest] = square[rest, panel].T
-        corner = square[panel, panel]
-        corner[:] = np.tril(corner) + np.tril(corner, -1).T
+        _mirror(square, slice(start, start + PANEL))
+
+
+def _mirror(square: Array, panel: slice) -> None:
+    """Rows right of the diagonal from columns below it."""
+    rest = slice(panel.stop, None)
+    square[panel, rest] = square[rest, panel].T
+    corner = square[panel, panel]
+    corner[:] = np.tril(corner) + np.tril(corner, -1).T
 
 
 def _standardized(objective: Objective, rows: Array, out: Array | None = None) -> tuple[Array, Array]:
