@@ -31,7 +31,7 @@ from halfspaces.scores import Linear
 Array = np.ndarray
 Preconditioning = Callable[[Array], Array]  # a linear map of gradients (D+1, M, C) to steps
 
-CHUNK_ROWS = 2048
+CHUNK_ROWS = 3072
 PANEL = 256
 TYPICAL = 0.8  # curvature of a fitted loss beside that at chance: it falls as scores grow
 FACTOR_THREADS = 2  # of a factorization, for any number of workers: so its bits are the same
