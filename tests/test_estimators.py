@@ -35,7 +35,7 @@ def expected_failed_checks(classifier):
 
 @parametrize_with_checks(
     [
-        LinearClassifier(tol=1e-11),
+        LinearClassifier(tol=1e-12),
         LinearClassifier(loss="hinge", strength=0.1, tol=0.05),
         LinearClassifier(penalty="l1"),
         LinearClassifier(optimizer="sgd"),

@@ -212,13 +212,3 @@ def test_parity_with_torch(loss, reference):
     found, gradient = loss.value_and_grad(scores, y)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-12, atol=1e-14)
-
-
-@pytest.mark.parametrize("loss", [Hinge(), CrammerSinger(2.0), OneVsAll()], ids=str)
-@pytest.mark.parametrize("mu", [0.1, 1.0, 10.0])
-def test_smoothed_about_its_own_gradient_a_loss_keeps_it(loss, mu):
-    rng = np.random.default_rng(0)
-    scores, y = rng.standard_normal((50, 3, 5)), rng.integers(0, 5, 50)
-    gradient = loss.value_and_grad(scores, y)[1]
-    smoothed = loss.smoothed(mu).value_and_grad(scores + loss.offsets(gradient, y, mu), y)[1]
-    np.testing.assert_allclose(smoothed, gradient, atol=1e-12)

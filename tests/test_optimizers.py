@@ -294,7 +294,7 @@ def test_the_line_search_meets_the_weak_wolfe_conditions_for_each_member():
         return np.array([f(t) for f, t in zip(functions, steps, strict=True)])
 
     zeros = np.zeros(3)
-    line = LineSearch.start(1e-15, at(values_at, zeros), at(slopes_at, zeros), np.array([0.01, 1.0, 1.0]))
+    line = LineSearch.start(1e-15, 0.0, at(values_at, zeros), at(slopes_at, zeros), np.array([0.01, 1.0, 1.0]))
     found = np.full(3, np.nan)
     for _ in range(25):
         trial = line.step.copy()
@@ -311,7 +311,7 @@ def test_the_line_search_meets_the_weak_wolfe_conditions_for_each_member():
 
 
 def test_a_search_that_descends_nowhere_fails():
-    line = LineSearch.start(1e-15, np.zeros(2), np.array([-1.0, 1.0]), 1.0)
+    line = LineSearch.start(1e-15, 0.0, np.zeros(2), np.array([-1.0, 1.0]), 1.0)
     assert line.failed.tolist() == [False, True], "uphill"
     for _ in range(25):
         line.judge(np.array([np.inf, 0.0]), np.array([np.nan, 1.0]))

@@ -231,11 +231,13 @@ def test_large_offsets_in_float32():
     """What a dense fit centres, a sparse one computes in float64; either predicts the rows of the other."""
     shifted = DENSE.astype(np.float32)
     shifted[:, 5] += 1e5
-    expected = LinearClassifier().fit(shifted.astype(np.float64), Y).decision_function(shifted.astype(np.float64))
+    expected = (
+        LinearClassifier(tol=1e-4).fit(shifted.astype(np.float64), Y).decision_function(shifted.astype(np.float64))
+    )
     for rows in (csr_array(shifted), shifted):
-        classifier = LinearClassifier().fit(rows, Y, validation=(rows, Y))
+        classifier = LinearClassifier(tol=1e-4).fit(rows, Y, validation=(rows, Y))
         history = classifier.result_.history
-        assert history["validation_loss"][-1] == pytest.approx(classifier.result_.data_loss, rel=1e-2)
+        assert history["validation_loss"][-1] == pytest.approx(classifier.result_.data_loss, rel=1e-3)
         for given in (csr_array(shifted), shifted):
             np.testing.assert_allclose(classifier.decision_function(given), expected, atol=5e-3)
 

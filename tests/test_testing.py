@@ -139,6 +139,12 @@ class SmoothedFromAbove(CrammerSinger):
 
 
 @dataclass(frozen=True)
+class OffsetsAtTheRightClassToo(Hinge):
+    def offsets(self, dual, y, mu):
+        return mu * dual
+
+
+@dataclass(frozen=True)
 class OneMemberOnly(Softmax):
     def value_and_grad(self, scores, y):
         value, gradient = super().value_and_grad(scores, y)
@@ -165,6 +171,7 @@ class OneMemberOnly(Softmax):
         (ClaimsInvariance(), "law_gradient_sums_to_zero"),
         (NoDomain(), "law_conjugate"),
         (SmoothedFromAbove(), "law_smoothed"),
+        (OffsetsAtTheRightClassToo(), "law_offsets"),
         (OneMemberOnly(), "law_stack"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Loss) else value.strip(),

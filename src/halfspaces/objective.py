@@ -56,7 +56,8 @@ class Evaluation:
 
     `data` and `data_gradient` are those of the smoothed loss where one was asked for; `exact_data` is
     always the loss itself. `penalty_gradient` is None for penalties that have a prox instead. `lower` is a proven
-    bound on min L from below, −∞ where nothing is proved, and `stage_lower` the same for the smoothed objective.
+    bound on min L from below, −∞ where nothing is proved, and `stage_lower` the same for the smoothed objective
+    (with offsets a guide for leaving the stage, no proof).
     `prospect` is what `lower` would be if the bias were optimal: no proof, but a sign that a better bias would give it.
     """
 

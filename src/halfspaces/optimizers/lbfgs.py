@@ -42,6 +42,7 @@ class LBFGSState(State):
     recentre: float  # μ of the stage that begins with the next evaluation, 0 where none does
     cost: float  # what smoothing cost at the end of the stage before, the worst member's
     rounding: float  # relative error of a value in the precision of the products
+    least_error: float  # of any value
     solved: Array  # members for which this stage of smoothing has done its work, (M,)
     preconditioner: Preconditioning
     pairs: deque[Pair] = field(repr=False)
@@ -100,6 +101,7 @@ class LBFGS(Optimizer[LBFGSState]):
             recentre=0.0,
             cost=np.inf,
             rounding=objective.rounding,
+            least_error=float(np.finfo(objective.blocks.dtype).eps) * objective.loss.chance_value(objective.n_classes),
             solved=np.zeros(members, bool),
             preconditioner=(self.preconditioner or Identity()).build(objective, members),
             pairs=deque(maxlen=min(self.memory, max(5, PAIR_BYTES // (2 * W.nbytes)))),
@@ -156,7 +158,7 @@ class LBFGS(Optimizer[LBFGSState]):
         direction = -self._inverse_hessian(state, evaluation.gradient)
         slope = inner(evaluation.gradient, direction)
         step = 1.0 if state.pairs else self._first_step(state, slope)
-        line = LineSearch.start(state.rounding, evaluation.total, slope, step)
+        line = LineSearch.start(state.rounding, state.least_error, evaluation.total, slope, step)
         return Search(evaluation.gradient, direction, line, np.full_like(state.solved, not state.pairs))
 
     def _turn(self, state: LBFGSState, search: Search, value: Array, accepted: Array, stuck: Array) -> None:

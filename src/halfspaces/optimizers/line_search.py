@@ -17,6 +17,7 @@ class LineSearch:
     """For each member: value and slope at the start, the trial step, its bracket (low, high) and the trials so far."""
 
     rounding: float  # relative error of a value in the precision of the products
+    least_error: float  # of any value: a small loss is a difference of larger scores
     value: Array
     slope: Array
     step: Array
@@ -27,17 +28,28 @@ class LineSearch:
     trials: Array
 
     @classmethod
-    def start(cls, rounding: float, value: Array, slope: Array, step: Any) -> "LineSearch":
+    def start(cls, rounding: float, least_error: float, value: Array, slope: Array, step: Any) -> "LineSearch":
         """A first trial at `step` for every member."""
         zeros = np.zeros_like(value)
         steps = zeros + step
-        return cls(rounding, value, slope, steps, zeros, zeros + np.inf, value.copy(), slope.copy(), zeros.astype(int))
+        return cls(
+            rounding,
+            least_error,
+            value,
+            slope,
+            steps,
+            zeros,
+            zeros + np.inf,
+            value.copy(),
+            slope.copy(),
+            zeros.astype(int),
+        )
 
     def restart(self, members: Array, value: Array, slope: Array, step: Any) -> None:
         """The same for some members, a mask (M,)."""
-        fresh = LineSearch.start(self.rounding, value, slope, step)
+        fresh = LineSearch.start(self.rounding, self.least_error, value, slope, step)
         for name, new in vars(fresh).items():
-            if name != "rounding":
+            if name not in ("rounding", "least_error"):
                 setattr(self, name, np.where(members, new, getattr(self, name)))
 
     @property
@@ -45,13 +57,18 @@ class LineSearch:
         """Members that used up their trials, or whose direction does not descend."""
         return (self.trials >= MAX_TRIALS) | ~(self.slope < 0)
 
+    @property
+    def _error(self) -> Array:
+        """What rounding may add to a value, (M,)."""
+        return np.maximum(self.rounding * np.abs(self.value), self.least_error)
+
     def judge(self, value: Array, slope: Array) -> Array:
         """Mask of the members whose trial meets the weak Wolfe conditions; the others get their next trial step.
 
         Close to the optimum rounding hides the decrease; there the slopes decide (Hager & Zhang 2005,
         https://doi.org/10.1137/030601880).
         """
-        rounding = self.rounding * np.abs(self.value)
+        rounding = self._error
         enough = value <= self.value + SUFFICIENT_DECREASE * self.step * self.slope
         flat = (value <= self.value + rounding) & (slope <= (2 * SUFFICIENT_DECREASE - 1) * self.slope)
         lower = (enough | flat) & np.isfinite(value) & np.isfinite(slope)
@@ -83,6 +100,6 @@ class LineSearch:
             d = self.low_slope + slope - 3 * (value - self.low_value) / width
             root = np.sqrt(d**2 - self.low_slope * slope)
             cubic = 1 - (slope + root - d) / (slope - self.low_slope + 2 * root)
-            drowned = np.abs(value - self.low_value) <= 10 * self.rounding * np.abs(self.value)
+            drowned = np.abs(value - self.low_value) <= 10 * self._error
             part = np.where(np.isfinite(cubic) & ~drowned, cubic, secant)
             return np.where(np.isfinite(slope), self.low + part * width, np.nan)

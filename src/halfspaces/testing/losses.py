@@ -247,6 +247,19 @@ def law_smoothed(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
 
 
 @_law
+def law_offsets(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
+    """Smoothed about its own gradient a loss keeps it, however large mu; offsets of 0 claim nothing."""
+    scores, _, y, _ = _draw_scores(n_classes, seed)
+    gradient = loss.value_and_grad(scores, y)[1]
+    for mu in (10.0, 0.1):
+        offsets = loss.offsets(gradient, y, mu)
+        if loss.smooth or not np.any(offsets):
+            continue
+        kept = loss.smoothed(mu).value_and_grad(scores + offsets, y)[1]
+        same(kept, gradient, f"the gradient of smoothed({mu}) about the loss's own", tolerance=1e-9)
+
+
+@_law
 def law_labels_of_any_integer_type(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     """Labels may be stored in the narrowest type that holds them, even if it does not hold C."""
     wide = max(n_classes, 300)
