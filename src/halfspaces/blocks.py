@@ -9,12 +9,12 @@ sums are the same bits for any number of workers.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, reduce
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -35,6 +35,8 @@ Visit = Callable[[Any, Array, Array | None], Partial]  # of X_b, y_b and weight_
 
 BLOCK_BYTES = 3 << 20  # a converted block: fits a core's share of the cache beside its scores
 MIN_BLOCK_ROWS = 64
+MOST_TOGETHER = 8  # blocks that a worker adds up by itself
+LEAST_GROUPS = 32  # of such blocks, so that every worker has its share
 
 
 @cache
@@ -191,8 +193,30 @@ class Blocks:
         A visit that only multiplies X_b or its transpose by matrices says by how many `columns`; with few, X_b may be
         the rows as they lie (`kernels.FusedRows`).
         """
+        work, chunks = self._work(visit, rows, columns)
+        with one_blas_thread():
+            yield from ordered_map(work, chunks, available_workers(self.n_jobs))
+
+    def sum(self, visit: Visit[tuple[Any, ...]], rows: Rows = None, columns: int | None = None) -> tuple[Any, ...]:
+        """The tuples of numbers that the visits give, added up in block order.
+
+        A worker adds up the tuples of a few blocks in their own precision, and all these are added in float64.
+        """
+        work, chunks = self._work(visit, rows, columns)
+        together = min(MOST_TOGETHER, max(len(chunks) // LEAST_GROUPS, 1))
+        groups = [chunks[start : start + together] for start in range(0, len(chunks), together)]
+        total: tuple[Any, ...] = ()
+        with one_blas_thread():
+            for partial in ordered_map(lambda group: _added(map(work, group)), groups, available_workers(self.n_jobs)):
+                total = _added([total, partial]) if total else tuple(np.array(part, np.float64) for part in partial)
+        return total
+
+    def _work(
+        self, visit: Visit[Partial], rows: Rows, columns: int | None
+    ) -> tuple[Callable[[slice | Array], Partial], list[slice | Array]]:
+        """What a worker does with one chunk of the rows asked for, and these chunks."""
         fused = columns is not None and self.center is None and kernels.serve(self.X, columns)
-        chunks = self._chunks(rows, _block_rows(self.n_features * self.X.dtype.itemsize) if fused else self.block_rows)
+        size = _block_rows(self.n_features * self.X.dtype.itemsize) if fused else self.block_rows
 
         def work(chunk: slice | Array) -> Partial:
             weight = None if self.weight is None else self._take(self.weight, chunk)
@@ -201,20 +225,7 @@ class Blocks:
                 kernels.FusedRows(X, self.dtype) if fused else self._converted(X), self._take(self.y, chunk), weight
             )
 
-        with one_blas_thread():
-            yield from ordered_map(work, chunks, available_workers(self.n_jobs))
-
-    def sum(self, visit: Visit[tuple[Any, ...]], rows: Rows = None, columns: int | None = None) -> tuple[Any, ...]:
-        """The tuples of numbers that the visits give, added up in float64 in block order.
-
-        One block's tuple is held at a time by each worker.
-        """
-        partials = self.map(visit, rows, columns)
-        total = tuple(np.array(part, dtype=np.float64) for part in next(partials))
-        for partial in partials:
-            for sum_so_far, part in zip(total, partial, strict=True):
-                np.add(sum_so_far, part, out=sum_so_far)
-        return total
+        return work, self._chunks(rows, size)
 
     def labels(self, rows: Rows = None) -> Array:
         """y of the rows asked for."""
@@ -259,6 +270,18 @@ class Blocks:
         else:
             np.subtract(X, self.center, out=converted, casting="unsafe")
         return converted
+
+
+def _added(tuples: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """The sum of some tuples of numbers, in the memory of the first where these are arrays."""
+
+    def add(total: tuple[Any, ...], another: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(
+            np.add(so_far, part, out=so_far) if isinstance(so_far, np.ndarray) else so_far + part
+            for so_far, part in zip(total, another, strict=True)
+        )
+
+    return reduce(add, tuples)
 
 
 def ordered_map(visit: Callable[[Any], Partial], items: list[Any], workers: int) -> Iterator[Partial]:
