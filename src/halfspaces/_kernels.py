@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
@@ -14,7 +15,7 @@ from numba.extending import intrinsic
 # Sums may be reordered and products fused; infinities and NaN keep their meaning.
 FASTMATH = {"reassoc", "contract", "nsz"}
 STORED = {"uint8": types.uint8, "float16": types.uint16, "float32": types.float32, "float64": types.float64}
-TILE = 768  # features of a tile: 8 rows of it and a line of the gradient lie in the first-level cache
+TILE = 256  # features of a tile: five lines of the gradient lie in the first-level cache
 
 
 def compiled(name: str, dtype: str) -> Callable[..., None]:
@@ -110,46 +111,84 @@ def _scores(X: Any, Vt: Any, S: Any) -> None:  # noqa: PLR0915
             k += 1
 
 
-def _pull(X: Any, A: Any, G: Any) -> None:
-    """G += Aᵀ X for X (B, D), A (B, K), G (K, D); B ≥ 8."""
+def _pull(X: Any, A: Any, G: Any) -> None:  # noqa: PLR0915
+    """G += Aᵀ X for X (B, D), A (B, K), G (K, D); B ≥ 8.
+
+    Five lines of G at a time in whole tiles: loops of fixed length leave their registers to the coefficients.
+    """
     zero = G.dtype.type(0)
-    B, K = A.shape
-    for left in range(0, X.shape[1], TILE):
-        right = min(left + TILE, X.shape[1])
-        for start in range(0, B, 8):
-            i = min(start, B - 8)
-            done = start - i  # of the last eight rows some may have been added before
-            x0, x1, x2, x3, x4, x5, x6, x7 = (
-                X[i, left:right],
-                X[i + 1, left:right],
-                X[i + 2, left:right],
-                X[i + 3, left:right],
-                X[i + 4, left:right],
-                X[i + 5, left:right],
-                X[i + 6, left:right],
-                X[i + 7, left:right],
+    (B, K), D = A.shape, X.shape[1]
+    grouped = K - K % 5 if D >= TILE else 0
+    total = np.empty(5 * TILE, G.dtype)  # one array: the vectorizer need not ask whether its lines overlap
+    for begin in range(0, D, TILE):
+        right = min(begin + TILE, D)
+        left = right - TILE  # of the last tile some features may have been done before
+        for k in range(0, grouped, 5):
+            total[:] = zero
+            for start in range(0, B, 4):
+                i = min(start, B - 4)
+                done = start - i  # of the last four rows some may have been added before
+                p, q, r, s = X[i, left:right], X[i + 1, left:right], X[i + 2, left:right], X[i + 3, left:right]
+                a0, a1, a2, a3, a4 = A[i, k], A[i, k + 1], A[i, k + 2], A[i, k + 3], A[i, k + 4]
+                b0, b1, b2, b3, b4 = A[i + 1, k], A[i + 1, k + 1], A[i + 1, k + 2], A[i + 1, k + 3], A[i + 1, k + 4]
+                c0, c1, c2, c3, c4 = A[i + 2, k], A[i + 2, k + 1], A[i + 2, k + 2], A[i + 2, k + 3], A[i + 2, k + 4]
+                d0, d1, d2, d3, d4 = A[i + 3, k], A[i + 3, k + 1], A[i + 3, k + 2], A[i + 3, k + 3], A[i + 3, k + 4]
+                if done > 0:
+                    a0 = a1 = a2 = a3 = a4 = zero
+                if done > 1:
+                    b0 = b1 = b2 = b3 = b4 = zero
+                if done > 2:
+                    c0 = c1 = c2 = c3 = c4 = zero
+                for j in range(TILE):
+                    x0, x1, x2, x3 = _load(p[j]), _load(q[j]), _load(r[j]), _load(s[j])
+                    total[j] += a0 * x0 + b0 * x1 + c0 * x2 + d0 * x3
+                    total[TILE + j] += a1 * x0 + b1 * x1 + c1 * x2 + d1 * x3
+                    total[2 * TILE + j] += a2 * x0 + b2 * x1 + c2 * x2 + d2 * x3
+                    total[3 * TILE + j] += a3 * x0 + b3 * x1 + c3 * x2 + d3 * x3
+                    total[4 * TILE + j] += a4 * x0 + b4 * x1 + c4 * x2 + d4 * x3
+            for line in range(5):
+                G[k + line, begin:right] += total[line * TILE + begin - left : (line + 1) * TILE]
+        for k in range(grouped, K):
+            _add_column(X, A, G, begin, right, k)
+
+
+@numba.njit(inline="always")
+def _add_column(X: Any, A: Any, G: Any, left: int, right: int, k: int) -> None:
+    """A tile of line k of G, from eight rows at a time."""
+    zero = G.dtype.type(0)
+    g = G[k, left:right]
+    for start in range(0, len(X), 8):
+        i = min(start, len(X) - 8)
+        done = start - i  # of the last eight rows some may have been added before
+        x0, x1, x2, x3, x4, x5, x6, x7 = (
+            X[i, left:right],
+            X[i + 1, left:right],
+            X[i + 2, left:right],
+            X[i + 3, left:right],
+            X[i + 4, left:right],
+            X[i + 5, left:right],
+            X[i + 6, left:right],
+            X[i + 7, left:right],
+        )
+        a0 = A[i, k] if done < 1 else zero
+        a1 = A[i + 1, k] if done < 2 else zero
+        a2 = A[i + 2, k] if done < 3 else zero
+        a3 = A[i + 3, k] if done < 4 else zero
+        a4 = A[i + 4, k] if done < 5 else zero
+        a5 = A[i + 5, k] if done < 6 else zero
+        a6 = A[i + 6, k] if done < 7 else zero
+        a7 = A[i + 7, k]
+        for j in range(right - left):
+            g[j] += (
+                a0 * _load(x0[j])
+                + a1 * _load(x1[j])
+                + a2 * _load(x2[j])
+                + a3 * _load(x3[j])
+                + a4 * _load(x4[j])
+                + a5 * _load(x5[j])
+                + a6 * _load(x6[j])
+                + a7 * _load(x7[j])
             )
-            for k in range(K):
-                g = G[k, left:right]
-                a0 = A[i, k] if done < 1 else zero
-                a1 = A[i + 1, k] if done < 2 else zero
-                a2 = A[i + 2, k] if done < 3 else zero
-                a3 = A[i + 3, k] if done < 4 else zero
-                a4 = A[i + 4, k] if done < 5 else zero
-                a5 = A[i + 5, k] if done < 6 else zero
-                a6 = A[i + 6, k] if done < 7 else zero
-                a7 = A[i + 7, k]
-                for j in range(right - left):
-                    g[j] += (
-                        a0 * _load(x0[j])
-                        + a1 * _load(x1[j])
-                        + a2 * _load(x2[j])
-                        + a3 * _load(x3[j])
-                        + a4 * _load(x4[j])
-                        + a5 * _load(x5[j])
-                        + a6 * _load(x6[j])
-                        + a7 * _load(x7[j])
-                    )
 
 
 def _moments(X: Any, y: Any, weight: Any, origin: Any, sums: Any, squares: Any) -> None:
