@@ -111,7 +111,7 @@ def _scores(X: Any, Vt: Any, S: Any) -> None:  # noqa: PLR0915
             k += 1
 
 
-def _pull(X: Any, A: Any, G: Any) -> None:  # noqa: PLR0915
+def _pull(X: Any, A: Any, G: Any) -> None:
     """G += Aᵀ X for X (B, D), A (B, K), G (K, D); B ≥ 8.
 
     Five lines of G at a time in whole tiles: loops of fixed length leave their registers to the coefficients.

@@ -17,7 +17,8 @@ import numpy as np
 
 Array = np.ndarray
 
-MOST_COLUMNS = {"uint8": 256, "float16": 256, "float32": 128, "float64": 128}  # beyond, BLAS on converted rows is faster
+# Beyond, BLAS on converted rows is faster.
+MOST_COLUMNS = {"uint8": 256, "float16": 256, "float32": 128, "float64": 128}
 LEAST_SIZE = 1 << 25  # elements of X; below, loading the kernels costs more than they save
 ROWS_TOGETHER = 8  # fewer rows than these are left to NumPy
 

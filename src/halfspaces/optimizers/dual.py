@@ -124,8 +124,7 @@ class Dual:
         """(Gram + ridge I)⁻¹ for a ridge of each member (M,)."""
         # 1/ρ cancels to 1/(κ + ρ) along the rows, which costs κ/ρ of the precision: what is left must keep its sign.
         floor = 100 * float(np.finfo(self.vectors.dtype).eps) * max(float(self.values.max()), 1e-30)
-        ridges = np.maximum(ridges, floor)
-        return DualInverse(self.rows, self.vectors, 1 / (self.values[:, None] + ridges), ridges)
+        return DualInverse(self, np.maximum(ridges, floor))
 
     def damping(self, freedom: float) -> float:
         """τ of which Σ κ/(κ + τ), the effective dimension, is `freedom`; 0 where it is below that for every τ."""
@@ -142,17 +141,21 @@ class Dual:
 
 @dataclass(frozen=True, eq=False)
 class DualInverse:
-    """Solves (Gram + ridge I) V = R for a ridge of each member: 1/(κ + ridge) (n, M), ridges (M,)."""
+    """Solves (Gram + ridge I) V = R for a ridge of each member (M,)."""
 
-    rows: CentredRows
-    vectors: Array
-    inverse: Array
+    dual: Dual
     ridges: Array
+
+    def ridged(self, ridges: Array) -> "DualInverse":
+        """For other ridges."""
+        return self.dual.inverse(ridges)
 
     def solve(self, right: Array) -> Array:
         """V (D, M, C)."""
-        along = self.rows.times(right.reshape(len(right), -1))
+        rows, vectors = self.dual.rows, self.dual.vectors
+        along = rows.times(right.reshape(len(right), -1))
+        shrunk = self.dual.values[:, None] + self.ridges
         with one_blas_thread():
-            rotated = (self.vectors.T @ along).reshape(-1, *right.shape[1:]) * self.inverse[:, :, None]
-            along = self.vectors @ rotated.reshape(along.shape).astype(self.vectors.dtype)
-        return (right - self.rows.pull(along).reshape(right.shape)) / self.ridges[:, None]
+            rotated = (vectors.T @ along).reshape(-1, *right.shape[1:]) / shrunk[:, :, None]
+            along = vectors @ rotated.reshape(along.shape).astype(vectors.dtype)
+        return (right - rows.pull(along).reshape(right.shape)) / self.ridges[:, None]

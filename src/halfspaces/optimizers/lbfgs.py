@@ -20,6 +20,7 @@ from halfspaces.result import Reason
 
 Array = np.ndarray
 PAIR_BYTES = 128 << 20
+MOVED = 0.1  # change of a log loss at which the curvature is looked at again
 Pair = tuple[Array, Array, Array]  # s, y and 1/⟨s, y⟩ (0 for members that have no such pair yet)
 
 
@@ -45,6 +46,7 @@ class LBFGSState(State):
     least_error: float  # of any value
     solved: Array  # members for which this stage of smoothing has done its work, (M,)
     preconditioner: Preconditioning
+    measured: Array  # data loss where the curvature was measured last, (M,)
     pairs: deque[Pair] = field(repr=False)
     search: Search | None = None  # None: the iterate has not been evaluated at this stage
 
@@ -104,6 +106,7 @@ class LBFGS(Optimizer[LBFGSState]):
             least_error=float(np.finfo(objective.blocks.dtype).eps) * objective.loss.chance_value(objective.n_classes),
             solved=np.zeros(members, bool),
             preconditioner=(self.preconditioner or Identity()).build(objective, members),
+            measured=np.full(members, objective.loss.chance_value(objective.n_classes)),
             pairs=deque(maxlen=min(self.memory, max(5, PAIR_BYTES // (2 * W.nbytes)))),
         )
 
@@ -147,6 +150,22 @@ class LBFGS(Optimizer[LBFGSState]):
         _remember(state.pairs, (s, y, np.where(useful, 1 / np.where(useful, curvature, 1.0), 0.0)), useful)
         state.W = np.where(by_member(accepted), evaluation.request.W, state.W)
         search.gradient = np.where(by_member(accepted), evaluation.gradient, search.gradient)
+        self._adapt(state, evaluation)
+
+    def _adapt(self, state: LBFGSState, evaluation: Evaluation) -> None:
+        """Look at the curvature again once a loss has changed; where it is quite another, older pairs mislead."""
+        data = np.maximum(evaluation.data, state.least_error)
+        moved = (evaluation.request.W == state.W).all(axis=(0, 2)) & (np.abs(np.log(data / state.measured)) > MOVED)
+        if moved.any():
+            state.measured = np.where(moved, data, state.measured)
+            state.preconditioner, another = state.preconditioner.at(state.W)
+            self._forget(state, another)
+
+    def _forget(self, state: LBFGSState, members: Array) -> None:
+        """Their pairs."""
+        if members.any():
+            kept = ((s, y, np.where(members, 0.0, rho)) for s, y, rho in state.pairs)
+            state.pairs = deque(kept, maxlen=state.pairs.maxlen)
 
     def _begin_stage(self, state: LBFGSState, smoothing: float, cost: float) -> LBFGSState:
         """Another objective: its value and gradient are unknown; of its curvature the pairs still tell."""
@@ -155,6 +174,7 @@ class LBFGS(Optimizer[LBFGSState]):
         return state
 
     def _first_search(self, state: LBFGSState, evaluation: Evaluation) -> Search:
+        self._adapt(state, evaluation)
         direction = -self._inverse_hessian(state, evaluation.gradient)
         slope = inner(evaluation.gradient, direction)
         step = 1.0 if state.pairs else self._first_step(state, slope)
@@ -163,10 +183,7 @@ class LBFGS(Optimizer[LBFGSState]):
 
     def _turn(self, state: LBFGSState, search: Search, value: Array, accepted: Array, stuck: Array) -> None:
         """New directions for the members that took their step; stuck ones forget their pairs."""
-        if stuck.any():
-            state.pairs = deque(
-                ((s, y, np.where(stuck, 0.0, rho)) for s, y, rho in state.pairs), maxlen=state.pairs.maxlen
-            )
+        self._forget(state, stuck)
         turning = accepted | stuck
         newest = -self._inverse_hessian(state, search.gradient)
         slope = inner(search.gradient, newest)

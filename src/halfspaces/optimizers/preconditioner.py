@@ -14,8 +14,7 @@ Rudi, Carratino & Rosasco, FALKON, 2017, https://arxiv.org/abs/1705.10958
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,13 +22,22 @@ import scipy.linalg
 from scipy.sparse import csr_array
 
 from halfspaces._validation import check_number
-from halfspaces.blocks import Features, Visit, available_workers, blas_threads, one_blas_thread, ordered_map, stacked
+from halfspaces.blocks import (
+    Blocks,
+    Features,
+    Visit,
+    available_workers,
+    blas_threads,
+    one_blas_thread,
+    ordered_map,
+    stacked,
+)
+from halfspaces.losses import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers.dual import CentredRows, Dual, DualInverse
 from halfspaces.scores import Linear
 
 Array = np.ndarray
-Preconditioning = Callable[[Array], Array]  # a linear map of gradients (D+1, M, C) to steps
 
 CHUNK_ROWS = 3072
 PANEL = 256
@@ -37,6 +45,23 @@ TYPICAL = 0.8  # curvature of a fitted loss beside that at chance: it falls as s
 FACTOR_THREADS = 2  # of a factorization, for any number of workers: so its bits are the same
 SPARSE_PANEL = 128  # columns of sparse rows that are filled at a time
 LEAST_RANK, MOST_RANK = 512, 2048
+PROBED_ROWS = 256  # that tell the curvature at an iterate
+BUMP = 0.25  # of a score, for a second difference
+DIRECTIONS = 3  # in the scores, at most
+NO_CURVATURE = 1e-11  # of that at W = 0: where every example is right by far there is none, and a map needs some
+CHANGED, ANOTHER = 2.0, 10.0  # times a curvature: worth another factorization; older pairs tell nothing of it
+
+
+class Preconditioning(ABC):
+    """A linear map of gradients (D+1, M, C) to steps."""
+
+    @abstractmethod
+    def __call__(self, gradient: Array) -> Array:
+        """The steps."""
+
+    def at(self, W: Array) -> tuple["Preconditioning", Array]:
+        """The map for the curvature at W, and the members (a mask) whose curvature there is quite another."""
+        return self, np.zeros(W.shape[1], bool)
 
 
 class Preconditioner(ABC):
@@ -48,7 +73,7 @@ class Preconditioner(ABC):
 
 
 @dataclass(frozen=True)
-class Identity(Preconditioner):
+class Identity(Preconditioner, Preconditioning):
     """No preconditioning."""
 
     def build(self, objective: Objective, n_members: int) -> "Identity":
@@ -70,7 +95,8 @@ class Gram(Preconditioner):
         Size of the sample. None takes at least 2 D, and more where a pass is dear beside the sketch: as many as cost
         three passes.
     curvature : float or None
-        a, the typical second derivative of the loss in one score; None takes 0.8 times the loss's own at chance.
+        a, the typical second derivative of the loss in one score. None takes 0.8 times the loss's own: at chance
+        first, and then where the iterate is (`GramInverse.at`).
 
     Raises
     ------
@@ -90,14 +116,14 @@ class Gram(Preconditioner):
     def build(self, objective: Objective, n_members: int) -> Preconditioning:
         """Sketch, factorize, and solve for each gradient."""
         rows = sample_rows(objective, self.rows or enough_rows(objective, n_members))
-        a = TYPICAL * chance_curvature(objective) if self.curvature is None else self.curvature
-        ridges = np.asarray(objective.penalty.curvature(n_members)) / a
+        scale = Curvature.of(objective, n_members, self.curvature, TYPICAL)
         if 2 * len(rows) <= objective.n_features:
             centred = CentredRows.of(objective, rows)
-            return GramInverse(Dual.of(centred).inverse(ridges), centred.mean, a, objective.fit_intercept)
+            return GramInverse(Dual.of(centred).inverse(scale.ridges), centred.mean, scale, objective.fit_intercept)
         gram, mean = centred_gram(objective, rows)
-        factor = Cholesky.of(gram, ridges[0]) if np.ptp(ridges) == 0 else Eigen.of(gram, ridges)
-        return GramInverse(factor, mean, a, objective.fit_intercept)
+        one = np.ptp(scale.ridges) == 0
+        factor = Cholesky.of(gram, scale.ridges) if one else Eigen.of(gram, scale.ridges)
+        return GramInverse(factor, mean, scale, objective.fit_intercept)
 
 
 @dataclass(frozen=True)
@@ -113,7 +139,7 @@ class LowRank(Preconditioner):
     rank : int or None
         n, the number of rows drawn. None takes as many as cost three passes, 512 at least and 2,048 at most.
     curvature : float or None
-        a, the typical second derivative of the loss in one score; None takes the loss's own at chance.
+        a, the typical second derivative of the loss in one score; None takes the loss's own, as `Gram` does.
 
     Raises
     ------
@@ -133,32 +159,142 @@ class LowRank(Preconditioner):
     def build(self, objective: Objective, n_members: int) -> Preconditioning:
         """Draw the rows, decompose their products, and solve for each gradient."""
         rows = sample_rows(objective, self.rank or affordable_rank(objective, n_members))
-        a = chance_curvature(objective) if self.curvature is None else self.curvature
         centred = CentredRows.of(objective, rows)
         dual, every = Dual.of(centred), len(sample_rows(objective, objective.n_examples))
         tau = dual.damping(len(rows) / 4) if len(rows) < every else 0.0
-        ridges = np.asarray(objective.penalty.curvature(n_members)) / a + tau
-        return GramInverse(dual.inverse(ridges), centred.mean, a, objective.fit_intercept)
+        scale = Curvature.of(objective, n_members, self.curvature, 1.0, tau)
+        return GramInverse(dual.inverse(scale.ridges), centred.mean, scale, objective.fit_intercept)
+
+
+@dataclass(frozen=True, eq=False)
+class Curvature:
+    """What multiplies the Gram matrix, and what is added to it: a (Gram + ridge I), of each member.
+
+    Parameters
+    ----------
+    a : array, shape (M,)
+        The typical second derivative of the loss in one score.
+    penalty : array, shape (M,)
+        2λ.
+    tau : float
+        A ridge beside that of the penalty.
+    start : float
+        a at W = 0.
+    probe : Probe or None
+        Rows that tell how it changes; None keeps a as it is.
+    """
+
+    a: Array
+    penalty: Array
+    tau: float
+    start: float
+    probe: "Probe | None"
+
+    @classmethod
+    def of(
+        cls, objective: Objective, n_members: int, given: float | None, typical: float, tau: float = 0.0
+    ) -> "Curvature":
+        """At chance, unless it is given."""
+        start = typical * chance_curvature(objective) if given is None else given
+        probe = Probe.of(objective) if given is None and objective.loss.smooth else None
+        penalty = np.zeros(n_members) + objective.penalty.curvature(n_members)
+        return cls(np.full(n_members, start), penalty, tau, start, probe)
+
+    @property
+    def ridges(self) -> Array:
+        """(M,)."""
+        return self.penalty / self.a + self.tau
+
+    def at(self, W: Array) -> Array:
+        """a where W is, (M,)."""
+        return self.a if self.probe is None else self.start * np.maximum(self.probe.share(W), NO_CURVATURE)
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """Some rows on which the second derivative of a loss is compared with that at W = 0.
+
+    Parameters
+    ----------
+    X, y, weight, center
+        As `Blocks` takes them, copies; weights (n, M) or (n, 1).
+    linear : Linear
+    loss : Loss
+    """
+
+    X: Features
+    y: Array
+    weight: Array
+    center: Array | None
+    linear: Linear
+    loss: Loss
+
+    @classmethod
+    def of(cls, objective: Objective) -> "Probe":
+        """Rows of an objective."""
+        rows = sample_rows(objective, PROBED_ROWS)
+        every, taken = objective.blocks, objective.blocks.subset(rows)
+        X: Any = every.X
+        weight = taken.weights().reshape(len(rows), -1)
+        return cls(X[taken.index], taken.labels(), weight, every.center, objective.linear, objective.loss)
+
+    def share(self, W: Array) -> Array:
+        """The mean second derivative at W, times that at 0, (M,)."""
+        blocks = Blocks(self.X, self.y, center=self.center, n_jobs=1)
+        folded = self.linear.fold(W, blocks.dtype)
+        scores = np.concatenate(list(blocks.map(lambda X, y, weight: self.linear.scores(folded, X))))
+        scores = scores.reshape(len(self.y), *W.shape[1:])
+        return self._second(scores) / self._second(np.zeros_like(scores))
+
+    def _second(self, scores: Array) -> Array:
+        """Second differences, in directions ±1 by the digits of the classes' numbers; weighted sums (M,)."""
+        classes, total = np.arange(scores.shape[2]), np.zeros(scores.shape[1])
+        for digit in range(min(DIRECTIONS, int(classes[-1]).bit_length())):
+            bump = (BUMP * (1 - 2.0 * (classes >> digit & 1))).astype(scores.dtype)
+            up, down = (self.loss.value_and_grad(scores + sign * bump, self.y)[1] for sign in (1, -1))
+            total += np.sum(self.weight * ((up - down) @ bump), axis=0)
+        return total
 
 
 @dataclass(frozen=True, eq=False)
 class Cholesky:
-    """Solves (Gram + ridge I) V = R for one ridge, by a Cholesky factor (upper, Fortran order)."""
+    """Solves (Gram + ridge I) V = R for one ridge, by a Cholesky factor.
+
+    Parameters
+    ----------
+    factor : array, shape (D, D), Fortran order
+        The factor above the diagonal and on it, the Gram matrix below.
+    diagonal : array, shape (D,)
+        Of the Gram matrix.
+    """
 
     factor: Array
+    diagonal: Array
 
     @classmethod
-    def of(cls, gram: Array, ridge: float) -> "Cholesky":
-        """The factor, in gram's own memory; a ridge too small for this precision grows until it is not."""
-        diagonal, ridge = np.diag(gram).copy(), max(ridge, _floor(gram))
+    def of(cls, gram: Array, ridges: Array) -> "Cholesky":
+        """The factor, in gram's own memory; members whose ridges differ share their geometric mean.
+
+        A ridge too small for this precision grows until it is not.
+        """
+        diagonal = np.diag(gram).copy()
+        ridge = max(float(np.exp(np.mean(np.log(np.maximum(ridges, 1e-300))))), _floor(gram))
         while True:
             np.fill_diagonal(gram, diagonal + ridge)
             try:
                 with blas_threads(FACTOR_THREADS):
-                    return cls(scipy.linalg.cho_factor(gram.T, overwrite_a=True, check_finite=False)[0])
+                    factor = scipy.linalg.cho_factor(gram.T, overwrite_a=True, check_finite=False)[0]
+                return cls(factor, diagonal)
             except scipy.linalg.LinAlgError:
                 ridge *= 10
                 _copy_lower_to_upper(gram.T)  # the half that the attempt has not touched
+
+    def ridged(self, ridges: Array) -> "Cholesky":
+        """For another ridge, in the memory of this one."""
+        gram = self.factor.T
+        _copy_lower_to_upper(self.factor)
+        np.fill_diagonal(gram, self.diagonal)
+        return Cholesky.of(gram, ridges)
 
     def solve(self, right: Array) -> Array:
         """V (D, M, C)."""
@@ -170,10 +306,12 @@ class Cholesky:
 
 @dataclass(frozen=True, eq=False)
 class Eigen:
-    """Solves (Gram + ridge I) V = R for a ridge of each member: eigenvectors (D, D), 1/(eigenvalue + ridge) (D, M)."""
+    """Solves (Gram + ridge I) V = R for a ridge of each member: eigenvalues (D,), eigenvectors (D, D), ridges (M,)."""
 
+    values: Array
     vectors: Array
-    inverse: Array
+    ridges: Array
+    floor: float
 
     @classmethod
     def of(cls, gram: Array, ridges: Array) -> "Eigen":
@@ -182,23 +320,28 @@ class Eigen:
         with one_blas_thread():
             # The transpose is the same matrix in the order that LAPACK overwrites without a copy.
             values, vectors = scipy.linalg.eigh(gram.T, overwrite_a=True, check_finite=False, driver="evd")
-        return cls(vectors, 1 / (np.maximum(values, 0)[:, None] + np.maximum(ridges, floor)))
+        return cls(np.maximum(values, 0), vectors, ridges, floor)
+
+    def ridged(self, ridges: Array) -> "Eigen":
+        """For other ridges."""
+        return replace(self, ridges=ridges)
 
     def solve(self, right: Array) -> Array:
         """V (D, M, C)."""
         columns = right.reshape(len(right), -1).astype(self.vectors.dtype)
+        shrunk = self.values[:, None] + np.maximum(self.ridges, self.floor)
         with one_blas_thread():
-            rotated = (self.vectors.T @ columns).reshape(right.shape) * self.inverse[:, :, None]
+            rotated = (self.vectors.T @ columns).reshape(right.shape) / shrunk[:, :, None]
             return (self.vectors @ rotated.reshape(len(right), -1).astype(self.vectors.dtype)).reshape(right.shape)
 
 
 @dataclass(frozen=True, eq=False)
-class GramInverse:
+class GramInverse(Preconditioning):
     """The linear map of gradients to steps, the bias included."""
 
     factor: Cholesky | Eigen | DualInverse
     mean: Array
-    curvature: float
+    scale: Curvature
     fit_intercept: bool
 
     def __call__(self, gradient: Array) -> Array:
@@ -209,7 +352,16 @@ class GramInverse:
         step[:-1] = self.factor.solve(gradient[:-1] - self.mean[:, None, None] * slope)
         if self.fit_intercept:
             step[-1] = slope - np.einsum("d,dmc->mc", self.mean, step[:-1])
-        return step / self.curvature
+        return step / self.scale.a[:, None]
+
+    def at(self, W: Array) -> tuple["GramInverse", Array]:
+        """With the curvature at W, where that is no longer the one before."""
+        a = self.scale.at(W)
+        ratio = np.maximum(a / self.scale.a, self.scale.a / a)
+        if np.all(ratio < CHANGED):
+            return self, ratio >= ANOTHER
+        scale = replace(self.scale, a=np.where(ratio < CHANGED, self.scale.a, a))
+        return replace(self, factor=self.factor.ridged(scale.ridges), scale=scale), ratio >= ANOTHER
 
 
 def chance_curvature(objective: Objective) -> float:
