@@ -355,10 +355,25 @@ def test_gradcheck_passes_and_its_verdict_is_the_exit_code(run, monkeypatch):
     assert run("gradcheck").code == 1
 
 
+def test_convert_says_what_python_says_and_takes_it_back(run, refused):
+    about = "--n-examples", 50_000, "--n-classes", 10
+    assert run("convert", "sklearn.LogisticRegression", "C=1", *about).out == "L2(strength=1e-05)\n"
+    given = "--strength", 0.001, "--loss", "ova_hinge", "--n-examples", 1000
+    assert run("convert", "liblinear", *given).out == "s=3 c=0.5\n"
+    net = run("convert", "sklearn.SGDClassifier", "penalty=elasticnet", "alpha=1e-2", "l1_ratio=0.5").out
+    assert net == "ElasticNet(strength=0.005, beta=0.5)\n"
+    back = run("convert", "cyanure.Classifier", "--penalty", "l1", "--strength", 0.1, "--loss", "ova_squared_hinge")
+    assert back.out == "penalty=l1 lambda_1=0.05\n"
+    refused("convert liblinear c", "Parameters must be NAME=VALUE, such as C=1, got 'c'.")
+    refused("convert liblinear c=1 --strength 1", "--strength 1 was given beside c=1; give one of them.")
+    refused("convert liblinear c=1", "give n_examples=N")
+    refused("convert liblinear --penalty max_norm --strength 1", "takes no strength")
+
+
 def test_help_names_every_command_and_option():
     runner = CliRunner()
     whole = runner.invoke(cli.app, ["--help"]).output
-    assert all(command in whole for command in ("train", "evaluate", "predict", "gradcheck"))
+    assert all(command in whole for command in ("train", "evaluate", "predict", "gradcheck", "convert"))
     options = runner.invoke(cli.app, ["train", "--help"], terminal_width=200).output
     assert all(f"--{name}" in options for name in ("loss", "strength", "batch-size", "step-size", "out", "seed"))
     assert runner.invoke(cli.app, ["train", "--batch-size", "many"]).exit_code == 2

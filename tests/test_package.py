@@ -35,7 +35,9 @@ NAMES = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven",
 CLIENTS = {"cli"}
 ALONE = {"_validation", "datasets", "model_file"}  # of use without the rest
 CHECKS = {"gradcheck", "testing", "sanity"}
-FACES = {"estimators", "sweep", "saved", "model_file", "datasets", "callbacks", "step_size"} | CHECKS | CLIENTS
+FACES = (
+    {"convert", "estimators", "sweep", "saved", "model_file", "datasets", "callbacks", "step_size"} | CHECKS | CLIENTS
+)
 
 
 def imported_by(statement):
