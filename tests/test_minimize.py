@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from halfspaces.bias import with_best_bias
+from halfspaces import LinearClassifier, closing
 from halfspaces.blocks import Blocks
 from halfspaces.callbacks import EarlyStopping
 from halfspaces.losses import Hinge, Softmax, SquaredHinge
@@ -65,18 +65,18 @@ def test_without_a_strength_the_gradient_decides_and_the_words_say_so():
 def test_a_stack_ends_when_every_member_has_and_keeps_each_where_it_did():
     strengths = (1e-4, 1e-1, 1e2)
     stack = replace(SMALL, penalty=L2(strengths))
-    recorder = Recorder.of(stack)
-    result = minimize(recorder, LBFGS(), stack.zeros(3), tol=1e-6)
+    recorder, known = Recorder.of(stack), []
+    result = minimize(
+        recorder, LBFGS(), stack.zeros(3), tol=1e-6, callbacks=[lambda run: known.append(run.final.known.copy())]
+    )
     assert result.reason is Reason.CERTIFIED
     assert np.all(result.gap <= 1e-6 * result.loss)
+    best = minimize(stack, LBFGS(preconditioner=Gram()), stack.zeros(3), tol=1e-9).loss
+    assert np.all(result.loss - best <= 1e-6 * result.loss)
     asked = [request.W for request in recorder.asked]
     turns = [next(k for k, W in enumerate(asked) if np.array_equal(W[:, m], result.W[:, m])) for m in range(3)]
-    for m, turn in enumerate(turns):  # the first evaluation that met the tolerance, by the bounds known until then
-        evaluations = [stack.evaluate(Request(W)) for W in asked[: turn + 1]]
-        lower = np.maximum.accumulate([evaluation.lower[m] for evaluation in evaluations])
-        gaps = [evaluation.total[m] - bound for evaluation, bound in zip(evaluations, lower, strict=True)]
-        met = [gap <= 1e-6 * evaluation.total[m] for gap, evaluation in zip(gaps, evaluations, strict=True)]
-        assert met == [False] * turn + [True]
+    for m, turn in enumerate(turns):  # known from the evaluation on that W is of, and not before
+        assert [now[m] for now in known] == [False] * min(turn, len(known)) + [True] * (len(known) - turn)
     assert len(set(turns)) > 1
 
 
@@ -246,27 +246,39 @@ def test_digits_to_the_optimum_by_three_methods_in_one_accuracy():
     assert len(recorder.asked) <= results[0].passes < results[1].passes < results[2].passes
 
 
-# ---------------------------------------------------------------------------------------------------- the best bias
+# ------------------------------------------------------------------------------------------------ better dual points
 
 
 @pytest.mark.parametrize("loss", [Softmax(), SquaredHinge(), Hinge()], ids=str)
-def test_the_best_bias_leaves_the_weights_and_closes_the_bound(loss):
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_part_of_the_rows_closes_the_class_sums_of_all(loss, parts, monkeypatch):
+    monkeypatch.setattr(closing, "LEAST_ROWS", 58 // parts)
     weight = np.stack([SMALL.blocks.weight, np.roll(SMALL.blocks.weight, 1)], axis=1)
-    rows = np.arange(2, 60)
-    blocks = replace(SMALL.blocks, weight=weight).subset(rows)
+    blocks = replace(SMALL.blocks, weight=weight).subset(np.arange(2, 60))
     stack = replace(SMALL, loss=loss, penalty=L2((5.0, 10.0)), blocks=blocks)
-    W, smoothing = np.repeat(start(SMALL), 2, axis=1), 0.0 if loss.smooth else 0.1
-    moved = with_best_bias(stack, Request(W, smoothing=smoothing))
-    assert np.array_equal(moved[:-1], W[:-1])
-    before, after = (stack.evaluate(Request(V, smoothing=smoothing)) for V in (W, moved))
-    assert np.abs(after.data_gradient[-1]).max() < 1e-5
-    assert np.all(after.data < before.data)
-    assert np.all(after.lower > 0.1)
-    np.testing.assert_allclose(after.lower, after.prospect, atol=1e-4)
+    best = minimize(stack, LBFGS(preconditioner=Gram()), stack.zeros(2), tol=1e-9)
+    W = best.W.copy()
+    W[-1] += 0.02 * np.random.default_rng(0).standard_normal(W[-1].shape)
+    before = stack.evaluate(Request(W, smoothing=0.0 if loss.smooth else 0.01))
+    ((lower, passes),) = closing.closing_bounds(stack, before, None)
+    assert np.all(lower <= best.loss * (1 + 1e-9))
+    assert np.all(best.loss - lower < 0.1 * (best.loss - before.lower))
+    assert passes == 1 / parts
+
+
+def test_an_optimizer_s_step_on_a_part_of_the_rows_raises_the_bound():
+    digits = replace(LinearClassifier().objective(*load_digits(return_X_y=True)), penalty=L2(1e-2))
+    optimizer = LBFGS(preconditioner=Gram())
+    best = minimize(digits, optimizer, tol=1e-9)
+    state = minimize(digits, optimizer, tol=1e-9, max_passes=12).state
+    evaluation, step = digits.evaluate(Request(state.W)), optimizer.step_of(state)
+    bounds = [next(closing.closing_bounds(digits, evaluation, each))[0] for each in (None, step)]
+    assert evaluation.lower[0] < bounds[0][0] < bounds[1][0] <= best.loss[0]
+    assert best.loss[0] - bounds[1][0] < 0.6 * (best.loss[0] - bounds[0][0])
 
 
 @pytest.mark.parametrize("optimizer", [LBFGS(preconditioner=Gram()), GradientDescent()], ids=str)
-def test_a_run_that_polishes_its_bias_is_resumed_as_if_never_stopped(optimizer):
+def test_a_run_that_looks_for_better_dual_points_is_resumed_as_if_never_stopped(optimizer):
     stack = replace(SMALL, penalty=L2((1.0, 0.1)))
     whole = minimize(stack, optimizer, stack.zeros(2), tol=1e-9)
     for passes in np.linspace(1, whole.passes - 2, 6):

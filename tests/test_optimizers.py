@@ -190,8 +190,8 @@ def test_members_of_a_stack_are_at_different_stages_of_their_line_searches():
     mixed = [turn for turn in accepted[1:] if turn.any() and not turn.all()]
     assert len(mixed) >= 3, "in some turns one member takes its trial while another shortens its own"
     assert len({tuple(turn) for turn in mixed}) >= 2
-    polished = 2 * (result.passes - len(recorder.asked))  # a better bias takes half a pass beside its evaluation
-    assert polished in range(5), "all of them share every visit to the data"
+    closings = result.passes - len(recorder.asked)  # class sums of all rows are closed at the cost of a pass
+    assert closings in range(4), "all of them share every visit to the data"
     for m, strength in enumerate(strengths):
         alone = minimize(replace(SMALL, penalty=L2(strength)), LBFGS(), start(SMALL), tol=1e-7)
         assert result.loss[m] == pytest.approx(alone.loss[0], rel=3e-7)

@@ -4,14 +4,14 @@ import copy
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from halfspaces._validation import check_number
-from halfspaces.bias import holds_scores, with_best_bias
 from halfspaces.blocks import Blocks
+from halfspaces.closing import closing_bounds
 from halfspaces.objective import Evaluation, Objective, Request
 from halfspaces.optimizers.base import Optimizer, norm, prox_step
 from halfspaces.progress import ProgressBar
@@ -19,6 +19,8 @@ from halfspaces.result import History, Reason, Result
 
 Array = np.ndarray
 Callback = Callable[["Run"], "Reason | None"]
+CLOSING_PAUSE = 1.05  # times the passes so far, before better dual points are looked for again
+HOPE_OF_SUMS, HOPE_OF_STEPS = 0.5, 2.0  # times the gap to reach, if class sums vanished: where it may be found
 BLOWN_UP = 2.0  # times the loss at W = 0: a run that ends there has diverged
 REMEMBERED = (
     "tol",
@@ -27,7 +29,7 @@ REMEMBERED = (
     "lower",
     "best",
     "next_assessment",
-    "next_polish",
+    "next_closing",
 )  # what a resumed run goes on with
 LEAST_LOSS = 1e-3  # tol is relative to the loss, or to this part of the loss at W = 0 where the loss tends to 0
 
@@ -90,7 +92,7 @@ class Run:
     best: dict[str, Best] = field(default_factory=dict)  # "validation_loss", "validation_accuracy"
     started: float = field(default_factory=time.perf_counter)
     next_assessment: float = 1.0
-    next_polish: float = 0.0  # passes before which the bias is not polished again
+    next_closing: float = 0.0  # passes before which no better dual point is looked for
     chosen: Array | None = None  # set by a callback that wants the run to end with another W than the iterate
 
     def __repr__(self) -> str:
@@ -173,7 +175,7 @@ def minimize(
     # What is not finite is judged by the loop and told in words: a shorter step, or that the run diverged.
     with np.errstate(over="ignore", invalid="ignore"), ProgressBar(run, shown=progress) as bar:
         try:
-            reason = _loop(run, max_passes, callbacks, bar)
+            reason = _known(run) or _loop(run, max_passes, callbacks, bar)  # a run may be resumed at its end
         except KeyboardInterrupt:
             reason = Reason.INTERRUPTED
         return _result(run, reason)
@@ -242,6 +244,7 @@ def _loop(run: Run, max_passes: float, callbacks: Sequence[Callback], bar: Progr
         run.state = run.optimizer.update(run.state, evaluation)
         _record(run, evaluation, before)
         bar.update()
+        reason = _closing(run, evaluation)
         for callback in callbacks:
             reason = reason or _asked(callback, run)
         reason = reason or run.state.done
@@ -267,16 +270,11 @@ def _convergence(run: Run, evaluation: Evaluation) -> Reason | None:
     if run.optimizer.stochastic:
         return None
     _judge(run, evaluation)
-    if _wants_best_bias(run, evaluation):
-        request = evaluation.request
-        request = replace(
-            request, smoothing=request.recentre or request.smoothing, offsets=evaluation.offsets, recentre=0
-        )
-        polished = run.objective.evaluate(replace(request, W=with_best_bias(run.objective, request)))
-        run.passes += 0.5 + polished.visited
-        run.next_polish = 1.1 * run.passes + 3
-        run.lower = np.maximum(run.lower, polished.lower)
-        _judge(run, polished)
+    return _known(run)
+
+
+def _known(run: Run) -> Reason | None:
+    """A reason once the end of every member is known."""
     final = run.final
     if not final.known.all():
         return None
@@ -295,12 +293,29 @@ def _judge(run: Run, evaluation: Evaluation) -> None:
     run.final.fill(evaluation, gap, done & ~run.final.known)
 
 
-def _wants_best_bias(run: Run, evaluation: Evaluation) -> bool:
-    """Whether every member left would be certified if its bias were optimal, and 1.5 more passes are not too many."""
-    hopeful = run.final.known | (evaluation.hoped_gap < 0.5 * run.target(evaluation.exact_total))
+def _closing(run: Run, evaluation: Evaluation) -> Reason | None:
+    """A reason if a few examples' better dual points prove that every member left has converged."""
+    target = run.target(evaluation.exact_total)
+
+    def within(factor: float) -> bool:
+        return bool(np.all(run.final.known | (evaluation.hoped_gap < factor * target)))
+
+    step = None if within(HOPE_OF_SUMS) else run.optimizer.step_of(run.state)
     smooth = run.objective.loss.smooth or evaluation.request.smoothing > 0
-    due = run.objective.fit_intercept and smooth and run.passes >= run.next_polish
-    return bool(due and not run.final.known.all() and hopeful.all() and holds_scores(run.objective, len(hopeful)))
+    due = run.passes >= run.next_closing and not run.optimizer.stochastic
+    hopeful = within(HOPE_OF_SUMS if step is None else HOPE_OF_STEPS)
+    if not (due and smooth and evaluation.data_gradient is not None and hopeful):
+        return None
+    reason = None
+    for lower, visited in closing_bounds(run.objective, evaluation, step):
+        before, run.passes = run.gap, run.passes + visited
+        run.lower = np.maximum(run.lower, lower)
+        _judge(run, evaluation)
+        reason = _known(run)
+        if reason is not None or run.gap > 0.5 * before:
+            break
+    run.next_closing = CLOSING_PAUSE * run.passes + 0.5
+    return reason
 
 
 def _record(run: Run, evaluation: Evaluation, before: Array) -> None:

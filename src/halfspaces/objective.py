@@ -59,6 +59,7 @@ class Evaluation:
     bound on min L from below, −∞ where nothing is proved, and `stage_lower` the same for the smoothed objective
     (with offsets a guide for leaving the stage, no proof).
     `prospect` is what `lower` would be if the bias were optimal: no proof, but a sign that a better bias would give it.
+    `conjugate` is the mean of L*_i at the dual point.
     """
 
     request: Request
@@ -70,6 +71,7 @@ class Evaluation:
     lower: Array
     stage_lower: Array
     prospect: Array
+    conjugate: Array
     visited: float  # passes spent: the part of the examples that was visited
     offsets: Array | None = field(default=None, repr=False)  # of the smoothed loss that was evaluated
 
@@ -216,12 +218,14 @@ class Objective:
         penalized, penalty = request.W[:-1], self.penalty.value(request.W[:-1])
         if not request.gradient:
             none = np.full(len(data), -np.inf)
-            return Evaluation(request, data, exact_data, None, penalty, None, none, none, none, part / 2, offsets)
+            return Evaluation(request, data, exact_data, None, penalty, None, none, none, none, none, part / 2, offsets)
         factor = 1 / np.repeat(np.broadcast_to(count, len(data)), self.n_classes)
         gradient = self.linear.pullback(sums.dV * factor, sums.dc * factor, request.W.shape)
         penalty_gradient = self.penalty.gradient(penalized) if self.penalty.smooth else None
         bounds = self._bounds(request, data, gradient, sums.conjugate / count)
-        return Evaluation(request, data, exact_data, gradient, penalty, penalty_gradient, *bounds, part, offsets)
+        return Evaluation(
+            request, data, exact_data, gradient, penalty, penalty_gradient, **bounds, visited=part, offsets=offsets
+        )
 
     def _sums(self, request: Request, offsets: Array | None) -> tuple[Any, ...]:
         """Over the rows asked for; at W = 0, where only labels matter, class means stand for all examples."""
@@ -250,23 +254,22 @@ class Objective:
 
         return visit
 
-    def _bounds(self, request: Request, data: Array, gradient: Array, conjugate: Array) -> tuple[Array, Array, Array]:
-        """Evaluation's lower, stage_lower and prospect, (M,) each; −∞ on a part of the rows."""
+    def _bounds(self, request: Request, data: Array, gradient: Array, conjugate: Array) -> dict[str, Array]:
+        """What an evaluation proves; −∞ on a part of the rows."""
         if request.rows is not None:
-            none = np.full(len(data), -np.inf)
-            return none, none, none
+            return dict.fromkeys(("lower", "stage_lower", "prospect", "conjugate"), np.full(len(data), -np.inf))
         bound = lower_bound(self.loss, self.penalty, gradient, self.anchor, fit_intercept=self.fit_intercept)
         # Fenchel and Young's equality at the gradient: the mean conjugate is ⟨gradient, W⟩ − data.
-        stage_lower, stage_prospect = bound(np.sum(gradient * request.W, axis=(0, 2)) - data)
-        lower, prospect = bound(conjugate) if request.smoothing > 0 else (stage_lower, stage_prospect)
-        return lower, stage_lower, prospect
+        at_stage = np.sum(gradient * request.W, axis=(0, 2)) - data
+        conjugate = conjugate if request.smoothing > 0 else at_stage
+        (stage_lower, _), (lower, prospect) = bound(at_stage), bound(conjugate)
+        return {"lower": lower, "stage_lower": stage_lower, "prospect": prospect, "conjugate": conjugate}
 
-    def scores(self, W: Array) -> Array:
-        """All scores, shape (N, M·C), in the precision of the products."""
+    def scores(self, W: Array, rows: Rows = None) -> Array:
+        """Scores of the rows asked for, shape (N, M·C), in the precision of the products."""
         linear, folded = self.linear, self.linear.fold(W, self.blocks.dtype)
-        return np.concatenate(
-            list(self.blocks.map(lambda X, y, weight: linear.scores(folded, X), columns=linear.columns(W)))
-        )
+        parts = self.blocks.map(lambda X, y, weight: linear.scores(folded, X), rows, linear.columns(W))
+        return np.concatenate(list(parts))
 
     def assess(self, W: Array) -> tuple[Array, Array]:
         """Mean loss and accuracy (the largest score wins) of each member, shape (M,) each."""

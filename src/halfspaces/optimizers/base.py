@@ -5,6 +5,7 @@ of arrays and numbers) and resumed. It never sees X: it asks for evaluations.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -47,6 +48,10 @@ class Optimizer(ABC, Generic[S]):
         """The state after being told."""
 
     can_diverge: ClassVar[bool] = False  # its steps are not tested, so they can be too long
+
+    def step_of(self, state: S) -> Callable[[Array], Array] | None:
+        """The step (D+1, M, C) that it would take for a gradient; None where it knows no curvature."""
+        return None
 
     def fraction_done(self, state: S) -> float | None:
         """The part of a planned run that is done; None where convergence decides."""

@@ -4,6 +4,7 @@ Losses with kinks are reached by smoothing in stages: once the gap that the smoo
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import ClassVar
@@ -140,6 +141,10 @@ class LBFGS(Optimizer[LBFGSState]):
         elif np.any(accepted | stuck):
             self._turn(state, search, np.where(accepted, evaluation.total, search.line.value), accepted, stuck)
         return state
+
+    def step_of(self, state: LBFGSState) -> Callable[[Array], Array] | None:
+        """A quasi-Newton step; none without a preconditioner, where it would be of any length."""
+        return (lambda gradient: -self._inverse_hessian(state, gradient)) if self.preconditioner else None
 
     def _accept(self, state: LBFGSState, search: Search, evaluation: Evaluation, accepted: Array) -> None:
         """Move the accepted members and remember their pair."""
