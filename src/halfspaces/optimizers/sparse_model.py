@@ -37,6 +37,9 @@ Pair = tuple[Array, Array]  # a move and the change of the gradient along it, (n
 DAMPING = 1e-2  # of A, in the direction that adds the same to all classes, where a shift-invariant loss is flat
 ROUNDS = 12  # over the classes
 NEWTON_STEPS = 8  # of one class in one round
+HALVINGS = 12  # of a step
+CG_STEPS = 50
+CG_ACCURACY = 0.02
 NEW_WEIGHTS = 10  # so many may leave 0 at a time, or half as many as there are
 
 
@@ -66,15 +69,21 @@ class Sketch:
 
     @classmethod
     def of(cls, objective: Objective, n_members: int = 1) -> "Sketch":
-        """From a sample of the rows; its diagonal is no smaller than that of all of them.
+        """From a sample of the rows, scaled to the variances of all of them.
 
-        A feature that is rarely not 0 may be missing from the sample; its weight would take steps without bounds.
+        A feature that is rarely not 0 may hardly be in the sample; its weight would take steps without bounds. Scaling
+        keeps correlations as they are: what adding to the diagonal would do to the least eigenvalues costs passes.
         """
         gram, mean = centred_gram(objective, sample_rows(objective, enough_rows(objective, n_members)))
-        C, diagonal, eps = objective.n_classes, np.diag(gram), float(np.finfo(gram.dtype).eps)
+        C, diagonal, eps = objective.n_classes, np.diag(gram).copy(), float(np.finfo(gram.dtype).eps)
         floor = 30 * eps * np.sqrt(len(gram)) * max(float(diagonal.max()), 1e-30)
-        gram = np.pad(gram, (0, int(objective.fit_intercept)))
-        np.fill_diagonal(gram, [*(np.maximum(diagonal, _variances(objective)) + floor), *[1.0] * objective.fit_intercept])
+        variances = _variances(objective, diagonal)
+        scale = np.sqrt(variances / np.maximum(diagonal, floor)).astype(gram.dtype)
+        gram *= scale
+        gram *= scale[:, None]
+        bias = int(objective.fit_intercept)
+        gram = np.pad(gram, (0, bias))
+        np.fill_diagonal(gram, np.append(np.maximum(np.diag(gram)[: len(mean)], variances) + floor, np.ones(bias)))
         own = 1 + DAMPING if objective.loss.shift_invariant else 1.0
         a = TYPICAL * chance_curvature(objective)
         curvature = a * C / (C - 1) if objective.loss.shift_invariant else a
@@ -96,11 +105,11 @@ class Sketch:
         return self.curvature * (self.own * products - self.shared * products.mean(axis=1, keepdims=True))
 
 
-def _variances(objective: Objective) -> Array:
-    """Of the features as the scores see them, all examples counted; 0 where members differ in their weights."""
+def _variances(objective: Objective, sampled: Array) -> Array:
+    """Of the features as the scores see them, all examples counted; those sampled where members differ in weights."""
     blocks = objective.blocks
-    if blocks.weight is not None and blocks.weight.ndim > 1:
-        return np.zeros(objective.n_features)
+    if not objective.fit_intercept or (blocks.weight is not None and blocks.weight.ndim > 1):
+        return sampled
     moments = blocks.centroids.moments
     return moments.squares / moments.count / objective.linear.standardization.scale**2
 
@@ -162,9 +171,34 @@ class Model:
                 break
             # Those furthest from their optimum first: an order that does not depend on the classes' numbers.
             for c in np.argsort(-violations, kind="stable"):
-                if turn == 0 or violations[c] > 0.1 * accuracy * first:
+                if turn == 0 or violations[c] > 0.3 * accuracy * first:
                     self._descend(int(c))
+            self._couple()
         return self.V
+
+    def _couple(self) -> None:
+        """A Newton step on all weights that are not 0, of all classes together: conjugate gradients on their system.
+
+        Preconditioned by the classes' own blocks.
+        """
+        at, slopes = self.start + self.V, self._slopes()
+        free = (at != 0) | (self.threshold == 0)[:, None]
+        sign = np.sign(at) * (self.threshold > 0)[:, None]
+        system = _System(self, free)
+        step = np.zeros_like(at)
+        step[free] = system.solve(-(slopes + self.threshold[:, None] * sign)[free])
+        for _ in range(HALVINGS):
+            there = np.where(at * (at + step) * (self.threshold > 0)[:, None] < 0, 0.0, at + step)
+            taken = there - at
+            bent = system.product(taken[free])
+            change = np.sum(slopes * taken) + 0.5 * taken[free] @ bent
+            change += np.sum(self.threshold[:, None] * (np.abs(there) - np.abs(at)))
+            if change < 0:
+                self.V = np.where(there == 0, -self.start, self.V + taken)
+                self.products += system.gram_product(taken, whole=True)
+                self.along += np.tensordot(taken, self.U, axes=2)
+                return
+            step *= 0.5
 
     def _slopes(self) -> Array:
         """The gradient of the smooth part (n, C)."""
@@ -256,6 +290,68 @@ class Model:
         return scipy.linalg.cho_solve((known[1], True), right, check_finite=False)
 
 
+class _System:
+    """B + ridge restricted to some weights (a mask) of all classes, and its inverse."""
+
+    def __init__(self, model: Model, free: Array) -> None:
+        self.model, self.free = model, free
+        self.rows = np.flatnonzero(free.any(axis=1))
+        gram = model.curvature.sketch.gram
+        self.gram = gram if 4 * len(self.rows) > 3 * len(gram) else gram[np.ix_(self.rows, self.rows)]
+        self.U = model.U[free]
+        self.ridge = np.broadcast_to(model.ridge[:, None], free.shape)[free]
+        self.positions = [np.flatnonzero(np.nonzero(free)[1] == c) for c in range(free.shape[1])]
+        self.blocks = []
+        for c in range(free.shape[1]):
+            work = np.flatnonzero(free[:, c])
+            self.blocks.append((work, model._block(c, work)))
+
+    def gram_product(self, step: Array, *, whole: bool = False) -> Array:
+        """Gram times a step (n, C) that is 0 outside; on all features, or on those that are free somewhere."""
+        gram, product = self.model.curvature.sketch.gram, np.zeros_like(step)
+        if whole or len(self.gram) == len(gram):
+            columns = slice(None) if len(self.gram) == len(gram) else self.rows
+            return (gram[:, columns] @ step[columns].astype(gram.dtype)).astype(np.float64)
+        product[self.rows] = self.gram @ step[self.rows].astype(gram.dtype)
+        return product
+
+    def product(self, vector: Array) -> Array:
+        """B + ridge times a vector of the free weights."""
+        curvature, step = self.model.curvature, np.zeros(self.free.shape)
+        step[self.free] = vector
+        bent = curvature.scale * curvature.sketch.along_classes(self.gram_product(step))[self.free]
+        return bent + self.ridge * vector + self.U @ (self.model.K @ (self.U.T @ vector))
+
+    def precondition(self, vector: Array) -> Array:
+        """Each class's own block, inverted, times a vector."""
+        solved = np.empty_like(vector)
+        for c, (work, Q) in enumerate(self.blocks):
+            if len(work):
+                at = self.positions[c]
+                solved[at] = self.model._solve(c, Q, np.ones(len(work), bool), vector[at])
+        return solved
+
+    def solve(self, right: Array) -> Array:
+        """Conjugate gradients to a small part of the right side."""
+        x, residual = np.zeros_like(right), right
+        z = self.precondition(residual)
+        direction, energy = z, residual @ z
+        target = CG_ACCURACY * np.linalg.norm(right)
+        for _ in range(CG_STEPS):
+            if np.linalg.norm(residual) <= target:
+                break
+            bent = self.product(direction)
+            curvature = direction @ bent
+            if curvature <= 0:  # rounding
+                break
+            x = x + (energy / curvature) * direction
+            residual = residual - (energy / curvature) * bent
+            z = self.precondition(residual)
+            before, energy = energy, residual @ z
+            direction = z + (energy / before) * direction
+        return x
+
+
 def _factor(Q: Array) -> Array:
     """The Cholesky factor (lower); what rounding took from the least eigenvalues is given back."""
     lift = 0.0
@@ -269,7 +365,7 @@ def _factor(Q: Array) -> Array:
 
 def _descent(Q: Array, slopes: Array, at: Array, step: Array, sign: Array, threshold: Array) -> Array:
     """The longest of step, step/2, ... that lowers the model once weights that would change sign are stopped at 0."""
-    for _ in range(12):
+    for _ in range(HALVINGS):
         there = at + step
         there = np.where((threshold > 0) & (there * sign < 0), 0.0, there)
         taken = there - at
