@@ -292,7 +292,9 @@ def _shortens(request: Request) -> bool:
     return request.shrink is not None and request.smoothing == 0 and bool(np.any(request.shrink < 1))
 
 
-def _told(loss: Loss, request: Request, offsets: Array | None, dtype: np.dtype) -> Callable[[Array, Array], tuple[Array, ...]]:
+def _told(
+    loss: Loss, request: Request, offsets: Array | None, dtype: np.dtype
+) -> Callable[[Array, Array], tuple[Array, ...]]:
     """Of scores and labels (or labels and row numbers): values, exact values, conjugates, and gradients."""
     if request.smoothing == 0:
         shrink: Any = None if request.shrink is None else request.shrink.astype(dtype)

@@ -81,8 +81,8 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
     ValueError: ProximalNewton(memory=...) must be at least 1, got 0.
     """
 
-    memory: int = 20
-    accuracy: float = 0.02
+    memory: int = 30
+    accuracy: float = 0.05
     stages: Stages = field(default_factory=Stages)
     recovers: ClassVar[bool] = True
 
@@ -146,8 +146,9 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         if state.target is not None:
             factor = by_member(state.factor)
             W = np.where(factor == 1, state.target, W + factor * (state.target - W))
-        shrink = None if state.smoothing > 0 else state.shrink
-        return Request(W, smoothing=state.smoothing, offsets=state.offsets, recentre=state.recentre, shrink=shrink)
+        return Request(
+            W, smoothing=state.smoothing, offsets=state.offsets, recentre=state.recentre, shrink=state.shrink
+        )
 
     def update(self, state: ProximalNewtonState, evaluation: Evaluation) -> ProximalNewtonState:
         """Members whose trial passes take it and turn; the others shorten their step."""
