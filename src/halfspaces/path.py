@@ -4,7 +4,6 @@ One sketch of the Gram matrix serves all strengths, and what the data loss told 
 at W, the pairs that correct its curvature) is known at the next: each begins with a step, not with a visit.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -129,7 +128,7 @@ def solve_path(
     given = {entry.name: getattr(objective, entry.name) for entry in fields(Objective)}
     state, last, results, screened = None, None, [], []
     for strength in falling:
-        penalty: Any = replace(objective.penalty, strength=float(strength))  # pyright: ignore[reportCallIssue]
+        penalty: Any = replace(objective.penalty, strength=float(strength))  # pyright: ignore[reportCallIssue, reportArgumentType]
         member = _Remembering(**given | {"penalty": penalty})
         if state is not None and last is not None:
             state = optimizer.moved_to(member, state, last)

@@ -44,9 +44,7 @@ def choose_for(objective: Objective) -> Choice:
     return choose(objective.loss, objective.penalty, objective.n_features, uncorrelated=uncorrelated, small=small)
 
 
-def choose(
-    loss: Loss, penalty: Penalty, n_features: int, *, uncorrelated: bool = False, small: bool = False
-) -> Choice:
+def choose(loss: Loss, penalty: Penalty, n_features: int, *, uncorrelated: bool = False, small: bool = False) -> Choice:
     """The optimizer for a loss, a penalty and a number of features.
 
     Features may be known to be about uncorrelated, and the examples to be so few or sparse that passes cost next to

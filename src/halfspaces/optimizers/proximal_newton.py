@@ -1,4 +1,4 @@
-"""Proximal quasi-Newton steps for penalties that threshold softly: few passes where first-order methods take hundreds."""
+"""Proximal quasi-Newton steps for penalties that threshold softly: few passes instead of hundreds."""
 
 from collections import deque
 from dataclasses import dataclass, field, replace
@@ -110,9 +110,7 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
             factor=np.ones(members),
         )
 
-    def moved_to(
-        self, objective: Objective, state: ProximalNewtonState, evaluation: Evaluation
-    ) -> ProximalNewtonState:
+    def moved_to(self, objective: Objective, state: ProximalNewtonState, evaluation: Evaluation) -> ProximalNewtonState:
         """The state for the same loss and data under another penalty, at a point that was evaluated.
 
         Sketch, pairs, and value and gradient of the data loss stay known: the first request is a step's trial already.
@@ -190,6 +188,9 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
 
     def _accept(self, state: ProximalNewtonState, evaluation: Evaluation, accepted: Array) -> None:
         self._learn(state, evaluation, accepted)
+        assert state.value is not None
+        assert state.gradient is not None
+        assert evaluation.data_gradient is not None
         mask = by_member(accepted)
         state.W = np.where(mask, evaluation.request.W, state.W)
         state.value = np.where(accepted, evaluation.total, state.value)
@@ -236,7 +237,7 @@ def _thresholds(objective: Objective, n_members: int) -> Array:
     thresholds = objective.penalty.thresholds(n_members)
     if thresholds is None:
         raise TypeError(
-            f"ProximalNewton needs a penalty that thresholds softly, such as L1 or ElasticNet, got {objective.penalty}; "
-            "use optimizer='proximal'."
+            "ProximalNewton needs a penalty that thresholds softly, such as L1 or ElasticNet, "
+            f"got {objective.penalty}; use optimizer='proximal'."
         )
     return np.asarray(thresholds, dtype=np.float64)

@@ -15,8 +15,8 @@ Andrew & Gao, Scalable training of L1-regularized log-linear models, ICML 2007, 
 """
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -30,6 +30,8 @@ from halfspaces.optimizers.preconditioner import (
     enough_rows,
     sample_rows,
 )
+
+_solve_triangular: Any = scipy.linalg.get_lapack_funcs("potrs", dtype=np.float64)
 
 Array = np.ndarray
 Pair = tuple[Array, Array]  # a move and the change of the gradient along it, (n, C) each, in centred units
@@ -155,7 +157,9 @@ class Model:
         self.V = np.zeros_like(self.gradient)
         self.products = np.zeros(self.gradient.shape)  # Gram V
         n, C = self.gradient.shape
-        self.U, self.K = self.curvature.corrections() if self.curvature.pairs else (np.zeros((n, C, 0)), np.zeros((0, 0)))
+        self.U, self.K = np.zeros((n, C, 0)), np.zeros((0, 0))
+        if self.curvature.pairs:
+            self.U, self.K = self.curvature.corrections()
         self.along = np.zeros(len(self.K))  # Uᵀ V
         self.blocks: dict[int, tuple[Array, Array]] = {}
         self.factors: dict[int, tuple[Array, Array]] = {}
@@ -214,7 +218,9 @@ class Model:
         """Minimize over the weights of class c that are not 0 or that want to leave it most."""
         sketch, scale = self.curvature.sketch, self.curvature.scale
         shared = self.products.mean(axis=1)
-        slope = self.gradient[:, c] + scale * sketch.curvature * (sketch.own * self.products[:, c] - sketch.shared * shared)
+        slope = self.gradient[:, c] + scale * sketch.curvature * (
+            sketch.own * self.products[:, c] - sketch.shared * shared
+        )
         slope += self.ridge * self.V[:, c] + self.U[:, c] @ (self.K @ self.along)
         at = self.start[:, c] + self.V[:, c]
         work = self._worked_on(slope, at)
@@ -262,7 +268,7 @@ class Model:
         return Q
 
     def _newton(self, c: int, work: Array, Q: Array, slope: Array, at: Array) -> Array:
-        """The move of the weights worked on: Newton steps on those that are free, stopped at 0 where they change sign."""
+        """The move of the weights worked on: Newton steps on free ones, stopped at 0 where they change sign."""
         threshold, move = self.threshold[work], np.zeros(len(work))
         first = np.inf
         for turn in range(NEWTON_STEPS):
@@ -287,7 +293,7 @@ class Model:
         known = self.factors.get(c)
         if known is None or not np.array_equal(known[0], free):
             self.factors[c] = known = free, _factor(Q if free.all() else Q[np.ix_(free, free)])
-        return scipy.linalg.lapack.dpotrs(known[1], right, lower=1)[0]
+        return _solve_triangular(known[1], right, lower=1)[0]
 
 
 class _System:
@@ -400,9 +406,7 @@ def sparse_step(
     start = np.zeros((len(features), W.shape[1]))
     start[features] = W[:-1]
     ridges = ridge * features
-    model = Model(
-        curvature, sketch.centred(gradient) + ridges[:, None] * start, start, threshold * features, ridges
-    )
+    model = Model(curvature, sketch.centred(gradient) + ridges[:, None] * start, start, threshold * features, ridges)
     with one_blas_thread():
         V = model.minimize(accuracy)
     there = W.copy()
@@ -410,5 +414,3 @@ def sparse_step(
     if not features.all():
         there[-1] += V[-1] - sketch.mean @ V[:-1]
     return there
-
-
