@@ -39,7 +39,8 @@ Pair = tuple[Array, Array]  # a move and the change of the gradient along it, (n
 DAMPING = 1e-2  # of A, in the direction that adds the same to all classes, where a shift-invariant loss is flat
 ROUNDS = 4  # over the classes
 NEWTON_STEPS = 8  # of one class in one round
-HALVINGS = 12  # of a step
+HALVINGS = 8  # of a step
+REMOVALS = 4  # of weights that want to leave 0 and would not get far
 CG_STEPS = 30
 CG_ACCURACY = 0.1
 NEW_WEIGHTS = 10  # so many may leave 0 at a time, or half as many as there are
@@ -198,7 +199,7 @@ class Model:
             change = np.sum(slopes * taken) + 0.5 * taken[free] @ bent
             change += np.sum(self.threshold[:, None] * (np.abs(there) - np.abs(at)))
             if change < 0:
-                self.V = np.where(there == 0, -self.start, self.V + taken)
+                self.V = there - self.start
                 self.products += system.gram_product(taken, whole=True)
                 self.along += np.tensordot(taken, self.U, axes=2)
                 return
@@ -227,11 +228,10 @@ class Model:
         if len(work) == 0:
             return
         Q = self._block(c, work)
-        move = self._newton(c, work, Q, slope[work], at[work])
         before = self.V[work, c]
-        landed = at[work] + move
-        self.V[work, c] = np.where(landed == 0, -self.start[work, c], before + move)
-        move, moved = self.V[work, c] - before, np.flatnonzero(move)
+        self.V[work, c] = self._newton(c, work, Q, slope[work], at[work]) - self.start[work, c]
+        move = self.V[work, c] - before
+        moved = np.flatnonzero(move)
         gram = sketch.gram
         if 3 * len(moved) < len(gram):
             self.products[:, c] += move[moved].astype(gram.dtype) @ gram[work[moved]]
@@ -268,11 +268,15 @@ class Model:
         return Q
 
     def _newton(self, c: int, work: Array, Q: Array, slope: Array, at: Array) -> Array:
-        """The move of the weights worked on: Newton steps on free ones, stopped at 0 where they change sign."""
-        threshold, move = self.threshold[work], np.zeros(len(work))
+        """Where the weights worked on go: Newton steps on free ones, stopped at 0 where they change sign.
+
+        The place and not the move: 0 must be 0, since rounding that leaves a weight on the wrong side of it would count
+        as twice the threshold.
+        """
+        threshold, now = self.threshold[work], at
         first = np.inf
         for turn in range(NEWTON_STEPS):
-            now, slopes = at + move, slope + Q @ move
+            slopes = slope + Q @ (now - at)
             violations = _violations(slopes, now, threshold)
             worst = float(np.max(violations))
             first = worst if turn == 0 else first
@@ -281,12 +285,16 @@ class Model:
             free = (now != 0) | (np.abs(slopes) > threshold)
             sign = np.where(now != 0, np.sign(now), -np.sign(slopes)) * (threshold > 0)
             step = np.zeros(len(work))
-            step[free] = -self._solve(c, Q, free, (slopes + threshold * sign)[free])
-            step = _descent(Q, slopes, now, step, sign, threshold)
-            if not step.any():
-                break
-            move = move + step
-        return move
+            for _ in range(REMOVALS):
+                step[:] = 0
+                step[free] = -self._solve(c, Q, free, (slopes + threshold * sign)[free])
+                back = free & (now == 0) & (step * sign < 0)
+                if not back.any():
+                    break
+                free = free & ~back  # stopped at 0 at once, they would spoil the direction of the others
+            there = _descended(Q, slopes, now, step, sign, threshold)
+            now = _swept(Q, slopes, now, threshold) if there is None else there
+        return now
 
     def _solve(self, c: int, Q: Array, free: Array, right: Array) -> Array:
         """Q restricted to the free weights, inverted, times the right side."""
@@ -369,17 +377,29 @@ def _factor(Q: Array) -> Array:
             lift = max(10 * lift, 1e-6 * float(np.mean(np.abs(np.diag(Q)))), 1e-300)
 
 
-def _descent(Q: Array, slopes: Array, at: Array, step: Array, sign: Array, threshold: Array) -> Array:
-    """The longest of step, step/2, ... that lowers the model once weights that would change sign are stopped at 0."""
+def _descended(Q: Array, slopes: Array, at: Array, step: Array, sign: Array, threshold: Array) -> Array | None:
+    """Where the longest of step, step/2, ... leads that lowers the model, weights that change sign stopped at 0."""
     for _ in range(HALVINGS):
         there = at + step
         there = np.where((threshold > 0) & (there * sign < 0), 0.0, there)
         taken = there - at
         change = slopes @ taken + 0.5 * taken @ Q @ taken + threshold @ (np.abs(there) - np.abs(at))
         if change < 0:
-            return taken
+            return there
         step = 0.5 * step
-    return np.zeros_like(step)
+    return None
+
+
+def _swept(Q: Array, slopes: Array, at: Array, threshold: Array) -> Array:
+    """Where one turn of coordinate descent leads: it lowers the model where a projected Newton step does not."""
+    there, slopes = at.copy(), slopes.copy()
+    for j, bent in enumerate(np.diag(Q)):
+        wanted = bent * there[j] - slopes[j]
+        moved = np.sign(wanted) * max(abs(wanted) - threshold[j], 0.0) / bent - there[j]
+        if moved != 0:
+            slopes += moved * Q[j]
+            there[j] = 0.0 if abs(wanted) <= threshold[j] else there[j] + moved
+    return there
 
 
 def _violations(slopes: Array, at: Array, threshold: Array) -> Array:
