@@ -119,8 +119,8 @@ def solve_path(
     >>> from sklearn.datasets import load_digits
     >>> objective = LinearClassifier(penalty="l1").objective(*load_digits(return_X_y=True))
     >>> path = solve_path(objective, largest_strength(objective) * np.array([1.0, 0.5, 0.25]))
-    >>> path.converged, path.nonzeros[0] == 0, bool(np.all(np.diff(path.nonzeros) > 0))
-    (True, True, True)
+    >>> path.converged, int(path.nonzeros[0]), bool(np.all(np.diff(path.nonzeros) > 0))
+    (True, 0, True)
     """
     check_numbers("strengths", tuple(map(float, strengths)), at_least=0)
     falling = np.sort(np.asarray(strengths, dtype=np.float64))[::-1]
