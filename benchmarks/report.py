@@ -41,7 +41,7 @@ def write(store: Store, folder: Path) -> list[Path]:
     """benchmarks.md, benchmarks.csv and benchmarks.svg in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = plot(store, folder / "benchmarks.svg")
-    sections = (_machine, _bars, _roofline, _memory, _workers, _outside, _races, _parity, _lecture)
+    sections = (_machine, _bars, _roofline, _memory, _workers, _outside, _races, _parity, _l1path, _lecture)
     parts = [INTRODUCTION]
     if drawn:
         parts.append("![Relative distance against seconds](benchmarks.svg)\n")
@@ -234,6 +234,43 @@ def _parity(store: Store) -> Iterator[str]:
         yield "## Conventions\n"
         yield "Whether each solver minimizes the same objective: its distance from the lowest, on digits.\n"
         yield from table(("problem", "solver", "distance", ""), rows, text=2)
+
+
+def _l1path(store: Store) -> Iterator[str]:
+    entries = store["l1path"]
+    if not entries:
+        return
+    yield from ("## A path of L1 strengths", "")
+    yield "Softmax + λ Σ|W|, 20 strengths from the largest on, each certified to 1e-3; peers at some, from nothing,"
+    yield "to 1e-3 of the lowest objective known (~: extrapolated). Screened: proved to be 0 by the gap."
+    for name, entry in entries.items():
+        peers = list(entry["rivals"])
+        passes = f"{sum(entry['passes']):.0f} passes, {entry['seconds']:.3g} s"
+        yield from ("", f"{name}: {passes}, {'all' if entry['certified'] else 'not all'} certified.", "")
+        rows = [
+            [
+                _number(strength),
+                _number(entry["loss"][i], 6),
+                f"{entry['gap'][i] / entry['loss'][i]:.1e}",
+                str(entry["nonzeros"][i]),
+                str(entry["screened"][i]),
+                _number(entry["passes"][i]),
+                _number(entry["each"][i]),
+                *(_seconds_of(entry["rivals"][peer].get(str(i))) for peer in peers),
+            ]
+            for i, strength in enumerate(entry["strengths"])
+        ]
+        head = ["λ", "loss", "proven", "not 0", "screened", "passes", "s", *(f"{peer}, s" for peer in peers)]
+        yield from table(head, rows, text=0)
+        yield ""
+
+
+def _seconds_of(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return ""
+    if row["seconds"] is None:
+        return "never"
+    return ("" if row["measured"] else "~") + _number(row["seconds"])
 
 
 def _lecture(store: Store) -> Iterator[str]:

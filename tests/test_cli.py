@@ -209,7 +209,7 @@ def test_penalties_without_a_strength(run, options):
     [
         ("--loss sofmax", ["--loss sofmax is not known: did you mean 'softmax'?"]),
         ("--penalty l3", ["--penalty l3 is not known: did you mean 'l2' or 'l1'?"]),
-        ("--optimizer newton", ["--optimizer newton is not known: choose one of 'auto', 'lbfgs', "]),
+        ("--optimizer simplex", ["--optimizer simplex is not known: choose one of 'auto', 'lbfgs', "]),
         ("--optimizer sgd --update-rule adm", ["--update-rule adm is not known: did you mean 'adam'?"]),
         ("--optimizer sgd --schedule cosin", ["--schedule cosin is not known: did you mean 'cosine'?"]),
         ("--optimizer lbfgs --batch-size 3", ["--batch-size belongs to --optimizer sgd, got --optimizer lbfgs."]),

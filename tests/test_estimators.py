@@ -377,7 +377,7 @@ def spoiled(value):
         ({"loss": Softmax}, TypeError, "loss must be a Loss or one of 'softmax', "),
         ({"penalty": "l3"}, ValueError, "penalty='l3' is not known: did you mean 'l2' or 'l1'?"),
         ({"penalty": L2}, TypeError, "penalty must be a Penalty or one of 'l2', "),
-        ({"optimizer": "newton"}, ValueError, "optimizer='newton' is not known: choose one of 'auto', 'lbfgs', "),
+        ({"optimizer": "simplex"}, ValueError, "optimizer='simplex' is not known: choose one of 'auto', 'lbfgs', "),
         ({"optimizer": SGD}, TypeError, "optimizer must be an Optimizer or one of 'auto', "),
         ({"optimizer": "lbfgs", "penalty": "l1"}, TypeError, "use optimizer='proximal' or penalty='l2'"),
         ({"penalty": L2(0.1), "strength": 0.1}, ValueError, "L2(strength=0.1), which carries its own; give one."),

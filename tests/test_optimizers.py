@@ -28,6 +28,7 @@ from halfspaces.optimizers import (
     Nesterov,
     Plain,
     ProximalGradient,
+    ProximalNewton,
     RandomSearch,
     RangeTest,
     RMSProp,
@@ -49,7 +50,7 @@ FULL = [GradientDescent(step_size=STEPS.get(name), update_rule=rule) for name, r
 BATCHES = [SGD(STEPS.get(name), batch_size=16, epochs=3, update_rule=rule) for name, rule in UPDATE_RULES.items()]
 SCHEDULED = [SGD(batch_size=16, epochs=3, update_rule="plain", schedule=schedule) for schedule in SCHEDULES.values()]
 QUASI_NEWTON = [LBFGS(), LBFGS(memory=2), LBFGS(preconditioner=Gram()), LBFGS(preconditioner=LowRank(rank=20))]
-PROXIMAL = [ProximalGradient(), ProximalGradient(growth=3.0)]  # the second is often rejected
+PROXIMAL = [ProximalGradient(), ProximalGradient(growth=3.0), ProximalNewton(), ProximalNewton(memory=1, accuracy=0.5)]
 RANDOM = [RandomSearch(draws=40, batch=3), RandomSearch(draws=40, scale=0.1, local=True, batch=1)]
 
 
@@ -75,13 +76,22 @@ VARIANTS = {
 @pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize(
     "optimizer",
-    [LBFGS(preconditioner=Gram()), ProximalGradient(), GradientDescent(update_rule="nesterov"), BATCHES[-1]],
+    [
+        LBFGS(preconditioner=Gram()),
+        ProximalGradient(),
+        ProximalNewton(),
+        GradientDescent(update_rule="nesterov"),
+        BATCHES[-1],
+    ],
     ids=lambda optimizer: type(optimizer).__name__,
 )
 def test_laws_of_other_objectives(optimizer, name):
     objective = VARIANTS[name]
     if isinstance(optimizer, LBFGS) and not objective.penalty.smooth:
         with pytest.raises(TypeError, match=r"LBFGS needs a penalty with a gradient, got .*; use optimizer='proximal'"):
+            minimize(objective, optimizer)
+    elif isinstance(optimizer, ProximalNewton) and isinstance(objective.penalty, MaxNorm):
+        with pytest.raises(TypeError, match=r"ProximalNewton needs .*, got MaxNorm.*; use optimizer='proximal'"):
             minimize(objective, optimizer)
     else:
         check_optimizer(optimizer, objective=objective)

@@ -77,37 +77,74 @@ def _class_sums(members: int, n_classes: int) -> Visit[tuple[Array, Array]]:
 
 def lower_bound(
     loss: Loss, penalty: Penalty, gradient: Array, anchor: Anchor, *, fit_intercept: bool
-) -> Callable[[Array], tuple[Array, Array]]:
+) -> Callable[..., tuple[Array, Array]]:
     """A function of the dual point's mean conjugate Σ w_i L*_i(a_i)/Σ w_i (M,).
 
     It gives a proven bound on min L from below, and what the bound would be if the class sums vanished: no proof.
-    `gradient` (D+1, M, C) is the data gradient, and so the dual point's G over its class sums g.
+    `gradient` (D+1, M, C) is the data gradient, and so the dual point's G over its class sums g. Where the dual point
+    must be shortened to fit the penalty, the mean conjugate of a shortened one, too, makes the bound tighter: its
+    second argument is a pair of the factor s₀ (M,) and the mean conjugate (M,) of s₀ a.
     """
-    if loss.shift_invariant:
-        # Over the classes a dual point sums to 0; what rounding leaves of the sum would grow by (1 − t)/t in β.
-        gradient = gradient - gradient.mean(axis=2, keepdims=True)
+    gradient = _without_shift(loss, gradient)
     labels, nothing = np.arange(gradient.shape[2]), np.zeros((gradient.shape[2], *gradient.shape[1:]))
     rest = _mean_conjugate(loss, nothing, labels, anchor.frequencies)
-    hoped = _dual_value(penalty, gradient[:-1], rest)
+    unmixed = np.zeros_like(rest)
+    hoped = _dual_value(penalty, gradient[:-1], rest, unmixed, unmixed)
     if not fit_intercept:
-        return lambda conjugate: (hoped(conjugate), hoped(conjugate))
+        return lambda conjugate, shortened=None: (hoped(conjugate, shortened), hoped(conjugate, shortened))
     v = loss.certainty
     t, kick = _least_mixing(gradient[-1], v * anchor.room)
     beta = v * (anchor.frequencies - np.eye(len(labels))[:, None, :]) - kick
     with np.errstate(invalid="ignore"):
         anchored = np.where(t > 0, t * _mean_conjugate(loss, beta, labels, anchor.frequencies), 0.0)
-    proved = _dual_value(penalty, (1 - t)[:, None] * gradient[:-1] + t[:, None] * anchor.pull(v, kick), rest)
-    return lambda conjugate: (proved((1 - t) * conjugate + anchored), hoped(conjugate))
+    proved = _dual_value(penalty, _mixed(gradient, anchor, v, t, kick), rest, t, anchored)
+    return lambda conjugate, shortened=None: (proved(conjugate, shortened), hoped(conjugate, shortened))
 
 
-def _dual_value(penalty: Penalty, G: Array, rest: Array) -> Callable[[Array], Array]:
-    """The dual objective (M,) of a point with this G, scaled into the penalty's domain, by its mean conjugate.
+def dual_point(
+    loss: Loss, penalty: Penalty, gradient: Array, anchor: Anchor, *, fit_intercept: bool
+) -> tuple[Array, Array]:
+    """G (D, M, C) of the point by which `lower_bound` proves its bound, and the factor (M,) that the penalty allows."""
+    gradient = _without_shift(loss, gradient)
+    G, v = gradient[:-1], loss.certainty
+    if fit_intercept:
+        G = _mixed(gradient, anchor, v, *_least_mixing(gradient[-1], v * anchor.room))
+    return G, penalty.dual_scale(G)
 
-    The dual point 0 is always there: no loss is below −`rest` = −Σ π L*(0), which is 0 but for smoothed labels.
+
+def _without_shift(loss: Loss, gradient: Array) -> Array:
+    """Over the classes a dual point sums to 0; what rounding leaves of the sum would grow by (1 − t)/t in β."""
+    return gradient - gradient.mean(axis=2, keepdims=True) if loss.shift_invariant else gradient
+
+
+def _mixed(gradient: Array, anchor: Anchor, v: float, t: Array, kick: Array) -> Array:
+    """G of the mixture with the anchor."""
+    return (1 - t)[:, None] * gradient[:-1] + t[:, None] * anchor.pull(v, kick)
+
+
+def _dual_value(penalty: Penalty, G: Array, rest: Array, t: Array, anchored: Array) -> Callable[..., Array]:
+    """The dual objective (M,) of a' = (1 − t) a + t β with this G, scaled into the penalty's domain by s.
+
+    By the mean conjugate of a; `anchored` is t times that of β. L* is convex, so that of s a' is at most the mean of
+    those of any points that s a' is a mean of: a, β, the dual point 0, and s₀ a, which is nearer to it than 0.
+    0 is always there: no loss is below −`rest` = −Σ π L*(0), which is 0 but for smoothed labels.
     """
     scale = penalty.dual_scale(G)
     regularized = penalty.conjugate(-scale[:, None] * G)
-    return lambda conjugate: np.fmax(-(scale * conjugate + (1 - scale) * rest + regularized), -rest)
+
+    def value(conjugate: Array, shortened: tuple[Array, Array] | None) -> Array:
+        mean = scale * (1 - t) * conjugate + scale * anchored + (1 - scale) * rest
+        if shortened is not None:
+            shorter, its_conjugate = shortened
+            left = 1 - scale * t  # the weights of a, s₀ a and 0 together
+            with np.errstate(divide="ignore", invalid="ignore"):
+                part = np.fmin((1 - scale) / (1 - shorter), scale * (1 - t) / shorter)
+            whole = np.clip(scale * (1 - t) - part * shorter, 0, None)
+            nearer = whole * conjugate + part * its_conjugate + scale * anchored + (left - whole - part) * rest
+            mean = np.fmin(mean, nearer)
+        return np.fmax(-(mean + regularized), -rest)
+
+    return value
 
 
 def _least_mixing(g: Array, room: Array) -> tuple[Array, Array]:

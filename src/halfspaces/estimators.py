@@ -111,7 +111,8 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):
     strength : float or None
         λ of a penalty given by name; None takes 0.01.
     optimizer : str or Optimizer
-        "auto" (chosen to fit loss, penalty and size), "lbfgs", "gradient_descent", "sgd", "proximal", "random_search".
+        "auto" (chosen to fit loss, penalty and size), "lbfgs", "gradient_descent", "sgd", "proximal",
+        "proximal_newton", "random_search".
     standardize : bool
         Whether features are brought to mean 0 and variance 1; folded into W, X is not copied.
     fit_intercept : bool

@@ -40,6 +40,9 @@ class Request:
     recentre : float
         Above 0: take the dual point found here, and evaluate the loss that is smoothed by this μ about it. The
         evaluation's `offsets` are its.
+    shrink : array, shape (M,), or None
+        Factors below 1 by which the penalty may shorten the dual point: near the right one they make bounds tighter
+        for losses without kinks.
     """
 
     W: Array
@@ -48,6 +51,7 @@ class Request:
     smoothing: float = 0.0
     offsets: Array | None = field(default=None, repr=False)
     recentre: float = 0.0
+    shrink: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,7 +245,7 @@ class Objective:
 
     def _visit(self, request: Request, offsets: Array | None = None) -> Visit[_Sums]:
         """What is done with one block, while it is in cache; `offsets` are read, or written where it recentres."""
-        told = _told(self.loss, request, offsets)
+        told = _told(self.loss, request, offsets, self.blocks.dtype)
         linear, folded = self.linear, self.linear.fold(request.W, self.blocks.dtype)
 
         def visit(X: Features, y: Array, weight: Array | None) -> _Sums:
@@ -261,8 +265,10 @@ class Objective:
         bound = lower_bound(self.loss, self.penalty, gradient, self.anchor, fit_intercept=self.fit_intercept)
         # Fenchel and Young's equality at the gradient: the mean conjugate is ⟨gradient, W⟩ − data.
         at_stage = np.sum(gradient * request.W, axis=(0, 2)) - data
+        shortened = (request.shrink, conjugate) if _shortens(request) else None
         conjugate = conjugate if request.smoothing > 0 else at_stage
-        (stage_lower, _), (lower, prospect) = bound(at_stage), bound(conjugate)
+        stage_lower, stage_prospect = bound(at_stage, shortened)
+        lower, prospect = bound(conjugate) if request.smoothing > 0 else (stage_lower, stage_prospect)
         return {"lower": lower, "stage_lower": stage_lower, "prospect": prospect, "conjugate": conjugate}
 
     def scores(self, W: Array, rows: Rows = None) -> Array:
@@ -285,13 +291,23 @@ class Objective:
         return loss / self.total_weight, right / self.total_weight
 
 
-def _told(loss: Loss, request: Request, offsets: Array | None) -> Callable[[Array, Array], tuple[Array, ...]]:
+def _shortens(request: Request) -> bool:
+    """Whether the conjugate of a shortened dual point is asked for."""
+    return request.shrink is not None and request.smoothing == 0 and bool(np.any(request.shrink < 1))
+
+
+def _told(
+    loss: Loss, request: Request, offsets: Array | None, dtype: np.dtype
+) -> Callable[[Array, Array], tuple[Array, ...]]:
     """Of scores and labels (or labels and row numbers): values, exact values, conjugates, and gradients."""
     if request.smoothing == 0:
+        shrink: Any = None if request.shrink is None else request.shrink.astype(dtype)
 
         def plain(scores: Array, y: Array) -> tuple[Array, ...]:
             values, dscores = loss.value_and_grad(scores, y)
-            return values, values, np.zeros_like(values), dscores
+            if not _shortens(request):
+                return values, values, np.zeros_like(values), dscores
+            return values, values, loss.conjugate(dscores * shrink[:, None], y), dscores
 
         return plain
 

@@ -71,6 +71,10 @@ class Penalty(ABC):
         """The penalty's own curvature, for each member: its strong convexity, too."""
         return (0.0,) * n_members
 
+    def thresholds(self, n_members: int) -> Sequence[float] | None:
+        """t of each member where the penalty is t Σ|W| + r ΣW², 2r its curvature; None where it is not."""
+        return None
+
 
 @dataclass(frozen=True)
 class _Strong(Penalty):
@@ -145,6 +149,10 @@ class L2(_Strong):
         """2 λ."""
         return tuple(2 * strength for strength in self._strengths(n_members))
 
+    def thresholds(self, n_members: int) -> Sequence[float] | None:
+        """0: nothing is held at 0."""
+        return (0.0,) * n_members
+
 
 @dataclass(frozen=True)
 class L1(_Strong):
@@ -190,6 +198,10 @@ class L1(_Strong):
         largest, strength = xp.max(abs(dual), axis=(0, 2)), _per_member(self.strength, dual)[:, 0]
         outside = largest > strength
         return xp.where(outside, strength / xp.where(outside, largest, xp.ones_like(largest)), xp.ones_like(largest))
+
+    def thresholds(self, n_members: int) -> Sequence[float] | None:
+        """λ."""
+        return self._strengths(n_members)
 
 
 @dataclass(frozen=True)
@@ -248,6 +260,10 @@ class ElasticNet(_Strong):
     def curvature(self, n_members: int) -> Sequence[float]:
         """2 λ β."""
         return tuple(2 * self.beta * strength for strength in self._strengths(n_members))
+
+    def thresholds(self, n_members: int) -> Sequence[float] | None:
+        """λ."""
+        return self._strengths(n_members)
 
 
 @dataclass(frozen=True)
@@ -355,6 +371,10 @@ class NoPenalty(Penalty):
     def dual_scale(self, dual: Array) -> Array:
         """Nothing but 0 is in the domain."""
         return L1(0.0).dual_scale(dual)
+
+    def thresholds(self, n_members: int) -> Sequence[float] | None:
+        """0."""
+        return (0.0,) * n_members
 
 
 PENALTIES: dict[str, type[Penalty]] = {

@@ -117,6 +117,11 @@ class Result:
         """Whether the run reached what it was asked for."""
         return self.reason.converged
 
+    @property
+    def nonzeros(self) -> Array:
+        """Weights of each member that are not 0, the bias not counted, (M,)."""
+        return np.count_nonzero(self.W[:-1], axis=(0, 2))
+
     def __str__(self) -> str:
         gap, loss = float(np.max(self.gap)), float(np.max(self.loss))
         distance = f"at most {gap:.3g}" if np.isfinite(gap) else "at an unknown distance"

@@ -55,7 +55,7 @@ def train(
     strength: Annotated[float | None, typer.Option(help="λ; chosen on validation rows unless given.")] = None,
     radius: Annotated[float | None, typer.Option(help="r of max_norm; 1 unless given.")] = None,
     optimizer: Annotated[
-        str, typer.Option(help="auto, lbfgs, gradient_descent, sgd, proximal or random_search.")
+        str, typer.Option(help="auto, lbfgs, gradient_descent, sgd, proximal, proximal_newton or random_search.")
     ] = "auto",
     update_rule: Annotated[
         str | None, typer.Option(help="sgd, gradient_descent: plain, momentum, nesterov, adagrad, rmsprop or adam.")

@@ -5,6 +5,7 @@ from halfspaces.optimizers.gradient_descent import SGD, GradientDescent
 from halfspaces.optimizers.lbfgs import LBFGS
 from halfspaces.optimizers.preconditioner import Gram, LowRank, Preconditioner
 from halfspaces.optimizers.proximal import ProximalGradient
+from halfspaces.optimizers.proximal_newton import ProximalNewton
 from halfspaces.optimizers.random_search import RandomSearch
 from halfspaces.optimizers.schedules import SCHEDULES, Constant, Cosine, InverseTime, RangeTest, Schedule, Step, WarmUp
 from halfspaces.optimizers.stages import Stages
@@ -38,6 +39,7 @@ __all__ = [
     "Plain",
     "Preconditioner",
     "ProximalGradient",
+    "ProximalNewton",
     "RMSProp",
     "RandomSearch",
     "RangeTest",

@@ -33,6 +33,7 @@ class ProximalState(State):
     offsets: Array | None = field(default=None, repr=False)  # of the smoothed loss, about a dual point
     recentre: float = 0.0  # μ of the stage that begins with the next evaluation, 0 where none does
     cost: float = np.inf  # what smoothing cost at the end of the stage before
+    shrink: Array | None = None  # by how much the penalty shortened the last dual point, (M,)
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,13 @@ class ProximalGradient(Optimizer[ProximalState]):
     def propose(self, state: ProximalState) -> Request:
         """The gradient at the extrapolated point, then the value at the candidate."""
         if state.candidate is None:
-            return Request(state.point, smoothing=state.smoothing, offsets=state.offsets, recentre=state.recentre)
+            return Request(
+                state.point,
+                smoothing=state.smoothing,
+                offsets=state.offsets,
+                recentre=state.recentre,
+                shrink=state.shrink,
+            )
         return Request(state.candidate, gradient=False, smoothing=state.smoothing, offsets=state.offsets)
 
     def update(self, state: ProximalState, evaluation: Evaluation) -> ProximalState:
@@ -95,7 +102,9 @@ class ProximalGradient(Optimizer[ProximalState]):
                 following = self.stages.next(state.smoothing, cost, state.cost)
                 if state.solved.all() and following is not None:
                     return self._begin_stage(state, following, cost)
+            assert evaluation.data_gradient is not None
             state.value, state.gradient = evaluation.data, evaluation.data_gradient
+            state.shrink = state.penalty.dual_scale(state.gradient[:-1])
             return self._try(state)
         assert state.gradient is not None
         assert state.value is not None

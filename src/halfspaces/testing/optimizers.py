@@ -123,6 +123,9 @@ class _SeesWeights(Penalty):
     def curvature(self, n_members: int) -> Sequence[float]:
         return self.penalty.curvature(n_members)
 
+    def thresholds(self, n_members: int) -> Sequence[float] | None:
+        return self.penalty.thresholds(n_members)
+
 
 @_law
 def law_the_bias_is_not_penalized(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:

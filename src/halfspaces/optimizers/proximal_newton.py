@@ -1,0 +1,243 @@
+"""Proximal quasi-Newton steps for penalties that threshold softly: few passes instead of hundreds."""
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import numpy as np
+
+from halfspaces._validation import check_number
+from halfspaces.objective import Evaluation, Objective, Request
+from halfspaces.optimizers.base import Optimizer, State, by_member, inner
+from halfspaces.optimizers.sparse_model import Curvature, Sketch, sparse_step
+from halfspaces.optimizers.stages import Stages
+from halfspaces.penalties import Penalty
+from halfspaces.result import Reason
+
+Array = np.ndarray
+PAIR_BYTES = 128 << 20
+SUFFICIENT_DECREASE = 1e-4
+MAX_TRIALS = 25
+
+
+@dataclass(eq=False)
+class ProximalNewtonState(State):
+    """The iterate, what is known there, the point that the model holds for best, and each member's curvature."""
+
+    penalty: Penalty
+    threshold: Array  # t of t Σ|W| + r ΣW², (M,)
+    ridge: Array  # 2r, (M,)
+    rounding: float  # relative error of a value in the precision of the products
+    least_error: float  # of any value
+    curvatures: list[Curvature] = field(repr=False)
+    smoothing: float
+    solved: Array  # members for which this stage of smoothing has done its work, (M,)
+    trials: Array  # rejected so far, (M,)
+    factor: Array  # the trial is W + factor · (target − W), (M,)
+    value: Array | None = None  # data loss + penalty at W, (M,)
+    gradient: Array | None = field(default=None, repr=False)  # of the data loss at W
+    target: Array | None = field(default=None, repr=False)  # None: W is to be evaluated
+    slope: Array | None = None  # the model's first-order decrease from W to the target, (M,)
+    offsets: Array | None = field(default=None, repr=False)  # of the smoothed loss, about a dual point
+    recentre: float = 0.0  # μ of the stage that begins with the next evaluation, 0 where none does
+    cost: float = np.inf  # what smoothing cost at the end of the stage before
+    shrink: Array | None = None  # the factor on the dual point by which the last evaluation was proved, (M,)
+
+
+@dataclass(frozen=True)
+class ProximalNewton(Optimizer[ProximalNewtonState]):
+    """W ← argmin of a quadratic model of the data loss plus the penalty t Σ|W| + r ΣW²; L1, elastic net, L2, none.
+
+    The model's Hessian is (curvature of the classes) ⊗ Gram, corrected by the last pairs of moves and gradients. Its
+    minimum costs no pass (`halfspaces.optimizers.sparse_model`). Weights that the penalty holds at 0 are exactly 0.
+    A step is accepted if it lowers the objective by a part of what the model's slope promises, else shortened.
+
+    Parameters
+    ----------
+    memory : int
+        Pairs kept; fewer, but at least 5, where they would take more than 128 MB.
+    accuracy : float in (0, 1)
+        The model is minimized until its conditions of optimality are violated by at most this part of what they were.
+    stages : Stages
+        The smoothing parameters for losses with kinks.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    TypeError
+        From `init`, for a penalty of another form, such as max norm.
+
+    References
+    ----------
+    Lee, Sun & Saunders, Proximal Newton-type methods for minimizing composite functions, 2014,
+    https://doi.org/10.1137/130921428; Scheinberg & Tang, Practical inexact proximal quasi-Newton method, 2016,
+    https://doi.org/10.1007/s10107-016-0997-3
+
+    Examples
+    --------
+    >>> ProximalNewton(memory=0)
+    Traceback (most recent call last):
+    ValueError: ProximalNewton(memory=...) must be at least 1, got 0.
+    """
+
+    memory: int = 30
+    accuracy: float = 0.05
+    stages: Stages = field(default_factory=Stages)
+    recovers: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_number("ProximalNewton(memory=...)", self.memory, at_least=1, integer=True)
+        check_number("ProximalNewton(accuracy=...)", self.accuracy, above=0, below=1)
+
+    def init(self, W: Array, objective: Objective) -> ProximalNewtonState:
+        """Builds the sketch of the Gram matrix; nothing is evaluated yet."""
+        members = W.shape[1]
+        threshold = _thresholds(objective, members)
+        sketch, pairs = Sketch.of(objective, members), min(self.memory, max(5, PAIR_BYTES // (2 * W.nbytes)))
+        return ProximalNewtonState(
+            W,
+            np.zeros(members),
+            penalty=objective.penalty,
+            threshold=threshold,
+            ridge=np.asarray(objective.penalty.curvature(members)),
+            rounding=objective.rounding,
+            least_error=float(np.finfo(objective.blocks.dtype).eps) * objective.loss.chance_value(objective.n_classes),
+            curvatures=[Curvature(sketch, deque(maxlen=pairs)) for _ in range(members)],
+            smoothing=self.stages.first(objective.loss),
+            solved=np.zeros(members, bool),
+            trials=np.zeros(members, int),
+            factor=np.ones(members),
+        )
+
+    def moved_to(self, objective: Objective, state: ProximalNewtonState, evaluation: Evaluation) -> ProximalNewtonState:
+        """The state for the same loss and data under another penalty, at a point that was evaluated.
+
+        Sketch, pairs, and value and gradient of the data loss stay known: the first request is a step's trial already.
+        """
+        members, W = state.W.shape[1], evaluation.request.W
+        moved = replace(
+            state,
+            W=W,
+            penalty=objective.penalty,
+            threshold=_thresholds(objective, members),
+            ridge=np.asarray(objective.penalty.curvature(members)),
+            done=None,
+            target=None,
+            smoothing=self.stages.first(objective.loss),
+            offsets=None,
+            recentre=0.0,
+            cost=np.inf,
+            solved=np.zeros(members, bool),
+            shrink=None,
+        )
+        if moved.smoothing > 0:
+            return moved
+        if state.gradient is not None:
+            self._learn(state, evaluation, np.ones(members, bool))
+        moved.value, moved.gradient = evaluation.data + objective.penalty.value(W[:-1]), evaluation.data_gradient
+        return self._turn(moved, np.ones(members, bool))
+
+    def propose(self, state: ProximalNewtonState) -> Request:
+        """The iterate, then each member's trial point."""
+        W = state.W
+        if state.target is not None:
+            factor = by_member(state.factor)
+            W = np.where(factor == 1, state.target, W + factor * (state.target - W))
+        return Request(
+            W, smoothing=state.smoothing, offsets=state.offsets, recentre=state.recentre, shrink=state.shrink
+        )
+
+    def update(self, state: ProximalNewtonState, evaluation: Evaluation) -> ProximalNewtonState:
+        """Members whose trial passes take it and turn; the others shorten their step."""
+        everyone = np.ones(len(state.step), bool)
+        assert evaluation.data_gradient is not None
+        state.shrink = state.penalty.dual_scale(evaluation.data_gradient[:-1])
+        if state.target is None:
+            if state.recentre > 0:
+                state.smoothing, state.offsets, state.recentre = state.recentre, evaluation.offsets, 0.0
+            state.value, state.gradient = evaluation.total, evaluation.data_gradient
+            return self._turn(state, everyone)
+        accepted = self._judge(state, evaluation)
+        state.step = np.where(accepted, state.factor, 0.0)
+        if accepted.any():
+            self._accept(state, evaluation, accepted)
+        if state.smoothing > 0:
+            state.solved |= accepted & self.stages.solved(evaluation)
+            cost = float(np.max(self.stages.cost(evaluation)))
+            following = self.stages.next(state.smoothing, cost, state.cost)
+            if state.solved.all() and following is not None:
+                state.recentre, state.cost, state.target = following, cost, None
+                state.solved = ~everyone
+                return state
+        self._shorten(state, evaluation, ~accepted)
+        if np.all(state.trials >= MAX_TRIALS):
+            state.done = Reason.NO_PROGRESS
+            return state
+        return self._turn(state, accepted)
+
+    def _judge(self, state: ProximalNewtonState, evaluation: Evaluation) -> Array:
+        """Members whose trial lowers the objective enough; where rounding hides any decrease, does not raise it."""
+        assert state.value is not None
+        assert state.slope is not None
+        promised = state.factor * state.slope
+        error = np.maximum(state.rounding * np.abs(state.value), state.least_error)
+        enough = evaluation.total <= state.value + SUFFICIENT_DECREASE * promised
+        flat = (evaluation.total <= state.value + error) & (-promised <= 10 * error)
+        return (enough | flat) & np.isfinite(evaluation.total)
+
+    def _accept(self, state: ProximalNewtonState, evaluation: Evaluation, accepted: Array) -> None:
+        self._learn(state, evaluation, accepted)
+        assert state.value is not None
+        assert state.gradient is not None
+        assert evaluation.data_gradient is not None
+        mask = by_member(accepted)
+        state.W = np.where(mask, evaluation.request.W, state.W)
+        state.value = np.where(accepted, evaluation.total, state.value)
+        state.gradient = np.where(mask, evaluation.data_gradient, state.gradient)
+
+    @staticmethod
+    def _learn(state: ProximalNewtonState, evaluation: Evaluation, members: Array) -> None:
+        assert state.gradient is not None
+        assert evaluation.data_gradient is not None
+        move, change = evaluation.request.W - state.W, evaluation.data_gradient - state.gradient
+        for m in np.flatnonzero(members):
+            state.curvatures[m].learn(move[:, m], change[:, m])
+
+    def _shorten(self, state: ProximalNewtonState, evaluation: Evaluation, rejected: Array) -> None:
+        """Half the step, or the minimum of the parabola through what is known, within a tenth of it."""
+        promised = -state.factor * np.asarray(state.slope)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            part = promised / (2 * (evaluation.total - state.value + promised))
+        part = np.where(np.isfinite(part), np.clip(part, 0.1, 0.5), 0.1)
+        state.factor = np.where(rejected, part * state.factor, state.factor)
+        state.trials = np.where(rejected, state.trials + 1, state.trials)
+
+    def _turn(self, state: ProximalNewtonState, members: Array) -> ProximalNewtonState:
+        """New models, minimized, for some members, a mask (M,)."""
+        assert state.gradient is not None
+        target = state.W.copy() if state.target is None else state.target.copy()
+        for m in np.flatnonzero(members):
+            target[:, m] = sparse_step(
+                state.curvatures[m],
+                state.W[:, m],
+                state.gradient[:, m],
+                float(state.threshold[m]),
+                float(state.ridge[m]),
+                self.accuracy,
+            )
+        state.target = target
+        state.factor, state.trials = np.where(members, 1.0, state.factor), np.where(members, 0, state.trials)
+        penalties = state.penalty.value(target[:-1]) - state.penalty.value(state.W[:-1])
+        state.slope = inner(state.gradient, target - state.W) + penalties
+        return state
+
+
+def _thresholds(objective: Objective, n_members: int) -> Array:
+    thresholds = objective.penalty.thresholds(n_members)
+    if thresholds is None:
+        raise TypeError(
+            "ProximalNewton needs a penalty that thresholds softly, such as L1 or ElasticNet, "
+            f"got {objective.penalty}; use optimizer='proximal'."
+        )
+    return np.asarray(thresholds, dtype=np.float64)

@@ -1,0 +1,202 @@
+"""A path: the same objective for falling strengths, each solved and certified from where the one before ended.
+
+One sketch of the Gram matrix serves all strengths, and what the data loss told at one strength (its value and gradient
+at W, the pairs that correct its curvature) is known at the next: each begins with a step, not with a visit.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+
+from halfspaces._validation import check_numbers
+from halfspaces.blocks import Blocks
+from halfspaces.certificate import Anchor
+from halfspaces.losses import Loss
+from halfspaces.minimize import minimize
+from halfspaces.objective import Evaluation, Objective, Request
+from halfspaces.optimizers.lbfgs import LBFGS
+from halfspaces.optimizers.proximal_newton import ProximalNewton, ProximalNewtonState
+from halfspaces.penalties import NoPenalty
+from halfspaces.result import Reason, Result
+from halfspaces.screening import gap_safe
+
+Array = np.ndarray
+FIRST_SMOOTHING = 0.5  # of a loss with kinks, where its largest strength is asked for
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """What was found at each of S falling strengths.
+
+    Parameters
+    ----------
+    strengths : array, shape (S,)
+    W : array, shape (D+1, S, C)
+    results : list of Result
+        Of each strength alone, without states.
+    screened : array, shape (S,)
+        Weights of which the certificate proves that they are 0 at the minimum.
+    """
+
+    strengths: Array
+    W: Array = field(repr=False)
+    results: list[Result] = field(repr=False)
+    screened: Array
+
+    @property
+    def loss(self) -> Array:
+        """L(W) at each strength, (S,)."""
+        return np.array([result.loss[0] for result in self.results])
+
+    @property
+    def gap(self) -> Array:
+        """Proven bounds on L(W) − min L, (S,)."""
+        return np.array([result.gap[0] for result in self.results])
+
+    @property
+    def passes(self) -> Array:
+        """Visits to all examples that each strength took, (S,)."""
+        return np.array([result.passes for result in self.results])
+
+    @property
+    def seconds(self) -> Array:
+        """That each strength took, (S,)."""
+        return np.array([result.seconds for result in self.results])
+
+    @property
+    def nonzeros(self) -> Array:
+        """Weights that are not 0, (S,)."""
+        return np.count_nonzero(self.W[:-1], axis=(0, 2))
+
+    @property
+    def converged(self) -> bool:
+        """Whether every strength reached its tolerance."""
+        return all(result.converged for result in self.results)
+
+
+def solve_path(
+    objective: Objective,
+    strengths: Sequence[float] | Array,
+    optimizer: ProximalNewton | None = None,
+    *,
+    tol: float = 1e-3,
+    max_passes: float = 1000,
+    each: Callable[[float, Result], Any] | None = None,
+) -> Path:
+    """Minimize for each strength of the objective's penalty, from the largest to the smallest.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of one member, its penalty `L1` or `ElasticNet`; the strength that it carries does not matter.
+    strengths : sequence of floats
+    optimizer : ProximalNewton, optional
+    tol, max_passes : float
+        As of `minimize`, at each strength.
+    each : callable, optional
+        Told each strength and its result when it is there.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ValueError
+        If a strength is negative or not finite.
+    TypeError
+        If the penalty does not threshold softly.
+
+    References
+    ----------
+    Friedman, Hastie & Tibshirani, Regularization paths for generalized linear models via coordinate descent, 2010,
+    https://doi.org/10.18637/jss.v033.i01
+
+    Examples
+    --------
+    >>> from halfspaces import LinearClassifier
+    >>> from sklearn.datasets import load_digits
+    >>> objective = LinearClassifier(penalty="l1").objective(*load_digits(return_X_y=True))
+    >>> path = solve_path(objective, largest_strength(objective) * np.array([1.0, 0.5, 0.25]))
+    >>> path.converged, int(path.nonzeros[0]), bool(np.all(np.diff(path.nonzeros) > 0))
+    (True, 0, True)
+    """
+    check_numbers("strengths", tuple(map(float, strengths)), at_least=0)
+    falling = np.sort(np.asarray(strengths, dtype=np.float64))[::-1]
+    optimizer = ProximalNewton() if optimizer is None else optimizer
+    given = {entry.name: getattr(objective, entry.name) for entry in fields(Objective)}
+    state, last, results, screened = None, None, [], []
+    for strength in falling:
+        penalty: Any = replace(objective.penalty, strength=float(strength))  # pyright: ignore[reportCallIssue, reportArgumentType]
+        member = _Remembering(**given | {"penalty": penalty})
+        if state is not None and last is not None:
+            state = optimizer.moved_to(member, state, last)
+        result = minimize(member, _Continued.of(optimizer, state), tol=tol, max_passes=max_passes)
+        if result.reason is Reason.INTERRUPTED:
+            raise KeyboardInterrupt
+        state, last = result.state, member.seen[0]
+        results.append(replace(result, state=None, loop=None))
+        screened.append(int(np.count_nonzero(gap_safe(member, last))))
+        if each is not None:
+            each(float(strength), results[-1])
+    W = np.concatenate([result.W for result in results], axis=1)
+    return Path(falling, W, results, np.array(screened))
+
+
+@dataclass(frozen=True, eq=False)
+class _Remembering(Objective):
+    """The objective with its last evaluation: that of the W with which a run ends."""
+
+    seen: list[Evaluation] = field(default_factory=list, repr=False)
+
+    def evaluate(self, request: Request) -> Evaluation:
+        self.seen[:] = [super().evaluate(request)]
+        return self.seen[0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Continued(ProximalNewton):
+    """The optimizer from a state that is there already."""
+
+    state: ProximalNewtonState | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, optimizer: ProximalNewton, state: ProximalNewtonState | None) -> "_Continued":
+        return cls(**{entry.name: getattr(optimizer, entry.name) for entry in fields(ProximalNewton)}, state=state)
+
+    def init(self, W: Array, objective: Objective) -> ProximalNewtonState:
+        return super().init(W, objective) if self.state is None else self.state
+
+
+def largest_strength(objective: Objective) -> Array:
+    """λ_max of each member, (M,): for L1 the smallest strength at which all weights are 0 at the minimum.
+
+    max |Σ_i w_i x_i ∂L_i/∂s / Σ_i w_i| at W = 0 with the best bias, from the class sums: no visit to the data. Elastic
+    net has the same. A loss with kinks has several gradients there; that of its first smoothing is taken, so that a
+    little smaller strengths may have the same minimum.
+
+    Examples
+    --------
+    >>> from halfspaces.losses import Softmax
+    >>> from halfspaces.penalties import L1
+    >>> objective = Objective(Softmax(), L1(1.0), Blocks(np.eye(2), np.arange(2)), n_classes=2)
+    >>> largest_strength(objective).tolist()
+    [0.25]
+    """
+    gradient = gradient_without_weights(objective.loss, objective.anchor, fit_intercept=objective.fit_intercept)
+    return np.max(np.abs(gradient), axis=(0, 2))
+
+
+def gradient_without_weights(loss: Loss, anchor: Anchor, *, fit_intercept: bool) -> Array:
+    """The data gradient (D, M, C) at W = 0 with the best bias."""
+    members, classes = anchor.frequencies.shape
+    loss, labels = loss if loss.smooth else loss.smoothed(FIRST_SMOOTHING), np.arange(classes)
+    bias = np.zeros((members, classes))
+    if fit_intercept:
+        blocks = Blocks(np.zeros((classes, 1)), labels, np.ascontiguousarray(anchor.frequencies.T))
+        constant = Objective(loss, NoPenalty(), blocks, classes)
+        bias = minimize(constant, LBFGS(), constant.zeros(members), tol=1e-9).W[-1]
+    slopes = loss.value_and_grad(np.repeat(bias[None], classes, axis=0), labels)[1]
+    return np.einsum("dmy,ymc->dmc", anchor.sums, slopes)
