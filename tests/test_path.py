@@ -52,16 +52,16 @@ def test_a_path_is_certified_meets_the_conditions_of_optimality_and_takes_few_pa
     objective = replace(FEW, penalty=penalty)
     strengths = largest_strength(objective)[0] * np.geomspace(1, 0.1, 6)
     told = []
-    path = solve_path(objective, strengths[::-1], tol=1e-5, each=lambda strength, result: told.append(strength))
+    path = solve_path(objective, strengths[::-1], tol=1e-6, each=lambda strength, result: told.append(strength))
     assert path.converged
     assert np.array_equal(path.strengths, strengths)
     assert told == strengths.tolist()
-    assert np.all(path.gap <= 1e-5 * path.loss)
+    assert np.all(path.gap <= 1e-6 * path.loss)
     assert path.nonzeros.tolist() == sorted(path.nonzeros)
     for strength, W in zip(strengths, np.split(path.W, len(strengths), axis=1), strict=True):
         assert violations(objective, W, strength, getattr(penalty, "beta", 0.0)) < 5e-3
     last = replace(objective, penalty=replace(penalty, strength=strengths[-1]))
-    alone, first_order = (minimize(last, optimizer, tol=1e-5) for optimizer in (ProximalNewton(), ProximalGradient()))
+    alone, first_order = (minimize(last, optimizer, tol=1e-6) for optimizer in (ProximalNewton(), ProximalGradient()))
     assert alone.loss == pytest.approx(path.loss[-1], rel=2e-5)
     assert path.passes[-1] < alone.passes < 0.5 * first_order.passes
 

@@ -124,6 +124,7 @@ def minimize(
     validation: Blocks | None = None,
     callbacks: Sequence[Callback] = (),
     resume: Result | None = None,
+    state: Any = None,
     progress: bool = False,
 ) -> Result:
     """Minimize an objective by one turn of an optimizer for each evaluation.
@@ -145,6 +146,8 @@ def minimize(
     resume : Result or None
         Go on from an earlier result of the same optimizer; the same as never having stopped, and the earlier result
         stays as it is. The evaluation with which it ended is not counted again in the passes.
+    state : State or None
+        Of the optimizer, to begin with in place of `W`: one that was moved to this objective.
     progress : bool
         A progress bar on a terminal once a run takes longer than a second.
 
@@ -171,7 +174,7 @@ def minimize(
     check_number("max_passes", max_passes, above=0)
     if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
         raise TypeError(f"callbacks must be a sequence of callables, such as [EarlyStopping()], got {callbacks!r}.")
-    run = _begin(objective, optimizer, W, tol, validation, resume)
+    run = _begin(objective, optimizer, W, tol, validation, resume, state)
     # What is not finite is judged by the loop and told in words: a shorter step, or that the run diverged.
     with np.errstate(over="ignore", invalid="ignore"), ProgressBar(run, shown=progress) as bar:
         try:
@@ -188,16 +191,17 @@ def _begin(
     tol: float,
     validation: Blocks | None,
     resume: Result | None,
+    state: Any,
 ) -> Run:
     started = time.perf_counter()
     held_out = None if validation is None else objective.on(validation)
     if resume is not None:
         return _resumed(objective, optimizer, tol, held_out, resume, started)
-    W = objective.zeros() if W is None else np.array(W, dtype=np.float64)
+    W = state.W if state is not None else objective.zeros() if W is None else np.array(W, dtype=np.float64)
     rows, classes = objective.n_features + 1, objective.n_classes
     if W.ndim != 3 or (W.shape[0], W.shape[2]) != (rows, classes):
         raise ValueError(f"W must have the shape (D+1, M, C) = ({rows}, M, {classes}), got {W.shape}.")
-    state = optimizer.init(W, objective)
+    state = optimizer.init(W, objective) if state is None else state
     lower = np.full(W.shape[1], -np.inf)
     return Run(objective, optimizer, state, tol, Final.unknown(W), held_out, lower=lower, started=started)
 

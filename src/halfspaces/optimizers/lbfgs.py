@@ -5,7 +5,7 @@ Losses with kinks are reached by smoothing in stages: once the gap that the smoo
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import ClassVar
 
@@ -17,6 +17,7 @@ from halfspaces.optimizers.base import Optimizer, State, by_member, inner
 from halfspaces.optimizers.line_search import LineSearch
 from halfspaces.optimizers.preconditioner import Identity, Preconditioner, Preconditioning
 from halfspaces.optimizers.stages import Stages
+from halfspaces.penalties import Penalty
 from halfspaces.result import Reason
 
 Array = np.ndarray
@@ -45,6 +46,7 @@ class LBFGSState(State):
     cost: float  # what smoothing cost at the end of the stage before, the worst member's
     rounding: float  # relative error of a value in the precision of the products
     least_error: float  # of any value
+    penalty: Penalty
     solved: Array  # members for which this stage of smoothing has done its work, (M,)
     preconditioner: Preconditioning
     measured: Array  # data loss where the curvature was measured last, (M,)
@@ -105,11 +107,50 @@ class LBFGS(Optimizer[LBFGSState]):
             cost=np.inf,
             rounding=objective.rounding,
             least_error=float(np.finfo(objective.blocks.dtype).eps) * objective.loss.chance_value(objective.n_classes),
+            penalty=objective.penalty,
             solved=np.zeros(members, bool),
             preconditioner=(self.preconditioner or Identity()).build(objective, members),
             measured=np.full(members, objective.loss.chance_value(objective.n_classes)),
             pairs=deque(maxlen=min(self.memory, max(5, PAIR_BYTES // (2 * W.nbytes)))),
         )
+
+    def moved_to(self, objective: Objective, state: LBFGSState, evaluation: Evaluation) -> LBFGSState:
+        """The state for the same loss and data under a penalty of another strength, at the point evaluated last.
+
+        Sketch, pairs, and value and gradient of the data loss stay known: of pairs (s, y) the penalty's part of y is
+        exchanged. The first request is a step's trial already.
+        """
+        W, members = evaluation.request.W, state.W.shape[1]
+        if state.search is not None and not np.array_equal(W, state.W):
+            self._accept(state, state.search, evaluation, np.ones(members, bool))
+        old, new = (np.asarray(penalty.curvature(members)) for penalty in (state.penalty, objective.penalty))
+        pairs = deque((_ridged(pair, new - old) for pair in state.pairs), maxlen=state.pairs.maxlen)
+        preconditioner, another = state.preconditioner.with_penalty(new).at(W)
+        moved = replace(
+            state,
+            W=W,
+            penalty=objective.penalty,
+            done=None,
+            recentre=self.stages.second if state.smoothing > 0 else 0.0,
+            cost=np.inf,
+            solved=np.zeros(members, bool),
+            preconditioner=preconditioner,
+            pairs=pairs,
+            search=None,
+        )
+        self._forget(moved, another)
+        if state.smoothing == 0:
+            gradient, penalized = evaluation.data_gradient, W[:-1]
+            assert gradient is not None
+            moved.search = self._first_search(
+                moved,
+                replace(
+                    evaluation,
+                    penalty=objective.penalty.value(penalized),
+                    penalty_gradient=objective.penalty.gradient(penalized),
+                ),
+            )
+        return moved
 
     def propose(self, state: LBFGSState) -> Request:
         """The next trial point of each member's line search."""
@@ -225,6 +266,16 @@ class LBFGS(Optimizer[LBFGSState]):
         solved, mapped = np.split(both, 2, axis=2)
         curvature = inner(newest, mapped)
         return by_member(np.where(product > 0, product / np.where(product > 0, curvature, 1.0), 1.0)) * solved
+
+
+def _ridged(pair: Pair, more: Array) -> Pair:
+    """The pair of an objective with this much more curvature everywhere but in the bias, (M,)."""
+    s, y, rho = pair
+    y = y.copy()
+    y[:-1] += more[:, None] * s[:-1]
+    product = inner(s, y)
+    useful = (rho > 0) & (product > 1e-12 * np.sqrt(inner(s, s) * inner(y, y)))
+    return s, y, np.where(useful, 1 / np.where(useful, product, 1.0), 0.0)
 
 
 def _remember(pairs: deque[Pair], newest: Pair, members: Array) -> None:

@@ -63,6 +63,10 @@ class Preconditioning(ABC):
         """The map for the curvature at W, and the members (a mask) whose curvature there is quite another."""
         return self, np.zeros(W.shape[1], bool)
 
+    def with_penalty(self, curvature: Array) -> "Preconditioning":
+        """The map for a penalty of another curvature, 2λ (M,)."""
+        return self
+
 
 class Preconditioner(ABC):
     """Builds an approximate inverse Hessian from an objective."""
@@ -360,8 +364,14 @@ class GramInverse(Preconditioning):
         ratio = np.maximum(a / self.scale.a, self.scale.a / a)
         if np.all(ratio < CHANGED):
             return self, ratio >= ANOTHER
-        scale = replace(self.scale, a=np.where(ratio < CHANGED, self.scale.a, a))
-        return replace(self, factor=self.factor.ridged(scale.ridges), scale=scale), ratio >= ANOTHER
+        return self._scaled(replace(self.scale, a=np.where(ratio < CHANGED, self.scale.a, a))), ratio >= ANOTHER
+
+    def with_penalty(self, curvature: Array) -> "GramInverse":
+        """With another ridge."""
+        return self._scaled(replace(self.scale, penalty=curvature))
+
+    def _scaled(self, scale: Curvature) -> "GramInverse":
+        return replace(self, factor=self.factor.ridged(scale.ridges), scale=scale)
 
 
 def chance_curvature(objective: Objective) -> float:
