@@ -93,9 +93,9 @@ def _moved(
     after = loss.value_and_grad(there.astype(here.dtype), y)[1]
     gain = np.sum(share * (objective.loss.conjugate(after, y) - objective.loss.conjugate(before, y)), axis=0)
     moved = ((after - before) * share[:, :, None]).astype(here.dtype)
-    change = _pulled(objective, moved.reshape(len(y), -1), rows)
+    change = _pulled(objective, moved, rows)
     visited = (1.5 if V is not None else 1.0) * len(y) / objective.n_examples
-    return change.reshape(request.W.shape), gain, visited
+    return change, gain, visited
 
 
 def _told(loss: Loss, evaluation: Evaluation) -> Loss:
@@ -126,11 +126,11 @@ def _shift(scores: Blocks, loss: Loss, sums: Array, share: Array) -> Array:
 
 
 def _pulled(objective: Objective, moved: Array, rows: slice) -> Array:
-    """Σ x̃_i ⊗ moved_i over the rows, (D+1, M·C)."""
+    """Σ x̃_i ⊗ moved_i over the rows, (D+1, M, C)."""
     linear, given = objective.linear, objective.blocks
     index = np.arange(objective.n_examples)[rows] if given.index is None else given.index[rows]
     numbers = np.zeros(len(given.y), np.int64)
     numbers[index] = np.arange(len(index))
-    numbered = replace(given, y=numbers, weight=None)
-    dV, dc = numbered.sum(lambda X, i, weight: linear.pull(X, moved[i]), rows, moved.shape[1])
-    return linear.pullback(dV, dc, (objective.n_features + 1, 1, moved.shape[1]))
+    numbered, columns = replace(given, y=numbers, weight=None), moved.reshape(len(moved), -1)
+    dV, dc = numbered.sum(lambda X, i, weight: linear.pull(X, columns[i]), rows, columns.shape[1])
+    return linear.pullback(dV, dc, (objective.n_features + 1, *moved.shape[1:]))

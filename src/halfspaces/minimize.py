@@ -197,7 +197,9 @@ def _begin(
     held_out = None if validation is None else objective.on(validation)
     if resume is not None:
         return _resumed(objective, optimizer, tol, held_out, resume, started)
-    W = state.W if state is not None else objective.zeros() if W is None else np.array(W, dtype=np.float64)
+    if state is not None:
+        W = state.W
+    W = objective.zeros() if W is None else np.array(W, dtype=np.float64)
     rows, classes = objective.n_features + 1, objective.n_classes
     if W.ndim != 3 or (W.shape[0], W.shape[2]) != (rows, classes):
         raise ValueError(f"W must have the shape (D+1, M, C) = ({rows}, M, {classes}), got {W.shape}.")

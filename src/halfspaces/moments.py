@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Array = np.ndarray
 Sums = tuple[Array, Array, Array, Array]
 
+NOTHING_LEFT = 1e-11  # of a sum of squares: what rounding leaves of a difference
+
 
 @dataclass(frozen=True, eq=False)
 class Moments:
@@ -39,6 +41,18 @@ class Moments:
         shift = other.mean - self.mean
         squares = self.squares + other.squares + shift**2 * (self.count * other.count / count)
         return Moments(count, self.mean + shift * (other.count / count), squares)
+
+    def without(self, part: "Moments") -> "Moments":
+        """The moments of the rest, `merged` turned round; a column whose rest is rounding has no deviations."""
+        count = self.count - part.count
+        mean = self.mean + (self.mean - part.mean) * (part.count / count)
+        shift = (mean - part.mean) ** 2 * (part.count * count / self.count)
+        squares = self.squares - part.squares - shift
+        return Moments(count, mean, np.where(squares > NOTHING_LEFT * self.squares, squares, 0.0))
+
+    def shifted(self, origin: Array) -> "Moments":
+        """Of the features plus a constant (D,)."""
+        return Moments(self.count, self.mean + origin, self.squares)
 
     def standardization(self, *, with_mean: bool = True) -> Standardization:
         """Mean and standard deviation; a column of zero variance gets scale 1; without a mean nothing is centred."""

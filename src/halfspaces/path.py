@@ -4,8 +4,9 @@ One sketch of the Gram matrix serves all strengths, and what the data loss told 
 at W, the pairs that correct its curvature) is known at the next: each begins with a step, not with a visit.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from halfspaces.certificate import Anchor
 from halfspaces.losses import Loss
 from halfspaces.minimize import minimize
 from halfspaces.objective import Evaluation, Objective, Request
+from halfspaces.optimizers.base import Optimizer
 from halfspaces.optimizers.lbfgs import LBFGS
-from halfspaces.optimizers.proximal_newton import ProximalNewton, ProximalNewtonState
+from halfspaces.optimizers.proximal_newton import ProximalNewton
 from halfspaces.penalties import NoPenalty
 from halfspaces.result import Reason, Result
 from halfspaces.screening import gap_safe
@@ -125,49 +127,69 @@ def solve_path(
     """
     check_numbers("strengths", tuple(map(float, strengths)), at_least=0)
     falling = np.sort(np.asarray(strengths, dtype=np.float64))[::-1]
-    optimizer = ProximalNewton() if optimizer is None else optimizer
-    given = {entry.name: getattr(objective, entry.name) for entry in fields(Objective)}
-    state, last, results, screened = None, None, [], []
-    for strength in falling:
-        penalty: Any = replace(objective.penalty, strength=float(strength))  # pyright: ignore[reportCallIssue, reportArgumentType]
-        member = _Remembering(**given | {"penalty": penalty})
-        if state is not None and last is not None:
-            state = optimizer.moved_to(member, state, last)
-        result = minimize(member, _Continued.of(optimizer, state), tol=tol, max_passes=max_passes)
+    results, screened = [], []
+    steps = along(objective, falling, optimizer or ProximalNewton(), tol=tol, max_passes=max_passes)
+    for strength, result, member, last in steps:
         if result.reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
-        state, last = result.state, member.seen[0]
         results.append(replace(result, state=None, loop=None))
         screened.append(int(np.count_nonzero(gap_safe(member, last))))
         if each is not None:
-            each(float(strength), results[-1])
+            each(strength, results[-1])
     W = np.concatenate([result.W for result in results], axis=1)
     return Path(falling, W, results, np.array(screened))
+
+
+def along(
+    objective: Objective,
+    strengths: Sequence[float] | Array,
+    optimizer: Optimizer,
+    *,
+    tol: float,
+    max_passes: float,
+    progress: bool = False,
+) -> Iterator[tuple[float, Result, Objective, Evaluation]]:
+    """Each strength in turn, its result, the objective that has it, and the last evaluation of that.
+
+    An optimizer that can be moved goes on from its state; any other begins at the W before.
+    """
+    given = {entry.name: getattr(objective, entry.name) for entry in fields(Objective)}
+    moved_to: Any = getattr(optimizer, "moved_to", None)
+    result = member = None
+    for strength in strengths:
+        penalty: Any = replace(objective.penalty, strength=float(strength))  # pyright: ignore[reportCallIssue, reportArgumentType]
+        before, member = member, _Remembering(**given | {"penalty": penalty, "known": objective})
+        W = member.zeros(len(member.total_weight)) if result is None else result.W
+        state = None
+        if moved_to is not None and result is not None and before is not None:
+            state = moved_to(member, result.state, before.seen[0])
+        result = minimize(member, optimizer, W, tol=tol, max_passes=max_passes, state=state, progress=progress)
+        yield float(strength), result, member, member.seen[0]
 
 
 @dataclass(frozen=True, eq=False)
 class _Remembering(Objective):
     """The objective with its last evaluation: that of the W with which a run ends."""
 
+    known: Objective | None = field(default=None, repr=False)  # whose class sums are those of this one
     seen: list[Evaluation] = field(default_factory=list, repr=False)
 
+    @cached_property
+    def anchor(self) -> Anchor:
+        """Of the objective of which this is a strength."""
+        assert self.known is not None
+        return self.known.anchor
+
+    @cached_property
+    def total_weight(self) -> Array:
+        """The same."""
+        assert self.known is not None
+        return self.known.total_weight
+
     def evaluate(self, request: Request) -> Evaluation:
+        """Kept until the next."""
         self.seen[:] = [super().evaluate(request)]
         return self.seen[0]
-
-
-@dataclass(frozen=True, eq=False)
-class _Continued(ProximalNewton):
-    """The optimizer from a state that is there already."""
-
-    state: ProximalNewtonState | None = field(default=None, repr=False)
-
-    @classmethod
-    def of(cls, optimizer: ProximalNewton, state: ProximalNewtonState | None) -> "_Continued":
-        return cls(**{entry.name: getattr(optimizer, entry.name) for entry in fields(ProximalNewton)}, state=state)
-
-    def init(self, W: Array, objective: Objective) -> ProximalNewtonState:
-        return super().init(W, objective) if self.state is None else self.state
 
 
 def largest_strength(objective: Objective) -> Array:

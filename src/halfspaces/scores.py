@@ -19,7 +19,7 @@ LARGE_OFFSET = 30.0  # |mean|/scale beyond which float32 products want centred r
 
 @dataclass(frozen=True, eq=False)
 class Standardization:
-    """Mean and scale of each feature, float64, shape (D,)."""
+    """Mean and scale of each feature, float64, shape (D,); or (D, M), each member its own, as folds have."""
 
     mean: Array
     scale: Array
@@ -28,6 +28,13 @@ class Standardization:
     def identity(cls, n_features: int) -> "Standardization":
         """Mean 0 and scale 1: features as they are."""
         return cls(np.zeros(n_features), np.ones(n_features))
+
+    @property
+    def shared(self) -> "Standardization":
+        """One for all members: their means."""
+        if self.mean.ndim == 1:
+            return self
+        return Standardization(self.mean.mean(axis=1), self.scale.mean(axis=1))
 
     @property
     def has_large_offsets(self) -> bool:
@@ -40,7 +47,7 @@ class Standardization:
             return blocks
         if isinstance(blocks.X, csr_array):
             return replace(blocks, X=blocks.X.astype(np.float64, copy=False))
-        return replace(blocks, center=self.mean.astype(blocks.dtype))
+        return replace(blocks, center=self.shared.mean.astype(blocks.dtype))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +69,15 @@ class Linear:
 
     def fold(self, W: Array, dtype: np.dtype) -> tuple[Array, Array]:
         """V (D, M·C) and c (M·C,), for which the scores of raw rows are X V + c."""
-        weights = W[:-1].reshape(len(W) - 1, -1) / self.standardization.scale[:, None]
-        offset = (self.center - self.standardization.mean) @ weights
+        weights = W[:-1] / _by_feature(self.standardization.scale)
+        residual = self._residual_mean
+        if residual.ndim == 1:
+            offset = -residual @ weights.reshape(len(residual), -1)
+        else:
+            offset = -np.einsum("dm,dmc->mc", residual, weights).ravel()
         if self.fit_intercept:
             offset = offset + W[-1].ravel()
-        return weights.astype(dtype), offset.astype(dtype)
+        return weights.reshape(len(weights), -1).astype(dtype), offset.astype(dtype)
 
     def columns(self, W: Array) -> int | None:
         """How many columns raw rows are multiplied by."""
@@ -85,17 +96,32 @@ class Linear:
         """Parameters (D+1, M·C) in standardized units, for which raw rows have the scores X V + c: `fold`'s inverse."""
         W = np.empty((len(V) + 1, V.shape[1]))
         W[:-1] = V * self.standardization.scale[:, None]
-        W[-1] = c + (self.standardization.mean - self.center) @ V if self.fit_intercept else 0
+        W[-1] = c + self._residual_mean @ V if self.fit_intercept else 0
         return W
 
     def pullback(self, dV: Array, dc: Array, shape: tuple[int, ...]) -> Array:
         """The gradient in W, shape (D+1, M, C), from the gradients in V and c: `fold`'s transpose."""
         gradient = np.empty(shape)
-        residual_mean = self.standardization.mean - self.center
-        raw = dV - residual_mean[:, None] * dc
-        gradient[:-1] = (raw / self.standardization.scale[:, None]).reshape(gradient[:-1].shape)
+        raw = dV.reshape(gradient[:-1].shape) - _by_feature(self._residual_mean) * dc.reshape(shape[1:])
+        gradient[:-1] = raw / _by_feature(self.standardization.scale)
         gradient[-1] = dc.reshape(shape[1:]) if self.fit_intercept else 0
         return gradient
+
+    @property
+    def _residual_mean(self) -> Array:
+        """What the blocks leave of the mean."""
+        mean = self.standardization.mean
+        return mean - (self.center if mean.ndim == 1 else self.center[:, None])
+
+    @property
+    def shared(self) -> "Linear":
+        """With one standardization for all members."""
+        return replace(self, standardization=self.standardization.shared)
+
+
+def _by_feature(values: Array) -> Array:
+    """Numbers (D,) or (D, M), shaped to multiply parameters (D, M, C)."""
+    return values.reshape(len(values), -1, 1)
 
 
 @dataclass(frozen=True)

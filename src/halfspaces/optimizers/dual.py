@@ -58,7 +58,7 @@ class CentredRows:
         share = taken.weights().reshape(len(rows), -1).mean(axis=1)
         share /= share.sum()
         ones, zeros = np.ones(len(rows)), np.zeros(objective.n_features)
-        whole = cls(X[taken.index], every.center, every.n_jobs, objective.linear, ones, zeros)
+        whole = cls(X[taken.index], every.center, every.n_jobs, objective.linear.shared, ones, zeros)
         mean = whole.pull(share[:, None])[:, 0] * objective.fit_intercept
         return replace(whole, root=np.sqrt(share), mean=mean)
 

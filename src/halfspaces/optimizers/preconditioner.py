@@ -42,7 +42,7 @@ Array = np.ndarray
 CHUNK_ROWS = 3072
 PANEL = 256
 TYPICAL = 0.8  # curvature of a fitted loss beside that at chance: it falls as scores grow
-FACTOR_THREADS = 2  # of a factorization, for any number of workers: so its bits are the same
+FACTOR_THREADS = 2  # of a factorization and of solves with it, for any number of workers: so its bits are the same
 SPARSE_PANEL = 128  # columns of sparse rows that are filled at a time
 LEAST_RANK, MOST_RANK = 512, 2048
 PROBED_ROWS = 256  # that tell the curvature at an iterate
@@ -303,7 +303,7 @@ class Cholesky:
     def solve(self, right: Array) -> Array:
         """V (D, M, C)."""
         columns = right.reshape(len(right), -1).astype(self.factor.dtype)
-        with one_blas_thread():
+        with blas_threads(FACTOR_THREADS):
             solution = scipy.linalg.cho_solve((self.factor, False), columns, check_finite=False)
         return solution.reshape(right.shape)
 
@@ -452,7 +452,7 @@ def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
 
 def _sparse_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
     """The same from sparse rows: a panel of columns at a time is filled, and the means are taken off the products."""
-    dtype, D, units = objective.blocks.dtype, objective.n_features, objective.linear.standardization
+    dtype, D, units = objective.blocks.dtype, objective.n_features, objective.linear.shared.standardization
 
     def visit(X: Any, y: Array, weight: Array | None) -> tuple[csr_array, Array]:
         return X, _mean_weight(y, weight)
@@ -493,7 +493,7 @@ def _mirror(square: Array, panel: slice) -> None:
 
 def _standardized(objective: Objective, rows: Array, out: Array | None = None) -> tuple[Array, Array]:
     """Standardized features (rows, D), in `out` where it is given, and weights (rows,)."""
-    linear, dtype = objective.linear, objective.blocks.dtype
+    linear, dtype = objective.linear.shared, objective.blocks.dtype
     shift = (linear.standardization.mean - linear.center).astype(dtype)
     factor = (1 / linear.standardization.scale).astype(dtype)
     Z = np.empty((len(rows), len(shift)), dtype) if out is None else out[: len(rows)]
@@ -530,7 +530,7 @@ def largest_eigenvalue(
     For random batches the expected smoothness, λ_max + (max ‖[x̃, 1]‖² − λ_max) (N − B)/(B (N − 1))
     (Gower et al., SGD: general analysis and improved rates, ICML 2019, https://arxiv.org/abs/1901.09401).
     """
-    blocks, linear, rows_taken = objective.blocks, objective.linear, sample_rows(objective, rows)
+    blocks, linear, rows_taken = objective.blocks, objective.linear.shared, sample_rows(objective, rows)
     v, value, count = np.random.default_rng(0).standard_normal((objective.n_features + 1, 1, 1)), 0.0, 0.0
 
     for _ in range(turns):
@@ -557,7 +557,7 @@ def _turn(linear: Linear, folded: tuple[Array, Array]) -> Visit[tuple[Array, Arr
 
 def _lengths(objective: Objective) -> Visit[Array]:
     """A visit that gives w_i ‖[x̃_i, 1]‖² (B,) of standardized rows, sparse ones never filled."""
-    linear = objective.linear
+    linear = objective.linear.shared
     factor = 1 / linear.standardization.scale
     shift = (linear.standardization.mean - linear.center) * factor
 
