@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import checks, l1path, lecture, race, report, roofline
+from benchmarks import checks, grid, l1path, lecture, race, report, roofline
 from benchmarks.data import ROOT
 from benchmarks.problems import Problem, parity_problems, problems, quick_problems
 from benchmarks.solvers import SOLVERS
 from benchmarks.store import Store
 
 PACKAGES = ("halfspaces", "numpy", "scipy", "scikit-learn", "cyanure", "liblinear-official", "torch", "numba")
-SECTIONS = ("roofline", "memory", "workers", "parity", "races", "l1path", "lecture", "report")
+SECTIONS = ("roofline", "memory", "workers", "parity", "races", "grid", "l1path", "lecture", "report")
 
 
 def main() -> None:
@@ -30,6 +30,7 @@ def main() -> None:
         "workers": lambda: checks.workers(store, quick=options.quick),
         "parity": lambda: _parity(store, options),
         "races": lambda: race.race(store, _raced(options), options.solvers),
+        "grid": lambda: grid.run(store, quick=options.quick, cap=grid.CAP * options.time),
         "l1path": lambda: l1path.run(store, quick=options.quick, cap=l1path.CAP * options.time),
         "lecture": lambda: lecture.run(store, quick=options.quick),
         "report": lambda: None,

@@ -102,17 +102,17 @@ def _rival(
         if distance <= BAR or 2.5 * seconds > cap:
             break
         limit *= 2
-    return {"seconds": _at_the_bar(curve, lowest), "measured": distance <= BAR, "curve": curve, "passes": limit}
+    return {"seconds": at_the_bar(curve, lowest, BAR), "measured": distance <= BAR, "curve": curve, "passes": limit}
 
 
-def _at_the_bar(curve: list[tuple[float, float]], lowest: float) -> float:
+def at_the_bar(curve: list[tuple[float, float]], lowest: float, bar: float) -> float:
     """Log-linear between the last two runs, or beyond them; the last run's seconds where they tell nothing."""
     if len(curve) < 2:
         return curve[-1][0]
     (t0, d0), (t1, d1) = ((seconds, math.log(max(F / lowest - 1, 1e-9))) for seconds, F in curve[-2:])
     if d1 >= d0:
         return math.inf
-    return t0 + (t1 - t0) * max((math.log(BAR) - d0) / (d1 - d0), 0.0)
+    return t0 + (t1 - t0) * max((math.log(bar) - d0) / (d1 - d0), 0.0)
 
 
 def _cyanure(X: Array, y: Array, strength: float, limit: int) -> Weights | None:
