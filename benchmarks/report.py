@@ -241,9 +241,9 @@ def _grid(store: Store) -> Iterator[str]:
     if not entries:
         return
     yield from ("## Strengths × folds", "")
-    yield "Every member certified to 1e-4; folds are members of a stack, strengths a path. Ideal: what the passes take at"
+    yield "Every member certified to 1e-4; folds are members of a stack, strengths a path. Ideal: what passes take at"
     yield "the rate of square products. Separate fits are extrapolated from four (scikit-learn's to 1e-4 of our loss;"
-    yield "~: not reached by all of these within their time). Accuracy: how far those held out differ from separate fits'."
+    yield "~: not reached by all of these within their time). Accuracy: how far it differs from separate fits'."
     yield ""
     rows = [
         (
