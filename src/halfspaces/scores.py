@@ -69,7 +69,7 @@ class Linear:
 
     def fold(self, W: Array, dtype: np.dtype) -> tuple[Array, Array]:
         """V (D, M·C) and c (M·C,), for which the scores of raw rows are X V + c."""
-        weights = W[:-1] / _by_feature(self.standardization.scale)
+        weights = (W if W.ndim == 3 else W[:, None])[:-1] / _by_feature(self.standardization.scale)
         residual = self._residual_mean
         if residual.ndim == 1:
             offset = -residual @ weights.reshape(len(residual), -1)
@@ -102,8 +102,9 @@ class Linear:
     def pullback(self, dV: Array, dc: Array, shape: tuple[int, ...]) -> Array:
         """The gradient in W, shape (D+1, M, C), from the gradients in V and c: `fold`'s transpose."""
         gradient = np.empty(shape)
-        raw = dV.reshape(gradient[:-1].shape) - _by_feature(self._residual_mean) * dc.reshape(shape[1:])
-        gradient[:-1] = raw / _by_feature(self.standardization.scale)
+        members = shape[1:] if len(shape) == 3 else (1, shape[1])
+        raw = dV.reshape(len(dV), *members) - _by_feature(self._residual_mean) * dc.reshape(members)
+        gradient[:-1] = (raw / _by_feature(self.standardization.scale)).reshape(gradient[:-1].shape)
         gradient[-1] = dc.reshape(shape[1:]) if self.fit_intercept else 0
         return gradient
 
