@@ -40,24 +40,25 @@ def run(store: Store, *, quick: bool, cap: float = CAP) -> None:
 
 def _raced(data: Data, n_strengths: int, n_folds: int, cap: float) -> dict[str, Any]:
     from halfspaces import LinearClassifier
-    from halfspaces.grid import solve_grid
+    from halfspaces.grid import fold_objectives, solve_grid
     from halfspaces.minimize import minimize
     from halfspaces.optimizers.auto import choose_for
 
     few = data.X[:200], np.arange(200) % 2
     warm = LinearClassifier().objective(*few)
-    solve_grid(warm, [1.0, 0.1], [np.arange(100)], choose_for(warm).optimizer)
+    solve_grid(fold_objectives(warm, [np.arange(100)]), [1.0, 0.1], choose_for(warm).optimizer)
     rate, folds = sgemm(3072), _folds(data.y, n_folds)
     start = time.perf_counter()
     objective = LinearClassifier(strength=1.0).objective(data.X, data.y)
     top = float(objective.gradient_norm_at_zero[0] ** 2 / (0.04 * objective.loss.chance_value(objective.n_classes)))
     strengths = top * np.geomspace(1, SPAN, n_strengths)
-    grid = solve_grid(objective, strengths, [train for train, _ in folds], choose_for(objective).optimizer, tol=TOL)
+    members = fold_objectives(objective, [train for train, _ in folds])
+    grid = solve_grid(members, strengths, choose_for(objective).optimizer, tol=TOL)
     seconds = time.perf_counter() - start
     rate = max(rate, sgemm(3072))
-    passes, members = float(grid.passes[:, 0].sum()), len(folds) + 1
+    passes = float(grid.passes[:, 0].sum())
     (N, D), C = data.X.shape, data.n_classes
-    ideal = 1e-9 * 4 * N * D * C * members * passes / rate
+    ideal = 1e-9 * 4 * N * D * C * len(members) * passes / rate
 
     cold, differences, theirs, measured = [], [], [], True
     for part in SAMPLED:

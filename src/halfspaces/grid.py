@@ -6,13 +6,12 @@ gradient carry over, so that most strengths take two or three visits. The member
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from halfspaces._validation import check_numbers
 from halfspaces.moments import Moments
 from halfspaces.objective import Objective
 from halfspaces.optimizers.base import Optimizer
@@ -52,9 +51,8 @@ class Grid:
 
 
 def solve_grid(
-    objective: Objective,
-    strengths: Sequence[float] | Array,
-    folds: Sequence[Array],
+    members: Sequence[Objective],
+    strengths: Iterable[float],
     optimizer: Optimizer,
     *,
     tol: float = 1e-4,
@@ -66,11 +64,10 @@ def solve_grid(
 
     Parameters
     ----------
-    objective : Objective
-        Of all rows and one member; the strength of its penalty does not matter.
-    strengths : sequence of floats
-    folds : sequence of integer arrays
-        The rows that each fold trains on, as positions among the objective's rows.
+    members : sequence of Objective
+        `fold_objectives`: those of the folds, the last that of all rows. The strength of their penalty does not matter.
+    strengths : iterable of floats
+        Solved in this order, falling is best; an iterator may look at what was found before it names the next.
     optimizer : Optimizer
         One that can be moved from one strength to the next goes on there; any other starts at the last W.
     tol, max_passes : float
@@ -78,6 +75,7 @@ def solve_grid(
     each : callable, optional
         Told each strength and its W (D+1, F+1, C) when it is there; what it returns, if true, ends the path.
     progress : bool
+        Progress bars on a terminal.
 
     Raises
     ------
@@ -91,64 +89,68 @@ def solve_grid(
     >>> from sklearn.datasets import load_digits
     >>> objective = LinearClassifier().objective(*load_digits(return_X_y=True))
     >>> rows = np.arange(objective.n_examples)
-    >>> folds = [rows[rows % 3 != part] for part in range(3)]
-    >>> grid = solve_grid(objective, [0.1, 0.01], folds, LBFGS(preconditioner=Gram()))
+    >>> members = fold_objectives(objective, [rows[rows % 3 != part] for part in range(3)])
+    >>> grid = solve_grid(members, [0.1, 0.01], LBFGS(preconditioner=Gram()))
     >>> grid.W.shape, bool(np.all(grid.gap <= 1e-4 * grid.loss))
     ((65, 2, 4, 10), True)
     """
-    check_numbers("strengths", tuple(map(float, strengths)), at_least=0)
-    start, falling = time.perf_counter(), np.sort(np.asarray(strengths, dtype=np.float64))[::-1]
-    objectives = [*(_of_rows(objective, rows) for rows in folds), objective]
-    solutions: list[Array] = []
-    results: list[Result] = []
-    for strength, result, _, _ in along(
-        stacked(objective, objectives, folds), falling, optimizer, tol=tol, max_passes=max_passes, progress=progress
-    ):
+    start, results = time.perf_counter(), dict[float, Result]()
+    steps = along(stacked(members), strengths, optimizer, tol=tol, max_passes=max_passes, progress=progress)
+    for strength, result, _, _ in steps:
         if result.reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
-        solutions.append(result.W)
-        results.append(result)
+        results[strength] = result
         if each is not None and each(strength, result.W):
             break
-    loss, gap = (np.array([getattr(result, name) for result in results]) for name in ("loss", "gap"))
-    passes = np.repeat(np.array([[result.passes] for result in results]), len(objectives), axis=1)
+    falling = sorted(results, reverse=True)
+    loss, gap = (np.array([getattr(results[s], name) for s in falling]) for name in ("loss", "gap"))
     return Grid(
-        falling[: len(results)],
-        np.stack(solutions, axis=1),
-        objectives,
+        np.array(falling),
+        np.stack([results[s].W for s in falling], axis=1),
+        list(members),
         loss,
         gap,
-        passes,
-        [result.reason for result in results],
+        np.repeat(np.array([[results[s].passes] for s in falling]), len(members), axis=1),
+        [results[s].reason for s in falling],
         time.perf_counter() - start,
     )
 
 
-def stacked(objective: Objective, objectives: Sequence[Objective], folds: Sequence[Array]) -> Objective:
+def fold_objectives(objective: Objective, folds: Sequence[Array]) -> list[Objective]:
+    """The objective of each fold's training rows, standardized by these, and of all rows last.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of all rows.
+    folds : sequence of integer arrays
+        Positions among the objective's rows.
+    """
+    return [*(_of_rows(objective, np.asarray(rows)) for rows in folds), objective]
+
+
+def stacked(members: Sequence[Objective]) -> Objective:
     """The members as one objective over all rows: of weight 0 where a fold holds them out."""
-    blocks = objective.blocks
-    weight = np.zeros((len(blocks.y), len(objectives)))
-    mine = np.arange(len(blocks.y)) if blocks.index is None else blocks.index
+    every = members[-1]
+    blocks = every.blocks
+    weight = np.zeros((len(blocks.y), len(members)))
     given = np.ones(len(blocks.y)) if blocks.weight is None else blocks.weight
-    for member, rows in enumerate([*(mine[rows] for rows in folds), mine]):
+    for member, one in enumerate(members):
+        rows = slice(None) if one.blocks.index is None else one.blocks.index
         weight[rows, member] = given[rows]
-    units = [each.standardization for each in objectives if each.standardization is not None]
+    units = [one.standardization for one in members if one.standardization is not None]
     standardization = None
     if units:
-        mean, scale = (np.stack([getattr(each, name) for each in units], axis=1) for name in ("mean", "scale"))
+        mean, scale = (np.stack([getattr(unit, name) for unit in units], axis=1) for name in ("mean", "scale"))
         standardization = Standardization(mean, scale)
-    return replace(objective, blocks=replace(blocks, weight=weight), standardization=standardization)
+    return replace(every, blocks=replace(blocks, weight=weight), standardization=standardization)
 
 
 def _of_rows(objective: Objective, rows: Array) -> Objective:
     """The objective of some of its rows, standardized by these: by the moments of all, less those of the others."""
-    blocks = objective.blocks
-    standardization = objective.standardization
-    if standardization is not None:
-        left_out = np.delete(np.arange(objective.n_examples), rows)
-        others = blocks.subset(left_out)
-        if len(left_out) and others.weights().sum() > 0:
-            moments = Moments.of(blocks).without(Moments.of(others))
-            moments = moments.shifted(objective.linear.center)
-            standardization = moments.standardization(with_mean=objective.fit_intercept)
+    blocks, standardization = objective.blocks, objective.standardization
+    others = blocks.subset(np.delete(np.arange(objective.n_examples), rows))
+    if standardization is not None and others.weights().sum() > 0:
+        moments = Moments.of(blocks).without(Moments.of(others)).shifted(objective.linear.center)
+        standardization = moments.standardization(with_mean=objective.fit_intercept)
     return replace(objective, blocks=blocks.subset(rows), standardization=standardization)

@@ -4,7 +4,7 @@ One sketch of the Gram matrix serves all strengths, and what the data loss told 
 at W, the pairs that correct its curvature) is known at the next: each begins with a step, not with a visit.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
@@ -142,7 +142,7 @@ def solve_path(
 
 def along(
     objective: Objective,
-    strengths: Sequence[float] | Array,
+    strengths: Iterable[float],
     optimizer: Optimizer,
     *,
     tol: float,
