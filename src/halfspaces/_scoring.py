@@ -1,4 +1,4 @@
-"""What held-out scores are worth: accuracy, log-loss, the loss itself, or any scorer of scikit-learn; and the choice."""
+"""What held-out scores are worth: accuracy, log-loss, the loss itself, any scorer of scikit-learn; and the choice."""
 
 import inspect
 from collections.abc import Callable

@@ -43,10 +43,11 @@ RANGE = 1e-4  # the smallest strength of a grid over its largest
 GROWN_AT_ONCE = 4  # strengths that a grid is extended by while the best is at its edge
 HOPELESS_FOR, HOPELESS_BY = 3, 2.0  # strengths in a row, standard errors below the best: then a path is left
 RULES = {"best": best_of, "one_standard_error": one_standard_error_of}
-SHARED = (  # with a LinearClassifier: parameters, and what a fit leaves
-    ("loss", "standardize", "fit_intercept", "class_weight", "tol", "max_passes", "n_jobs", "random_state", "verbose"),
-    ("classes_", "coef_", "intercept_", "n_features_in_", "feature_names_in_", "n_iter_", "calibration_", "result_")
-    + ("optimizer_", "optimizer_choice_", "_center", "_intercept_at_center", "_moments"),
+# What it shares with a LinearClassifier: parameters, and what a fit leaves.
+PARAMETERS = ("loss", "standardize", "fit_intercept", "class_weight", "tol", "max_passes", "n_jobs", "random_state")
+FITTED = (
+    *("classes_", "coef_", "intercept_", "n_features_in_", "feature_names_in_", "n_iter_", "calibration_", "result_"),
+    *("optimizer_", "optimizer_choice_", "_center", "_intercept_at_center", "_moments"),
 )
 
 
@@ -282,12 +283,11 @@ class LinearClassifierCV(LinearModel):
     def classifier_(self) -> LinearClassifier:
         """The fitted classifier alone: a `LinearClassifier` of the chosen strength that predicts the same."""
         check_is_fitted(self)
-        parameters, attributes = SHARED
-        own = {name: getattr(self, name) for name in parameters}
+        own = {name: getattr(self, name) for name in PARAMETERS}
         penalty = self.penalty if isinstance(self.penalty, str) else replace(self._penalty(), strength=self.strength_)  # pyright: ignore[reportCallIssue]
         strength = self.strength_ if isinstance(self.penalty, str) else None
-        classifier = LinearClassifier(penalty=penalty, strength=strength, **own)
-        for name in attributes:
+        classifier = LinearClassifier(penalty=penalty, strength=strength, verbose=self.verbose, **own)
+        for name in FITTED:
             if hasattr(self, name):
                 setattr(classifier, name, getattr(self, name))
         return classifier

@@ -1,4 +1,4 @@
-"""A grid: strengths × folds, and beside the folds all rows, so that the refit at the chosen strength is there already."""
+"""A grid: strengths × folds, and beside the folds all rows, so that the refit at the chosen strength is there, too."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -53,7 +53,7 @@ def solve_grid(
     max_passes: float = 1000,
     each: Callable[[float, Array], Any] | None = None,
 ) -> Grid:
-    """Minimize for each strength, from the largest to the smallest, and each fold; every fit starts from the one before.
+    """Minimize for each strength, from the largest to the smallest, and each fold, every fit from where the last ended.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def largest_strength(objective: Objective) -> float:
     9.017
     """
     gradient = gradient_without_weights(objective.loss, objective.anchor, fit_intercept=objective.fit_intercept)
-    if objective.penalty.thresholds(1) is not None:
+    if not objective.penalty.smooth:
         largest = float(np.max(np.abs(gradient)))
     else:
         at_zero = objective.loss.chance_value(objective.n_classes)
