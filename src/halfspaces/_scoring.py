@@ -79,7 +79,7 @@ def check_probabilities(loss: Loss, calibration: Any, what: str) -> None:
         )
 
 
-def make_scorer(scoring: Any) -> str | Callable[..., float]:
+def make_scorer(scoring: Any) -> str | Callable[..., Any]:
     """One of our own by its name, or a scorer of scikit-learn."""
     if isinstance(scoring, str) and scoring in OWN:
         return scoring

@@ -25,7 +25,7 @@ from halfspaces._scoring import (
     standard_error,
     tied,
 )
-from halfspaces._validation import check_number, check_numbers, lookup
+from halfspaces._validation import check_name, check_number, check_numbers, lookup
 from halfspaces.calibration import CALIBRATIONS, Calibration
 from halfspaces.estimators import LinearClassifier
 from halfspaces.grid import Grid, largest_strength, solve_grid
@@ -40,7 +40,7 @@ from halfspaces.result import History, Reason, Result
 Array = np.ndarray
 
 RANGE = 1e-4  # the smallest strength of a grid over its largest
-GROWN_AT_ONCE = 4  # strengths that a grid is extended by while the best is at its edge
+GROWN_AT_ONCE = 0.2  # part of the grid by which it grows at a time while the best is at its edge
 HOPELESS_FOR, HOPELESS_BY = 3, 2.0  # strengths in a row, standard errors below the best: then a path is left
 RULES = {"best": best_of, "one_standard_error": one_standard_error_of}
 # What it shares with a LinearClassifier: parameters, and what a fit leaves.
@@ -192,9 +192,9 @@ class LinearClassifierCV(LinearModel):
 
     def _check_options(self) -> None:
         super()._check_options()
-        lookup("rule", self.rule, RULES, tuple)
+        check_name("rule", self.rule, RULES)
         if self.calibrate is not None:
-            lookup("calibrate", self.calibrate, CALIBRATIONS, tuple)
+            check_name("calibrate", self.calibrate, CALIBRATIONS)
         if isinstance(self.strengths, Integral) and not isinstance(self.strengths, bool):
             check_number("strengths, as a number of them,", self.strengths, at_least=2, integer=True)
             return
@@ -204,12 +204,12 @@ class LinearClassifierCV(LinearModel):
             raise ValueError("strengths is empty; give at least one number above 0, or how many to try.")
         check_numbers("Each of strengths", self.strengths, above=0)
 
-    def _penalty(self) -> Penalty:
-        """The penalty, with a strength to be replaced."""
-        kind = lookup("penalty", self.penalty, PENALTIES, Penalty)
+    def _penalty(self, strength: float = 1.0) -> Penalty:
+        """The penalty with this strength."""
+        kind: Any = lookup("penalty", self.penalty, PENALTIES, Penalty)
         if "strength" not in getattr(kind, "__dataclass_fields__", ()):
             raise ValueError(f"penalty={self.penalty!r} has no strength to choose; use LinearClassifier.")
-        return replace(kind, strength=1.0) if isinstance(kind, Penalty) else kind(1.0)  # pyright: ignore[reportCallIssue]
+        return kind(strength) if isinstance(kind, type) else replace(kind, strength=strength)
 
     def _split(self, data: Data, groups: Any, validation: Any) -> tuple[list[Array], list["HeldOut"]]:
         """Training rows of each fold, none for validation rows of their own, and what is held out."""
@@ -263,7 +263,7 @@ class LinearClassifierCV(LinearModel):
 
     def _refitted(self, grid: Grid, best: int, classes: Array) -> tuple[Any, ...]:
         """The member of all rows at the chosen strength, as a run of its own would have told it."""
-        penalty: Any = replace(self._penalty(), strength=self.strength_)  # pyright: ignore[reportCallIssue]
+        penalty = self._penalty(self.strength_)
         objective = replace(grid.objectives[-1], penalty=penalty)
         W = np.ascontiguousarray(grid.W[:, best, -1][:, None])
         loss, gap, passes = (float(column[best, -1]) for column in (grid.loss, grid.gap, grid.passes))
@@ -272,8 +272,13 @@ class LinearClassifierCV(LinearModel):
         if gap <= self.tol * max(loss, LEAST_LOSS * at_zero):
             reason = Reason.CERTIFIED
         value = penalty.value(W[:-1])
-        numbers = {"loss": np.array([loss]), "data_loss": loss - value, "penalty": value, "gap": np.array([gap])}
-        cost = {"passes": passes, "seconds": grid.seconds}
+        numbers: dict[str, Any] = {
+            "loss": np.array([loss]),
+            "data_loss": loss - value,
+            "penalty": value,
+            "gap": np.array([gap]),
+        }
+        cost: dict[str, Any] = {"passes": passes, "seconds": grid.seconds}
         history = History()
         history.append(**cost, **numbers)
         result = Result(W=W, reason=reason, **numbers, **cost, history=history, state=None)
@@ -284,8 +289,9 @@ class LinearClassifierCV(LinearModel):
         """The fitted classifier alone: a `LinearClassifier` of the chosen strength that predicts the same."""
         check_is_fitted(self)
         own = {name: getattr(self, name) for name in PARAMETERS}
-        penalty = self.penalty if isinstance(self.penalty, str) else replace(self._penalty(), strength=self.strength_)  # pyright: ignore[reportCallIssue]
-        strength = self.strength_ if isinstance(self.penalty, str) else None
+        named = isinstance(self.penalty, str)
+        penalty = self.penalty if named else self._penalty(self.strength_)
+        strength = self.strength_ if named else None
         classifier = LinearClassifier(penalty=penalty, strength=strength, verbose=self.verbose, **own)
         for name in FITTED:
             if hasattr(self, name):
@@ -333,7 +339,7 @@ class _Search:
         asked = largest_strength(self.objectives[-1]) * ratio ** np.arange(n_strengths)
         grid, left = self.solve(asked, leave=True), n_strengths
         while left > 0 and len(grid.strengths) == len(asked):
-            more = min(left, GROWN_AT_ONCE)
+            more = min(left, max(1, round(GROWN_AT_ONCE * n_strengths)))
             steps = ratio ** np.arange(1, more + 1)
             mean = self.table(asked)[0].mean(axis=1)
             best = best_of(mean) if np.isfinite(mean).any() else -1
