@@ -40,7 +40,7 @@ def run(store: Store, *, quick: bool, cap: float = CAP) -> None:
 
 def _raced(data: Data, n_strengths: int, n_folds: int, cap: float) -> dict[str, Any]:
     from halfspaces import LinearClassifier
-    from halfspaces.grid import fold_objectives, solve_grid
+    from halfspaces.grid import fold_objectives, largest_strength, solve_grid
     from halfspaces.minimize import minimize
     from halfspaces.optimizers.auto import choose_for
 
@@ -50,7 +50,7 @@ def _raced(data: Data, n_strengths: int, n_folds: int, cap: float) -> dict[str, 
     rate, folds = sgemm(3072), _folds(data.y, n_folds)
     start = time.perf_counter()
     objective = LinearClassifier(strength=1.0).objective(data.X, data.y)
-    top = float(objective.gradient_norm_at_zero[0] ** 2 / (0.04 * objective.loss.chance_value(objective.n_classes)))
+    top = largest_strength(objective)
     strengths = top * np.geomspace(1, SPAN, n_strengths)
     members = fold_objectives(objective, [train for train, _ in folds])
     grid = solve_grid(members, strengths, choose_for(objective).optimizer, tol=TOL)

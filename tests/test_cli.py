@@ -86,8 +86,11 @@ def test_train_reports_what_it_did(run):
     assert (ended.code, ended.err) == (0, "")
     assert accuracy(ended.out, "test") > 0.93
     lines = ended.out.splitlines()
-    grid = [line.split()[0] for line in lines if re.match(r"\d\S* +\d+\.\d+ % +\d+\.\d+ ", line)]
-    assert grid == ["0.3", "0.1", "0.03", "0.01", "0.003", "0.001", "0.0001"]
+    row = r"(\d\S*) +(\d+\.\d+) % ± \d+\.\d+ +(\d+\.\d+) +\d+ "
+    grid = np.array([match.groups() for match in (re.match(row, line) for line in lines) if match], dtype=float)
+    assert 10 <= len(grid) <= 20
+    assert (np.diff(grid[:, [0, 2]], axis=0) < 0).all()  # λ and training loss fall
+    assert f"validation {grid[:, 1].max():.2f} %" in ended.out
     (chosen,) = (line.split()[0] for line in lines if line.endswith("chosen"))
     assert f"λ           {chosen}" in lines
     classes = [line.split()[0] for line in lines if re.match(r"\d +3\d +\d+\.\d+ %", line)]

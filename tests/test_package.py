@@ -36,7 +36,9 @@ CLIENTS = {"cli"}
 ALONE = {"_validation", "datasets", "model_file"}  # of use without the rest
 CHECKS = {"gradcheck", "testing", "sanity"}
 FACES = (
-    {"convert", "estimators", "sweep", "saved", "model_file", "datasets", "callbacks", "step_size"} | CHECKS | CLIENTS
+    {"convert", "estimators", "cross_validation", "plots", "saved", "model_file", "datasets", "callbacks", "step_size"}
+    | CHECKS
+    | CLIENTS
 )
 
 
@@ -97,7 +99,11 @@ def test_core_modules_never_import_their_clients():
 
 
 def test_public_names():
-    assert {"LinearClassifier", "minimize", "save", "load"} <= set(halfspaces.__all__) <= set(dir(halfspaces))
+    assert (
+        {"LinearClassifier", "LinearClassifierCV", "minimize", "save", "load"}
+        <= set(halfspaces.__all__)
+        <= set(dir(halfspaces))
+    )
     for name in halfspaces.__all__:
         assert callable(getattr(halfspaces, name))
     assert (SOURCE / "py.typed").is_file()

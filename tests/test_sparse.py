@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
 
 import halfspaces
-from halfspaces import LinearClassifier, datasets
+from halfspaces import LinearClassifier, LinearClassifierCV, datasets
 from halfspaces.blocks import Blocks
 from halfspaces.losses import LOSSES
 from halfspaces.minimize import minimize
@@ -24,7 +24,6 @@ from halfspaces.optimizers.auto import choose
 from halfspaces.optimizers.preconditioner import centred_gram, largest_eigenvalue, sample_rows
 from halfspaces.penalties import L1, L2, ElasticNet, MaxNorm, NoPenalty
 from halfspaces.sanity import check_sanity
-from halfspaces.sweep import choose_strength
 
 DNA = Path(__file__).parents[2] / "shared" / "data" / "libsvm" / "dna.scale"
 N, D, C = 300, 12, 3
@@ -89,7 +88,7 @@ USES = {
         LinearClassifier(warm_start=True, tol=1e-6).fit(X, Y).set_params(strength=0.1).fit(X, Y).coef_
     ),
     "partial_fit": lambda X: LinearClassifier().partial_fit(X[:150], Y[:150], [0, 1, 2]).partial_fit(X, Y).coef_,
-    "strengths": lambda X: choose_strength(LinearClassifier(), X, Y).validation_loss,
+    "strengths": lambda X: LinearClassifierCV(strengths=[1.0, 0.1], cv=3, scoring="loss").fit(X, Y).scores_,
 }
 
 

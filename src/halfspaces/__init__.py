@@ -6,14 +6,21 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from halfspaces.cross_validation import LinearClassifierCV
     from halfspaces.estimators import LinearClassifier
     from halfspaces.minimize import minimize
     from halfspaces.saved import load, save
 
 __version__ = "0.1.0"
-__all__ = ["LinearClassifier", "load", "minimize", "save"]
+__all__ = ["LinearClassifier", "LinearClassifierCV", "load", "minimize", "save"]
 
-_HOMES = {"LinearClassifier": "estimators", "minimize": "minimize", "load": "saved", "save": "saved"}
+_HOMES = {
+    "LinearClassifier": "estimators",
+    "LinearClassifierCV": "cross_validation",
+    "minimize": "minimize",
+    "load": "saved",
+    "save": "saved",
+}
 
 
 class _Package(ModuleType):

@@ -77,6 +77,19 @@ def nearest(given: str, known: Iterable[str]) -> str:
     return f"choose one of {', '.join(repr(name) for name in names)}."
 
 
+def check_name(what: str, given: Any, known: Iterable[str]) -> None:
+    """Raise unless `given` is one of the known words.
+
+    >>> check_name("rule", "bst", ["best", "one_standard_error"])
+    Traceback (most recent call last):
+    ValueError: rule='bst' is not known: did you mean 'best'?
+    """
+    if not isinstance(given, str):
+        raise TypeError(f"{what} must be one of {', '.join(map(repr, known))}, got {given!r}.")
+    if given not in known:
+        raise ValueError(f"{what}={given!r} is not known: {nearest(given, known)}")
+
+
 def lookup(what: str, given: Any, registry: Mapping[str, Any], kind: type) -> Any:
     """The registry's entry for a name, or `given` itself if it is an instance of `kind` already.
 

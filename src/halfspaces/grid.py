@@ -15,11 +15,13 @@ import numpy as np
 from halfspaces.moments import Moments
 from halfspaces.objective import Objective
 from halfspaces.optimizers.base import Optimizer
-from halfspaces.path import along
+from halfspaces.path import along, gradient_without_weights
 from halfspaces.result import Reason, Result
 from halfspaces.scores import Standardization
 
 Array = np.ndarray
+
+NEXT_TO_NOTHING = 0.01  # of the loss at W = 0: what the best W gains at the largest L2 strength
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,3 +156,31 @@ def _of_rows(objective: Objective, rows: Array) -> Objective:
         moments = Moments.of(blocks).without(Moments.of(others)).shifted(objective.linear.center)
         standardization = moments.standardization(with_mean=objective.fit_intercept)
     return replace(objective, blocks=blocks.subset(rows), standardization=standardization)
+
+
+def largest_strength(objective: Objective) -> float:
+    """The λ that leaves W (nearly) 0: where a grid begins.
+
+    For L1 and elastic net the smallest λ at which all weights are 0 at the minimum, max |g|. For L2 that at which the
+    best W gains about 1 % of the loss at W = 0, from L(0) − min L ≈ ‖g‖²/(4λ). g is the gradient in the weights at
+    W = 0 with the best bias, from the class sums: no visit to the data. 1 where g is 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from halfspaces.blocks import Blocks
+    >>> from halfspaces.losses import Softmax
+    >>> from halfspaces.penalties import L1, L2
+    >>> blocks = Blocks(np.eye(2), np.arange(2))
+    >>> largest_strength(Objective(Softmax(), L1(1.0), blocks, n_classes=2))
+    0.25
+    >>> round(largest_strength(Objective(Softmax(), L2(1.0), blocks, n_classes=2)), 3)
+    9.017
+    """
+    gradient = gradient_without_weights(objective.loss, objective.anchor, fit_intercept=objective.fit_intercept)
+    if not objective.penalty.smooth:
+        largest = float(np.max(np.abs(gradient)))
+    else:
+        at_zero = objective.loss.chance_value(objective.n_classes)
+        largest = float(np.sum(gradient**2)) / (4 * NEXT_TO_NOTHING * at_zero)
+    return largest if largest > 0 else 1.0

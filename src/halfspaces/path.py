@@ -219,6 +219,9 @@ def gradient_without_weights(loss: Loss, anchor: Anchor, *, fit_intercept: bool)
     if fit_intercept:
         blocks = Blocks(np.zeros((classes, 1)), labels, np.ascontiguousarray(anchor.frequencies.T))
         constant = Objective(loss, NoPenalty(), blocks, classes)
-        bias = minimize(constant, LBFGS(), constant.zeros(members), tol=1e-9).W[-1]
+        result = minimize(constant, LBFGS(), constant.zeros(members), tol=1e-9)
+        if result.reason is Reason.INTERRUPTED:
+            raise KeyboardInterrupt
+        bias = result.W[-1]
     slopes = loss.value_and_grad(np.repeat(bias[None], classes, axis=0), labels)[1]
     return np.einsum("dmy,ymc->dmc", anchor.sums, slopes)

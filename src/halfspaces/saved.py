@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 import halfspaces
-from halfspaces import losses, model_file, optimizers, penalties, surrogates
+from halfspaces import calibration, losses, model_file, optimizers, penalties, surrogates
+from halfspaces.cross_validation import LinearClassifierCV
 from halfspaces.estimators import LinearClassifier
 from halfspaces.model_file import ModelFileError
 from halfspaces.moments import Moments
@@ -17,19 +18,20 @@ Array = np.ndarray
 
 _COMPONENTS = {
     name: kind
-    for module in (losses, surrogates, penalties, optimizers)
+    for module in (losses, surrogates, penalties, optimizers, calibration)
     for name, kind in vars(module).items()
     if dataclasses.is_dataclass(kind) and isinstance(kind, type) and not name.startswith("_")
 }
 _NOT_SAVED = {"callbacks", "random_state"}
 
 
-def save(classifier: LinearClassifier, path: str | os.PathLike[str], **notes: Any) -> None:
+def save(classifier: LinearClassifier | LinearClassifierCV, path: str | os.PathLike[str], **notes: Any) -> None:
     """Write a fitted classifier to one .safetensors file, all of it or nothing.
 
     Parameters
     ----------
-    classifier : LinearClassifier
+    classifier : LinearClassifier or LinearClassifierCV
+        Of the latter its `classifier_` is kept, with its calibration: it predicts the same, without the search.
     path : path
     **notes
         Kept as metadata: numbers, strings, lists and dicts of them (class names, metrics, image shape).
@@ -41,6 +43,8 @@ def save(classifier: LinearClassifier, path: str | os.PathLike[str], **notes: An
     """
     if not hasattr(classifier, "coef_"):
         raise ModelFileError("The classifier is not fitted yet; call fit before save.")
+    if isinstance(classifier, LinearClassifierCV):
+        classifier = classifier.classifier_
     tensors = {"coef": classifier.coef_, "intercept": classifier.intercept_}
     if classifier._center is not None:
         tensors |= {"center": classifier._center, "intercept_at_center": classifier._intercept_at_center}
@@ -54,6 +58,7 @@ def save(classifier: LinearClassifier, path: str | os.PathLike[str], **notes: An
         "classes_dtype": classifier.classes_.dtype.str,
         "feature_names": getattr(classifier, "feature_names_in_", np.array([])).tolist(),
         "n_iter": classifier.n_iter_,
+        "calibration": _encode(classifier.calibration_),
         "fit": _fit_notes(classifier),
         "notes": _encode({**_earlier(classifier), **notes}),
     }
@@ -92,6 +97,7 @@ def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> LinearClass
     classifier._moments = None if moments[0] is None else Moments(*moments)  # pyright: ignore[reportArgumentType]
     classifier._intercept_at_center = tensors.get("intercept_at_center", intercept)
     classifier.n_features_in_, classifier.n_iter_ = coef.shape[1], metadata["n_iter"]
+    classifier.calibration_ = _decode(metadata.get("calibration"))  # files of earlier versions have none
     if metadata["feature_names"]:
         classifier.feature_names_in_ = np.array(metadata["feature_names"], dtype=object)
     classifier.notes_ = {"version": metadata["version"], "fit": metadata["fit"], **_decode(metadata["notes"])}

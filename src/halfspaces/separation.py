@@ -128,7 +128,7 @@ class Separation:
         none = "without a penalty no finite weights are the best; take a penalty such as 'l2' with a strength"
         return (
             f"{found}, and {few if self.strength else none} of at least {self.advised_strength:g}, or choose it on "
-            "validation data (halfspaces train does, choose_strength too)."
+            "validation data (halfspaces train does, LinearClassifierCV too)."
         )
 
 

@@ -52,7 +52,13 @@ def train(
     margin: Annotated[float | None, typer.Option(help="Δ of a margin loss; 1 unless given.")] = None,
     label_smoothing: Annotated[float | None, typer.Option(help="ε of softmax; 0 unless given.")] = None,
     penalty: Annotated[str, typer.Option(help="l2, l1, elastic_net, max_norm or none.")] = "l2",
-    strength: Annotated[float | None, typer.Option(help="λ; chosen on validation rows unless given.")] = None,
+    strength: Annotated[float | None, typer.Option(help="λ; chosen on held-out rows unless given.")] = None,
+    strengths: Annotated[
+        str | None, typer.Option(help="How many λ to try (10), from the largest of use down, or a list: 1,0.1,0.01.")
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Choose λ by cross-validation with so many folds; else on --validation rows.")
+    ] = None,
     radius: Annotated[float | None, typer.Option(help="r of max_norm; 1 unless given.")] = None,
     optimizer: Annotated[
         str, typer.Option(help="auto, lbfgs, gradient_descent, sgd, proximal, proximal_newton or random_search.")
@@ -80,7 +86,7 @@ def train(
     sanity: Annotated[bool, typer.Option("--sanity", help="First check loss and gradient on this data.")] = False,
     out: Annotated[Path | None, typer.Option(help="Save the model here, one .safetensors file.")] = None,
 ) -> None:
-    """Train a linear classifier and report it. λ is chosen on validation rows, then all training rows are fitted."""
+    """Train a linear classifier on all training rows and report it. λ is chosen on rows held out unless it is given."""
     from halfspaces.cli.recipe import Recipe, train
 
     options = {
@@ -98,6 +104,8 @@ def train(
         loss_options={"margin": margin, "label_smoothing": label_smoothing},
         penalty=penalty,
         strength=strength,
+        strengths=strengths,
+        folds=folds,
         radius=radius,
         optimizer=optimizer,
         optimizer_options={name: value for name, value in options.items() if value is not None},

@@ -1,5 +1,6 @@
 """What `halfspaces train` does: open, choose λ, fit, report, save."""
 
+import importlib.util
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -11,15 +12,18 @@ import numpy as np
 from halfspaces import datasets
 from halfspaces._validation import check_finite, check_number, nearest
 from halfspaces.cli import show
+from halfspaces.cross_validation import LinearClassifierCV
 from halfspaces.datasets import Dataset
 from halfspaces.estimators import LinearClassifier
 from halfspaces.losses import LOSSES, Loss
+from halfspaces.model_file import write_whole
 from halfspaces.optimizers import SCHEDULES, UPDATE_RULES, Optimizer
 from halfspaces.optimizers.auto import OPTIMIZERS
 from halfspaces.penalties import PENALTIES, MaxNorm, Penalty
 from halfspaces.result import Reason
 from halfspaces.saved import save
-from halfspaces.sweep import Sweep, choose_strength
+
+STRENGTHS = 10  # λ to try
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Recipe:
     loss_options: dict[str, Any] = field(default_factory=dict)
     penalty: str = "l2"
     strength: float | None = None
+    strengths: str | None = None
+    folds: int | None = None
     radius: float | None = None
     optimizer: str = "auto"
     optimizer_options: dict[str, Any] = field(default_factory=dict)
@@ -42,6 +48,12 @@ class Recipe:
         check_number("--validation", self.validation, above=0, below=1)
         if self.strength is not None:
             check_number("--strength", self.strength, at_least=0)
+        if self.folds is not None:
+            check_number("--folds", self.folds, at_least=2, integer=True)
+        for flag, given in {"--strengths": self.strengths, "--folds": self.folds}.items():
+            if given is not None and not self.chooses_strength:
+                fixed = f"--strength {self.strength:g}" if self.strength is not None else "these options"
+                raise ValueError(f"{flag} {given} is for choosing λ, but {fixed} leave no choice; give one of them.")
         jobs = self.fit_options.get("n_jobs")
         if jobs not in (None, -1):
             check_number("--jobs", jobs, at_least=1, integer=True)
@@ -99,6 +111,17 @@ class Recipe:
             **self.fit_options,
         )
 
+    def search(self) -> LinearClassifierCV:
+        """The classifier that chooses its λ."""
+        return LinearClassifierCV(
+            loss=self.make_loss(),
+            penalty=self.make_penalty(),
+            strengths=_strengths(self.strengths),
+            cv=self.folds or 2,
+            random_state=self.optimizer_options.get("seed"),
+            **self.fit_options,
+        )
+
     @property
     def finds_step_size(self) -> bool:
         """Whether a range test comes first."""
@@ -137,6 +160,23 @@ def _number(name: str, text: str) -> float:
         raise ValueError(f"{name} must be a number or 'find', got {text!r}.") from None
 
 
+def _strengths(text: str | None) -> int | list[float]:
+    """How many λ to try, or which.
+
+    >>> _strengths("7"), _strengths("1,0.1")
+    (7, [1.0, 0.1])
+    """
+    if text is None:
+        return STRENGTHS
+    parts = text.split(",")
+    if len(parts) == 1 and parts[0].strip().isdecimal():
+        return int(text)
+    try:
+        return [float(part) for part in parts]
+    except ValueError:
+        raise ValueError(f"--strengths must be a whole number or a list such as 1,0.1,0.01, got {text!r}.") from None
+
+
 def check_out(out: Path | None) -> None:
     """Fail before the work, not after it, where a file could not be written."""
     if out is None:
@@ -150,7 +190,7 @@ def check_out(out: Path | None) -> None:
 
 
 def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
-    """Open the data, choose λ on validation rows, fit all training rows, report, save."""
+    """Open the data, choose λ on held-out rows, fit all training rows, report, save."""
     recipe.check()
     classifier = recipe.classifier()
     check_out(out)
@@ -161,31 +201,47 @@ def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
     show.dataset(dataset)
     if recipe.sanity:
         show.sanity_checks(classifier, dataset.X, dataset.y)
-    sweep = _choose(classifier, recipe, dataset)
+    search = _choose(recipe, dataset)
+    if search is not None:
+        classifier.set_params(strength=search.strength_)
     if recipe.finds_step_size:
         _find_step(classifier, dataset)
-    classifier.fit(dataset.X, dataset.y)
+    if search is not None and recipe.optimizer == "auto":
+        classifier = search.classifier_  # all rows were a member of the grid
+    else:
+        classifier.fit(dataset.X, dataset.y)
     if classifier.result_.reason is Reason.INTERRUPTED:
         raise KeyboardInterrupt
     show.choice(classifier)
     show.fit(classifier)
     if not np.all(np.isfinite(classifier.result_.loss)):
         raise ValueError(f"The training failed and nothing is saved: {classifier.result_.reason}")
-    metrics = _accuracies(classifier, dataset, sweep)
+    metrics = _accuracies(classifier, dataset, search)
     if out is not None:
         notes = {"data": dataset.name, "class_names": dataset.class_names, "image_shape": dataset.image_shape}
         save(classifier, out, planar=dataset.planar, metrics=metrics, **notes)
         show.saved(out)
+        if search is not None and importlib.util.find_spec("matplotlib") is not None:
+            _plot(search, out.with_suffix(".svg"))
     return classifier
 
 
-def _choose(classifier: LinearClassifier, recipe: Recipe, dataset: Dataset) -> Sweep | None:
+def _choose(recipe: Recipe, dataset: Dataset) -> LinearClassifierCV | None:
+    """Fitted with the λ that held-out rows prefer; None where λ is given or does not matter."""
     if not recipe.chooses_strength:
         return None
-    sweep = choose_strength(classifier, dataset.X, dataset.y, validation=recipe.validation)
-    classifier.set_params(strength=sweep.best_strength)
-    show.sweep(sweep, recipe.validation)
-    return sweep
+    search = recipe.search()
+    search.fit(dataset.X, dataset.y, validation=None if recipe.folds else recipe.validation)
+    rows = f"{recipe.folds} folds" if recipe.folds else f"{100 * recipe.validation:g} % of the training rows"
+    show.search(search, rows)
+    return search
+
+
+def _plot(search: LinearClassifierCV, path: Path) -> None:
+    from halfspaces.plots import save_validation
+
+    write_whole(path, save_validation(search))
+    show.plotted(path)
 
 
 def _find_step(classifier: LinearClassifier, dataset: Dataset) -> None:
@@ -197,12 +253,12 @@ def _find_step(classifier: LinearClassifier, dataset: Dataset) -> None:
     classifier.set_params(optimizer=replace(optimizer, step_size=test.suggestion))
 
 
-def _accuracies(classifier: LinearClassifier, dataset: Dataset, sweep: Sweep | None) -> dict[str, float]:
-    """Accuracy on training, validation (of the classifier fitted without those rows) and test rows; shown, too."""
+def _accuracies(classifier: LinearClassifier, dataset: Dataset, search: LinearClassifierCV | None) -> dict[str, float]:
+    """Accuracy on training, validation (of classifiers fitted without those rows) and test rows; shown, too."""
     predicted = classifier.predict(dataset.X)
     metrics = {"train": show.accuracy(dataset.y, predicted)}
-    if sweep is not None:
-        metrics["validation"] = float(sweep.validation_accuracy[sweep.best])
+    if search is not None:
+        metrics["validation"] = float(search.cv_results_["mean_test_score"][search.best_index_])
     y, part = dataset.y, "train"
     if dataset.X_test is not None and dataset.y_test is not None:
         y, part, predicted = dataset.y_test, "test", classifier.predict(dataset.X_test)

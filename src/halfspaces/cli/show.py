@@ -64,24 +64,25 @@ def choice(classifier: Any) -> None:
     _pair("optimizer", classifier.optimizer_choice_ if classifier.optimizer == "auto" else repr(classifier.optimizer_))
 
 
-def sweep(result: Any, part: float) -> None:
-    """The grid of strengths with the scores on the validation rows."""
-    title = f"λ on validation rows ({100 * part:g} % of the training rows)"
-    table = _table("λ", "validation accuracy", "validation loss", "training accuracy", "", title=title)
-    for row, strength in enumerate(result.strengths):
-        best = row == result.best
+def search(classifier: Any, rows: str) -> None:
+    """The grid of strengths with the scores on the rows held out."""
+    results, strengths = classifier.cv_results_, classifier.strengths_
+    table = _table("λ", "validation accuracy", "training loss", "passes", "", title=f"λ on validation rows ({rows})")
+    for row in np.flatnonzero(~results["dropped"]):
+        best = row == classifier.best_index_
         table.add_row(
-            f"{strength:g}",
-            percent(result.validation_accuracy[row]),
-            f"{result.validation_loss[row]:.4f}",
-            percent(result.train_accuracy[row]),
+            f"{strengths[row]:.3g}",
+            f"{percent(results['mean_test_score'][row])} ± {100 * results['standard_error'][row]:.2f}",
+            f"{results['mean_train_loss'][row]:.4f}",
+            f"{results['passes'][row]:.0f}",
             "chosen" if best else "",
             style="bold green" if best else None,
         )
     console.print(table)
-    console.print(
-        f"[dim]{len(result.strengths)} strengths, {result.passes:.0f} shared passes, {result.seconds:.1f} s[/]\n"
-    )
+    dropped = int(results["dropped"].sum())
+    left = f", {dropped} smaller ones left out" if dropped else ""
+    cost = f"{np.nansum(results['passes']):.0f} passes, {classifier.result_.seconds:.1f} s"
+    console.print(f"[dim]{len(strengths) - dropped} strengths{left}, {cost}[/]\n")
 
 
 def range_test(test: Any) -> None:
@@ -107,7 +108,7 @@ def fit(classifier: Any) -> None:
     strength = getattr(classifier, "strength", None)
     _pair("loss", f"{data + penalty:.6g} = data {data:.6g} + penalty {penalty:.6g}")
     if strength is not None:
-        _pair("λ", f"{strength:g}")
+        _pair("λ", f"{strength:.3g}")
     _pair("gap", f"at most {gap:.3g} above the minimum" if np.isfinite(gap) else "no bound is proved")
     _pair("reason", str(result.reason))
     _pair("cost", f"{result.passes:.1f} passes, {result.seconds:.2f} s")
@@ -157,6 +158,11 @@ def saved(path: Path) -> None:
     """Where the model is."""
     console.print()
     _pair("saved", f"{path} ({path.stat().st_size / 1024:.0f} KiB)")
+
+
+def plotted(path: Path) -> None:
+    """Where the plot is."""
+    _pair("plot", f"{path}")
 
 
 def write_predictions(

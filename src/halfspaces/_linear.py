@@ -1,0 +1,182 @@
+"""What fitted linear classifiers share: options, coefficients in the units of X, scores, labels, probabilities."""
+
+import math
+from abc import ABC
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from halfspaces import kernels
+from halfspaces._data import Data, check_data, check_rows
+from halfspaces._validation import check_number, lookup
+from halfspaces.blocks import Blocks, compute_dtype
+from halfspaces.calibration import Calibration
+from halfspaces.losses import LOSSES, Loss
+from halfspaces.moments import Moments
+from halfspaces.objective import Objective
+from halfspaces.optimizers.auto import Choice
+from halfspaces.penalties import Penalty
+from halfspaces.result import Result
+
+Array = np.ndarray
+
+
+def make_loss(loss: str | Loss) -> Loss:
+    """A loss by name or as it is."""
+    return lookup("loss", loss, LOSSES, Loss)
+
+
+def probabilities(scores: Array, loss: Loss, calibration: Calibration | None = None) -> Array:
+    """Class probabilities (N, C) of scores (N, C), or of the difference (N,) of two classes' scores."""
+    from scipy.special import expit, softmax
+
+    if calibration is not None:
+        columns = np.stack([np.zeros_like(scores), scores], axis=1) if scores.ndim == 1 else scores
+        return calibration.probabilities(columns).astype(scores.dtype, copy=False)
+    one_vs_all = loss.probability == "sigmoid"
+    if scores.ndim == 1:
+        # The two one-vs-all columns mirror each other, so the difference is twice the log-odds.
+        right = expit(scores / 2 if one_vs_all else scores)
+        return np.stack([1 - right, right], axis=1)
+    if not one_vs_all:
+        return softmax(scores, axis=1)
+    p = expit(scores)
+    total = p.sum(axis=1, keepdims=True)
+    return np.divide(p, total, out=np.full_like(p, 1 / p.shape[1]), where=total > 0)
+
+
+def labels_of(scores: Array, classes: Array) -> Array:
+    """The class with the largest score for each row."""
+    return classes[(scores > 0).astype(int) if scores.ndim == 1 else np.argmax(scores, axis=1)]
+
+
+def _probability(estimator: Any) -> bool:
+    calibrated = getattr(estimator, "calibrate", None) or getattr(estimator, "calibration_", None)
+    if calibrated is None and make_loss(estimator.loss).probability is None:
+        raise AttributeError(
+            f"loss={estimator.loss!r} gives no probabilities; use loss='softmax' or 'ova_logistic', or "
+            "LinearClassifierCV(calibrate='temperature') or 'sigmoid', for predict_proba."
+        )
+    return True
+
+
+class LinearModel(ClassifierMixin, BaseEstimator, ABC):
+    """A classifier with `coef_` and `intercept_`; a subclass fits them and hands them to `_adopt`."""
+
+    loss: str | Loss
+    standardize: bool
+    fit_intercept: bool
+    class_weight: Any
+    tol: float
+    max_passes: float
+    n_jobs: int | None
+    random_state: Any
+    verbose: int
+
+    classes_: Array
+    coef_: Array
+    intercept_: Array
+    n_iter_: int
+    n_features_in_: int
+    feature_names_in_: Array  # where X had column names
+    calibration_: Calibration | None
+    optimizer_choice_: str
+    result_: Result
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # ------------------------------------------------------------------------------------------------ fitting
+
+    def _check_options(self) -> None:
+        """What sklearn's conventions leave unchecked until fit, and no component checks for itself."""
+        check_number("tol", self.tol, at_least=0)
+        check_number("max_passes", self.max_passes, above=0)
+        for name in ("standardize", "fit_intercept", "warm_start"):
+            if not isinstance(getattr(self, name, False), (bool, np.bool_)):
+                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}.")
+        if self.n_jobs not in (None, -1):
+            check_number("n_jobs (None takes every core)", self.n_jobs, at_least=1, integer=True)
+        if not (self.class_weight is None or isinstance(self.class_weight, dict) or self.class_weight == "balanced"):
+            raise ValueError(f"class_weight must be 'balanced', a dict or None, got {self.class_weight!r}.")
+
+    def _checked(self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True, classes: Array | None = None) -> Data:
+        self._check_options()
+        softmax = make_loss(self.loss).probability == "softmax"
+        return check_data(self, X, y, sample_weight, reset=reset, every_class_counts=softmax, classes=classes)
+
+    def _objective(self, blocks: Blocks, n_classes: int, penalty: Penalty, moments: Moments | None) -> Objective:
+        """The objective on these rows, standardized by the moments."""
+        standardization = None
+        if moments is not None:
+            standardization = moments.standardization(with_mean=self.fit_intercept)
+            blocks = standardization.without_offsets(blocks)
+        if kernels.serve(blocks.X):
+            kernels.prefetch(blocks.X.dtype)
+        return Objective(make_loss(self.loss), penalty, blocks, n_classes, standardization, bool(self.fit_intercept))
+
+    def _seed(self) -> int | None:
+        if self.random_state is None:
+            return None
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _adopt(self, objective: Objective, classes: Array, choice: Choice, result: Result) -> None:
+        """Public attributes, in the units of X."""
+        V, c = objective.linear.fold(result.W, np.dtype(np.float64))
+        if len(classes) == 2:
+            V, c = V[:, 1:] - V[:, :1], c[1:] - c[:1]
+        dtype = compute_dtype(objective.blocks.X.dtype)
+        self.classes_ = classes
+        self.coef_ = np.ascontiguousarray(V.T, dtype=dtype)
+        self.intercept_ = (c - objective.linear.center @ V).astype(dtype)
+        self._center, self._intercept_at_center = objective.blocks.center, c
+        self.calibration_ = None
+        self.n_iter_ = max(1, math.ceil(result.passes))
+        self.optimizer_, self.optimizer_choice_ = choice
+        self.result_ = replace(result, state=None, loop=None)  # the optimizer's memory is many times the model's
+
+    # --------------------------------------------------------------------------------------------- predicting
+
+    def decision_function(self, X: Any) -> Array:
+        """Scores, shape (N, C); for two classes the difference of the two, shape (N,)."""
+        check_is_fitted(self)
+        X = check_rows(self, "X", X)
+        V, c, center = self.coef_.T, self.intercept_, self._center
+        dtype = np.result_type(compute_dtype(X.dtype), V.dtype)
+        if center is not None and issparse(X):  # centring would fill the rows; float64 keeps the digits
+            V = V.astype(np.float64)
+            c, center = self._intercept_at_center - center @ V, None
+        elif center is not None:
+            c = self._intercept_at_center.astype(V.dtype)
+        V = np.ascontiguousarray(V) if issparse(X) else V
+        blocks = Blocks(X, np.empty(X.shape[0], dtype=np.int8), center=center, n_jobs=self.n_jobs)
+        parts = blocks.map(lambda X, y, weight: (X @ V + c).astype(dtype, copy=False), columns=V.shape[1])
+        scores = np.concatenate(list(parts))
+        return scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def predict(self, X: Any) -> Array:
+        """The class with the largest score for each row."""
+        return labels_of(self.decision_function(X), self.classes_)
+
+    @available_if(_probability)
+    def predict_proba(self, X: Any) -> Array:
+        """Class probabilities, shape (N, C).
+
+        Of the calibration where there is one; else softmax of the scores, or each class's logistic, normalized to
+        sum 1.
+        """
+        return probabilities(self.decision_function(X), make_loss(self.loss), self.calibration_)
+
+    @available_if(_probability)
+    def predict_log_proba(self, X: Any) -> Array:
+        """Logarithms of `predict_proba`."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))

@@ -1,0 +1,408 @@
+"""The classifier that chooses its λ: what separate fits would give, folds, the choice, its errors, and its faces."""
+
+import re
+import sys
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import balanced_accuracy_score, log_loss, make_scorer
+from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import halfspaces
+from halfspaces import LinearClassifier, LinearClassifierCV, cli
+from halfspaces._folds import make_folds
+from halfspaces._scoring import best_of, one_standard_error_of
+from halfspaces.calibration import Temperature
+from halfspaces.grid import largest_strength
+from halfspaces.path import largest_strength as largest_of_l1
+from halfspaces.penalties import L2, ElasticNet, MaxNorm
+from halfspaces.result import Reason
+
+DIGITS = load_digits(return_X_y=True)
+X, Y = DIGITS[0][:300], DIGITS[1][:300]
+TEST = DIGITS[0][300:], DIGITS[1][300:]
+NAMES = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
+STRENGTHS = [1.0, 0.1, 0.01]
+TWO = Y < 2
+
+
+def expected_failed_checks(classifier):
+    if classifier.loss == "hinge":
+        # As in test_estimators: two ways to write the same weights agree to `tol` where the loss has kinks.
+        checks = [f"check_sample_weight_equivalence_on_{kind}_data" for kind in ("dense", "sparse")]
+        return dict.fromkeys(checks, "a loss with kinks is minimized to the tolerance")
+    return {}
+
+
+@parametrize_with_checks(
+    [
+        LinearClassifierCV(strengths=[1.0, 0.1], cv=2, tol=1e-8),
+        LinearClassifierCV("hinge", strengths=[0.5], cv=2, tol=0.1, calibrate="temperature", scoring="log_loss"),
+    ],
+    expected_failed_checks=expected_failed_checks,
+    xfail_strict=False,
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+# --- the same as separate fits -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [{}, {"penalty": ElasticNet(7.0, 0.5)}], ids=str)
+def test_scores_and_the_last_fit_are_those_of_separate_fits(options):
+    folds = list(KFold(3).split(X))
+    weight = 1.0 + np.arange(len(Y)) % 3
+    searched = LinearClassifierCV(strengths=STRENGTHS[::-1], cv=folds, scoring="loss", tol=1e-6, **options)
+    searched.fit(X, Y, sample_weight=weight)
+    assert searched.strengths_.tolist() == STRENGTHS
+    for row, strength in enumerate(STRENGTHS):
+        penalty = ElasticNet(strength, 0.5) if "penalty" in options else L2(strength)
+        alone = LinearClassifier(**(options | {"penalty": penalty}), tol=1e-6)
+        for fold, (train, test) in enumerate(folds):
+            fitted = alone.fit(X[train], Y[train], sample_weight=weight[train])
+            objective = alone.objective(X[train], Y[train])
+            scores = fitted.decision_function(X[test])
+            losses = objective.loss.value_and_grad(scores, Y[test])[0]
+            expected = -np.average(losses, weights=weight[test])
+            assert searched.scores_[row, fold] == pytest.approx(expected, rel=2e-4)
+            assert searched.cv_results_[f"split{fold}_test_score"][row] == searched.scores_[row, fold]
+        if strength == searched.strength_:
+            whole = alone.fit(X, Y, sample_weight=weight)
+            assert searched.result_.loss == pytest.approx(whole.result_.loss, rel=2e-6)
+            assert searched.result_.data_loss == pytest.approx(whole.result_.data_loss, rel=1e-2)
+            np.testing.assert_allclose(searched.decision_function(X), whole.decision_function(X), atol=0.05)
+    results = searched.cv_results_
+    assert searched.best_index_ == searched.scores_.mean(axis=1).argmax() == results["rank_test_score"].argmin()
+    np.testing.assert_allclose(results["standard_error"], searched.scores_.std(axis=1, ddof=1) / np.sqrt(3))
+    assert (np.diff(results["mean_train_loss"]) < 0).all()
+    assert searched.result_.reason is Reason.CERTIFIED
+
+
+def test_accuracy_is_that_of_weighted_rows_and_class_weights_are_not_among_them():
+    weight = 1.0 + np.arange(len(Y)) % 4
+    train, test = np.arange(200), np.arange(200, 300)
+    options = {"class_weight": {"three": 5.0}, "tol": 1e-6}
+    searched = LinearClassifierCV(strengths=[0.1], cv=[(train, test)], **options).fit(X, NAMES[Y], sample_weight=weight)
+    alone = LinearClassifier(strength=0.1, **options).fit(X[train], NAMES[Y[train]], sample_weight=weight[train])
+    assert searched.scores_[0, 0] == pytest.approx(alone.score(X[test], NAMES[Y[test]], sample_weight=weight[test]))
+
+
+@pytest.mark.parametrize("rows", [Y < 10, TWO], ids=["ten classes", "two"])
+def test_scorers_of_scikit_learn_see_what_a_fitted_classifier_would_show_them(rows):
+    data, y, seen = X[rows], NAMES[Y[rows]], []
+    train, test = np.arange(len(y) * 2 // 3), np.arange(len(y) * 2 // 3, len(y))
+
+    def own(estimator, X, y):
+        seen.append((X, y))
+        return -log_loss(y, estimator.predict_proba(X), labels=estimator.classes_)
+
+    scorers = ["balanced_accuracy", "neg_log_loss", make_scorer(balanced_accuracy_score), own, "log_loss"]
+    alone = LinearClassifier(strength=0.1, tol=1e-6).fit(data[train], y[train])
+    balanced = balanced_accuracy_score(y[test], alone.predict(data[test]))
+    loss = -log_loss(y[test], alone.predict_proba(data[test]), labels=alone.classes_)
+    for scoring, expected in zip(scorers, [balanced, loss, balanced, loss, loss], strict=True):
+        searched = LinearClassifierCV(strengths=[0.1], cv=[(train, test)], scoring=scoring, tol=1e-6).fit(data, y)
+        assert searched.scores_[0, 0] == pytest.approx(expected, rel=1e-4)
+    np.testing.assert_array_equal(seen[0][0], data[test])
+    np.testing.assert_array_equal(seen[0][1], y[test])
+
+
+# --- rows to choose on -------------------------------------------------------------------------------------------
+
+
+def test_validation_rows_of_their_own_are_scored_and_the_rest_is_fitted_once():
+    searched = LinearClassifierCV(strengths=STRENGTHS, tol=1e-6).fit(X, Y, validation=TEST)
+    expected = [LinearClassifier(strength=strength, tol=1e-6).fit(X, Y).score(*TEST) for strength in STRENGTHS]
+    np.testing.assert_allclose(searched.scores_[:, 0], expected, atol=1e-12)
+    error = np.sqrt(np.array(expected) * (1 - np.array(expected)) / len(TEST[1]))
+    np.testing.assert_allclose(searched.cv_results_["standard_error"], error)
+    assert searched.score(*TEST) == max(expected)
+
+
+def test_a_part_held_out_chooses_and_all_rows_are_fitted():
+    searched = LinearClassifierCV(strengths=STRENGTHS, tol=1e-6).fit(X, Y, validation=0.3)
+    assert searched.scores_.shape == (3, 1)
+    assert searched.scores_ * 90 == pytest.approx(np.round(searched.scores_ * 90))  # 90 rows of 300
+    whole = LinearClassifier(strength=searched.strength_, tol=1e-6).fit(X, Y)
+    np.testing.assert_allclose(searched.coef_, whole.coef_, atol=1e-3)
+
+
+def test_folds():
+    groups = np.arange(len(Y)) // 10
+    for cv in (3, GroupKFold(3)):
+        for train, test in make_folds(cv, X, Y, groups):
+            assert not set(groups[train]) & set(groups[test])
+    folds = make_folds(4, X, Y, seed=1)
+    assert sorted(np.concatenate([fold.test for fold in folds])) == list(range(len(Y)))
+    counts = np.array([np.bincount(Y[fold.test]) for fold in folds])
+    assert np.ptp(counts, axis=0).max() <= 1
+    assert any((fold.test != other.test).any() for fold, other in zip(folds, make_folds(4, X, Y, seed=2), strict=True))
+    masks = [(np.arange(300) < 200, np.arange(300) >= 200)]
+    assert make_folds(masks, X, Y)[0].test.tolist() == list(range(200, 300))
+    assert len(make_folds(ShuffleSplit(2, random_state=0), X, Y)) == 2
+
+
+def test_groups_reach_the_folds_and_the_seed_the_shuffling():
+    two, y = X[TWO], Y[TWO]
+    leaked = np.repeat(two[::2], 2, axis=0)[: len(y)]  # of each row a twin, of one group
+    groups, labels = np.arange(len(y)) // 2, np.repeat(y[::2], 2)[: len(y)]
+    labels = np.where(groups % 3 == 0, 1 - labels, labels)
+    options = {"strengths": [1e-4], "cv": 4, "tol": 1e-2}
+    together = LinearClassifierCV(**options).fit(leaked, labels, groups=groups).scores_.mean()
+    apart = LinearClassifierCV(**options).fit(leaked, labels).scores_.mean()
+    assert together < apart - 0.1
+    seeds = [
+        LinearClassifierCV(**options, random_state=seed).fit(leaked, labels).scores_.tolist() for seed in (1, 1, 2)
+    ]
+    assert seeds[0] == seeds[1] != seeds[2]
+
+
+# --- the choice --------------------------------------------------------------------------------------------------
+
+
+def test_rules():
+    mean, error = np.array([0.80, 0.88, 0.90, 0.91, 0.91, 0.91 - 1e-16]), np.full(6, 0.02)
+    assert best_of(mean) == 3
+    assert one_standard_error_of(mean, error) == 2
+    assert one_standard_error_of(mean, 0 * error) == 3
+    assert best_of(np.array([np.nan, -3.0, -2.0, np.nan])) == 2
+
+
+def test_one_standard_error_takes_a_stronger_penalty():
+    options = {"strengths": [0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4], "cv": 3, "scoring": "loss", "tol": 1e-2}
+    best, sparing = (LinearClassifierCV(rule=rule, **options).fit(X, Y) for rule in ("best", "one_standard_error"))
+    mean, error = (best.cv_results_[name] for name in ("mean_test_score", "standard_error"))
+    assert best.best_index_ == mean.argmax()
+    within = mean >= mean.max() - error[mean.argmax()]
+    assert sparing.best_index_ == np.flatnonzero(within)[0] < best.best_index_
+    assert sparing.strength_ == options["strengths"][sparing.best_index_]
+
+
+@pytest.mark.parametrize("loss", ["softmax", "hinge", "squared_hinge"])
+def test_the_largest_strength_leaves_next_to_nothing_to_gain(loss):
+    classifier = LinearClassifier(loss, tol=1e-6, max_passes=1000)
+    objective = classifier.objective(X, Y)
+    classifier.set_params(strength=largest_strength(objective)).fit(X, Y)
+    # Where the loss is as good as linear, what is gained equals the penalty.
+    assert classifier.result_.penalty / objective.loss.chance_value(10) == pytest.approx(0.01, rel=0.05)
+    l1 = LinearClassifier(loss, penalty="l1").objective(X, Y)
+    assert largest_strength(l1) == largest_of_l1(l1)[0]
+
+
+def test_a_grid_grows_while_its_best_is_at_the_edge():
+    grown = LinearClassifierCV(strengths=3, cv=2, scoring="loss", tol=0.05).fit(X[:, ::4] + 0.0, Y)
+    np.testing.assert_allclose(grown.strengths_[1:] / grown.strengths_[:-1], 0.01)
+    assert 3 < len(grown.strengths_) <= 6
+    assert 2 <= grown.best_index_ < len(grown.strengths_) - 1
+    y = np.arange(100) % 2
+    misleading = np.where(np.arange(100) < 50, y, 1 - y)[:, None] + 0.1 * np.arange(100)[:, None] % 1
+    upwards = LinearClassifierCV(strengths=3, cv=[(np.arange(50), np.arange(50, 100))], scoring="loss", tol=1e-6)
+    upwards.fit(misleading, y)
+    assert len(upwards.strengths_) == 6  # as far as it may
+    assert upwards.best_index_ == 0
+    assert (np.diff(upwards.scores_[:, 0]) < 0).all()
+    given = LinearClassifierCV(strengths=[100.0, 10.0], cv=2, scoring="loss", tol=1e-4).fit(X, Y)
+    assert given.strengths_.tolist() == [100.0, 10.0]
+    assert given.best_index_ == 1
+
+
+def test_hopeless_strengths_are_left_out_and_named():
+    rng = np.random.default_rng(0)
+    data, y = rng.standard_normal((200, 60)), np.arange(200) % 2
+    data[:, 0] += y  # one feature says something; the rest is there to overfit
+    options = {"cv": 3, "scoring": "loss", "tol": 0.02}
+    searched = LinearClassifierCV(strengths=12, **options).fit(data, y)
+    dropped, mean = searched.cv_results_["dropped"], searched.cv_results_["mean_test_score"]
+    error = searched.cv_results_["standard_error"][searched.best_index_]
+    solved = int((~dropped).sum())
+    assert dropped.tolist() == [False] * solved + [True] * (12 - solved)
+    assert 0 < solved < 12
+    worse = mean[:solved] < np.nanmax(mean) - 2 * error
+    assert worse[-3:].all()
+    assert not worse[searched.best_index_ : -3].all()
+    assert (searched.cv_results_["rank_test_score"][dropped] > solved).all()
+    assert not LinearClassifierCV(strengths=searched.strengths_, **options).fit(data, y).cv_results_["dropped"].any()
+
+
+def test_what_did_not_converge_says_so():
+    with pytest.warns(ConvergenceWarning, match=r"limit on passes .* at most .* above the minimum"):
+        searched = LinearClassifierCV(strengths=[0.01], cv=2, max_passes=3).fit(X, Y)
+    assert searched.result_.gap == searched.cv_results_["gap"][0] > 0
+
+
+# --- probabilities -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows", [Y < 10, TWO], ids=["ten classes", "two"])
+@pytest.mark.parametrize("calibrate", ["temperature", "sigmoid"])
+def test_a_calibrated_hinge_has_probabilities(rows, calibrate, tmp_path):
+    data, y = X[rows], NAMES[Y[rows]]
+    options = {"strengths": [0.3], "cv": [(np.arange(0, len(y), 2), np.arange(1, len(y), 2))], "tol": 0.001}
+    searched = LinearClassifierCV("hinge", calibrate=calibrate, **options).fit(data, y)
+    probabilities = searched.predict_proba(data)
+    assert probabilities.shape == (len(y), len(searched.classes_))
+    assert probabilities.min() >= 0
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    known = [np.searchsorted(searched.classes_, y)]
+    alone = LinearClassifier("hinge", strength=0.3, tol=0.001).fit(data[::2], y[::2])
+    assert not hasattr(alone, "predict_proba")
+    held = alone.decision_function(data[1::2])
+    columns = np.stack([0 * held, held], axis=1) if held.ndim == 1 else held
+    expected = type(searched.calibration_).fit(columns, known[0][1::2])
+    np.testing.assert_allclose(searched.calibration_.probabilities(columns), expected.probabilities(columns), atol=0.02)
+    if calibrate == "temperature":
+        np.testing.assert_array_equal(searched.classes_[probabilities.argmax(axis=1)], searched.predict(data))
+    halfspaces.save(searched, tmp_path / "model")
+    loaded = halfspaces.load(tmp_path / "model")
+    assert loaded.calibration_ == searched.calibration_
+    assert loaded.strength == searched.strength_ == 0.3
+    np.testing.assert_array_equal(loaded.predict_proba(data), probabilities)
+    np.testing.assert_array_equal(loaded.decision_function(data), searched.decision_function(data))
+    assert not hasattr(loaded.fit(data, y), "predict_proba")  # a new fit has no calibration
+
+
+def test_log_loss_chooses_by_calibrated_probabilities():
+    searched = LinearClassifierCV("squared_hinge", strengths=[0.1], cv=3, scoring="log_loss", calibrate="temperature")
+    searched.fit(X, Y)
+    probabilities = []
+    for train, test in make_folds(3, X, Y):
+        scores = LinearClassifier("squared_hinge", strength=0.1).fit(X[train], Y[train]).decision_function(X[test])
+        probabilities.append((scores, Y[test]))
+    scores, labels = (np.concatenate(parts) for parts in zip(*probabilities, strict=True))
+    pooled = Temperature.fit(scores, labels)
+    assert searched.calibration_.inverse_temperature == pytest.approx(pooled.inverse_temperature, rel=0.05)
+    expected = [-log_loss(y, pooled.probabilities(part), labels=range(10)) for part, y in probabilities]
+    np.testing.assert_allclose(searched.scores_[0], expected, atol=0.01)
+
+
+# --- errors ------------------------------------------------------------------------------------------------------
+
+SORTED = np.argsort(Y, kind="stable")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"strengths": 1}, ValueError, "strengths, as a number of them, must be at least 2, got 1."),
+        ({"strengths": []}, ValueError, "strengths is empty; give at least one number above 0"),
+        ({"strengths": [1, 0]}, ValueError, "Each of strengths must be above 0, got 0."),
+        ({"strengths": [1, np.nan]}, ValueError, "Each of strengths must be above 0, got nan."),
+        ({"strengths": [np.inf]}, ValueError, "Each of strengths must be finite and above 0, got inf."),
+        ({"strengths": 0.5}, TypeError, "strengths must be an integer or a sequence of numbers above 0, got 0.5."),
+        ({"strengths": True}, TypeError, "strengths must be an integer or a sequence of numbers above 0, got True."),
+        ({"cv": 1}, ValueError, "cv must be at least 2, got 1."),
+        ({"cv": 40}, ValueError, "cv=40 folds need at least as many examples of each class, but class"),
+        ({"cv": "five"}, TypeError, "cv must be an integer, a scikit-learn splitter or an iterable of (train, test)"),
+        ({"cv": []}, ValueError, "cv=[] gives no folds"),
+        ({"cv": [1, 2]}, TypeError, "cv must be an iterable of pairs (train, test)"),
+        ({"cv": [([0, 999], [1])]}, ValueError, "cv gives row 999, but X has 300 rows"),
+        ({"cv": [([0.5], [1])]}, TypeError, "cv must give row numbers or masks, got an array of float64"),
+        ({"cv": [(SORTED[:200], SORTED[200:])]}, ValueError, "training rows of fold 0 hold no example of class 7;"),
+        ({"cv": [(range(300), [])]}, ValueError, "Fold 0 holds out no example of a weight above 0"),
+        ({"scoring": "acuracy"}, ValueError, "scoring='acuracy' is not known: did you mean 'accuracy'"),
+        ({"scoring": 3}, TypeError, "scoring must be a name or a callable (estimator, X, y), got 3."),
+        ({"scoring": "log_loss", "loss": "hinge"}, ValueError, "set calibrate='temperature' or 'sigmoid'"),
+        ({"scoring": "neg_log_loss", "loss": "hinge"}, ValueError, "set calibrate='temperature' or 'sigmoid'"),
+        ({"scoring": lambda estimator, X, y: np.nan}, ValueError, "gives nan at every strength; choose another."),
+        ({"rule": "most"}, ValueError, "rule='most' is not known: did you mean"),
+        ({"rule": None}, TypeError, "rule must be one of 'best', 'one_standard_error', got None."),
+        ({"calibrate": "platt"}, ValueError, "calibrate='platt' is not known: choose one of 'temperature', 'sigmoid'."),
+        ({"penalty": "max_norm"}, ValueError, "penalty='max_norm' has no strength to choose; use LinearClassifier."),
+        ({"penalty": MaxNorm(1.0)}, ValueError, "has no strength to choose; use LinearClassifier."),
+        ({"loss": "sofmax"}, ValueError, "loss='sofmax' is not known: did you mean 'softmax'?"),
+        ({"tol": -1}, ValueError, "tol must be at least 0, got -1."),
+    ],
+    ids=str,
+)
+def test_options_that_cannot_be(options, error, words):
+    with pytest.raises(error, match=re.escape(words)) as caught:
+        LinearClassifierCV(**{"strengths": [0.5], "tol": 0.1, **options}).fit(X, Y)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"groups": np.arange(300) % 2}, "cv=5 folds need at least as many groups, got 2; lower cv."),
+        ({"groups": [1, 2]}, "groups has shape (2,), but X has 300 rows; give one group a row."),
+        ({"validation": 1.5}, "validation must be above 0 and below 1, got 1.5."),
+        ({"validation": (X[:2], [0, 77])}, "y[1] = 77 is not among the classes"),
+        ({"sample_weight": 1.0 * (Y > 0)}, "Every example of class 0 has weight zero"),
+    ],
+    ids=lambda given: next(iter(given)) if isinstance(given, dict) else None,
+)
+def test_data_that_cannot_be(given, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        LinearClassifierCV(strengths=[0.5]).fit(X, Y, **given)
+
+
+def test_one_standard_error_needs_one():
+    searched = LinearClassifierCV(strengths=[0.5], rule="one_standard_error", scoring="balanced_accuracy", tol=0.1)
+    with pytest.raises(ValueError, match="rule='one_standard_error' has no standard error: one set of held-out rows"):
+        searched.fit(X, Y, validation=0.2)
+
+
+# --- plots and the command line ----------------------------------------------------------------------------------
+
+
+def test_plot():
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    searched = LinearClassifierCV(strengths=STRENGTHS, cv=3, scoring="loss", tol=0.1).fit(X, Y)
+    ax = searched.plot_validation(figure.subplots())
+    assert ax.get_xscale() == "log"
+    points = ax.containers[0].lines[0].get_xydata()
+    np.testing.assert_allclose(points, np.stack([STRENGTHS, searched.scores_.mean(axis=1)], axis=1))
+    (bars,) = ax.containers[0].lines[2]
+    lengths = [np.ptp(segment[:, 1]) for segment in bars.get_segments()]
+    np.testing.assert_allclose(lengths, 2 * searched.cv_results_["standard_error"])
+    marked = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert marked[0] == f"chosen: λ = {searched.strength_:.3g}"
+    assert marked[1].startswith("one standard error: λ = ")
+
+
+def run(monkeypatch, capfd, *arguments):
+    monkeypatch.setattr(sys, "argv", ["halfspaces", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0), *capfd.readouterr()
+
+
+def test_the_command_line_chooses_by_folds(monkeypatch, capfd, tmp_path):
+    model = tmp_path / "model.safetensors"
+    asked = ("--strengths", "1,0.1", "--folds", "3", "--tol", "0.01")
+    code, out, err = run(monkeypatch, capfd, "train", "digits", *asked, "--out", model)
+    assert (code, err) == (0, "")
+    dataset = halfspaces.datasets.open("digits")
+    searched = LinearClassifierCV(strengths=[1.0, 0.1], cv=3, tol=0.01).fit(dataset.X, dataset.y)
+    results = searched.cv_results_
+    assert "λ on validation rows (3 folds)" in out
+    for row, strength in enumerate(("1", "0.1")):
+        score, error = 100 * results["mean_test_score"][row], 100 * results["standard_error"][row]
+        line = rf"{strength} +{score:.2f} % ± {error:.2f} +{results['mean_train_loss'][row]:.4f} +\d+ +(chosen)?"
+        assert re.search(rf"^{line}", out, re.MULTILINE), out
+    assert re.search(rf"validation {100 * results['mean_test_score'].max():.2f} %", out)
+    loaded = halfspaces.load(model)
+    np.testing.assert_array_equal(loaded.coef_, searched.coef_)
+    assert loaded.strength == searched.strength_
+    if (tmp_path / "model.svg").exists():
+        assert ElementTree.parse(tmp_path / "model.svg").getroot().tag.endswith("svg")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--strengths a,b", "--strengths must be a whole number or a list such as 1,0.1,0.01, got 'a,b'."),
+        ("--strengths 1,0.1 --strength 1", "--strengths 1,0.1 is for choosing λ, but --strength 1 leave"),
+        ("--folds 3 --penalty none", "--folds 3 is for choosing λ, but these options leave no choice; give one"),
+        ("--folds 1", "--folds must be at least 2, got 1."),
+    ],
+)
+def test_command_lines_that_cannot_be(monkeypatch, capfd, options, words):
+    code, _, err = run(monkeypatch, capfd, "train", "digits", *options.split())
+    assert code == 2
+    assert words in err
