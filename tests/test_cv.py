@@ -30,21 +30,11 @@ STRENGTHS = [1.0, 0.1, 0.01]
 TWO = Y < 2
 
 
-def expected_failed_checks(classifier):
-    if classifier.loss == "hinge":
-        # As in test_estimators: two ways to write the same weights agree to `tol` where the loss has kinks.
-        checks = [f"check_sample_weight_equivalence_on_{kind}_data" for kind in ("dense", "sparse")]
-        return dict.fromkeys(checks, "a loss with kinks is minimized to the tolerance")
-    return {}
-
-
 @parametrize_with_checks(
     [
         LinearClassifierCV(strengths=[1.0, 0.1], cv=2, tol=1e-8),
         LinearClassifierCV("hinge", strengths=[0.5], cv=2, tol=0.1, calibrate="temperature", scoring="log_loss"),
-    ],
-    expected_failed_checks=expected_failed_checks,
-    xfail_strict=False,
+    ]
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)

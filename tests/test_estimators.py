@@ -197,7 +197,9 @@ def test_a_hinge_has_no_probabilities_and_says_which_losses_have():
     for method in ("predict_proba", "predict_log_proba"):
         with pytest.raises(AttributeError) as caught:
             getattr(classifier, method)
-        assert "loss='hinge' gives no probabilities; use loss='softmax'" in str(caught.value.__cause__)
+        sentence = str(caught.value.__cause__)
+        assert "loss='hinge' gives no probabilities; use loss='softmax'" in sentence
+        assert "LinearClassifierCV(calibrate='temperature')" in sentence
 
 
 # --- options of fit ----------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def make_folds(
     Examples
     --------
     >>> y = np.array(["a", "b"] * 3)
-    >>> [y[fold.test].tolist() for fold in make_folds(3, y, y)]
+    >>> [sorted(y[fold.test].tolist()) for fold in make_folds(3, y, y)]
     [['a', 'b'], ['a', 'b'], ['a', 'b']]
     """
     if groups is not None:

@@ -82,6 +82,8 @@ class LinearClassifierCV(LinearModel):
     rule : "best" or "one_standard_error"
     calibrate : "temperature", "sigmoid" or None
         Learn probabilities from the held-out scores at the chosen strength, so that every loss has `predict_proba`.
+        A temperature keeps the order of the scores; sigmoids may favour another class than the one with the largest
+        score, which `predict` goes by.
     random_state : int, RandomState or None
         Seed of the shuffling; None takes a fixed one.
     verbose : int
