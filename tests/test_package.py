@@ -36,7 +36,9 @@ CLIENTS = {"cli"}
 ALONE = {"_validation", "datasets", "model_file"}  # of use without the rest
 CHECKS = {"gradcheck", "testing", "sanity"}
 FACES = (
-    {"convert", "estimators", "sweep", "saved", "model_file", "datasets", "callbacks", "step_size"} | CHECKS | CLIENTS
+    {"convert", "presets", "estimators", "sweep", "saved", "model_file", "datasets", "callbacks", "step_size"}
+    | CHECKS
+    | CLIENTS
 )
 
 
