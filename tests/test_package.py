@@ -36,7 +36,8 @@ CLIENTS = {"cli"}
 ALONE = {"_validation", "datasets", "model_file"}  # of use without the rest
 CHECKS = {"gradcheck", "testing", "sanity"}
 FACES = (
-    {"convert", "estimators", "cross_validation", "plots", "saved", "model_file", "datasets", "callbacks", "step_size"}
+    {"convert", "presets", "estimators", "cross_validation", "plots", "saved", "model_file", "datasets", "callbacks"}
+    | {"step_size"}
     | CHECKS
     | CLIENTS
 )
