@@ -20,7 +20,7 @@ from benchmarks.store import Store
 Array = np.ndarray
 
 TOL = 1e-4
-SPAN = 1e-4  # the least strength beside the largest
+SPAN = 1e-6  # the least strength beside the largest
 SAMPLED = (0.1, 0.35, 0.6, 0.85)  # of the strengths, those that are fitted alone
 CAP = 150.0  # seconds of scikit-learn for one member
 GRIDS = {"cifar": (20, 5), "embeddings-100": (40, 1)}  # strengths, folds; one fold is a tenth held out

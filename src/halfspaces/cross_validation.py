@@ -39,7 +39,7 @@ from halfspaces.result import History, Reason, Result
 
 Array = np.ndarray
 
-RANGE = 1e-4  # the smallest strength of a grid over its largest
+RANGE = 1e-6  # the smallest strength of a grid over its largest
 GROWN_AT_ONCE = 0.2  # part of the grid by which it grows at a time while the best is at its edge
 HOPELESS_FOR, HOPELESS_BY = 3, 2.0  # strengths in a row, standard errors below the best: then a path is left
 RULES = {"best": best_of, "one_standard_error": one_standard_error_of}
@@ -69,7 +69,7 @@ class LinearClassifierCV(LinearModel):
     penalty : str or Penalty
         "l2", "l1", "elastic_net", or an instance, whose own strength does not matter.
     strengths : int or sequence of floats
-        A number n makes a geometric grid of n from λ_max, where W is (nearly) 0, to λ_max / 10,000. It grows by itself
+        A number n makes a geometric grid of n from λ_max, where W is nearly 0, to λ_max / 1,000,000. It grows by itself
         at the end where the best strength lies, by at most n more, and is left where the mean score has been worse
         than the best by more than two standard errors for three strengths in a row. A sequence is taken as given.
     cv : int, scikit-learn splitter or iterable of (train, test)

@@ -42,7 +42,7 @@ Array = np.ndarray
 CHUNK_ROWS = 3072
 PANEL = 256
 TYPICAL = 0.8  # curvature of a fitted loss beside that at chance: it falls as scores grow
-FACTOR_THREADS = 2  # of a factorization and of solves with it, for any number of workers: so its bits are the same
+FACTOR_THREADS = 2  # of a factorization, for any number of workers: so its bits are the same
 SPARSE_PANEL = 128  # columns of sparse rows that are filled at a time
 LEAST_RANK, MOST_RANK = 512, 2048
 PROBED_ROWS = 256  # that tell the curvature at an iterate
@@ -303,7 +303,7 @@ class Cholesky:
     def solve(self, right: Array) -> Array:
         """V (D, M, C)."""
         columns = right.reshape(len(right), -1).astype(self.factor.dtype)
-        with blas_threads(FACTOR_THREADS):
+        with one_blas_thread():  # a second would spin for a while beside the workers of the next visit
             solution = scipy.linalg.cho_solve((self.factor, False), columns, check_finite=False)
         return solution.reshape(right.shape)
 
