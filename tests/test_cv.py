@@ -308,7 +308,7 @@ SORTED = np.argsort(Y, kind="stable")
         ({"loss": "sofmax"}, ValueError, "loss='sofmax' is not known: did you mean 'softmax'?"),
         ({"tol": -1}, ValueError, "tol must be at least 0, got -1."),
     ],
-    ids=str,
+    ids=lambda given: str(given).split(" at 0x")[0],
 )
 def test_options_that_cannot_be(options, error, words):
     with pytest.raises(error, match=re.escape(words)) as caught:
