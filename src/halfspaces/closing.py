@@ -44,7 +44,7 @@ class _Shifted(Objective):
 
 
 def closing_bounds(
-    objective: Objective, evaluation: Evaluation, step: Callable[[Array], Array] | None
+    objective: Objective, evaluation: Evaluation, step: Callable[[Array], Array] | None, parts: int | None = None
 ) -> Iterator[tuple[Array, float]]:
     """Proven bounds on min L from below (M,), one after the other, and the passes that each cost.
 
@@ -55,15 +55,22 @@ def closing_bounds(
         On all rows, with a gradient.
     step : callable or None
         The step (D+1, M, C) that an optimizer takes for a gradient of the objective; None closes the class sums alone.
+    parts : int, optional
+        Into how many the rows are split, at random: each bound costs one of them.
     """
     gradient, left = evaluation.data_gradient, evaluation.gradient.copy()
     assert gradient is not None
     G, conjugate = gradient.copy(), evaluation.conjugate.copy()
-    parts = max(1, min(PARTS, objective.n_examples // LEAST_ROWS))
+    parts = parts or max(1, min(PARTS, objective.n_examples // LEAST_ROWS))
+    # Not every eighth row: folds and labels that follow each other in turn would leave a part without some member.
+    order = np.random.default_rng(0).permutation(objective.n_examples)
     for part in range(min(parts, MOST_STEPS) if step else 1):
-        rows = slice(part, None, parts)
+        rows = np.sort(order[part::parts])
+        share = _share(objective, rows)
+        if not share.any(axis=0).all():
+            continue  # rows without weight prove nothing
         V = None if step is None else parts * step(left)
-        change, gain, visited = _moved(objective, evaluation, rows, V, G[-1])
+        change, gain, visited = _moved(objective, evaluation, rows, share, V, G[-1])
         G, left, conjugate = G + change, left + change, conjugate + gain
         bound = lower_bound(
             objective.loss, objective.penalty, G, objective.anchor, fit_intercept=objective.fit_intercept
@@ -71,25 +78,29 @@ def closing_bounds(
         yield bound(conjugate)[0], visited
 
 
+def _share(objective: Objective, rows: Array) -> Array:
+    """Of the weight of all examples that of each of these rows, (B, M) or (B, 1)."""
+    given = objective.blocks
+    weight = np.ones(len(rows)) if given.weight is None else given.of_rows(given.weight, rows)
+    return weight.reshape(len(rows), -1) / objective.total_weight
+
+
 def _moved(
-    objective: Objective, evaluation: Evaluation, rows: slice, V: Array | None, sums: Array
+    objective: Objective, evaluation: Evaluation, rows: Array, share: Array, V: Array | None, sums: Array
 ) -> tuple[Array, Array, float]:
     """What moved dual points of these rows change: Σ w x aᵀ (D+1, M, C) and Σ w L*(a) (M,), both over Σ w; passes."""
     given, request = objective.blocks, evaluation.request
-    loss = _told(objective.loss, evaluation)
-    y, weight = given.labels(rows), None if given.weight is None else given.of_rows(given.weight, rows)
+    loss, y = _told(objective.loss, evaluation), given.labels(rows)
     both = [request.W] if V is None else [request.W, V]
     scores = objective.scores(np.concatenate(both, axis=2), rows).reshape(len(y), request.W.shape[1], -1)
     here, *step = np.split(scores, len(both), axis=2)
     if evaluation.offsets is not None:
         here = here + given.of_rows(evaluation.offsets, rows)
     there = here + step[0] if step else here
-    share = np.ones((len(y), 1)) if weight is None else weight.reshape(len(y), -1)
-    share = share / objective.total_weight
     before = loss.value_and_grad(here.copy(), y)[1]
     if objective.fit_intercept:
         left = sums - np.einsum("bm,bmc->mc", np.broadcast_to(share, before.shape[:2]), before)
-        there = there + _shift(Blocks(there.reshape(len(y), -1), y, weight, n_jobs=given.n_jobs), loss, -left, share)
+        there = there + _shift(Blocks(there.reshape(len(y), -1), y, share, n_jobs=given.n_jobs), loss, -left)
     after = loss.value_and_grad(there.astype(here.dtype), y)[1]
     gain = np.sum(share * (objective.loss.conjugate(after, y) - objective.loss.conjugate(before, y)), axis=0)
     moved = ((after - before) * share[:, :, None]).astype(here.dtype)
@@ -104,11 +115,11 @@ def _told(loss: Loss, evaluation: Evaluation) -> Loss:
     return loss.smoothed(smoothing) if smoothing > 0 else loss
 
 
-def _shift(scores: Blocks, loss: Loss, sums: Array, share: Array) -> Array:
+def _shift(scores: Blocks, loss: Loss, sums: Array) -> Array:
     """The shift (M, C) of these scores for which their weighted sums of ∇L are `sums`."""
     members, n_classes = sums.shape
     shifted = _Shifted(loss, NoPenalty(), scores, n_classes)
-    part = np.broadcast_to(share.sum(axis=0), (members,))  # of the weight of all examples, that of these
+    part = np.broadcast_to(shifted.total_weight, (members,))  # of the weight of all examples, that of these
     tilt = sums / part[:, None]
     optimizer = LBFGS(memory=20)
     state = optimizer.init(np.zeros((1, members, n_classes)), shifted)
@@ -125,10 +136,10 @@ def _shift(scores: Blocks, loss: Loss, sums: Array, share: Array) -> Array:
     return state.W[0]
 
 
-def _pulled(objective: Objective, moved: Array, rows: slice) -> Array:
+def _pulled(objective: Objective, moved: Array, rows: Array) -> Array:
     """Σ x̃_i ⊗ moved_i over the rows, (D+1, M, C)."""
     linear, given = objective.linear, objective.blocks
-    index = np.arange(objective.n_examples)[rows] if given.index is None else given.index[rows]
+    index = rows if given.index is None else given.index[rows]
     numbers = np.zeros(len(given.y), np.int64)
     numbers[index] = np.arange(len(index))
     numbered, columns = replace(given, y=numbers, weight=None), moved.reshape(len(moved), -1)

@@ -301,16 +301,12 @@ def _judge(run: Run, evaluation: Evaluation) -> None:
 
 def _closing(run: Run, evaluation: Evaluation) -> Reason | None:
     """A reason if a few examples' better dual points prove that every member left has converged."""
-    target = run.target(evaluation.exact_total)
-
-    def within(factor: float) -> bool:
-        return bool(np.all(run.final.known | (evaluation.hoped_gap < factor * target)))
-
-    step = None if within(HOPE_OF_SUMS) else run.optimizer.step_of(run.state)
-    smooth = run.objective.loss.smooth or evaluation.request.smoothing > 0
-    due = run.passes >= run.next_closing and not run.optimizer.stochastic
-    hopeful = within(HOPE_OF_SUMS if step is None else HOPE_OF_STEPS)
-    if not (due and smooth and evaluation.data_gradient is not None and hopeful):
+    if not _may_close(run, evaluation):
+        return None
+    hoped, target = evaluation.hoped_gap, run.target(evaluation.exact_total)
+    of_sums, of_steps = (np.all(run.final.known | (hoped < hope * target)) for hope in (HOPE_OF_SUMS, HOPE_OF_STEPS))
+    step = None if of_sums else run.optimizer.step_of(run.state)
+    if not of_sums and (step is None or not of_steps):
         return None
     reason = None
     for lower, visited in closing_bounds(run.objective, evaluation, step):
@@ -322,6 +318,14 @@ def _closing(run: Run, evaluation: Evaluation) -> Reason | None:
             break
     run.next_closing = CLOSING_PAUSE * run.passes + 0.5
     return reason
+
+
+def _may_close(run: Run, evaluation: Evaluation) -> bool:
+    """Whether the evaluation has a dual point of each example for each member, and better ones are due."""
+    whole = evaluation.request.rows is None and len(evaluation.data) == len(run.lower)
+    smooth = run.objective.loss.smooth or evaluation.request.smoothing > 0
+    due = run.passes >= run.next_closing and not run.optimizer.stochastic
+    return whole and smooth and due and evaluation.data_gradient is not None
 
 
 def _record(run: Run, evaluation: Evaluation, before: Array) -> None:
