@@ -115,14 +115,15 @@ class LBFGS(Optimizer[LBFGSState]):
         )
 
     def moved_to(self, objective: Objective, state: LBFGSState, evaluation: Evaluation) -> LBFGSState:
-        """The state for the same loss and data under a penalty of another strength, at the point evaluated last.
+        """The state for the same loss and data under a penalty of another strength, where a run ended.
 
-        Sketch, pairs, and value and gradient of the data loss stay known: of pairs (s, y) the penalty's part of y is
-        exchanged. The first request is a step's trial already.
+        `evaluation` is its last; the state may not have been told yet. Sketch, pairs, and value and gradient of the
+        data loss stay known: of pairs (s, y) the penalty's part of y is exchanged. The first request is a step's trial
+        already.
         """
-        W, members = evaluation.request.W, state.W.shape[1]
-        if state.search is not None and not np.array_equal(W, state.W):
-            self._accept(state, state.search, evaluation, np.ones(members, bool))
+        members = state.W.shape[1]
+        evaluation = self._told_at_last(state, evaluation)
+        W = evaluation.request.W
         old, new = (np.asarray(penalty.curvature(members)) for penalty in (state.penalty, objective.penalty))
         pairs = deque((_ridged(pair, new - old) for pair in state.pairs), maxlen=state.pairs.maxlen)
         preconditioner, another = state.preconditioner.with_penalty(new).at(W)
@@ -140,17 +141,24 @@ class LBFGS(Optimizer[LBFGSState]):
         )
         self._forget(moved, another)
         if state.smoothing == 0:
-            gradient, penalized = evaluation.data_gradient, W[:-1]
-            assert gradient is not None
-            moved.search = self._first_search(
-                moved,
-                replace(
-                    evaluation,
-                    penalty=objective.penalty.value(penalized),
-                    penalty_gradient=objective.penalty.gradient(penalized),
-                ),
-            )
+            value, gradient = (getattr(objective.penalty, part)(W[:-1]) for part in ("value", "gradient"))
+            moved.search = self._first_search(moved, replace(evaluation, penalty=value, penalty_gradient=gradient))
         return moved
+
+    def _told_at_last(self, state: LBFGSState, evaluation: Evaluation) -> Evaluation:
+        """What is known at the iterate, once members whose last trial is no higher have taken it."""
+        search = state.search
+        if search is None:
+            return evaluation
+        W, value = evaluation.request.W, search.line.value
+        if np.array_equal(W, self.propose(state).W):  # the run ended before its state was told
+            lower = np.isfinite(evaluation.total) & (evaluation.total <= value)
+            state.step, value = np.where(lower, search.line.step, 0.0), np.where(lower, evaluation.total, value)
+            self._accept(state, search, evaluation, lower)
+        gradient = search.gradient.copy()
+        gradient[:-1] -= state.penalty.gradient(state.W[:-1])
+        data = value - state.penalty.value(state.W[:-1])
+        return replace(evaluation, request=replace(evaluation.request, W=state.W), data=data, data_gradient=gradient)
 
     def propose(self, state: LBFGSState) -> Request:
         """The next trial point of each member's line search."""

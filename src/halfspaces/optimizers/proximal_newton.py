@@ -111,14 +111,19 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         )
 
     def moved_to(self, objective: Objective, state: ProximalNewtonState, evaluation: Evaluation) -> ProximalNewtonState:
-        """The state for the same loss and data under another penalty, at a point that was evaluated.
+        """The state for the same loss and data under another penalty, where a run ended.
 
-        Sketch, pairs, and value and gradient of the data loss stay known: the first request is a step's trial already.
+        `evaluation` is its last; the state may not have been told yet. Sketch, pairs, and value and gradient of the
+        data loss stay known: the first request is a step's trial already.
         """
-        members, W = state.W.shape[1], evaluation.request.W
+        members = state.W.shape[1]
+        if state.value is None:
+            state.value, state.gradient = evaluation.total, evaluation.data_gradient
+        elif np.array_equal(evaluation.request.W, self.propose(state).W):
+            lower = np.isfinite(evaluation.total) & (evaluation.total <= state.value)
+            self._accept(state, evaluation, lower)
         moved = replace(
             state,
-            W=W,
             penalty=objective.penalty,
             threshold=_thresholds(objective, members),
             ridge=np.asarray(objective.penalty.curvature(members)),
@@ -133,9 +138,9 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         )
         if moved.smoothing > 0:
             return moved
-        if state.gradient is not None:
-            self._learn(state, evaluation, np.ones(members, bool))
-        moved.value, moved.gradient = evaluation.data + objective.penalty.value(W[:-1]), evaluation.data_gradient
+        assert state.value is not None
+        penalties = (penalty.value(moved.W[:-1]) for penalty in (objective.penalty, state.penalty))
+        moved.value = state.value + np.subtract(*penalties)
         return self._turn(moved, np.ones(members, bool))
 
     def propose(self, state: ProximalNewtonState) -> Request:

@@ -196,6 +196,32 @@ def _moves(watch: Watch, member: int) -> list[Array]:
 
 
 @_law
+def law_moved(optimizer: Any, *, objective: Objective, seed: int = 0) -> None:
+    """A state that is moved to another strength keeps the better of iterate and last trial, and finds the optimum."""
+    name = _number(objective.penalty)
+    if not hasattr(optimizer, "moved_to") or name is None or not supports(optimizer, objective):
+        return
+    stack, _ = _members(objective)
+    weaker = [0.5 * number for number in getattr(stack.penalty, name)]
+    elsewhere = replace(stack, penalty=replace(stack.penalty, **{name: tuple(weaker)}))  # pyright: ignore[reportArgumentType]
+    alone = [replace(objective, penalty=replace(objective.penalty, **{name: number})) for number in weaker]  # pyright: ignore[reportArgumentType]
+    best = np.concatenate([optimum(member).loss for member in alone])
+    for turns in (1, 2, 5, 9):
+        state = some_turns(optimizer, stack, start(objective, len(FACTORS), seed), turns=turns).state
+        trial = stack.evaluate(optimizer.propose(state))
+        trial = replace(trial, data=np.array([np.inf, *trial.data[1:]]))  # the first member's was much too long
+        before, kept = _value(stack, state.W), state.W[:, 0].copy()
+        moved = optimizer.moved_to(elsewhere, state, trial)
+        after = _value(stack, moved.W)
+        _same_bits(moved.W[:, 0], kept, "W of a member whose last trial was worse, once moved,")
+        if objective.loss.smooth:  # else trials are judged by the smoothed loss
+            at_least(before, after, "a member's iterate is below the one that it was moved to")
+        result = minimize(elsewhere, optimizer, state=moved, tol=1e-4, max_passes=LIMIT)
+        require(result.converged, f"it does not converge once moved: {result}")
+        same(result.loss, best, "the optimal value after a move", tolerance=1e-4 if objective.loss.smooth else 2e-4)
+
+
+@_law
 def law_descends(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
     """The end is no worse than the start, even if that is the optimum; of steps on samples, the best is."""
     if optimizer.stochastic:
