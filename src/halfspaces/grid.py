@@ -99,8 +99,6 @@ def solve_grid(
     start, results = time.perf_counter(), dict[float, Result]()
     steps = along(stacked(members), strengths, optimizer, tol=tol, max_passes=max_passes, progress=progress)
     for strength, result, _, _ in steps:
-        if result.reason is Reason.INTERRUPTED:
-            raise KeyboardInterrupt
         results[strength] = result
         if each is not None and each(strength, result.W):
             break

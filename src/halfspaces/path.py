@@ -130,9 +130,7 @@ def solve_path(
     results, screened = [], []
     steps = along(objective, falling, optimizer or ProximalNewton(), tol=tol, max_passes=max_passes)
     for strength, result, member, last in steps:
-        if result.reason is Reason.INTERRUPTED:
-            raise KeyboardInterrupt
-        results.append(replace(result, state=None, loop=None))
+        results.append(result)
         screened.append(int(np.count_nonzero(gap_safe(member, last))))
         if each is not None:
             each(strength, results[-1])
@@ -151,20 +149,23 @@ def along(
 ) -> Iterator[tuple[float, Result, Objective, Evaluation]]:
     """Each strength in turn, its result, the objective that has it, and the last evaluation of that.
 
-    An optimizer that can be moved goes on from its state; any other begins at the W before.
+    An optimizer that can be moved goes on from its state, which is not for keeping: it is changed in place. Any other
+    begins at the W before. Raises KeyboardInterrupt where a run was interrupted.
     """
     given = {entry.name: getattr(objective, entry.name) for entry in fields(Objective)}
     moved_to: Any = getattr(optimizer, "moved_to", None)
-    result = member = None
+    W, state, before = None, None, None
     for strength in strengths:
         penalty: Any = replace(objective.penalty, strength=float(strength))  # pyright: ignore[reportCallIssue, reportArgumentType]
-        before, member = member, _Remembering(**given | {"penalty": penalty, "known": objective})
-        W = member.zeros(len(member.total_weight)) if result is None else result.W
-        state = None
-        if moved_to is not None and result is not None and before is not None:
-            state = moved_to(member, result.state, before.seen[0])
+        member = _Remembering(**given | {"penalty": penalty, "known": objective})
+        if W is None:
+            W = member.zeros(len(member.total_weight))
+        state = moved_to(member, state, before) if moved_to is not None and before is not None else None
         result = minimize(member, optimizer, W, tol=tol, max_passes=max_passes, state=state, progress=progress)
-        yield float(strength), result, member, member.seen[0]
+        if result.reason is Reason.INTERRUPTED:
+            raise KeyboardInterrupt
+        W, state, before = result.W, result.state, member.seen[0]
+        yield float(strength), replace(result, state=None, loop=None), member, before
 
 
 @dataclass(frozen=True, eq=False)
