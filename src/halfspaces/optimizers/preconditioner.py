@@ -15,6 +15,7 @@ Rudi, Carratino & Rosasco, FALKON, 2017, https://arxiv.org/abs/1705.10958
 import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -224,6 +225,7 @@ class Probe:
         As `Blocks` takes them, copies; weights (n, M) or (n, 1).
     linear : Linear
     loss : Loss
+    n_classes : int
     """
 
     X: Features
@@ -232,6 +234,7 @@ class Probe:
     center: Array | None
     linear: Linear
     loss: Loss
+    n_classes: int
 
     @classmethod
     def of(cls, objective: Objective) -> "Probe":
@@ -240,15 +243,23 @@ class Probe:
         every, taken = objective.blocks, objective.blocks.subset(rows)
         X: Any = every.X
         weight = taken.weights().reshape(len(rows), -1)
-        return cls(X[taken.index], taken.labels(), weight, every.center, objective.linear, objective.loss)
+        return cls(
+            X[taken.index], taken.labels(), weight, every.center, objective.linear, objective.loss, objective.n_classes
+        )
 
     def share(self, W: Array) -> Array:
-        """The mean second derivative at W, times that at 0, (M,)."""
+        """The mean second derivative at W over that at 0, (M,); 1 where a loss is flat at 0, or rows have no weight."""
         blocks = Blocks(self.X, self.y, center=self.center, n_jobs=1)
         folded = self.linear.fold(W, blocks.dtype)
         scores = np.concatenate(list(blocks.map(lambda X, y, weight: self.linear.scores(folded, X))))
         scores = scores.reshape(len(self.y), *W.shape[1:])
-        return self._second(scores) / self._second(np.zeros_like(scores))
+        at_zero = self._at_zero
+        return np.where(at_zero > 0, self._second(scores) / np.where(at_zero > 0, at_zero, 1.0), 1.0)
+
+    @cached_property
+    def _at_zero(self) -> Array:
+        """Those at W = 0, (M,) or (1,)."""
+        return self._second(np.zeros((len(self.y), self.weight.shape[1], self.n_classes)))
 
     def _second(self, scores: Array) -> Array:
         """Second differences, in directions ±1 by the digits of the classes' numbers; weighted sums (M,)."""

@@ -5,8 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from halfspaces.blocks import Blocks
+from halfspaces.closing import closing_bounds
 from halfspaces.gradcheck import check_gradient
 from halfspaces.losses import Loss
+from halfspaces.minimize import minimize
+from halfspaces.objective import Objective, Request
+from halfspaces.optimizers.auto import choose_for
+from halfspaces.penalties import L1, L2
 from halfspaces.testing.words import Array, Law, at_least, check_plain, register_in, require, same, torch_if_installed
 
 LAWS: dict[str, Law] = {}
@@ -257,6 +263,35 @@ def law_offsets(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
             continue
         kept = loss.smoothed(mu).value_and_grad(scores + offsets, y)[1]
         same(kept, gradient, f"the gradient of smoothed({mu}) about the loss's own", tolerance=1e-9)
+
+
+@_law
+def law_bounds(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
+    """No bound exceeds min L, whatever dual points prove it: with folds, with L1, from a part of the rows."""
+    rng = np.random.default_rng(seed)
+    y, weight = rng.integers(n_classes, size=60), rng.uniform(0, 2, size=(60, 2)) * (rng.uniform(size=(60, 2)) < 0.7)
+    blocks = Blocks(np.eye(n_classes, 3)[y] + rng.standard_normal((60, 3)), y, weight, n_jobs=1)
+    for penalty in (L2((0.3, 0.03)), L1((0.1, 0.03))):
+        objective = Objective(loss, penalty, blocks, n_classes)
+        best = minimize(
+            objective,
+            choose_for(objective).optimizer,
+            objective.zeros(2),
+            tol=1e-6 if loss.smooth else 1e-4,
+            max_passes=200,
+        )
+        proved = np.full(2, -np.inf)
+        for distance in np.repeat([0.0, 0.01, 0.1, 1.0], 2):
+            W = best.W + distance * rng.standard_normal(best.W.shape)
+            if loss.smooth:
+                request = Request(W, shrink=rng.uniform(size=2))
+            else:
+                request = Request(W, smoothing=rng.choice([1e-3, 0.1]))
+            evaluation, length = objective.evaluate(request), rng.uniform(0, 3)
+            others = closing_bounds(objective, evaluation, lambda g, length=length: -length * g, parts=3)
+            for lower in (evaluation.lower, *(lower for lower, _ in others)):
+                proved = np.maximum(proved, lower)
+        at_least(best.loss, proved, f"L(W) with {penalty} is below a bound on its minimum", tolerance=1e-9)
 
 
 @_law
