@@ -10,6 +10,7 @@ from halfspaces.blocks import Blocks
 from halfspaces.losses import Softmax
 from halfspaces.moments import Centroids
 from halfspaces.objective import Objective, Request
+from halfspaces.optimizers import preconditioner
 from halfspaces.penalties import L2
 
 pytest.importorskip("numba")
@@ -108,3 +109,45 @@ def test_large_offsets_and_views_are_converted(on_any_size):
     wide = np.repeat(X, 2, axis=1)[:, ::2]
     blocks = Blocks(wide, y)
     assert np.array_equal(replace(blocks, X=X).centroids.means.round(5), blocks.centroids.means.round(5))
+
+
+# ------------------------------------------------------------------------------------------------ products of bytes
+
+
+@pytest.fixture
+def byte_gram():
+    from halfspaces import _byte_gram
+
+    if not _byte_gram.available():
+        pytest.skip("this processor has no products of bytes")
+    return _byte_gram.byte_gram
+
+
+@pytest.mark.parametrize(("chunks", "d"), [([43], 70), ([2048, 2], 48), ([1], 1), ([7, 2048], 97)])
+def test_products_of_bytes_are_exact(chunks, d, byte_gram):
+    X = np.random.default_rng(0).choice(np.array([0, 1, 127, 128, 254, 255], np.uint8), (sum(chunks), d))
+    products, sums = byte_gram(np.split(X, np.cumsum(chunks)[:-1]), d, 2)
+    whole = X.astype(np.int64)
+    exact = (whole - 128).T @ whole
+    assert np.array_equal(sums, whole.sum(axis=0))
+    assert np.array_equal(np.tril(products[:d, :d]), np.tril(exact))
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("d", [70, 96])
+def test_a_gram_matrix_from_bytes_is_that_from_floats(d, fit_intercept, byte_gram, on_any_size, monkeypatch):
+    X, y = made("uint8", 300, d), np.arange(300) % 3
+    folds = np.stack([np.arange(300) % 3 != fold for fold in range(3)], axis=1).astype(float)
+    objective = LinearClassifier(fit_intercept=fit_intercept).objective(X, y)
+    for weight in (None, 2.0 * (np.arange(300) % 5 > 0), folds):
+        member = replace(objective, blocks=replace(objective.blocks, weight=weight))
+        rows = preconditioner.sample_rows(member, 200)
+        found, expected = [], []
+        for results, served in ((found, True), (expected, False)):
+            assert not served or preconditioner._are_bytes(member)
+            monkeypatch.setattr(preconditioner, "MOST_BYTE_ROWS", 1 << 16 if served else 0)
+            results.extend(preconditioner.centred_gram(member, rows))
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=2e-6, atol=2e-6)
+    uneven = replace(objective, blocks=replace(objective.blocks, weight=np.arange(300.0)))
+    assert not preconditioner._are_bytes(uneven)

@@ -113,3 +113,12 @@ def prefetch(dtype: np.dtype) -> None:
     """Begin to load the kernels for rows of this type, beside other work."""
     for name in ("moments", "scores", "pull"):
         threading.Thread(target=load, args=(name, dtype), daemon=True).start()
+    if dtype == np.uint8:
+        threading.Thread(target=_load_byte_gram, daemon=True).start()
+
+
+def _load_byte_gram() -> None:
+    from halfspaces import _byte_gram
+
+    with _one_at_a_time:
+        _byte_gram.available()

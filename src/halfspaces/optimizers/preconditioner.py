@@ -22,6 +22,7 @@ import numpy as np
 import scipy.linalg
 from scipy.sparse import csr_array
 
+from halfspaces import kernels
 from halfspaces._validation import check_number
 from halfspaces.blocks import (
     Blocks,
@@ -44,6 +45,8 @@ CHUNK_ROWS = 3072
 PANEL = 256
 TYPICAL = 0.8  # curvature of a fitted loss beside that at chance: it falls as scores grow
 FACTOR_THREADS = 2  # of a factorization, for any number of workers: so its bits are the same
+CHEAPER = 2  # rows where bytes are multiplied: still for less than half the time
+MOST_BYTE_ROWS = 1 << 16  # whose products fit 32 bits
 SPARSE_PANEL = 128  # columns of sparse rows that are filled at a time
 LEAST_RANK, MOST_RANK = 512, 2048
 PROBED_ROWS = 256  # that tell the curvature at an iterate
@@ -400,9 +403,10 @@ def chance_curvature(objective: Objective) -> float:
 
 
 def enough_rows(objective: Objective, n_members: int) -> int:
-    """At least 2 D and 4096; n rows cost n D² operations, three passes 12 N D M C."""
+    """At least 2 D and 4096; n rows cost n D² operations, three passes 12 N D M C. More where bytes are multiplied."""
     D, columns = objective.n_features, n_members * objective.n_classes
-    return max(4096, 2 * D, 12 * objective.n_examples * columns // D)
+    rows = max(4096, 2 * D, 12 * objective.n_examples * columns // D)
+    return min(CHEAPER * rows, MOST_BYTE_ROWS) if _are_bytes(objective) else rows
 
 
 def affordable_rank(objective: Objective, n_members: int) -> int:
@@ -427,6 +431,8 @@ def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
     """
     if isinstance(objective.blocks.X, csr_array):
         return _sparse_gram(objective, rows)
+    if _are_bytes(objective) and len(rows) <= MOST_BYTE_ROWS:
+        return _gram_of_bytes(objective, rows)
     dtype, D = objective.blocks.dtype, objective.n_features
     gram, mean, count = np.zeros((D, D), dtype), np.zeros(D), 0.0
     panels = [slice(start, min(start + PANEL, D)) for start in range(0, D, PANEL)]
@@ -459,6 +465,53 @@ def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
     for _ in ordered_map(finish, panels, available_workers(objective.blocks.n_jobs)):
         pass
     return gram, mean
+
+
+def _are_bytes(objective: Objective) -> bool:
+    """Whether products of bytes serve: for enough uint8 rows that all count the same, if they count."""
+    blocks = objective.blocks
+    if blocks.X.dtype != np.uint8 or not kernels.serve(blocks.X):
+        return False
+    from halfspaces import _byte_gram
+
+    weight = blocks.weights().reshape(objective.n_examples, -1).mean(axis=1)
+    return np.ptp(weight[weight > 0]) == 0 and _byte_gram.available()
+
+
+def _gram_of_bytes(objective: Objective, rows: Array) -> tuple[Array, Array]:
+    """The same from uint8 rows, whose products are exact."""
+    from halfspaces import _byte_gram
+
+    blocks, units, D = objective.blocks, objective.linear.shared.standardization, objective.n_features
+    taken = blocks.subset(rows)
+    chunks = (
+        taken.X[taken.index[start : start + _byte_gram.CHUNK_ROWS]]  # pyright: ignore[reportOptionalSubscript]
+        for start in range(0, len(rows), _byte_gram.CHUNK_ROWS)
+    )
+    products, sums = _byte_gram.byte_gram(chunks, D, blocks.n_jobs)
+    mean, unit = sums / len(rows), 1 / units.scale
+    offset = (mean - units.mean) * unit
+    kept = np.zeros(D) if objective.fit_intercept else offset
+    # Of the products is missing 128 mean, and too much mean · mean.
+    left, right = np.stack([unit * (_byte_gram.SIGN - mean), kept], axis=1), np.stack([unit * mean, kept])
+    gram = products.view(np.float32) if len(products) == D else np.empty((D, D), np.float32)
+
+    def finish(panel: slice) -> None:
+        before = slice(0, min(panel.stop, D))
+        centred = products[panel, before][: D - panel.start] * (unit[before] / len(rows))
+        centred *= unit[panel, None]
+        centred += left[panel] @ right[:, before]
+        gram[panel, before] = centred
+
+    def mirror(panel: slice) -> None:
+        _mirror(gram, panel)
+
+    for work, size in ((finish, PANEL // 4), (mirror, PANEL)):
+        panels = [slice(start, start + size) for start in range(0, D, size)]
+        with one_blas_thread():
+            for _ in ordered_map(work, panels, available_workers(blocks.n_jobs)):
+                pass
+    return gram, offset - kept
 
 
 def _sparse_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
