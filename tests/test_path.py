@@ -52,7 +52,8 @@ def test_a_path_is_certified_meets_the_conditions_of_optimality_and_takes_few_pa
     objective = replace(FEW, penalty=penalty)
     strengths = largest_strength(objective)[0] * np.geomspace(1, 0.1, 6)
     told = []
-    path = solve_path(objective, strengths[::-1], tol=1e-6, each=lambda strength, result: told.append(strength))
+    told_of = {"each": lambda strength, result: told.append(strength)}
+    path = solve_path(objective, strengths[::-1], ProximalNewton(), tol=1e-6, **told_of)
     assert path.converged
     assert np.array_equal(path.strengths, strengths)
     assert told == strengths.tolist()

@@ -17,9 +17,9 @@ from halfspaces.certificate import Anchor
 from halfspaces.losses import Loss
 from halfspaces.minimize import minimize
 from halfspaces.objective import Evaluation, Objective, Request
+from halfspaces.optimizers.auto import choose_for
 from halfspaces.optimizers.base import Optimizer
 from halfspaces.optimizers.lbfgs import LBFGS
-from halfspaces.optimizers.proximal_newton import ProximalNewton
 from halfspaces.penalties import NoPenalty
 from halfspaces.result import Reason, Result
 from halfspaces.screening import gap_safe
@@ -81,7 +81,7 @@ class Path:
 def solve_path(
     objective: Objective,
     strengths: Sequence[float] | Array,
-    optimizer: ProximalNewton | None = None,
+    optimizer: Optimizer | None = None,
     *,
     tol: float = 1e-3,
     max_passes: float = 1000,
@@ -94,7 +94,8 @@ def solve_path(
     objective : Objective
         Of one member, its penalty `L1` or `ElasticNet`; the strength that it carries does not matter.
     strengths : sequence of floats
-    optimizer : ProximalNewton, optional
+    optimizer : Optimizer, optional
+        The one that fits the objective, unless given.
     tol, max_passes : float
         As of `minimize`, at each strength.
     each : callable, optional
@@ -109,7 +110,7 @@ def solve_path(
     ValueError
         If a strength is negative or not finite.
     TypeError
-        If the penalty does not threshold softly.
+        If the optimizer does not take the penalty.
 
     References
     ----------
@@ -128,7 +129,7 @@ def solve_path(
     check_numbers("strengths", tuple(map(float, strengths)), at_least=0)
     falling = np.sort(np.asarray(strengths, dtype=np.float64))[::-1]
     results, screened = [], []
-    steps = along(objective, falling, optimizer or ProximalNewton(), tol=tol, max_passes=max_passes)
+    steps = along(objective, falling, optimizer or choose_for(objective).optimizer, tol=tol, max_passes=max_passes)
     for strength, result, member, last in steps:
         results.append(result)
         screened.append(int(np.count_nonzero(gap_safe(member, last))))
