@@ -43,12 +43,7 @@ RANGE = 1e-6  # the smallest strength of a grid over its largest
 GROWN_AT_ONCE = 0.2  # part of the grid by which it grows at a time while the best is at its edge
 HOPELESS_FOR, HOPELESS_BY = 3, 2.0  # strengths in a row, standard errors below the best: then a path is left
 RULES = {"best": best_of, "one_standard_error": one_standard_error_of}
-# What it shares with a LinearClassifier: parameters, and what a fit leaves.
-PARAMETERS = ("loss", "standardize", "fit_intercept", "class_weight", "tol", "max_passes", "n_jobs", "random_state")
-FITTED = (
-    *("classes_", "coef_", "intercept_", "n_features_in_", "feature_names_in_", "n_iter_", "calibration_", "result_"),
-    *("optimizer_", "optimizer_choice_", "_center", "_intercept_at_center", "_moments"),
-)
+SEARCH = ("strengths_", "scores_", "strength_", "best_index_", "cv_results_")  # what a fit leaves beside a classifier
 
 
 class LinearClassifierCV(LinearModel):
@@ -179,6 +174,8 @@ class LinearClassifierCV(LinearModel):
         -------
         self
         """
+        if groups is not None and validation is not None:
+            raise ValueError("groups is for the folds of cv, which validation replaces; give one of them.")
         data = self._checked(X, y, sample_weight)
         scorer = make_scorer(self.scoring)
         if scorer == "log_loss":
@@ -198,7 +195,7 @@ class LinearClassifierCV(LinearModel):
         if isinstance(self.strengths, Integral) and not isinstance(self.strengths, bool):
             check_number("strengths, as a number of them,", self.strengths, at_least=2, integer=True)
             return
-        if isinstance(self.strengths, (str, bool)) or not np.iterable(self.strengths):
+        if not (isinstance(self.strengths, Sequence) or np.ndim(self.strengths)) or isinstance(self.strengths, str):
             raise TypeError(f"strengths must be an integer or a sequence of numbers above 0, got {self.strengths!r}.")
         if len(self.strengths) == 0:
             raise ValueError("strengths is empty; give at least one number above 0, or how many to try.")
@@ -222,7 +219,8 @@ class LinearClassifierCV(LinearModel):
             folds = make_folds(self.cv, blocks.X, y, groups, weight=data.sample_weight, seed=seed)
         else:
             folds = [Fold(*hold_out(labels, len(data.classes), validation, seed))]
-            check_fold("The training rows that validation leaves", folds[0], data.classes, labels, blocks.weights())
+            what, remedy = "The training rows that validation leaves", "hold out a smaller part"
+            check_fold(what, folds[0], data.classes, labels, blocks.weights(), remedy)
         weight = data.sample_weight
         held = [HeldOut(blocks.subset(fold.test), None if weight is None else weight[fold.test]) for fold in folds]
         return [fold.train for fold in folds], held
@@ -242,7 +240,7 @@ class LinearClassifierCV(LinearModel):
         scores, error = search.table(grid.strengths)
         mean = scores.mean(axis=1)
         if not np.isfinite(mean).any():
-            raise ValueError(f"scoring={self.scoring!r} gives nan at every strength; choose another.")
+            raise ValueError(f"scoring={self.scoring!r} gives no finite number at any strength; choose another.")
         best = best_of(mean)
         if self.rule == "one_standard_error":
             if not np.isfinite(error[best]):
@@ -285,20 +283,20 @@ class LinearClassifierCV(LinearModel):
     def classifier_(self) -> LinearClassifier:
         """The fitted classifier alone: a `LinearClassifier` of the chosen strength that predicts the same."""
         check_is_fitted(self)
-        own = {name: getattr(self, name) for name in PARAMETERS}
-        named = isinstance(self.penalty, str)
-        penalty = self.penalty if named else self._penalty(self.strength_)
-        strength = self.strength_ if named else None
-        classifier = LinearClassifier(penalty=penalty, strength=strength, verbose=self.verbose, **own)
-        for name in FITTED:
-            if hasattr(self, name):
-                setattr(classifier, name, getattr(self, name))
+        classifier, own = LinearClassifier(), self.get_params(deep=False)
+        shared = {name: value for name, value in own.items() if name in classifier.get_params(deep=False)}
+        named = {"penalty": self.penalty, "strength": self.strength_}
+        penalty = named if isinstance(self.penalty, str) else {"penalty": self._penalty(self.strength_)}
+        classifier.set_params(**shared | penalty)
+        for name in vars(self).keys() - own.keys() - set(SEARCH):
+            setattr(classifier, name, getattr(self, name))
         return classifier
 
     def plot_validation(self, ax: Any = None) -> Any:
         """Held-out score against λ, with error bars; see `halfspaces.plots.plot_validation`."""
         from halfspaces.plots import plot_validation
 
+        check_is_fitted(self)
         return plot_validation(self, ax)
 
 

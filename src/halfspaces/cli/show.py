@@ -82,7 +82,8 @@ def search(classifier: Any, rows: str) -> None:
     dropped = int(results["dropped"].sum())
     left = f", {dropped} smaller ones left out" if dropped else ""
     cost = f"{np.nansum(results['passes']):.0f} passes, {classifier.result_.seconds:.1f} s"
-    console.print(f"[dim]{len(strengths) - dropped} strengths{left}, {cost}[/]\n")
+    solved = len(strengths) - dropped
+    console.print(f"[dim]{solved} {'strength' if solved == 1 else 'strengths'}{left}, {cost}[/]\n")
 
 
 def range_test(test: Any) -> None:
