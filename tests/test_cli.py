@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import halfspaces
-from halfspaces import LinearClassifier, cli, datasets
+from halfspaces import LinearClassifier, LinearClassifierCV, cli, datasets
 from halfspaces.cli import show
 from halfspaces.losses import LOSSES
 from halfspaces.objective import Objective
@@ -129,6 +129,26 @@ def test_a_saved_model_is_the_one_that_python_fits(run, tmp_path):
         ["row", "label"],
         *([row["row"], row["label"]] for row in rows[:3]),
     ]
+
+
+def test_a_calibrated_model_tells_probabilities(run, refused, tmp_path):
+    model, table = tmp_path / "model.safetensors", tmp_path / "table.csv"
+    options = ["--loss", "squared_hinge", "--calibrate", "temperature", "--tol", "0.01"]
+    given = run("train", "digits", *options, "--strength", "0.1", "--validation", "0.2", "--out", model)
+    assert (given.code, given.err) == (0, "")
+    assert re.search(r"calibrated  softmax of the scores times \d+\.\d+, learned on held-out rows\n", given.out)
+    assert run("predict", model, "digits", "--probabilities", "--out", table).code == 0
+    rows = list(csv.DictReader(table.open()))
+    told = np.array([[float(row[f"p({name})"]) for name in range(10)] for row in rows])
+    expected = LinearClassifierCV("squared_hinge", strengths=[0.1], calibrate="temperature", tol=0.01)
+    expected.fit(DIGITS.X, DIGITS.y, validation=0.2)
+    np.testing.assert_allclose(told, expected.predict_proba(X_TEST), rtol=1e-5, atol=1e-12)
+    refused("train digits --calibrate platt", "--calibrate platt is not known: choose one of 'temperature', 'sigmoid'.")
+    refused("train digits --calibrate sigmoid --optimizer sgd", "--calibrate sigmoid needs --optimizer auto, got")
+    refused("train digits --calibrate sigmoid --penalty none", "needs a penalty with a strength, got --penalty none;")
+    refused(
+        "train digits --calibrate sigmoid --strength 0", "--strength, with --calibrate sigmoid, must be above 0, got"
+    )
 
 
 def test_labels_are_shown_as_given_and_indices_by_name(run, tmp_path):

@@ -192,14 +192,15 @@ class LinearClassifierCV(LinearModel):
         check_name("rule", self.rule, RULES)
         if self.calibrate is not None:
             check_name("calibrate", self.calibrate, CALIBRATIONS)
-        if isinstance(self.strengths, Integral) and not isinstance(self.strengths, bool):
-            check_number("strengths, as a number of them,", self.strengths, at_least=2, integer=True)
+        given: Any = self.strengths
+        if isinstance(given, Integral) and not isinstance(given, bool):
+            check_number("strengths, as a number of them,", given, at_least=2, integer=True)
             return
-        if not (isinstance(self.strengths, Sequence) or np.ndim(self.strengths)) or isinstance(self.strengths, str):
-            raise TypeError(f"strengths must be an integer or a sequence of numbers above 0, got {self.strengths!r}.")
-        if len(self.strengths) == 0:
+        if isinstance(given, str) or not (isinstance(given, Sequence) or np.ndim(given)):
+            raise TypeError(f"strengths must be an integer or a sequence of numbers above 0, got {given!r}.")
+        if len(given) == 0:
             raise ValueError("strengths is empty; give at least one number above 0, or how many to try.")
-        check_numbers("Each of strengths", self.strengths, above=0)
+        check_numbers("Each of strengths", given, above=0)
 
     def _penalty(self, strength: float = 1.0) -> Penalty:
         """The penalty with this strength."""

@@ -82,6 +82,9 @@ def train(
     validation: Annotated[
         float | None, typer.Option(help="Part of the training rows on which λ is chosen; 0.1 unless given.")
     ] = None,
+    calibrate: Annotated[
+        str | None, typer.Option(help="temperature or sigmoid: probabilities for any loss, learned on held-out rows.")
+    ] = None,
     tol: Annotated[float, typer.Option(help="Stop within this part of the loss above its minimum, proved.")] = 1e-3,
     max_passes: Annotated[float, typer.Option(help="Limit on visits to all examples.")] = 1000,
     jobs: JobsOption = None,
@@ -120,6 +123,7 @@ def train(
             "n_jobs": jobs,
         },
         validation=validation,
+        calibrate=calibrate,
         sanity=sanity,
     )
     train(data, recipe, out)
@@ -172,7 +176,8 @@ def predict(
         X = datasets.open_features(data)
     if probabilities and not hasattr(classifier, "predict_proba"):
         raise ValueError(
-            f"The model's loss {classifier.loss!r} gives no probabilities; train with softmax or ova_logistic."
+            f"The model's loss {classifier.loss!r} gives no probabilities; train with softmax or ova_logistic, or with "
+            "--calibrate temperature."
         )
     table = classifier.predict_proba(X) if probabilities else None
     labels = classifier.predict(X)

@@ -11,6 +11,7 @@ import numpy as np
 
 from halfspaces import datasets
 from halfspaces._validation import check_finite, check_number, check_numbers, nearest
+from halfspaces.calibration import CALIBRATIONS
 from halfspaces.cli import show
 from halfspaces.cross_validation import LinearClassifierCV
 from halfspaces.datasets import Dataset
@@ -42,6 +43,7 @@ class Recipe:
     optimizer_options: dict[str, Any] = field(default_factory=dict)
     fit_options: dict[str, Any] = field(default_factory=dict)
     validation: float | None = None
+    calibrate: str | None = None
     sanity: bool = False
 
     def check(self) -> None:
@@ -52,9 +54,11 @@ class Recipe:
             check_number("--strength", self.strength, at_least=0)
         if self.folds is not None:
             check_number("--folds", self.folds, at_least=2, integer=True)
+        if self.calibrate is not None:
+            self._check_calibrate()
         about = {"--strengths": self.strengths, "--folds": self.folds, "--validation": self.validation}
         for flag, given in about.items():
-            if given is not None and not self.chooses_strength:
+            if given is not None and not (self.chooses_strength or (self.calibrate and flag != "--strengths")):
                 fixed = f"--strength {self.strength:g}" if self.strength is not None else "these options"
                 raise ValueError(f"{flag} {given} is for choosing λ, but {fixed} leave no choice; give one of them.")
         if self.folds is not None and self.validation is not None:
@@ -66,6 +70,19 @@ class Recipe:
         check_number("--max-passes", self.fit_options.get("max_passes", 1), above=0)
         if self.fit_options.get("class_weight") not in (None, "balanced"):
             raise ValueError(f"--class-weight must be balanced or left out, got {self.fit_options['class_weight']}.")
+
+    def _check_calibrate(self) -> None:
+        """Calibration is learned from the scores of held-out rows, which only the search for λ has."""
+        given = f"--calibrate {self.calibrate}"
+        _check_known("--calibrate", str(self.calibrate), CALIBRATIONS)
+        if self.optimizer != "auto":
+            raise ValueError(
+                f"{given} needs --optimizer auto, got --optimizer {self.optimizer}; leave one of them out."
+            )
+        if self.penalty in ("max_norm", "none"):
+            raise ValueError(f"{given} needs a penalty with a strength, got --penalty {self.penalty}; use l2.")
+        if self.strength is not None:
+            check_number(f"--strength, with {given},", self.strength, above=0)
 
     def make_loss(self) -> Loss:
         """The loss with its options; an option that it does not have is an error."""
@@ -121,8 +138,9 @@ class Recipe:
         return LinearClassifierCV(
             loss=self.make_loss(),
             penalty=self.make_penalty(),
-            strengths=_strengths(self.strengths),
+            strengths=_strengths(self.strengths) if self.strength is None else [self.strength],
             cv=self.folds or 2,
+            calibrate=self.calibrate,
             random_state=self.optimizer_options.get("seed"),
             **self.fit_options,
         )
@@ -222,6 +240,7 @@ def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
         raise KeyboardInterrupt
     show.choice(classifier)
     show.fit(classifier)
+    show.calibration(classifier)
     if not np.all(np.isfinite(classifier.result_.loss)):
         raise ValueError(f"The training failed and nothing is saved: {classifier.result_.reason}")
     metrics = _accuracies(classifier, dataset, search)
@@ -235,8 +254,8 @@ def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
 
 
 def _choose(recipe: Recipe, dataset: Dataset) -> LinearClassifierCV | None:
-    """Fitted with the λ that held-out rows prefer; None where λ is given or does not matter."""
-    if not recipe.chooses_strength:
+    """Fitted with the λ that held-out rows prefer, and calibrated; None where neither is to be done."""
+    if not recipe.chooses_strength and recipe.calibrate is None:
         return None
     if recipe.optimizer != "auto":
         _check_optimizer(recipe.classifier(), dataset)

@@ -118,6 +118,15 @@ def fit(classifier: Any) -> None:
         _pair("separable", str(separation))
 
 
+def calibration(classifier: Any) -> None:
+    """What the held-out scores taught about probabilities."""
+    learned = classifier.calibration_
+    if learned is not None:
+        factor = getattr(learned, "inverse_temperature", None)
+        words = "a sigmoid of each class's score" if factor is None else f"softmax of the scores times {factor:.3g}"
+        _pair("calibrated", f"{words}, learned on held-out rows")
+
+
 def model(classifier: Any, path: Path) -> None:
     """What a saved model says of itself."""
     notes = classifier.notes_
