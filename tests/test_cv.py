@@ -218,22 +218,36 @@ def test_a_grid_grows_while_its_best_is_at_the_edge(monkeypatch):
     assert given.best_index_ == 1
 
 
-def test_hopeless_strengths_are_left_out_and_named():
+def left_after(searched):
+    """How many strengths were solved; the others are named, and said to be left out."""
+    dropped = searched.cv_results_["dropped"]
+    solved = int((~dropped).sum())
+    assert dropped.tolist() == [False] * solved + [True] * (len(dropped) - solved)
+    assert (searched.cv_results_["rank_test_score"][dropped] > solved).all()
+    return solved
+
+
+def test_a_path_is_left_where_a_decade_brought_nothing_better():
     rng = np.random.default_rng(0)
     data, y = rng.standard_normal((200, 60)), np.arange(200) % 2
     data[:, 0] += y  # one feature says something; the rest is there to overfit
     options = {"cv": 3, "scoring": "loss", "tol": 0.02}
-    searched = LinearClassifierCV(strengths=12, **options).fit(data, y)
-    dropped, mean = searched.cv_results_["dropped"], searched.cv_results_["mean_test_score"]
-    error = searched.cv_results_["standard_error"][searched.best_index_]
-    solved = int((~dropped).sum())
-    assert dropped.tolist() == [False] * solved + [True] * (12 - solved)
-    assert 0 < solved < 12
-    worse = mean[:solved] < np.nanmax(mean) - 2 * error
-    assert worse[-3:].all()
-    assert not worse[searched.best_index_ : -3].all()
-    assert (searched.cv_results_["rank_test_score"][dropped] > solved).all()
-    assert not LinearClassifierCV(strengths=searched.strengths_, **options).fit(data, y).cv_results_["dropped"].any()
+    searched = LinearClassifierCV(strengths=15, **options).fit(data, y)
+    solved, best = left_after(searched), searched.best_index_
+    assert solved < 15
+    covered = searched.strengths_[best] / searched.strengths_[[solved - 2, solved - 1]]
+    assert covered[0] < 10 < covered[1]
+    assert left_after(LinearClassifierCV(strengths=searched.strengths_, **options).fit(data, y)) == 15
+
+
+def test_a_path_is_not_left_while_the_penalty_rises():
+    searched = LinearClassifierCV(strengths=15, cv=2, scoring=lambda estimator, X, y: 1.0, tol=0.01).fit(X, Y)
+    solved = left_after(searched)
+    alone = LinearClassifier(tol=0.01)
+    penalties = [alone.set_params(strength=s).fit(X, Y).result_.penalty for s in searched.strengths_[:solved]]
+    peak = int(np.argmax(penalties))
+    assert 3 < peak < solved < 15
+    assert searched.strengths_[peak] / searched.strengths_[solved - 1] > 10
 
 
 def test_what_did_not_converge_says_so():

@@ -40,8 +40,8 @@ from halfspaces.result import History, Reason, Result
 Array = np.ndarray
 
 RANGE = 1e-6  # the smallest strength of a grid over its largest
-GROWN_AT_ONCE = 0.2  # part of the grid by which it grows at a time while the best is at its edge
-HOPELESS_FOR, HOPELESS_BY = 3, 2.0  # strengths in a row, standard errors below the best: then a path is left
+GROWN_AT_ONCE = 0.1  # part of the grid by which it grows at a time while the best is at its edge
+VAIN, VAIN_RANGE = 2, 9.99  # strengths, and the range that they cover, without a better score: then a path is left
 RULES = {"best": best_of, "one_standard_error": one_standard_error_of}
 SEARCH = ("strengths_", "scores_", "strength_", "best_index_", "cv_results_")  # what a fit leaves beside a classifier
 
@@ -65,8 +65,8 @@ class LinearClassifierCV(LinearModel):
         "l2", "l1", "elastic_net", or an instance, whose own strength does not matter.
     strengths : int or sequence of floats
         A number n makes a geometric grid of n from λ_max, where W is nearly 0, to λ_max / 1,000,000. It grows by itself
-        at the end where the best strength lies, by at most n more, and is left where the mean score has been worse
-        than the best by more than two standard errors for three strengths in a row. A sequence is taken as given.
+        at the end where the best strength lies, by at most n more, and is left where a decade of falling strengths, two
+        at least, brought no better mean score, and λ R(W) falls. A sequence is taken as given.
     cv : int, scikit-learn splitter or iterable of (train, test)
         A number makes that many folds, shuffled, with the classes' proportions; with `groups` in `fit`, no group is
         in two of them.
@@ -311,13 +311,14 @@ class _Search:
     classes: Array
     estimator: LinearClassifierCV
     found: dict[float, tuple[list[float], list[float]]] = field(default_factory=dict)
+    penalties: dict[float, float] = field(default_factory=dict)  # λ R(W), of all rows
 
     def solve(self, strengths: Iterable[float], *, leave: bool = False) -> Grid:
         """The grid; each strength is scored when it is there."""
 
         def each(strength: float, W: Array) -> bool:
             self.add(strength, W)
-            return leave and strength == min(self.found) and self.hopeless()
+            return leave and strength == min(self.found) and self.in_vain()
 
         given, optimizer = self.estimator, choose_for(self.objectives[-1]).optimizer
         return solve_grid(
@@ -377,6 +378,7 @@ class _Search:
         views = [FittedView(part, self.classes, loss, calibration) for part in scores]
         pairs = [score(self.scorer, view, held) for view, held in zip(views, self.held, strict=True)]
         self.found[strength] = ([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+        self.penalties[strength] = float(self.estimator._penalty(strength).value(W[:-1, -1:])[0])
         if self.estimator.verbose > 0:
             mean, error = (float(column[0]) for column in self.summary([strength]))
             print(f"LinearClassifierCV: λ = {strength:.4g}, held-out score {mean:.4f} ± {error:.4f}.")
@@ -392,13 +394,20 @@ class _Search:
         scores, error = self.table(strengths)
         return scores.mean(axis=1), error
 
-    def hopeless(self) -> bool:
-        """Whether the last strengths are all worse than the best by more than chance explains."""
-        mean, error = self.summary(sorted(self.found, reverse=True))
-        if len(mean) <= HOPELESS_FOR or not np.isfinite(mean).any():
+    def in_vain(self) -> bool:
+        """Whether the last strengths, over a decade, brought no better score.
+
+        They count once λ R(W) falls: it rises as long as λ is so large that W only grows, in one direction.
+        """
+        falling = sorted(self.found, reverse=True)
+        mean, _ = self.summary(falling)
+        if not np.isfinite(mean).any():
             return False
         best = best_of(mean)
-        return bool(np.all(mean[-HOPELESS_FOR:] < mean[best] - HOPELESS_BY * error[best]))  # False where it is nan
+        if best == 0 and len(mean) > 1 and not tied(mean[0], mean[1]):
+            return False  # the grid is to grow there
+        last = max(best, int(np.argmax([self.penalties[strength] for strength in falling])))
+        return len(falling) > last + VAIN and falling[last] >= VAIN_RANGE * falling[-1]
 
 
 def _results(asked: Array, grid: Grid, scores: Array, error: Array) -> dict[str, Array]:

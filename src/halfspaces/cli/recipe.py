@@ -239,7 +239,7 @@ def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
     if classifier.result_.reason is Reason.INTERRUPTED:
         raise KeyboardInterrupt
     show.choice(classifier)
-    show.fit(classifier)
+    show.fit(classifier, cost=search is None or recipe.optimizer != "auto")
     show.calibration(classifier)
     if not np.all(np.isfinite(classifier.result_.loss)):
         raise ValueError(f"The training failed and nothing is saved: {classifier.result_.reason}")

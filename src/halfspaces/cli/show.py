@@ -80,7 +80,7 @@ def search(classifier: Any, rows: str) -> None:
         )
     console.print(table)
     dropped = int(results["dropped"].sum())
-    left = f", {dropped} smaller ones left out" if dropped else ""
+    left = f", {dropped} smaller {'one' if dropped == 1 else 'ones'} left out" if dropped else ""
     cost = f"{np.nansum(results['passes']):.0f} passes, {classifier.result_.seconds:.1f} s"
     solved = len(strengths) - dropped
     console.print(f"[dim]{solved} {'strength' if solved == 1 else 'strengths'}{left}, {cost}[/]\n")
@@ -102,8 +102,8 @@ def sanity_checks(classifier: Any, X: Any, y: Array) -> None:
         raise ValueError("A sanity check failed; see the lines above.")
 
 
-def fit(classifier: Any) -> None:
-    """Loss and its parts, λ, reason, passes, seconds."""
+def fit(classifier: Any, *, cost: bool) -> None:
+    """Loss and its parts, λ, reason, and its cost unless the grid that it is of has told it."""
     result = classifier.result_
     data, penalty, gap = (float(np.max(value)) for value in (result.data_loss, result.penalty, result.gap))
     strength = getattr(classifier, "strength", None)
@@ -112,7 +112,8 @@ def fit(classifier: Any) -> None:
         _pair("λ", f"{strength:.3g}")
     _pair("gap", f"at most {gap:.3g} above the minimum" if np.isfinite(gap) else "no bound is proved")
     _pair("reason", str(result.reason))
-    _pair("cost", f"{result.passes:.1f} passes, {result.seconds:.2f} s")
+    if cost:
+        _pair("cost", f"{result.passes:.1f} passes, {result.seconds:.2f} s")
     separation = getattr(classifier, "separation_", None)
     if separation is not None and separation.too_small:
         _pair("separable", str(separation))
