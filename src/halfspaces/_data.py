@@ -88,11 +88,12 @@ def hold_out(labels: Array, n_classes: int, part: Any, seed: int = 0) -> tuple[A
     counts = np.bincount(labels, minlength=n_classes)
     rows = np.flatnonzero(counts[labels] > 1)
     held, left = round(part * len(labels)), len(labels) - round(part * len(labels))
-    if held < 1 or left < 1 or held >= len(rows):
-        raise ValueError(
-            f"validation={part} of {len(labels)} rows, {len(labels) - len(rows)} of them the only one of their class, "
-            f"would leave {left} to fit on and {held} to score; give a part, or more rows, that leaves some for both."
-        )
+    given = f"validation={part} of {len(labels)} rows leaves {left} to fit on and {held} to score"
+    if held < 1 or left < 1:
+        raise ValueError(f"{given}; give a part, or more rows, so that both have some.")
+    if held >= len(rows):
+        alone = len(labels) - len(rows)
+        raise ValueError(f"{given}, but {alone} are to be fitted as the only ones of their class; give more rows.")
     # More classes than rows to hold out, or to fit on, cannot be split in proportion.
     few = min(held, len(rows) - held) < np.count_nonzero(counts > 1)
     strata = None if few else labels[rows]
