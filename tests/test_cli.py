@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import halfspaces
-from halfspaces import LinearClassifier, cli, datasets
+from halfspaces import LinearClassifier, LinearClassifierCV, cli, datasets
 from halfspaces.cli import show
 from halfspaces.losses import LOSSES
 from halfspaces.objective import Objective
@@ -88,7 +88,7 @@ def test_train_reports_what_it_did(run):
     lines = ended.out.splitlines()
     row = r"(\d\S*) +(\d+\.\d+) % ± \d+\.\d+ +(\d+\.\d+) +\d+ "
     grid = np.array([match.groups() for match in (re.match(row, line) for line in lines) if match], dtype=float)
-    assert 10 <= len(grid) <= 20
+    assert 7 <= len(grid) <= 20
     assert (np.diff(grid[:, [0, 2]], axis=0) < 0).all()  # λ and training loss fall
     assert f"validation {grid[:, 1].max():.2f} %" in ended.out
     (chosen,) = (line.split()[0] for line in lines if line.endswith("chosen"))
@@ -103,13 +103,14 @@ def test_train_reports_what_it_did(run):
         assert words in ended.out
     assert re.search(r"loss +[\d.]+ = data [\d.]+ \+ penalty [\d.]+\n", ended.out)
     assert re.search(r"gap +at most \S+ above the minimum\n", ended.out)
-    assert re.search(r"cost +\d+\.\d passes, \d+\.\d\d s\n", ended.out)
+    assert re.search(r"\d+ strengths.*, \d+ passes, \d+\.\d s\n", ended.out)
 
 
 def test_a_saved_model_is_the_one_that_python_fits(run, tmp_path):
     model, table = tmp_path / "model.safetensors", tmp_path / "predictions.csv"
     trained = run("train", "digits", *CHEAP, "--out", model)
     assert f"saved       {model}" in trained.out
+    assert re.search(r"cost +\d+\.\d passes, \d+\.\d\d s\n", trained.out)
     expected = LinearClassifier(strength=0.01).fit(DIGITS.X, DIGITS.y)
 
     evaluated = run("evaluate", model, "digits")
@@ -129,6 +130,26 @@ def test_a_saved_model_is_the_one_that_python_fits(run, tmp_path):
         ["row", "label"],
         *([row["row"], row["label"]] for row in rows[:3]),
     ]
+
+
+def test_a_calibrated_model_tells_probabilities(run, refused, tmp_path):
+    model, table = tmp_path / "model.safetensors", tmp_path / "table.csv"
+    options = ["--loss", "squared_hinge", "--calibrate", "temperature", "--tol", "0.01"]
+    given = run("train", "digits", *options, "--strength", "0.1", "--validation", "0.2", "--out", model)
+    assert (given.code, given.err) == (0, "")
+    assert re.search(r"calibrated  softmax of the scores times \d+\.\d+, learned on held-out rows\n", given.out)
+    assert run("predict", model, "digits", "--probabilities", "--out", table).code == 0
+    rows = list(csv.DictReader(table.open()))
+    told = np.array([[float(row[f"p({name})"]) for name in range(10)] for row in rows])
+    expected = LinearClassifierCV("squared_hinge", strengths=[0.1], calibrate="temperature", tol=0.01)
+    expected.fit(DIGITS.X, DIGITS.y, validation=0.2)
+    np.testing.assert_allclose(told, expected.predict_proba(X_TEST), rtol=1e-5, atol=1e-12)
+    refused("train digits --calibrate platt", "--calibrate platt is not known: choose one of 'temperature', 'sigmoid'.")
+    refused("train digits --calibrate sigmoid --optimizer sgd", "--calibrate sigmoid needs --optimizer auto, got")
+    refused("train digits --calibrate sigmoid --penalty none", "needs a penalty with a strength, got --penalty none;")
+    refused(
+        "train digits --calibrate sigmoid --strength 0", "--strength, with --calibrate sigmoid, must be above 0, got"
+    )
 
 
 def test_labels_are_shown_as_given_and_indices_by_name(run, tmp_path):

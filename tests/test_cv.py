@@ -7,13 +7,14 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import balanced_accuracy_score, log_loss, make_scorer
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import halfspaces
 from halfspaces import LinearClassifier, LinearClassifierCV, cli
+from halfspaces._data import hold_out
 from halfspaces._folds import make_folds
 from halfspaces._scoring import best_of, one_standard_error_of
 from halfspaces.calibration import Temperature
@@ -122,6 +123,21 @@ def test_a_part_held_out_chooses_and_all_rows_are_fitted():
     np.testing.assert_allclose(searched.coef_, whole.coef_, atol=1e-3)
 
 
+def test_a_class_of_one_example_is_fitted_and_the_rest_is_held_out_in_proportion():
+    labels = np.concatenate([[0], np.repeat([1, 2], 50)])
+    for seed in range(20):
+        train, held_out = hold_out(labels, 3, 0.1, seed)
+        assert 0 in train
+        assert np.bincount(labels[held_out]).tolist() == [0, 5, 5]
+        assert sorted([*train, *held_out]) == list(range(101))
+
+
+def test_groups_of_any_type():
+    groups = np.array([0, "a", 2.5, "b"], dtype=object)[np.arange(len(Y)) // 75]
+    for train, test in make_folds(2, X, Y, groups):
+        assert not set(groups[train]) & set(groups[test])
+
+
 def test_folds():
     groups = np.arange(len(Y)) // 10
     for cv in (3, GroupKFold(3)):
@@ -202,22 +218,36 @@ def test_a_grid_grows_while_its_best_is_at_the_edge(monkeypatch):
     assert given.best_index_ == 1
 
 
-def test_hopeless_strengths_are_left_out_and_named():
+def left_after(searched):
+    """How many strengths were solved; the others are named, and said to be left out."""
+    dropped = searched.cv_results_["dropped"]
+    solved = int((~dropped).sum())
+    assert dropped.tolist() == [False] * solved + [True] * (len(dropped) - solved)
+    assert (searched.cv_results_["rank_test_score"][dropped] > solved).all()
+    return solved
+
+
+def test_a_path_is_left_where_a_decade_brought_nothing_better():
     rng = np.random.default_rng(0)
     data, y = rng.standard_normal((200, 60)), np.arange(200) % 2
     data[:, 0] += y  # one feature says something; the rest is there to overfit
     options = {"cv": 3, "scoring": "loss", "tol": 0.02}
-    searched = LinearClassifierCV(strengths=12, **options).fit(data, y)
-    dropped, mean = searched.cv_results_["dropped"], searched.cv_results_["mean_test_score"]
-    error = searched.cv_results_["standard_error"][searched.best_index_]
-    solved = int((~dropped).sum())
-    assert dropped.tolist() == [False] * solved + [True] * (12 - solved)
-    assert 0 < solved < 12
-    worse = mean[:solved] < np.nanmax(mean) - 2 * error
-    assert worse[-3:].all()
-    assert not worse[searched.best_index_ : -3].all()
-    assert (searched.cv_results_["rank_test_score"][dropped] > solved).all()
-    assert not LinearClassifierCV(strengths=searched.strengths_, **options).fit(data, y).cv_results_["dropped"].any()
+    searched = LinearClassifierCV(strengths=15, **options).fit(data, y)
+    solved, best = left_after(searched), searched.best_index_
+    assert solved < 15
+    covered = searched.strengths_[best] / searched.strengths_[[solved - 2, solved - 1]]
+    assert covered[0] < 10 < covered[1]
+    assert left_after(LinearClassifierCV(strengths=searched.strengths_, **options).fit(data, y)) == 15
+
+
+def test_a_path_is_not_left_while_the_penalty_rises():
+    searched = LinearClassifierCV(strengths=15, cv=2, scoring=lambda estimator, X, y: 1.0, tol=0.01).fit(X, Y)
+    solved = left_after(searched)
+    alone = LinearClassifier(tol=0.01)
+    penalties = [alone.set_params(strength=s).fit(X, Y).result_.penalty for s in searched.strengths_[:solved]]
+    peak = int(np.argmax(penalties))
+    assert 3 < peak < solved < 15
+    assert searched.strengths_[peak] / searched.strengths_[solved - 1] > 10
 
 
 def test_what_did_not_converge_says_so():
@@ -285,10 +315,13 @@ SORTED = np.argsort(Y, kind="stable")
         ({"strengths": [1, np.nan]}, ValueError, "Each of strengths must be above 0, got nan."),
         ({"strengths": [np.inf]}, ValueError, "Each of strengths must be finite and above 0, got inf."),
         ({"strengths": 0.5}, TypeError, "strengths must be an integer or a sequence of numbers above 0, got 0.5."),
+        ({"strengths": {1.0, 0.1}}, TypeError, "strengths must be an integer or a sequence of numbers above 0, got {"),
+        ({"strengths": iter([1.0])}, TypeError, "strengths must be an integer or a sequence of numbers above 0, got <"),
         ({"strengths": True}, TypeError, "strengths must be an integer or a sequence of numbers above 0, got True."),
         ({"cv": 1}, ValueError, "cv must be at least 2, got 1."),
-        ({"cv": 40}, ValueError, "cv=40 folds need at least as many examples of each class, but class"),
+        ({"cv": 40}, ValueError, "40 folds need at least as many examples of each class, but class"),
         ({"cv": "five"}, TypeError, "cv must be an integer, a scikit-learn splitter or an iterable of (train, test)"),
+        ({"cv": KFold}, TypeError, "cv must be an integer, a scikit-learn splitter or an iterable of (train, test)"),
         ({"cv": []}, ValueError, "cv=[] gives no folds"),
         ({"cv": [1, 2]}, TypeError, "cv must be an iterable of pairs (train, test)"),
         ({"cv": [([0, 999], [1])]}, ValueError, "cv gives row 999, but X has 300 rows"),
@@ -299,7 +332,14 @@ SORTED = np.argsort(Y, kind="stable")
         ({"scoring": 3}, TypeError, "scoring must be a name or a callable (estimator, X, y), got 3."),
         ({"scoring": "log_loss", "loss": "hinge"}, ValueError, "set calibrate='temperature' or 'sigmoid'"),
         ({"scoring": "neg_log_loss", "loss": "hinge"}, ValueError, "set calibrate='temperature' or 'sigmoid'"),
-        ({"scoring": lambda estimator, X, y: np.nan}, ValueError, "gives nan at every strength; choose another."),
+        (
+            {"scoring": lambda estimator, X, y: np.nan},
+            ValueError,
+            "gives no finite number at any strength; choose another.",
+        ),
+        ({"scoring": lambda estimator, X, y: np.inf}, ValueError, "gives no finite number at any strength"),
+        ({"scoring": lambda estimator, X, y: "good"}, TypeError, "must give a number, got 'good'."),
+        ({"verbose": "yes"}, TypeError, "verbose must be an integer, got 'yes'."),
         ({"rule": "most"}, ValueError, "rule='most' is not known: did you mean"),
         ({"rule": None}, TypeError, "rule must be one of 'best', 'one_standard_error', got None."),
         ({"calibrate": "platt"}, ValueError, "calibrate='platt' is not known: choose one of 'temperature', 'sigmoid'."),
@@ -319,17 +359,28 @@ def test_options_that_cannot_be(options, error, words):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"groups": np.arange(300) % 2}, "cv=5 folds need at least as many groups, got 2; lower cv."),
+        ({"groups": np.arange(300) % 2}, "5 folds need at least as many groups, got 2; take fewer folds."),
         ({"groups": [1, 2]}, "groups has shape (2,), but X has 300 rows; give one group a row."),
+        ({"groups": [None, *range(299)]}, "groups is None at row 0; give one group a row."),
+        (
+            {"groups": Y, "validation": 0.1},
+            "groups is for the folds of cv, which validation replaces; give one of them.",
+        ),
+        ({"validation": (X, None)}, "y should be a 1d array"),
         ({"validation": 1.5}, "validation must be above 0 and below 1, got 1.5."),
         ({"validation": (X[:2], [0, 77])}, "y[1] = 77 is not among the classes"),
         ({"sample_weight": 1.0 * (Y > 0)}, "Every example of class 0 has weight zero"),
     ],
-    ids=lambda given: next(iter(given)) if isinstance(given, dict) else None,
+    ids=lambda given: "-".join(given) if isinstance(given, dict) else None,
 )
 def test_data_that_cannot_be(given, words):
     with pytest.raises(ValueError, match=re.escape(words)):
         LinearClassifierCV(strengths=[0.5]).fit(X, Y, **given)
+
+
+def test_a_plot_of_nothing_says_so():
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
+        LinearClassifierCV().plot_validation()
 
 
 def test_one_standard_error_needs_one():
@@ -391,9 +442,21 @@ def test_the_command_line_chooses_by_folds(monkeypatch, capfd, tmp_path):
         ("--strengths 1,0.1 --strength 1", "--strengths 1,0.1 is for choosing λ, but --strength 1 leave"),
         ("--folds 3 --penalty none", "--folds 3 is for choosing λ, but these options leave no choice; give one"),
         ("--folds 1", "--folds must be at least 2, got 1."),
+        ("--folds 200", "200 folds need at least as many examples of each class, but class"),
+        ("--folds 3 --validation 0.1", "--folds 3 and --validation 0.1 both hold rows out; give one."),
+        ("--strength 1 --validation 0.2", "--validation 0.2 is for choosing λ, but --strength 1 leave no choice"),
+        ("--strengths 1", "--strengths, as a number of them, must be at least 2, got 1."),
+        ("--strengths 1,0", "Each of --strengths must be above 0, got 0.0."),
     ],
 )
 def test_command_lines_that_cannot_be(monkeypatch, capfd, options, words):
     code, _, err = run(monkeypatch, capfd, "train", "digits", *options.split())
     assert code == 2
     assert words in err
+
+
+def test_an_optimizer_that_cannot_be_is_refused_before_the_grid(monkeypatch, capfd):
+    monkeypatch.setattr(LinearClassifierCV, "fit", None)
+    code, _, err = run(monkeypatch, capfd, "train", "digits", "--penalty", "l1", "--optimizer", "lbfgs")
+    assert code == 2
+    assert "LBFGS needs a penalty with a gradient" in err

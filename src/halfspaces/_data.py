@@ -69,11 +69,12 @@ def check_validation(estimator: Any, validation: Any, classes: Array) -> Blocks:
         raise TypeError(f"validation must be (X, y), a number or None, got a {type(validation).__name__}.")
     X_val, y_val = validation
     X_val: Any = check_rows(estimator, "The validation X", X_val)
+    y_val = column_or_1d(y_val)
     if X_val.shape[0] != len(y_val):
         raise ValueError(
             f"The validation X has {X_val.shape[0]} rows and its y {len(y_val)} labels; give one label a row."
         )
-    return Blocks(X_val, _encode(column_or_1d(y_val), classes), n_jobs=estimator.n_jobs)
+    return Blocks(X_val, _encode(y_val, classes), n_jobs=estimator.n_jobs)
 
 
 def is_part(validation: Any) -> bool:
@@ -82,18 +83,22 @@ def is_part(validation: Any) -> bool:
 
 
 def hold_out(labels: Array, n_classes: int, part: Any, seed: int = 0) -> tuple[Array, Array]:
-    """Rows to fit on and rows to score, rising, with the classes' proportions."""
-    n_rows = len(labels)
+    """Rows to fit on and rows to score, rising, with the classes' proportions; a class of one example is fitted."""
     check_number("validation", part, above=0, below=1)
-    held, left = round(part * n_rows), n_rows - round(part * n_rows)
+    counts = np.bincount(labels, minlength=n_classes)
+    rows = np.flatnonzero(counts[labels] > 1)
+    held, left = round(part * len(labels)), len(labels) - round(part * len(labels))
+    given = f"validation={part} of {len(labels)} rows leaves {left} to fit on and {held} to score"
     if held < 1 or left < 1:
-        raise ValueError(f"validation={part} of {n_rows} rows leaves {left} to fit on and {held} to score; need both.")
-    # A class of one example, or more classes than rows to hold out, cannot be split in proportion.
-    rare = np.bincount(labels, minlength=n_classes).min() < 2
-    few = min(part, 1 - part) * n_rows < n_classes
-    strata = None if rare or few else labels
-    train, held_out = train_test_split(np.arange(n_rows), test_size=held, random_state=seed, stratify=strata)
-    return np.sort(train), np.sort(held_out)
+        raise ValueError(f"{given}; give a part, or more rows, so that both have some.")
+    if held >= len(rows):
+        alone = len(labels) - len(rows)
+        raise ValueError(f"{given}, but {alone} are to be fitted as the only ones of their class; give more rows.")
+    # More classes than rows to hold out, or to fit on, cannot be split in proportion.
+    few = min(held, len(rows) - held) < np.count_nonzero(counts > 1)
+    strata = None if few else labels[rows]
+    held_out = np.sort(train_test_split(rows, test_size=held, random_state=seed, stratify=strata)[1])
+    return np.delete(np.arange(len(labels)), held_out), held_out
 
 
 def _as_they_are(X: Any) -> dict[str, Any]:

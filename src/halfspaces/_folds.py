@@ -1,5 +1,6 @@
 """Which rows are fitted and which are held out, checked: folds of cross-validation."""
 
+import math
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -48,9 +49,7 @@ def make_folds(
     [['a', 'b'], ['a', 'b'], ['a', 'b']]
     """
     if groups is not None:
-        groups = np.asarray(groups)
-        if groups.shape != y.shape:
-            raise ValueError(f"groups has shape {groups.shape}, but X has {len(y)} rows; give one group a row.")
+        groups = _checked_groups(groups, len(y))
     splits = _splits(cv, X, y, groups, seed)
     folds = [Fold(*(_rows(rows, len(y)) for rows in split)) for split in splits]
     if not folds:
@@ -64,13 +63,26 @@ def make_folds(
     return folds
 
 
+def _checked_groups(groups: Any, n_rows: int) -> Array:
+    """One known group a row."""
+    groups = np.asarray(groups)
+    if groups.shape != (n_rows,):
+        raise ValueError(f"groups has shape {groups.shape}, but X has {n_rows} rows; give one group a row.")
+    for row, group in enumerate(groups.tolist()):
+        if group is None or (isinstance(group, float) and math.isnan(group)):
+            raise ValueError(f"groups is {group} at row {row}; give one group a row.")
+    return groups
+
+
 def _splits(cv: Any, X: Any, y: Array, groups: Array | None, seed: int) -> Iterable[Any]:
     if isinstance(cv, Integral) and not isinstance(cv, bool):
         check_number("cv", cv, at_least=2, integer=True)
+        if groups is not None and groups.dtype == object:
+            groups = groups.astype(str)  # of mixed types they could not be sorted
         _check_enough(int(cv), y, groups)
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
         return kind(int(cv), shuffle=True, random_state=seed).split(np.zeros(len(y)), y, groups)
-    if hasattr(cv, "split") and not isinstance(cv, str):
+    if hasattr(cv, "split") and not isinstance(cv, (str, type)):
         return cv.split(X, y, groups)
     if not isinstance(cv, Iterable) or isinstance(cv, str):
         raise TypeError(f"cv must be an integer, a scikit-learn splitter or an iterable of (train, test), got {cv!r}.")
@@ -84,14 +96,14 @@ def _check_enough(n_folds: int, y: Array, groups: Array | None) -> None:
     if groups is not None:
         n_groups = len(np.unique(groups))
         if n_groups < n_folds:
-            raise ValueError(f"cv={n_folds} folds need at least as many groups, got {n_groups}; lower cv.")
+            raise ValueError(f"{n_folds} folds need at least as many groups, got {n_groups}; take fewer folds.")
         return
     classes, counts = np.unique(y, return_counts=True)
     if counts.min() < n_folds:
         rare = classes.tolist()[int(np.argmin(counts))]
         raise ValueError(
-            f"cv={n_folds} folds need at least as many examples of each class, but class {rare!r} has {counts.min()}; "
-            "lower cv or leave the class out."
+            f"{n_folds} folds need at least as many examples of each class, but class {rare!r} has {counts.min()}; "
+            "take fewer folds or leave the class out."
         )
 
 
@@ -107,11 +119,16 @@ def _rows(rows: Any, n_rows: int) -> Array:
     return np.sort(rows.astype(np.intp) % n_rows)
 
 
-def check_fold(what: str, fold: Fold, classes: Array, labels: Array, weight: Array) -> None:
+def check_fold(
+    what: str,
+    fold: Fold,
+    classes: Array,
+    labels: Array,
+    weight: Array,
+    remedy: str = "use fewer or stratified folds",
+) -> None:
     """Raise unless every class is among the training rows."""
     seen = np.bincount(labels[fold.train], weight[fold.train], minlength=len(classes))
     if seen.min() == 0:
         missing = classes.tolist()[int(np.argmin(seen))]
-        raise ValueError(
-            f"{what} hold no example of class {missing!r}; use fewer or stratified folds, or leave the class out."
-        )
+        raise ValueError(f"{what} hold no example of class {missing!r}; {remedy}, or leave the class out.")

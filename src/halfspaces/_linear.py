@@ -3,6 +3,7 @@
 import math
 from abc import ABC
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,8 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
         for name in ("standardize", "fit_intercept", "warm_start"):
             if not isinstance(getattr(self, name, False), (bool, np.bool_)):
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}.")
+        if not isinstance(self.verbose, (Integral, np.bool_)):
+            raise TypeError(f"verbose must be an integer, got {self.verbose!r}.")
         if self.n_jobs not in (None, -1):
             check_number("n_jobs (None takes every core)", self.n_jobs, at_least=1, integer=True)
         if not (self.class_weight is None or isinstance(self.class_weight, dict) or self.class_weight == "balanced"):

@@ -85,7 +85,7 @@ def make_scorer(scoring: Any) -> str | Callable[..., Any]:
         return scoring
     if isinstance(scoring, str):
         if scoring not in get_scorer_names():
-            raise ValueError(f"scoring={scoring!r} is not known: {nearest(scoring, [*OWN, *get_scorer_names()])}")
+            raise ValueError(f"scoring={scoring!r} is not known: {nearest(scoring, {*OWN, *get_scorer_names()})}")
         return get_scorer(scoring)
     if not callable(scoring):
         raise TypeError(f"scoring must be a name or a callable (estimator, X, y), got {scoring!r}.")
@@ -105,10 +105,17 @@ def score(scorer: Any, view: FittedView, held: HeldOut) -> tuple[float, float]:
     y, options = view.classes_[held.y], {}
     own_function = getattr(scorer, "_score_func", None)
     if own_function is None:  # a callable of the caller's, which may look at the rows
-        return float(scorer(view, held.X, y)), np.nan
+        return _number(scorer, scorer(view, held.X, y)), np.nan
     if held.weight is not None and "sample_weight" in inspect.signature(own_function).parameters:
         options["sample_weight"] = held.weight
-    return float(scorer(view, np.arange(len(y))[:, None], y, **options)), np.nan
+    return _number(scorer, scorer(view, np.arange(len(y))[:, None], y, **options)), np.nan
+
+
+def _number(scorer: Any, told: Any) -> float:
+    """What a scorer told; nan, which is no score, where it is not finite."""
+    if np.ndim(told) > 0 or np.asarray(told).dtype.kind not in "biuf":
+        raise TypeError(f"scoring={scorer!r} must give a number, got {told!r}.")
+    return float(told) if np.isfinite(told) else np.nan
 
 
 def _mean(values: Array, weight: Array | None) -> tuple[float, float]:

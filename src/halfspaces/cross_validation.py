@@ -40,15 +40,10 @@ from halfspaces.result import History, Reason, Result
 Array = np.ndarray
 
 RANGE = 1e-6  # the smallest strength of a grid over its largest
-GROWN_AT_ONCE = 0.2  # part of the grid by which it grows at a time while the best is at its edge
-HOPELESS_FOR, HOPELESS_BY = 3, 2.0  # strengths in a row, standard errors below the best: then a path is left
+GROWN_AT_ONCE = 0.1  # part of the grid by which it grows at a time while the best is at its edge
+VAIN, VAIN_RANGE = 2, 9.99  # strengths, and the range that they cover, without a better score: then a path is left
 RULES = {"best": best_of, "one_standard_error": one_standard_error_of}
-# What it shares with a LinearClassifier: parameters, and what a fit leaves.
-PARAMETERS = ("loss", "standardize", "fit_intercept", "class_weight", "tol", "max_passes", "n_jobs", "random_state")
-FITTED = (
-    *("classes_", "coef_", "intercept_", "n_features_in_", "feature_names_in_", "n_iter_", "calibration_", "result_"),
-    *("optimizer_", "optimizer_choice_", "_center", "_intercept_at_center", "_moments"),
-)
+SEARCH = ("strengths_", "scores_", "strength_", "best_index_", "cv_results_")  # what a fit leaves beside a classifier
 
 
 class LinearClassifierCV(LinearModel):
@@ -70,8 +65,8 @@ class LinearClassifierCV(LinearModel):
         "l2", "l1", "elastic_net", or an instance, whose own strength does not matter.
     strengths : int or sequence of floats
         A number n makes a geometric grid of n from λ_max, where W is nearly 0, to λ_max / 1,000,000. It grows by itself
-        at the end where the best strength lies, by at most n more, and is left where the mean score has been worse
-        than the best by more than two standard errors for three strengths in a row. A sequence is taken as given.
+        at the end where the best strength lies, by at most n more, and is left where a decade of falling strengths, two
+        at least, brought no better mean score, and λ R(W) falls. A sequence is taken as given.
     cv : int, scikit-learn splitter or iterable of (train, test)
         A number makes that many folds, shuffled, with the classes' proportions; with `groups` in `fit`, no group is
         in two of them.
@@ -179,6 +174,8 @@ class LinearClassifierCV(LinearModel):
         -------
         self
         """
+        if groups is not None and validation is not None:
+            raise ValueError("groups is for the folds of cv, which validation replaces; give one of them.")
         data = self._checked(X, y, sample_weight)
         scorer = make_scorer(self.scoring)
         if scorer == "log_loss":
@@ -195,14 +192,15 @@ class LinearClassifierCV(LinearModel):
         check_name("rule", self.rule, RULES)
         if self.calibrate is not None:
             check_name("calibrate", self.calibrate, CALIBRATIONS)
-        if isinstance(self.strengths, Integral) and not isinstance(self.strengths, bool):
-            check_number("strengths, as a number of them,", self.strengths, at_least=2, integer=True)
+        given: Any = self.strengths
+        if isinstance(given, Integral) and not isinstance(given, bool):
+            check_number("strengths, as a number of them,", given, at_least=2, integer=True)
             return
-        if isinstance(self.strengths, (str, bool)) or not np.iterable(self.strengths):
-            raise TypeError(f"strengths must be an integer or a sequence of numbers above 0, got {self.strengths!r}.")
-        if len(self.strengths) == 0:
+        if isinstance(given, str) or not (isinstance(given, Sequence) or np.ndim(given)):
+            raise TypeError(f"strengths must be an integer or a sequence of numbers above 0, got {given!r}.")
+        if len(given) == 0:
             raise ValueError("strengths is empty; give at least one number above 0, or how many to try.")
-        check_numbers("Each of strengths", self.strengths, above=0)
+        check_numbers("Each of strengths", given, above=0)
 
     def _penalty(self, strength: float = 1.0) -> Penalty:
         """The penalty with this strength."""
@@ -222,7 +220,8 @@ class LinearClassifierCV(LinearModel):
             folds = make_folds(self.cv, blocks.X, y, groups, weight=data.sample_weight, seed=seed)
         else:
             folds = [Fold(*hold_out(labels, len(data.classes), validation, seed))]
-            check_fold("The training rows that validation leaves", folds[0], data.classes, labels, blocks.weights())
+            what, remedy = "The training rows that validation leaves", "hold out a smaller part"
+            check_fold(what, folds[0], data.classes, labels, blocks.weights(), remedy)
         weight = data.sample_weight
         held = [HeldOut(blocks.subset(fold.test), None if weight is None else weight[fold.test]) for fold in folds]
         return [fold.train for fold in folds], held
@@ -242,7 +241,7 @@ class LinearClassifierCV(LinearModel):
         scores, error = search.table(grid.strengths)
         mean = scores.mean(axis=1)
         if not np.isfinite(mean).any():
-            raise ValueError(f"scoring={self.scoring!r} gives nan at every strength; choose another.")
+            raise ValueError(f"scoring={self.scoring!r} gives no finite number at any strength; choose another.")
         best = best_of(mean)
         if self.rule == "one_standard_error":
             if not np.isfinite(error[best]):
@@ -285,20 +284,20 @@ class LinearClassifierCV(LinearModel):
     def classifier_(self) -> LinearClassifier:
         """The fitted classifier alone: a `LinearClassifier` of the chosen strength that predicts the same."""
         check_is_fitted(self)
-        own = {name: getattr(self, name) for name in PARAMETERS}
-        named = isinstance(self.penalty, str)
-        penalty = self.penalty if named else self._penalty(self.strength_)
-        strength = self.strength_ if named else None
-        classifier = LinearClassifier(penalty=penalty, strength=strength, verbose=self.verbose, **own)
-        for name in FITTED:
-            if hasattr(self, name):
-                setattr(classifier, name, getattr(self, name))
+        classifier, own = LinearClassifier(), self.get_params(deep=False)
+        shared = {name: value for name, value in own.items() if name in classifier.get_params(deep=False)}
+        named = {"penalty": self.penalty, "strength": self.strength_}
+        penalty = named if isinstance(self.penalty, str) else {"penalty": self._penalty(self.strength_)}
+        classifier.set_params(**shared | penalty)
+        for name in vars(self).keys() - own.keys() - set(SEARCH):
+            setattr(classifier, name, getattr(self, name))
         return classifier
 
     def plot_validation(self, ax: Any = None) -> Any:
         """Held-out score against λ, with error bars; see `halfspaces.plots.plot_validation`."""
         from halfspaces.plots import plot_validation
 
+        check_is_fitted(self)
         return plot_validation(self, ax)
 
 
@@ -312,13 +311,14 @@ class _Search:
     classes: Array
     estimator: LinearClassifierCV
     found: dict[float, tuple[list[float], list[float]]] = field(default_factory=dict)
+    penalties: dict[float, float] = field(default_factory=dict)  # λ R(W), of all rows
 
     def solve(self, strengths: Iterable[float], *, leave: bool = False) -> Grid:
         """The grid; each strength is scored when it is there."""
 
         def each(strength: float, W: Array) -> bool:
             self.add(strength, W)
-            return leave and strength == min(self.found) and self.hopeless()
+            return leave and strength == min(self.found) and self.in_vain()
 
         given, optimizer = self.estimator, choose_for(self.objectives[-1]).optimizer
         return solve_grid(
@@ -378,6 +378,7 @@ class _Search:
         views = [FittedView(part, self.classes, loss, calibration) for part in scores]
         pairs = [score(self.scorer, view, held) for view, held in zip(views, self.held, strict=True)]
         self.found[strength] = ([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+        self.penalties[strength] = float(self.estimator._penalty(strength).value(W[:-1, -1:])[0])
         if self.estimator.verbose > 0:
             mean, error = (float(column[0]) for column in self.summary([strength]))
             print(f"LinearClassifierCV: λ = {strength:.4g}, held-out score {mean:.4f} ± {error:.4f}.")
@@ -393,13 +394,20 @@ class _Search:
         scores, error = self.table(strengths)
         return scores.mean(axis=1), error
 
-    def hopeless(self) -> bool:
-        """Whether the last strengths are all worse than the best by more than chance explains."""
-        mean, error = self.summary(sorted(self.found, reverse=True))
-        if len(mean) <= HOPELESS_FOR or not np.isfinite(mean).any():
+    def in_vain(self) -> bool:
+        """Whether the last strengths, over a decade, brought no better score.
+
+        They count once λ R(W) falls: it rises as long as λ is so large that W only grows, in one direction.
+        """
+        falling = sorted(self.found, reverse=True)
+        mean, _ = self.summary(falling)
+        if not np.isfinite(mean).any():
             return False
         best = best_of(mean)
-        return bool(np.all(mean[-HOPELESS_FOR:] < mean[best] - HOPELESS_BY * error[best]))  # False where it is nan
+        if best == 0 and len(mean) > 1 and not tied(mean[0], mean[1]):
+            return False  # the grid is to grow there
+        last = max(best, int(np.argmax([self.penalties[strength] for strength in falling])))
+        return len(falling) > last + VAIN and falling[last] >= VAIN_RANGE * falling[-1]
 
 
 def _results(asked: Array, grid: Grid, scores: Array, error: Array) -> dict[str, Array]:

@@ -109,20 +109,8 @@ def dinov2_probe(n_examples: int, n_classes: int, *, validation: float = 0.1) ->
 
     Parameters
     ----------
-    n_examples, n_classes : int
-        N, the rows of training and validation set together, and how many classes they have.
-    validation : int or float
-        A part between 0 and 1: as many rows at random. A number of rows: a set of their own, the last rows of X.
-
-    Returns
-    -------
-    LinearClassifierCV
-        Not fitted; it checks that `fit` is given `n_examples` rows.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For numbers out of range.
+    n_examples, n_classes, validation
+        As of `clip_probe`, which has the same errors.
 
     References
     ----------
@@ -167,18 +155,8 @@ def vtab_probe(n_examples: int = 1_000, *, validation: float = 200) -> LinearCla
     ----------
     n_examples : int
         Rows of X: the 800 and, below them, the 200.
-    validation : int or float
-        A number of rows: the validation set, the last rows of X. A part between 0 and 1: as many rows at random.
-
-    Returns
-    -------
-    LinearClassifierCV
-        Not fitted; it checks that `fit` is given `n_examples` rows.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For numbers out of range.
+    validation
+        As of `clip_probe`, which has the same errors.
 
     References
     ----------

@@ -57,7 +57,8 @@ def train(
         str | None, typer.Option(help="How many λ to try (10), from the largest of use down, or a list: 1,0.1,0.01.")
     ] = None,
     folds: Annotated[
-        int | None, typer.Option(help="Choose λ by cross-validation with so many folds; else on --validation rows.")
+        int | None,
+        typer.Option(help="Choose λ by cross-validation with so many folds; on validation rows unless given."),
     ] = None,
     radius: Annotated[float | None, typer.Option(help="r of max_norm; 1 unless given.")] = None,
     optimizer: Annotated[
@@ -78,7 +79,12 @@ def train(
     local: Annotated[bool, typer.Option("--local", help="random_search: draw around the best so far.")] = False,
     class_weight: Annotated[str | None, typer.Option(help="'balanced': each class counts the same.")] = None,
     standardize: Annotated[bool, typer.Option(help="Bring features to mean 0 and variance 1.")] = True,
-    validation: Annotated[float, typer.Option(help="Part of the training rows on which λ is chosen.")] = 0.1,
+    validation: Annotated[
+        float | None, typer.Option(help="Part of the training rows on which λ is chosen; 0.1 unless given.")
+    ] = None,
+    calibrate: Annotated[
+        str | None, typer.Option(help="temperature or sigmoid: probabilities for any loss, learned on held-out rows.")
+    ] = None,
     tol: Annotated[float, typer.Option(help="Stop within this part of the loss above its minimum, proved.")] = 1e-3,
     max_passes: Annotated[float, typer.Option(help="Limit on visits to all examples.")] = 1000,
     jobs: JobsOption = None,
@@ -117,6 +123,7 @@ def train(
             "n_jobs": jobs,
         },
         validation=validation,
+        calibrate=calibrate,
         sanity=sanity,
     )
     train(data, recipe, out)
@@ -169,7 +176,8 @@ def predict(
         X = datasets.open_features(data)
     if probabilities and not hasattr(classifier, "predict_proba"):
         raise ValueError(
-            f"The model's loss {classifier.loss!r} gives no probabilities; train with softmax or ova_logistic."
+            f"The model's loss {classifier.loss!r} gives no probabilities; train with softmax or ova_logistic, or with "
+            "--calibrate temperature."
         )
     table = classifier.predict_proba(X) if probabilities else None
     labels = classifier.predict(X)

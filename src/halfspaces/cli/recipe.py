@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from halfspaces import datasets
-from halfspaces._validation import check_finite, check_number, nearest
+from halfspaces._validation import check_finite, check_number, check_numbers, nearest
+from halfspaces.calibration import CALIBRATIONS
 from halfspaces.cli import show
 from halfspaces.cross_validation import LinearClassifierCV
 from halfspaces.datasets import Dataset
-from halfspaces.estimators import LinearClassifier
+from halfspaces.estimators import LinearClassifier, make_optimizer
 from halfspaces.losses import LOSSES, Loss
 from halfspaces.model_file import write_whole
 from halfspaces.optimizers import SCHEDULES, UPDATE_RULES, Optimizer
@@ -24,6 +25,7 @@ from halfspaces.result import Reason
 from halfspaces.saved import save
 
 STRENGTHS = 10  # λ to try
+VALIDATION = 0.1  # of the training rows
 
 
 @dataclass(frozen=True)
@@ -40,20 +42,27 @@ class Recipe:
     optimizer: str = "auto"
     optimizer_options: dict[str, Any] = field(default_factory=dict)
     fit_options: dict[str, Any] = field(default_factory=dict)
-    validation: float = 0.1
+    validation: float | None = None
+    calibrate: str | None = None
     sanity: bool = False
 
     def check(self) -> None:
         """Raise for a number that is out of range, by the name of its option."""
-        check_number("--validation", self.validation, above=0, below=1)
+        if self.validation is not None:
+            check_number("--validation", self.validation, above=0, below=1)
         if self.strength is not None:
             check_number("--strength", self.strength, at_least=0)
         if self.folds is not None:
             check_number("--folds", self.folds, at_least=2, integer=True)
-        for flag, given in {"--strengths": self.strengths, "--folds": self.folds}.items():
-            if given is not None and not self.chooses_strength:
+        if self.calibrate is not None:
+            self._check_calibrate()
+        about = {"--strengths": self.strengths, "--folds": self.folds, "--validation": self.validation}
+        for flag, given in about.items():
+            if given is not None and not (self.chooses_strength or (self.calibrate and flag != "--strengths")):
                 fixed = f"--strength {self.strength:g}" if self.strength is not None else "these options"
                 raise ValueError(f"{flag} {given} is for choosing λ, but {fixed} leave no choice; give one of them.")
+        if self.folds is not None and self.validation is not None:
+            raise ValueError(f"--folds {self.folds} and --validation {self.validation:g} both hold rows out; give one.")
         jobs = self.fit_options.get("n_jobs")
         if jobs not in (None, -1):
             check_number("--jobs", jobs, at_least=1, integer=True)
@@ -61,6 +70,19 @@ class Recipe:
         check_number("--max-passes", self.fit_options.get("max_passes", 1), above=0)
         if self.fit_options.get("class_weight") not in (None, "balanced"):
             raise ValueError(f"--class-weight must be balanced or left out, got {self.fit_options['class_weight']}.")
+
+    def _check_calibrate(self) -> None:
+        """Calibration is learned from the scores of held-out rows, which only the search for λ has."""
+        given = f"--calibrate {self.calibrate}"
+        _check_known("--calibrate", str(self.calibrate), CALIBRATIONS)
+        if self.optimizer != "auto":
+            raise ValueError(
+                f"{given} needs --optimizer auto, got --optimizer {self.optimizer}; leave one of them out."
+            )
+        if self.penalty in ("max_norm", "none"):
+            raise ValueError(f"{given} needs a penalty with a strength, got --penalty {self.penalty}; use l2.")
+        if self.strength is not None:
+            check_number(f"--strength, with {given},", self.strength, above=0)
 
     def make_loss(self) -> Loss:
         """The loss with its options; an option that it does not have is an error."""
@@ -116,8 +138,9 @@ class Recipe:
         return LinearClassifierCV(
             loss=self.make_loss(),
             penalty=self.make_penalty(),
-            strengths=_strengths(self.strengths),
+            strengths=_strengths(self.strengths) if self.strength is None else [self.strength],
             cv=self.folds or 2,
+            calibrate=self.calibrate,
             random_state=self.optimizer_options.get("seed"),
             **self.fit_options,
         )
@@ -170,11 +193,14 @@ def _strengths(text: str | None) -> int | list[float]:
         return STRENGTHS
     parts = text.split(",")
     if len(parts) == 1 and parts[0].strip().isdecimal():
+        check_number("--strengths, as a number of them,", int(text), at_least=2, integer=True)
         return int(text)
     try:
-        return [float(part) for part in parts]
+        strengths = [float(part) for part in parts]
     except ValueError:
         raise ValueError(f"--strengths must be a whole number or a list such as 1,0.1,0.01, got {text!r}.") from None
+    check_numbers("Each of --strengths", strengths, above=0)
+    return strengths
 
 
 def check_out(out: Path | None) -> None:
@@ -213,7 +239,8 @@ def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
     if classifier.result_.reason is Reason.INTERRUPTED:
         raise KeyboardInterrupt
     show.choice(classifier)
-    show.fit(classifier)
+    show.fit(classifier, cost=search is None or recipe.optimizer != "auto")
+    show.calibration(classifier)
     if not np.all(np.isfinite(classifier.result_.loss)):
         raise ValueError(f"The training failed and nothing is saved: {classifier.result_.reason}")
     metrics = _accuracies(classifier, dataset, search)
@@ -227,14 +254,24 @@ def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
 
 
 def _choose(recipe: Recipe, dataset: Dataset) -> LinearClassifierCV | None:
-    """Fitted with the λ that held-out rows prefer; None where λ is given or does not matter."""
-    if not recipe.chooses_strength:
+    """Fitted with the λ that held-out rows prefer, and calibrated; None where neither is to be done."""
+    if not recipe.chooses_strength and recipe.calibrate is None:
         return None
+    if recipe.optimizer != "auto":
+        _check_optimizer(recipe.classifier(), dataset)
     search = recipe.search()
-    search.fit(dataset.X, dataset.y, validation=None if recipe.folds else recipe.validation)
-    rows = f"{recipe.folds} folds" if recipe.folds else f"{100 * recipe.validation:g} % of the training rows"
+    part = None if recipe.folds else recipe.validation or VALIDATION
+    search.fit(dataset.X, dataset.y, validation=part)
+    rows = f"{recipe.folds} folds" if part is None else f"{100 * part:g} % of the training rows"
     show.search(search, rows)
     return search
+
+
+def _check_optimizer(classifier: LinearClassifier, dataset: Dataset) -> None:
+    """Fail before λ is chosen, not after it, where the optimizer cannot have the penalty."""
+    rows = np.unique(dataset.y, return_index=True)[1]
+    objective = classifier.objective(dataset.X[rows], dataset.y[rows])
+    make_optimizer(classifier.optimizer, objective, None).optimizer.init(objective.zeros(), objective)
 
 
 def _plot(search: LinearClassifierCV, path: Path) -> None:

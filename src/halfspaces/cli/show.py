@@ -80,9 +80,10 @@ def search(classifier: Any, rows: str) -> None:
         )
     console.print(table)
     dropped = int(results["dropped"].sum())
-    left = f", {dropped} smaller ones left out" if dropped else ""
+    left = f", {dropped} smaller {'one' if dropped == 1 else 'ones'} left out" if dropped else ""
     cost = f"{np.nansum(results['passes']):.0f} passes, {classifier.result_.seconds:.1f} s"
-    console.print(f"[dim]{len(strengths) - dropped} strengths{left}, {cost}[/]\n")
+    solved = len(strengths) - dropped
+    console.print(f"[dim]{solved} {'strength' if solved == 1 else 'strengths'}{left}, {cost}[/]\n")
 
 
 def range_test(test: Any) -> None:
@@ -101,8 +102,8 @@ def sanity_checks(classifier: Any, X: Any, y: Array) -> None:
         raise ValueError("A sanity check failed; see the lines above.")
 
 
-def fit(classifier: Any) -> None:
-    """Loss and its parts, λ, reason, passes, seconds."""
+def fit(classifier: Any, *, cost: bool) -> None:
+    """Loss and its parts, λ, reason, and its cost unless the grid that it is of has told it."""
     result = classifier.result_
     data, penalty, gap = (float(np.max(value)) for value in (result.data_loss, result.penalty, result.gap))
     strength = getattr(classifier, "strength", None)
@@ -111,10 +112,20 @@ def fit(classifier: Any) -> None:
         _pair("λ", f"{strength:.3g}")
     _pair("gap", f"at most {gap:.3g} above the minimum" if np.isfinite(gap) else "no bound is proved")
     _pair("reason", str(result.reason))
-    _pair("cost", f"{result.passes:.1f} passes, {result.seconds:.2f} s")
+    if cost:
+        _pair("cost", f"{result.passes:.1f} passes, {result.seconds:.2f} s")
     separation = getattr(classifier, "separation_", None)
     if separation is not None and separation.too_small:
         _pair("separable", str(separation))
+
+
+def calibration(classifier: Any) -> None:
+    """What the held-out scores taught about probabilities."""
+    learned = classifier.calibration_
+    if learned is not None:
+        factor = getattr(learned, "inverse_temperature", None)
+        words = "a sigmoid of each class's score" if factor is None else f"softmax of the scores times {factor:.3g}"
+        _pair("calibrated", f"{words}, learned on held-out rows")
 
 
 def model(classifier: Any, path: Path) -> None:
