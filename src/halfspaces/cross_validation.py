@@ -39,7 +39,7 @@ from halfspaces.result import History, Reason, Result
 
 Array = np.ndarray
 
-RANGE = 1e-6  # the smallest strength of a grid over its largest
+RANGE, SPARSE_RANGE = 1e-6, 1e-3  # the smallest strength of a grid over its largest; of penalties that select weights
 GROWN_AT_ONCE = 0.1  # part of the grid by which it grows at a time while the best is at its edge
 VAIN, VAIN_RANGE = 2, 9.99  # strengths, and the range that they cover, without a better score: then a path is left
 RULES = {"best": best_of, "one_standard_error": one_standard_error_of}
@@ -328,7 +328,7 @@ class _Search:
 
     def grown(self, n_strengths: int) -> tuple[Grid, Array]:
         """An automatic grid that has grown where its best was at an edge, and the strengths that were asked for."""
-        ratio = RANGE ** (1 / (n_strengths - 1))
+        ratio = (RANGE if self.objectives[-1].penalty.smooth else SPARSE_RANGE) ** (1 / (n_strengths - 1))
         asked = list(largest_strength(self.objectives[-1]) * ratio ** np.arange(n_strengths))
 
         def upcoming() -> Iterator[float]:
