@@ -30,7 +30,7 @@ from halfspaces.calibration import CALIBRATIONS, Calibration
 from halfspaces.estimators import LinearClassifier
 from halfspaces.grid import Grid, fold_objectives, largest_strength, solve_grid
 from halfspaces.losses import Loss
-from halfspaces.minimize import LEAST_LOSS
+from halfspaces.minimize import LEAST_LOSS, Callback, minimize
 from halfspaces.moments import Moments
 from halfspaces.objective import Objective
 from halfspaces.optimizers.auto import choose_for
@@ -40,6 +40,7 @@ from halfspaces.result import History, Reason, Result
 Array = np.ndarray
 
 RANGE, SPARSE_RANGE = 1e-6, 1e-3  # the smallest strength of a grid over its largest; of penalties that select weights
+KINKED_TOL = 1e-2  # at least, while a strength is chosen for a loss with kinks
 GROWN_AT_ONCE = 0.1  # part of the grid by which it grows at a time while the best is at its edge
 VAIN, VAIN_RANGE = 2, 9.99  # strengths, and the range that they cover, without a better score: then a path is left
 RULES = {"best": best_of, "one_standard_error": one_standard_error_of}
@@ -60,7 +61,8 @@ class LinearClassifierCV(LinearModel):
     Parameters
     ----------
     loss, standardize, fit_intercept, class_weight, tol, max_passes, n_jobs
-        As of `LinearClassifier`.
+        As of `LinearClassifier`. While the strength is chosen, a loss with kinks is content with tol = 0.01; the
+        classifier of the chosen one goes on to `tol`.
     penalty : str or Penalty
         "l2", "l1", "elastic_net", or an instance, whose own strength does not matter.
     strengths : int or sequence of floats
@@ -81,6 +83,8 @@ class LinearClassifierCV(LinearModel):
         score, which `predict` goes by.
     random_state : int, RandomState or None
         Seed of the shuffling; None takes a fixed one.
+    callbacks : sequence of callables
+        As of `LinearClassifier`, for each strength. With a `Checkpoint` a search goes on where it was killed.
     verbose : int
         1: a line for each strength.
 
@@ -139,6 +143,7 @@ class LinearClassifierCV(LinearModel):
         max_passes: float = 1000,
         n_jobs: int | None = None,
         random_state: Any = None,
+        callbacks: Sequence[Callback] = (),
         verbose: int = 0,
     ) -> None:
         self.loss = loss
@@ -155,6 +160,7 @@ class LinearClassifierCV(LinearModel):
         self.max_passes = max_passes
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.callbacks = callbacks
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, validation: Any = None) -> Self:
@@ -238,6 +244,8 @@ class LinearClassifierCV(LinearModel):
         else:
             asked = np.unique(np.asarray(self.strengths, dtype=np.float64))[::-1]
             grid = search.solve(asked)
+        if grid.interrupted:
+            asked = grid.strengths
         scores, error = search.table(grid.strengths)
         mean = scores.mean(axis=1)
         if not np.isfinite(mean).any():
@@ -265,8 +273,12 @@ class LinearClassifierCV(LinearModel):
         loss, gap, passes = (float(column[best, -1]) for column in (grid.loss, grid.gap, grid.passes))
         at_zero = objective.loss.chance_value(objective.n_classes)
         reason = Reason.MAX_PASSES if passes >= self.max_passes else Reason.NO_PROGRESS
-        if gap <= self.tol * max(loss, LEAST_LOSS * at_zero):
+        if grid.interrupted:
+            reason = Reason.INTERRUPTED
+        elif gap <= self.tol * max(loss, LEAST_LOSS * at_zero):
             reason = Reason.CERTIFIED
+        elif gap <= KINKED_TOL * loss and not objective.loss.smooth:  # the search was content with less
+            return self._finished(grid, objective, W, classes)
         value = penalty.value(W[:-1])
         numbers: dict[str, Any] = {
             "loss": np.array([loss]),
@@ -279,6 +291,16 @@ class LinearClassifierCV(LinearModel):
         history.append(**cost, **numbers)
         result = Result(W=W, reason=reason, **numbers, **cost, history=history, state=None)
         return objective, classes, choose_for(objective), result
+
+    def _finished(self, grid: Grid, objective: Objective, W: Array, classes: Array) -> tuple[Any, ...]:
+        """The same, after a run from there to the tolerance that was asked for."""
+        choice, shown = choose_for(objective), self.verbose >= 0
+        limits: dict[str, Any] = {"tol": self.tol, "max_passes": self.max_passes, "callbacks": self.callbacks}
+        result = minimize(objective, choice.optimizer, W, **limits, progress=shown)
+        if result.reason is Reason.INTERRUPTED:
+            raise KeyboardInterrupt
+        seconds = grid.seconds + result.seconds
+        return objective, classes, choice, replace(result, seconds=seconds, state=None, loop=None)
 
     @property
     def classifier_(self) -> LinearClassifier:
@@ -320,10 +342,11 @@ class _Search:
             self.add(strength, W)
             return leave and strength == min(self.found) and self.in_vain()
 
-        given, optimizer = self.estimator, choose_for(self.objectives[-1]).optimizer
+        given, every = self.estimator, self.objectives[-1]
         return solve_grid(
-            self.objectives, strengths, optimizer, tol=given.tol, max_passes=given.max_passes, each=each,
-            progress=given.verbose >= 0,
+            self.objectives, strengths, choose_for(every).optimizer, max_passes=given.max_passes, each=each,
+            tol=given.tol if every.loss.smooth else max(given.tol, KINKED_TOL), progress=given.verbose >= 0,
+            callbacks=given.callbacks,
         )  # fmt: skip
 
     def grown(self, n_strengths: int) -> tuple[Grid, Array]:
