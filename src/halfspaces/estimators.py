@@ -12,6 +12,7 @@ from halfspaces._data import check_validation, hold_out, is_part
 from halfspaces._linear import LinearModel
 from halfspaces._validation import check_number, lookup
 from halfspaces.blocks import Blocks
+from halfspaces.checkpoint import checkpoint_in
 from halfspaces.losses import Loss
 from halfspaces.minimize import Callback, minimize
 from halfspaces.moments import Moments
@@ -95,7 +96,8 @@ class LinearClassifier(LinearModel):
     warm_start : bool
         Start from the last fit's coefficients.
     callbacks : sequence of callables
-        Each is given the `Run` after every evaluation; see `halfspaces.callbacks`.
+        Each is given the `Run` after every evaluation; see `halfspaces.callbacks`. A `Checkpoint` keeps the run in
+        files, and a fit of the same data with the same options goes on from there.
     verbose : int
         0: a progress bar after the first second, on a terminal; 1: also says which optimizer was chosen, and how the
         run ended; −1: nothing.
@@ -277,6 +279,7 @@ class LinearClassifier(LinearModel):
     ) -> None:
         if self.verbose > 0:
             print(f"{type(self).__name__}: {choice.why}.")
+        checkpoint = checkpoint_in(self.callbacks)
         result = minimize(
             objective,
             choice.optimizer,
@@ -285,6 +288,7 @@ class LinearClassifier(LinearModel):
             max_passes=self.max_passes,
             validation=validation,
             callbacks=self.callbacks,
+            resume=None if checkpoint is None else checkpoint.run(objective, choice.optimizer),
             progress=self.verbose >= 0,
         )
         if self.verbose > 0:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from halfspaces.minimize import Callback
 from halfspaces.moments import Moments
 from halfspaces.objective import Objective
 from halfspaces.optimizers.base import Optimizer
@@ -40,6 +41,8 @@ class Grid:
     reasons : list of Reason
         Why each strength ended.
     seconds : float
+    interrupted : bool
+        Whether Ctrl-C ended it before its last strength.
     """
 
     strengths: Array
@@ -50,6 +53,7 @@ class Grid:
     passes: Array
     reasons: list[Reason]
     seconds: float
+    interrupted: bool = False
 
 
 def solve_grid(
@@ -60,6 +64,7 @@ def solve_grid(
     tol: float = 1e-4,
     max_passes: float = 1000,
     each: Callable[[float, Array], Any] | None = None,
+    callbacks: Sequence[Callback] = (),
     progress: bool = False,
 ) -> Grid:
     """Minimize for every strength on every fold's training rows and on all.
@@ -76,6 +81,9 @@ def solve_grid(
         As of `minimize`, at each strength.
     each : callable, optional
         Told each strength and its W (D+1, F+1, C) when it is there; what it returns, if true, ends the path.
+    callbacks : sequence of callables
+        As of `minimize`, at each strength. A `Checkpoint` keeps the strengths that are done and the run under way; what
+        it holds of the same grid is not solved again.
     progress : bool
         Progress bars on a terminal.
 
@@ -96,12 +104,19 @@ def solve_grid(
     >>> grid.W.shape, bool(np.all(grid.gap <= 1e-4 * grid.loss))
     ((65, 2, 4, 10), True)
     """
-    start, results = time.perf_counter(), dict[float, Result]()
-    steps = along(stacked(members), strengths, optimizer, tol=tol, max_passes=max_passes, progress=progress)
-    for strength, result, _, _ in steps:
-        results[strength] = result
-        if each is not None and each(strength, result.W):
-            break
+    start, results, interrupted = time.perf_counter(), dict[float, Result](), False
+    limits: dict[str, Any] = {"tol": tol, "max_passes": max_passes}
+    steps = along(stacked(members), strengths, optimizer, **limits, callbacks=callbacks, progress=progress)
+    try:
+        for strength, result, _, _ in steps:
+            ended = each is not None and each(strength, result.W)
+            results[strength] = result
+            if ended:
+                break
+    except KeyboardInterrupt:
+        if not results:
+            raise
+        interrupted = True
     falling = sorted(results, reverse=True)
     loss, gap = (np.array([getattr(results[s], name) for s in falling]) for name in ("loss", "gap"))
     return Grid(
@@ -113,6 +128,7 @@ def solve_grid(
         np.repeat(np.array([[results[s].passes] for s in falling]), len(members), axis=1),
         [results[s].reason for s in falling],
         time.perf_counter() - start,
+        interrupted,
     )
 
 

@@ -214,7 +214,7 @@ def _resumed(
     if resume.state is None or resume.loop is None:
         raise ValueError("resume=... must be a Result of minimize with its state; this one was stripped of it.")
     state, history, loop = copy.deepcopy((resume.state, resume.history, resume.loop))
-    if loop.pop("problem") != _problem(objective, optimizer):
+    if loop.pop("problem") != problem_of(objective, optimizer):
         raise ValueError("resume=... goes on with the same optimizer, objective and data; give W=result.W instead.")
     run = Run(objective, optimizer, state, validation=held_out, history=history, **loop)
     run.started = started - resume.seconds
@@ -224,7 +224,7 @@ def _resumed(
     return run
 
 
-def _problem(objective: Objective, optimizer: Optimizer) -> tuple[Any, ...]:
+def problem_of(objective: Objective, optimizer: Optimizer) -> str:
     """What must be the same for a state and its bounds to hold: components, sizes, labels, weights and features.
 
     The class sums that the certificate keeps stand for the features: reading all of X again would cost a pass.
@@ -233,7 +233,18 @@ def _problem(objective: Objective, optimizer: Optimizer) -> tuple[Any, ...]:
     for told in (objective.blocks.labels(), objective.blocks.weights(), objective.anchor.sums):
         digest.update(told.tobytes())
     sizes = objective.n_examples, objective.n_features, objective.n_classes, objective.fit_intercept
-    return optimizer, objective.loss, objective.penalty, *sizes, digest.hexdigest()
+    digest.update(repr((optimizer, objective.loss, objective.penalty, sizes)).encode())
+    return digest.hexdigest()
+
+
+def snapshot(run: Run) -> Result:
+    """The run so far, for `minimize(..., resume=)`: what it holds, nothing copied; its losses are not known."""
+    nan = np.full(run.W.shape[1], np.nan)
+    loop: dict[str, Any] = {name: getattr(run, name) for name in REMEMBERED}
+    loop["problem"] = problem_of(run.objective, run.optimizer)
+    return Result(
+        run.W, Reason.STOPPED_BY_CALLBACK, nan, nan, nan, nan, run.passes, run.seconds, run.history, run.state, loop
+    )
 
 
 def _loop(run: Run, max_passes: float, callbacks: Sequence[Callback], bar: ProgressBar) -> Reason:
@@ -377,8 +388,7 @@ def _assessment(run: Run) -> dict[str, Array]:
 def _result(run: Run, reason: Reason) -> Result:
     """The end: members that did not converge are evaluated once more, on all rows and the loss itself."""
     final, W = run.final, run.W
-    loop = copy.deepcopy({name: getattr(run, name) for name in REMEMBERED})
-    loop["problem"] = _problem(run.objective, run.optimizer)
+    loop = copy.deepcopy(snapshot(run).loop)
     if run.chosen is not None:
         final, W = Final.unknown(W), run.chosen
     if not final.known.all():

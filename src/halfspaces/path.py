@@ -14,8 +14,10 @@ import numpy as np
 from halfspaces._validation import check_numbers
 from halfspaces.blocks import Blocks
 from halfspaces.certificate import Anchor
+from halfspaces.checkpoint import Checkpoint, checkpoint_in
 from halfspaces.losses import Loss
-from halfspaces.minimize import minimize
+from halfspaces.minimize import Callback, minimize, problem_of
+from halfspaces.model_file import ModelFileError
 from halfspaces.objective import Evaluation, Objective, Request
 from halfspaces.optimizers.auto import choose_for
 from halfspaces.optimizers.base import Optimizer
@@ -132,6 +134,7 @@ def solve_path(
     steps = along(objective, falling, optimizer or choose_for(objective).optimizer, tol=tol, max_passes=max_passes)
     for strength, result, member, last in steps:
         results.append(result)
+        assert last is not None  # no checkpoint
         screened.append(int(np.count_nonzero(gap_safe(member, last))))
         if each is not None:
             each(strength, results[-1])
@@ -146,27 +149,79 @@ def along(
     *,
     tol: float,
     max_passes: float,
+    callbacks: Sequence[Callback] = (),
     progress: bool = False,
-) -> Iterator[tuple[float, Result, Objective, Evaluation]]:
+) -> Iterator[tuple[float, Result, Objective, Evaluation | None]]:
     """Each strength in turn, its result, the objective that has it, and the last evaluation of that.
 
+    Strengths that a checkpoint holds are not solved again; of these there is no evaluation but the last.
     An optimizer that can be moved goes on from its state, which is not for keeping: it is changed in place. Any other
-    begins at the W before. Raises KeyboardInterrupt where a run was interrupted.
+    begins at the W before. A `Checkpoint` among the callbacks keeps what is done. Raises KeyboardInterrupt where a run
+    was interrupted.
     """
     given = {entry.name: getattr(objective, entry.name) for entry in fields(Objective)}
     moved_to: Any = getattr(optimizer, "moved_to", None)
+    checkpoint = checkpoint_in(callbacks)
+    kept = None if checkpoint is None else _Kept(checkpoint, f"{problem_of(objective, optimizer)} {tol} {max_passes}")
     W, state, before = None, None, None
-    for strength in strengths:
+    for index, strength in enumerate(strengths):
         penalty: Any = replace(objective.penalty, strength=float(strength))  # pyright: ignore[reportCallIssue, reportArgumentType]
         member = _Remembering(**given | {"penalty": penalty, "known": objective})
-        if W is None:
-            W = member.zeros(len(member.total_weight))
-        state = moved_to(member, state, before) if moved_to is not None and before is not None else None
-        result = minimize(member, optimizer, W, tol=tol, max_passes=max_passes, state=state, progress=progress)
-        if result.reason is Reason.INTERRUPTED:
-            raise KeyboardInterrupt
-        W, state, before = result.W, result.state, member.seen[0]
+        found = None if kept is None else kept.found(index, float(strength), member)
+        if found is not None:
+            result, before = found
+        else:
+            W = member.zeros(len(member.total_weight)) if W is None else W
+            begun: dict[str, Any] = {"resume": None if checkpoint is None else checkpoint.run(member, optimizer)}
+            if moved_to is not None and before is not None:
+                begun["state"] = moved_to(member, state, before)
+            limits: dict[str, Any] = {"tol": tol, "max_passes": max_passes}
+            result = minimize(member, optimizer, W, **limits, **begun, callbacks=callbacks, progress=progress)
+            if result.reason is Reason.INTERRUPTED:
+                raise KeyboardInterrupt
+            before = member.seen[0] if member.seen else member.evaluate(Request(result.state.W))
+            if kept is not None:
+                kept.keep(index, float(strength), result, before, member)
+        W, state = result.W, result.state
         yield float(strength), replace(result, state=None, loop=None), member, before
+
+
+@dataclass
+class _Kept:
+    """The strengths that are done, in the files of a checkpoint: a result each, and the state of the last."""
+
+    checkpoint: Checkpoint
+    problem: str
+
+    def __post_init__(self) -> None:
+        names = self.checkpoint.names("state-*.safetensors")
+        self.last = int(names[-1][len("state-") :].partition(".")[0]) if names else -1
+
+    def found(self, index: int, strength: float, member: Objective) -> tuple[Result, Evaluation | None] | None:
+        """A result that was kept, of the last with its state and evaluation; None where there is none."""
+        if index > self.last:
+            return None
+        result = self._read(f"strength-{index:04}.safetensors", strength, member)
+        if index < self.last:
+            return result, None
+        state, before = self._read(f"state-{index:04}.safetensors", strength, member)
+        return replace(result, state=state), before
+
+    def _read(self, name: str, strength: float, member: Objective) -> Any:
+        told = self.checkpoint.read(name, member)
+        if told is None or told["problem"] != self.problem or told["strength"] != strength:
+            folder = self.checkpoint.folder
+            raise ModelFileError(f"{folder} holds the checkpoint of another run; give another folder, or empty it.")
+        return told["value"]
+
+    def keep(self, index: int, strength: float, result: Result, before: Evaluation, member: Objective) -> None:
+        """First the result; with the file of the state a strength is done, and the one before is of no more use."""
+        values = {"strength": replace(result, state=None, loop=None), "state": (result.state, before)}
+        for name, value in values.items():
+            told = {"problem": self.problem, "strength": strength, "value": value}
+            self.checkpoint.write(f"{name}-{index:04}.safetensors", told, member)
+        self.checkpoint.remove(f"state-{index - 1:04}.safetensors")
+        self.last = index
 
 
 @dataclass(frozen=True, eq=False)

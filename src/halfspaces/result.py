@@ -45,34 +45,34 @@ class History(Mapping[str, Array]):
     gradient_norm is nan where only a value was asked for.
     """
 
-    def __init__(self) -> None:
-        self._columns: dict[str, list[Any]] = {}
+    def __init__(self, columns: Mapping[str, list[Any]] | None = None) -> None:
+        self.columns: dict[str, list[Any]] = dict(columns or {})
 
     def append(self, **row: Any) -> None:
         """Add one row; a column that starts late is filled with nan before, one that is left out gets nan."""
         length = len(self)
         for name, value in row.items():
-            self._columns.setdefault(name, [np.full_like(value, np.nan, dtype=float)] * length).append(value)
-        for column in self._columns.values():
+            self.columns.setdefault(name, [np.full_like(value, np.nan, dtype=float)] * length).append(value)
+        for column in self.columns.values():
             if len(column) == length:
                 column.append(np.full_like(column[-1], np.nan, dtype=float))
 
     def __getitem__(self, name: str) -> Array:
-        return np.array(self._columns[name], dtype=float)
+        return np.array(self.columns[name], dtype=float)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._columns)
+        return iter(self.columns)
 
     def __len__(self) -> int:
         """Number of rows."""
-        return len(next(iter(self._columns.values()), ()))
+        return len(next(iter(self.columns.values()), ()))
 
     def last(self, name: str) -> Any:
         """The newest value of a column, or None."""
-        return self._columns[name][-1] if self._columns.get(name) else None
+        return self.columns[name][-1] if self.columns.get(name) else None
 
     def __repr__(self) -> str:
-        return f"History({len(self)} rows of {', '.join(self._columns)})"
+        return f"History({len(self)} rows of {', '.join(self.columns)})"
 
 
 @dataclass(frozen=True, eq=False)
