@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check lint format clean bench bench-quick bench-peers
+.PHONY: demo test check lint format clean bench bench-quick bench-peers chaos
 
 demo: $(INSTALLED)
 	$(BIN)/halfspaces train digits --out digits.safetensors
@@ -31,6 +31,10 @@ bench-quick: $(INSTALLED)
 
 bench-peers: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
+
+# 200 runs killed at random moments end with the bits of those that were not, about ten minutes.
+chaos: $(INSTALLED)
+	$(BIN)/python -m benchmarks.chaos
 
 # One environment for everything, at the versions of constraints.txt.
 $(INSTALLED): pyproject.toml constraints.txt

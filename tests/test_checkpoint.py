@@ -1,6 +1,8 @@
 """Checkpoints: what was killed goes on to the same bits, whatever it was; files are whole, and run no code."""
 
 import json
+import subprocess
+import sys
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -23,6 +25,7 @@ from halfspaces.optimizers import (
     ProximalNewton,
     RandomSearch,
 )
+from halfspaces.optimizers.auto import choose_for
 from halfspaces.penalties import L1
 from halfspaces.testing.runs import small_objective
 
@@ -194,3 +197,29 @@ def test_files_that_are_no_checkpoint_say_so_and_run_nothing(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ModelFileError, match="cannot be made"):
         minimize(SMALL, optimizer, callbacks=[Checkpoint(tmp_path / "file", every=0)])
+
+
+FULL = """
+import resource, signal, sys
+import numpy as np
+from halfspaces import LinearClassifier
+from halfspaces.checkpoint import Checkpoint
+from halfspaces.testing.runs import small_objective
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+blocks = small_objective().blocks
+LinearClassifier(strength=0.01, max_passes=3, callbacks=[Checkpoint(sys.argv[1], every=0)]).fit(blocks.X, blocks.y)
+resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+LinearClassifier(strength=0.02, callbacks=[Checkpoint(sys.argv[1], every=0)]).fit(blocks.X, blocks.y)
+"""
+
+
+def test_a_full_disk_is_told_and_the_earlier_file_stays(tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FULL, tmp_path], capture_output=True, text=True, check=False
+    )
+    assert "run.safetensors cannot be written: File too large; save it elsewhere." in ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [RUN]
+    objective = LinearClassifier(strength=0.01).objective(SMALL.blocks.X, SMALL.blocks.y)
+    kept = Checkpoint(tmp_path).run(objective, choose_for(objective).optimizer)
+    assert kept is not None
+    assert kept.passes == 3
