@@ -191,7 +191,7 @@ def test_what_lies_around_is_left_out(pets):
         (["train/cat/1.png", "train/dog/1.png", "more/1.png"], "has the folder more beside train"),
         (["train/a/1.png", "train/b/1.png", "valid/a/1.png", "val/b/1.png"], "two are the same split"),
         (["train/a/1.png", "train/b/1.png", "test/1.png"], "has the image test/1.png outside"),
-        (["train/1.png", "train/2.png"], "has the image train/1.png outside"),
+        (["train/1.png", "train/2.png"], "has one class, train"),
     ],
 )
 def test_folders_that_do_not_fit(tmp_path, names, words):
@@ -481,6 +481,10 @@ def test_duplicates(X, rows, expected):
 def test_layout_of_names_alone():
     arranged = layout.arrange(Path("set"), [f"train/{name}/x.png" for name in "ba"] + ["train/a/y", "train/LICENSE"])
     assert arranged.names() == ["train/a/x.png", "train/a/y", "train/b/x.png"]
+    beside = ["LICENSE", "docs/a/b/c.txt", "set/LICENSE"]
+    assert layout.arrange(Path("set"), [*(f"set/{name}" for name in arranged.names()), *beside]).classes == ("a", "b")
+    vehicles = layout.arrange(Path("set"), ["car/1.png", "train/1.png", "test/1.png"], ["car", "train", "test"])
+    assert vehicles.classes == ("car", "test", "train")
 
 
 @pytest.mark.parametrize(("name", "classes", "least"), [("flowers128", 5, 0.38), ("platechars", 32, 0.95)])
