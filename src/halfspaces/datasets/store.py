@@ -125,7 +125,7 @@ def _temporary(name: str) -> Iterator[Any]:
         try:
             yield stream
             stream.flush()
-            if os.fstat(stream.fileno()).st_size > BLOCK * BLOCKS:  # less is checked whole, and waiting costs seconds
+            if os.fstat(stream.fileno()).st_size > BLOCK * BLOCKS:  # what is smaller is checked whole
                 os.fsync(stream.fileno())
             stream.close()
             os.replace(stream.name, folder() / name)
