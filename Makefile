@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check lint format clean bench bench-quick bench-peers chaos
+.PHONY: demo test check lint format clean fuzz chaos bench bench-quick bench-peers
 
 demo: $(INSTALLED)
 	$(BIN)/halfspaces train digits --out digits.safetensors
@@ -12,6 +12,10 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n auto
+
+# Damaged files for every reader, about two hours; `make test` opens a few hundred of them.
+fuzz: $(INSTALLED)
+	$(BIN)/python tests/fuzz.py --inputs 20000
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ import csv
 import itertools
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 import halfspaces
@@ -290,6 +292,37 @@ def test_data_that_cannot_be_found_or_read(refused, tmp_path):
     whole = npz(tmp_path / "given.npz").read_bytes()
     (tmp_path / "given.npz").write_bytes(whole[:5000])
     refused(["train", tmp_path / "given.npz"], "given.npz cannot be read as .npz", "save it again with np.savez.")
+
+
+def test_images_with_splits(run, refused, tmp_path, monkeypatch):
+    monkeypatch.setenv("HALFSPACES_CACHE", str(tmp_path / "cache"))
+    folder, images = tmp_path / "digits", DIGITS.images(DIGITS.X) * 15
+    for split, rows in {"train": range(300), "val": range(300, 360), "test": range(355, 400)}.items():
+        for row in rows:
+            path = folder / split / str(NAMES[DIGITS.y[row]]) / f"{row}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(images[row, ..., 0]).save(path)
+    shutil.copy(next((folder / "train" / "zero").iterdir()), folder / "test" / "zero" / "copy.png")
+    (folder / "train" / "two" / "two.txt").write_text("2")
+    refused(["train", folder], "digits has train/two/two.txt, which is no JPEG", "(--skip-bad)")
+    ended = run("train", folder, "--skip-bad", "--strengths", "0.1,0.01")
+    assert (ended.code, ended.err) == (0, "")
+    lines = ended.out.splitlines()
+    assert "digits: 300 examples + 60 for validation + 46 for testing, 64 features (8 x 8 x 1, uint8)" in lines[0]
+    assert lines[1].strip() == "406 images of 8 x 8, kept as they are"
+    assert lines[2].strip().startswith("1 bad file skipped: train/two/two.txt is no JPEG")
+    assert lines[3].startswith("warning     1 of the 46 test rows is also in the training rows")
+    assert lines[4].startswith("λ on validation rows (60 rows of their own)")
+    assert accuracy(ended.out, "test") > 0.8
+    assert "(4 x 3 x 1, uint8)" in run("train", folder, "--skip-bad", "--image-size", "4x3", *CHEAP).out
+    refused(["train", folder, "--image-size", "3x4x5"], "--image-size must be a side or HEIGHTxWIDTH")
+    refused(
+        ["train", folder, "--image-size", "0"], "image_size must be a side or (height, width), each from 1 to 4,096"
+    )
+    refused(
+        "train digits --image-size 4",
+        "digits is no folder, .tar or .zip of images, for which image_size (--image-size)",
+    )
 
 
 @pytest.fixture(scope="module")

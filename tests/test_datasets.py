@@ -3,16 +3,20 @@
 import gzip
 import io
 import lzma
+import os
+import pickle
 import struct
 import tracemalloc
 import zipfile
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from halfspaces import datasets
-from halfspaces.datasets import DataError, Dataset
+from halfspaces.datasets import DataError, Dataset, cifar
 from halfspaces.datasets.cifar import CLASSES, RECORD
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -156,13 +160,127 @@ def test_cifar_wrong_label_and_too_many_records(tmp_path, records, monkeypatch):
     records[4, 0] = 10
     path.write_bytes(gzip.compress(records.tobytes()))
     refused(tmp_path, "data_batch_3.bin.gz has label 10 at byte 12,292;")
-    monkeypatch.setattr("halfspaces.datasets.cifar.MOST_RECORDS", 4)
+    monkeypatch.setattr(cifar, "VERSIONS", tuple(replace(version, records=4) for version in cifar.VERSIONS))
     refused(tmp_path, "data_batch_3.bin.gz goes on after byte 12,292;", "4 records")
 
 
-def test_cifar_pickled_version_is_never_read(tmp_path):
-    (tmp_path / "data_batch_1").write_bytes(b"\x80\x02}q")
-    refused(tmp_path, "data_batch_1.bin", "binary version")
+def test_cifar_100(tmp_path, records):
+    both = np.insert(records, 0, range(6), axis=1)  # coarse labels come first
+    both[0, 1] = 99
+    (tmp_path / "train.bin").write_bytes(both[:4].tobytes())
+    (tmp_path / "test.bin.gz").write_bytes(gzip.compress(both[4:].tobytes()))
+    data = datasets.open(tmp_path)
+    np.testing.assert_array_equal(np.vstack([data.X, data.X_test]), records[:, 1:])
+    assert (data.y.tolist(), data.y_test.tolist(), len(data.class_names)) == ([99, 0, 9, 1], [1, 7], 100)
+    (tmp_path / "fine_label_names.txt").write_text("".join(f"{i}th\n" for i in range(100)))
+    assert datasets.open(tmp_path).class_names[-1] == "99th"
+    both[2, 1] = 100
+    (tmp_path / "train.bin").write_bytes(both[:4].tobytes())
+    refused(tmp_path, "train.bin has label 100 at byte 6,149; CIFAR-100's labels are 0..99")
+    (tmp_path / "train.bin").unlink()
+    refused(tmp_path, "has none of CIFAR's training files (data_batch_1.bin, train.bin, data_batch_1, train;")
+
+
+# --- CIFAR's python version --------------------------------------------------------------------------------------
+
+
+def python2(name: str, array: np.ndarray, **values: list) -> bytes:
+    """A dictionary as Python 2 pickled it with protocol 2: text is bytes, and so is the content of the array."""
+
+    def text(content: bytes) -> bytes:
+        return b"T" + struct.pack("<I", len(content)) + content
+
+    rebuilt = b"cnumpy.core.multiarray\n_reconstruct\nq\x01cnumpy\nndarray\nK\x00\x85U\x01b\x87Rq\x02"
+    dtype = b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    shape = b"(" + b"".join(b"J" + struct.pack("<i", n) for n in array.shape) + b"t"
+    state = b"(K\x01" + shape + dtype + b"\x89" + text(array.tobytes()) + b"tb"
+    content = b"\x80\x02}q\x00(" + text(name.encode()) + rebuilt + state
+    for key, held in values.items():
+        items = b"".join(text(item) if isinstance(item, bytes) else b"K" + bytes([item]) for item in held)
+        content += text(key.encode()) + b"]q\x03(" + items + b"e"
+    return content + b"u."
+
+
+def python3(name: str, array: np.ndarray, protocol: int, **values: list) -> bytes:
+    return pickle.dumps({name: array, **values}, protocol)
+
+
+@pytest.mark.parametrize("dump", [python2, *(partial(python3, protocol=protocol) for protocol in (2, 3, 4))])
+@pytest.mark.parametrize("C", [10, 100])
+def test_cifar_python_version(tmp_path, records, dump, C):
+    X, y = np.ascontiguousarray(records[:, 1:]), records[:, 0].tolist()
+    names = [f"class {label}".encode() for label in range(C)]
+    if C == 10:
+        written = {"data_batch_2": (X[:2], {"labels": y[:2]}), "data_batch_1": (X[2:4], {"labels": y[2:4]})}
+        written |= {"test_batch": (X[4:], {"labels": y[4:], "filenames": [b"4.png", b"5.png"]})}
+        (tmp_path / "batches.meta").write_bytes(dump("mean", X[0], label_names=names))
+        expected = [2, 3, 0, 1, 4, 5]
+    else:
+        written = {
+            "train": (X[:4], {"coarse_labels": [1] * 4, "fine_labels": y[:4]}),
+            "test": (X[4:], {"fine_labels": y[4:]}),
+        }
+        (tmp_path / "meta").write_bytes(dump("mean", X[0], fine_label_names=names, coarse_label_names=[b"all"]))
+        expected = list(range(6))
+    for name, (rows, labels) in written.items():
+        (tmp_path / name).write_bytes(dump("data", rows, **labels))
+    data = datasets.open(tmp_path)
+    np.testing.assert_array_equal(np.vstack([data.X, data.X_test]), X[expected], strict=True)
+    assert [*data.y.tolist(), *data.y_test.tolist()] == [y[row] for row in expected]
+    assert data.class_names == tuple(name.decode() for name in names)
+    assert (data.image_shape, data.planar) == ((32, 32, 3), True)
+
+
+class Malicious:
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize(
+    ("function", "named"),
+    [(os.mkdir, "posix.mkdir"), (eval, "builtins.eval"), (np.load, "numpy.load"), (getattr, "getattr")],
+)
+def test_pickles_are_never_run(tmp_path, protocol, function, named):
+    target = tmp_path / "made"
+    argument = f"__import__('os').mkdir({str(target)!r})" if function is eval else str(target)
+    content = pickle.dumps({"data": Malicious(function, argument), "labels": [1]}, protocol)
+    if protocol < 3:
+        named = named.replace("builtins", "__builtin__")
+    (tmp_path / "data_batch_1").write_bytes(content)
+    refused(tmp_path, f"{tmp_path / 'data_batch_1'} wants ", f"{named}, which no CIFAR file needs and is never run")
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is cut or damaged"),
+        (b"\x80\x02}", "is cut or damaged"),
+        (b"\x80\x02].", "holds no dictionary"),
+        (b"\x80\x02}q\x00r\xff\xff\xff\x7f.", "has no data of shape (N, 3,072)"),  # a memo of 2 billion entries
+        (b"\x80\x05\x96" + b"\xff" * 7 + b"\x7f.", "is cut or damaged"),  # 9 exabytes
+        (b"\x80\x02}()K\x01u.", "is cut or damaged (it has a key that is no text)"),
+        (b"\x80\x02}\x8f.", "wants EMPTY_SET at byte 3"),
+        (b"cos\nsystem\n(S'true'\ntR.", "wants os.system"),
+        (b"\x80\x04\x8c\x02os\x8c\x06system\x93.", "wants os.system"),
+        (b"\x80\x02cnumpy\nndarray\n(J\xff\xff\xff\x7ftR.", "is cut or damaged (it has an array that is not of bytes)"),
+        (python3("data", np.zeros((1, 3072)), 2, labels=[1]), "it has an array that is not of bytes"),
+        (python3("data", np.zeros((1, 3072), np.uint8), 2, labels=[10]), "has labels from 10 to 10; CIFAR-10's labels"),
+        (python3("data", np.zeros((1, 3072), np.uint8), 2, labels=[1, 2]), "has no labels, one whole number an image"),
+        (python3("data", np.zeros((1, 3071), np.uint8), 2, labels=[1]), "has no data of shape (N, 3,072)"),
+    ],
+)
+def test_pickles_that_do_not_fit(tmp_path, content, words):
+    (tmp_path / "data_batch_1").write_bytes(content)
+    tracemalloc.start()
+    refused(tmp_path, "data_batch_1", words)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1e7
 
 
 # --- MNIST and its kin -------------------------------------------------------------------------------------------

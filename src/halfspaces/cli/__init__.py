@@ -19,7 +19,8 @@ app = typer.Typer(
 DataArgument = Annotated[
     str,
     typer.Argument(
-        help="'digits', a CIFAR-10 folder (binary version), MNIST-like idx files, an .npz with X, y, or svmlight text."
+        help="'digits', a folder, .tar or .zip of images (one sub-folder a class), a CIFAR folder, MNIST-like idx "
+        "files, an .npz with X, y, or svmlight text."
     ),
 ]
 ModelArgument = Annotated[Path, typer.Argument(help="A .safetensors file that `halfspaces train --out` wrote.")]
@@ -85,6 +86,12 @@ def train(
     calibrate: Annotated[
         str | None, typer.Option(help="temperature or sigmoid: probabilities for any loss, learned on held-out rows.")
     ] = None,
+    image_size: Annotated[
+        str | None, typer.Option(help="Resize images to this: a side, or HEIGHTxWIDTH; 32 if they have many sizes.")
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out files that are no image, and count them.")
+    ] = False,
     tol: Annotated[float, typer.Option(help="Stop within this part of the loss above its minimum, proved.")] = 1e-3,
     max_passes: Annotated[float, typer.Option(help="Limit on visits to all examples.")] = 1000,
     jobs: JobsOption = None,
@@ -125,6 +132,8 @@ def train(
         validation=validation,
         calibrate=calibrate,
         sanity=sanity,
+        image_size=image_size,
+        skip_bad=skip_bad,
     )
     train(data, recipe, out)
 

@@ -45,6 +45,8 @@ class Recipe:
     validation: float | None = None
     calibrate: str | None = None
     sanity: bool = False
+    image_size: str | None = None
+    skip_bad: bool = False
 
     def check(self) -> None:
         """Raise for a number that is out of range, by the name of its option."""
@@ -145,6 +147,10 @@ class Recipe:
             **self.fit_options,
         )
 
+    def open(self, data: str) -> Dataset:
+        """The data set, of images in the size that was asked for."""
+        return datasets.open(data, image_size=_image_size(self.image_size), skip_bad=self.skip_bad)
+
     @property
     def finds_step_size(self) -> bool:
         """Whether a range test comes first."""
@@ -203,6 +209,20 @@ def _strengths(text: str | None) -> int | list[float]:
     return strengths
 
 
+def _image_size(text: str | None) -> int | tuple[int, int] | None:
+    """A side, or a height and a width.
+
+    >>> _image_size("32"), _image_size("24x16")
+    (32, (24, 16))
+    """
+    if text is None:
+        return None
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.strip().isdecimal() for side in sides):
+        raise ValueError(f"--image-size must be a side or HEIGHTxWIDTH, such as 32 or 24x16, got {text!r}.")
+    return int(text) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
+
+
 def check_out(out: Path | None) -> None:
     """Fail before the work, not after it, where a file could not be written."""
     if out is None:
@@ -220,8 +240,8 @@ def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
     recipe.check()
     classifier = recipe.classifier()
     check_out(out)
-    with show.working(f"reading {data}"):
-        dataset = datasets.open(data)
+    with show.reading(data):
+        dataset = recipe.open(data)
     if dataset.X_test is not None:
         check_finite("X_test", dataset.X_test)
     show.dataset(dataset)
@@ -260,9 +280,14 @@ def _choose(recipe: Recipe, dataset: Dataset) -> LinearClassifierCV | None:
     if recipe.optimizer != "auto":
         _check_optimizer(recipe.classifier(), dataset)
     search = recipe.search()
-    part = None if recipe.folds else recipe.validation or VALIDATION
-    search.fit(dataset.X, dataset.y, validation=part)
-    rows = f"{recipe.folds} folds" if part is None else f"{100 * part:g} % of the training rows"
+    part = recipe.validation or VALIDATION
+    if recipe.folds:
+        rows, validation = f"{recipe.folds} folds", None
+    elif recipe.validation is None and dataset.X_val is not None:
+        rows, validation = f"{dataset.X_val.shape[0]:,} rows of their own", (dataset.X_val, dataset.y_val)
+    else:
+        rows, validation = f"{100 * part:g} % of the training rows", part
+    search.fit(dataset.X, dataset.y, validation=validation)
     show.search(search, rows)
     return search
 

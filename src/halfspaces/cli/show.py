@@ -4,6 +4,7 @@ import csv
 import io
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from halfspaces.datasets import images
 from halfspaces.model_file import write_whole
 
 Array = np.ndarray
@@ -27,6 +29,12 @@ def error(sentence: str) -> None:
 def working(on: str) -> Any:
     """A context with a spinner on the error stream, where that is a terminal."""
     return Console(stderr=True).status(f"{escape(on)} ...")
+
+
+def reading(data: str) -> Any:
+    """The same while data are read; images show a progress bar of their own."""
+    path = Path(data)
+    return nullcontext() if path.exists() and images.recognizes(path) else working(f"reading {data}")
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
@@ -55,8 +63,16 @@ def percent(fraction: float) -> str:
 
 
 def dataset(data: Any) -> None:
-    """Name, sizes, kind."""
+    """Name, sizes, kind, what its reader did, and a warning where the test is not one."""
     _pair("data", str(data))
+    for note in data.notes:
+        _pair("", note)
+    duplicates = data.duplicates()
+    if duplicates:
+        rows = f"{duplicates:,} of the {data.X_test.shape[0]:,} test rows {'is' if duplicates == 1 else 'are'}"
+        _pair(
+            "warning", Text(f"{rows} also in the training rows, so the test accuracy looks better than it is", "yellow")
+        )
 
 
 def choice(classifier: Any) -> None:

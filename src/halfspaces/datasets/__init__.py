@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from halfspaces.datasets import cifar, digits, idx, npz, svmlight
+from halfspaces.datasets import cifar, digits, idx, images, npz, svmlight
 from halfspaces.datasets.dataset import Dataset, Features
 from halfspaces.datasets.errors import DataError
 
@@ -21,19 +21,29 @@ BUILT_IN: dict[str, Callable[[], Dataset]] = {"digits": digits.read}
 FOLDERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Dataset]], ...] = (
     (cifar.recognizes, cifar.read),
     (idx.recognizes, idx.read),
+    (images.recognizes, images.read),
 )
 READABLE = (
-    "a folder with CIFAR-10's data_batch_1.bin or MNIST's train-images-idx3-ubyte, an .npz file with X and y, "
-    "or svmlight text"
+    "a folder with CIFAR-10's data_batch_1.bin or MNIST's train-images-idx3-ubyte, a folder, .tar or .zip of images "
+    "with one sub-folder a class, an .npz file with X and y, or svmlight text"
 )
 
 
-def open(path_or_name: str | os.PathLike[str]) -> Dataset:
+def open(
+    path_or_name: str | os.PathLike[str],
+    *,
+    image_size: int | tuple[int, int] | None = None,
+    skip_bad: bool = False,
+) -> Dataset:
     """Open a built-in data set by its name, or a folder or file by its path.
 
-    Built-in is "digits"; "./digits" is a path. Folders hold CIFAR-10 in its binary version, or the idx files of MNIST
-    or Fashion-MNIST, plain or as .gz or .xz; a file is an .npz with X and y, or svmlight (libsvm) text, whose X is
-    sparse and whose test rows lie beside it as NAME.t.
+    Built-in is "digits"; "./digits" is a path. Folders hold CIFAR-10 or CIFAR-100 in their binary or python version,
+    the idx files of MNIST or Fashion-MNIST, plain or as .gz or .xz, or images in one sub-folder a class; a file is a
+    .tar or .zip of such images, an .npz with X and y, or svmlight (libsvm) text, whose X is sparse and whose test rows
+    lie beside it as NAME.t.
+
+    Images of many sizes are resized to 32 x 32, or to `image_size`, a side or (height, width); `skip_bad` leaves out
+    files among them that cannot be decoded: see `halfspaces.datasets.images`.
 
     Raises DataError, one sentence, for an unknown name, a missing path and data that are cut, damaged or do not fit.
 
@@ -43,9 +53,12 @@ def open(path_or_name: str | os.PathLike[str]) -> Dataset:
     Traceback (most recent call last):
     halfspaces.datasets.errors.DataError: There is no data set 'digit' (did you mean 'digits'?); give a built-in name...
     """
-    if isinstance(path_or_name, str) and path_or_name in BUILT_IN:
+    plain = image_size is None and not skip_bad
+    if isinstance(path_or_name, str) and path_or_name in BUILT_IN and plain:
         return BUILT_IN[path_or_name]()
     path = Path(os.path.expanduser(path_or_name))
+    if not plain and (path.exists() or path_or_name in BUILT_IN):
+        return _open_images(path, image_size, skip_bad)
     if os.path.isdir(path):
         return _open_folder(path)
     if os.path.isfile(path):
@@ -80,7 +93,18 @@ def _open_folder(folder: Path) -> Dataset:
     raise DataError(f"The folder {folder} holds {listed}; needed is {READABLE}.")
 
 
+def _open_images(path: Path, image_size: int | tuple[int, int] | None, skip_bad: bool) -> Dataset:
+    """Open with options that only images have."""
+    others = (recognizes for recognizes, read in FOLDERS if read is not images.read)
+    if not images.recognizes(path) or (path.is_dir() and any(recognizes(path) for recognizes in others)):
+        given = "image_size (--image-size)" if image_size is not None else "skip_bad (--skip-bad)"
+        raise DataError(f"{path} is no folder, .tar or .zip of images, for which {given} is; leave it out.")
+    return images.read(path, image_size, skip_bad)
+
+
 def _open_file(path: Path) -> Dataset:
+    if images.recognizes(path):
+        return images.read(path)
     if path.suffix == ".npz":
         return npz.read(path)
     if svmlight.recognizes(path):

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from halfspaces.datasets.errors import DataError
+from halfspaces.datasets.rows import held_by
 
 Features = np.ndarray | csr_array
 
@@ -17,9 +18,10 @@ class Dataset:
     """Labelled examples, as stored, with a test split where there is one.
 
     X is (N, D) in the type of the file (uint8 for images), a csr_array where the file leaves zeros out; y is (N,);
-    X_test and y_test are alike, or None. y holds 0..C-1, or the labels as given where they come from a user's own
-    arrays. `image_shape` is (height, width, channels); the rows of a `planar` data set hold one plane after the other
-    (all of red, then green, then blue), all others hold the channels of a pixel side by side.
+    X_test and y_test are alike, or None, and so are X_val and y_val, on which to choose hyperparameters. y holds
+    0..C-1, or the labels as given where they come from a user's own arrays. `image_shape` is (height, width, channels);
+    the rows of a `planar` data set hold one plane after the other (all of red, then green, then blue), all others hold
+    the channels of a pixel side by side. `notes` say, a line each, what a reader did to the data.
 
     Raises DataError where the counts of examples, labels or features disagree.
 
@@ -38,30 +40,37 @@ class Dataset:
     class_names: tuple[str, ...] | None = None
     image_shape: tuple[int, int, int] | None = None
     planar: bool = False
+    X_val: Features | None = field(default=None, repr=False)
+    y_val: np.ndarray | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if (self.X_test is None) != (self.y_test is None):
-            given, missing = ("y_test", "X_test") if self.X_test is None else ("X_test", "y_test")
-            raise DataError(f"{self.name}: {given} is given without {missing}; give both or neither.")
+        for split in ("test", "val"):
+            X, y = f"X_{split}", f"y_{split}"
+            if (getattr(self, X) is None) != (getattr(self, y) is None):
+                given, missing = (y, X) if getattr(self, X) is None else (X, y)
+                raise DataError(f"{self.name}: {given} is given without {missing}; give both or neither.")
         for X, y, suffix in self._splits():
             _check_split(f"{self.name}: X{suffix}", X, f"y{suffix}", y)
-        widths = [_shape(X)[1] for X, _, _ in self._splits()]
-        if len(set(widths)) > 1:
-            counts = f"X has {widths[0]:,} features but X_test has {widths[1]:,}"
-            raise DataError(f"{self.name}: {counts}; both splits must have the same features.")
+        D = _shape(self.X)[1]
+        for X, _, suffix in self._splits():
+            if _shape(X)[1] != D:
+                counts = f"X has {D:,} features but X{suffix} has {_shape(X)[1]:,}"
+                raise DataError(f"{self.name}: {counts}; all splits must have the same features.")
 
     def __str__(self) -> str:
         return self.describe()
 
     def describe(self) -> str:
         """Return one line: the counts of examples, features and classes."""
-        test = "" if self.X_test is None else f" + {_shape(self.X_test)[0]:,} for testing"
+        held = {"validation": self.X_val, "testing": self.X_test}
+        others = "".join(f" + {_shape(X)[0]:,} for {use}" for use, X in held.items() if X is not None)
         shape = "" if self.image_shape is None else " x ".join(map(str, self.image_shape)) + ", "
         classes = len(self.class_names) if self.class_names else len(np.unique(self.y))
         N, D = _shape(self.X)
         stored = "" if isinstance(self.X, np.ndarray) else f", {100 * self.X.nnz / (N * D):.2g} % stored"
         features = f"{D:,} features ({shape}{self.X.dtype}{stored})"
-        return f"{self.name}: {N:,} examples{test}, {features}, {classes:,} class{'es' * (classes != 1)}"
+        return f"{self.name}: {N:,} examples{others}, {features}, {classes:,} class{'es' * (classes != 1)}"
 
     def images(self, X_rows: np.ndarray) -> np.ndarray:
         """Return rows (n, D) as images (n, height, width, channels): a view, however they are stored.
@@ -85,10 +94,20 @@ class Dataset:
             return X_rows.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
         return X_rows.reshape(-1, height, width, channels)
 
+    def duplicates(self) -> int:
+        """How many test rows are training rows, too, value for value: they make the test accuracy look better.
+
+        >>> Dataset("tiny", np.eye(3), np.arange(3), np.eye(3)[:2] + [[0], [1]], np.arange(2)).duplicates()
+        1
+        """
+        return 0 if self.X_test is None else int(np.count_nonzero(held_by(self.X, self.X_test)))
+
     def _splits(self) -> Iterator[tuple[Features, np.ndarray, str]]:
         yield self.X, self.y, ""
         if self.X_test is not None and self.y_test is not None:
             yield self.X_test, self.y_test, "_test"
+        if self.X_val is not None and self.y_val is not None:
+            yield self.X_val, self.y_val, "_val"
 
 
 def _shape(X: Any) -> tuple[int, ...]:

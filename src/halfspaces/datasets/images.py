@@ -1,0 +1,258 @@
+"""Images in one sub-folder a class, in a folder, a tar or a zip, decoded once into a memory-mapped cache.
+
+Sub-folders train, val (valid, validation, dev) and test are splits. JPEG, PNG, WebP, BMP, TIFF and GIF (first frame) of
+any size and mode: see `halfspaces.datasets.pixels`. Images that all have one size of at most 64 x 64 keep it; all
+others are resized to 32 x 32, or to the size that is asked for: whole, so nothing is cropped and the aspect ratio is
+not kept.
+"""
+
+import os
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from numbers import Integral
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from halfspaces.datasets import layout, pixels, sources, store, waiting
+from halfspaces.datasets.dataset import Dataset
+from halfspaces.datasets.errors import DataError, shown
+from halfspaces.datasets.sources import Entry, Source
+
+SIDE = 32  # of images of many or large sizes, unless another is asked for
+LARGEST_KEPT = 64
+LARGEST_SIDE = 4096
+BATCH, BATCH_BYTES = 32, 1 << 22  # images a task has at most, or bytes
+LARGE = 1 << 14  # bytes an image of a task for another thread has on average
+EARLY = 10_000  # files among which one of an image is looked for
+NAMED = 3  # of the files that were skipped
+T = TypeVar("T")
+ImageSize = int | tuple[int, int]
+
+
+def recognizes(path: Path) -> bool:
+    """Whether it is an archive, or a folder in which an early file is named like an image."""
+    if not path.is_dir():
+        return sources.is_archive(path)
+    named = (name for _, _, names in os.walk(path, followlinks=True) for name in names)
+    return any(name.lower().endswith(pixels.SUFFIXES) and not sources.is_junk(name) for name in islice(named, EARLY))
+
+
+def read(path: Path, image_size: ImageSize | None = None, skip_bad: bool = False) -> Dataset:
+    """Read the images below `path`; X is (N, height * width * channels), uint8, memory-mapped.
+
+    One channel where every image is grey, else three. `image_size` is a side or (height, width); `skip_bad` leaves out
+    files that are no image or cannot be decoded, and says how many. Hidden files, those of file managers, and files
+    beside the folders of classes that are not named like images never count.
+
+    Raises DataError, by name, for a bad file, fewer than two classes, an empty folder of a class, and members of an
+    archive that lead outside, are links, or unpack to too much.
+    """
+    size = _checked(image_size)
+    with sources.opened(path) as source:
+        key = store.key(size, skip_bad, _pillow_version(), stamp=source.stamp())
+        found = store.load(key)
+        if found is None:
+            _fill(source, key, size, skip_bad)
+            found = store.load(key)
+    if found is None:
+        raise DataError(f"The decoded images of {path} changed at once in {store.folder()}; try again.")
+    return _dataset(path, *found)
+
+
+def _pillow_version() -> str:
+    import PIL
+
+    return PIL.__version__
+
+
+def _checked(image_size: Any) -> tuple[int, int] | None:
+    if image_size is None:
+        return None
+    sides: Any = (image_size, image_size) if isinstance(image_size, Integral) else image_size
+    if (
+        not isinstance(sides, Sequence)
+        or len(sides) != 2
+        or not all(isinstance(side, Integral) and 1 <= int(side) <= LARGEST_SIDE for side in sides)
+    ):
+        raise DataError(
+            f"image_size must be a side or (height, width), each from 1 to {LARGEST_SIDE:,}, got {image_size!r}."
+        )
+    return int(sides[0]), int(sides[1])
+
+
+def _dataset(path: Path, X: np.ndarray, stored: store.Stored) -> Dataset:
+    parts, start = {}, 0
+    for split, counts in stored.counts.items():
+        y = np.repeat(np.arange(len(counts)), counts)
+        parts[split] = X[start : start + len(y)], y
+        start += len(y)
+    (X_train, y_train), none = parts["train"], (None, None)
+    height, width, channels = stored.image_shape
+    return Dataset(
+        _name(path),
+        X_train,
+        y_train,
+        *parts.get("test", none),
+        class_names=tuple(stored.classes),
+        image_shape=(height, width, channels),
+        X_val=parts.get("val", none)[0],
+        y_val=parts.get("val", none)[1],
+        notes=tuple(stored.notes),
+    )
+
+
+def _name(path: Path) -> str:
+    name = path.resolve().name
+    suffix = next((suffix for suffix in sources.ARCHIVES if name.lower().endswith(suffix) and path.is_file()), "")
+    return name[: len(name) - len(suffix)] or name
+
+
+# --- decoding ----------------------------------------------------------------------------------------------------
+
+
+def _fill(source: Source, key: str, size: tuple[int, int] | None, skip_bad: bool) -> None:
+    """Look at every header, decode every image, and leave them in the cache."""
+    from PIL import Image
+
+    with warnings.catch_warnings():  # of Pillow, whose threads have no filters of their own
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        headers, bad, arranged = _survey(source, skip_bad)
+        shape = _shape(headers.values(), size)
+        rows = {name: row for row, name in enumerate(arranged.names())}
+        work = partial(pixels.decode, height=shape[0], width=shape[1], channels=shape[2])
+        with store.writing(key, len(rows), shape[0] * shape[1] * shape[2]) as written:
+            decoded = _each(source.entries(), work, wanted=rows)
+            for name, outcome in waiting.tracked(decoded, f"decoding {source.path.name}", len(rows)):
+                if isinstance(outcome, DataError):
+                    _refuse(source, name, outcome, skip_bad)
+                    bad[name] = outcome
+                elif outcome is not None:
+                    written.write(rows[name], outcome)
+            counts = _counts(source, arranged, written.written)
+            written.close_gaps()
+    notes = [_sizes(headers, shape), *_skipped(bad)]
+    store.describe(key, store.Stored(list(arranged.classes), counts, list(shape), notes))
+
+
+def _survey(source: Source, skip_bad: bool) -> tuple[dict[str, pixels.Header], dict[str, DataError], layout.Layout]:
+    """The headers of the images, the files that are none, and where the images belong."""
+    outcomes, folders = {}, []
+    for name, outcome in waiting.tracked(_each(source.entries(), pixels.look), f"looking at {source.path.name}"):
+        if outcome is None:
+            folders.append(name)
+        else:
+            outcomes[name] = outcome
+    placed = layout.arrange(source.path, outcomes, folders).names()
+    bad = {name: outcomes[name] for name in placed if isinstance(outcomes[name], DataError)}
+    for name, problem in bad.items():
+        _refuse(source, name, problem, skip_bad)
+    headers = {name: outcomes[name] for name in placed if name not in bad}
+    good = [name for name in outcomes if name not in bad]
+    return headers, bad, layout.arrange(source.path, good, folders)
+
+
+def _refuse(source: Source, name: str, problem: DataError, skip_bad: bool) -> None:
+    if not skip_bad:
+        raise DataError(
+            f"{source.path} has {shown(name)}, which {problem}; remove it, or leave out such files with skip_bad "
+            "(--skip-bad)."
+        ) from problem
+
+
+Outcomes = list[tuple[str, T | DataError | None]]
+
+
+def _each(
+    entries: Iterable[Entry], work: Callable[..., T], wanted: Any = None
+) -> Iterator[tuple[str, T | DataError | None]]:
+    """The name of every entry with what the work on it gave: an error where it is bad, None where it is a folder.
+
+    Decoders of large files leave Python's lock to others; small ones are faster here than waiting for it.
+    """
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        tasks: deque[Future[Outcomes[T]]] = deque()
+        for batch in _batches(entry for entry in entries if wanted is None or entry.name in wanted):
+            if work is pixels.look or sum(entry.size for entry in batch) < LARGE * len(batch):
+                tasks.append(Future())
+                tasks[-1].set_result(_outcomes(batch, work))
+            else:
+                tasks.append(pool.submit(_outcomes, batch, work))
+            if len(tasks) > 2 * workers:
+                yield from tasks.popleft().result()
+        while tasks:
+            yield from tasks.popleft().result()
+
+
+def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    batch: list[Entry] = []
+    for entry in entries:
+        batch.append(entry)
+        if len(batch) == BATCH or sum(each.size for each in batch) > BATCH_BYTES:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _outcomes(batch: list[Entry], work: Callable[..., T]) -> Outcomes[T]:
+    return [(entry.name, _outcome(entry, work)) for entry in batch]
+
+
+def _outcome(entry: Entry, work: Callable[..., T]) -> T | DataError | None:
+    if entry.load is None:
+        return None
+    try:
+        return work(entry.load())
+    except DataError as error:
+        return error
+    except Exception as error:  # of a file system or a zip
+        told = shown(getattr(error, "strerror", None) or str(error)) or type(error).__name__
+        return DataError(f"cannot be read ({told.rstrip('.')})")
+
+
+def _shape(headers: Iterable[pixels.Header], size: tuple[int, int] | None) -> tuple[int, int, int]:
+    """What all images become."""
+    sizes, channels = set(), 1
+    for header in headers:
+        sizes.add((header.height, header.width))
+        channels = channels if header.grey else 3
+    if size is None:
+        size = next(iter(sizes)) if len(sizes) == 1 and max(max(sizes)) <= LARGEST_KEPT else (SIDE, SIDE)
+    return size[0], size[1], channels
+
+
+def _counts(source: Source, arranged: layout.Layout, written: np.ndarray) -> dict[str, list[int]]:
+    """How many images of each class each split has in the end."""
+    counts, start, C = {}, 0, len(arranged.classes)
+    for split, named in arranged.splits.items():
+        labels = np.array([label for _, label in named])
+        counts[split] = np.bincount(labels[written[start : start + len(labels)]], minlength=C).tolist()
+        start += len(labels)
+    if 0 in counts["train"]:
+        empty = arranged.classes[counts["train"].index(0)]
+        raise DataError(f"{source.path} has no image of {empty} that can be decoded; replace those files.")
+    return {split: of_class for split, of_class in counts.items() if any(of_class)}
+
+
+def _sizes(headers: dict[str, pixels.Header], shape: tuple[int, int, int]) -> str:
+    sizes = sorted({(header.height, header.width) for header in headers.values()}, key=lambda size: size[0] * size[1])
+    smallest, largest = (f"{height} x {width}" for height, width in (sizes[0], sizes[-1]))
+    of = f"of {smallest}" if len(sizes) == 1 else f"of {len(sizes):,} sizes from {smallest} to {largest}"
+    fate = "kept as they are" if sizes == [shape[:2]] else f"each resized whole to {shape[0]} x {shape[1]}"
+    return f"{len(headers):,} images {of}, {fate}"
+
+
+def _skipped(bad: dict[str, DataError]) -> list[str]:
+    if not bad:
+        return []
+    named = [f"{shown(name)} {problem}" for name, problem in list(bad.items())[:NAMED]]
+    more = [f"{len(bad) - NAMED:,} more"] if len(bad) > NAMED else []
+    return [f"{len(bad):,} bad {'file' if len(bad) == 1 else 'files'} skipped: {', '.join([*named, *more])}"]

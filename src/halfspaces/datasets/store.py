@@ -1,0 +1,158 @@
+"""Decoded images on disk, so that they are decoded once: KEY.npy beside KEY.json in the user's cache folder.
+
+The folder is platformdirs' `user_cache_dir("halfspaces")`, or what the environment variable HALFSPACES_CACHE names. It
+can be removed at any time. Both files appear whole, under another name first; one that is cut or changed is not used.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from halfspaces.datasets.errors import DataError
+
+VERSION = 1
+VARIABLE = "HALFSPACES_CACHE"
+BLOCK, BLOCKS = 1 << 20, 256  # what is checked of a file: all of it up to 256 MiB, so many blocks of more
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Images of one data set: rows by split, class and name, and what is known of them."""
+
+    classes: list[str]
+    counts: dict[str, list[int]]  # of each class in each split
+    image_shape: list[int]
+    notes: list[str]
+
+
+def folder() -> Path:
+    """Where decoded images are kept."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        return Path(named).expanduser() / "images"
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("halfspaces", appauthor=False)) / "images"
+
+
+def key(*recipe: object, stamp: Iterable[str]) -> str:
+    """A name for what comes of these files in this way."""
+    digest = hashlib.sha256(repr((VERSION, recipe)).encode())
+    for line in stamp:
+        digest.update(line.encode(errors="surrogateescape") + b"\n")
+    return digest.hexdigest()[:32]
+
+
+def load(name: str) -> tuple[np.ndarray, Stored] | None:
+    """The rows (N, D), memory-mapped, and what is known of them; None where there is nothing or it is damaged."""
+    try:
+        kept = json.loads((folder() / f"{name}.json").read_bytes())
+        stored = Stored(**kept["stored"])
+        with open(folder() / f"{name}.npy", "rb") as stream:
+            if kept["checksum"] != _checksum(stream):
+                return None
+        X = np.load(folder() / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, TypeError, KeyError, EOFError):
+        return None
+    height, width, channels = stored.image_shape
+    whole = (sum(map(sum, stored.counts.values())), height * width * channels)
+    return (X, stored) if X.shape == whole and X.dtype == np.uint8 else None
+
+
+class Rows:
+    """A file of N rows of D bytes, written in any order; those that are never written are left out at the end."""
+
+    def __init__(self, stream: BinaryIO, N: int, D: int) -> None:
+        self.stream, self.D = stream, D
+        self.written = np.zeros(N, bool)
+        self._header(N)
+        self.start = stream.tell()
+
+    def write(self, row: int, values: np.ndarray) -> None:
+        """Put one row in its place."""
+        self.stream.seek(self.start + row * self.D)
+        self.stream.write(values.tobytes())
+        self.written[row] = True
+
+    def close_gaps(self) -> None:
+        """Move the rows up to where none is missing; the header's size does not depend on their number."""
+        rows = np.flatnonzero(self.written)
+        for place, row in enumerate(rows.tolist()):
+            if row > place:
+                self.stream.seek(self.start + row * self.D)
+                values = self.stream.read(self.D)
+                self.stream.seek(self.start + place * self.D)
+                self.stream.write(values)
+        self.stream.truncate(self.start + len(rows) * self.D)
+        self._header(len(rows))
+        assert self.stream.tell() == self.start
+
+    def _header(self, N: int) -> None:
+        self.stream.seek(0)
+        fields: Any = {"descr": "|u1", "fortran_order": False, "shape": (N, self.D)}
+        np.lib.format.write_array_header_1_0(self.stream, fields)  # pyright: ignore[reportArgumentType]
+
+
+@contextmanager
+def writing(name: str, N: int, D: int) -> Iterator[Rows]:
+    """A file for the rows, of which nothing is left where the work ends with an error."""
+    with _disk(), _temporary(f"{name}.npy") as stream:
+        yield Rows(stream, N, D)
+
+
+def describe(name: str, stored: Stored) -> None:
+    """Complete what `writing` wrote: only now is it used."""
+    with _disk(), open(folder() / f"{name}.npy", "rb") as stream:
+        kept = {"stored": asdict(stored), "checksum": _checksum(stream)}
+    with _disk(), _temporary(f"{name}.json") as stream:
+        stream.write(json.dumps(kept).encode())
+
+
+@contextmanager
+def _temporary(name: str) -> Iterator[Any]:
+    """A new file that takes its name once it is whole and on the disk."""
+    folder().mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder(), prefix=f"{name}.", suffix=".part", delete=False) as stream:
+        try:
+            yield stream
+            stream.flush()
+            if os.fstat(stream.fileno()).st_size > BLOCK * BLOCKS:  # what is smaller is checked whole
+                os.fsync(stream.fileno())
+            stream.close()
+            os.replace(stream.name, folder() / name)
+        except BaseException:
+            stream.close()
+            with suppress(OSError):
+                os.unlink(stream.name)
+            raise
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = f"The folder {folder()} for decoded images cannot be written ({error.strerror or error})"
+        raise DataError(f"{where}; set {VARIABLE} to a folder with room.") from error
+
+
+def _checksum(stream: BinaryIO) -> str:
+    """Of the size, and of evenly spaced blocks, the first and the last among them."""
+    size = stream.seek(0, os.SEEK_END)
+    check = zlib.crc32(str(size).encode())
+    starts = range(0, size, BLOCK)
+    if len(starts) > BLOCKS:
+        starts = np.linspace(0, size - BLOCK, BLOCKS, dtype=np.int64).tolist()
+    for start in starts:
+        stream.seek(start)
+        check = zlib.crc32(stream.read(BLOCK), check)
+    return f"{check:08x}"
