@@ -20,6 +20,7 @@ from halfspaces import LinearClassifier, LinearClassifierCV, cli, datasets
 from halfspaces.cli import show
 from halfspaces.losses import LOSSES
 from halfspaces.objective import Objective
+from halfspaces.result import Reason
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 DIGITS = datasets.open("digits")
@@ -385,19 +386,42 @@ def test_a_failed_save_leaves_the_earlier_model(refused, run, tmp_path, monkeypa
     assert list(tmp_path.iterdir()) == [model]
 
 
-@pytest.mark.parametrize("options", [(), CHEAP], ids=["choosing λ", "fitting"])
-def test_an_interrupt_saves_nothing(run, tmp_path, monkeypatch, options):
+@pytest.mark.parametrize(("options", "at"), [((), 25), (CHEAP, 5)], ids=["choosing λ", "fitting"])
+def test_an_interrupt_leaves_a_whole_model_or_none(run, tmp_path, monkeypatch, options, at):
     evaluate, calls = Objective.evaluate, itertools.count()
 
     def interrupted(objective, request):
-        if next(calls) == 5:
+        if next(calls) == at:
             raise KeyboardInterrupt
         return evaluate(objective, request)
 
     monkeypatch.setattr(Objective, "evaluate", interrupted)
-    ended = run("train", "digits", *options, "--out", tmp_path / "model")
+    ended = run("train", "digits", *options)
     assert (ended.code, ended.err) == (130, "Error: Interrupted; nothing was saved.\n")
-    assert list(tmp_path.iterdir()) == []
+    calls, model = itertools.count(), tmp_path / "model"
+    ended = run("train", "digits", *options, "--out", model)
+    assert (ended.code, ended.err) == (130, f"Error: Interrupted; the best model so far is saved in {model}.\n")
+    assert halfspaces.load(model).notes_["fit"]["reason"] == str(Reason.INTERRUPTED)
+
+
+def test_a_killed_training_goes_on_from_its_checkpoint(run, refused, tmp_path, monkeypatch):
+    train = ["train", "digits", "--strengths", "1,0.1,0.01", "--checkpoint", tmp_path / "kept"]
+    assert run(*train, "--out", tmp_path / "whole").code == 0
+    assert list((tmp_path / "kept").iterdir()) == []
+    evaluate, calls = Objective.evaluate, itertools.count()
+
+    def killed(objective, request):
+        if next(calls) == 7:
+            raise RuntimeError("killed")
+        return evaluate(objective, request)
+
+    with monkeypatch.context() as broken, pytest.raises(RuntimeError, match="killed"):
+        broken.setattr(Objective, "evaluate", killed)
+        run(*train, "--every", "0", "--out", tmp_path / "model")
+    refused([*train, "--out", tmp_path / "model"], "holds the checkpoint of a run that has not ended; give --resume")
+    refused(["train", "digits", "--resume"], "--resume belongs to --checkpoint")
+    assert run(*train, "--resume", "--out", tmp_path / "model").code == 0
+    assert np.array_equal(halfspaces.load(tmp_path / "model").coef_, halfspaces.load(tmp_path / "whole").coef_)
 
 
 # --- the rest ----------------------------------------------------------------------------------------------------

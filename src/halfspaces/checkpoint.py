@@ -111,6 +111,11 @@ class Checkpoint:
                 f"{path} is no checkpoint of this version ({error}); remove it to start anew."
             ) from error
 
+    @property
+    def held(self) -> bool:
+        """Whether the folder holds any run."""
+        return any(map(self.names, FILES))
+
     def names(self, pattern: str) -> list[str]:
         """Of the files in the folder that fit a pattern, sorted."""
         return sorted(path.name for path in Path(self.folder).glob(pattern))

@@ -97,6 +97,11 @@ def train(
     jobs: JobsOption = None,
     seed: Annotated[int | None, typer.Option(help="Of optimizers that draw.")] = None,
     sanity: Annotated[bool, typer.Option("--sanity", help="First check loss and gradient on this data.")] = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Keep the run in this folder: killed at any moment, it can go on.")
+    ] = None,
+    every: Annotated[float | None, typer.Option(help="Seconds from one checkpoint to the next (60).")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from --checkpoint, if it holds a run.")] = False,
     out: Annotated[Path | None, typer.Option(help="Save the model here, one .safetensors file.")] = None,
 ) -> None:
     """Train a linear classifier on all training rows and report it. λ is chosen on rows held out unless it is given."""
@@ -134,6 +139,9 @@ def train(
         sanity=sanity,
         image_size=image_size,
         skip_bad=skip_bad,
+        checkpoint=checkpoint,
+        every=every,
+        resume=resume,
     )
     train(data, recipe, out)
 

@@ -4,6 +4,7 @@ import importlib.util
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from halfspaces import datasets
 from halfspaces._validation import check_finite, check_number, check_numbers, nearest
 from halfspaces.calibration import CALIBRATIONS
+from halfspaces.checkpoint import Checkpoint
 from halfspaces.cli import show
 from halfspaces.cross_validation import LinearClassifierCV
 from halfspaces.datasets import Dataset
@@ -25,6 +27,7 @@ from halfspaces.result import Reason
 from halfspaces.saved import save
 
 STRENGTHS = 10  # λ to try
+EVERY = 60.0  # seconds from one checkpoint to the next
 VALIDATION = 0.1  # of the training rows
 
 
@@ -47,6 +50,9 @@ class Recipe:
     sanity: bool = False
     image_size: str | None = None
     skip_bad: bool = False
+    checkpoint: Path | None = None
+    every: float | None = None
+    resume: bool = False
 
     def check(self) -> None:
         """Raise for a number that is out of range, by the name of its option."""
@@ -56,6 +62,7 @@ class Recipe:
             check_number("--strength", self.strength, at_least=0)
         if self.folds is not None:
             check_number("--folds", self.folds, at_least=2, integer=True)
+        self._check_kept()
         if self.calibrate is not None:
             self._check_calibrate()
         about = {"--strengths": self.strengths, "--folds": self.folds, "--validation": self.validation}
@@ -85,6 +92,17 @@ class Recipe:
             raise ValueError(f"{given} needs a penalty with a strength, got --penalty {self.penalty}; use l2.")
         if self.strength is not None:
             check_number(f"--strength, with {given},", self.strength, above=0)
+
+    def _check_kept(self) -> None:
+        """The same for --checkpoint and what belongs to it."""
+        if self.every is not None:
+            check_number("--every", self.every, at_least=0)
+        for flag, given in {"--every": self.every is not None, "--resume": self.resume}.items():
+            if given and self.checkpoint is None:
+                raise ValueError(f"{flag} belongs to --checkpoint; give --checkpoint FOLDER, too.")
+        if self.kept is not None and self.kept.held and not self.resume:
+            held = f"{self.checkpoint} holds the checkpoint of a run that has not ended"
+            raise ValueError(f"{held}; give --resume to go on from it, or another --checkpoint to start anew.")
 
     def make_loss(self) -> Loss:
         """The loss with its options; an option that it does not have is an error."""
@@ -132,6 +150,7 @@ class Recipe:
             penalty=self.make_penalty(),
             strength=self.strength,
             optimizer=self.make_optimizer(),
+            callbacks=self._callbacks,
             **self.fit_options,
         )
 
@@ -144,12 +163,26 @@ class Recipe:
             cv=self.folds or 2,
             calibrate=self.calibrate,
             random_state=self.optimizer_options.get("seed"),
+            callbacks=self._callbacks,
             **self.fit_options,
         )
 
     def open(self, data: str) -> Dataset:
         """The data set, of images in the size that was asked for."""
         return datasets.open(data, image_size=_image_size(self.image_size), skip_bad=self.skip_bad)
+
+    @cached_property
+    def kept(self) -> Checkpoint | None:
+        """Where the run is kept."""
+        return (
+            None
+            if self.checkpoint is None
+            else Checkpoint(self.checkpoint, EVERY if self.every is None else self.every)
+        )
+
+    @property
+    def _callbacks(self) -> list[Checkpoint]:
+        return [] if self.kept is None else [self.kept]
 
     @property
     def finds_step_size(self) -> bool:
@@ -236,7 +269,10 @@ def check_out(out: Path | None) -> None:
 
 
 def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
-    """Open the data, choose λ on held-out rows, fit all training rows, report, save."""
+    """Open the data, choose λ on held-out rows, fit all training rows, report, save.
+
+    Raises SystemExit(130) after Ctrl-C, once the best model so far is saved; KeyboardInterrupt where none is.
+    """
     recipe.check()
     classifier = recipe.classifier()
     check_out(out)
@@ -248,15 +284,17 @@ def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
     if recipe.sanity:
         show.sanity_checks(classifier, dataset.X, dataset.y)
     search = _choose(recipe, dataset)
+    interrupted = search is not None and search.result_.reason is Reason.INTERRUPTED
     if search is not None:
         classifier.set_params(strength=search.strength_)
     if recipe.finds_step_size:
         _find_step(classifier, dataset)
-    if search is not None and recipe.optimizer == "auto":
+    if search is not None and (recipe.optimizer == "auto" or interrupted):
         classifier = search.classifier_  # all rows were a member of the grid
     else:
         classifier.fit(dataset.X, dataset.y)
-    if classifier.result_.reason is Reason.INTERRUPTED:
+    interrupted = classifier.result_.reason is Reason.INTERRUPTED
+    if interrupted and out is None:
         raise KeyboardInterrupt
     show.choice(classifier)
     show.fit(classifier, cost=search is None or recipe.optimizer != "auto")
@@ -270,6 +308,11 @@ def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
         show.saved(out)
         if search is not None and importlib.util.find_spec("matplotlib") is not None:
             _plot(search, out.with_suffix(".svg"))
+    if interrupted:
+        show.error(f"Interrupted; the best model so far is saved in {out}.")
+        raise SystemExit(130)
+    if recipe.kept is not None:
+        recipe.kept.clear()
     return classifier
 
 
@@ -283,8 +326,8 @@ def _choose(recipe: Recipe, dataset: Dataset) -> LinearClassifierCV | None:
     part = recipe.validation or VALIDATION
     if recipe.folds:
         rows, validation = f"{recipe.folds} folds", None
-    elif recipe.validation is None and dataset.X_val is not None:
-        rows, validation = f"{dataset.X_val.shape[0]:,} rows of their own", (dataset.X_val, dataset.y_val)
+    elif recipe.validation is None and dataset.X_val is not None and dataset.y_val is not None:
+        rows, validation = f"{len(dataset.y_val):,} rows of their own", (dataset.X_val, dataset.y_val)
     else:
         rows, validation = f"{100 * part:g} % of the training rows", part
     search.fit(dataset.X, dataset.y, validation=validation)
