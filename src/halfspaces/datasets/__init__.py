@@ -18,9 +18,14 @@ from halfspaces.datasets.errors import DataError
 __all__ = ["BUILT_IN", "DataError", "Dataset", "open", "open_features"]
 
 BUILT_IN: dict[str, Callable[[], Dataset]] = {"digits": digits.read}
-FOLDERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Dataset]], ...] = (
+Readers = tuple[tuple[Callable[[Path], bool], Callable[[Path], Dataset]], ...]  # (recognizes, read), first come
+FOLDERS: Readers = (
     (cifar.recognizes, cifar.read),
     (idx.recognizes, idx.read),
+)
+FILES: Readers = (
+    (npz.recognizes, npz.read),
+    (svmlight.recognizes, svmlight.read),  # looks into the file, so the last
 )
 READABLE = (
     "a folder with CIFAR-10's data_batch_1.bin or MNIST's train-images-idx3-ubyte, an .npz file with X and y, "
@@ -81,10 +86,9 @@ def _open_folder(folder: Path) -> Dataset:
 
 
 def _open_file(path: Path) -> Dataset:
-    if path.suffix == ".npz":
-        return npz.read(path)
-    if svmlight.recognizes(path):
-        return svmlight.read(path)
+    for recognizes, read in FILES:
+        if recognizes(path):
+            return read(path)
     raise DataError(f"The file {path} is no data set; give {READABLE}.")
 
 

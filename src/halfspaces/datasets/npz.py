@@ -19,6 +19,11 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
+def recognizes(path: Path) -> bool:
+    """Whether the file is named so."""
+    return path.suffix == ".npz"
+
+
 def read(path: Path) -> Dataset:
     """Read X (N, D), or images (N, height, width[, channels]) which are flattened, and y (N,) of integers or strings.
 
