@@ -189,13 +189,13 @@ def check_out(out: Path | None) -> None:
         raise ValueError(f"--out {out} lies in a folder that cannot be written; choose another.")
 
 
-def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
+def train(data: str, recipe: Recipe, out: Path | None, *, label: str | None = None) -> LinearClassifier:
     """Open the data, choose λ on held-out rows, fit all training rows, report, save."""
     recipe.check()
     classifier = recipe.classifier()
     check_out(out)
     with show.working(f"reading {data}"):
-        dataset = datasets.open(data)
+        dataset = datasets.open(data, label=label)
     if dataset.X_test is not None:
         check_finite("X_test", dataset.X_test)
     show.dataset(dataset)

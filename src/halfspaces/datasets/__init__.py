@@ -10,35 +10,54 @@ import difflib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from halfspaces.datasets import cifar, digits, idx, npz, svmlight
+from halfspaces.datasets import cifar, digits, hdf5, hugging_face, idx, npy, npz, svmlight, tables
 from halfspaces.datasets.dataset import Dataset, Features
 from halfspaces.datasets.errors import DataError
 
 __all__ = ["BUILT_IN", "DataError", "Dataset", "open", "open_features"]
 
 BUILT_IN: dict[str, Callable[[], Dataset]] = {"digits": digits.read}
-Readers = tuple[tuple[Callable[[Path], bool], Callable[[Path], Dataset]], ...]  # (recognizes, read), first come
+Recognizes = Callable[[Path], bool]
+Readers = tuple[tuple[Recognizes, Callable[..., Dataset]], ...]  # the first that recognizes a path reads it
 FOLDERS: Readers = (
     (cifar.recognizes, cifar.read),
     (idx.recognizes, idx.read),
+    (hugging_face.recognizes, hugging_face.read),
+    (tables.recognizes_folder, tables.read),
+    (npy.recognizes_folder, npy.read),
 )
 FILES: Readers = (
     (npz.recognizes, npz.read),
+    (npy.recognizes, npy.read),
+    (tables.recognizes, tables.read),
+    (hdf5.recognizes, hdf5.read),
+    (tables.recognizes_text, tables.refuse_text),
     (svmlight.recognizes, svmlight.read),  # looks into the file, so the last
 )
+ROWS_ALONE: dict[Callable[..., Dataset], Callable[..., Features]] = {  # readers of rows that need no labels
+    npz.read: npz.read_features,
+    npy.read: npy.read_features,
+    tables.read: tables.read_features,
+    hdf5.read: hdf5.read_features,
+    hugging_face.read: hugging_face.read_features,
+}
+WITH_COLUMNS = (tables.read, hugging_face.read)  # where a label is chosen by name
 READABLE = (
-    "a folder with CIFAR-10's data_batch_1.bin or MNIST's train-images-idx3-ubyte, an .npz file with X and y, "
-    "or svmlight text"
+    "a folder with CIFAR-10's data_batch_1.bin or MNIST's train-images-idx3-ubyte, X.npy and y.npy, an .npz "
+    "or .h5 file with X and y, .parquet or .arrow files, what Hugging Face's save_to_disk wrote, or svmlight text"
 )
 
 
-def open(path_or_name: str | os.PathLike[str]) -> Dataset:
-    """Open a built-in data set by its name, or a folder or file by its path.
+def open(path_or_name: str | os.PathLike[str], *, label: str | None = None) -> Dataset:
+    """Open a data set by its name, or a folder or file by its path or address.
 
-    Built-in is "digits"; "./digits" is a path. Folders hold CIFAR-10 in its binary version, or the idx files of MNIST
-    or Fashion-MNIST, plain or as .gz or .xz; a file is an .npz with X and y, or svmlight (libsvm) text, whose X is
-    sparse and whose test rows lie beside it as NAME.t.
+    "digits" is built in, and "./digits" is a path. Folders hold CIFAR-10 in its binary version, idx files of MNIST
+    or Fashion-MNIST,
+    plain or as .gz or .xz, X.npy and y.npy, Parquet or Arrow files, or what Hugging Face's `datasets` saved. A file is
+    an .npz or HDF5 with X and y, an .npy beside its labels, Parquet, Arrow, or svmlight (libsvm) text, whose X is
+    sparse and whose test rows lie beside it as NAME.t. `label` names the column of a table that holds the classes.
 
     Raises DataError, one sentence, for an unknown name, a missing path and data that are cut, damaged or do not fit.
 
@@ -46,57 +65,78 @@ def open(path_or_name: str | os.PathLike[str]) -> Dataset:
     digits: 1,437 examples + 360 for testing, 64 features (8 x 8 x 1, uint8), 10 classes
     >>> open("digit")
     Traceback (most recent call last):
-    halfspaces.datasets.errors.DataError: There is no data set 'digit' (did you mean 'digits'?); give a built-in name...
+    halfspaces.datasets.errors.DataError: There is no data set 'digit' (did you mean 'digits'?); give a name (digits...
     """
     if isinstance(path_or_name, str) and path_or_name in BUILT_IN:
+        _refuse_label(path_or_name, label)
         return BUILT_IN[path_or_name]()
-    path = Path(os.path.expanduser(path_or_name))
-    if os.path.isdir(path):
-        return _open_folder(path)
-    if os.path.isfile(path):
-        return _open_file(path)
-    raise DataError(_unknown(os.fspath(path_or_name), path))
+    path = _path(path_or_name)
+    read = _reader(path_or_name, path)
+    return read(path, **_options(path, read, label))
 
 
-def open_features(path_or_name: str | os.PathLike[str]) -> Features:
-    """Rows to predict, X (N, D): from an .npy, an .npz (X_test before X), or the test rows of any other data set.
+def open_features(path_or_name: str | os.PathLike[str], *, label: str | None = None) -> Features:
+    """Rows to predict, X (N, D): the test rows of a data set, or all rows where there are none; labels are not needed.
 
-    Raises DataError as `open` does.
+    Of a table, the column `label` (or one with such a name) is left out. Raises DataError as `open` does.
 
     >>> open_features("digits").shape
     (360, 64)
     """
-    path = Path(os.path.expanduser(path_or_name))
-    if path.suffix in (".npy", ".npz") and path.is_file():
-        return npz.read_features(path)
-    dataset = open(path_or_name)
+    if path_or_name not in BUILT_IN:
+        path = _path(path_or_name)
+        read = _reader(path_or_name, path)
+        if read in ROWS_ALONE and not (read is npy.read and path.is_dir()):
+            return ROWS_ALONE[read](path, **_options(path, read, label))
+    dataset = open(path_or_name, label=label)
     return dataset.X if dataset.X_test is None else dataset.X_test
 
 
-def _open_folder(folder: Path) -> Dataset:
+def _path(given: str | os.PathLike[str]) -> Path:
+    return Path(os.path.expanduser(given))
+
+
+def _options(path: Path, read: Callable[..., Dataset], label: str | None) -> dict[str, Any]:
+    if read in WITH_COLUMNS:
+        return {"label": label}
+    _refuse_label(path, label)
+    return {}
+
+
+def _refuse_label(given: str | Path, label: str | None) -> None:
+    if label is not None:
+        raise DataError(f"The label {label!r} names a column of a table, and {given} is none; leave it out.")
+
+
+def _reader(given: str | os.PathLike[str], path: Path) -> Callable[..., Dataset]:
+    """The reader of what lies there."""
+    if os.path.isdir(path):
+        return _folder_reader(path)
+    if os.path.isfile(path):
+        for recognizes, read in FILES:
+            if recognizes(path):
+                return read
+        raise DataError(f"The file {path} is no data set; give {READABLE}.")
+    raise DataError(_unknown(os.fspath(given), path))
+
+
+def _folder_reader(folder: Path) -> Callable[..., Dataset]:
     try:
         held = sorted(os.listdir(folder))
     except OSError as error:
         raise DataError(f"The folder {folder} cannot be read: {error.strerror}.") from error
     for recognizes, read in FOLDERS:
         if recognizes(folder):
-            return read(folder)
+            return read
     listed = ", ".join(held[:3]) + (f" and {len(held) - 3:,} more" if len(held) > 3 else "") or "nothing"
     raise DataError(f"The folder {folder} holds {listed}; needed is {READABLE}.")
 
 
-def _open_file(path: Path) -> Dataset:
-    for recognizes, read in FILES:
-        if recognizes(path):
-            return read(path)
-    raise DataError(f"The file {path} is no data set; give {READABLE}.")
-
-
 def _unknown(given: str, path: Path) -> str:
-    """Name what is nearest to what was given: a built-in name, or else what lies where the path points."""
+    """Name what is nearest to what was given: a known name, or else what lies where the path points."""
     near = difflib.get_close_matches(given, BUILT_IN, n=1)
     if not near and os.path.isdir(path.parent) and os.access(path.parent, os.R_OK):
         near = [str(path.parent / name) for name in difflib.get_close_matches(path.name, os.listdir(path.parent), n=2)]
     hint = f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
-    accepted = f"a built-in name ({', '.join(BUILT_IN)}) or the path of an existing folder or file"
+    accepted = f"a name ({', '.join(BUILT_IN)}) or the path of an existing folder or file"
     return f"There is no data set {given!r}{hint}; give {accepted}."
