@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from halfspaces.cli import data as data_commands
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -15,11 +17,12 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Linear classifiers for images, features and embeddings: exact, fast, with nothing hidden.",
 )
+app.add_typer(data_commands.app, name="data")
 
 DataArgument = Annotated[
     str,
     typer.Argument(
-        help="'digits', or a folder or file: CIFAR-10, MNIST-like, .npz, "
+        help="'digits', a name of `halfspaces data list`, a folder, file or https:// address: CIFAR, MNIST-like, .npz, "
         ".npy, Parquet, Arrow, HDF5, Hugging Face, svmlight."
     ),
 ]

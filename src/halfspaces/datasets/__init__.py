@@ -12,11 +12,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from halfspaces.datasets import cifar, digits, hdf5, hugging_face, idx, npy, npz, svmlight, tables
+from halfspaces.datasets import (
+    catalogue,
+    cifar,
+    cifar100,
+    digits,
+    hdf5,
+    hugging_face,
+    idx,
+    npy,
+    npz,
+    remote,
+    stl10,
+    svhn,
+    svmlight,
+    tables,
+)
+from halfspaces.datasets.catalogue import CATALOGUE
 from halfspaces.datasets.dataset import Dataset, Features
 from halfspaces.datasets.errors import DataError
 
-__all__ = ["BUILT_IN", "DataError", "Dataset", "open", "open_features"]
+__all__ = ["BUILT_IN", "CATALOGUE", "DataError", "Dataset", "open", "open_features"]
 
 BUILT_IN: dict[str, Callable[[], Dataset]] = {"digits": digits.read}
 Recognizes = Callable[[Path], bool]
@@ -24,6 +40,9 @@ Readers = tuple[tuple[Recognizes, Callable[..., Dataset]], ...]  # the first tha
 FOLDERS: Readers = (
     (cifar.recognizes, cifar.read),
     (idx.recognizes, idx.read),
+    (cifar100.recognizes, cifar100.read),
+    (svhn.recognizes, svhn.read),
+    (stl10.recognizes, stl10.read),
     (hugging_face.recognizes, hugging_face.read),
     (tables.recognizes_folder, tables.read),
     (npy.recognizes_folder, npy.read),
@@ -53,11 +72,12 @@ READABLE = (
 def open(path_or_name: str | os.PathLike[str], *, label: str | None = None) -> Dataset:
     """Open a data set by its name, or a folder or file by its path or address.
 
-    "digits" is built in, and "./digits" is a path. Folders hold CIFAR-10 in its binary version, idx files of MNIST
-    or Fashion-MNIST,
+    "digits" is built in, the names of the `CATALOGUE` are opened once they are downloaded, and "./digits" is a path.
+    Folders hold CIFAR-10 or CIFAR-100 in their binary version, SVHN, STL-10, the idx files of MNIST or Fashion-MNIST,
     plain or as .gz or .xz, X.npy and y.npy, Parquet or Arrow files, or what Hugging Face's `datasets` saved. A file is
     an .npz or HDF5 with X and y, an .npy beside its labels, Parquet, Arrow, or svmlight (libsvm) text, whose X is
-    sparse and whose test rows lie beside it as NAME.t. `label` names the column of a table that holds the classes.
+    sparse and whose test rows lie beside it as NAME.t. `label` names the column of a table that holds the classes. An
+    address, https://, s3:// or gs://, is downloaded once.
 
     Raises DataError, one sentence, for an unknown name, a missing path and data that are cut, damaged or do not fit.
 
@@ -67,9 +87,9 @@ def open(path_or_name: str | os.PathLike[str], *, label: str | None = None) -> D
     Traceback (most recent call last):
     halfspaces.datasets.errors.DataError: There is no data set 'digit' (did you mean 'digits'?); give a name (digits...
     """
-    if isinstance(path_or_name, str) and path_or_name in BUILT_IN:
+    if isinstance(path_or_name, str) and path_or_name in (*BUILT_IN, *CATALOGUE):
         _refuse_label(path_or_name, label)
-        return BUILT_IN[path_or_name]()
+        return BUILT_IN[path_or_name]() if path_or_name in BUILT_IN else catalogue.read(path_or_name)
     path = _path(path_or_name)
     read = _reader(path_or_name, path)
     return read(path, **_options(path, read, label))
@@ -83,7 +103,7 @@ def open_features(path_or_name: str | os.PathLike[str], *, label: str | None = N
     >>> open_features("digits").shape
     (360, 64)
     """
-    if path_or_name not in BUILT_IN:
+    if path_or_name not in BUILT_IN and path_or_name not in CATALOGUE:
         path = _path(path_or_name)
         read = _reader(path_or_name, path)
         if read in ROWS_ALONE and not (read is npy.read and path.is_dir()):
@@ -93,6 +113,8 @@ def open_features(path_or_name: str | os.PathLike[str], *, label: str | None = N
 
 
 def _path(given: str | os.PathLike[str]) -> Path:
+    if isinstance(given, str) and remote.recognizes(given):
+        return remote.fetch(given)
     return Path(os.path.expanduser(given))
 
 
@@ -134,9 +156,9 @@ def _folder_reader(folder: Path) -> Callable[..., Dataset]:
 
 def _unknown(given: str, path: Path) -> str:
     """Name what is nearest to what was given: a known name, or else what lies where the path points."""
-    near = difflib.get_close_matches(given, BUILT_IN, n=1)
+    near = difflib.get_close_matches(given, (*BUILT_IN, *CATALOGUE), n=1)
     if not near and os.path.isdir(path.parent) and os.access(path.parent, os.R_OK):
         near = [str(path.parent / name) for name in difflib.get_close_matches(path.name, os.listdir(path.parent), n=2)]
     hint = f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
-    accepted = f"a name ({', '.join(BUILT_IN)}) or the path of an existing folder or file"
+    accepted = f"a name ({', '.join((*BUILT_IN, *CATALOGUE))}) or the path of an existing folder or file"
     return f"There is no data set {given!r}{hint}; give {accepted}."
