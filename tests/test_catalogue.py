@@ -357,7 +357,7 @@ def test_svhn_files_that_do_not_fit(tmp_path):
             datasets.open(tmp_path)
 
     X, y = np.zeros((32, 32, 3, 4), np.uint8), np.ones((4, 1), np.uint8)
-    refused("holds X .32, 32, 3, 4., where SVHN has", X=X)
+    refused("holds X of the arrays of numbers X and y", X=X)
     refused("X of type float64", X=X.astype(float), y=y)
     refused("X of type uint8, shape .32, 32, 4.", X=X[..., 0, :], y=y)
     refused("4 images but y of shape .3, 1.", X=X, y=y[:3])

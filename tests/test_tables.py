@@ -14,6 +14,8 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
+import fuzz_tables
+from fuzz_tables import READERS
 from halfspaces import LinearClassifier, datasets
 from halfspaces.datasets import DataError
 
@@ -502,7 +504,7 @@ def test_hdf5_that_does_not_fit(tmp_path):
     with h5py.File(tmp_path / "given.h5", "w") as file:
         file.create_dataset("X", (1 << 40, 1 << 20), np.float32, chunks=(1, 1 << 20), compression="gzip")
         file["y"] = LABELS
-    refused(tmp_path / "given.h5", "GiB of memory, and this machine has")
+    refused(tmp_path / "given.h5", "has /X of shape (1099511627776, 1048576), of which only 0 bytes were ever written")
     whole = write(X=SMALL, y=LABELS).read_bytes()
     for content in (b"", whole[:100], whole[: len(whole) // 2], b"hello world\n" * 99):
         (tmp_path / "given.h5").write_bytes(content)
@@ -531,3 +533,27 @@ def test_parquet_is_held_once(tmp_path):
         [sys.executable, "-c", PEAK, str(tmp_path / "a.parquet")], capture_output=True, text=True, check=True
     )
     assert int(run.stdout) * 1024 < 1.6 * rows.nbytes
+
+
+# --- damage ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("readers", [["hdf5 strings"], [name for name in READERS if name != "hdf5 strings"]], ids=len)
+def test_damaged_files_are_refused_or_read(readers):
+    """In a process of its own, so that a crash, a hang or a great memory is seen; `python tests/fuzz_tables.py`."""
+    inputs = "8" if readers == ["hdf5 strings"] else "250"
+    command = [sys.executable, fuzz_tables.__file__, "--inputs", inputs, "--seed", "1", *readers]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.count(f"{inputs} inputs") == len(readers)
+
+
+def test_hdf5_strings_that_never_end(tmp_path, monkeypatch):
+    with h5py.File(tmp_path / "given.h5", "w") as file:
+        file["X"], file["y"] = SMALL, np.array(["owl", "emu"] * 3, dtype=h5py.string_dtype())
+    monkeypatch.setattr("halfspaces.datasets.hdf5.READ_STRINGS", "while True: pass")
+    monkeypatch.setattr("halfspaces.datasets.hdf5.PATIENCE", 0.1)
+    refused(tmp_path / "given.h5", "given.h5 cannot be read as HDF5 (its strings have no end in /y)")
+    monkeypatch.setattr("halfspaces.datasets.hdf5.READ_STRINGS", "import os; os.abort()")
+    monkeypatch.setattr("halfspaces.datasets.hdf5.PATIENCE", 30)
+    refused(tmp_path / "given.h5", "given.h5 cannot be read as HDF5 (its strings are damaged in /y)")

@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from halfspaces.datasets.errors import DataError
 
 FEATURES = ("X", "features", "embeddings", "embedding", "images", "data")
 LABELS = ("y", "labels", "label", "targets", "target", "class")
+LONGEST_LABEL = 1000  # characters: what is longer is no class
 SPLITS = {"train": ("train", "training"), "test": ("test", "testing"), "validation": ("validation", "valid", "val")}
 
 
@@ -88,9 +90,19 @@ def labels(path: Path, name: str, y: np.ndarray) -> np.ndarray:
             raise DataError(f"{path} has {missing:,} labels that are NaN in {name}; leave those rows out.")
         if np.all(np.abs(y) < 2**53) and np.all(y == np.round(y)):
             return y.astype(np.int64)
+    if y.dtype.kind == "U" and y.size and np.ascontiguousarray(y).view(f"{y.dtype.byteorder}u4").max() > sys.maxunicode:
+        raise DataError(f"{path} has {name} of strings with damaged characters; save it again.")
     if y.dtype.kind not in "biuUS":
         raise DataError(f"{path} has {name} of type {y.dtype}; labels are whole numbers or strings.")
     return y
+
+
+def names(path: Path, name: str, strings: list[str]) -> np.ndarray:
+    """Labels that are strings, unless one is so long that it is none."""
+    longest = max(map(len, strings), default=0)
+    if longest > LONGEST_LABEL:
+        raise DataError(f"{path} has a label of {longest:,} characters in {name}; give names of classes.")
+    return np.array(strings, str)
 
 
 def class_names(path: Path, names: np.ndarray | None, y: np.ndarray) -> tuple[str, ...] | None:

@@ -62,7 +62,7 @@ ENTRIES = (
             ),
         ),
         read=cifar.read,
-        members=(*cifar.TRAINING, cifar.TEST, "batches.meta.txt"),
+        members=(*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin", "batches.meta.txt"),
     ),
     Entry(
         name="cifar100",
@@ -76,7 +76,7 @@ ENTRIES = (
             ),
         ),
         read=cifar100.read,
-        members=(cifar100.TRAINING, cifar100.TEST, cifar100.NAMES),
+        members=("train.bin", "test.bin", "fine_label_names.txt"),
     ),
     Entry(
         name="mnist",

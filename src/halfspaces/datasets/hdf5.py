@@ -3,7 +3,10 @@
 The HDF Group, https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t4.html
 """
 
+import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,15 @@ from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.errors import DataError
 
 SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5")
+PATIENCE = 30.0  # seconds for strings, and more for many
+READ_STRINGS = """
+import h5py, json, sys
+path, name, longest = sys.argv[1:]
+with h5py.File(path, "r") as file:
+    strings = file[name].asstr()[()].reshape(-1)
+    json.dump([string[: int(longest)] for string in strings], sys.stdout)
+"""
+TIGHTEST = 1032  # bytes that one byte of deflate can stand for
 DAMAGE = (OSError, RuntimeError, ValueError, TypeError, KeyError, OverflowError, MemoryError)
 
 
@@ -95,14 +107,21 @@ def _nodes(group: Any) -> dict[str, Any]:
     return nodes
 
 
-def _check_inside(path: Path, array: Any) -> None:
+def _check_stored(path: Path, array: Any) -> None:
+    """Raise DataError for what lies in other files, and for sizes that the bytes in this file cannot fill."""
     if array.external or array.is_virtual:
         raise DataError(f"{path} has {array.name} in other files, which are not opened; copy it into this one.")
+    stored, needed = array.id.get_storage_size(), math.prod(array.shape) * array.dtype.itemsize
+    if stored * (TIGHTEST if array.id.get_create_plist().get_nfilters() else 1) < needed:
+        raise DataError(
+            f"{path} has {array.name} of shape {array.shape}, of which only {stored:,} bytes were ever written;"
+            " write all of it."
+        )
 
 
 def _rows(path: Path, array: Any) -> np.ndarray:
     """Rows (N, D), from disk where they lie in one piece."""
-    _check_inside(path, array)
+    _check_stored(path, array)
     arrays.check_numbers(path, array.name, array)
     arrays.image_shape(path, array)
     mapped = _mapped(path, array)
@@ -126,7 +145,7 @@ def _mapped(path: Path, array: Any) -> np.ndarray | None:
 def _labels(path: Path, array: Any) -> np.ndarray:
     import h5py
 
-    _check_inside(path, array)
+    _check_stored(path, array)
     if array.ndim == 2 and array.shape[1] == 1:
         n_labels = array.shape[0]
     elif array.ndim == 1:
@@ -134,7 +153,22 @@ def _labels(path: Path, array: Any) -> np.ndarray:
     else:
         raise DataError(f"{path} has {array.name} of shape {array.shape}; one label a row, (N,), is needed.")
     arrays.empty(path, (n_labels,), array.dtype)  # refused before it is read
-    string = h5py.check_string_dtype(array.dtype)
-    if string is None:
+    if h5py.check_string_dtype(array.dtype) is None:
         return arrays.labels(path, array.name, array[()].reshape(-1))
-    return np.array(array.asstr()[()].reshape(-1), str)
+    if h5py.check_string_dtype(array.dtype).length is None:
+        return arrays.names(path, array.name, _strings(path, array))
+    return arrays.names(path, array.name, array.asstr()[()].reshape(-1).tolist())
+
+
+def _strings(path: Path, array: Any) -> list[str]:
+    """Strings of variable length, read by another process, as HDF5's library never comes back from some damaged ones.
+
+    See https://github.com/HDFGroup/hdf5/issues/1707; numbers and strings of one length are read without such trouble.
+    """
+    command = [sys.executable, "-P", "-c", READ_STRINGS, str(path), array.name, str(arrays.LONGEST_LABEL + 1)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=PATIENCE + len(array) / 1e4, check=True)
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+        why = "its strings have no end" if isinstance(error, subprocess.TimeoutExpired) else "its strings are damaged"
+        raise DataError(f"{path} cannot be read as HDF5 ({why} in {array.name}); save it again.") from error
+    return json.loads(done.stdout)

@@ -3,19 +3,16 @@
 Netzer et al. 2011, http://ufldl.stanford.edu/housenumbers
 """
 
-import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from halfspaces.datasets import arrays, files
+from halfspaces.datasets import arrays, matlab
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.errors import DataError
 
 TRAINING, TEST = "train_32x32.mat", "test_32x32.mat"
 IMAGE = (32, 32, 3)
-TIGHTEST = 1032  # bytes that one byte of deflate can stand for
 
 
 def recognizes(folder: Path) -> bool:
@@ -36,7 +33,11 @@ def read(folder: Path) -> Dataset:
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    X, y = _load(path)
+    held = matlab.read(path, ("X", "y"))
+    if len(held) < 2:
+        listed = ", ".join(held) or "neither"
+        raise DataError(f"{path} holds {listed} of the arrays of numbers X and y, which SVHN has; get the file again.")
+    X, y = held["X"], held["y"]
     if X.shape[:-1] != IMAGE or X.ndim != 4 or X.dtype != np.uint8:
         raise DataError(f"{path} has X of type {X.dtype}, shape {X.shape}; SVHN has bytes of shape (32, 32, 3, N).")
     if y.shape not in ((X.shape[-1], 1), (1, X.shape[-1])):
@@ -47,19 +48,3 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     rows = arrays.empty(path, (X.shape[-1], *IMAGE), X.dtype)
     rows[:] = np.moveaxis(X, -1, 0)
     return rows.reshape(len(rows), -1), labels.astype(np.int64) % 10
-
-
-def _load(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """X and y, once the file is known to be long enough for them."""
-    import scipy.io
-
-    # scipy's reader raises whatever a damaged file makes it stumble upon
-    with files.decoding(path, "a MATLAB file", Exception), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about names that come twice
-        shapes: dict[str, Any] = {name: shape for name, shape, _ in scipy.io.whosmat(path)}
-        size = sum(float(np.prod(shape, dtype=float)) for shape in shapes.values())
-        if not {"X", "y"} <= set(shapes) or size > TIGHTEST * path.stat().st_size:
-            listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())[:200] or "nothing"
-            raise DataError(f"{path} holds {listed}, where SVHN has X (32, 32, 3, N) and y (N, 1).")
-        held = scipy.io.loadmat(path, variable_names=["X", "y"])
-        return np.asarray(held["X"]), np.asarray(held["y"])

@@ -20,7 +20,6 @@ from halfspaces.datasets.errors import DataError
 PARQUET, ARROW = (".parquet", ".pq"), (".arrow", ".feather", ".ipc")
 TEXT = (".csv", ".tsv")
 BATCH = 4096  # rows that are decoded together
-LONGEST_LABEL = 1000  # characters: what is longer is no class
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 
@@ -436,11 +435,7 @@ def _classes(path: Path, label: str, array: Any) -> np.ndarray:
     if of.is_dictionary(array.type):
         array = array.dictionary_decode()
     if of.is_string(array.type) or of.is_large_string(array.type) or of.is_string_view(array.type):
-        names = array.to_pylist()
-        longest = max(map(len, names), default=0)
-        if longest > LONGEST_LABEL:
-            raise DataError(f"{path} has a label of {longest:,} characters in {label!r}; give the column of classes.")
-        return np.array(names, str)
+        return arrays.names(path, repr(label), array.to_pylist())
     if of.is_integer(array.type) or of.is_floating(array.type) or of.is_boolean(array.type):
         return arrays.labels(path, f"the column {label!r}", array.to_numpy(zero_copy_only=False))
     raise DataError(f"{path} has {label!r} of type {array.type}; labels are whole numbers or strings.")
