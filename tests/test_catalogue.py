@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import fsspec
 import numpy as np
@@ -26,6 +27,7 @@ from halfspaces import LinearClassifier, cli, datasets
 from halfspaces.datasets import CATALOGUE, DataError, cache, catalogue, download
 from halfspaces.datasets.download import File
 
+DATA = Path(__file__).parents[2] / "shared" / "data"
 RANDOM = np.random.default_rng(0)
 
 
@@ -169,6 +171,19 @@ def test_a_data_set_is_downloaded_once_and_opened_by_name(server, mnist, tmp_pat
     catalogue.get("mnist")
     assert len(server.requests) == 4
     assert datasets.open_features("mnist").shape == (10, 25)
+
+
+def test_the_published_checksums_of_fashion_mnist(server):
+    folder = DATA / "fashion-mnist"
+    if not folder.is_dir():
+        pytest.skip(f"the real data are not at {folder}")
+    server.files.update({f"fashion-mnist/{path.name}": path.read_bytes() for path in folder.glob("*.gz")})
+    catalogue.get("fashion-mnist")
+    data = datasets.open("fashion-mnist")
+    assert str(data).startswith(
+        "fashion-mnist: 60,000 examples + 10,000 for testing, 784 features (28 x 28 x 1, uint8)"
+    )
+    assert data.class_names[9] == "Ankle boot"
 
 
 def test_svhn(published):
