@@ -90,7 +90,11 @@ def labels(path: Path, name: str, y: np.ndarray) -> np.ndarray:
             raise DataError(f"{path} has {missing:,} labels that are NaN in {name}; leave those rows out.")
         if np.all(np.abs(y) < 2**53) and np.all(y == np.round(y)):
             return y.astype(np.int64)
-    if y.dtype.kind == "U" and y.size and np.ascontiguousarray(y).view(f"{y.dtype.byteorder}u4").max() > sys.maxunicode:
+    if (
+        y.dtype.kind == "U"
+        and y.nbytes
+        and np.ascontiguousarray(y).view(f"{y.dtype.byteorder}u4").max() > sys.maxunicode
+    ):
         raise DataError(f"{path} has {name} of strings with damaged characters; save it again.")
     if y.dtype.kind not in "biuUS":
         raise DataError(f"{path} has {name} of type {y.dtype}; labels are whole numbers or strings.")

@@ -172,22 +172,32 @@ def _open_parquet(path: Path) -> Shard:
 
 
 def _open_arrow(path: Path) -> Shard:
-    """The file and the stream format; batches lie in the mapped file unless they are compressed."""
-    import pyarrow
-
-    source = pyarrow.memory_map(str(path))
-    try:
-        reader = pyarrow.ipc.open_file(source)
-        held = [reader.get_batch(i) for i in range(reader.num_record_batches)]
-    except pyarrow.ArrowInvalid:
-        source.seek(0)
-        reader = pyarrow.ipc.open_stream(source)
-        held = list(reader)
+    """The file and the stream format; batches lie in the mapped file, or are unpacked one after the other."""
+    schema = _arrow_reader(path, None)[0]
+    narrow = [i for i, kind in enumerate(schema.types) if not _is_list(kind)][:1]  # enough to count rows
+    rows = sum(batch.num_rows for batch in _arrow_reader(path, narrow)[1])
 
     def batches(names: Sequence[str]) -> Iterator[Any]:
-        yield from (batch.select(list(names)) for batch in held)
+        # Chosen columns are copied out of the file: lists are large, and stay where they lie where all are asked for.
+        has_lists = any(_is_list(schema.field(name).type) for name in names)
+        for batch in _arrow_reader(path, None if has_lists else [schema.names.index(name) for name in names])[1]:
+            yield batch.select(list(names))
 
-    return Shard(path, reader.schema, sum(batch.num_rows for batch in held), batches)
+    return Shard(path, schema, rows, batches)
+
+
+def _arrow_reader(path: Path, columns: list[int] | None) -> tuple[Any, Iterator[Any]]:
+    """The schema and the batches; other columns are not unpacked."""
+    import pyarrow
+
+    source, options = pyarrow.memory_map(str(path)), pyarrow.ipc.IpcReadOptions(included_fields=columns)
+    try:
+        reader = pyarrow.ipc.open_file(source, options=options)
+        return reader.schema, (reader.get_batch(i) for i in range(reader.num_record_batches))
+    except pyarrow.ArrowInvalid:
+        source.seek(0)
+        reader = pyarrow.ipc.open_stream(source, options=options)
+        return reader.schema, iter(reader)
 
 
 # --- columns -----------------------------------------------------------------------------------------------------
