@@ -10,7 +10,7 @@ import pytest
 
 from halfspaces import LinearClassifier, LinearClassifierCV, model_file
 from halfspaces.blocks import Blocks
-from halfspaces.checkpoint import RUN, Checkpoint
+from halfspaces.checkpoint import RUN, SUFFIX, Checkpoint
 from halfspaces.grid import fold_objectives, solve_grid
 from halfspaces.losses import Hinge, Loss, Softmax
 from halfspaces.minimize import minimize
@@ -29,6 +29,7 @@ from halfspaces.optimizers.auto import choose_for
 from halfspaces.penalties import L1
 from halfspaces.testing.runs import small_objective
 
+FILE = RUN + SUFFIX
 SMALL = small_objective()
 TALL = replace(SMALL, blocks=Blocks(np.tile(SMALL.blocks.X, (1, 40)), SMALL.blocks.y, n_jobs=1))  # D > N
 RUNS = {
@@ -125,7 +126,7 @@ def test_a_search_goes_on_from_its_checkpoint_and_knows_another(tmp_path):
     classifier.set_params(callbacks=[Checkpoint(tmp_path, every=0)]).fit(X, y)
     assert np.array_equal(classifier.coef_, whole.coef_)
     assert np.array_equal(classifier.scores_, whole.scores_)
-    with pytest.raises(ModelFileError, match="checkpoint of another run; give another folder"):
+    with pytest.raises(ValueError, match="holds another run; give another"):
         classifier.fit(X + 1e-3 * y[:, None], y)
     Checkpoint(tmp_path).clear()
     assert list(tmp_path.iterdir()) == []
@@ -176,7 +177,7 @@ def test_files_that_are_no_checkpoint_say_so_and_run_nothing(tmp_path):
     optimizer = LBFGS()
     kept = Checkpoint(tmp_path, every=0)
     minimize(SMALL, optimizer, max_passes=4, callbacks=[kept])
-    tensors, metadata = model_file.read(tmp_path / RUN)
+    tensors, metadata = model_file.read(tmp_path / FILE)
     text = json.dumps(metadata)
     for wrong in (
         text.replace("halfspaces.optimizers.lbfgs:LBFGSState", "os:system"),
@@ -187,11 +188,11 @@ def test_files_that_are_no_checkpoint_say_so_and_run_nothing(tmp_path):
         text.replace('"pairs"', '"pears"'),
     ):
         assert wrong != text
-        model_file.write(tmp_path / RUN, tensors, json.loads(wrong))
+        model_file.write(tmp_path / FILE, tensors, json.loads(wrong))
         with pytest.raises(ModelFileError, match=r"is no checkpoint of this version .*; remove it to start anew"):
             kept.run(SMALL, optimizer)
-    content = (tmp_path / RUN).read_bytes()
-    (tmp_path / RUN).write_bytes(content[: len(content) // 2])
+    content = (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(content[: len(content) // 2])
     with pytest.raises(ModelFileError, match="truncated"):
         kept.run(SMALL, optimizer)
     (tmp_path / "file").write_text("")
@@ -218,7 +219,7 @@ def test_a_full_disk_is_told_and_the_earlier_file_stays(tmp_path):
         [sys.executable, "-W", "ignore", "-c", FULL, tmp_path], capture_output=True, text=True, check=False
     )
     assert "run.safetensors cannot be written: File too large; save it elsewhere." in ended.stderr
-    assert [path.name for path in tmp_path.iterdir()] == [RUN]
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
     objective = LinearClassifier(strength=0.01).objective(SMALL.blocks.X, SMALL.blocks.y)
     kept = Checkpoint(tmp_path).run(objective, choose_for(objective).optimizer)
     assert kept is not None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -169,6 +170,38 @@ def test_labels_are_shown_as_given_and_indices_by_name(run, tmp_path):
     assert "train" in ended.out
     predicted = run("predict", model, tmp_path / "b.npz").out.splitlines()
     assert {line.split(",")[1] for line in predicted[1:]} == set(NAMES)
+
+
+def test_tables_are_trained_on_and_predicted(run, tmp_path):
+    model, table = tmp_path / "model.safetensors", tmp_path / "digits.parquet"
+    frame = pd.DataFrame(DIGITS.X, columns=[f"pixel {i}" for i in range(64)]).assign(digit=NAMES[DIGITS.y])
+    frame.to_parquet(table)
+    ended = run("train", table, "--label", "digit", *CHEAP, "--out", model)
+    assert ended.code == 0, ended
+    assert "digits: 1,437 examples, 64 features (uint8), 10 classes" in ended.out
+    digits = run("train", "digits", *CHEAP)
+    assert accuracy(ended.out, "train") == accuracy(digits.out, "train")
+    assert accuracy(run("evaluate", model, table, "--label", "digit").out, "all") == accuracy(ended.out, "train")
+    labelled = run("predict", model, table, "--label", "digit")
+    frame.drop(columns="digit").to_parquet(table)
+    assert run("predict", model, table) == labelled
+    assert labelled.out.splitlines()[1].split(",")[1] in NAMES
+
+
+def test_missing_and_strange_values_are_one_sentence(refused, tmp_path):
+    table = tmp_path / "a.parquet"
+    frame = pd.DataFrame({"a": [1.0, np.nan, 3.0], "b": [1.0, 2.0, 3.0], "label": [0, 1, 1]})
+    frame.to_parquet(table)
+    refused(["train", table], "a.parquet has 1 missing values (null) in the column 'a'")
+    frame.fillna(7.0).assign(b=["x", "y", "z"]).to_parquet(table)
+    refused(["train", table], "the column 'b' of type", "give --label b")
+    frame.fillna(7.0).to_parquet(table)
+    refused(["train", table, "--label", "lable"], "has no column 'lable'")
+    frame.drop(columns="label").fillna(7.0).to_parquet(table)
+    refused(["train", table], "none is called label", "--label COLUMN")
+    np.save(tmp_path / "X.npy", np.array([[1.0, np.nan], [2.0, 3.0]]))
+    np.save(tmp_path / "y.npy", [0, 1])
+    refused(["train", tmp_path / "X.npy"], "NaN")
 
 
 def test_idx_folder(run):
@@ -415,9 +448,10 @@ def test_a_killed_training_goes_on_from_its_checkpoint(run, refused, tmp_path, m
             raise RuntimeError("killed")
         return evaluate(objective, request)
 
-    with monkeypatch.context() as broken, pytest.raises(RuntimeError, match="killed"):
+    with monkeypatch.context() as broken:
         broken.setattr(Objective, "evaluate", killed)
-        run(*train, "--every", "0", "--out", tmp_path / "model")
+        with pytest.raises(RuntimeError, match="killed"):
+            run(*train, "--every", "0", "--out", tmp_path / "model")
     refused([*train, "--out", tmp_path / "model"], "holds the checkpoint of a run that has not ended; give --resume")
     refused(["train", "digits", "--resume"], "--resume belongs to --checkpoint")
     assert run(*train, "--resume", "--out", tmp_path / "model").code == 0

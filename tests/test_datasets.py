@@ -59,7 +59,7 @@ def test_digits_are_whole_stratified_and_fixed():
 
 def test_unknown_names_and_missing_paths(tmp_path):
     refused("digts", "'digts'", "did you mean 'digits'?", "path of an existing folder or file")
-    refused("imagenet-22k", "'imagenet-22k'", "a built-in name (digits)")
+    refused("imagenet-22k", "'imagenet-22k'", "a name (digits, cifar10, ")
     (tmp_path / "fashion-mnist").mkdir()
     refused(tmp_path / "fashion-mnst", f"did you mean '{tmp_path / 'fashion-mnist'}'?")
     refused(tmp_path / "no" / "such", "There is no data set")

@@ -9,7 +9,7 @@ import math
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -20,6 +20,7 @@ from scipy.sparse import csr_array
 
 from halfspaces import model_file
 from halfspaces._validation import check_number
+from halfspaces.keeper import Keeper
 from halfspaces.minimize import Run, problem_of, snapshot
 from halfspaces.model_file import ModelFileError
 from halfspaces.objective import Objective
@@ -28,13 +29,14 @@ from halfspaces.result import History, Result
 
 Array = np.ndarray
 
-RUN = "run.safetensors"
-FILES = (RUN, "strength-*.safetensors", "state-*.safetensors")
+SUFFIX = ".safetensors"
+RUN = "run"
+NAMES = (RUN, "strength-*", "state-*")
 FORMAT = 1
 
 
 @dataclass(eq=False)
-class Checkpoint:
+class Checkpoint(Keeper):
     """Keeps a run in a folder, as a callback; `Checkpoint(folder).run(objective, optimizer)` finds it there.
 
     Parameters
@@ -94,11 +96,11 @@ class Checkpoint:
             raise ModelFileError(f"{folder} cannot be made: {error.strerror or error}; give another folder.") from error
         writer = _Writer(_given(objective))
         metadata = {"checkpoint": FORMAT, "value": writer.told(value)}
-        model_file.write(folder / name, writer.tensors, metadata)
+        model_file.write(folder / f"{name}{SUFFIX}", writer.tensors, metadata)
 
     def read(self, name: str, objective: Objective) -> Any:
         """What was written, or None where there is no such file."""
-        path = Path(self.folder) / name
+        path = Path(self.folder) / f"{name}{SUFFIX}"
         if not path.is_file():
             return None
         tensors, metadata = model_file.read(path)
@@ -114,26 +116,21 @@ class Checkpoint:
     @property
     def held(self) -> bool:
         """Whether the folder holds any run."""
-        return any(map(self.names, FILES))
+        return any(map(self.names, NAMES))
 
     def names(self, pattern: str) -> list[str]:
         """Of the files in the folder that fit a pattern, sorted."""
-        return sorted(path.name for path in Path(self.folder).glob(pattern))
+        return sorted(path.stem for path in Path(self.folder).glob(f"{pattern}{SUFFIX}"))
 
     def remove(self, name: str) -> None:
         """A file, if it is there."""
-        (Path(self.folder) / name).unlink(missing_ok=True)
+        (Path(self.folder) / f"{name}{SUFFIX}").unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Remove the files: what they lead to is done."""
-        for pattern in FILES:
+        for pattern in NAMES:
             for name in self.names(pattern):
                 self.remove(name)
-
-
-def checkpoint_in(callbacks: Sequence[Any]) -> Checkpoint | None:
-    """The first checkpoint among some callbacks, or None."""
-    return next((callback for callback in callbacks if isinstance(callback, Checkpoint)), None)
 
 
 def _given(objective: Objective) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from halfspaces._data import check_validation, hold_out, is_part
 from halfspaces._linear import LinearModel
 from halfspaces._validation import check_number, lookup
 from halfspaces.blocks import Blocks
-from halfspaces.checkpoint import checkpoint_in
+from halfspaces.keeper import keeper_in
 from halfspaces.losses import Loss
 from halfspaces.minimize import Callback, minimize
 from halfspaces.moments import Moments
@@ -279,7 +279,7 @@ class LinearClassifier(LinearModel):
     ) -> None:
         if self.verbose > 0:
             print(f"{type(self).__name__}: {choice.why}.")
-        checkpoint = checkpoint_in(self.callbacks)
+        keeper = keeper_in(self.callbacks)
         result = minimize(
             objective,
             choice.optimizer,
@@ -288,7 +288,7 @@ class LinearClassifier(LinearModel):
             max_passes=self.max_passes,
             validation=validation,
             callbacks=self.callbacks,
-            resume=None if checkpoint is None else checkpoint.run(objective, choice.optimizer),
+            resume=None if keeper is None else keeper.run(objective, choice.optimizer),
             progress=self.verbose >= 0,
         )
         if self.verbose > 0:

@@ -14,10 +14,9 @@ import numpy as np
 from halfspaces._validation import check_numbers
 from halfspaces.blocks import Blocks
 from halfspaces.certificate import Anchor
-from halfspaces.checkpoint import Checkpoint, checkpoint_in
+from halfspaces.keeper import Keeper, keeper_in
 from halfspaces.losses import Loss
 from halfspaces.minimize import Callback, minimize, problem_of
-from halfspaces.model_file import ModelFileError
 from halfspaces.objective import Evaluation, Objective, Request
 from halfspaces.optimizers.auto import choose_for
 from halfspaces.optimizers.base import Optimizer
@@ -134,7 +133,7 @@ def solve_path(
     steps = along(objective, falling, optimizer or choose_for(objective).optimizer, tol=tol, max_passes=max_passes)
     for strength, result, member, last in steps:
         results.append(result)
-        assert last is not None  # no checkpoint
+        assert last is not None  # nothing was kept
         screened.append(int(np.count_nonzero(gap_safe(member, last))))
         if each is not None:
             each(strength, results[-1])
@@ -154,15 +153,15 @@ def along(
 ) -> Iterator[tuple[float, Result, Objective, Evaluation | None]]:
     """Each strength in turn, its result, the objective that has it, and the last evaluation of that.
 
-    Strengths that a checkpoint holds are not solved again; of these there is no evaluation but the last.
+    Strengths that a keeper holds are not solved again; of these there is no evaluation but the last.
     An optimizer that can be moved goes on from its state, which is not for keeping: it is changed in place. Any other
-    begins at the W before. A `Checkpoint` among the callbacks keeps what is done. Raises KeyboardInterrupt where a run
+    begins at the W before. A `Keeper` among the callbacks keeps what is done. Raises KeyboardInterrupt where a run
     was interrupted.
     """
     given = {entry.name: getattr(objective, entry.name) for entry in fields(Objective)}
     moved_to: Any = getattr(optimizer, "moved_to", None)
-    checkpoint = checkpoint_in(callbacks)
-    kept = None if checkpoint is None else _Kept(checkpoint, f"{problem_of(objective, optimizer)} {tol} {max_passes}")
+    keeper = keeper_in(callbacks)
+    kept = None if keeper is None else _Kept(keeper, f"{problem_of(objective, optimizer)} {tol} {max_passes}")
     W, state, before = None, None, None
     for index, strength in enumerate(strengths):
         penalty: Any = replace(objective.penalty, strength=float(strength))  # pyright: ignore[reportCallIssue, reportArgumentType]
@@ -172,7 +171,7 @@ def along(
             result, before = found
         else:
             W = member.zeros(len(member.total_weight)) if W is None else W
-            begun: dict[str, Any] = {"resume": None if checkpoint is None else checkpoint.run(member, optimizer)}
+            begun: dict[str, Any] = {"resume": None if keeper is None else keeper.run(member, optimizer)}
             if moved_to is not None and before is not None:
                 begun["state"] = moved_to(member, state, before)
             limits: dict[str, Any] = {"tol": tol, "max_passes": max_passes}
@@ -188,30 +187,29 @@ def along(
 
 @dataclass
 class _Kept:
-    """The strengths that are done, in the files of a checkpoint: a result each, and the state of the last."""
+    """The strengths that are done, in the files of a keeper: a result each, and the state of the last."""
 
-    checkpoint: Checkpoint
+    keeper: Keeper
     problem: str
 
     def __post_init__(self) -> None:
-        names = self.checkpoint.names("state-*.safetensors")
-        self.last = int(names[-1][len("state-") :].partition(".")[0]) if names else -1
+        names = self.keeper.names("state-*")
+        self.last = int(names[-1].removeprefix("state-")) if names else -1
 
     def found(self, index: int, strength: float, member: Objective) -> tuple[Result, Evaluation | None] | None:
         """A result that was kept, of the last with its state and evaluation; None where there is none."""
         if index > self.last:
             return None
-        result = self._read(f"strength-{index:04}.safetensors", strength, member)
+        result = self._read(f"strength-{index:04}", strength, member)
         if index < self.last:
             return result, None
-        state, before = self._read(f"state-{index:04}.safetensors", strength, member)
+        state, before = self._read(f"state-{index:04}", strength, member)
         return replace(result, state=state), before
 
     def _read(self, name: str, strength: float, member: Objective) -> Any:
-        told = self.checkpoint.read(name, member)
+        told = self.keeper.read(name, member)
         if told is None or told["problem"] != self.problem or told["strength"] != strength:
-            folder = self.checkpoint.folder
-            raise ModelFileError(f"{folder} holds the checkpoint of another run; give another folder, or empty it.")
+            raise ValueError(f"{self.keeper} holds another run; give another, or empty it.")
         return told["value"]
 
     def keep(self, index: int, strength: float, result: Result, before: Evaluation, member: Objective) -> None:
@@ -219,8 +217,8 @@ class _Kept:
         values = {"strength": replace(result, state=None, loop=None), "state": (result.state, before)}
         for name, value in values.items():
             told = {"problem": self.problem, "strength": strength, "value": value}
-            self.checkpoint.write(f"{name}-{index:04}.safetensors", told, member)
-        self.checkpoint.remove(f"state-{index - 1:04}.safetensors")
+            self.keeper.write(f"{name}-{index:04}", told, member)
+        self.keeper.remove(f"state-{index - 1:04}")
         self.last = index
 
 

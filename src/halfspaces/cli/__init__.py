@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from halfspaces.cli import data as data_commands
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -15,13 +17,17 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Linear classifiers for images, features and embeddings: exact, fast, with nothing hidden.",
 )
+app.add_typer(data_commands.app, name="data")
 
 DataArgument = Annotated[
     str,
     typer.Argument(
-        help="'digits', a folder, .tar or .zip of images (one sub-folder a class), a CIFAR folder, MNIST-like idx "
-        "files, an .npz with X, y, or svmlight text."
+        help="'digits', a name of `halfspaces data list`, or a folder, file or address: images in one folder "
+        "a class (or .tar or .zip of it), CIFAR, MNIST-like, .npz, .npy, Parquet, Arrow, HDF5, Hugging Face, svmlight."
     ),
+]
+LabelOption = Annotated[
+    str | None, typer.Option("--label", help="Column of a table with the classes; 'label', 'y', ... unless given.")
 ]
 ModelArgument = Annotated[Path, typer.Argument(help="A .safetensors file that `halfspaces train --out` wrote.")]
 JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Worker threads; all cores unless given.")]
@@ -47,6 +53,7 @@ def _main(
 @app.command()
 def train(
     data: DataArgument = "digits",
+    label: LabelOption = None,
     loss: Annotated[
         str, typer.Option(help="softmax, hinge, squared_hinge, crammer_singer, ova_hinge, ...")
     ] = "softmax",
@@ -137,6 +144,7 @@ def train(
         validation=validation,
         calibrate=calibrate,
         sanity=sanity,
+        label=label,
         image_size=image_size,
         skip_bad=skip_bad,
         checkpoint=checkpoint,
@@ -147,7 +155,9 @@ def train(
 
 
 @app.command()
-def evaluate(model: ModelArgument, data: DataArgument = "digits", jobs: JobsOption = None) -> None:
+def evaluate(
+    model: ModelArgument, data: DataArgument = "digits", label: LabelOption = None, jobs: JobsOption = None
+) -> None:
     """Accuracy of a saved model, whole and by class, on the test rows (or all rows where there is no test split)."""
     import halfspaces
     from halfspaces import datasets
@@ -155,7 +165,7 @@ def evaluate(model: ModelArgument, data: DataArgument = "digits", jobs: JobsOpti
 
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
     with show.working(f"reading {data}"):
-        dataset = datasets.open(data)
+        dataset = datasets.open(data, label=label)
     part, X, y = "all", dataset.X, dataset.y
     if dataset.X_test is not None and dataset.y_test is not None:
         part, X, y = "test", dataset.X_test, dataset.y_test
@@ -174,9 +184,8 @@ def evaluate(model: ModelArgument, data: DataArgument = "digits", jobs: JobsOpti
 @app.command()
 def predict(
     model: ModelArgument,
-    data: Annotated[
-        str, typer.Argument(help="As for train, or an .npy with X; test rows where there is a test split.")
-    ],
+    data: Annotated[str, typer.Argument(help="As for train, or X alone; test rows where there is a test split.")],
+    label: LabelOption = None,
     out: Annotated[Path | None, typer.Option(help="Write CSV here instead of to the screen.")] = None,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Add a column for each class.")] = False,
     jobs: JobsOption = None,
@@ -190,7 +199,7 @@ def predict(
     check_out(out)
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
     with show.working(f"reading {data}"):
-        X = datasets.open_features(data)
+        X = datasets.open_features(data, label=label)
     if probabilities and not hasattr(classifier, "predict_proba"):
         raise ValueError(
             f"The model's loss {classifier.loss!r} gives no probabilities; train with softmax or ova_logistic, or with "

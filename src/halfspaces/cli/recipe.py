@@ -48,6 +48,7 @@ class Recipe:
     validation: float | None = None
     calibrate: str | None = None
     sanity: bool = False
+    label: str | None = None
     image_size: str | None = None
     skip_bad: bool = False
     checkpoint: Path | None = None
@@ -169,7 +170,8 @@ class Recipe:
 
     def open(self, data: str) -> Dataset:
         """The data set, of images in the size that was asked for."""
-        return datasets.open(data, image_size=_image_size(self.image_size), skip_bad=self.skip_bad)
+        size = _image_size(self.image_size)
+        return datasets.open(data, label=self.label, image_size=size, skip_bad=self.skip_bad)
 
     @cached_property
     def kept(self) -> Checkpoint | None:

@@ -10,40 +10,87 @@ import difflib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from halfspaces.datasets import cifar, digits, idx, images, npz, svmlight
+from halfspaces.datasets import (
+    catalogue,
+    cifar,
+    digits,
+    hdf5,
+    hugging_face,
+    idx,
+    images,
+    npy,
+    npz,
+    remote,
+    stl10,
+    svhn,
+    svmlight,
+    tables,
+)
+from halfspaces.datasets.catalogue import CATALOGUE
 from halfspaces.datasets.dataset import Dataset, Features
 from halfspaces.datasets.errors import DataError
 
-__all__ = ["BUILT_IN", "DataError", "Dataset", "open", "open_features"]
+__all__ = ["BUILT_IN", "CATALOGUE", "DataError", "Dataset", "open", "open_features"]
 
 BUILT_IN: dict[str, Callable[[], Dataset]] = {"digits": digits.read}
-FOLDERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Dataset]], ...] = (
+Recognizes = Callable[[Path], bool]
+Readers = tuple[tuple[Recognizes, Callable[..., Dataset]], ...]  # the first that recognizes a path reads it
+FOLDERS: Readers = (
     (cifar.recognizes, cifar.read),
     (idx.recognizes, idx.read),
+    (svhn.recognizes, svhn.read),
+    (stl10.recognizes, stl10.read),
+    (hugging_face.recognizes, hugging_face.read),
+    (tables.recognizes_folder, tables.read),
+    (npy.recognizes_folder, npy.read),
     (images.recognizes, images.read),
 )
+FILES: Readers = (
+    (images.recognizes, images.read),
+    (npz.recognizes, npz.read),
+    (npy.recognizes, npy.read),
+    (tables.recognizes, tables.read),
+    (hdf5.recognizes, hdf5.read),
+    (tables.recognizes_text, tables.refuse_text),
+    (svmlight.recognizes, svmlight.read),  # looks into the file, so the last
+)
+ROWS_ALONE: dict[Callable[..., Dataset], Callable[..., Features]] = {  # readers of rows that need no labels
+    npz.read: npz.read_features,
+    npy.read: npy.read_features,
+    tables.read: tables.read_features,
+    hdf5.read: hdf5.read_features,
+    hugging_face.read: hugging_face.read_features,
+}
+IMAGES, TABLE = ("image_size", "skip_bad"), ("label",)
+OPTIONS = {images.read: IMAGES, tables.read: TABLE, hugging_face.read: TABLE}  # that readers take
 READABLE = (
     "a folder with CIFAR-10's data_batch_1.bin or MNIST's train-images-idx3-ubyte, a folder, .tar or .zip of images "
-    "with one sub-folder a class, an .npz file with X and y, or svmlight text"
+    "with one sub-folder a class, X.npy and y.npy, an .npz or .h5 file with X and y, .parquet or .arrow files, what "
+    "Hugging Face's save_to_disk wrote, or svmlight text"
 )
 
 
 def open(
     path_or_name: str | os.PathLike[str],
     *,
+    label: str | None = None,
     image_size: int | tuple[int, int] | None = None,
     skip_bad: bool = False,
 ) -> Dataset:
-    """Open a built-in data set by its name, or a folder or file by its path.
+    """Open a data set by its name, or a folder or file by its path or address.
 
-    Built-in is "digits"; "./digits" is a path. Folders hold CIFAR-10 or CIFAR-100 in their binary or python version,
-    the idx files of MNIST or Fashion-MNIST, plain or as .gz or .xz, or images in one sub-folder a class; a file is a
-    .tar or .zip of such images, an .npz with X and y, or svmlight (libsvm) text, whose X is sparse and whose test rows
-    lie beside it as NAME.t.
+    "digits" is built in, the names of the `CATALOGUE` are opened once they are downloaded, and "./digits" is a path.
+    Folders hold images in one sub-folder a class; CIFAR-10 or CIFAR-100 in their binary or python version, SVHN,
+    STL-10, the idx files of MNIST or Fashion-MNIST, plain or as .gz or .xz; X.npy and y.npy, Parquet or Arrow files, or
+    what Hugging Face's `datasets` saved. A file is a .tar or .zip of images, an .npz or HDF5 with X and y, an .npy
+    beside its labels, Parquet, Arrow, or svmlight (libsvm) text, whose X is sparse and whose test rows lie beside it as
+    NAME.t. An address, https://, s3:// or gs://, is downloaded once.
 
-    Images of many sizes are resized to 32 x 32, or to `image_size`, a side or (height, width); `skip_bad` leaves out
-    files among them that cannot be decoded: see `halfspaces.datasets.images`.
+    `label` names the column of a table that holds the classes. Images of many sizes are resized to 32 x 32, or to
+    `image_size`, a side or (height, width); `skip_bad` leaves out files among them that cannot be decoded: see
+    `halfspaces.datasets.images`.
 
     Raises DataError, one sentence, for an unknown name, a missing path and data that are cut, damaged or do not fit.
 
@@ -51,72 +98,88 @@ def open(
     digits: 1,437 examples + 360 for testing, 64 features (8 x 8 x 1, uint8), 10 classes
     >>> open("digit")
     Traceback (most recent call last):
-    halfspaces.datasets.errors.DataError: There is no data set 'digit' (did you mean 'digits'?); give a built-in name...
+    halfspaces.datasets.errors.DataError: There is no data set 'digit' (did you mean 'digits'?); give a name (digits...
     """
-    plain = image_size is None and not skip_bad
-    if isinstance(path_or_name, str) and path_or_name in BUILT_IN and plain:
-        return BUILT_IN[path_or_name]()
-    path = Path(os.path.expanduser(path_or_name))
-    if not plain and (path.exists() or path_or_name in BUILT_IN):
-        return _open_images(path, image_size, skip_bad)
-    if os.path.isdir(path):
-        return _open_folder(path)
-    if os.path.isfile(path):
-        return _open_file(path)
-    raise DataError(_unknown(os.fspath(path_or_name), path))
+    asked = {"label": label, "image_size": image_size, "skip_bad": skip_bad or None}
+    if isinstance(path_or_name, str) and path_or_name in (*BUILT_IN, *CATALOGUE):
+        _options(path_or_name, None, asked)
+        return BUILT_IN[path_or_name]() if path_or_name in BUILT_IN else catalogue.read(path_or_name)
+    path = _path(path_or_name)
+    read = _reader(path_or_name, path)
+    return read(path, **_options(path, read, asked))
 
 
-def open_features(path_or_name: str | os.PathLike[str]) -> Features:
-    """Rows to predict, X (N, D): from an .npy, an .npz (X_test before X), or the test rows of any other data set.
+def open_features(
+    path_or_name: str | os.PathLike[str],
+    *,
+    label: str | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    skip_bad: bool = False,
+) -> Features:
+    """Rows to predict, X (N, D): the test rows of a data set, or all rows where there are none; labels are not needed.
 
-    Raises DataError as `open` does.
+    Of a table, the column `label` (or one with such a name) is left out. Options and errors as of `open`.
 
     >>> open_features("digits").shape
     (360, 64)
     """
-    path = Path(os.path.expanduser(path_or_name))
-    if path.suffix in (".npy", ".npz") and path.is_file():
-        return npz.read_features(path)
-    dataset = open(path_or_name)
+    if path_or_name not in BUILT_IN and path_or_name not in CATALOGUE:
+        path = _path(path_or_name)
+        read = _reader(path_or_name, path)
+        if read in ROWS_ALONE and not (read is npy.read and path.is_dir()):
+            asked = {"label": label, "image_size": image_size, "skip_bad": skip_bad or None}
+            return ROWS_ALONE[read](path, **_options(path, read, asked))
+    dataset = open(path_or_name, label=label, image_size=image_size, skip_bad=skip_bad)
     return dataset.X if dataset.X_test is None else dataset.X_test
 
 
-def _open_folder(folder: Path) -> Dataset:
+def _path(given: str | os.PathLike[str]) -> Path:
+    if isinstance(given, str) and remote.recognizes(given):
+        return remote.fetch(given)
+    return Path(os.path.expanduser(given))
+
+
+def _options(given: str | Path, read: Callable[..., Dataset] | None, asked: dict[str, Any]) -> dict[str, Any]:
+    """What was asked for, if the reader has it."""
+    options = {name: value for name, value in asked.items() if value is not None}
+    for name, value in options.items():
+        if read is None or name not in OPTIONS.get(read, ()):
+            if name in TABLE:
+                raise DataError(f"The label {value!r} names a column of a table, and {given} is none; leave it out.")
+            option = f"{name} (--{name.replace('_', '-')})"
+            raise DataError(f"{given} is no folder, .tar or .zip of images, for which {option} is; leave it out.")
+    return options
+
+
+def _reader(given: str | os.PathLike[str], path: Path) -> Callable[..., Dataset]:
+    """The reader of what lies there."""
+    if os.path.isdir(path):
+        return _folder_reader(path)
+    if os.path.isfile(path):
+        for recognizes, read in FILES:
+            if recognizes(path):
+                return read
+        raise DataError(f"The file {path} is no data set; give {READABLE}.")
+    raise DataError(_unknown(os.fspath(given), path))
+
+
+def _folder_reader(folder: Path) -> Callable[..., Dataset]:
     try:
         held = sorted(os.listdir(folder))
     except OSError as error:
         raise DataError(f"The folder {folder} cannot be read: {error.strerror}.") from error
     for recognizes, read in FOLDERS:
         if recognizes(folder):
-            return read(folder)
+            return read
     listed = ", ".join(held[:3]) + (f" and {len(held) - 3:,} more" if len(held) > 3 else "") or "nothing"
     raise DataError(f"The folder {folder} holds {listed}; needed is {READABLE}.")
 
 
-def _open_images(path: Path, image_size: int | tuple[int, int] | None, skip_bad: bool) -> Dataset:
-    """Open with options that only images have."""
-    others = (recognizes for recognizes, read in FOLDERS if read is not images.read)
-    if not images.recognizes(path) or (path.is_dir() and any(recognizes(path) for recognizes in others)):
-        given = "image_size (--image-size)" if image_size is not None else "skip_bad (--skip-bad)"
-        raise DataError(f"{path} is no folder, .tar or .zip of images, for which {given} is; leave it out.")
-    return images.read(path, image_size, skip_bad)
-
-
-def _open_file(path: Path) -> Dataset:
-    if images.recognizes(path):
-        return images.read(path)
-    if path.suffix == ".npz":
-        return npz.read(path)
-    if svmlight.recognizes(path):
-        return svmlight.read(path)
-    raise DataError(f"The file {path} is no data set; give {READABLE}.")
-
-
 def _unknown(given: str, path: Path) -> str:
-    """Name what is nearest to what was given: a built-in name, or else what lies where the path points."""
-    near = difflib.get_close_matches(given, BUILT_IN, n=1)
+    """Name what is nearest to what was given: a known name, or else what lies where the path points."""
+    near = difflib.get_close_matches(given, (*BUILT_IN, *CATALOGUE), n=1)
     if not near and os.path.isdir(path.parent) and os.access(path.parent, os.R_OK):
         near = [str(path.parent / name) for name in difflib.get_close_matches(path.name, os.listdir(path.parent), n=2)]
     hint = f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
-    accepted = f"a built-in name ({', '.join(BUILT_IN)}) or the path of an existing folder or file"
+    accepted = f"a name ({', '.join((*BUILT_IN, *CATALOGUE))}) or the path of an existing folder or file"
     return f"There is no data set {given!r}{hint}; give {accepted}."

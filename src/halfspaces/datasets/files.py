@@ -39,6 +39,18 @@ def reading(path: Path) -> Iterator[BinaryIO]:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
+@contextmanager
+def decoding(path: Path, kind: str, *errors: type[BaseException]) -> Iterator[None]:
+    """A context in which the errors that a library raises on a bad file become one DataError."""
+    try:
+        yield
+    except DataError:
+        raise
+    except errors as error:
+        told = " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__
+        raise DataError(f"{path} cannot be read as {kind} ({told}); get it or save it again.") from error
+
+
 def length(stream: BinaryIO) -> int:
     """Return the bytes that `stream` really holds once unpacked, and rewind it: headers and trailers may lie."""
     end = stream.seek(0, io.SEEK_END)

@@ -17,10 +17,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from halfspaces.datasets import cache
 from halfspaces.datasets.errors import DataError
 
 VERSION = 1
-VARIABLE = "HALFSPACES_CACHE"
 BLOCK, BLOCKS = 1 << 20, 256  # what is checked of a file: all of it up to 256 MiB, so many blocks of more
 
 
@@ -36,12 +36,7 @@ class Stored:
 
 def folder() -> Path:
     """Where decoded images are kept."""
-    named = os.environ.get(VARIABLE)
-    if named:
-        return Path(named).expanduser() / "images"
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("halfspaces", appauthor=False)) / "images"
+    return cache.folder("images")
 
 
 def key(*recipe: object, stamp: Iterable[str]) -> str:
@@ -142,7 +137,7 @@ def _disk() -> Iterator[None]:
         yield
     except OSError as error:
         where = f"The folder {folder()} for decoded images cannot be written ({error.strerror or error})"
-        raise DataError(f"{where}; set {VARIABLE} to a folder with room.") from error
+        raise DataError(f"{where}; set {cache.VARIABLE} to a folder with room.") from error
 
 
 def _checksum(stream: BinaryIO) -> str:

@@ -1,0 +1,106 @@
+"""`halfspaces data`: well-known data sets, listed, downloaded, described."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from halfspaces.datasets.catalogue import Entry
+    from halfspaces.datasets.download import Progress
+
+app = typer.Typer(no_args_is_help=True, help="Well-known data sets: what there is, and how to get it.")
+NameArgument = Annotated[str, typer.Argument(help="A name of `halfspaces data list`.")]
+BUNDLED = "handwritten digits, 1,437 + 360 grey images of 8 x 8 pixels in 10 classes"
+
+
+@app.command("list")
+def list_all() -> None:
+    """The data sets that can be had by name."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from halfspaces.datasets import CATALOGUE
+
+    table = Table("name", "", "", box=None, pad_edge=False, header_style="dim", show_header=False)
+    table.add_row("digits", "comes along", BUNDLED)
+    for entry in CATALOGUE.values():
+        table.add_row(entry.name, "is here" if entry.folder.is_dir() else megabytes(entry.size), entry.about)
+    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+
+
+@app.command()
+def get(
+    name: NameArgument,
+    mirror: Annotated[
+        str | None, typer.Option(help="Address that has the files as NAME/FILE, instead of the official ones.")
+    ] = None,
+) -> None:
+    """Download a data set, verify it and keep it; what was cut is resumed."""
+    from halfspaces.datasets import catalogue
+
+    entry = _entry(name)
+    if entry is None:
+        typer.echo(f"{name} comes along; train on it: halfspaces train {name}")
+        return
+    with _bar(entry.size) as progress:
+        folder = catalogue.get(name, mirror, progress)
+    typer.echo(f"{name} is at {folder}; train on it: halfspaces train {name}")
+
+
+@app.command()
+def info(name: NameArgument) -> None:
+    """What a data set is, where it comes from and where it is."""
+    entry = _entry(name)
+    if entry is None:
+        typer.echo(f"{name}: {BUNDLED}; comes with scikit-learn")
+        return
+    typer.echo(f"{name}: {entry.about}")
+    typer.echo(f"homepage  {entry.homepage}")
+    for file in entry.files:
+        typer.echo(f"file      {file.url}  {file.size:,} bytes  md5 {file.md5}")
+    here = str(entry.folder) if entry.folder.is_dir() else f"not yet; run: halfspaces data get {name}"
+    typer.echo(f"here      {here}")
+
+
+def megabytes(size: int) -> str:
+    """A size in words.
+
+    >>> megabytes(170_052_171)
+    '170 MB'
+    """
+    return f"{size / 1e6:,.0f} MB"
+
+
+def _entry(name: str) -> "Entry | None":
+    """What the catalogue has; None for what comes along."""
+    from halfspaces._validation import nearest
+    from halfspaces.datasets import BUILT_IN, CATALOGUE
+
+    if name in BUILT_IN:
+        return None
+    if name not in CATALOGUE:
+        raise ValueError(f"The data set {name!r} is not in the catalogue: {nearest(name, [*BUILT_IN, *CATALOGUE])}")
+    return CATALOGUE[name]
+
+
+@contextmanager
+def _bar(total: int) -> "Iterator[Progress]":
+    """A progress bar over all files, on the error stream where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = [TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()]
+    columns.append(TimeRemainingColumn())
+    console = Console(stderr=True)
+    done: dict[str, int] = {}
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=total)
+
+        def progress(name: str, have: int, size: int) -> None:
+            done[name] = have
+            bar.update(task, description=f"{name} of {megabytes(size)}", completed=sum(done.values()))
+
+        yield progress

@@ -1,0 +1,121 @@
+"""Arrays as users name, shape and type them: found, checked, and brought to rows (N, D) and labels (N,)."""
+
+import math
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from halfspaces.datasets.errors import DataError
+
+FEATURES = ("X", "features", "embeddings", "embedding", "images", "data")
+LABELS = ("y", "labels", "label", "targets", "target", "class")
+LONGEST_LABEL = 1000  # characters: what is longer is no class
+SPLITS = {"train": ("train", "training"), "test": ("test", "testing"), "validation": ("validation", "valid", "val")}
+
+
+class Pair(NamedTuple):
+    """The names of the features and of the labels of one split; None where there is none."""
+
+    X: str | None
+    y: str | None
+
+
+def pair(held: Iterable[str], split: str) -> Pair:
+    """Find X and y of a split among names; those that name no split are of "train".
+
+    >>> pair(["x_train", "y_train", "x_test"], "train"), pair(["embeddings", "labels", "test_embeddings"], "test")
+    (Pair(X='x_train', y='y_train'), Pair(X='test_embeddings', y=None))
+    """
+    by_name = {name.lower(): name for name in held}
+
+    def find(kinds: Iterable[str]) -> str | None:
+        marks = [f"{{0}}{joint}{{1}}" for joint in "_-."] + [f"{{1}}{joint}{{0}}" for joint in "_-."]
+        marked = (mark.format(kind, word) for kind in kinds for word in SPLITS[split] for mark in marks)
+        candidates = [*kinds, *marked] if split == "train" else marked
+        return next((by_name[name.lower()] for name in candidates if name.lower() in by_name), None)
+
+    return Pair(find(FEATURES), find(LABELS))
+
+
+def empty(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """np.empty, unless it is more than this machine's memory: a header may lie, and a file may be too large to read."""
+    needed, there = math.prod(shape) * dtype.itemsize, _memory()
+    if needed > there:
+        raise DataError(
+            f"{path} asks for {needed / 2**30:,.1f} GiB of memory, and this machine has {there / 2**30:,.1f} GiB;"
+            " store fewer rows or a narrower type, or an .npy file, which is used from disk."
+        )
+    return np.empty(shape, dtype)
+
+
+def _memory() -> int:
+    if not hasattr(os, "sysconf"):
+        return 1 << 40  # Windows refuses by itself what it does not have
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def image_shape(path: Path, X: Any) -> tuple[int, int, int] | None:
+    """Height, width and channels of (N, height, width[, channels]); None of plain rows."""
+    if X.ndim <= 2:
+        return None
+    if X.ndim not in (3, 4):
+        needed = "(N, D), (N, height, width) or (N, height, width, channels)"
+        raise DataError(f"{path} has X of shape {X.shape}; {needed} is needed.")
+    height, width, *channels = X.shape[1:]
+    return height, width, channels[0] if channels else 1
+
+
+def check_numbers(path: Path, name: str, X: Any) -> None:
+    """Raise DataError for what are no rows of real numbers."""
+    if X.dtype.kind not in "biuf":
+        raise DataError(f"{path} has {name} of type {X.dtype}; real numbers are needed.")
+    if X.ndim < 2:
+        raise DataError(f"{path} has {name} of shape {X.shape}; rows of features, (N, D), are needed.")
+
+
+def flatten(path: Path, name: str, X: np.ndarray) -> np.ndarray:
+    """Rows (N, D), a view."""
+    check_numbers(path, name, X)
+    return X.reshape(len(X), math.prod(X.shape[1:])) if X.ndim > 2 else X
+
+
+def labels(path: Path, name: str, y: np.ndarray) -> np.ndarray:
+    """Labels as they are, or as integers where they are whole numbers."""
+    if y.dtype.kind == "f":
+        if missing := int(np.count_nonzero(np.isnan(y))):
+            raise DataError(f"{path} has {missing:,} labels that are NaN in {name}; leave those rows out.")
+        if np.all(np.abs(y) < 2**53) and np.all(y == np.round(y)):
+            return y.astype(np.int64)
+    if (
+        y.dtype.kind == "U"
+        and y.nbytes
+        and np.ascontiguousarray(y).view(f"{y.dtype.byteorder}u4").max() > sys.maxunicode
+    ):
+        raise DataError(f"{path} has {name} of strings with damaged characters; save it again.")
+    if y.dtype.kind not in "biuUS":
+        raise DataError(f"{path} has {name} of type {y.dtype}; labels are whole numbers or strings.")
+    return y
+
+
+def names(path: Path, name: str, strings: list[str]) -> np.ndarray:
+    """Labels that are strings, unless one is so long that it is none."""
+    longest = max(map(len, strings), default=0)
+    if longest > LONGEST_LABEL:
+        raise DataError(f"{path} has a label of {longest:,} characters in {name}; give names of classes.")
+    return np.array(strings, str)
+
+
+def class_names(path: Path, names: np.ndarray | None, y: np.ndarray) -> tuple[str, ...] | None:
+    """Names by label, once every label has one."""
+    if names is None:
+        return None
+    if names.ndim != 1 or names.dtype.kind != "U":
+        raise DataError(f"{path} has class_names of type {names.dtype}, shape {names.shape}; save a list of strings.")
+    if y.dtype.kind in "iu" and y.size and not 0 <= y.min() <= y.max() < len(names):
+        labels = f"labels from {y.min()} to {y.max()}"
+        raise DataError(f"{path} has {len(names)} class_names but {labels}; each label must be the index of its name.")
+    return tuple(names.tolist())

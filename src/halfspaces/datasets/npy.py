@@ -1,0 +1,110 @@
+"""A user's own arrays as .npy files in one folder: X.npy and y.npy, used from disk. Pickles are never read."""
+
+import tokenize
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from halfspaces.datasets import arrays, files
+from halfspaces.datasets.dataset import Dataset
+from halfspaces.datasets.errors import DataError
+
+DAMAGE = (ValueError, TypeError, EOFError, OSError, OverflowError, SyntaxError, tokenize.TokenError, RecursionError)
+
+
+class _Files(NamedTuple):
+    X: Path
+    y: Path | None
+
+
+def recognizes(path: Path) -> bool:
+    """Whether the file is named so."""
+    return path.suffix == ".npy"
+
+
+def recognizes_folder(folder: Path) -> bool:
+    """Whether the folder has an .npy file named like features or labels."""
+    return any(arrays.pair(_stems(folder), "train"))
+
+
+def read(path: Path) -> Dataset:
+    """Read a folder's X.npy and y.npy, and X_test.npy and y_test.npy where they are; or those beside a given X.npy.
+
+    X may be called features, embeddings, images or data, y labels, label, targets or class; X_train, train_X and so on
+    are known as well. X stays on disk, mapped into memory read-only, whatever its size. A given file of features need
+    not have one of these names when it is alone with its labels. Raises DataError for missing or damaged files, Python
+    objects and shapes that do not fit.
+    """
+    folder = path if path.is_dir() else path.parent
+    train, test = _split(folder, "train"), _split(folder, "test")
+    if path != folder and path not in (train and train.X, test and test.X):
+        train, test = _Files(path, train.y if train and train.y != path else _only_labels(folder)), None
+    if train is None and test is not None:
+        train, test = test, None
+    if train is None:
+        raise DataError(f"The folder {folder} has labels but no X.npy; save the features with np.save('X.npy', X).")
+    X = open_mapped(train.X)
+    X_test, y_test = (open_mapped(test.X), _labels(test)) if test else (None, None)
+    return Dataset(
+        name=folder.resolve().name,
+        X=_rows(train.X, X),
+        y=_labels(train),
+        X_test=None if test is None or X_test is None else _rows(test.X, X_test),
+        y_test=y_test,
+        image_shape=arrays.image_shape(train.X, X),
+    )
+
+
+def read_features(path: Path) -> np.ndarray:
+    """Read rows alone, (N, D), from an .npy file."""
+    return _rows(path, open_mapped(path))
+
+
+def open_mapped(path: Path) -> np.ndarray:
+    """The array of an .npy file, mapped into memory read-only."""
+    with files.decoding(path, ".npy", *DAMAGE), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about headers that Python 2 wrote
+        return np.lib.format.open_memmap(path, mode="r")
+
+
+def _stems(folder: Path) -> list[str]:
+    return [path.stem for path in sorted(folder.glob("*.npy")) if path.is_file()]
+
+
+def _split(folder: Path, split: str) -> _Files | None:
+    X, y = arrays.pair(_stems(folder), split)
+    if X is None:
+        return None
+    return _Files(folder / f"{X}.npy", None if y is None else folder / f"{y}.npy")
+
+
+def _only_labels(folder: Path) -> Path | None:
+    y = arrays.pair(_stems(folder), "train").y
+    return None if y is None else folder / f"{y}.npy"
+
+
+def _rows(path: Path, X: np.ndarray) -> np.ndarray:
+    if X.ndim > 2 and not X.flags.c_contiguous:
+        raise DataError(f"{path} has an array in Fortran's order; save it with np.save(path, np.ascontiguousarray(X)).")
+    return arrays.flatten(path, "an array", X)
+
+
+def _labels(given: _Files) -> np.ndarray:
+    if given.y is None:
+        name = _beside(given.X.stem)
+        raise DataError(f"{given.X} has no labels beside it; save them as {given.X.with_name(name)}.")
+    return np.array(arrays.labels(given.y, "an array", open_mapped(given.y)))
+
+
+def _beside(stem: str) -> str:
+    """What the labels of such features are called.
+
+    >>> _beside("X_test"), _beside("embeddings")
+    ('y_test.npy', 'y.npy')
+    """
+    for split in ("test", "train"):
+        if split in stem.lower():
+            return f"y_{split}.npy"
+    return "y.npy"
