@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from halfspaces.result import Reason
 
 Array = np.ndarray
 PAIR_BYTES = 128 << 20
+MUCH = 0.005  # of the objective that a step promises: beyond what some rows cannot tell
 MOVED = 0.1  # change of a log loss at which the curvature is looked at again
 Pair = tuple[Array, Array, Array]  # s, y and 1/⟨s, y⟩ (0 for members that have no such pair yet)
 
@@ -231,7 +232,7 @@ class LBFGS(Optimizer[LBFGSState]):
         self._adapt(state, evaluation)
         direction = -self._inverse_hessian(state, evaluation.gradient)
         slope = inner(evaluation.gradient, direction)
-        step = 1.0 if state.pairs else self._first_step(state, slope)
+        step = self._first_step(state, direction, evaluation.total, slope, bool(state.pairs))
         line = LineSearch.start(state.rounding, state.least_error, evaluation.total, slope, step)
         return Search(evaluation.gradient, direction, line, np.full_like(state.solved, not state.pairs))
 
@@ -243,11 +244,18 @@ class LBFGS(Optimizer[LBFGSState]):
         slope = inner(search.gradient, newest)
         search.direction = np.where(by_member(turning), newest, search.direction)
         search.fresh = np.where(turning, stuck, search.fresh)
-        search.line.restart(turning, value, slope, np.where(stuck, self._first_step(state, slope), 1.0))
+        search.line.restart(turning, value, slope, self._first_step(state, newest, value, slope, ~stuck))
 
-    def _first_step(self, state: LBFGSState, slope: Array) -> Array:
-        """1 along a preconditioned gradient, a move of length 1 along a plain one."""
-        return np.ones_like(slope) if self.preconditioner else 1 / np.sqrt(np.maximum(-slope, 1e-60))
+    def _first_step(self, state: LBFGSState, direction: Array, value: Array, slope: Array, corrected: Any) -> Array:
+        """What a preconditioner makes of it while much can be gained, and then 1; 1 where pairs correct the direction.
+
+        Else a move of length 1.
+        """
+        if self.preconditioner:
+            much = -slope > MUCH * np.abs(value)
+            length = state.preconditioner.length(state.W, direction, slope) if much.any() else 1.0
+            return np.where(much, length, 1.0)
+        return np.where(corrected, 1.0, 1 / np.sqrt(np.maximum(-slope, 1e-60)))
 
     def _inverse_hessian(self, state: LBFGSState, gradient: Array) -> Array:
         """The two-loop recursion; pairs with 1/⟨s, y⟩ = 0 change nothing."""

@@ -12,7 +12,6 @@ Frangella, Tropp & Udell, Randomized Nyström preconditioning, SIMAX 2023, https
 Rudi, Carratino & Rosasco, FALKON, 2017, https://arxiv.org/abs/1705.10958
 """
 
-import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -50,6 +49,8 @@ MOST_BYTE_ROWS = 1 << 16  # whose products fit 32 bits
 SPARSE_PANEL = 128  # columns of sparse rows that are filled at a time
 LEAST_RANK, MOST_RANK = 512, 2048
 PROBED_ROWS = 256  # that tell the curvature at an iterate
+LENGTHS = 2.0 ** np.arange(-8, 2.5, 0.5)  # of a step that are looked at
+WORTH_IT = 1.2  # times what a step of length 1 gains
 BUMP = 0.25  # of a score, for a second difference
 DIRECTIONS = 3  # in the scores, at most
 NO_CURVATURE = 1e-11  # of that at W = 0: where every example is right by far there is none, and a map needs some
@@ -70,6 +71,10 @@ class Preconditioning(ABC):
     def with_penalty(self, curvature: Array) -> "Preconditioning":
         """The map for a penalty of another curvature, 2λ (M,)."""
         return self
+
+    def length(self, W: Array, direction: Array, slope: Array) -> Array:
+        """How far to go first (M,) along a direction (D+1, M, C) with these slopes (M,): 1 is a quasi-Newton step."""
+        return np.ones(W.shape[1])
 
 
 class Preconditioner(ABC):
@@ -217,6 +222,20 @@ class Curvature:
         """a where W is, (M,)."""
         return self.a if self.probe is None else self.start * np.maximum(self.probe.share(W), NO_CURVATURE)
 
+    def length(self, W: Array, direction: Array, slope: Array) -> Array:
+        """Of `LENGTHS` the best for the objective along a direction as some rows see it, its slope that of all.
+
+        1 where that is nearly as good, or nothing is known.
+        """
+        if self.probe is None:
+            return np.ones(W.shape[1])
+        t = LENGTHS[:, None]
+        bent = self.probe.bent(W, direction, LENGTHS) + 0.5 * t**2 * self.penalty * np.sum(direction[:-1] ** 2, (0, 2))
+        change = np.where(np.isfinite(bent), bent + t * slope, np.inf)
+        best, whole = np.argmin(change, axis=0), change[LENGTHS == 1][0]
+        better = np.min(change, axis=0) < np.minimum(WORTH_IT * whole, 0)
+        return np.where(better, LENGTHS[best], 1.0)
+
 
 @dataclass(frozen=True, eq=False)
 class Probe:
@@ -252,12 +271,25 @@ class Probe:
 
     def share(self, W: Array) -> Array:
         """The mean second derivative at W over that at 0, (M,); 1 where a loss is flat at 0, or rows have no weight."""
+        at_zero, here = self._at_zero, self._second(self._scores(W))
+        return np.where(at_zero > 0, here / np.where(at_zero > 0, at_zero, 1.0), 1.0)
+
+    def bent(self, W: Array, direction: Array, lengths: Array) -> Array:
+        """The mean loss at W + t direction above its tangent at W, for each length t, (T, M)."""
+        start, step = self._scores(W), self._scores(direction)
+        total = self.weight.sum(axis=0)
+        share = self.weight / np.where(total > 0, total, 1.0)
+        value, slope = self.loss.value_and_grad(start.copy(), self.y)
+        slope = np.sum(slope * step, axis=2)
+        there = (self.loss.value_and_grad(start + t.astype(step.dtype) * step, self.y)[0] for t in lengths)
+        return np.stack([np.sum(share * (each - value - t * slope), 0) for t, each in zip(lengths, there, strict=True)])
+
+    def _scores(self, W: Array) -> Array:
+        """Scores (n, M, C)."""
         blocks = Blocks(self.X, self.y, center=self.center, n_jobs=1)
         folded = self.linear.fold(W, blocks.dtype)
         scores = np.concatenate(list(blocks.map(lambda X, y, weight: self.linear.scores(folded, X))))
-        scores = scores.reshape(len(self.y), *W.shape[1:])
-        at_zero = self._at_zero
-        return np.where(at_zero > 0, self._second(scores) / np.where(at_zero > 0, at_zero, 1.0), 1.0)
+        return scores.reshape(len(self.y), *W.shape[1:])
 
     @cached_property
     def _at_zero(self) -> Array:
@@ -380,6 +412,10 @@ class GramInverse(Preconditioning):
             return self, ratio >= ANOTHER
         return self._scaled(replace(self.scale, a=np.where(ratio < CHANGED, self.scale.a, a))), ratio >= ANOTHER
 
+    def length(self, W: Array, direction: Array, slope: Array) -> Array:
+        """1, unless some rows tell that another length gains much more."""
+        return self.scale.length(W, direction, slope)
+
     def with_penalty(self, curvature: Array) -> "GramInverse":
         """With another ridge."""
         return self._scaled(replace(self.scale, penalty=curvature))
@@ -435,25 +471,19 @@ def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
         return _gram_of_bytes(objective, rows)
     dtype, D = objective.blocks.dtype, objective.n_features
     gram, mean, count = np.zeros((D, D), dtype), np.zeros(D), 0.0
-    panels = [slice(start, min(start + PANEL, D)) for start in range(0, D, PANEL)]
     chunk = np.empty((min(CHUNK_ROWS, len(rows)), D), dtype)
-    local = threading.local()
+    add: Any = scipy.linalg.get_blas_funcs("syrk", dtype=dtype)
+    # Rows are standardized on this thread: workers would wait for BLAS's own, which spin between the products.
+    alone = replace(objective, blocks=replace(objective.blocks, n_jobs=1))
     for start in range(0, len(rows), CHUNK_ROWS):
-        Z, weight = _standardized(objective, rows[start : start + CHUNK_ROWS], chunk)
-        mean += weight.astype(dtype) @ Z
+        Z, weight = _standardized(alone, rows[start : start + CHUNK_ROWS], chunk)
+        with one_blas_thread():
+            mean += weight.astype(dtype) @ Z
         count += float(weight.sum())
         if objective.blocks.weight is not None:
             Z *= np.sqrt(weight).astype(dtype)[:, None]
-
-        def add(panel: slice, Z: Array = Z) -> None:
-            if not hasattr(local, "product"):
-                local.product = np.empty(D * PANEL, dtype)
-            below = gram[panel.start :, panel]
-            below += np.matmul(Z[:, panel.start :].T, Z[:, panel], out=local.product[: below.size].reshape(below.shape))
-
-        with one_blas_thread():
-            for _ in ordered_map(add, panels, available_workers(objective.blocks.n_jobs)):
-                pass
+        with blas_threads(FACTOR_THREADS):
+            add(1.0, Z.T, beta=1.0, c=gram.T, overwrite_c=True)  # in place, below the diagonal and on it
     mean *= objective.fit_intercept / count
 
     def finish(panel: slice) -> None:
@@ -462,9 +492,13 @@ def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
         below -= np.outer(mean[panel.start :], mean[panel]).astype(dtype)
         _mirror(gram, panel)
 
-    for _ in ordered_map(finish, panels, available_workers(objective.blocks.n_jobs)):
+    for _ in ordered_map(finish, _panels(D, PANEL), available_workers(objective.blocks.n_jobs)):
         pass
     return gram, mean
+
+
+def _panels(D: int, size: int) -> list[slice]:
+    return [slice(start, min(start + size, D)) for start in range(0, D, size)]
 
 
 def _are_bytes(objective: Objective) -> bool:
@@ -507,9 +541,8 @@ def _gram_of_bytes(objective: Objective, rows: Array) -> tuple[Array, Array]:
         _mirror(gram, panel)
 
     for work, size in ((finish, PANEL // 4), (mirror, PANEL)):
-        panels = [slice(start, start + size) for start in range(0, D, size)]
         with one_blas_thread():
-            for _ in ordered_map(work, panels, available_workers(blocks.n_jobs)):
+            for _ in ordered_map(work, _panels(D, size), available_workers(blocks.n_jobs)):
                 pass
     return gram, offset - kept
 
