@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 
@@ -374,9 +375,18 @@ def test_text_tables_are_refused_with_the_way_out(tmp_path):
     refused(tmp_path / "given.csv", "given.csv is text", "pandas.read_csv('given.csv').to_parquet('given.parquet')")
 
 
-def test_more_than_the_machine_has_is_refused(tmp_path, monkeypatch):
+def test_more_than_the_memory_lies_on_disk_and_more_than_the_disk_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("HALFSPACES_CACHE", str(tmp_path / "cache"))
+    folder = parquet_shards(tmp_path)
+    held, mapped = (datasets.open(folder, memory=memory).X for memory in (1e9, 1e4))
+    assert isinstance(mapped.base, np.memmap)
+    assert not isinstance(held.base, np.memmap)
+    np.testing.assert_array_equal(mapped, held)
+    assert list((tmp_path / "cache" / "large").iterdir()) == []
+    usage = type(shutil.disk_usage(tmp_path))(1, 1, 10_000)
+    monkeypatch.setattr("halfspaces.datasets.arrays.shutil.disk_usage", lambda path: usage)
     monkeypatch.setattr("halfspaces.datasets.arrays._memory", lambda: 10_000)
-    refused(parquet_shards(tmp_path), "asks for 0.0 GiB of memory", "store fewer rows or a narrower type")
+    refused(folder, "asks for 0.0 GiB, and", "store fewer rows or a narrower type")
 
 
 def test_a_missing_library_is_one_line(tmp_path, monkeypatch):

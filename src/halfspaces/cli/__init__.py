@@ -104,6 +104,9 @@ def train(
     jobs: JobsOption = None,
     seed: Annotated[int | None, typer.Option(help="Of optimizers that draw.")] = None,
     sanity: Annotated[bool, typer.Option("--sanity", help="First check loss and gradient on this data.")] = False,
+    memory: Annotated[
+        str | None, typer.Option(help="Keep within so much, such as 2GB: larger data stay on disk.")
+    ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Keep the run in this folder: killed at any moment, it can go on.")
     ] = None,
@@ -147,6 +150,7 @@ def train(
         label=label,
         image_size=image_size,
         skip_bad=skip_bad,
+        memory=memory,
         checkpoint=checkpoint,
         every=every,
         resume=resume,

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -27,6 +28,7 @@ from halfspaces.result import Reason
 from halfspaces.saved import save
 
 STRENGTHS = 10  # λ to try
+LEAST_MEMORY = 256e6  # bytes: what fitting takes by itself, whatever the data
 EVERY = 60.0  # seconds from one checkpoint to the next
 VALIDATION = 0.1  # of the training rows
 
@@ -51,6 +53,7 @@ class Recipe:
     label: str | None = None
     image_size: str | None = None
     skip_bad: bool = False
+    memory: str | None = None
     checkpoint: Path | None = None
     every: float | None = None
     resume: bool = False
@@ -171,7 +174,8 @@ class Recipe:
     def open(self, data: str) -> Dataset:
         """The data set, of images in the size that was asked for."""
         size = _image_size(self.image_size)
-        return datasets.open(data, label=self.label, image_size=size, skip_bad=self.skip_bad)
+        memory = None if self.memory is None else _bytes(self.memory)
+        return datasets.open(data, label=self.label, image_size=size, skip_bad=self.skip_bad, memory=memory)
 
     @cached_property
     def kept(self) -> Checkpoint | None:
@@ -242,6 +246,19 @@ def _strengths(text: str | None) -> int | list[float]:
         raise ValueError(f"--strengths must be a whole number or a list such as 1,0.1,0.01, got {text!r}.") from None
     check_numbers("Each of --strengths", strengths, above=0)
     return strengths
+
+
+def _bytes(text: str) -> float:
+    """A number of bytes.
+
+    >>> _bytes("2GB"), _bytes("512 mb")
+    (2000000000.0, 512000000.0)
+    """
+    match = re.fullmatch(r"\s*(\d+\.?\d*)\s*([kMGT]?)B?\s*", text, re.IGNORECASE)
+    size = float(match[1]) * 1000.0 ** " KMGT".index(match[2].upper() or " ") if match else 0.0
+    if size < LEAST_MEMORY:
+        raise ValueError(f"--memory must be at least {LEAST_MEMORY / 1e6:g}MB, such as 2GB or 512MB, got {text!r}.")
+    return size
 
 
 def _image_size(text: str | None) -> int | tuple[int, int] | None:

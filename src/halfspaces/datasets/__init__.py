@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from halfspaces.datasets import (
+    arrays,
     catalogue,
     cifar,
     digits,
@@ -78,6 +79,7 @@ def open(
     label: str | None = None,
     image_size: int | tuple[int, int] | None = None,
     skip_bad: bool = False,
+    memory: float | None = None,
 ) -> Dataset:
     """Open a data set by its name, or a folder or file by its path or address.
 
@@ -90,7 +92,8 @@ def open(
 
     `label` names the column of a table that holds the classes. Images of many sizes are resized to 32 x 32, or to
     `image_size`, a side or (height, width); `skip_bad` leaves out files among them that cannot be decoded: see
-    `halfspaces.datasets.images`.
+    `halfspaces.datasets.images`. Arrays that would take more than a quarter of `memory` (bytes; this machine's unless
+    given) lie on disk, in files without a name: data sets need not fit into memory.
 
     Raises DataError, one sentence, for an unknown name, a missing path and data that are cut, damaged or do not fit.
 
@@ -101,12 +104,13 @@ def open(
     halfspaces.datasets.errors.DataError: There is no data set 'digit' (did you mean 'digits'?); give a name (digits...
     """
     asked = {"label": label, "image_size": image_size, "skip_bad": skip_bad or None}
-    if isinstance(path_or_name, str) and path_or_name in (*BUILT_IN, *CATALOGUE):
-        _options(path_or_name, None, asked)
-        return BUILT_IN[path_or_name]() if path_or_name in BUILT_IN else catalogue.read(path_or_name)
-    path = _path(path_or_name)
-    read = _reader(path_or_name, path)
-    return read(path, **_options(path, read, asked))
+    with arrays.memory(memory):
+        if isinstance(path_or_name, str) and path_or_name in (*BUILT_IN, *CATALOGUE):
+            _options(path_or_name, None, asked)
+            return BUILT_IN[path_or_name]() if path_or_name in BUILT_IN else catalogue.read(path_or_name)
+        path = _path(path_or_name)
+        read = _reader(path_or_name, path)
+        return read(path, **_options(path, read, asked))
 
 
 def open_features(

@@ -2,17 +2,23 @@
 
 import math
 import os
+import shutil
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from halfspaces.datasets import cache
 from halfspaces.datasets.errors import DataError
 
 FEATURES = ("X", "features", "embeddings", "embedding", "images", "data")
 LABELS = ("y", "labels", "label", "targets", "target", "class")
+PART = 0.25  # of the memory that one array may take
 LONGEST_LABEL = 1000  # characters: what is longer is no class
 SPLITS = {"train": ("train", "training"), "test": ("test", "testing"), "validation": ("validation", "valid", "val")}
 
@@ -41,15 +47,50 @@ def pair(held: Iterable[str], split: str) -> Pair:
     return Pair(find(FEATURES), find(LABELS))
 
 
-def empty(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """np.empty, unless it is more than this machine's memory: a header may lie, and a file may be too large to read."""
-    needed, there = math.prod(shape) * dtype.itemsize, _memory()
+_budget: ContextVar[float] = ContextVar("_budget", default=math.inf)
+
+
+@contextmanager
+def memory(budget: float | None) -> Iterator[None]:
+    """A context in which larger arrays than a quarter of the budget, in bytes, are made on disk."""
+    token = _budget.set(math.inf if budget is None else budget)
+    try:
+        yield
+    finally:
+        _budget.reset(token)
+
+
+def empty(path: Path, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """np.empty; what would take too much of the memory lies in a file without a name, in the folder for caches.
+
+    Raises DataError where the disk has no room for it: a header may lie.
+    """
+    needed = math.prod(shape) * np.dtype(dtype).itemsize
+    if needed <= PART * min(_budget.get(), _memory()):
+        return np.empty(shape, dtype)
+    folder = cache.folder("large")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        there = shutil.disk_usage(folder).free
+        if needed > there:
+            raise DataError(
+                f"{path} asks for {needed / 2**30:,.1f} GiB, and {folder} has room for {there / 2**30:,.1f} GiB;"
+                f" store fewer rows or a narrower type, or set {cache.VARIABLE} to a folder with room."
+            )
+        with tempfile.TemporaryFile(dir=folder) as file:  # the mapping keeps it, and it ends with that
+            file.truncate(needed)
+            return np.memmap(file, dtype, "r+", shape=shape).view(np.ndarray)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be written ({error.strerror}); set {cache.VARIABLE} to another.") from error
+
+
+def check_fits(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Raise DataError for what is read in one piece and more than this machine's memory: a header may lie."""
+    needed, there = math.prod(shape) * dtype.itemsize / 2**30, _memory() / 2**30
     if needed > there:
         raise DataError(
-            f"{path} asks for {needed / 2**30:,.1f} GiB of memory, and this machine has {there / 2**30:,.1f} GiB;"
-            " store fewer rows or a narrower type, or an .npy file, which is used from disk."
+            f"{path} asks for {needed:,.1f} GiB of memory, and this machine has {there:,.1f} GiB; store fewer rows."
         )
-    return np.empty(shape, dtype)
 
 
 def _memory() -> int:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from halfspaces.datasets import files, pickled
+from halfspaces.datasets import arrays, files, pickled
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.errors import DataError
 
@@ -103,7 +103,7 @@ def _read_batches(paths: list[Path], version: Version) -> tuple[np.ndarray, np.n
         return X, y, [len(labels) for _, labels in batches]
     stops = list(accumulate(_room(path, version) for path in paths))
     starts = [0, *stops[:-1]]
-    X = np.empty((stops[-1], PIXELS), np.uint8)  # pages that are never written cost no memory
+    X = arrays.empty(paths[0].parent, (stops[-1], PIXELS), np.uint8)  # pages that are never written cost no memory
     y = np.empty(stops[-1], np.int64)
     rooms = [slice(start, stop) for start, stop in zip(starts, stops, strict=True)]
     with ThreadPoolExecutor(WORKERS) as pool:

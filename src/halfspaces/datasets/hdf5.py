@@ -149,7 +149,7 @@ def _labels(path: Path, array: Any) -> np.ndarray:
         n_labels = len(array)
     else:
         raise DataError(f"{path} has {array.name} of shape {array.shape}; one label a row, (N,), is needed.")
-    arrays.empty(path, (n_labels,), array.dtype)  # refused before it is read
+    arrays.check_fits(path, (n_labels,), array.dtype)
     if h5py.check_string_dtype(array.dtype) is None:
         return arrays.labels(path, array.name, array[()].reshape(-1))
     if h5py.check_string_dtype(array.dtype).length is None:

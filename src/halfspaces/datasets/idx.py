@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from halfspaces.datasets import files
+from halfspaces.datasets import arrays, files
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.errors import DataError
 
@@ -66,7 +66,7 @@ def _find(folder: Path, split: str, kind: str) -> Path | None:
 def _read_array(path: Path, ndim: int) -> np.ndarray:
     with files.reading(path) as stream:
         length = files.length(stream)
-        array = np.empty(_read_shape(path, stream.read(4 + 4 * ndim), ndim, length), np.uint8)
+        array = arrays.empty(path, _read_shape(path, stream.read(4 + 4 * ndim), ndim, length), np.uint8)
         files.fill(stream, array)
     return array
 
