@@ -38,6 +38,7 @@ from halfspaces.optimizers import (
 from halfspaces.optimizers.auto import OPTIMIZERS
 from halfspaces.optimizers.base import prox_step
 from halfspaces.optimizers.line_search import LineSearch
+from halfspaces.optimizers.preconditioner import LENGTHS
 from halfspaces.penalties import L1, L2, MaxNorm, NoPenalty
 from halfspaces.step_size import find_step_size
 from halfspaces.testing import OPTIMIZER_LAWS, check_optimizer
@@ -470,3 +471,17 @@ class StartsElsewhere(GradientDescent):
 def test_a_wrong_optimizer_breaks_a_law(mutant, law):
     with pytest.raises(AssertionError, match=f"{law} is broken by .*{type(mutant).__name__}"):
         OPTIMIZER_LAWS[law](mutant, objective=SMALL)
+
+
+def test_the_first_trial_of_a_step_is_as_long_as_some_rows_tell():
+    rng = np.random.default_rng(0)
+    y = rng.integers(50, size=4000)
+    X = 0.5 * rng.standard_normal((50, 60))[y] + 0.3 * rng.standard_normal((4000, 60))
+    far = Objective(Softmax(), L2((0.1, 0.001)), Blocks(X, y, n_jobs=1), n_classes=50)
+    optimizer, W = LBFGS(preconditioner=Gram()), far.zeros(2)
+    state, gradient = optimizer.init(W, far), far.evaluate(Request(W)).gradient
+    direction = state.preconditioner(-gradient)
+    found = state.preconditioner.length(W, direction, np.einsum("dmc,dmc->m", gradient, direction))
+    values = np.array([far.evaluate(Request(W + t * direction, gradient=False)).total for t in LENGTHS])
+    assert found.tolist() == LENGTHS[np.argmin(values, axis=0)].tolist() == [1.0, 0.25]
+    assert values.min(axis=0)[1] < 0.1 * values[LENGTHS == 1][0, 1]  # where a quasi-Newton step overshoots by far
