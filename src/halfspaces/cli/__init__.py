@@ -45,6 +45,7 @@ def _main(
 
 @app.command()
 def train(
+    ctx: typer.Context,
     data: DataArgument = "digits",
     loss: Annotated[
         str, typer.Option(help="softmax, hinge, squared_hinge, crammer_singer, ova_hinge, ...")
@@ -90,11 +91,21 @@ def train(
     jobs: JobsOption = None,
     seed: Annotated[int | None, typer.Option(help="Of optimizers that draw.")] = None,
     sanity: Annotated[bool, typer.Option("--sanity", help="First check loss and gradient on this data.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Save the model here, one .safetensors file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Save the model here, one .safetensors file; its run file goes beside it.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Repeat the run of this .run.toml or model; options beside it override it.")
+    ] = None,
 ) -> None:
     """Train a linear classifier on all training rows and report it. λ is chosen on rows held out unless it is given."""
+    from halfspaces.cli import running
     from halfspaces.cli.recipe import Recipe, train
 
+    if run is not None:
+        ctx.params = running.options(ctx, _train, run)
+        _train(ctx, **ctx.params, jobs=jobs, sanity=sanity, out=out)
+        return
     options = {
         "update_rule": update_rule,
         "schedule": schedule,
@@ -126,7 +137,10 @@ def train(
         calibrate=calibrate,
         sanity=sanity,
     )
-    train(data, recipe, out)
+    train(data, recipe, out, options={name: ctx.params.get(name) for name in running.known(_train)})
+
+
+_train = train  # which its own import of the recipe's hides
 
 
 @app.command()
@@ -160,29 +174,53 @@ def predict(
     data: Annotated[
         str, typer.Argument(help="As for train, or an .npy with X; test rows where there is a test split.")
     ],
-    out: Annotated[Path | None, typer.Option(help="Write CSV here instead of to the screen.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write here: .csv, .parquet, or .jsonl (or .json), an object a line.")
+    ] = None,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Add a column for each class.")] = False,
+    top: Annotated[
+        int | None,
+        typer.Option(help="Add the K best classes with probabilities, or scores if there are none."),
+    ] = None,
     jobs: JobsOption = None,
 ) -> None:
-    """Predict a label for each row, as CSV: row, label, and the probabilities if asked for."""
+    """Predict a label for each row: row, label, and what else is asked for; CSV on the screen unless --out is given."""
     import halfspaces
     from halfspaces import datasets
-    from halfspaces.cli import show
+    from halfspaces.cli import predictions, show
     from halfspaces.cli.recipe import check_out
 
     check_out(out)
+    predictions.check_format(out)
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
+    columns = predictions.Columns(classifier, probabilities=probabilities, top=top)
     with show.working(f"reading {data}"):
         X = datasets.open_features(data)
-    if probabilities and not hasattr(classifier, "predict_proba"):
-        raise ValueError(
-            f"The model's loss {classifier.loss!r} gives no probabilities; train with softmax or ova_logistic, or with "
-            "--calibrate temperature."
-        )
-    table = classifier.predict_proba(X) if probabilities else None
-    labels = classifier.predict(X)
-    names = classifier.notes_.get("class_names")
-    show.write_predictions(out, labels, classifier.classes_, names, table)
+    predictions.write(columns, X, out)
+
+
+@app.command()
+def export(
+    model: ModelArgument,
+    to: Annotated[str, typer.Option(help="onnx, torch (weights as .safetensors), sklearn or numpy (Python code).")],
+    out: Annotated[Path | None, typer.Option(help="Write here; code is shown unless given.")] = None,
+) -> None:
+    """Export a saved model to another library; its labels and probabilities stay the same, and no pickle is written."""
+    import halfspaces
+    from halfspaces import export as exporting
+    from halfspaces.cli import show
+    from halfspaces.cli.recipe import check_out
+    from halfspaces.model_file import write_whole
+
+    check_out(out)
+    content = exporting.exported(halfspaces.load(model), to, model=model)
+    suffix = exporting.SUFFIXES[to]
+    if out is None and suffix is None:
+        typer.echo(content.decode(), nl=False)
+        return
+    path = model.with_suffix(suffix or ".py") if out is None else out
+    write_whole(path, content)
+    show.exported(to, path)
 
 
 @app.command()
@@ -251,7 +289,7 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output is gone
         sys.stdout = None
         sys.exit(141)
-    except (ValueError, TypeError, OSError, MemoryError) as problem:
+    except (ValueError, TypeError, OSError, MemoryError, ImportError) as problem:
         show.error(_sentence(problem))
         sys.exit(2)
     except Exception as problem:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces import datasets
+from halfspaces import datasets, run_file
 from halfspaces._validation import check_finite, check_number, check_numbers, nearest
 from halfspaces.calibration import CALIBRATIONS
 from halfspaces.cli import show
@@ -22,7 +22,7 @@ from halfspaces.optimizers import SCHEDULES, UPDATE_RULES, Optimizer
 from halfspaces.optimizers.auto import OPTIMIZERS
 from halfspaces.penalties import PENALTIES, MaxNorm, Penalty
 from halfspaces.result import Reason
-from halfspaces.saved import save
+from halfspaces.saved import save, versions
 
 STRENGTHS = 10  # λ to try
 VALIDATION = 0.1  # of the training rows
@@ -215,8 +215,8 @@ def check_out(out: Path | None) -> None:
         raise ValueError(f"--out {out} lies in a folder that cannot be written; choose another.")
 
 
-def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
-    """Open the data, choose λ on held-out rows, fit all training rows, report, save."""
+def train(data: str, recipe: Recipe, out: Path | None, options: Mapping[str, Any] | None = None) -> LinearClassifier:
+    """Open the data, choose λ on held-out rows, fit all training rows, report, save, the options as a run file."""
     recipe.check()
     classifier = recipe.classifier()
     check_out(out)
@@ -246,11 +246,23 @@ def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
     metrics = _accuracies(classifier, dataset, search)
     if out is not None:
         notes = {"data": dataset.name, "class_names": dataset.class_names, "image_shape": dataset.image_shape}
-        save(classifier, out, planar=dataset.planar, metrics=metrics, **notes)
+        run = run_file.dumps(_in_full(recipe, options or {}), made={"data": str(dataset), **versions()})
+        save(classifier, out, planar=dataset.planar, metrics=metrics, run=run, **notes)
         show.saved(out)
+        run_file.write(out.with_suffix(".run.toml"), run)
+        show.run_file(out.with_suffix(".run.toml"))
         if search is not None and importlib.util.find_spec("matplotlib") is not None:
             _plot(search, out.with_suffix(".svg"))
     return classifier
+
+
+def _in_full(recipe: Recipe, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with how λ is chosen, where that is left to the defaults."""
+    held_out = recipe.chooses_strength or recipe.calibrate is not None
+    strengths = recipe.strengths or (str(STRENGTHS) if recipe.chooses_strength else None)
+    validation = recipe.validation or (VALIDATION if held_out and recipe.folds is None else None)
+    local = options.get("local") or None  # of one optimizer alone
+    return {**options, "strengths": strengths, "validation": validation, "local": local}
 
 
 def _choose(recipe: Recipe, dataset: Dataset) -> LinearClassifierCV | None:
