@@ -200,12 +200,12 @@ def to_onnx(classifier: Classifier, *, dtype: Any = None) -> "onnx.ModelProto":
     ValueError
         If the classifier is not fitted, or `dtype` is none of these.
     """
+    parts = _parts(classifier)
     try:
         import onnx
     except ImportError as error:
         raise ImportError("Exporting to ONNX needs onnx; pip install 'halfspaces[onnx]'.") from error
 
-    parts = _parts(classifier)
     stored = getattr(classifier, "features_dtype_", "float32") if dtype is None else np.dtype(dtype).name
     stored = stored if dtype is not None or stored in INPUTS else "float32"
     check_name("dtype", stored, INPUTS)

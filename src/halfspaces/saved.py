@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import numpy as np
+import scipy
 
 import halfspaces
 from halfspaces import calibration, losses, model_file, optimizers, penalties, surrogates
@@ -34,7 +35,7 @@ _UNFIT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, R
 
 def versions() -> dict[str, str]:
     """Of what computes: to tell one machine's results from another's."""
-    packages = {module.__name__: module.__version__ for module in (halfspaces, np)}
+    packages = {module.__name__: module.__version__ for module in (halfspaces, np, scipy)}
     return {**packages, "python": platform.python_version()}
 
 

@@ -5,8 +5,9 @@ import io
 import itertools
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -149,16 +150,18 @@ def _csv_cells(column: Array) -> list[Any]:
 
 @contextmanager
 def _json_lines(stream: BinaryIO) -> Iterator[Write]:
+    encode = cache(partial(json.dumps, ensure_ascii=False))  # labels are few
+
+    def cells(column: Array) -> Iterable[str]:
+        if column.dtype.kind in "iu":
+            return map(str, column.tolist())
+        return _csv_cells(column) if column.dtype.kind == "f" else map(encode, column.tolist())
+
     def put(table: Table) -> None:
-        rows = zip(*(_json_cells(column) for column in table.values()), strict=True)
-        lines = (json.dumps(dict(zip(table, row, strict=True)), ensure_ascii=False) for row in rows)
-        stream.write("".join(f"{line}\n" for line in lines).encode())
+        line = "{" + ", ".join(encode(name).replace("%", "%%") + ": %s" for name in table) + "}\n"
+        stream.write("".join(line % row for row in zip(*map(cells, table.values()), strict=True)).encode())
 
     yield put
-
-
-def _json_cells(column: Array) -> list[Any]:
-    return [float(f"{value:.6g}") for value in column.tolist()] if column.dtype.kind == "f" else column.tolist()
 
 
 @contextmanager
