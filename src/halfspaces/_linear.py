@@ -165,7 +165,8 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
 
     def predict(self, X: Any) -> Array:
         """The class with the largest score for each row."""
-        return self.classes_[np.concatenate(list(self._of_scores(X, _best)))]
+        best = np.concatenate(list(self._of_scores(X, _best)))
+        return self.classes_[best]
 
     def _of_scores(self, X: Any, finish: Callable[[Array], Array]) -> Iterator[Array]:
         """What `finish` makes of the scores (B, C), or (B, 1) for two classes, of each block of rows, in order.
