@@ -12,27 +12,33 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-EXAMPLE = re.compile(r"(<!-- executed by docs/run_examples\.py -->\n```console\n\$ (.+)\n)((?:.*\n)*?)(```)")
+EXAMPLE = re.compile(r"(<!-- executed by docs/run_examples\.py -->\n```console\n)(.*?)(```)", re.DOTALL)
+COMMAND = re.compile(r"\$ (.+)\n((?:(?!\$ ).*\n)*)")
 SECONDS = re.compile(r"\b\d+\.\d+ s\b")
 
 
-def run(command: str, data: Path) -> str:
+def run(command: str, folder: str) -> str:
     """The command's output, as wide as a page."""
     environment = os.environ | {"COLUMNS": "110"}
     words = [sys.executable, "-m", "halfspaces.cli", *command.removeprefix("halfspaces ").split()]
-    with tempfile.TemporaryDirectory() as folder:
-        for entry in data.iterdir():
-            Path(folder, entry.name).symlink_to(entry.resolve())
-        output = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=True).stdout
-    return "\n".join(line.rstrip() for line in output.splitlines()) + "\n"
+    if not command.startswith("halfspaces "):
+        words = command.split()
+    output = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=True).stdout
+    return "\n".join(line.rstrip() for line in output.splitlines()) + "\n" if output else ""
 
 
 def renewed(example: re.Match[str], data: Path) -> str:
-    """The example with its output of today."""
-    start, command, before, end = example.groups()
-    output = run(command, data)
-    same = SECONDS.sub("", output) == SECONDS.sub("", before)
-    return start + (before if same else output) + end
+    """The example, one command or several in the same folder, with its output of today."""
+    start, body, end = example.groups()
+    with tempfile.TemporaryDirectory() as folder:
+        for entry in data.iterdir():
+            Path(folder, entry.name).symlink_to(entry.resolve())
+        outputs = [(command, run(command, folder), before) for command, before in COMMAND.findall(body)]
+    return start + "".join(f"$ {command}\n{_chosen(output, before)}" for command, output, before in outputs) + end
+
+
+def _chosen(output: str, before: str) -> str:
+    return before if SECONDS.sub("", output) == SECONDS.sub("", before) else output
 
 
 def main() -> None:

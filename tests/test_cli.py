@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import halfspaces
 from halfspaces import LinearClassifier, LinearClassifierCV, cli, datasets
-from halfspaces.cli import show
+from halfspaces.cli import predictions, show
 from halfspaces.losses import LOSSES
 from halfspaces.objective import Objective
 from halfspaces.result import Reason
@@ -223,6 +223,81 @@ def test_cifar_folder(run, tmp_path):
     assert accuracy(run("evaluate", tmp_path / "model", folder).out, "test") == accuracy(ended.out, "test")
 
 
+def digits_model(path, labels=DIGITS.y, loss="softmax", **notes):
+    classifier = LinearClassifier(loss, strength=0.1, tol=0.1).fit(DIGITS.X, labels)
+    halfspaces.save(classifier, path, **notes)
+    return classifier
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("loss", ["softmax", "hinge"])
+def test_top_classes_in_every_format(run, tmp_path, monkeypatch, suffix, loss):
+    monkeypatch.setattr(predictions, "BLOCK_SCORES", 500)  # eight blocks
+    classifier = digits_model(tmp_path / "model", loss=loss, class_names=NAMES.tolist())
+    table = tmp_path / f"table{suffix}"
+    assert run("predict", tmp_path / "model", "digits", "--top", 3, "--out", table) == (0, "", "")
+    read = {".csv": pd.read_csv, ".jsonl": lambda path: pd.read_json(path, lines=True), ".parquet": pd.read_parquet}
+    told = read[suffix](table)
+    worth = (classifier.predict_proba if loss == "softmax" else classifier.decision_function)(X_TEST)
+    word, order = "p" if loss == "softmax" else "score", np.argsort(-worth, axis=1)[:, :3]
+    assert list(told) == ["row", "label", *(f"{name}_{place}" for place in (1, 2, 3) for name in ("top", word))]
+    assert told["row"].tolist() == list(range(360))
+    assert told["label"].tolist() == NAMES[classifier.predict(X_TEST)].tolist()
+    assert told[["top_1", "top_2", "top_3"]].to_numpy().tolist() == NAMES[order].tolist()
+    best = np.take_along_axis(worth, order, axis=1)
+    np.testing.assert_allclose(told[[f"{word}_{place}" for place in (1, 2, 3)]], best, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "hinge"])
+def test_top_of_two_classes(run, tmp_path, loss):
+    classifier = digits_model(tmp_path / "model", np.where(DIGITS.y > 4, "high", "low"), loss)
+    assert run("predict", tmp_path / "model", "digits", "--top", 5, "--out", tmp_path / "table.csv").code == 0
+    told = pd.read_csv(tmp_path / "table.csv")
+    labels = classifier.predict(X_TEST)
+    assert told["label"].tolist() == told["top_1"].tolist() == labels.tolist()
+    assert told["top_2"].tolist() == np.where(labels == "high", "low", "high").tolist()
+    if loss == "softmax":
+        np.testing.assert_allclose(told["p_1"] + told["p_2"], 1, atol=1e-5)
+    else:
+        np.testing.assert_allclose(
+            told["score_1"] - told["score_2"], np.abs(classifier.decision_function(X_TEST)), rtol=1e-4
+        )
+
+
+def test_predictions_that_cannot_be_written(refused, model, tmp_path, monkeypatch):
+    words = f"--out {tmp_path / 'a.txt'} must end in .csv, .parquet, .jsonl or .json."
+    assert refused(["predict", model, "digits", "--out", tmp_path / "a.txt"], words).out == ""
+    refused(["predict", model, "digits", "--top", "0"], "--top must be at least 1, got 0.")
+
+    def full(*paths):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    refused(
+        ["predict", model, "digits", "--out", tmp_path / "a.csv"], "a.csv cannot be written: No space left on device"
+    )
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    refused(["predict", model, "digits", "--out", tmp_path / "a.parquet"], "pip install 'halfspaces[parquet]'.")
+
+
+def test_export(run, refused, model, tmp_path):
+    shown = run("export", model, "--to", "numpy")
+    assert (shown.code, len(shown.out.splitlines())) == (0, 10)
+    names = {}
+    exec(shown.out, names)
+    expected = halfspaces.load(model).predict(X_TEST)
+    assert names["predict"](X_TEST)[0].tolist() == expected.tolist()
+    assert (
+        "LogisticRegression"
+        in run("export", model, "--to", "sklearn", "--out", tmp_path / "a.py").out + (tmp_path / "a.py").read_text()
+    )
+    assert run("export", model, "--to", "torch", "--out", tmp_path / "linear.safetensors").code == 0
+    assert run("export", model, "--to", "onnx").out.startswith(f"onnx        {model.with_suffix('.onnx')} (")
+    refused(["export", model, "--to", "tflite"], "to='tflite' is not known: choose one of 'onnx', 'torch'")
+    refused(["export", model, "--to", "onnx", "--out", tmp_path], "is a folder; name a file in it.")
+
+
 # --- options -----------------------------------------------------------------------------------------------------
 
 
@@ -416,7 +491,7 @@ def test_a_failed_save_leaves_the_earlier_model(refused, run, tmp_path, monkeypa
     diverging = ["--optimizer", "sgd", "--step-size", "1e9", "--strength", "1"]
     refused(["train", "digits", *diverging, "--out", model], "nothing is saved")
     assert model.read_bytes() == earlier
-    assert list(tmp_path.iterdir()) == [model]
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "model.run.toml", model]
 
 
 @pytest.mark.parametrize(("options", "at"), [((), 25), (CHEAP, 5)], ids=["choosing λ", "fitting"])
@@ -488,7 +563,7 @@ def test_convert_says_what_python_says_and_takes_it_back(run, refused):
 def test_help_names_every_command_and_option():
     runner = CliRunner()
     whole = runner.invoke(cli.app, ["--help"]).output
-    assert all(command in whole for command in ("train", "evaluate", "predict", "gradcheck", "convert"))
+    assert all(command in whole for command in ("train", "evaluate", "predict", "export", "gradcheck", "convert"))
     options = runner.invoke(cli.app, ["train", "--help"], terminal_width=200).output
     assert all(f"--{name}" in options for name in ("loss", "strength", "batch-size", "step-size", "out", "seed"))
     assert runner.invoke(cli.app, ["train", "--batch-size", "many"]).exit_code == 2
@@ -509,3 +584,28 @@ def test_in_a_shell(model):
     predicted = shell("predict", str(model), "digits")
     assert (predicted.returncode, predicted.stderr) == (0, "")
     assert len(predicted.stdout.splitlines()) == 361
+
+
+def test_other_images_are_brought_to_the_size_and_the_classes_of_the_model(run, refused, tmp_path, monkeypatch):
+    monkeypatch.setenv("HALFSPACES_CACHE", str(tmp_path / "cache"))
+    colours, rng = {"blue": (0, 0, 250), "green": (0, 250, 0), "red": (250, 0, 0)}, np.random.default_rng(0)
+
+    def photographs(folder, names, side):
+        for name in names:
+            (tmp_path / folder / name).mkdir(parents=True)
+            for number in range(4):
+                noise = rng.integers(0, 5, (side, side, 3)).astype(np.uint8)
+                image = np.array(colours.get(name, (9, 9, 9)), np.uint8) + noise
+                Image.fromarray(image).save(tmp_path / folder / name / f"{number}.png")
+
+    photographs("all", colours, 16)
+    photographs("few", ["green", "red"], 20)
+    photographs("other", ["grey", "red"], 20)
+    model = tmp_path / "model.safetensors"
+    assert run("train", tmp_path / "all", "--image-size", "6", "--strength", "0.1", "--out", model).code == 0
+    evaluated = run("evaluate", model, tmp_path / "few")
+    assert "all 100.00 %" in evaluated.out
+    assert "blue" not in evaluated.out
+    labels = [row["label"] for row in csv.DictReader(run("predict", model, tmp_path / "few").out.splitlines())]
+    assert labels == ["green"] * 4 + ["red"] * 4
+    refused(["evaluate", model, tmp_path / "other"], "other has the class 'grey', which the model does not know")

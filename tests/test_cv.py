@@ -259,7 +259,6 @@ def test_what_did_not_converge_says_so():
 # --- probabilities -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rows", [Y < 10, TWO], ids=["ten classes", "two"])
 def test_a_loss_with_kinks_is_chosen_roughly_and_fitted_to_the_tolerance():
     rough = LinearClassifierCV("hinge", strengths=[1.0, 0.3], cv=3, tol=1e-2).fit(X, Y)
     fine = LinearClassifierCV("hinge", strengths=[1.0, 0.3], cv=3, tol=1e-3).fit(X, Y)
@@ -269,6 +268,7 @@ def test_a_loss_with_kinks_is_chosen_roughly_and_fitted_to_the_tolerance():
     assert fine.result_.loss < rough.result_.loss
 
 
+@pytest.mark.parametrize("rows", [Y < 10, TWO], ids=["ten classes", "two"])
 @pytest.mark.parametrize("calibrate", ["temperature", "sigmoid"])
 def test_a_calibrated_hinge_has_probabilities(rows, calibrate, tmp_path):
     data, y = X[rows], NAMES[Y[rows]]

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -12,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from halfspaces import LinearClassifier
+from halfspaces import LinearClassifier, kernels
 from halfspaces.callbacks import EarlyStopping
 from halfspaces.losses import Softmax
 from halfspaces.optimizers import SGD
@@ -437,6 +438,20 @@ def test_prediction_refuses_what_was_not_fitted():
         classifier.predict(X[:, 1:])
     with pytest.raises(ValueError, match="X contains NaN at row 17, column 5"):
         classifier.predict(spoiled(np.nan))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kernels_from", [0, kernels.LEAST_SIZE])
+@pytest.mark.parametrize("labels", [Y, Y > 4], ids=["ten classes", "two"])
+def test_a_feature_without_weight_must_be_finite_all_the_same(monkeypatch, value, kernels_from, labels):
+    monkeypatch.setattr(kernels, "LEAST_SIZE", kernels_from)
+    data = X.astype(np.float32)
+    classifier = LinearClassifier(strength=0.1).fit(data, labels)
+    classifier.coef_[:, 5] = 0  # what L1 leaves
+    data[17, 5] = value
+    for rows in (data, csr_array(data)):
+        with pytest.raises(ValueError, match=r"X contains (NaN|infinity \(-?inf\)) at row 17, column 5"):
+            classifier.predict(rows)
 
 
 def test_a_part_too_small_for_every_class_is_held_out_all_the_same():

@@ -6,8 +6,10 @@ import struct
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from safetensors.numpy import load_file, save
 
+import fuzz_model_file
 from halfspaces import model_file
 from halfspaces.model_file import ModelFileError
 
@@ -186,6 +188,38 @@ def test_what_is_not_a_model_is_refused_by_name(tmp_path, content, words):
         model_file.read(path)
     assert "given.safetensors" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_headers_are_judged_before_memory_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(safetensors.numpy, "load", None)
+    path, envelope = tmp_path / "given", json.dumps({"format": 1, "sha256": "", "metadata": {}})
+
+    def refused(entry, words):
+        header = json.dumps({"W": entry, "__metadata__": {"halfspaces": envelope}}).encode()
+        path.write_bytes(with_header(header, bytes(8)))
+        with pytest.raises(ModelFileError, match=words):
+            model_file.read(path)
+
+    terabyte = 1 << 40
+    whole = {"dtype": "U8", "shape": [terabyte], "data_offsets": [0, terabyte]}
+    refused(whole, "its header tells of 1,099,511,627,776 bytes of tensors, it has 8")
+    refused({**whole, "data_offsets": [0, 8]}, "its tensor 'W' has no place")
+    refused({**whole, "shape": [1 << 32, 1 << 32]}, "its tensor 'W' has no place")
+    refused({**whole, "shape": [-8]}, "its tensor 'W' has no place")
+    refused(3, "its tensor 'W' has no place")
+    with open(path, "wb") as stream:  # nothing but a hole
+        stream.write(struct.pack("<Q", 2) + b"{}")
+        stream.truncate(terabyte)
+    with pytest.raises(
+        ModelFileError, match="given is oversized: it has 1,099,511,627,776 bytes, models have up to 17,"
+    ):
+        model_file.read(path)
+
+
+def test_mutants_are_models_or_refused(tmp_path):
+    outcomes = fuzz_model_file.fuzz(400, tmp_path)
+    assert outcomes["refused"] > 250
+    assert outcomes["model"] > 20  # of the metadata some may change
 
 
 def test_foreign_tensor_type_is_refused(tmp_path):

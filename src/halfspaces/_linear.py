@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from numbers import Integral
 from typing import Any
@@ -15,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from halfspaces import kernels
 from halfspaces._data import Data, check_data, check_rows
-from halfspaces._validation import check_number, lookup
+from halfspaces._validation import check_finite, check_number, lookup
 from halfspaces.blocks import Blocks, compute_dtype
 from halfspaces.calibration import Calibration
 from halfspaces.losses import LOSSES, Loss
@@ -54,7 +55,14 @@ def probabilities(scores: Array, loss: Loss, calibration: Calibration | None = N
 
 def labels_of(scores: Array, classes: Array) -> Array:
     """The class with the largest score for each row."""
-    return classes[(scores > 0).astype(int) if scores.ndim == 1 else np.argmax(scores, axis=1)]
+    return classes[_best(scores)]
+
+
+def _best(scores: Array) -> Array:
+    """The class of the largest score (N,), of scores (N, C), or of the difference of two (N,) or (N, 1)."""
+    if scores.ndim == 1 or scores.shape[1] == 1:
+        return (scores.reshape(-1) > 0).astype(np.intp)
+    return np.argmax(scores, axis=1)
 
 
 def _probability(estimator: Any) -> bool:
@@ -87,6 +95,7 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
     n_features_in_: int
     feature_names_in_: Array  # where X had column names
     calibration_: Calibration | None
+    features_dtype_: str  # of the X that was fitted
     optimizer_choice_: str
     result_: Result
 
@@ -142,6 +151,7 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
         self.intercept_ = (c - objective.linear.center @ V).astype(dtype)
         self._center, self._intercept_at_center = objective.blocks.center, c
         self.calibration_ = None
+        self.features_dtype_ = objective.blocks.X.dtype.name
         self.n_iter_ = max(1, math.ceil(result.passes))
         self.optimizer_, self.optimizer_choice_ = choice
         self.result_ = replace(result, state=None, loop=None)  # the optimizer's memory is many times the model's
@@ -150,8 +160,21 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
 
     def decision_function(self, X: Any) -> Array:
         """Scores, shape (N, C); for two classes the difference of the two, shape (N,)."""
+        scores = np.concatenate(list(self._of_scores(X, lambda scores: scores)))
+        return scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def predict(self, X: Any) -> Array:
+        """The class with the largest score for each row."""
+        best = np.concatenate(list(self._of_scores(X, _best)))
+        return self.classes_[best]
+
+    def _of_scores(self, X: Any, finish: Callable[[Array], Array]) -> Iterator[Array]:
+        """What `finish` makes of the scores (B, C), or (B, 1) for two classes, of each block of rows, in order.
+
+        Rows that are not finite have scores that are not: they need no look of their own.
+        """
         check_is_fitted(self)
-        X = check_rows(self, "X", X)
+        X = check_rows(self, "X", X, finite=False)
         V, c, center = self.coef_.T, self.intercept_, self._center
         dtype = np.result_type(compute_dtype(X.dtype), V.dtype)
         if center is not None and issparse(X):  # centring would fill the rows; float64 keeps the digits
@@ -161,13 +184,16 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
             c = self._intercept_at_center.astype(V.dtype)
         V = np.ascontiguousarray(V) if issparse(X) else V
         blocks = Blocks(X, np.empty(X.shape[0], dtype=np.int8), center=center, n_jobs=self.n_jobs)
-        parts = blocks.map(lambda X, y, weight: (X @ V + c).astype(dtype, copy=False), columns=V.shape[1])
-        scores = np.concatenate(list(parts))
-        return scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict(self, X: Any) -> Array:
-        """The class with the largest score for each row."""
-        return labels_of(self.decision_function(X), self.classes_)
+        def visit(rows: Any, y: Array, weight: Array | None) -> tuple[Array, bool]:
+            with np.errstate(over="ignore", invalid="ignore"):  # told below
+                scores = (rows @ V + c).astype(dtype, copy=False)
+            return finish(scores), bool(np.isfinite(scores).all())
+
+        for finished, finite in blocks.map(visit, columns=V.shape[1]):
+            if not finite:
+                check_finite("X", X)
+            yield finished
 
     @available_if(_probability)
     def predict_proba(self, X: Any) -> Array:

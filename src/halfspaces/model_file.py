@@ -7,6 +7,7 @@ Any safetensors reader can open the file: https://github.com/huggingface/safeten
 import contextlib
 import hashlib
 import json
+import math
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,10 @@ import safetensors.numpy
 KEY = "halfspaces"
 FORMAT = 1
 NUMERIC = frozenset(np.dtype(code).name for code in "?bhilqBHILQefdF")  # what safetensors can hold
-LONGEST_HEADER = 100_000_000  # the library's own limit
+LONGEST_HEADER = 1 << 25  # bytes; read as JSON it takes up to twenty times as many
+LARGEST_FILE = 1 << 34  # bytes: 16 GiB, far above any model
+ITEM_BYTES = {"BOOL": 1, "I8": 1, "U8": 1, "I16": 2, "U16": 2, "F16": 2, "I32": 4, "U32": 4, "F32": 4}
+ITEM_BYTES |= {"I64": 8, "U64": 8, "F64": 8}
 
 
 class ModelFileError(ValueError):
@@ -58,17 +62,22 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metad
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read what `write` wrote: the tensors and the metadata.
 
-    Raises ModelFileError for a missing, cut, damaged, foreign or newer file.
+    Raises ModelFileError for a missing, cut, damaged, foreign, newer or oversized file, before its tensors are read
+    wherever the header tells.
     """
     path = Path(path)
     with _reading(path) as stream:
-        envelope = _envelope(path, _header(path, stream))
+        header = _header(path, stream)
+        envelope = _envelope(path, header)
+        _check_extent(path, header, stream)
         stream.seek(0)
-        content = stream.read()
-    try:
-        tensors = safetensors.numpy.load(content)
-    except (safetensors.SafetensorError, KeyError) as error:
-        raise ModelFileError(f"{path} is truncated or damaged ({error}); save the model again.") from error
+        try:
+            tensors = safetensors.numpy.load(stream.read())
+        except (safetensors.SafetensorError, LookupError, ValueError, TypeError, OverflowError) as error:
+            raise ModelFileError(f"{path} is truncated or damaged ({brief(error)}); save the model again.") from error
+        except MemoryError as error:
+            size = f"{os.fstat(stream.fileno()).st_size:,} bytes"
+            raise ModelFileError(f"{path} does not fit into memory with its {size}; load it where it does.") from error
     if _checksum(tensors) != envelope.get("sha256"):
         raise ModelFileError(f"{path} is damaged: its tensors do not match their checksum; save the model again.")
     return tensors, envelope["metadata"]
@@ -95,11 +104,21 @@ def _checksum(tensors: Mapping[str, np.ndarray]) -> str:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Put `content` at `path` in one step that a crash or a full disk cannot halve."""
+    with writing_whole(path) as stream:
+        stream.write(content)
+
+
+@contextlib.contextmanager
+def writing_whole(path: Path) -> Iterator[BinaryIO]:
+    """A stream whose content is at `path` once the context ends well, and nowhere if it does not.
+
+    Raises ModelFileError for a place that cannot be written.
+    """
     temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
     try:
         with _removed_on_failure(temporary):
             with open(temporary, "xb") as stream:
-                stream.write(content)
+                yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(temporary, path)
@@ -108,6 +127,17 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         raise ModelFileError(f"{path} cannot be written: {error.strerror or error}; save it elsewhere.") from error
     _sync_folder(path.parent)
+
+
+def brief(problem: object) -> str:
+    r"""One line of at most 200 characters, all of them printable, whatever a file put into it.
+
+    >>> brief("two\nlines, a \x1b[31mcolour")
+    'two lines, a ?[31mcolour'
+    """
+    words = " ".join(str(problem).split())
+    words = "".join(character if character.isprintable() else "?" for character in words)
+    return words if len(words) <= 200 else f"{words[:200]}..."
 
 
 @contextlib.contextmanager
@@ -149,8 +179,11 @@ def _header(path: Path, stream: BinaryIO) -> dict[str, Any]:
     length = int.from_bytes(start[:8], "little")
     if start[8:] != b"{":
         raise ModelFileError(f"{path} is not a safetensors file: its {size:,} bytes hold no header; give another.")
+    if size > LARGEST_FILE:
+        raise ModelFileError(f"{path} is oversized: it has {size:,} bytes, models have up to {LARGEST_FILE:,}.")
     if length > LONGEST_HEADER:
-        raise ModelFileError(f"{path} is damaged: it claims a header of {length:,} bytes; save the model again.")
+        claim = f"it claims a header of {length:,} bytes, {LONGEST_HEADER:,} are allowed"
+        raise ModelFileError(f"{path} is damaged or oversized: {claim}; save the model again.")
     if 8 + length > size:
         end = f"byte {size:,}, inside its header of {length:,} bytes"
         raise ModelFileError(f"{path} is truncated: it ends at {end}; save the model again.")
@@ -159,6 +192,37 @@ def _header(path: Path, stream: BinaryIO) -> dict[str, Any]:
     if header is None:
         raise ModelFileError(f"{path} is not a safetensors file: its header is not JSON; give another.")
     return header
+
+
+def _check_extent(path: Path, header: dict[str, Any], stream: BinaryIO) -> None:
+    """Raise unless the file has the bytes that its header tells of: before memory is asked for."""
+    claimed = 0
+    for name, entry in header.items():
+        if name != "__metadata__":
+            size = _claimed_bytes(entry)
+            if size is None:
+                raise ModelFileError(f"{path} is damaged: its tensor {brief(repr(name))} has no place; save it again.")
+            claimed += size
+    held = os.fstat(stream.fileno()).st_size - stream.tell()
+    if claimed != held:
+        told = f"its header tells of {_count(claimed)} bytes of tensors, it has {held:,}"
+        raise ModelFileError(f"{path} is truncated or damaged: {told}; save the model again.")
+
+
+def _claimed_bytes(entry: Any) -> int | None:
+    """What a tensor takes by type, shape and place, or None where these are none or disagree."""
+    try:
+        shape, (begin, end) = entry["shape"], entry["data_offsets"]
+        if not all(type(number) is int and 0 <= number < 1 << 63 for number in (*shape, begin, end)):
+            return None
+        size = math.prod(shape) * ITEM_BYTES[entry["dtype"]]
+    except (LookupError, TypeError, ValueError):
+        return None
+    return size if size == end - begin else None
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number < 1 << 63 else "far too many"
 
 
 def _envelope(path: Path, header: dict[str, Any]) -> dict[str, Any]:

@@ -3,15 +3,20 @@
 import dataclasses
 import math
 import os
+import platform
+import re
 from typing import Any
 
 import numpy as np
+import scipy
 
 import halfspaces
 from halfspaces import calibration, losses, model_file, optimizers, penalties, surrogates
+from halfspaces._linear import make_loss
+from halfspaces.calibration import Calibration
 from halfspaces.cross_validation import LinearClassifierCV
-from halfspaces.estimators import LinearClassifier
-from halfspaces.model_file import ModelFileError
+from halfspaces.estimators import LinearClassifier, make_penalty
+from halfspaces.model_file import ModelFileError, brief
 from halfspaces.moments import Moments
 
 Array = np.ndarray
@@ -23,6 +28,15 @@ _COMPONENTS = {
     if dataclasses.is_dataclass(kind) and isinstance(kind, type) and not name.startswith("_")
 }
 _NOT_SAVED = {"callbacks", "random_state"}
+_LABELS = re.compile(r"[<>=|]?(b1|[iu][1248]|f\d{1,2}|U\d{1,9}|O)")  # types whose values JSON holds
+_MOST_LABEL_BYTES = 1 << 26
+_UNFIT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, MemoryError)
+
+
+def versions() -> dict[str, str]:
+    """Of what computes: to tell one machine's results from another's."""
+    packages = {module.__name__: module.__version__ for module in (halfspaces, np, scipy)}
+    return {**packages, "python": platform.python_version()}
 
 
 def save(classifier: LinearClassifier | LinearClassifierCV, path: str | os.PathLike[str], **notes: Any) -> None:
@@ -53,9 +67,11 @@ def save(classifier: LinearClassifier | LinearClassifierCV, path: str | os.PathL
     parameters = {name: _encode(value) for name, value in classifier.get_params().items() if name not in _NOT_SAVED}
     metadata = {
         "version": halfspaces.__version__,
+        "versions": versions() if hasattr(classifier, "result_") else classifier.notes_.get("versions"),
         "parameters": parameters,
         "classes": classifier.classes_.tolist(),
         "classes_dtype": classifier.classes_.dtype.str,
+        "features_dtype": getattr(classifier, "features_dtype_", None),
         "feature_names": getattr(classifier, "feature_names_in_", np.array([])).tolist(),
         "n_iter": classifier.n_iter_,
         "calibration": _encode(classifier.calibration_),
@@ -71,44 +87,99 @@ def load(path: str | os.PathLike[str]) -> LinearClassifier:
     Raises
     ------
     ModelFileError
-        If the file is missing, truncated, damaged, foreign or of a newer format.
+        If the file is missing, truncated, damaged, foreign, oversized or of a newer format.
     """
     tensors, metadata = model_file.read(path)
     try:
         return _rebuilt(tensors, metadata)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        problem = f"it has no {error}" if isinstance(error, KeyError) else error
+    except _UNFIT as error:
+        problem = brief(f"it has no {error}" if isinstance(error, KeyError) else error)
         raise ModelFileError(
             f"The model file {os.fspath(path)} is not one of a LinearClassifier ({problem}); give one that save wrote."
         ) from error
 
 
 def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> LinearClassifier:
+    """The classifier, once all of it is known to fit together: nothing is left to fail at its first prediction."""
     parameters = {name: _decode(value) for name, value in metadata["parameters"].items()}
     classifier = LinearClassifier(**parameters)
-    classes = np.array(metadata["classes"], dtype=np.dtype(metadata["classes_dtype"]))
-    rows = 1 if len(classes) == 2 else len(classes)
-    coef, intercept = tensors["coef"], tensors["intercept"]
-    if coef.ndim != 2 or len(coef) != rows or intercept.shape != (rows,):
-        raise ValueError(f"coef {coef.shape} and intercept {intercept.shape} do not fit {len(classes)} classes")
-    classifier.coef_, classifier.intercept_, classifier.classes_ = coef, intercept, classes
-    classifier._center = tensors.get("center")
-    moments = [tensors.get(f"moments_{entry.name}") for entry in dataclasses.fields(Moments)]
-    classifier._moments = None if moments[0] is None else Moments(*moments)  # pyright: ignore[reportArgumentType]
-    classifier._intercept_at_center = tensors.get("intercept_at_center", intercept)
-    classifier.n_features_in_, classifier.n_iter_ = coef.shape[1], metadata["n_iter"]
+    classifier._check_options()
+    make_loss(classifier.loss)
+    make_penalty(classifier.penalty, classifier.strength)
+    classifier.classes_ = _labels(metadata["classes"], metadata["classes_dtype"])
+    _put_coefficients(classifier, tensors)
+    if metadata.get("features_dtype") is not None:  # files of earlier versions have none
+        classifier.features_dtype_ = _of(str, metadata["features_dtype"], "features_dtype")
+    classifier.n_iter_ = _of(int, metadata["n_iter"], "n_iter")
     classifier.calibration_ = _decode(metadata.get("calibration"))  # files of earlier versions have none
-    if metadata["feature_names"]:
-        classifier.feature_names_in_ = np.array(metadata["feature_names"], dtype=object)
-    classifier.notes_ = {"version": metadata["version"], "fit": metadata["fit"], **_decode(metadata["notes"])}
+    _check_calibration(classifier)
+    names = _of(list, metadata["feature_names"], "feature_names")
+    if names:
+        classifier.feature_names_in_ = np.array([_of(str, name, "feature_names") for name in names], dtype=object)
+        if len(names) != classifier.n_features_in_:
+            raise ValueError(f"{len(names)} feature_names do not fit {classifier.n_features_in_} features")
+    notes = _of(dict, _decode(metadata["notes"]), "notes")
+    told = {name: metadata[name] for name in ("version", "versions", "fit") if name in metadata}
+    classifier.notes_ = {**told, **notes}
     return classifier
+
+
+def _of(kind: type, value: Any, name: str) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is not of type {kind.__name__}")
+    return value
+
+
+def _labels(classes: Any, dtype: Any) -> Array:
+    """Class labels in the type that they had; a type of their own making is not asked for memory."""
+    if not _LABELS.fullmatch(_of(str, dtype, "classes_dtype")):
+        raise ValueError(f"classes_dtype {dtype!r} is no type of labels")
+    if np.dtype(dtype).itemsize * len(_of(list, classes, "classes")) > _MOST_LABEL_BYTES:
+        raise ValueError(f"classes_dtype {dtype!r} asks for too much memory")
+    if not all(isinstance(label, (bool, int, float, str)) for label in classes):
+        raise TypeError("classes are not numbers or strings")
+    labels = np.array(classes, dtype=np.dtype(dtype))
+    if len(labels) < 2 or len(set(labels.tolist())) < len(labels) or labels.tolist() != classes:
+        raise ValueError("classes are not two or more labels of one type, each once")
+    return labels
+
+
+def _put_coefficients(classifier: LinearClassifier, tensors: dict[str, Array]) -> None:
+    coef, intercept = tensors["coef"], tensors["intercept"]
+    classes = len(classifier.classes_)
+    rows = 1 if classes == 2 else classes
+    if coef.ndim != 2 or len(coef) != rows or coef.shape[1] == 0 or intercept.shape != (rows,):
+        raise ValueError(f"coef {coef.shape} and intercept {intercept.shape} do not fit {classes} classes")
+    center, at_center = tensors.get("center"), tensors.get("intercept_at_center", intercept)
+    if at_center.shape != (rows,) or (center is not None and center.shape != coef.shape[1:]):
+        raise ValueError("center and intercept_at_center do not fit coef")
+    for name, tensor in tensors.items():
+        if tensor.dtype not in (np.float32, np.float64) or not np.isfinite(tensor).all():
+            raise ValueError(f"the tensor {name!r} is not of finite float32 or float64 numbers")
+    moments = [tensors.get(f"moments_{entry.name}") for entry in dataclasses.fields(Moments)]
+    shapes = [None if part is None else part.shape for part in moments]
+    if moments[0] is not None and shapes != [(), coef.shape[1:], coef.shape[1:]]:
+        raise ValueError("moments do not fit coef")
+    classifier.coef_, classifier.intercept_ = coef, intercept
+    classifier._center, classifier._intercept_at_center = center, at_center
+    classifier._moments = None if moments[0] is None else Moments(*moments)  # pyright: ignore[reportArgumentType]
+    classifier.n_features_in_ = coef.shape[1]
+
+
+def _check_calibration(classifier: LinearClassifier) -> None:
+    learned, classes = classifier.calibration_, len(classifier.classes_)
+    if learned is None:
+        return
+    if not isinstance(learned, Calibration):
+        raise TypeError(f"calibration {learned!r} is none")
+    learned.probabilities(np.zeros((1, classes)))  # it says what does not fit
 
 
 def _earlier(classifier: LinearClassifier) -> dict[str, Any]:
     """What was noted beside a loaded classifier that was not fitted since."""
     if hasattr(classifier, "result_"):
         return {}
-    return {name: note for name, note in classifier.notes_.items() if name not in ("version", "fit")}
+    return {name: note for name, note in classifier.notes_.items() if name not in ("version", "versions", "fit")}
 
 
 def _fit_notes(classifier: LinearClassifier) -> dict[str, Any]:

@@ -52,6 +52,7 @@ def _main(
 
 @app.command()
 def train(
+    ctx: typer.Context,
     data: DataArgument = "digits",
     label: LabelOption = None,
     loss: Annotated[
@@ -112,11 +113,22 @@ def train(
     ] = None,
     every: Annotated[float | None, typer.Option(help="Seconds from one checkpoint to the next (60).")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from --checkpoint, if it holds a run.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Save the model here, one .safetensors file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Save the model here, one .safetensors file; its run file goes beside it.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Repeat the run of this .run.toml or model; options beside it override it.")
+    ] = None,
 ) -> None:
     """Train a linear classifier on all training rows and report it. λ is chosen on rows held out unless it is given."""
+    from halfspaces.cli import running
     from halfspaces.cli.recipe import Recipe, train
 
+    if run is not None:
+        ctx.params = running.options(ctx, _train, run)
+        here: dict[str, Any] = {"jobs": jobs, "sanity": sanity, "memory": memory, "out": out}
+        _train(ctx, **ctx.params, **here, checkpoint=checkpoint, every=every, resume=resume)
+        return
     options = {
         "update_rule": update_rule,
         "schedule": schedule,
@@ -155,7 +167,10 @@ def train(
         every=every,
         resume=resume,
     )
-    train(data, recipe, out)
+    train(data, recipe, out, options={name: ctx.params.get(name) for name in running.known(_train)})
+
+
+_train = train  # which its own import of the recipe's hides
 
 
 @app.command()
@@ -164,15 +179,15 @@ def evaluate(
 ) -> None:
     """Accuracy of a saved model, whole and by class, on the test rows (or all rows where there is no test split)."""
     import halfspaces
-    from halfspaces import datasets
-    from halfspaces.cli import show
+    from halfspaces.cli import matched, show
 
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
-    with show.working(f"reading {data}"):
-        dataset = datasets.open(data, label=label)
+    with show.reading(data):
+        dataset = matched.open_dataset(classifier, data, label)
     part, X, y = "all", dataset.X, dataset.y
     if dataset.X_test is not None and dataset.y_test is not None:
         part, X, y = "test", dataset.X_test, dataset.y_test
+    y = matched.labels(classifier, dataset, y)
     known, held = classifier.classes_.tolist(), y.tolist()
     if not set(held) & set(known):
         raise ValueError(
@@ -182,7 +197,7 @@ def evaluate(
     predicted = classifier.predict(X)
     show.model(classifier, model)
     show.accuracies({part: show.accuracy(y, predicted)})
-    show.classes(y, predicted, dataset.class_names, part)
+    show.classes(y, predicted, classifier.notes_.get("class_names") or dataset.class_names, part)
 
 
 @app.command()
@@ -190,29 +205,52 @@ def predict(
     model: ModelArgument,
     data: Annotated[str, typer.Argument(help="As for train, or X alone; test rows where there is a test split.")],
     label: LabelOption = None,
-    out: Annotated[Path | None, typer.Option(help="Write CSV here instead of to the screen.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write here: .csv, .parquet, or .jsonl (or .json), an object a line.")
+    ] = None,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Add a column for each class.")] = False,
+    top: Annotated[
+        int | None,
+        typer.Option(help="Add the K best classes with probabilities, or scores if there are none."),
+    ] = None,
     jobs: JobsOption = None,
 ) -> None:
-    """Predict a label for each row, as CSV: row, label, and the probabilities if asked for."""
+    """Predict a label for each row: row, label, and what else is asked for; CSV on the screen unless --out is given."""
     import halfspaces
-    from halfspaces import datasets
-    from halfspaces.cli import show
+    from halfspaces.cli import matched, predictions, show
     from halfspaces.cli.recipe import check_out
 
     check_out(out)
+    predictions.check_format(out)
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
-    with show.working(f"reading {data}"):
-        X = datasets.open_features(data, label=label)
-    if probabilities and not hasattr(classifier, "predict_proba"):
-        raise ValueError(
-            f"The model's loss {classifier.loss!r} gives no probabilities; train with softmax or ova_logistic, or with "
-            "--calibrate temperature."
-        )
-    table = classifier.predict_proba(X) if probabilities else None
-    labels = classifier.predict(X)
-    names = classifier.notes_.get("class_names")
-    show.write_predictions(out, labels, classifier.classes_, names, table)
+    columns = predictions.Columns(classifier, probabilities=probabilities, top=top)
+    with show.reading(data):
+        X = matched.open_features(classifier, data, label)
+    predictions.write(columns, X, out)
+
+
+@app.command()
+def export(
+    model: ModelArgument,
+    to: Annotated[str, typer.Option(help="onnx, torch (weights as .safetensors), sklearn or numpy (Python code).")],
+    out: Annotated[Path | None, typer.Option(help="Write here; code is shown unless given.")] = None,
+) -> None:
+    """Export a saved model to another library; its labels and probabilities stay the same, and no pickle is written."""
+    import halfspaces
+    from halfspaces import export as exporting
+    from halfspaces.cli import show
+    from halfspaces.cli.recipe import check_out
+    from halfspaces.model_file import write_whole
+
+    check_out(out)
+    content = exporting.exported(halfspaces.load(model), to, model=model)
+    suffix = exporting.SUFFIXES[to]
+    if out is None and suffix is None:
+        typer.echo(content.decode(), nl=False)
+        return
+    path = model.with_suffix(suffix or ".py") if out is None else out
+    write_whole(path, content)
+    show.exported(to, path)
 
 
 @app.command()
@@ -281,7 +319,7 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output is gone
         sys.stdout = None
         sys.exit(141)
-    except (ValueError, TypeError, OSError, MemoryError) as problem:
+    except (ValueError, TypeError, OSError, MemoryError, ImportError) as problem:
         show.error(_sentence(problem))
         sys.exit(2)
     except Exception as problem:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces import datasets
+from halfspaces import datasets, run_file
 from halfspaces._validation import check_finite, check_number, check_numbers, nearest
 from halfspaces.calibration import CALIBRATIONS
 from halfspaces.checkpoint import Checkpoint
@@ -25,7 +25,7 @@ from halfspaces.optimizers import SCHEDULES, UPDATE_RULES, Optimizer
 from halfspaces.optimizers.auto import OPTIMIZERS
 from halfspaces.penalties import PENALTIES, MaxNorm, Penalty
 from halfspaces.result import Reason
-from halfspaces.saved import save
+from halfspaces.saved import save, versions
 
 STRENGTHS = 10  # λ to try
 LEAST_MEMORY = 256e6  # bytes: what fitting takes by itself, whatever the data
@@ -287,8 +287,8 @@ def check_out(out: Path | None) -> None:
         raise ValueError(f"--out {out} lies in a folder that cannot be written; choose another.")
 
 
-def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
-    """Open the data, choose λ on held-out rows, fit all training rows, report, save.
+def train(data: str, recipe: Recipe, out: Path | None, options: Mapping[str, Any] | None = None) -> LinearClassifier:
+    """Open the data, choose λ on held-out rows, fit all training rows, report, save, the options as a run file.
 
     Raises SystemExit(130) after Ctrl-C, once the best model so far is saved; KeyboardInterrupt where none is.
     """
@@ -323,8 +323,11 @@ def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
     metrics = _accuracies(classifier, dataset, search)
     if out is not None:
         notes = {"data": dataset.name, "class_names": dataset.class_names, "image_shape": dataset.image_shape}
-        save(classifier, out, planar=dataset.planar, metrics=metrics, **notes)
+        run = run_file.dumps(_in_full(recipe, options or {}), made={"data": str(dataset), **versions()})
+        save(classifier, out, planar=dataset.planar, metrics=metrics, run=run, **notes)
         show.saved(out)
+        run_file.write(out.with_suffix(".run.toml"), run)
+        show.run_file(out.with_suffix(".run.toml"))
         if search is not None and importlib.util.find_spec("matplotlib") is not None:
             _plot(search, out.with_suffix(".svg"))
     if interrupted:
@@ -333,6 +336,15 @@ def train(data: str, recipe: Recipe, out: Path | None) -> LinearClassifier:
     if recipe.kept is not None:
         recipe.kept.clear()
     return classifier
+
+
+def _in_full(recipe: Recipe, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with how λ is chosen, where that is left to the defaults."""
+    held_out = recipe.chooses_strength or recipe.calibrate is not None
+    strengths = recipe.strengths or (str(STRENGTHS) if recipe.chooses_strength else None)
+    validation = recipe.validation or (VALIDATION if held_out and recipe.folds is None else None)
+    local = options.get("local") or None  # of one optimizer alone
+    return {**options, "strengths": strengths, "validation": validation, "local": local}
 
 
 def _choose(recipe: Recipe, dataset: Dataset) -> LinearClassifierCV | None:

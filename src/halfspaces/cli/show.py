@@ -1,9 +1,7 @@
 """What the command line prints: tables and sentences."""
 
-import csv
-import io
-import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from halfspaces.datasets import images
-from halfspaces.model_file import write_whole
+from halfspaces.progress import PATIENCE
 
 Array = np.ndarray
 console = Console(highlight=False)
@@ -161,7 +159,7 @@ def classes(y: Array, predicted: Array, names: Sequence[str] | None, part: str, 
     """Accuracy of each class and what it is most often taken for."""
     labels = np.unique(y)
     table = _table("class", "examples", "accuracy", "most often taken for", title=f"\nby class ({part} rows)")
-    name = _namer(names)
+    name = namer(names)
     for label in labels[:most]:
         mine = predicted[y == label]
         wrong, counts = np.unique(mine[mine != label], return_counts=True)
@@ -173,7 +171,9 @@ def classes(y: Array, predicted: Array, names: Sequence[str] | None, part: str, 
         console.print(f"[dim]and {len(labels) - most} more classes[/]")
 
 
-def _namer(names: Sequence[str] | None) -> Any:
+def namer(names: Sequence[str] | None) -> Any:
+    """What a label is shown as: its class's name where labels are numbers and the classes have names."""
+
     def name(label: Any) -> str:
         known = names is not None and isinstance(label, (int, np.integer)) and 0 <= label < len(names)
         return names[int(label)] if known and names is not None else str(label)
@@ -187,25 +187,45 @@ def saved(path: Path) -> None:
     _pair("saved", f"{path} ({path.stat().st_size / 1024:.0f} KiB)")
 
 
+def exported(to: str, path: Path) -> None:
+    """Where the exported model is."""
+    _pair(to, f"{path} ({path.stat().st_size / 1024:.0f} KiB)")
+
+
+def run_file(path: Path) -> None:
+    """Where the recipe is."""
+    _pair("run file", f"{path}")
+
+
+def overridden(flag: str, given: Any, before: Any) -> None:
+    """What was given beside a run file."""
+    was = "nothing" if before is None else before
+    _pair("override", f"{flag} {given} instead of the run file's {was}")
+
+
 def plotted(path: Path) -> None:
     """Where the plot is."""
     _pair("plot", f"{path}")
 
 
-def write_predictions(
-    out: Path | None, labels: Array, known: Array, names: Sequence[str] | None, probabilities: Array | None
-) -> None:
-    """CSV: row, label, and a column for each class's probability."""
-    name = _namer(names)
-    header = ["row", "label"] + ([] if probabilities is None else [f"p({name(label)})" for label in known])
-    stream = sys.stdout if out is None else io.StringIO(newline="")
-    writer = csv.writer(stream)
-    writer.writerow(header)
-    for row, label in enumerate(labels):
-        extra = [] if probabilities is None else [f"{p:.6g}" for p in probabilities[row]]
-        writer.writerow([row, name(label), *extra])
-    if out is not None and isinstance(stream, io.StringIO):
-        write_whole(out, stream.getvalue().encode())
+def counted(blocks: Iterable[Any], rows: int) -> Iterator[Any]:
+    """The blocks one after the other; after a second, a bar on the error stream tells how many rows are done."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    errors = Console(stderr=True)
+    columns = (TextColumn("rows"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar, started = Progress(*columns, console=errors, transient=True), time.perf_counter()
+    task, running = bar.add_task("", total=rows), False
+    try:
+        for block in blocks:
+            yield block
+            bar.advance(task, len(block))
+            if errors.is_terminal and not running and time.perf_counter() - started > PATIENCE:
+                bar.start()
+                running = True
+    finally:
+        if running:
+            bar.stop()
 
 
 def gradient_checks(seed: int, *, verbose: bool) -> bool:

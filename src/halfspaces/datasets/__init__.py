@@ -33,7 +33,7 @@ from halfspaces.datasets.catalogue import CATALOGUE
 from halfspaces.datasets.dataset import Dataset, Features
 from halfspaces.datasets.errors import DataError
 
-__all__ = ["BUILT_IN", "CATALOGUE", "DataError", "Dataset", "open", "open_features"]
+__all__ = ["BUILT_IN", "CATALOGUE", "DataError", "Dataset", "Features", "holds_images", "open", "open_features"]
 
 BUILT_IN: dict[str, Callable[[], Dataset]] = {"digits": digits.read}
 Recognizes = Callable[[Path], bool]
@@ -135,6 +135,17 @@ def open_features(
             return ROWS_ALONE[read](path, **_options(path, read, asked))
     dataset = open(path_or_name, label=label, image_size=image_size, skip_bad=skip_bad)
     return dataset.X if dataset.X_test is None else dataset.X_test
+
+
+def holds_images(path_or_name: str | os.PathLike[str]) -> bool:
+    """Whether a folder or archive of images lies there, which `open` takes at any `image_size`.
+
+    >>> holds_images("digits")
+    False
+    """
+    if path_or_name in BUILT_IN or path_or_name in CATALOGUE:
+        return False
+    return _reader(path_or_name, _path(path_or_name)) is images.read
 
 
 def _path(given: str | os.PathLike[str]) -> Path:

@@ -232,7 +232,7 @@ class LBFGS(Optimizer[LBFGSState]):
         self._adapt(state, evaluation)
         direction = -self._inverse_hessian(state, evaluation.gradient)
         slope = inner(evaluation.gradient, direction)
-        step = self._first_step(state, direction, evaluation.total, slope, bool(state.pairs))
+        step = self._first_step(state, direction, evaluation.total, slope)
         line = LineSearch.start(state.rounding, state.least_error, evaluation.total, slope, step)
         return Search(evaluation.gradient, direction, line, np.full_like(state.solved, not state.pairs))
 
@@ -244,18 +244,19 @@ class LBFGS(Optimizer[LBFGSState]):
         slope = inner(search.gradient, newest)
         search.direction = np.where(by_member(turning), newest, search.direction)
         search.fresh = np.where(turning, stuck, search.fresh)
-        search.line.restart(turning, value, slope, self._first_step(state, newest, value, slope, ~stuck))
+        search.line.restart(turning, value, slope, self._first_step(state, newest, value, slope))
 
-    def _first_step(self, state: LBFGSState, direction: Array, value: Array, slope: Array, corrected: Any) -> Array:
-        """What a preconditioner makes of it while much can be gained, and then 1; 1 where pairs correct the direction.
+    def _first_step(self, state: LBFGSState, direction: Array, value: Array, slope: Array) -> Array:
+        """1 where pairs tell how long a direction is; else as the preconditioner says, without one a move of length 1.
 
-        Else a move of length 1.
+        Where little is to be gained rows that stand for all tell less than the step, which is 1 then.
         """
-        if self.preconditioner:
-            much = -slope > MUCH * np.abs(value)
-            length = state.preconditioner.length(state.W, direction, slope) if much.any() else 1.0
-            return np.where(much, length, 1.0)
-        return np.where(corrected, 1.0, 1 / np.sqrt(np.maximum(-slope, 1e-60)))
+        known = np.any([rho > 0 for _, _, rho in state.pairs], axis=0) | np.zeros_like(state.solved)
+        if self.preconditioner is None:
+            return np.where(known, 1.0, 1 / np.sqrt(np.maximum(-slope, 1e-60)))
+        asked = ~known & (-slope > MUCH * np.abs(value))
+        length = state.preconditioner.length(state.W, direction, slope) if asked.any() else 1.0
+        return np.where(asked, length, 1.0)
 
     def _inverse_hessian(self, state: LBFGSState, gradient: Array) -> Array:
         """The two-loop recursion; pairs with 1/⟨s, y⟩ = 0 change nothing."""

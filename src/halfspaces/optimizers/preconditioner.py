@@ -50,7 +50,7 @@ SPARSE_PANEL = 128  # columns of sparse rows that are filled at a time
 LEAST_RANK, MOST_RANK = 512, 2048
 PROBED_ROWS = 256  # that tell the curvature at an iterate
 LENGTHS = 2.0 ** np.arange(-8, 2.5, 0.5)  # of a step that are looked at
-WORTH_IT = 1.2  # times what a step of length 1 gains
+WORTH_IT = 1.5  # times what a step of length 1 gains
 BUMP = 0.25  # of a score, for a second difference
 DIRECTIONS = 3  # in the scores, at most
 NO_CURVATURE = 1e-11  # of that at W = 0: where every example is right by far there is none, and a map needs some
