@@ -48,4 +48,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) digits.safetensors .pytest_cache .ruff_cache
+	rm -rf $(VENV) digits.safetensors digits.run.toml digits.svg .pytest_cache .ruff_cache
