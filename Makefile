@@ -13,9 +13,10 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n auto
 
-# Damaged files for every reader, about two hours; `make test` opens a few hundred of them.
+# Damaged files for every reader and the model file, about three hours; `make test` opens a few hundred of them.
 fuzz: $(INSTALLED)
 	$(BIN)/python tests/fuzz.py --inputs 20000
+	$(BIN)/python tests/fuzz_model_file.py 20000
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from fuzz import READERS, attack, encoded, tarred, zipped
+from fuzz_images import READERS, encoded, tarred, zipped
+from fuzzing import attack
 from halfspaces import LinearClassifier, datasets
 from halfspaces.datasets import DataError, Dataset, layout, pixels, sources, store, waiting
 
@@ -503,5 +504,5 @@ def test_real_archives(name, classes, least):
 
 @pytest.mark.parametrize("reader", READERS)
 def test_damaged_files_give_data_errors_only(tmp_path, reader):
-    read, _ = attack(reader, 60, 0, tmp_path)
+    read, _ = attack(reader, READERS[reader], 60, 0, tmp_path)
     assert read < 60

@@ -15,7 +15,7 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
-import fuzz_tables
+import fuzz
 from fuzz_tables import READERS
 from halfspaces import LinearClassifier, datasets
 from halfspaces.datasets import DataError
@@ -551,9 +551,9 @@ def test_parquet_is_held_once(tmp_path):
 
 @pytest.mark.parametrize("readers", [["hdf5 strings"], [name for name in READERS if name != "hdf5 strings"]], ids=len)
 def test_damaged_files_are_refused_or_read(readers):
-    """In a process of its own, so that a crash, a hang or a great memory is seen; `python tests/fuzz_tables.py`."""
+    """In a process of its own, so that a crash, a hang or a great memory is seen; `python tests/fuzz.py`."""
     inputs = "8" if readers == ["hdf5 strings"] else "250"
-    command = [sys.executable, fuzz_tables.__file__, "--inputs", inputs, "--seed", "1", *readers]
+    command = [sys.executable, fuzz.__file__, "--inputs", inputs, "--seed", "1", *readers]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.count(f"{inputs} inputs") == len(readers)
