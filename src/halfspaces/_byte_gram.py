@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from halfspaces._kernels import kept
 from halfspaces.blocks import available_workers, ordered_map
 
 Array = np.ndarray
@@ -86,19 +86,9 @@ def _kernels() -> tuple[Callable[..., None], Callable[..., None]]:
     """`_pack` and `_add_products`, compiled, from the cache on disk where they are there."""
     rows, packed = types.Array(types.uint8, 2, "C", readonly=True), types.Array(types.uint32, 3, "C")
     products = types.Array(types.int32, 2, "C")
-    signatures = (
-        (_pack, types.void(rows, packed, packed, types.Array(types.float64, 1, "C"), types.int64)),
-        (_add_products, types.void(packed, packed, products, types.int64, types.int64)),
-    )
-
-    def compiled(loops: Callable[..., None], signature: Any) -> Callable[..., None]:
-        try:
-            return numba.njit(signature, cache=True, nogil=True)(loops)
-        except (RuntimeError, OSError):  # nowhere to write a cache: compiled for this process alone
-            return numba.njit(signature, nogil=True)(loops)
-
-    pack, add_products = (compiled(loops, signature) for loops, signature in signatures)
-    return pack, add_products
+    sums = types.Array(types.float64, 1, "C")
+    pack = kept(_pack, (rows, packed, packed, sums, types.int64))
+    return pack, kept(_add_products, (packed, packed, products, types.int64, types.int64))
 
 
 def _pack(X: Any, unsigned: Any, signed: Any, sums: Any, panel: Any) -> None:

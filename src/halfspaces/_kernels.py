@@ -30,11 +30,15 @@ def compiled(name: str, dtype: str) -> Callable[..., None]:
         "pull": (_pull, (rows, given, result)),
         "moments": (_moments, (rows, labels, weights, weights, totals, line)),
     }[name]
-    options: Any = {"nogil": True, "fastmath": FASTMATH}
+    return kept(loops, arguments, fastmath=FASTMATH)
+
+
+def kept(loops: Callable[..., None], arguments: Any, **options: Any) -> Callable[..., None]:
+    """Loops compiled for arguments of these types, kept on disk where that can be written."""
     try:
-        return numba.njit(types.void(*arguments), cache=True, **options)(loops)
+        return numba.njit(types.void(*arguments), cache=True, nogil=True, **options)(loops)
     except (RuntimeError, OSError):  # nowhere to write a cache: compiled for this process alone
-        return numba.njit(types.void(*arguments), **options)(loops)
+        return numba.njit(types.void(*arguments), nogil=True, **options)(loops)
 
 
 def _stored_number(typingctx: Any, stored: Any) -> Any:
