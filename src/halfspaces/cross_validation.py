@@ -66,9 +66,10 @@ class LinearClassifierCV(LinearModel):
     penalty : str or Penalty
         "l2", "l1", "elastic_net", or an instance, whose own strength does not matter.
     strengths : int or sequence of floats
-        A number n makes a geometric grid of n from λ_max, where W is nearly 0, to λ_max / 1,000,000. It grows by itself
-        at the end where the best strength lies, by at most n more, and is left where a decade of falling strengths, two
-        at least, brought no better mean score, and λ R(W) falls. A sequence is taken as given.
+        A number n makes a geometric grid of n from λ_max, where W is nearly 0, to λ_max / 1,000,000; of L1 and elastic
+        net from that at which W is 0 to λ_max / 1,000. It grows by itself at the end where the best strength lies, by
+        at most n more, and is left where a decade of falling strengths, two at least, brought no better mean score, and
+        λ R(W) falls. A sequence is taken as given.
     cv : int, scikit-learn splitter or iterable of (train, test)
         A number makes that many folds, shuffled, with the classes' proportions; with `groups` in `fit`, no group is
         in two of them.
@@ -271,13 +272,13 @@ class LinearClassifierCV(LinearModel):
         objective = replace(grid.objectives[-1], penalty=penalty)
         W = np.ascontiguousarray(grid.W[:, best, -1][:, None])
         loss, gap, passes = (float(column[best, -1]) for column in (grid.loss, grid.gap, grid.passes))
-        at_zero = objective.loss.chance_value(objective.n_classes)
+        scale = max(loss, LEAST_LOSS * objective.loss.chance_value(objective.n_classes))  # that tolerances are part of
         reason = Reason.MAX_PASSES if passes >= self.max_passes else Reason.NO_PROGRESS
         if grid.interrupted:
             reason = Reason.INTERRUPTED
-        elif gap <= self.tol * max(loss, LEAST_LOSS * at_zero):
+        elif gap <= self.tol * scale:
             reason = Reason.CERTIFIED
-        elif gap <= KINKED_TOL * loss and not objective.loss.smooth:  # the search was content with less
+        elif gap <= KINKED_TOL * scale and not objective.loss.smooth:  # the search was content with less
             return self._finished(grid, objective, W, classes)
         value = penalty.value(W[:-1])
         numbers: dict[str, Any] = {
