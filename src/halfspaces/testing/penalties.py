@@ -5,7 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from halfspaces.blocks import Blocks
 from halfspaces.gradcheck import check_gradient, prox_slack
+from halfspaces.losses import Softmax
+from halfspaces.minimize import minimize
+from halfspaces.objective import Objective, Request
+from halfspaces.optimizers.auto import choose_for
 from halfspaces.penalties import Penalty
 from halfspaces.testing.words import Array, Law, at_least, check_plain, register_in, require, same, torch_if_installed
 
@@ -200,6 +205,20 @@ def law_dual_scale(penalty: Penalty, *, seed: int = 0) -> None:
         require(finite.all(), f"the conjugate is infinite at {scale} times a dual point, its dual scale.")
         beyond = penalty.conjugate(1.01 * scale[:, None] * dual + 1e-6 * W)
         require((np.isinf(beyond) | (scale == 1)).all(), f"the dual scale {scale} is not the largest.")
+
+
+@_law
+def law_bounds(penalty: Penalty, *, seed: int = 0) -> None:
+    """No bound on min L exceeds it, whatever W it was found at and however short the dual point."""
+    rng, members = np.random.default_rng(seed), len(_members(penalty))
+    y = rng.integers(3, size=60)
+    blocks = Blocks(np.eye(3)[y] + rng.standard_normal((60, 3)), y, rng.uniform(0.5, 2, size=60), n_jobs=1)
+    objective = Objective(Softmax(), penalty, blocks, n_classes=3)
+    best = minimize(objective, choose_for(objective).optimizer, objective.zeros(members), tol=1e-7, max_passes=1000)
+    for distance in np.repeat([0.0, 0.01, 0.1, 1.0], 2):
+        W = best.W + distance * rng.standard_normal(best.W.shape)
+        lower = objective.evaluate(Request(W, shrink=rng.uniform(size=members))).lower
+        at_least(best.loss, lower, f"{distance} from the minimum L(W) is below a bound on it", tolerance=1e-9)
 
 
 @_law
