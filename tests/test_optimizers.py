@@ -18,6 +18,7 @@ from halfspaces.optimizers import (
     UPDATE_RULES,
     Adagrad,
     Adam,
+    ByClass,
     Constant,
     Cosine,
     GradientDescent,
@@ -50,7 +51,12 @@ STEPS = {"adagrad": 0.5, "rmsprop": 0.02, "adam": 0.05}  # the defaults are for 
 FULL = [GradientDescent(step_size=STEPS.get(name), update_rule=rule) for name, rule in UPDATE_RULES.items()]
 BATCHES = [SGD(STEPS.get(name), batch_size=16, epochs=3, update_rule=rule) for name, rule in UPDATE_RULES.items()]
 SCHEDULED = [SGD(batch_size=16, epochs=3, update_rule="plain", schedule=schedule) for schedule in SCHEDULES.values()]
-QUASI_NEWTON = [LBFGS(), LBFGS(memory=2), LBFGS(preconditioner=Gram()), LBFGS(preconditioner=LowRank(rank=20))]
+QUASI_NEWTON = [
+    LBFGS(),
+    LBFGS(memory=2),
+    *(LBFGS(preconditioner=each) for each in (Gram(), ByClass())),
+    LBFGS(preconditioner=LowRank(rank=20)),
+]
 PROXIMAL = [ProximalGradient(), ProximalGradient(growth=3.0), ProximalNewton(), ProximalNewton(memory=1, accuracy=0.5)]
 RANDOM = [RandomSearch(draws=40, batch=3), RandomSearch(draws=40, scale=0.1, local=True, batch=1)]
 
@@ -79,6 +85,7 @@ VARIANTS = {
     "optimizer",
     [
         LBFGS(preconditioner=Gram()),
+        LBFGS(preconditioner=ByClass()),
         ProximalGradient(),
         ProximalNewton(),
         GradientDescent(update_rule="nesterov"),

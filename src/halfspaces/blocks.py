@@ -142,6 +142,18 @@ class Blocks:
                 raise ValueError("Blocks(center=...) would fill sparse rows; leave it out, or give dense rows.")
             object.__setattr__(self, "X", canonical(self.X))
 
+    def __deepcopy__(self, memo: Any) -> "Blocks":
+        """Itself: whoever copies a state does not copy the data."""
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the buffers of threads."""
+        return {name: value for name, value in vars(self).items() if name != "_buffers"}
+
+    def __setstate__(self, values: dict[str, Any]) -> None:
+        """With new buffers."""
+        vars(self).update(values, _buffers=threading.local())
+
     @property
     def n_examples(self) -> int:
         """N."""

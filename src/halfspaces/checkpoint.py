@@ -135,7 +135,7 @@ class Checkpoint(Keeper):
 
 def _given(objective: Objective) -> dict[str, Any]:
     """What is not written, but taken from the objective."""
-    return {"loss": objective.loss, "penalty": objective.penalty}
+    return {"loss": objective.loss, "penalty": objective.penalty, "blocks": objective.blocks}
 
 
 @dataclass

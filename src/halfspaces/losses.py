@@ -26,6 +26,7 @@ from halfspaces.surrogates import DOMAIN_TOLERANCE, Plus, Softplus, SquaredPlus,
 
 Array = Any  # an array of any library that follows the array API standard
 FEW_CLASSES = 32  # so many that reductions over them are slow
+BUMP = 1e-4  # of a score, for differences of gradients
 
 
 def _is_right(scores: Array, y: Array) -> Array:
@@ -153,6 +154,30 @@ class Loss(ABC):
         """Whether the loss has a gradient everywhere."""
         return math.isfinite(self.curvature(2))
 
+    def hessian(self, scores: Array, label: int, weight: Array) -> Array:
+        """Σ_i w_i ∇²L_i in the scores (C, C), of smooth losses: the curvature among the classes.
+
+        By centred differences of the gradient, unless a loss knows better: with 2 C evaluations.
+
+        Parameters
+        ----------
+        scores : array of floats, shape (B, C)
+            Of examples that all have this label.
+        label : int
+        weight : array, shape (B,)
+
+        >>> import numpy as np
+        >>> Softmax().hessian(np.zeros((2, 2)), 0, np.ones(2)).tolist()
+        [[0.5, -0.5], [-0.5, 0.5]]
+        """
+        y = np.full(len(scores), label)
+        gradients = (
+            [self.value_and_grad(scores + sign * bump, y)[1] for sign in (1, -1)]
+            for bump in BUMP * np.eye(scores.shape[1])
+        )
+        columns = np.stack([weight @ (up - down) / (2 * BUMP) for up, down in gradients])
+        return (columns + columns.T) / 2
+
     def smoothed(self, mu: float) -> "Loss":
         """A smooth loss that tends to this one from below as μ → 0; itself where it is smooth already."""
         return self
@@ -233,6 +258,11 @@ class Softmax(Loss):
         """½: diag(p) − p pᵀ ⪯ ½ I."""
         return 0.5
 
+    def hessian(self, scores: Array, label: int, weight: Array) -> Array:
+        """Σ w (diag(p) − p pᵀ)."""
+        p = _log_softmax(scores)[2]
+        return np.diag(weight @ p) - p.T @ (weight[:, None] * p)
+
     def conjugate(self, dual: Array, y: Array) -> Array:
         """Σ_j q_j log q_j with q = a + t, on the simplex."""
         return _negative_entropy(dual + self._target(dual, y))
@@ -265,6 +295,16 @@ class _Pairwise(Loss):
     def curvature(self, n_classes: int) -> float:
         """C times that of φ: the largest eigenvalue of the Laplacian of a star with C nodes is C."""
         return self.surrogate.curvature * n_classes
+
+    def hessian(self, scores: Array, label: int, weight: Array) -> Array:
+        """Σ w Σ_{j≠y} φ''_j (e_j − e_y)(e_j − e_y)ᵀ."""
+        bent = weight @ self.surrogate.second_derivative(scores - scores[:, [label]] + self.margin)
+        bent[label] = 0
+        total = np.diag(bent)
+        total[label] -= bent
+        total[:, label] -= bent
+        total[label, label] = bent.sum()
+        return total
 
     def conjugate(self, dual: Array, y: Array) -> Array:
         """Σ_{j≠y} φ*(a_j) − Δ a_j, where Σ_j a_j = 0."""
@@ -478,6 +518,11 @@ class OneVsAll(Loss):
     def curvature(self, n_classes: int) -> float:
         """That of φ: the classes do not interact."""
         return self.surrogate.curvature
+
+    def hessian(self, scores: Array, label: int, weight: Array) -> Array:
+        """Σ w diag(φ''(Δ − t_j s_j))."""
+        towards = np.where(np.arange(scores.shape[1]) == label, -1, 1)
+        return np.diag(weight @ self.surrogate.second_derivative(towards * scores + self.margin))
 
     def conjugate(self, dual: Array, y: Array) -> Array:
         """Σ_j φ*(−t_j a_j) + Δ t_j a_j."""

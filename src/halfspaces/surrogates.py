@@ -42,6 +42,10 @@ class Surrogate(ABC):
         """φ(z) and φ'(z), elementwise."""
 
     @abstractmethod
+    def second_derivative(self, z: Array) -> Array:
+        """φ''(z), elementwise; 0 at a kink."""
+
+    @abstractmethod
     def conjugate(self, slope: Array) -> Array:
         """φ*(a) = sup_z a z − φ(z), elementwise, infinite outside its domain."""
 
@@ -78,6 +82,11 @@ class Plus(Surrogate):
         slope = xp.clip(positive / self.smoothing, None, 1)
         return slope * (positive - self.smoothing / 2 * slope), slope
 
+    def second_derivative(self, z: Array) -> Array:
+        """1/μ on [0, μ], 0 elsewhere."""
+        xp = array_namespace(z)
+        return xp.astype((z >= 0) & (z <= self.smoothing), z.dtype) / self.smoothing if self.smoothing else 0 * z
+
     def conjugate(self, slope: Array) -> Array:
         """(μ/2) a² on [0, 1]."""
         return inside(_in_unit_interval(slope), self.smoothing / 2 * slope**2)
@@ -101,6 +110,10 @@ class SquaredPlus(Surrogate):
         positive = array_namespace(z).clip(z, 0, None)
         return positive**2, 2 * positive
 
+    def second_derivative(self, z: Array) -> Array:
+        """2 where z > 0."""
+        return 2 * array_namespace(z).astype(z > 0, z.dtype)
+
     def conjugate(self, slope: Array) -> Array:
         """a²/4 for a ≥ 0."""
         return inside(slope >= -DOMAIN_TOLERANCE, slope**2 / 4)
@@ -121,6 +134,11 @@ class Softplus(Surrogate):
         decay = xp.exp(-abs(z))
         slope = xp.where(z >= 0, xp.ones_like(z), decay) / (1 + decay)
         return xp.clip(z, 0, None) + xp.log1p(decay), slope
+
+    def second_derivative(self, z: Array) -> Array:
+        """1/((1 + e^z)(1 + e^−z)), without overflow."""
+        decay = array_namespace(z).exp(-abs(z))
+        return decay / (1 + decay) ** 2
 
     def conjugate(self, slope: Array) -> Array:
         """a log a + (1 − a) log(1 − a) on [0, 1]."""

@@ -3,7 +3,7 @@
 from halfspaces.optimizers.base import Optimizer, State
 from halfspaces.optimizers.gradient_descent import SGD, GradientDescent
 from halfspaces.optimizers.lbfgs import LBFGS
-from halfspaces.optimizers.preconditioner import Gram, LowRank, Preconditioner
+from halfspaces.optimizers.preconditioner import ByClass, Gram, LowRank, Preconditioner
 from halfspaces.optimizers.proximal import ProximalGradient
 from halfspaces.optimizers.proximal_newton import ProximalNewton
 from halfspaces.optimizers.random_search import RandomSearch
@@ -27,6 +27,7 @@ __all__ = [
     "UPDATE_RULES",
     "Adagrad",
     "Adam",
+    "ByClass",
     "Constant",
     "Cosine",
     "GradientDescent",

@@ -9,7 +9,7 @@ from halfspaces.objective import Objective
 from halfspaces.optimizers.base import Optimizer
 from halfspaces.optimizers.gradient_descent import SGD, GradientDescent
 from halfspaces.optimizers.lbfgs import LBFGS
-from halfspaces.optimizers.preconditioner import Gram, LowRank
+from halfspaces.optimizers.preconditioner import ByClass, Gram, LowRank
 from halfspaces.optimizers.proximal import ProximalGradient
 from halfspaces.optimizers.proximal_newton import ProximalNewton
 from halfspaces.optimizers.random_search import RandomSearch
@@ -66,6 +66,7 @@ def choose(loss: Loss, penalty: Penalty, n_features: int, *, uncorrelated: bool 
     if n_features > GRAM_FEATURES and uncorrelated:
         return Choice(LBFGS(), f"L-BFGS: loss and penalty have gradients{stages}")
     few = n_features <= GRAM_FEATURES
-    sketch = "the Gram matrix" if few else "a Gram matrix of low rank"
-    why = f"L-BFGS preconditioned by {sketch}: loss and penalty have gradients{stages}"
-    return Choice(LBFGS(preconditioner=Gram() if few else LowRank()), why)
+    told = "the Gram matrix" if few else "a Gram matrix of low rank"
+    why = f"L-BFGS preconditioned by {told}: loss and penalty have gradients{stages}"
+    sketch = (Gram() if small else ByClass()) if few else LowRank()
+    return Choice(LBFGS(preconditioner=sketch), why)

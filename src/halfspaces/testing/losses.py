@@ -115,6 +115,23 @@ def law_finite(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
 
 
 @_law
+def law_hessian(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
+    """Where a loss is smooth, `hessian` is the weighted sum of the derivatives of its gradients; it is symmetric."""
+    if not loss.smooth:
+        return
+    scores, _, _, rng = _draw_scores(n_classes, seed)
+    scores, weight = scores[:8, 0], rng.uniform(size=8)
+    for label in range(n_classes):
+        y = np.full(len(scores), label)
+        bumps = 1e-5 * np.eye(n_classes)
+        pairs = ([loss.value_and_grad(scores + sign * bump, y)[1] for sign in (1, -1)] for bump in bumps)
+        expected = np.stack([weight @ (up - down) / 2e-5 for up, down in pairs])
+        found = loss.hessian(scores, label, weight)
+        same(found, expected, f"the Hessian of label {label}", tolerance=1e-5)
+        same(found, found.T, "the transposed Hessian", tolerance=1e-12)
+
+
+@_law
 def law_chance_value(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     """`chance_value` is the loss at zero scores."""
     value, _ = loss.value_and_grad(np.zeros((1, n_classes)), np.zeros(1, dtype=np.int64))
