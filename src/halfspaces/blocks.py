@@ -7,6 +7,7 @@ number of stored values alone, BLAS runs on one thread inside a worker, and part
 sums are the same bits for any number of workers.
 """
 
+import mmap
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,6 +37,7 @@ Visit = Callable[[Any, Array, Array | None], Partial]  # of X_b, y_b and weight_
 BLOCK_BYTES = 3 << 20  # a converted block: fits a core's share of the cache beside its scores
 MIN_BLOCK_ROWS = 64
 MOST_TOGETHER = 8  # blocks that a worker adds up by itself
+READ_AHEAD = "halfspaces-read-ahead"  # the name of a thread
 LEAST_GROUPS = 32  # of such blocks, so that every worker has its share
 
 
@@ -227,6 +229,21 @@ class Blocks:
 
         return work, self._chunks(rows, size)
 
+    def read_ahead(self, rows: Array) -> None:
+        """Read rows of a file on a thread of its own, so that they are in memory when they are visited.
+
+        Nothing is kept: the system has them in its cache of the file. Rows that are in memory anyway are left alone.
+        """
+        if not _is_mapped(self.X):
+            return
+
+        def read() -> None:
+            size = _block_rows(self.n_features * self.X.dtype.itemsize)
+            for start in range(0, len(rows), size):
+                self._rows(rows[start : start + size])
+
+        threading.Thread(target=read, name=READ_AHEAD, daemon=True).start()
+
     def labels(self, rows: Rows = None) -> Array:
         """y of the rows asked for."""
         return self.of_rows(self.y, rows)
@@ -270,6 +287,17 @@ class Blocks:
         else:
             np.subtract(X, self.center, out=converted, casting="unsafe")
         return converted
+
+
+def _is_mapped(X: Any) -> bool:
+    """Whether an array lies in a file that is mapped into memory.
+
+    >>> _is_mapped(np.eye(2))
+    False
+    """
+    while X is not None and not isinstance(X, mmap.mmap):
+        X = getattr(X, "base", None)
+    return X is not None
 
 
 def _added(tuples: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:
