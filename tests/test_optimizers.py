@@ -219,7 +219,7 @@ def test_sgd_on_disk_reads_ahead_and_ends_with_the_bits_of_sgd_in_memory(monkeyp
     monkeypatch.setattr(shuffling, "WINDOW_BYTES", 1 << 12)
     np.save(tmp_path / "X.npy", X := load_digits().data.astype(np.uint8)[:500])
     y, optimizer = load_digits().target[:500], SGD(batch_size=16, epochs=2)
-    monkeypatch.setattr(Blocks, "_rows", watched := Watched(Blocks._rows))
+    monkeypatch.setattr(Blocks, "_touch", watched := Watched(Blocks._touch))
     runs = []
     for rows in (X, np.load(tmp_path / "X.npy", mmap_mode="r")):
         objective = Objective(Softmax(), L2(0.01), Blocks(rows, y, n_jobs=1), n_classes=10)

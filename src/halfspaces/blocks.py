@@ -240,9 +240,15 @@ class Blocks:
         def read() -> None:
             size = _block_rows(self.n_features * self.X.dtype.itemsize)
             for start in range(0, len(rows), size):
-                self._rows(rows[start : start + size])
+                self._touch(rows[start : start + size])
 
         threading.Thread(target=read, name=READ_AHEAD, daemon=True).start()
+
+    def _touch(self, chunk: Array) -> None:
+        """Take a value of each page, which the system then reads whole."""
+        X: Any = self.X
+        columns = np.append(np.arange(0, self.n_features, max(mmap.PAGESIZE // X.itemsize, 1)), self.n_features - 1)
+        X[np.ix_(chunk if self.index is None else self.index[chunk], columns)]
 
     def labels(self, rows: Rows = None) -> Array:
         """y of the rows asked for."""
