@@ -63,7 +63,12 @@ def read(path: Path) -> Dataset:
 
 
 def read_features(path: Path) -> np.ndarray:
-    """Read rows alone, (N, D), from an .npy file."""
+    """Read rows alone, (N, D), from an .npy file; of a folder those for testing where there are any."""
+    if path.is_dir():
+        split = _split(path, "test") or _split(path, "train")
+        if split is None:
+            raise DataError(f"The folder {path} has no X.npy; save the features with np.save('X.npy', X).")
+        path = split.X
     return _rows(path, open_mapped(path))
 
 
