@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from halfspaces.blocks import READ_AHEAD, Blocks
+from halfspaces import blocks
+from halfspaces.blocks import Blocks
 from halfspaces.checkpoint import Checkpoint
 from halfspaces.losses import LOSSES, CrammerSinger, Hinge, OneVsAll, Softmax
 from halfspaces.minimize import minimize
@@ -57,21 +58,6 @@ SCHEDULED = [SGD(batch_size=16, epochs=3, update_rule="plain", schedule=schedule
 QUASI_NEWTON = [LBFGS(), LBFGS(memory=2), LBFGS(preconditioner=Gram()), LBFGS(preconditioner=LowRank(rank=20))]
 PROXIMAL = [ProximalGradient(), ProximalGradient(growth=3.0), ProximalNewton(), ProximalNewton(memory=1, accuracy=0.5)]
 RANDOM = [RandomSearch(draws=40, batch=3), RandomSearch(draws=40, scale=0.1, local=True, batch=1)]
-
-
-class Watched:
-    """A method, and what threads other than this one gave it."""
-
-    def __init__(self, method):
-        self.method, self.elsewhere = method, []
-
-    def __get__(self, blocks, kind):
-        def call(chunk):
-            if threading.current_thread() is not threading.main_thread():
-                self.elsewhere.append(chunk)
-            return self.method(blocks, chunk)
-
-        return call
 
 
 @pytest.mark.parametrize("optimizer", [*QUASI_NEWTON, *PROXIMAL, *FULL, *BATCHES, *SCHEDULED, *RANDOM], ids=str)
@@ -219,19 +205,25 @@ def test_sgd_on_disk_reads_ahead_and_ends_with_the_bits_of_sgd_in_memory(monkeyp
     monkeypatch.setattr(shuffling, "WINDOW_BYTES", 1 << 12)
     np.save(tmp_path / "X.npy", X := load_digits().data.astype(np.uint8)[:500])
     y, optimizer = load_digits().target[:500], SGD(batch_size=16, epochs=2)
-    monkeypatch.setattr(Blocks, "_touch", watched := Watched(Blocks._touch))
-    runs = []
+    ask_for, asked, runs = blocks._ask_for, [], []
+
+    def watched(file, X, rows):
+        assert threading.current_thread().name == blocks.READ_AHEAD
+        asked.append(rows)
+        ask_for(file, X, rows)
+
+    monkeypatch.setattr(blocks, "_ask_for", watched)
     for rows in (X, np.load(tmp_path / "X.npy", mmap_mode="r")):
         objective = Objective(Softmax(), L2(0.01), Blocks(rows, y, n_jobs=1), n_classes=10)
         whole, kept = minimize(objective, optimizer), Checkpoint(tmp_path / str(len(runs)), every=0)
         minimize(objective, optimizer, max_passes=1.3, callbacks=[kept])  # ends in the middle of a window
         runs += [whole, minimize(objective, optimizer, resume=kept.run(objective, optimizer))]
-        assert isinstance(rows, np.memmap) or not watched.elsewhere, "rows in memory need no reading"
+        assert isinstance(rows, np.memmap) or not asked, "rows in memory need no reading"
     assert len({run.W.tobytes() for run in runs}) == 1
     for thread in threading.enumerate():
-        if thread.name == READ_AHEAD:
+        if thread.name == blocks.READ_AHEAD:
             thread.join()
-    read = np.unique(np.concatenate(watched.elsewhere))
+    read = np.unique(np.concatenate(asked))
     assert np.array_equal(read, np.arange(500)), "every row is read ahead in some epoch"
 
 

@@ -230,25 +230,14 @@ class Blocks:
         return work, self._chunks(rows, size)
 
     def read_ahead(self, rows: Array) -> None:
-        """Read rows of a file on a thread of its own, so that they are in memory when they are visited.
+        """Have rows of a mapped file read on a thread of its own, so that they are in memory when they are visited.
 
         Nothing is kept: the system has them in its cache of the file. Rows that are in memory anyway are left alone.
         """
-        if not _is_mapped(self.X):
-            return
-
-        def read() -> None:
-            size = _block_rows(self.n_features * self.X.dtype.itemsize)
-            for start in range(0, len(rows), size):
-                self._touch(rows[start : start + size])
-
-        threading.Thread(target=read, name=READ_AHEAD, daemon=True).start()
-
-    def _touch(self, chunk: Array) -> None:
-        """Take a value of each page, which the system then reads whole."""
-        X: Any = self.X
-        columns = np.append(np.arange(0, self.n_features, max(mmap.PAGESIZE // X.itemsize, 1)), self.n_features - 1)
-        X[np.ix_(chunk if self.index is None else self.index[chunk], columns)]
+        file = _map_of(self.X)
+        if file is not None:
+            rows = rows if self.index is None else np.sort(self.index[rows])
+            threading.Thread(target=_ask_for, args=(file, self.X, rows), name=READ_AHEAD, daemon=True).start()
 
     def labels(self, rows: Rows = None) -> Array:
         """y of the rows asked for."""
@@ -295,15 +284,30 @@ class Blocks:
         return converted
 
 
-def _is_mapped(X: Any) -> bool:
-    """Whether an array lies in a file that is mapped into memory.
+def _map_of(X: Any) -> mmap.mmap | None:
+    """The map of the file that rows lie in; None of rows in memory.
 
-    >>> _is_mapped(np.eye(2))
-    False
+    >>> _map_of(np.eye(2)) is None
+    True
     """
-    while X is not None and not isinstance(X, mmap.mmap):
-        X = getattr(X, "base", None)
-    return X is not None
+    if not isinstance(X, np.ndarray) or not X.flags.c_contiguous or not hasattr(mmap, "MADV_WILLNEED"):
+        return None
+    owner: Any = X
+    while owner is not None and not isinstance(owner, mmap.mmap):
+        owner = getattr(owner, "base", None)
+    return owner
+
+
+def _ask_for(file: mmap.mmap, X: Array, rows: Array) -> None:
+    """Ask the system for rising rows, each stretch in one go, and for nothing around them.
+
+    Rows that are only touched are read with what lies around them, up to megabytes for each.
+    """
+    start, size = X.ctypes.data - np.frombuffer(file, np.uint8).ctypes.data, X.strides[0]
+    ends = np.flatnonzero(np.diff(rows) > 1)
+    for first, last in zip(rows[[0, *(ends + 1)]].tolist(), rows[[*ends, -1]].tolist(), strict=True):
+        page = (start + first * size) // mmap.PAGESIZE * mmap.PAGESIZE
+        file.madvise(mmap.MADV_WILLNEED, page, start + (last + 1) * size - page)
 
 
 def _added(tuples: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:

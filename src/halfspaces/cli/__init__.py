@@ -27,7 +27,11 @@ DataArgument = Annotated[
     ),
 ]
 LabelOption = Annotated[
-    str | None, typer.Option("--label", help="Column of a table with the classes; 'label', 'y', ... unless given.")
+    str | None,
+    typer.Option(
+        "--label",
+        help="Column of a table with the classes, 'label', 'y', ... unless given; or fine or coarse of CIFAR-100.",
+    ),
 ]
 ModelArgument = Annotated[Path, typer.Argument(help="A .safetensors file that `halfspaces train --out` wrote.")]
 MemoryOption = Annotated[
