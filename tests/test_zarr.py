@@ -128,7 +128,7 @@ def test_headers_that_lie(tmp_path):
     refused(given, "X promises shape (1099511627776, 12), of which only")
     changed(about, chunks=[1 << 40, 12])
     refused(given, "X has chunks of 52,776,558,133,248 bytes, more than 268,435,456")
-    for text in ("", "[]", "{", "{}", '{"shape": "x"}', "[" * 100_000, whole.replace("<f4", "<q9")):
+    for text in ("", "[]", '{"filters": 3}', "{", "{}", '{"shape": "x"}', "[" * 100_000, whole.replace("<f4", "<q9")):
         about.write_text(text)
         refused(given, "")
 

@@ -148,10 +148,10 @@ def _read_elsewhere(path: Path, values: np.ndarray) -> None:
     left = values.reshape(-1).view(np.uint8)
     command = [sys.executable, "-P", "-c", READ, str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0) as process:
-        assert process.stdout is not None
+        stream: Any = process.stdout
         end = threading.Timer(PATIENCE + values.nbytes / SLOWEST, process.kill)
         end.start()
-        while count := process.stdout.readinto(left.data[: 1 << 20]):
+        while count := stream.readinto(left.data[: 1 << 20]):
             left = left[count:]
         end.cancel()
     if process.returncode or left.size:
@@ -161,10 +161,11 @@ def _read_elsewhere(path: Path, values: np.ndarray) -> None:
 def _codecs(path: Path) -> set[str]:
     """The codecs that the array's description names, all of them known to be harmless."""
     told = _json(next(path / name for name in ARRAY if (path / name).is_file()))
-    named = [*(told.get("codecs") or ()), *(told.get("filters") or ()), told.get("compressor")]
-    names = {
-        str(codec.get("name", codec.get("id"))) if isinstance(codec, dict) else str(codec) for codec in named if codec
-    }
+    lists = [told.get("codecs") or [], told.get("filters") or [], [told.get("compressor")]]
+    if not all(isinstance(each, list) for each in lists):
+        raise DataError(f"{path} names its codecs in no list; save the array again.")
+    named = [codec for each in lists for codec in each if codec]
+    names = {str(codec.get("name", codec.get("id"))) if isinstance(codec, dict) else str(codec) for codec in named}
     if foreign := sorted(names - PLAIN):
         raise DataError(
             f"{path} is packed with {foreign[0][:50]!r}; known are {', '.join(sorted(PACKED))}; save it so."
