@@ -90,6 +90,11 @@ READERS = {
     "packed tar": Reader(lambda: [gzip.compress(tarred(MEMBERS))], "given.tgz", skips=True),
     "zip": Reader(lambda: [zipped(MEMBERS), zipped(MEMBERS, zipfile.ZIP_STORED)], "given.zip", skips=True),
     "pickle": Reader(pickle_seeds, "data_batch_1"),
+    "cifar archive": Reader(
+        lambda: [tarred({"cifar/data_batch_1": pickle_seeds()[0]}), tarred({"c/train.bin": bytes(2 * 3074)})],
+        "given.tar.gz",
+        gzip.compress,
+    ),
     "pickled names": Reader(
         lambda: [pickle.dumps({b"label_names": [b"name"] * 10}, 2)],
         "batches.meta",

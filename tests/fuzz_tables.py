@@ -2,15 +2,19 @@
 
 import io
 import json
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import h5py
+import numcodecs
 import numpy as np
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
 import scipy.io
+import zarr
 
 from fuzzing import Reader
 
@@ -105,6 +109,28 @@ def svhn_seeds() -> list[bytes]:
     return seeds
 
 
+def npz_seeds() -> list[bytes]:
+    seeds = []
+    held: dict[str, Any] = {"X": X, "y": Y, "X_test": X[:2], "y_test": Y[:2], "class_names": ["owl", "emu", "kiwi"]}
+    for save in (np.savez, np.savez_compressed):
+        stream = io.BytesIO()
+        save(stream, **held)
+        seeds.append(stream.getvalue())
+    return seeds
+
+
+def zarred(version: Any = 2) -> dict[str, bytes]:
+    """The files of a group, by their names in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        group = zarr.open_group(folder, mode="w", zarr_format=version)
+        packer = numcodecs.Zstd() if version == 2 else "auto"
+        group.create_array("X", data=X, chunks=(8, 4), compressors=packer)
+        group.create_array("y", data=Y, compressors=packer)
+        paths = [path for path in Path(folder).rglob("*") if path.is_file()]
+        return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+SVMLIGHT = b"1 1:0.5 3:1 # a comment\n-1 2:1e3 4:-7\n1 qid:3 4:1\n+1\n"
 STL10 = {"train_X.bin": bytes(2 * 27648), "train_y.bin": b"\1\2"}
 READERS = {
     "npy": Reader(
@@ -113,6 +139,8 @@ READERS = {
     "npy labels": Reader(
         lambda: [saved(Y), saved(Y.astype(str)), saved(Y.astype(object))], "y.npy", beside=lambda: {"X.npy": saved(X)}
     ),
+    "npz": Reader(npz_seeds, "given.npz"),
+    "svmlight": Reader(lambda: [SVMLIGHT, SVMLIGHT * 9], "given.svm"),
     "parquet": Reader(parquet_seeds, "given.parquet"),
     "arrow": Reader(arrow_seeds, "given.arrow"),
     "hugging face": Reader(lambda: [hugging_face()["data.arrow"]], "data.arrow", beside=without("data.arrow")),
@@ -122,6 +150,10 @@ READERS = {
     ),
     "hdf5": Reader(hdf5_seeds, "given.h5"),
     "hdf5 strings": Reader(lambda: hdf5_seeds(np.array(["owl", "emu", "kiwi"] * 4, h5py.string_dtype())), "given.h5"),
+    "zarr": Reader(lambda: [zarred()["X/0.0"]], "X/0.0", beside=zarred),
+    "zarr description": Reader(lambda: [zarred()["X/.zarray"]], "X/.zarray", beside=zarred),
+    "zarr 3": Reader(lambda: [zarred(3)["X/c/0/0"]], "X/c/0/0", beside=lambda: zarred(3)),
+    "zarr 3 description": Reader(lambda: [zarred(3)["X/zarr.json"]], "X/zarr.json", beside=lambda: zarred(3)),
     "svhn": Reader(svhn_seeds, "train_32x32.mat", beside=lambda: {"readme": b""}),
     "stl10": Reader(
         lambda: [STL10["train_y.bin"]], "train_y.bin", beside=lambda: {"train_X.bin": STL10["train_X.bin"]}

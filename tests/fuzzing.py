@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -75,9 +75,9 @@ def attack(
     seeds, read, longest = reader.seeds(), 0, 0.0
     inner = folder / name.replace(" ", "-")
     path = inner / reader.name
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     for other, content in reader.beside().items():
-        (inner / other).parent.mkdir(exist_ok=True)
+        (inner / other).parent.mkdir(parents=True, exist_ok=True)
         (inner / other).write_bytes(content)
     alone = path.parent == inner and "." in path.name and not reader.beside()
     for number in range(inputs):
@@ -89,7 +89,8 @@ def attack(
         started = time.perf_counter()
         try:
             data = datasets.open(path if alone else inner, skip_bad=reader.skips and bool(rng.integers(2)))
-            float(np.nansum(data.X.astype(np.float64))), data.y.tolist()  # all memory is there
+            X: Any = data.X if isinstance(data.X, np.ndarray) else data.X.data
+            float(np.nansum(X.astype(np.float64))), data.y.tolist()  # all memory is there
             read += 1
         except datasets.DataError as error:
             message = str(error)

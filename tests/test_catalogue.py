@@ -234,12 +234,15 @@ def test_cifar(published, tmp_path):
     records[:, :2] %= 10
     names = "\n".join(f"class_{i}" for i in range(100)).encode()
     contents = {"train.bin": records.tobytes(), "test.bin": records[:3].tobytes(), "fine_label_names.txt": names}
+    contents["coarse_label_names.txt"] = "\n".join(f"group_{i}" for i in range(20)).encode()
     published("cifar100", {"cifar-100-binary.tar.gz": tar({f"cifar-100-binary/{k}": v for k, v in contents.items()})})
     folder = catalogue.get("cifar100")
     data = datasets.open("cifar100")
     np.testing.assert_array_equal(data.X, records[:, 2:])
     np.testing.assert_array_equal(data.y, records[:, 1])
     assert (len(data.X_test), data.class_names[7], data.planar) == (3, "class_7", True)
+    coarse = datasets.open("cifar100", label="coarse")
+    assert (coarse.y.tolist(), coarse.class_names[7], coarse.name) == (records[:, 0].tolist(), "group_7", "cifar100")
     (folder / "train.bin").write_bytes(records.tobytes()[:-1])
     with pytest.raises(DataError, match=r"ends at byte 36,887, inside record 11; records have 3,074 bytes"):
         datasets.open("cifar100")

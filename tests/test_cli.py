@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -441,12 +443,17 @@ def model(tmp_path_factory):
     return path
 
 
-def test_data_that_do_not_fit_the_model(refused, model, tmp_path):
+def test_data_that_do_not_fit_the_model(run, refused, model, tmp_path):
     narrow = npz(tmp_path / "narrow.npz", X=DIGITS.X[:, 1:])
     for command in ("evaluate", "predict"):
         refused([command, model, narrow], "X has 63 features, but LinearClassifier is expecting 64 features as input.")
     named = npz(tmp_path / "named.npz", y=NAMES[DIGITS.y])
     refused(["evaluate", model, named], "has labels such as 'three', which the model does not know (it knows 0 and")
+    some = npz(tmp_path / "some.npz", y=np.where(np.arange(len(DIGITS.y)) < 3, 11, DIGITS.y))
+    assert (
+        "warning     3 of 1,437 rows have labels that the model does not know ('11'); they"
+        in run("evaluate", model, some).out
+    )
     np.save(tmp_path / "row.npy", DIGITS.X[0])
     refused(["predict", model, tmp_path / "row.npy"], "row.npy has an array of shape (64,); rows of features, (N, D)")
     refused(["predict", model, npz(tmp_path / "nan.npz", X=spoiled(np.nan))], "X contains NaN at row 7, column 3")
@@ -560,6 +567,50 @@ def test_convert_says_what_python_says_and_takes_it_back(run, refused):
     refused("convert liblinear --penalty max_norm --strength 1", "takes no strength")
 
 
+def test_predictions_keep_within_a_memory(run, refused, model, tmp_path, monkeypatch):
+    monkeypatch.setenv("HALFSPACES_CACHE", str(tmp_path / "cache"))
+    column = pa.FixedSizeListArray.from_arrays(pa.array(DIGITS.X.reshape(-1)), 64)
+    for shard in range(3):
+        rows = pa.table({"embedding": column, "label": DIGITS.y}).slice(479 * shard, 479)
+        pa.parquet.write_table(rows, tmp_path / f"train-{shard}.parquet")
+    made = []
+    monkeypatch.setattr(
+        np, "memmap", lambda *given, memmap=np.memmap, **more: made.append(given) or memmap(*given, **more)
+    )
+    monkeypatch.setattr("halfspaces.cli.recipe.LEAST_MEMORY", 1e4)
+    outs = [run("predict", model, tmp_path, *given) for given in ((), ("--memory", "20kB"))]
+    assert outs[0].out == outs[1].out
+    assert len(made) == 1, "within 20 kB the rows lie on disk"
+    assert "all " in run("evaluate", model, tmp_path, "--memory", "20kB").out
+    assert len(made) == 2
+    refused(["predict", model, tmp_path, "--memory", "1"], "--memory must be at least 0.01MB")
+
+
+def test_decoded_images_are_listed_and_removed(run, refused, tmp_path, monkeypatch):
+    monkeypatch.setenv("HALFSPACES_CACHE", str(tmp_path / "cache"))
+    empty = f"      0 MB  in 0 sets of decoded images, in {tmp_path / 'cache' / 'images'}\n"
+    assert run("data", "cache").out == empty
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        Image.new("L", (5, 4)).save(tmp_path / "pets" / name / "1.png")
+    datasets.open(tmp_path / "pets")
+    assert re.match(rf" +0 MB  used \d{{4}}-\d\d-\d\d \d\d:\d\d  {tmp_path / 'pets'}\n", run("data", "cache").out)
+    refused("data cache --keep much", "--keep must be a size such as 2GB or 512MB, got 'much'.")
+    removed, told = run("data", "cache", "--keep", "0").out.splitlines()
+    assert removed.split() == ["0", "MB", "removed", str(tmp_path / "pets")]
+    assert run("data", "cache").out == f"{told}\n" == empty
+
+
+def test_a_seed_chooses_the_rows_that_are_held_out(run, tmp_path):
+    scores = {}
+    for seed in (None, 3, 3, 4):
+        given = () if seed is None else ("--seed", seed)
+        out = run("train", "digits", "--strengths", "0.1,0.01", "--tol", "0.05", *given).out
+        scores.setdefault(seed, []).append([line for line in out.splitlines() if "±" in line])
+    assert scores[3][0] == scores[3][1], "the same seed holds out the same rows"
+    assert len({str(lines[0]) for lines in scores.values()}) == 3
+
+
 def test_help_names_every_command_and_option():
     runner = CliRunner()
     whole = runner.invoke(cli.app, ["--help"]).output
@@ -608,4 +659,16 @@ def test_other_images_are_brought_to_the_size_and_the_classes_of_the_model(run, 
     assert "blue" not in evaluated.out
     labels = [row["label"] for row in csv.DictReader(run("predict", model, tmp_path / "few").out.splitlines())]
     assert labels == ["green"] * 4 + ["red"] * 4
-    refused(["evaluate", model, tmp_path / "other"], "other has the class 'grey', which the model does not know")
+    evaluated = run("evaluate", model, tmp_path / "other")
+    assert (
+        "warning     4 of 8 rows have labels that the model does not know ('grey'); they count as wrong"
+        in evaluated.out
+    )
+    assert accuracy(evaluated.out, "all") == 0.5
+    assert re.search(r"grey +4 +0\.00 %", evaluated.out)
+    strangers = shutil.copytree(tmp_path / "other", tmp_path / "strangers")
+    (strangers / "red").rename(strangers / "pink")
+    refused(
+        ["evaluate", model, strangers],
+        "strangers has labels such as 'grey', which the model does not know (it knows 'blue'",
+    )

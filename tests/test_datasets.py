@@ -6,6 +6,7 @@ import lzma
 import os
 import pickle
 import struct
+import tarfile
 import tracemalloc
 import zipfile
 from dataclasses import replace
@@ -19,6 +20,7 @@ from halfspaces import datasets
 from halfspaces.datasets import DataError, Dataset, cifar
 from halfspaces.datasets.cifar import CLASSES, RECORD
 
+CLASSES_OF_100 = {"fine": 100, "coarse": 20}
 DATA = Path(__file__).parents[2] / "shared" / "data"
 PACKERS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
 SEED = 0
@@ -179,6 +181,73 @@ def test_cifar_100(tmp_path, records):
     refused(tmp_path, "train.bin has label 100 at byte 6,149; CIFAR-100's labels are 0..99")
     (tmp_path / "train.bin").unlink()
     refused(tmp_path, "has none of CIFAR's training files (data_batch_1.bin, train.bin, data_batch_1, train;")
+
+
+def test_the_coarse_labels_of_cifar_100(tmp_path, records):
+    both = np.insert(records, 0, [19, 0, 1, 2, 3, 4], axis=1)
+    (tmp_path / "train.bin").write_bytes(both[:4].tobytes())
+    (tmp_path / "test.bin").write_bytes(both[4:].tobytes())
+    (tmp_path / "coarse_label_names.txt").write_text("".join(f"{i}th\n" for i in range(20)))
+    data = datasets.open(tmp_path, label="coarse")
+    assert [*data.y.tolist(), *data.y_test.tolist()] == [19, 0, 1, 2, 3, 4]
+    assert (len(data.class_names), data.class_names[-1]) == (20, "19th")
+    assert datasets.open(tmp_path, label="fine").y.tolist() == [3, 0, 9, 1]
+    with pytest.raises(DataError, match=r"the label is fine or coarse, got 'course'\."):
+        datasets.open(tmp_path, label="course")
+    both[0, 0] = 20
+    (tmp_path / "train.bin").write_bytes(both[:4].tobytes())
+    with pytest.raises(DataError, match=r"train.bin has label 20 at byte 0; CIFAR-100's coarse labels are 0..19"):
+        datasets.open(tmp_path, label="coarse")
+    (tmp_path / "ten").mkdir()
+    (tmp_path / "ten" / "data_batch_1.bin").write_bytes(records.tobytes())
+    with pytest.raises(DataError, match="the label is of CIFAR-100 alone, and this is CIFAR-10; leave out 'coarse'"):
+        datasets.open(tmp_path / "ten", label="coarse")
+
+
+def packed(path, members):
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+@pytest.mark.parametrize("label", ["fine", "coarse"])
+def test_cifars_own_archives_are_read_in_memory(tmp_path, records, label):
+    X, y = np.ascontiguousarray(records[:, 1:]), records[:, 0].tolist()
+    names = {f"{kind}_label_names": [f"{kind} {i}".encode() for i in range(C)] for kind, C in CLASSES_OF_100.items()}
+    labels = {"fine_labels": y[:4], "coarse_labels": [1, 2, 3, 4]}
+    members = {
+        "file.txt~": b"",
+        "train": python2("data", X[:4], **labels),
+        "test": python2("data", X[4:], fine_labels=y[4:], coarse_labels=[5, 6]),
+        "meta": python2("mean", X[0], **names),
+    }
+    given = packed(tmp_path / "cifar-100-python.tar.gz", {f"cifar-100-python/{k}": v for k, v in members.items()})
+    data = datasets.open(given, label=label)
+    np.testing.assert_array_equal(np.vstack([data.X, data.X_test]), X)
+    expected = y if label == "fine" else [1, 2, 3, 4, 5, 6]
+    assert [*data.y.tolist(), *data.y_test.tolist()] == expected
+    assert (data.name, data.class_names[7]) == ("cifar-100-python", f"{label} 7")
+    assert [path.name for path in tmp_path.iterdir()] == [given.name], "nothing is unpacked"
+
+    whole = given.read_bytes()
+    given.write_bytes(whole[:-30])
+    refused(given, "cifar-100-python.tar.gz is")
+    members["train"] = members["train"][:-40]
+    packed(given, {f"cifar-100-python/{k}": v for k, v in members.items()})
+    refused(given, "cifar-100-python.tar.gz/train is cut or damaged")
+
+
+def test_cifar_10s_binary_archive(tmp_path, records):
+    batches = {"data_batch_2.bin": records[:2], "data_batch_1.bin": records[2:5], "test_batch.bin": records[5:]}
+    given = packed(tmp_path / "a.tar.gz", {f"cifar-10-batches-bin/{k}": v.tobytes() for k, v in batches.items()})
+    data = datasets.open(given)
+    np.testing.assert_array_equal(np.vstack([data.X, data.X_test]), records[[2, 3, 4, 0, 1, 5], 1:])
+    assert data.class_names == CLASSES
+    assert not datasets.holds_images(given)
+    refused(packed(tmp_path / "test.tar.gz", {"test_batch.bin": records.tobytes()}), "The archive", "has none of CIFAR")
 
 
 # --- CIFAR's python version --------------------------------------------------------------------------------------

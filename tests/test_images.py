@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import shutil
 import stat
 import sys
 import tarfile
@@ -411,6 +412,30 @@ def test_a_damaged_cache_is_rebuilt(pets, decoded, cache, damage):
     assert len(decoded) == 24
     assert npy.read_bytes() == content
     assert len(list(cache.iterdir())) == 2
+
+
+def test_the_cache_is_listed_and_pruned_oldest_use_first(tmp_path, pets, cache, decoded):
+    assert (store.kept(), store.prune(0)) == ([], [])
+    sets = {name: shutil.copytree(pets, tmp_path / name) for name in ("first", "second", "third")}
+    for age, folder in enumerate(sets.values()):
+        before = set(cache.glob("*"))
+        datasets.open(folder)
+        for path in set(cache.glob("*")) - before:
+            os.utime(path, (age, age))
+    mapped = datasets.open(sets["first"])  # its use is the newest now
+    half_written = cache / f"{'0' * 32}.npy.abc.part"
+    half_written.write_bytes(bytes(9))
+    assert [each.source for each in store.kept()] == [str(sets[name]) for name in ("second", "third", "first")]
+    removed = store.prune(store.kept()[0].size + 1)
+    assert [each.source for each in removed] == [str(sets["second"]), str(sets["third"])]
+    assert sorted(path.suffix for path in cache.iterdir()) == [".json", ".npy", ".part"]
+    os.utime(half_written, (5, 5))
+    assert [each.source for each in store.prune(0)] == ["not finished", str(sets["first"])]
+    assert list(cache.iterdir()) == []
+    assert mapped.X.sum() > 0, "rows that are open stay"
+    decoded.clear()
+    datasets.open(sets["third"])
+    assert len(decoded) == 12
 
 
 def test_interrupted_decoding_leaves_nothing(pets, cache, monkeypatch):

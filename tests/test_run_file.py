@@ -5,8 +5,10 @@ import tomllib
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from halfspaces import model_file, run_file
+from halfspaces.datasets.fingerprint import fingerprint
 from halfspaces.run_file import RunFileError
 from test_cli import run  # noqa: F401  (a fixture)
 
@@ -55,6 +57,36 @@ def test_a_run_is_repeated_to_the_bit(run, tmp_path, options):  # noqa: F811
         assert "override" not in ended.out
         assert coefficients(again) == coefficients(first)
         assert (tmp_path / "again.run.toml").read_text() == text
+
+
+def test_a_run_file_knows_its_data(run, tmp_path):  # noqa: F811
+    X, y = np.arange(40, dtype=np.uint8).reshape(10, 4), np.arange(10) % 2
+    data, model = tmp_path / "data.npz", tmp_path / "model.safetensors"
+
+    def warnings(X, *arguments):
+        np.savez(data, X=X, y=y)
+        ended = run("train", *arguments)
+        assert ended.code == 0, ended
+        return [line.split(maxsplit=1)[1] for line in ended.out.splitlines() if line.startswith("warning")]
+
+    assert warnings(X, data, "--strength", 1, "--out", model) == []
+    for source in (tmp_path / "model.run.toml", model):
+        assert warnings(X, "--run", source) == []
+        said = "the data are not those of the run file ({}), so W will be another"
+        assert warnings(X[:, ::-1], "--run", source) == [said.format("the same shape and type, but other values")]
+        assert warnings(X[:, 1:], "--run", source) == [said.format("then 10 x 4 uint8, now 10 x 3 uint8")]
+        assert warnings(X[:, 1:], data, "--run", source) == [], "the file was named again"
+
+
+def test_a_fingerprint_looks_at_rows_everywhere():
+    X, y = np.zeros((1100, 1 << 16), np.uint8), np.zeros(1100, int)
+    prints = {fingerprint(X, y)["digest"]}
+    for row in (0, 1099):
+        X[row, -1] = 1
+        prints.add(fingerprint(X, y)["digest"])
+    prints |= {fingerprint(X, y + 1)["digest"], fingerprint(scipy.sparse.csr_array(X), y)["digest"]}
+    assert len(prints) == 5
+    assert fingerprint(X, np.array(["a"] * 1100))["digest"] == fingerprint(X, np.array(["a"] * 1100, object))["digest"]
 
 
 def test_options_beside_a_run_file_override_it(run, tmp_path):  # noqa: F811

@@ -181,12 +181,27 @@ def test_npy_images_test_rows_and_features_alone(tmp_path):
     np.save(tmp_path / "X.npy", images)
     np.save(tmp_path / "y.npy", np.array(["a", "b", "c"] * 2))
     assert datasets.open_features(tmp_path / "X.npy").shape == (6, 12)
+    (tmp_path / "alone").mkdir()
+    np.save(tmp_path / "alone" / "X.npy", images[:4])
+    assert datasets.open_features(tmp_path / "alone").shape == (4, 12), "rows to predict need no labels"
+    (tmp_path / "alone" / "X.npy").rename(tmp_path / "alone" / "y.npy")
+    with pytest.raises(DataError, match=r"has no X.npy; save the features with"):
+        datasets.open_features(tmp_path / "alone")
     data = datasets.open(tmp_path)
     assert (data.X.shape, data.image_shape, data.X_test) == ((6, 12), (2, 2, 3), None)
     assert isinstance(data.X, np.memmap)
     np.save(tmp_path / "X_test.npy", images[:2])
     refused(tmp_path, "X_test.npy has no labels beside it; save them as", "y_test.npy")
     np.save(tmp_path / "y_test.npy", ["a", "b"])
+    np.save(tmp_path / "X_val.npy", images[2:5])
+    refused(tmp_path, "X_val.npy has no labels beside it; save them as", "y_val.npy")
+    np.save(tmp_path / "y_val.npy", ["c", "a", "b"])
+    for given in (tmp_path, tmp_path / "X_val.npy"):
+        data = datasets.open(given)
+        np.testing.assert_array_equal(data.X_val, images[2:5].reshape(3, -1), strict=True)
+        assert (len(data.X), len(data.X_test), data.y_val.tolist()) == (6, 2, ["c", "a", "b"])
+    np.savez(tmp_path / "all.npz", **{path.stem: np.load(path) for path in sorted(tmp_path.glob("*.npy"))})
+    assert datasets.open(tmp_path / "all.npz").y_val.tolist() == ["c", "a", "b"]
     assert datasets.open(tmp_path).X_test.shape == datasets.open_features(tmp_path).shape == (2, 12)
     np.save(tmp_path / "X.npy", np.asfortranarray(images))
     refused(tmp_path, "X.npy has an array in Fortran's order; save it with")

@@ -7,6 +7,7 @@ number of stored values alone, BLAS runs on one thread inside a worker, and part
 sums are the same bits for any number of workers.
 """
 
+import mmap
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,6 +37,7 @@ Visit = Callable[[Any, Array, Array | None], Partial]  # of X_b, y_b and weight_
 BLOCK_BYTES = 3 << 20  # a converted block: fits a core's share of the cache beside its scores
 MIN_BLOCK_ROWS = 64
 MOST_TOGETHER = 8  # blocks that a worker adds up by itself
+READ_AHEAD = "halfspaces-read-ahead"  # the name of a thread
 LEAST_GROUPS = 32  # of such blocks, so that every worker has its share
 
 
@@ -239,6 +241,16 @@ class Blocks:
 
         return work, self._chunks(rows, size)
 
+    def read_ahead(self, rows: Array) -> None:
+        """Have rows of a mapped file read on a thread of its own, so that they are in memory when they are visited.
+
+        Nothing is kept: the system has them in its cache of the file. Rows that are in memory anyway are left alone.
+        """
+        file = _map_of(self.X)
+        if file is not None:
+            rows = rows if self.index is None else np.sort(self.index[rows])
+            threading.Thread(target=_ask_for, args=(file, self.X, rows), name=READ_AHEAD, daemon=True).start()
+
     def labels(self, rows: Rows = None) -> Array:
         """y of the rows asked for."""
         return self.of_rows(self.y, rows)
@@ -282,6 +294,32 @@ class Blocks:
         else:
             np.subtract(X, self.center, out=converted, casting="unsafe")
         return converted
+
+
+def _map_of(X: Any) -> mmap.mmap | None:
+    """The map of the file that rows lie in; None of rows in memory.
+
+    >>> _map_of(np.eye(2)) is None
+    True
+    """
+    if not isinstance(X, np.ndarray) or not X.flags.c_contiguous or not hasattr(mmap, "MADV_WILLNEED"):
+        return None
+    owner: Any = X
+    while owner is not None and not isinstance(owner, mmap.mmap):
+        owner = getattr(owner, "base", None)
+    return owner
+
+
+def _ask_for(file: mmap.mmap, X: Array, rows: Array) -> None:
+    """Ask the system for rising rows, each stretch in one go, and for nothing around them.
+
+    Rows that are only touched are read with what lies around them, up to megabytes for each.
+    """
+    start, size = X.ctypes.data - np.frombuffer(file, np.uint8).ctypes.data, X.strides[0]
+    ends = np.flatnonzero(np.diff(rows) > 1)
+    for first, last in zip(rows[[0, *(ends + 1)]].tolist(), rows[[*ends, -1]].tolist(), strict=True):
+        page = (start + first * size) // mmap.PAGESIZE * mmap.PAGESIZE
+        file.madvise(mmap.MADV_WILLNEED, page, start + (last + 1) * size - page)
 
 
 def _added(tuples: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:

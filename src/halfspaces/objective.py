@@ -43,6 +43,8 @@ class Request:
     shrink : array, shape (M,), or None
         Factors below 1 by which the penalty may shorten the dual point: near the right one they make bounds tighter
         for losses without kinks.
+    soon : integer array or None
+        Rows that the next requests will ask for, rising: where they lie on disk they are read ahead.
     """
 
     W: Array
@@ -52,6 +54,7 @@ class Request:
     offsets: Array | None = field(default=None, repr=False)
     recentre: float = 0.0
     shrink: Array | None = None
+    soon: Array | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,6 +215,8 @@ class Objective:
 
     def evaluate(self, request: Request) -> Evaluation:
         """Value, and gradient and bounds if asked for, in one visit to each block of the rows asked for."""
+        if request.soon is not None:
+            self.blocks.read_ahead(request.soon)
         offsets = request.offsets
         if request.recentre > 0:
             offsets = np.zeros((len(self.blocks.y), *request.W.shape[1:]), np.float16)

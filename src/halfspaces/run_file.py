@@ -107,6 +107,17 @@ def loads(text: str, known: Mapping[str, Any], source: str = "The run file") -> 
     return options
 
 
+def trained_on(text: str) -> dict[str, Any] | None:
+    """What the run that wrote the file noted of its data; None where it noted nothing.
+
+    >>> trained_on(dumps({}, made={"rows": {"shape": [3, 2]}}))
+    {'shape': [3, 2]}
+    """
+    made = tomllib.loads(text).get("made")
+    rows = made.get("rows") if isinstance(made, dict) else None
+    return rows if isinstance(rows, dict) else None
+
+
 def read(path: str | os.PathLike[str]) -> str:
     """The text of a run file, or of the one in a model file (.safetensors).
 
@@ -186,4 +197,4 @@ def _checked(value: Any, kind: Any, told: str) -> Any:
     raise RunFileError(f"{told}, which must be {words}.")
 
 
-__all__ = ["ModelFileError", "RunFileError", "dumps", "loads", "merged", "read", "write"]
+__all__ = ["ModelFileError", "RunFileError", "dumps", "loads", "merged", "read", "trained_on", "write"]

@@ -27,9 +27,16 @@ DataArgument = Annotated[
     ),
 ]
 LabelOption = Annotated[
-    str | None, typer.Option("--label", help="Column of a table with the classes; 'label', 'y', ... unless given.")
+    str | None,
+    typer.Option(
+        "--label",
+        help="Column of a table with the classes, 'label', 'y', ... unless given; or fine or coarse of CIFAR-100.",
+    ),
 ]
 ModelArgument = Annotated[Path, typer.Argument(help="A .safetensors file that `halfspaces train --out` wrote.")]
+MemoryOption = Annotated[
+    str | None, typer.Option("--memory", help="Keep within so much, such as 2GB: larger data stay on disk.")
+]
 JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Worker threads; all cores unless given.")]
 
 
@@ -103,11 +110,11 @@ def train(
     tol: Annotated[float, typer.Option(help="Stop within this part of the loss above its minimum, proved.")] = 1e-3,
     max_passes: Annotated[float, typer.Option(help="Limit on visits to all examples.")] = 1000,
     jobs: JobsOption = None,
-    seed: Annotated[int | None, typer.Option(help="Of optimizers that draw.")] = None,
-    sanity: Annotated[bool, typer.Option("--sanity", help="First check loss and gradient on this data.")] = False,
-    memory: Annotated[
-        str | None, typer.Option(help="Keep within so much, such as 2GB: larger data stay on disk.")
+    seed: Annotated[
+        int | None, typer.Option(help="Of the rows that are held out to choose λ, and of optimizers that draw.")
     ] = None,
+    sanity: Annotated[bool, typer.Option("--sanity", help="First check loss and gradient on this data.")] = False,
+    memory: MemoryOption = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Keep the run in this folder: killed at any moment, it can go on.")
     ] = None,
@@ -125,6 +132,7 @@ def train(
     from halfspaces.cli.recipe import Recipe, train
 
     if run is not None:
+        ctx.obj = running.trained_on(ctx, run)
         ctx.params = running.options(ctx, _train, run)
         here: dict[str, Any] = {"jobs": jobs, "sanity": sanity, "memory": memory, "out": out}
         _train(ctx, **ctx.params, **here, checkpoint=checkpoint, every=every, resume=resume)
@@ -137,7 +145,6 @@ def train(
         "epochs": epochs,
         "draws": draws,
         "local": local or None,
-        "seed": seed,
     }
     recipe = Recipe(
         loss=loss,
@@ -162,12 +169,13 @@ def train(
         label=label,
         image_size=image_size,
         skip_bad=skip_bad,
+        seed=seed,
         memory=memory,
         checkpoint=checkpoint,
         every=every,
         resume=resume,
     )
-    train(data, recipe, out, options={name: ctx.params.get(name) for name in running.known(_train)})
+    train(data, recipe, out, options={name: ctx.params.get(name) for name in running.known(_train)}, before=ctx.obj)
 
 
 _train = train  # which its own import of the recipe's hides
@@ -175,29 +183,30 @@ _train = train  # which its own import of the recipe's hides
 
 @app.command()
 def evaluate(
-    model: ModelArgument, data: DataArgument = "digits", label: LabelOption = None, jobs: JobsOption = None
+    model: ModelArgument,
+    data: DataArgument = "digits",
+    label: LabelOption = None,
+    memory: MemoryOption = None,
+    jobs: JobsOption = None,
 ) -> None:
     """Accuracy of a saved model, whole and by class, on the test rows (or all rows where there is no test split)."""
     import halfspaces
     from halfspaces.cli import matched, show
+    from halfspaces.cli.recipe import memory_bytes
 
+    budget = None if memory is None else memory_bytes(memory)
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
     with show.reading(data):
-        dataset = matched.open_dataset(classifier, data, label)
+        dataset = matched.open_dataset(classifier, data, label, budget)
     part, X, y = "all", dataset.X, dataset.y
     if dataset.X_test is not None and dataset.y_test is not None:
         part, X, y = "test", dataset.X_test, dataset.y_test
-    y = matched.labels(classifier, dataset, y)
-    known, held = classifier.classes_.tolist(), y.tolist()
-    if not set(held) & set(known):
-        raise ValueError(
-            f"{data} has labels such as {held[0]!r}, which the model does not know (it knows {known[0]!r} and others); "
-            "give data with the labels of the model."
-        )
+    labels = matched.labels(classifier, dataset, y)
     predicted = classifier.predict(X)
     show.model(classifier, model)
-    show.accuracies({part: show.accuracy(y, predicted)})
-    show.classes(y, predicted, classifier.notes_.get("class_names") or dataset.class_names, part)
+    show.unknown(labels)
+    show.accuracies({part: show.accuracy(labels.y, predicted)})
+    show.classes(labels.y, predicted, labels.names, part)
 
 
 @app.command()
@@ -213,19 +222,21 @@ def predict(
         int | None,
         typer.Option(help="Add the K best classes with probabilities, or scores if there are none."),
     ] = None,
+    memory: MemoryOption = None,
     jobs: JobsOption = None,
 ) -> None:
     """Predict a label for each row: row, label, and what else is asked for; CSV on the screen unless --out is given."""
     import halfspaces
     from halfspaces.cli import matched, predictions, show
-    from halfspaces.cli.recipe import check_out
+    from halfspaces.cli.recipe import check_out, memory_bytes
 
     check_out(out)
     predictions.check_format(out)
+    budget = None if memory is None else memory_bytes(memory)
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
     columns = predictions.Columns(classifier, probabilities=probabilities, top=top)
     with show.reading(data):
-        X = matched.open_features(classifier, data, label)
+        X = matched.open_features(classifier, data, label, budget)
     predictions.write(columns, X, out)
 
 

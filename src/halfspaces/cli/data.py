@@ -65,6 +65,30 @@ def info(name: NameArgument) -> None:
     typer.echo(f"here      {here}")
 
 
+@app.command()
+def cache(
+    keep: Annotated[
+        str | None,
+        typer.Option(help="Remove the sets used longest ago until the rest takes at most so much, such as 5GB or 0."),
+    ] = None,
+) -> None:
+    """The decoded images that are kept so that a second run starts at once: where, of what, how large; remove some."""
+    import time
+
+    from halfspaces.cli.recipe import size_bytes
+    from halfspaces.datasets import store
+
+    removed = [] if keep is None else store.prune(size_bytes("--keep", keep))
+    there = store.kept()
+    for each in there:
+        day = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.used))
+        typer.echo(f"{megabytes(each.size):>10}  used {day}  {each.source}")
+    for each in removed:
+        typer.echo(f"{megabytes(each.size):>10}  removed                {each.source}")
+    sets = f"{len(there)} set{'' if len(there) == 1 else 's'} of decoded images"
+    typer.echo(f"{megabytes(sum(each.size for each in there)):>10}  in {sets}, in {store.folder()}")
+
+
 def megabytes(size: int) -> str:
     """A size in words.
 

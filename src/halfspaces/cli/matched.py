@@ -1,42 +1,60 @@
 """Data as a model knows them: images of its size, classes by their names and not by their numbers."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from halfspaces import datasets
+from halfspaces.cli import show
 from halfspaces.datasets import Dataset, Features
 from halfspaces.estimators import LinearClassifier
 
 
-def open_dataset(classifier: LinearClassifier, data: str, label: str | None) -> Dataset:
+def open_dataset(classifier: LinearClassifier, data: str, label: str | None, memory: float | None = None) -> Dataset:
     """Labelled data for a model."""
-    return datasets.open(data, **_options(classifier, data, label))
+    return datasets.open(data, **_options(classifier, data, label, memory))
 
 
-def open_features(classifier: LinearClassifier, data: str, label: str | None) -> Features:
+def open_features(classifier: LinearClassifier, data: str, label: str | None, memory: float | None = None) -> Features:
     """Rows for a model."""
-    return datasets.open_features(data, **_options(classifier, data, label))
+    return datasets.open_features(data, **_options(classifier, data, label, memory))
 
 
-def _options(classifier: LinearClassifier, data: str, label: str | None) -> dict[str, Any]:
+def _options(classifier: LinearClassifier, data: str, label: str | None, memory: float | None) -> dict[str, Any]:
     shape = classifier.notes_.get("image_shape")
-    return {"label": label} | ({"image_size": tuple(shape[:2])} if shape and datasets.holds_images(data) else {})
+    return {"label": label, "memory": memory} | (
+        {"image_size": tuple(shape[:2])} if shape and datasets.holds_images(data) else {}
+    )
 
 
-def labels(classifier: LinearClassifier, dataset: Dataset, y: np.ndarray) -> np.ndarray:
-    """Labels of a data set as numbers of the model's classes, where both name theirs.
+class Labels(NamedTuple):
+    """Labels in the model's words."""
 
-    Raises ValueError for a class that the model does not know.
+    y: np.ndarray
+    names: Sequence[str] | None  # of classes by their number; those that the model does not know come last
+    unknown: np.ndarray  # rows (a mask) whose label the model does not know
+
+
+def labels(classifier: LinearClassifier, dataset: Dataset, y: np.ndarray) -> Labels:
+    """Labels of a data set as the model's, by the names of the classes where both have them.
+
+    Raises ValueError where the model knows none of them.
     """
     known, named = classifier.notes_.get("class_names"), dataset.class_names
-    if not known or not named or list(known) == list(named):
-        return y
-    unknown = [name for name in named if name not in known]
-    if unknown:
-        others = f"it knows {known[0]!r}, {known[1]!r}" + (" and others" if len(known) > 2 else "")
+    names = known or named
+    if known and named:
+        names = [*known, *(name for name in named if name not in known)]
+        y = np.array([names.index(name) for name in named])[y]
+    held, rows = np.unique(y, return_inverse=True)
+    known_labels = set(classifier.classes_.tolist())
+    unknown = np.array([label not in known_labels for label in held.tolist()])[rows]
+    if unknown.all():
+        name = show.namer(names)
+        first = y[:1].tolist()[0], classifier.classes_[:1].tolist()[0]
+        told, knows = (repr(name(label) if names else label) for label in first)
         raise ValueError(
-            f"{dataset.name} has the class {unknown[0]!r}, which the model does not know ({others}); "
-            "give data with the classes of the model."
+            f"{dataset.name} has labels such as {told}, which the model does not know (it knows {knows} and others); "
+            "give data with the labels of the model."
         )
-    return np.array([list(known).index(name) for name in named])[y]
+    return Labels(y, names, unknown)

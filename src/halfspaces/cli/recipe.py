@@ -18,6 +18,7 @@ from halfspaces.checkpoint import Checkpoint
 from halfspaces.cli import show
 from halfspaces.cross_validation import LinearClassifierCV
 from halfspaces.datasets import Dataset
+from halfspaces.datasets.fingerprint import fingerprint
 from halfspaces.estimators import LinearClassifier, make_optimizer
 from halfspaces.losses import LOSSES, Loss
 from halfspaces.model_file import write_whole
@@ -53,6 +54,7 @@ class Recipe:
     label: str | None = None
     image_size: str | None = None
     skip_bad: bool = False
+    seed: int | None = None
     memory: str | None = None
     checkpoint: Path | None = None
     every: float | None = None
@@ -66,6 +68,8 @@ class Recipe:
             check_number("--strength", self.strength, at_least=0)
         if self.folds is not None:
             check_number("--folds", self.folds, at_least=2, integer=True)
+        if self.seed is not None:
+            check_number("--seed", self.seed, at_least=0, below=1 << 32, integer=True)
         self._check_kept()
         if self.calibrate is not None:
             self._check_calibrate()
@@ -140,7 +144,9 @@ class Recipe:
         step_size = self.optimizer_options.get("step_size")
         if step_size not in (None, "find"):
             options["step_size"] = _number("--step-size", step_size)
-        if not self.optimizer_options:
+        if self.seed is not None and hasattr(OPTIMIZERS.get(self.optimizer), "seed"):
+            options["seed"] = self.seed
+        if not options and step_size is None:
             return self.optimizer
         kind = OPTIMIZERS.get(self.optimizer)
         _refuse_foreign(f"--optimizer {self.optimizer}", self.optimizer_options, kind, OPTIMIZERS, "--optimizer")
@@ -166,7 +172,7 @@ class Recipe:
             strengths=_strengths(self.strengths) if self.strength is None else [self.strength],
             cv=self.folds or 2,
             calibrate=self.calibrate,
-            random_state=self.optimizer_options.get("seed"),
+            random_state=self.seed,
             callbacks=self._callbacks,
             **self.fit_options,
         )
@@ -174,7 +180,7 @@ class Recipe:
     def open(self, data: str) -> Dataset:
         """The data set, of images in the size that was asked for."""
         size = _image_size(self.image_size)
-        memory = None if self.memory is None else _bytes(self.memory)
+        memory = None if self.memory is None else memory_bytes(self.memory)
         return datasets.open(data, label=self.label, image_size=size, skip_bad=self.skip_bad, memory=memory)
 
     @cached_property
@@ -194,6 +200,11 @@ class Recipe:
     def finds_step_size(self) -> bool:
         """Whether a range test comes first."""
         return self.optimizer_options.get("step_size") == "find"
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether rows are needed that are not fitted on."""
+        return self.chooses_strength or self.calibrate is not None
 
     @property
     def chooses_strength(self) -> bool:
@@ -248,17 +259,28 @@ def _strengths(text: str | None) -> int | list[float]:
     return strengths
 
 
-def _bytes(text: str) -> float:
-    """A number of bytes.
+def memory_bytes(text: str) -> float:
+    """A number of bytes to work in.
 
-    >>> _bytes("2GB"), _bytes("512 mb")
+    >>> memory_bytes("2GB"), memory_bytes("512 mb")
     (2000000000.0, 512000000.0)
     """
-    match = re.fullmatch(r"\s*(\d+\.?\d*)\s*([kMGT]?)B?\s*", text, re.IGNORECASE)
-    size = float(match[1]) * 1000.0 ** " KMGT".index(match[2].upper() or " ") if match else 0.0
+    size = size_bytes("--memory", text)
     if size < LEAST_MEMORY:
         raise ValueError(f"--memory must be at least {LEAST_MEMORY / 1e6:g}MB, such as 2GB or 512MB, got {text!r}.")
     return size
+
+
+def size_bytes(flag: str, text: str) -> float:
+    """A number with or without a unit.
+
+    >>> size_bytes("--keep", "0"), size_bytes("--keep", "1.5k")
+    (0.0, 1500.0)
+    """
+    match = re.fullmatch(r"\s*(\d+\.?\d*)\s*([kMGT]?)B?\s*", text, re.IGNORECASE)
+    if match is None:
+        raise ValueError(f"{flag} must be a size such as 2GB or 512MB, got {text!r}.")
+    return float(match[1]) * 1000.0 ** " KMGT".index(match[2].upper() or " ")
 
 
 def _image_size(text: str | None) -> int | tuple[int, int] | None:
@@ -287,9 +309,16 @@ def check_out(out: Path | None) -> None:
         raise ValueError(f"--out {out} lies in a folder that cannot be written; choose another.")
 
 
-def train(data: str, recipe: Recipe, out: Path | None, options: Mapping[str, Any] | None = None) -> LinearClassifier:
+def train(
+    data: str,
+    recipe: Recipe,
+    out: Path | None,
+    options: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
+) -> LinearClassifier:
     """Open the data, choose λ on held-out rows, fit all training rows, report, save, the options as a run file.
 
+    `before` is the fingerprint of the data of a run that is repeated: others are told of.
     Raises SystemExit(130) after Ctrl-C, once the best model so far is saved; KeyboardInterrupt where none is.
     """
     recipe.check()
@@ -300,6 +329,8 @@ def train(data: str, recipe: Recipe, out: Path | None, options: Mapping[str, Any
     if dataset.X_test is not None:
         check_finite("X_test", dataset.X_test)
     show.dataset(dataset)
+    rows = fingerprint(dataset.X, dataset.y)
+    show.other_data(before, rows)
     if recipe.sanity:
         show.sanity_checks(classifier, dataset.X, dataset.y)
     search = _choose(recipe, dataset)
@@ -323,7 +354,7 @@ def train(data: str, recipe: Recipe, out: Path | None, options: Mapping[str, Any
     metrics = _accuracies(classifier, dataset, search)
     if out is not None:
         notes = {"data": dataset.name, "class_names": dataset.class_names, "image_shape": dataset.image_shape}
-        run = run_file.dumps(_in_full(recipe, options or {}), made={"data": str(dataset), **versions()})
+        run = run_file.dumps(_in_full(recipe, options or {}), made={"data": str(dataset), **versions(), "rows": rows})
         save(classifier, out, planar=dataset.planar, metrics=metrics, run=run, **notes)
         show.saved(out)
         run_file.write(out.with_suffix(".run.toml"), run)
@@ -340,16 +371,15 @@ def train(data: str, recipe: Recipe, out: Path | None, options: Mapping[str, Any
 
 def _in_full(recipe: Recipe, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options with how λ is chosen, where that is left to the defaults."""
-    held_out = recipe.chooses_strength or recipe.calibrate is not None
     strengths = recipe.strengths or (str(STRENGTHS) if recipe.chooses_strength else None)
-    validation = recipe.validation or (VALIDATION if held_out and recipe.folds is None else None)
+    validation = recipe.validation or (VALIDATION if recipe.holds_out and recipe.folds is None else None)
     local = options.get("local") or None  # of one optimizer alone
     return {**options, "strengths": strengths, "validation": validation, "local": local}
 
 
 def _choose(recipe: Recipe, dataset: Dataset) -> LinearClassifierCV | None:
     """Fitted with the λ that held-out rows prefer, and calibrated; None where neither is to be done."""
-    if not recipe.chooses_strength and recipe.calibrate is None:
+    if not recipe.holds_out:
         return None
     if recipe.optimizer != "auto":
         _check_optimizer(recipe.classifier(), dataset)

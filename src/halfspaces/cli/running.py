@@ -32,6 +32,11 @@ def options(context: typer.Context, command: Callable[..., Any], run: Path) -> d
     return defaults | run_file.merged(kept, given)
 
 
+def trained_on(context: typer.Context, run: Path) -> dict[str, Any] | None:
+    """What the run file says of its data; None where it says nothing, or other data are given beside it."""
+    return None if _is_given(context, "data") else run_file.trained_on(run_file.read(run))
+
+
 def _is_given(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")

@@ -73,6 +73,15 @@ def dataset(data: Any) -> None:
         )
 
 
+def other_data(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> None:
+    """A warning where a run is repeated on other data than it was made on; None is not known."""
+    if before is None or before == now:
+        return
+    then, here = (f"{' x '.join(map(str, rows.get('shape', '?')))} {rows.get('dtype')}" for rows in (before, now))
+    differ = "the same shape and type, but other values" if then == here else f"then {then}, now {here}"
+    _pair("warning", Text(f"the data are not those of the run file ({differ}), so W will be another", "yellow"))
+
+
 def choice(classifier: Any) -> None:
     """The optimizer and why."""
     _pair("optimizer", classifier.optimizer_choice_ if classifier.optimizer == "auto" else repr(classifier.optimizer_))
@@ -147,6 +156,17 @@ def model(classifier: Any, path: Path) -> None:
     notes = classifier.notes_
     C, D = len(classifier.classes_), classifier.n_features_in_
     _pair("model", f"{path}: {classifier.loss}, {C} classes, {D:,} features, trained on {notes.get('data', 'data')}")
+
+
+def unknown(labels: Any) -> None:
+    """How many rows the model cannot get right, if any."""
+    count = int(np.count_nonzero(labels.unknown))
+    if count:
+        name = namer(labels.names)
+        strangers = [name(label) for label in np.unique(labels.y[labels.unknown])]
+        listed = ", ".join(map(repr, strangers[:3])) + (f" and {len(strangers) - 3:,} more" if strangers[3:] else "")
+        rows = f"{count:,} of {len(labels.y):,} rows {'has a label' if count == 1 else 'have labels'}"
+        _pair("warning", Text(f"{rows} that the model does not know ({listed}); they count as wrong", "yellow"))
 
 
 def accuracies(metrics: Mapping[str, float]) -> None:

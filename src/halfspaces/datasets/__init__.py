@@ -28,6 +28,7 @@ from halfspaces.datasets import (
     svhn,
     svmlight,
     tables,
+    zarr_folder,
 )
 from halfspaces.datasets.catalogue import CATALOGUE
 from halfspaces.datasets.dataset import Dataset, Features
@@ -44,11 +45,13 @@ FOLDERS: Readers = (
     (svhn.recognizes, svhn.read),
     (stl10.recognizes, stl10.read),
     (hugging_face.recognizes, hugging_face.read),
+    (zarr_folder.recognizes, zarr_folder.read),
     (tables.recognizes_folder, tables.read),
     (npy.recognizes_folder, npy.read),
     (images.recognizes, images.read),
 )
 FILES: Readers = (
+    (cifar.recognizes_archive, cifar.read),
     (images.recognizes, images.read),
     (npz.recognizes, npz.read),
     (npy.recognizes, npy.read),
@@ -63,13 +66,14 @@ ROWS_ALONE: dict[Callable[..., Dataset], Callable[..., Features]] = {  # readers
     tables.read: tables.read_features,
     hdf5.read: hdf5.read_features,
     hugging_face.read: hugging_face.read_features,
+    zarr_folder.read: zarr_folder.read_features,
 }
 IMAGES, TABLE = ("image_size", "skip_bad"), ("label",)
-OPTIONS = {images.read: IMAGES, tables.read: TABLE, hugging_face.read: TABLE}  # that readers take
+OPTIONS = {images.read: IMAGES, tables.read: TABLE, hugging_face.read: TABLE, cifar.read: TABLE}  # that readers take
 READABLE = (
     "a folder with CIFAR-10's data_batch_1.bin or MNIST's train-images-idx3-ubyte, a folder, .tar or .zip of images "
-    "with one sub-folder a class, X.npy and y.npy, an .npz or .h5 file with X and y, .parquet or .arrow files, what "
-    "Hugging Face's save_to_disk wrote, or svmlight text"
+    "with one sub-folder a class, X.npy and y.npy, a zarr group, an .npz or .h5 file with X and y, .parquet or .arrow "
+    "files, what Hugging Face's save_to_disk wrote, or svmlight text"
 )
 
 
@@ -84,16 +88,16 @@ def open(
     """Open a data set by its name, or a folder or file by its path or address.
 
     "digits" is built in, the names of the `CATALOGUE` are opened once they are downloaded, and "./digits" is a path.
-    Folders hold images in one sub-folder a class; CIFAR-10 or CIFAR-100 in their binary or python version, SVHN,
-    STL-10, the idx files of MNIST or Fashion-MNIST, plain or as .gz or .xz; X.npy and y.npy, Parquet or Arrow files, or
-    what Hugging Face's `datasets` saved. A file is a .tar or .zip of images, an .npz or HDF5 with X and y, an .npy
-    beside its labels, Parquet, Arrow, or svmlight (libsvm) text, whose X is sparse and whose test rows lie beside it as
-    NAME.t. An address, https://, s3:// or gs://, is downloaded once.
+    Folders hold images in one sub-folder a class; CIFAR-10 or CIFAR-100 in their binary or python version, SVHN, STL-10
+    (CIFAR also in its own archives), the idx files of MNIST or Fashion-MNIST, plain or as .gz or .xz; X.npy and y.npy,
+    Parquet or Arrow files, a zarr group, or what Hugging Face's `datasets` saved. A file is a .tar or .zip of images,
+    an .npz or HDF5 with X and y, an .npy beside its labels, Parquet, Arrow, or svmlight (libsvm) text, whose X is
+    sparse and whose test rows lie beside it as NAME.t. An address, https://, s3:// or gs://, is downloaded once.
 
-    `label` names the column of a table that holds the classes. Images of many sizes are resized to 32 x 32, or to
-    `image_size`, a side or (height, width); `skip_bad` leaves out files among them that cannot be decoded: see
-    `halfspaces.datasets.images`. Arrays that would take more than a quarter of `memory` (bytes; this machine's unless
-    given) lie on disk, in files without a name: data sets need not fit into memory.
+    `label` names the column of a table that holds the classes; of CIFAR-100 it is "fine" or "coarse". Images of many
+    sizes are resized to 32 x 32, or to `image_size`, a side or (height, width); `skip_bad` leaves out files among them
+    that cannot be decoded: see `halfspaces.datasets.images`. Arrays that would take more than a quarter of `memory`
+    (bytes; this machine's unless given) lie on disk, in files without a name: data sets need not fit into memory.
 
     Raises DataError, one sentence, for an unknown name, a missing path and data that are cut, damaged or do not fit.
 
@@ -105,9 +109,12 @@ def open(
     """
     asked = {"label": label, "image_size": image_size, "skip_bad": skip_bad or None}
     with arrays.memory(memory):
-        if isinstance(path_or_name, str) and path_or_name in (*BUILT_IN, *CATALOGUE):
+        if isinstance(path_or_name, str) and path_or_name in BUILT_IN:
             _options(path_or_name, None, asked)
-            return BUILT_IN[path_or_name]() if path_or_name in BUILT_IN else catalogue.read(path_or_name)
+            return BUILT_IN[path_or_name]()
+        if isinstance(path_or_name, str) and path_or_name in CATALOGUE:
+            options = _options(path_or_name, CATALOGUE[path_or_name].read, asked)
+            return catalogue.read(path_or_name, **options)
         path = _path(path_or_name)
         read = _reader(path_or_name, path)
         return read(path, **_options(path, read, asked))
@@ -119,6 +126,7 @@ def open_features(
     label: str | None = None,
     image_size: int | tuple[int, int] | None = None,
     skip_bad: bool = False,
+    memory: float | None = None,
 ) -> Features:
     """Rows to predict, X (N, D): the test rows of a data set, or all rows where there are none; labels are not needed.
 
@@ -130,10 +138,11 @@ def open_features(
     if path_or_name not in BUILT_IN and path_or_name not in CATALOGUE:
         path = _path(path_or_name)
         read = _reader(path_or_name, path)
-        if read in ROWS_ALONE and not (read is npy.read and path.is_dir()):
+        if read in ROWS_ALONE:
             asked = {"label": label, "image_size": image_size, "skip_bad": skip_bad or None}
-            return ROWS_ALONE[read](path, **_options(path, read, asked))
-    dataset = open(path_or_name, label=label, image_size=image_size, skip_bad=skip_bad)
+            with arrays.memory(memory):
+                return ROWS_ALONE[read](path, **_options(path, read, asked))
+    dataset = open(path_or_name, label=label, image_size=image_size, skip_bad=skip_bad, memory=memory)
     return dataset.X if dataset.X_test is None else dataset.X_test
 
 

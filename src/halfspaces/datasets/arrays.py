@@ -78,7 +78,10 @@ def empty(path: Path, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
                 f" store fewer rows or a narrower type, or set {cache.VARIABLE} to a folder with room."
             )
         with tempfile.TemporaryFile(dir=folder) as file:  # the mapping keeps it, and it ends with that
-            file.truncate(needed)
+            if hasattr(os, "posix_fallocate"):  # else a disk that fills up later would kill the process
+                os.posix_fallocate(file.fileno(), 0, needed)
+            else:
+                file.truncate(needed)
             return np.memmap(file, dtype, "r+", shape=shape).view(np.ndarray)
     except OSError as error:
         raise DataError(f"{folder} cannot be written ({error.strerror}); set {cache.VARIABLE} to another.") from error

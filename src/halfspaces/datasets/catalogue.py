@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from halfspaces.datasets import cache, cifar, download, idx, stl10, svhn
 from halfspaces.datasets.dataset import Dataset
@@ -31,7 +32,7 @@ class Entry:
     about: str
     homepage: str
     files: tuple[File, ...]
-    read: Callable[[Path], Dataset]
+    read: Callable[..., Dataset]
     members: tuple[str, ...] = ()
 
     @property
@@ -76,7 +77,7 @@ ENTRIES = (
             ),
         ),
         read=cifar.read,
-        members=("train.bin", "test.bin", "fine_label_names.txt"),
+        members=("train.bin", "test.bin", "fine_label_names.txt", "coarse_label_names.txt"),
     ),
     Entry(
         name="mnist",
@@ -140,11 +141,11 @@ ENTRIES = (
 CATALOGUE = {entry.name: entry for entry in ENTRIES}
 
 
-def read(name: str) -> Dataset:
+def read(name: str, **options: Any) -> Dataset:
     """Read a data set that was downloaded; raises DataError with the command to run where it was not."""
     entry = CATALOGUE[name]
     if entry.folder.is_dir():
-        return replace(entry.read(entry.folder), name=name)
+        return replace(entry.read(entry.folder, **options), name=name)
     path = f" (for the path of that name give ./{name})" if os.path.exists(name) else ""
     raise DataError(f"The data set {name!r} is not downloaded yet; run: halfspaces data get {name}{path}.")
 

@@ -95,7 +95,7 @@ def _dataset(path: Path, X: np.ndarray, stored: store.Stored) -> Dataset:
     (X_train, y_train), none = parts["train"], (None, None)
     height, width, channels = stored.image_shape
     return Dataset(
-        _name(path),
+        sources.plain_name(path),
         X_train,
         y_train,
         *parts.get("test", none),
@@ -105,12 +105,6 @@ def _dataset(path: Path, X: np.ndarray, stored: store.Stored) -> Dataset:
         y_val=parts.get("val", none)[1],
         notes=tuple(stored.notes),
     )
-
-
-def _name(path: Path) -> str:
-    name = path.resolve().name
-    suffix = next((suffix for suffix in sources.ARCHIVES if name.lower().endswith(suffix) and path.is_file()), "")
-    return name[: len(name) - len(suffix)] or name
 
 
 # --- decoding ----------------------------------------------------------------------------------------------------
@@ -138,7 +132,7 @@ def _fill(source: Source, key: str, size: tuple[int, int] | None, skip_bad: bool
             counts = _counts(source, arranged, written.written)
             written.close_gaps()
     notes = [_sizes(headers, shape), *_skipped(bad)]
-    store.describe(key, store.Stored(list(arranged.classes), counts, list(shape), notes))
+    store.describe(key, store.Stored(list(arranged.classes), counts, list(shape), notes), source.path)
 
 
 def _survey(source: Source, skip_bad: bool) -> tuple[dict[str, pixels.Header], dict[str, DataError], layout.Layout]:

@@ -30,7 +30,7 @@ def recognizes_folder(folder: Path) -> bool:
 
 
 def read(path: Path) -> Dataset:
-    """Read a folder's X.npy and y.npy, and X_test.npy and y_test.npy where they are; or those beside a given X.npy.
+    """Read a folder's X.npy and y.npy, and X_test, y_test, X_val and y_val where they are; or those beside a given X.
 
     X may be called features, embeddings, images or data, y labels, label, targets or class; X_train, train_X and so on
     are known as well. X stays on disk, mapped into memory read-only, whatever its size. A given file of features need
@@ -38,27 +38,37 @@ def read(path: Path) -> Dataset:
     objects and shapes that do not fit.
     """
     folder = path if path.is_dir() else path.parent
-    train, test = _split(folder, "train"), _split(folder, "test")
-    if path != folder and path not in (train and train.X, test and test.X):
-        train, test = _Files(path, train.y if train and train.y != path else _only_labels(folder)), None
+    train, test, validation = (_split(folder, split) for split in ("train", "test", "validation"))
+    if path != folder and path not in [split.X for split in (train, test, validation) if split]:
+        train, test, validation = (
+            _Files(path, train.y if train and train.y != path else _only_labels(folder)),
+            None,
+            None,
+        )
     if train is None and test is not None:
         train, test = test, None
     if train is None:
         raise DataError(f"The folder {folder} has labels but no X.npy; save the features with np.save('X.npy', X).")
     X = open_mapped(train.X)
-    X_test, y_test = (open_mapped(test.X), _labels(test)) if test else (None, None)
     return Dataset(
         name=folder.resolve().name,
         X=_rows(train.X, X),
         y=_labels(train),
-        X_test=None if test is None or X_test is None else _rows(test.X, X_test),
-        y_test=y_test,
+        X_test=None if test is None else read_features(test.X),
+        y_test=None if test is None else _labels(test),
+        X_val=None if validation is None else read_features(validation.X),
+        y_val=None if validation is None else _labels(validation),
         image_shape=arrays.image_shape(train.X, X),
     )
 
 
 def read_features(path: Path) -> np.ndarray:
-    """Read rows alone, (N, D), from an .npy file."""
+    """Read rows alone, (N, D), from an .npy file; of a folder those for testing where there are any."""
+    if path.is_dir():
+        split = _split(path, "test") or _split(path, "train")
+        if split is None:
+            raise DataError(f"The folder {path} has no X.npy; save the features with np.save('X.npy', X).")
+        path = split.X
     return _rows(path, open_mapped(path))
 
 
@@ -101,10 +111,8 @@ def _labels(given: _Files) -> np.ndarray:
 def _beside(stem: str) -> str:
     """What the labels of such features are called.
 
-    >>> _beside("X_test"), _beside("embeddings")
-    ('y_test.npy', 'y.npy')
+    >>> _beside("X_test"), _beside("val_embeddings"), _beside("embeddings")
+    ('y_test.npy', 'y_val.npy', 'y.npy')
     """
-    for split in ("test", "train"):
-        if split in stem.lower():
-            return f"y_{split}.npy"
-    return "y.npy"
+    split = next((split for split in ("test", "train", "val") if split in stem.lower()), None)
+    return "y.npy" if split is None else f"y_{split}.npy"

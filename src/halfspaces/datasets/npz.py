@@ -1,4 +1,4 @@
-"""A user's own arrays in one .npz file: X and y, perhaps X_test, y_test and class_names. Pickles are never read."""
+"""Arrays in one .npz file: X, y, perhaps X_test, y_test, X_val, y_val, class_names. Pickles are refused."""
 
 import lzma
 import math
@@ -14,7 +14,7 @@ from halfspaces.datasets import arrays, files
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.errors import DataError
 
-NAMES = ("X", "y", "X_test", "y_test", "class_names")
+NAMES = ("X", "y", "X_test", "y_test", "X_val", "y_val", "class_names")
 DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -32,9 +32,9 @@ def read(path: Path) -> Dataset:
     held = _load(path, NAMES, needed={"X", "y"})
     image_shape = arrays.image_shape(path, held["X"])
     for name, array in held.items():
-        if name in ("X", "X_test"):
+        if name.startswith("X"):
             held[name] = arrays.flatten(path, name, array)
-        elif name in ("y", "y_test"):
+        elif name.startswith("y"):
             held[name] = arrays.labels(path, name, array)
     class_names = arrays.class_names(path, held.pop("class_names", None), held["y"])
     return Dataset(name=path.stem, class_names=class_names, image_shape=image_shape, **held)

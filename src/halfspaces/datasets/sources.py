@@ -69,6 +69,17 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ARCHIVES)
 
 
+def plain_name(path: Path) -> str:
+    """The name of a folder, or of an archive without its ending.
+
+    >>> plain_name(Path("flowers.v2.tar.xz"))
+    'flowers.v2'
+    """
+    name = path.resolve().name
+    suffix = next((suffix for suffix in ARCHIVES if name.lower().endswith(suffix) and not path.is_dir()), "")
+    return name[: len(name) - len(suffix)] or name
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Source]:
     """The files of a folder, tar or zip. Raises DataError where it cannot be read."""

@@ -7,7 +7,9 @@ can be removed at any time. Both files appear whole, under another name first; o
 import hashlib
 import json
 import os
+import re
 import tempfile
+import time
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +23,8 @@ from halfspaces.datasets import cache
 from halfspaces.datasets.errors import DataError
 
 VERSION = 1
+KEY = "[0-9a-f]{32}"
+FRESH = 3600.0  # seconds after the last change in which a file may still be written
 BLOCK, BLOCKS = 1 << 20, 256  # what is checked of a file: all of it up to 256 MiB, so many blocks of more
 
 
@@ -58,6 +62,8 @@ def load(name: str) -> tuple[np.ndarray, Stored] | None:
         X = np.load(folder() / f"{name}.npy", mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, TypeError, KeyError, EOFError):
         return None
+    with suppress(OSError):  # a cache of another user's
+        os.utime(folder() / f"{name}.json")  # the time of its last use
     height, width, channels = stored.image_shape
     whole = (sum(map(sum, stored.counts.values())), height * width * channels)
     return (X, stored) if X.shape == whole and X.dtype == np.uint8 else None
@@ -104,12 +110,62 @@ def writing(name: str, N: int, D: int) -> Iterator[Rows]:
         yield Rows(stream, N, D)
 
 
-def describe(name: str, stored: Stored) -> None:
+def describe(name: str, stored: Stored, source: Path) -> None:
     """Complete what `writing` wrote: only now is it used."""
     with _disk(), open(folder() / f"{name}.npy", "rb") as stream:
-        kept = {"stored": asdict(stored), "checksum": _checksum(stream)}
+        kept = {"stored": asdict(stored), "checksum": _checksum(stream), "source": str(source.resolve())}
     with _disk(), _temporary(f"{name}.json") as stream:
         stream.write(json.dumps(kept).encode())
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One set of decoded images, or what is left of one that was not finished."""
+
+    files: tuple[Path, ...]
+    source: str  # where the images came from
+    size: int  # bytes
+    used: float  # when last, in seconds since 1970
+
+
+def kept() -> list[Kept]:
+    """What is in the folder, the oldest use first. Sets that are being written are not listed."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder().glob("*")) if folder().is_dir() else []:
+        if path.suffix in (".npy", ".json", ".part") and re.fullmatch(KEY, path.name.partition(".")[0]):
+            found.setdefault(path.name.partition(".")[0], []).append(path)
+    return sorted(filter(None, map(_kept, found.values())), key=lambda each: each.used)
+
+
+def prune(most: float) -> list[Kept]:
+    """Remove the sets whose use is the longest ago until the rest takes at most so many bytes; return those removed.
+
+    Who reads one of them at this moment keeps it: the system removes a file that is open once it is closed.
+    """
+    there, removed = kept(), []
+    total = sum(each.size for each in there)
+    for each in there:
+        if total <= most:
+            break
+        for path in sorted(each.files, reverse=True):  # .npy before .json: half a set is not used
+            path.unlink(missing_ok=True)
+        removed.append(each)
+        total -= each.size
+    return removed
+
+
+def _kept(paths: list[Path]) -> Kept | None:
+    source, size, used = "not finished", 0, 0.0
+    try:
+        for path in paths:
+            status = path.stat()
+            size, used = size + status.st_size, max(used, status.st_mtime)
+            if path.suffix == ".json":
+                source = str(json.loads(path.read_bytes()).get("source", "not known"))
+    except (OSError, ValueError, AttributeError):
+        source = "damaged"
+    parts = any(path.suffix == ".part" for path in paths)
+    return None if parts and time.time() - used < FRESH else Kept(tuple(paths), source, size, used)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from halfspaces.datasets.errors import DataError
 PARQUET, ARROW = (".parquet", ".pq"), (".arrow", ".feather", ".ipc")
 TEXT = (".csv", ".tsv")
 BATCH = 4096  # rows that are decoded together
+PAGES_BYTES = 1 << 20  # of a column that are read together
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 
@@ -166,12 +167,18 @@ def reading(path: Path) -> AbstractContextManager[None]:
 def _open_parquet(path: Path) -> Shard:
     import pyarrow.parquet
 
-    file = pyarrow.parquet.ParquetFile(path, page_checksum_verification=True)
+    def opened() -> Any:
+        # Pages are read as they are needed: else a group of rows, often a whole shard, is held, and by each open file.
+        return pyarrow.parquet.ParquetFile(
+            path, page_checksum_verification=True, pre_buffer=False, buffer_size=PAGES_BYTES
+        )
 
     def batches(names: Sequence[str]) -> Iterator[Any]:
-        yield from file.iter_batches(BATCH, columns=list(names))
+        with opened() as file:
+            yield from file.iter_batches(BATCH, columns=list(names))
 
-    return Shard(path, file.schema_arrow, file.metadata.num_rows, batches)
+    with opened() as file:
+        return Shard(path, file.schema_arrow, file.metadata.num_rows, batches)
 
 
 def _open_arrow(path: Path) -> Shard:

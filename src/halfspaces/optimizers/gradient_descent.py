@@ -10,6 +10,7 @@ from halfspaces.objective import Evaluation, Objective, Request
 from halfspaces.optimizers.base import Optimizer, State, by_member, prox_step
 from halfspaces.optimizers.preconditioner import largest_eigenvalue
 from halfspaces.optimizers.schedules import SCHEDULES, Constant, Cosine, Schedule
+from halfspaces.optimizers.shuffling import Shuffling
 from halfspaces.optimizers.update_rules import UPDATE_RULES, Momentum, Plain, UpdateRule
 from halfspaces.penalties import Penalty
 from halfspaces.result import Reason
@@ -27,7 +28,8 @@ class GradientState(State):
     last_move: Array
     slots: tuple[Array, ...]
     count: int = 0
-    order: Array | None = field(default=None, repr=False)  # this epoch's shuffled rows
+    order: Shuffling | None = None  # of minibatches
+    window: Array | None = field(default=None, repr=False)  # the rows that minibatches are taken from
 
 
 def safe_step(objective: Objective, n_members: int, batch_size: int | None = None) -> Array:
@@ -130,6 +132,9 @@ class GradientDescent(_GradientMethod):
 class SGD(_GradientMethod):
     """Minibatch gradient descent: each epoch visits every example once, in a shuffled order, `batch_size` at a time.
 
+    Data of more than 64 MB are shuffled by stretches of rows, and these are mixed within windows of that size (see
+    `halfspaces.optimizers.shuffling`); the next window is read while this one is used, so X may lie on disk.
+
     Parameters
     ----------
     step_size : float or None
@@ -174,6 +179,13 @@ class SGD(_GradientMethod):
     def _rows_at_a_time(self) -> int:
         return self.batch_size
 
+    def init(self, W: Array, objective: Objective) -> GradientState:
+        """No move yet, and an order of the rows."""
+        state, blocks = super().init(W, objective), objective.blocks
+        row_bytes = blocks.row_size * blocks.X.dtype.itemsize
+        state.order = Shuffling.of(blocks.n_examples, row_bytes, self.batch_size, self.seed)
+        return state
+
     def _batches(self, state: GradientState) -> int:
         return -(-state.n_examples // self.batch_size)
 
@@ -184,10 +196,13 @@ class SGD(_GradientMethod):
     def propose(self, state: GradientState) -> Request:
         """The gradient on the next rows of this epoch's order, at the rule's look-ahead."""
         epoch, batch = divmod(state.count, self._batches(state))
-        if batch == 0 or state.order is None:
-            state.order = np.random.default_rng([self.seed, epoch]).permutation(state.n_examples)
-        rows = np.sort(state.order[batch * self.batch_size : (batch + 1) * self.batch_size])
-        return Request(self.update_rule.look_ahead(state.W, state.last_move), rows=rows)
+        assert state.order is not None
+        window, place = divmod(batch * self.batch_size, state.order.window)
+        soon = None
+        if place == 0 or state.window is None:
+            state.window, soon = state.order.rows(epoch, window), state.order.next_rows(epoch, window)
+        rows = np.sort(state.window[place : place + self.batch_size])
+        return Request(self.update_rule.look_ahead(state.W, state.last_move), rows=rows, soon=soon)
 
     def update(self, state: GradientState, evaluation: Evaluation) -> GradientState:
         """One move; after the last epoch the run is done."""
