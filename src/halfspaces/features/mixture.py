@@ -1,0 +1,86 @@
+"""Several features of one image, side by side."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from halfspaces.features.base import Feature, fresh
+from halfspaces.features.images import Array
+
+
+class Mixture(Feature):
+    """Parts side by side, each column brought to mean 0 and variance 1 on a sample of the training images.
+
+    Parameters
+    ----------
+    parts : sequence of Feature
+        They are cloned, and visit each block of images together; their own `n_jobs` do not count.
+    random_state : int
+        Of the sample.
+    n_jobs : int or None
+        Workers; None for every core.
+
+    Attributes
+    ----------
+    parts_ : list of Feature
+        Fitted.
+    mean_, scale_ : array, shape (D,)
+
+    Raises
+    ------
+    ValueError, TypeError
+        In use, for no parts, for parts that are no features, and whatever a part raises.
+
+    Examples
+    --------
+    >>> from halfspaces.features import HueHistogram, Pixels
+    >>> images = np.random.default_rng(0).integers(0, 256, (20, 4, 4, 3), np.uint8)
+    >>> both = Mixture([HueHistogram(bins=6), Pixels()])
+    >>> rows = both.fit_transform(images)
+    >>> rows.shape, bool(abs(rows.mean()) < 1e-6), print(both)
+    hue(bins=6)+pixels
+    ((20, 54), True, None)
+    """
+
+    def __init__(self, parts: Sequence[Feature] = (), random_state: int = 0, n_jobs: int | None = None) -> None:
+        self.parts = parts
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    @property
+    def learns_from(self) -> int:
+        """Images: the most that a part asks for."""
+        return max(part.learns_from for part in self.parts)
+
+    def _check_shape(self, shape: tuple[int, int, int]) -> None:
+        if not self.parts:
+            raise ValueError("Mixture(parts=...) must hold at least one feature, got none.")
+        for part in self.parts:
+            if not isinstance(part, Feature):
+                raise TypeError(f"Mixture(parts=...) must hold features, got {part!r}.")
+            part._check_shape(shape)
+
+    def _learn(self, planes: Array, rng: np.random.Generator) -> None:
+        self.parts_ = [fresh(part) for part in self.parts]
+        for part in self.parts_:
+            part._fit_planes(planes[: part.learns_from], rng)
+        rows = self._joined(planes)
+        self.mean_ = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+        scale = rows.std(axis=0, dtype=np.float64)
+        self.scale_ = np.where(scale > 0, scale, 1).astype(np.float32)
+
+    def _joined(self, planes: Array) -> Array:
+        return np.concatenate([part._of_planes(planes) for part in self.parts_], axis=1)
+
+    def _describe(self, planes: Array) -> Array:
+        rows = self._joined(planes)
+        rows -= self.mean_
+        rows /= self.scale_
+        return rows
+
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """The names of the parts' columns, after the part's number and word."""
+        self._columns()
+        named = enumerate(self.parts_)
+        return np.array([f"{at}_{name}" for at, part in named for name in part.get_feature_names_out()], dtype=object)
