@@ -8,6 +8,9 @@ Each is a scikit-learn transformer from images (N, H, W, 3) or (N, H, W), uint8 
 | `pixels` | `Pixels` |
 | `hue` | `HueHistogram` |
 | `colors` | `ColorHistogram` |
+| `hog` | `HOG` |
+| `lbp` | `LBP` |
+| `sift` | `DenseSIFT` |
 
 >>> import numpy as np
 >>> feature = parse("hue(bins=6)+pixels")
@@ -19,13 +22,19 @@ hue(bins=6)+pixels
 
 from halfspaces.features.base import Feature, LocalFeature
 from halfspaces.features.color import ColorHistogram, HueHistogram
+from halfspaces.features.hog import HOG
+from halfspaces.features.lbp import LBP
 from halfspaces.features.mixture import Mixture
 from halfspaces.features.pixels import Pixels
+from halfspaces.features.sift import DenseSIFT
 from halfspaces.features.words import FEATURES, parse
 
 __all__ = [
     "FEATURES",
+    "HOG",
+    "LBP",
     "ColorHistogram",
+    "DenseSIFT",
     "Feature",
     "HueHistogram",
     "LocalFeature",

@@ -49,6 +49,11 @@ class Mixture(Feature):
         self.n_jobs = n_jobs
 
     @property
+    def channels(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Colour, if a part needs it; each part looks at its own."""
+        return "color" if any(part.channels == "color" for part in self.parts) else "any"
+
+    @property
     def learns_from(self) -> int:
         """Images: the most that a part asks for."""
         return max(part.learns_from for part in self.parts)

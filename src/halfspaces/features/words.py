@@ -12,13 +12,19 @@ from typing import Any
 from halfspaces._validation import nearest
 from halfspaces.features.base import Feature
 from halfspaces.features.color import ColorHistogram, HueHistogram
+from halfspaces.features.hog import HOG
+from halfspaces.features.lbp import LBP
 from halfspaces.features.mixture import Mixture
 from halfspaces.features.pixels import Pixels
+from halfspaces.features.sift import DenseSIFT
 
 FEATURES: dict[str, type[Feature]] = {
     "pixels": Pixels,
     "hue": HueHistogram,
     "colors": ColorHistogram,
+    "hog": HOG,
+    "lbp": LBP,
+    "sift": DenseSIFT,
 }
 
 LONGEST = 10_000  # characters
