@@ -37,7 +37,7 @@ ALONE = {"_validation", "datasets", "model_file"}  # of use without the rest
 CHECKS = {"gradcheck", "testing", "sanity"}
 FACES = (
     {"convert", "presets", "estimators", "cross_validation", "plots", "saved", "model_file", "datasets", "callbacks"}
-    | {"step_size", "checkpoint", "export", "run_file"}
+    | {"step_size", "checkpoint", "export", "run_file", "features"}
     | CHECKS
     | CLIENTS
 )

@@ -76,3 +76,46 @@ class ProgressBar:
         if accuracy is not None:
             words.append(f"best validation accuracy {100 * float(np.max(accuracy.score)):.1f} %")
         return ", ".join(words)
+
+
+class Bar:
+    """Shows how many of so many things are done; draws as `ProgressBar` does.
+
+    >>> with Bar("HOG", 100, "images") as bar:
+    ...     bar.advance(50)
+    """
+
+    def __init__(self, title: str, total: int, things: str) -> None:
+        self.title, self.total, self.things = title, total, things
+        self.done = 0
+        self.shown = sys.stderr.isatty()
+        self.started = self.drawn = time.perf_counter()
+        self.bar: Any = None
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def advance(self, count: int = 1) -> None:
+        """So many more are done."""
+        self.done += count
+        now = time.perf_counter()
+        if not self.shown or now - self.started < PATIENCE or now - self.drawn < REFRESH:
+            return
+        self.drawn = now
+        if self.bar is None:
+            self._open()
+        bar: Any = self.bar
+        bar.update(self.task, completed=self.done)
+
+    def _open(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn(self.title), BarColumn(), MofNCompleteColumn(), TextColumn(self.things))
+        self.bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+        self.task = self.bar.add_task("", total=self.total)
+        self.bar.start()

@@ -1,7 +1,7 @@
-"""Conformance checks: the laws that every loss, penalty and optimizer must keep, one's own included.
+"""Conformance checks: the laws that every loss, penalty, optimizer and feature must keep, one's own included.
 
-`check_loss`, `check_penalty` and `check_optimizer` hold a component to all of its laws and name those that it breaks,
-with figures:
+`check_loss`, `check_penalty`, `check_optimizer` and `check_feature` hold a component to all of its laws and name those
+that it breaks, with figures:
 
     from halfspaces.testing import check_loss
 
@@ -13,7 +13,7 @@ that it broke, which is then checked for all components.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from halfspaces.losses import Loss
 from halfspaces.objective import Objective
@@ -25,7 +25,18 @@ from halfspaces.testing.penalties import LAWS as PENALTY_LAWS
 from halfspaces.testing.runs import small_objective
 from halfspaces.testing.words import Law
 
-__all__ = ["LOSS_LAWS", "OPTIMIZER_LAWS", "PENALTY_LAWS", "check_loss", "check_optimizer", "check_penalty"]
+if TYPE_CHECKING:
+    from halfspaces.features import Feature
+
+__all__ = [
+    "LOSS_LAWS",
+    "OPTIMIZER_LAWS",
+    "PENALTY_LAWS",
+    "check_feature",
+    "check_loss",
+    "check_optimizer",
+    "check_penalty",
+]
 
 
 def check_loss(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
@@ -105,6 +116,33 @@ def check_optimizer(
     """
     laws = {name: law for name, law in OPTIMIZER_LAWS.items() if converges or name != "law_optimum"}
     _check_all(laws, optimizer, objective=objective or small_objective(), seed=seed)
+
+
+def check_feature(feature: "Feature", *, size: tuple[int, int] = (32, 40), seed: int = 0) -> None:
+    """Hold a feature to every law of `halfspaces.testing.features.LAWS`.
+
+    Parameters
+    ----------
+    feature : Feature
+        Small where it learns: there are 24 images.
+    size : tuple of two ints
+        Height and width of the images.
+    seed : int
+        Of the images.
+
+    Raises
+    ------
+    AssertionError
+        With a line for each broken law.
+
+    Examples
+    --------
+    >>> from halfspaces.features import Pixels
+    >>> check_feature(Pixels())
+    """
+    from halfspaces.testing.features import LAWS
+
+    _check_all(LAWS, feature, size=size, seed=seed)
 
 
 def _check_all(laws: Mapping[str, Law], component: Any, **options: Any) -> None:

@@ -1,0 +1,44 @@
+"""Image features: f sees what a descriptor tells of an image instead of its pixels.
+
+Each is a scikit-learn transformer from images (N, H, W, 3) or (N, H, W), uint8 or floats in [0, 1], to a float32 matrix
+(N, D), and a word that names it on the command line:
+
+| word | class |
+| --- | --- |
+| `pixels` | `Pixels` |
+| `hue` | `HueHistogram` |
+| `colors` | `ColorHistogram` |
+| `hog` | `HOG` |
+| `lbp` | `LBP` |
+| `sift` | `DenseSIFT` |
+
+>>> import numpy as np
+>>> feature = parse("hue(bins=6)+pixels")
+>>> print(feature)
+hue(bins=6)+pixels
+>>> feature.fit_transform(np.zeros((5, 8, 8, 3), np.uint8)).shape
+(5, 198)
+"""
+
+from halfspaces.features.base import Feature, LocalFeature
+from halfspaces.features.color import ColorHistogram, HueHistogram
+from halfspaces.features.hog import HOG
+from halfspaces.features.lbp import LBP
+from halfspaces.features.mixture import Mixture
+from halfspaces.features.pixels import Pixels
+from halfspaces.features.sift import DenseSIFT
+from halfspaces.features.words import FEATURES, parse
+
+__all__ = [
+    "FEATURES",
+    "HOG",
+    "LBP",
+    "ColorHistogram",
+    "DenseSIFT",
+    "Feature",
+    "HueHistogram",
+    "LocalFeature",
+    "Mixture",
+    "Pixels",
+    "parse",
+]

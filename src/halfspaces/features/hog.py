@@ -1,0 +1,109 @@
+"""Histograms of oriented gradients."""
+
+import numpy as np
+
+from halfspaces._validation import check_number
+from halfspaces.features.base import Feature
+from halfspaces.features.cells import cells_of, check_cell
+from halfspaces.features.images import Array
+from halfspaces.features.loops import run
+
+
+class HOG(Feature):
+    """Histograms of oriented gradients: where edges of which direction are.
+
+    The gradient at a pixel is (I(x+1, y) − I(x−1, y), I(x, y+1) − I(x, y−1)) of the channel where it is longest, 0
+    across the image's edge. Its length goes to the bin of its direction in the histogram of its cell: shared out
+    linearly among the two nearest bins and the four nearest cells, or to one. The histograms v of block × block cells
+    are normalized together: v/√(‖v‖² + floor²), clipped, and once more (L2-Hys). Blocks overlap, one begins at every
+    cell.
+
+    Parameters
+    ----------
+    cell : int
+        Side of a cell in pixels.
+    block : int or None
+        Side of a block in cells; None leaves the histograms as they are: mean lengths, in grey levels.
+    orientations : int
+        Bins.
+    signed : bool
+        Whether a gradient and its opposite differ: bins over 360° instead of 180°.
+    soft : bool
+        Whether votes are shared out.
+    clip : float
+        Of the normalized values; 1 or more clips none.
+    floor : float
+        In grey levels, the mean length of a gradient below which a block counts as flat.
+    n_jobs : int or None
+        Workers; None for every core.
+
+    Notes
+    -----
+    With soft=False and a small floor this is scikit-image's `hog(channel_axis=-1)`. With soft=True, votes are those of
+    OpenCV's `HOGDescriptor` within one block, without its Gaussian window.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In use, for parameters out of range, and images smaller than a block.
+
+    References
+    ----------
+    Dalal and Triggs, Histograms of oriented gradients for human detection, 2005, https://doi.org/10.1109/CVPR.2005.177
+
+    Examples
+    --------
+    >>> ramp = np.tile(np.arange(0, 160, 10, dtype=np.uint8), (1, 16, 1))
+    >>> HOG(block=None, soft=False, orientations=4).transform(ramp).reshape(2, 2, 4)[0, 0].tolist()
+    [17.5, 0.0, 0.0, 0.0]
+    >>> HOG().transform(ramp).shape
+    (1, 36)
+    """
+
+    def __init__(
+        self,
+        cell: int = 8,
+        block: int | None = 2,
+        orientations: int = 9,
+        signed: bool = False,
+        soft: bool = True,
+        clip: float = 0.2,
+        floor: float = 0.1,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.cell = cell
+        self.block = block
+        self.orientations = orientations
+        self.signed = signed
+        self.soft = soft
+        self.clip = clip
+        self.floor = floor
+        self.n_jobs = n_jobs
+
+    def _check(self, height: int, width: int) -> None:
+        check_number("HOG(cell=...)", self.cell, at_least=1, integer=True)
+        check_number("HOG(orientations=...)", self.orientations, at_least=1, integer=True)
+        check_number("HOG(clip=...)", self.clip, above=0)
+        check_number("HOG(floor=...)", self.floor, above=0)
+        check_cell(self, height, width)
+        if self.block is None:
+            return
+        check_number("HOG(block=...)", self.block, at_least=1, integer=True)
+        if self.block * self.cell > min(height, width):
+            block = f"a block of {self.block} x {self.block} cells of {self.cell} x {self.cell}"
+            given = f"images of {height} x {width} pixels are smaller than {block}"
+            raise ValueError(f"HOG: {given}; give a smaller block or cell, or larger images.")
+
+    def _describe(self, planes: Array) -> Array:
+        from halfspaces.features import _gradients
+
+        n, (rows, columns, *_) = len(planes), cells_of(self.cell, *planes.shape[2:])
+        cells = np.zeros((n, rows, columns, self.orientations), np.float32)
+        run(_gradients.soft_cells if self.soft else _gradients.hard_cells, planes, self.cell, bool(self.signed), cells)
+        if self.block is None:
+            return cells.reshape(n, -1)
+        block = self.block
+        shape = n, rows - block + 1, columns - block + 1, block, block * self.orientations
+        found = np.empty(shape, np.float32)
+        run(_gradients.blocks_of_cells, cells, block, float(self.clip), float(self.floor), found)
+        return found.reshape(n, -1)
