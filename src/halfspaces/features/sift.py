@@ -112,7 +112,8 @@ class DenseSIFT(LocalFeature):
         found = np.empty((len(images), len(rows), len(columns), SIDE, SIDE, ORIENTATIONS), np.float32)
         run(_gradients.directions_around, images, rows, columns, weights, found)
         local = found.reshape(*found.shape[:3], -1)
-        run(_gradients.normalized, local, bool(self.root), float(self.floor * weights.sum()))
+        level = float(self.floor * np.sum(weights.sum(axis=1) ** 2))  # of a patch with this gradient everywhere
+        run(_gradients.normalized, local, bool(self.root), level)
         return local
 
 
