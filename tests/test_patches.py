@@ -11,7 +11,7 @@ from halfspaces.testing import check_feature
 FEATURES = [
     Patches(n=9, grid=2),
     Patches(n=7, size=3, dictionary="random", activation="count", grid=1, stride=3, power=1),
-    Patches(n=6, size=4, activation="triangle", mirror=False),
+    Patches(n=6, size=4, dictionary="gaussian", activation="triangle", mirror=False),
 ]
 
 
@@ -136,6 +136,15 @@ def test_refusals_are_one_sentence(photos, options, words):
     with pytest.raises(ValueError, match=words) as refused:
         Patches(**{"n": 5, **options}).fit(photos)
     assert str(refused.value).count(". ") == 0
+
+
+def test_pictures_whiten_to_the_vocabulary(photos):
+    patches = Patches(n=30, size=4).fit(photos)
+    pictures = patches.pictures()
+    assert pictures.shape == (30, 4, 4, 3)
+    white = pictures.transpose(0, 3, 1, 2).reshape(30, -1) @ np.concatenate([patches.even_, patches.odd_], axis=1)
+    white /= np.linalg.norm(white, axis=1, keepdims=True)
+    np.testing.assert_allclose(white, patches.patches_, atol=1e-2)
 
 
 def test_flat_images_teach_nothing():

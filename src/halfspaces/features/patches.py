@@ -8,7 +8,7 @@ from halfspaces.features.images import Array
 from halfspaces.features.loops import run
 from halfspaces.features.regions import Intervals
 
-DICTIONARIES = ("kmeans", "random")
+DICTIONARIES = ("kmeans", "random", "gaussian")
 ACTIVATIONS = ("threshold", "count", "triangle")
 CONTRAST = 10  # added to a patch's variance, in squared grey levels: flat patches stay flat
 DRAWN, DRAWN_EACH = 100_000, 20  # patches to learn from: at least, and for one of the vocabulary
@@ -47,7 +47,9 @@ class Patches(Feature):
     size : int
         Side of a patch in pixels.
     dictionary : str
-        "kmeans" (spherical k-means, a row and its negative alike) or "random" (patches as they were drawn).
+        "kmeans" (spherical k-means, a patch and its negative alike), "random" (patches as they were drawn) or
+        "gaussian" (random directions: a random convolution, whose share of positive responses is "count" at threshold
+        0).
     activation : str
         ρ: "threshold", "count" or "triangle".
     threshold : float
@@ -161,11 +163,17 @@ class Patches(Feature):
             _whitening(symmetric if self.mirror else moment, basis, self.smoothing) for basis in bases
         )
         white = _directions(drawn @ np.concatenate([self.even_, self.odd_], axis=1))
+        self.patches_ = self._vocabulary(white, rng)
+
+    def _vocabulary(self, white: Array, rng: np.random.Generator) -> Array:
+        """n directions, given those of the patches drawn."""
+        if self.dictionary == "gaussian":
+            return _directions(rng.standard_normal((self.n, white.shape[1]), np.float32))
         if len(white) < self.n:
             given = f"n={self.n} is larger than the {len(white):,} patches of the training images that are not flat"
             raise ValueError(f"Patches(n=...): {given}; give a smaller n, or more images.")
         start = white[rng.choice(len(white), self.n, replace=False)]
-        self.patches_ = start if self.dictionary == "random" else spherical_kmeans(white, start, VISITS)
+        return start if self.dictionary == "random" else spherical_kmeans(white, start, VISITS)
 
     def _drawn(self, planes: Array, rng: np.random.Generator) -> Array:
         """Patches (m, d) from anywhere in the images, of mean 0 and a variance near 1."""
@@ -177,6 +185,12 @@ class Patches(Feature):
         drawn = windows[image, :, row, column].reshape(len(chosen), -1)
         drawn = drawn - drawn.mean(axis=1, keepdims=True)
         return drawn / np.sqrt(drawn.var(axis=1, keepdims=True) + np.float32(CONTRAST))
+
+    def pictures(self) -> Array:
+        """The vocabulary as small images (n, size, size, C), whitening undone: floats around 0, of length 1."""
+        unwhitening = np.linalg.pinv(np.concatenate([self.even_, self.odd_], axis=1))
+        pictures = _directions(self.patches_ @ unwhitening)
+        return pictures.reshape(len(pictures), -1, self.size, self.size).transpose(0, 2, 3, 1)
 
     # -------------------------------------------------------------------------------------------- describing
 
