@@ -109,7 +109,7 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """A name for each of the D columns of a fitted feature."""
-        word = type(self).__name__.lower()
+        word = str(self).partition("(")[0]
         return np.array([f"{word}{column}" for column in range(self._columns())], dtype=object)
 
     def __str__(self) -> str:

@@ -54,8 +54,8 @@ class LBP(Feature):
     --------
     >>> spot = np.zeros((1, 5, 5), np.uint8)
     >>> spot[0, 2, 2] = 255
-    >>> (25 * LBP("rotation_invariant").transform(spot)).round().astype(int).tolist()
-    [[1, 0, 0, 0, 0, 4, 0, 4, 16, 0]]
+    >>> (25 * LBP("rotation_invariant", cell=None).transform(spot)).round().astype(int).tolist()
+    [[1, 0, 0, 0, 0, 0, 0, 0, 24, 0]]
     """
 
     channels = "grey"

@@ -1,10 +1,12 @@
 """Several features of one image, side by side."""
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
+from halfspaces.blocks import available_workers, one_blas_thread, ordered_map
 from halfspaces.features.base import Feature, fresh
 from halfspaces.features.images import Array
 
@@ -67,13 +69,27 @@ class Mixture(Feature):
             part._check_shape(shape)
 
     def _learn(self, planes: Array, rng: np.random.Generator) -> None:
-        self.parts_ = [fresh(part) for part in self.parts]
+        self.parts_ = [fresh(part).set_params(n_jobs=self.n_jobs) for part in self.parts]
         for part in self.parts_:
-            part._fit_planes(planes[: part.learns_from], rng)
-        rows = self._joined(planes)
-        self.mean_ = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-        scale = rows.std(axis=0, dtype=np.float64)
-        self.scale_ = np.where(scale > 0, scale, 1).astype(np.float32)
+            some = np.sort(rng.choice(len(planes), min(len(planes), part.learns_from), replace=False))
+            part._fit_planes(planes[some] if len(some) < len(planes) else planes, rng)
+        self.mean_, self.scale_ = self._moments(planes)
+
+    def _moments(self, planes: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation of each column, 1 where it is constant."""
+        size = self._block_rows((*planes.shape[2:], planes.shape[1]))
+        blocks = [planes[start : start + size] for start in range(0, len(planes), size)]
+
+        def sums(block: Array) -> Array:
+            rows = self._joined(block).astype(np.float64)
+            return np.stack([rows.sum(axis=0), (rows**2).sum(axis=0)])
+
+        with one_blas_thread():
+            totals = ordered_map(sums, blocks, available_workers(self.n_jobs))
+            mean, square = reduce(np.add, totals) / len(planes)
+        variance = square - mean**2
+        scale = np.sqrt(np.where(variance > 1e-10 * square, variance, 1))
+        return mean.astype(np.float32), scale.astype(np.float32)
 
     def _joined(self, planes: Array) -> Array:
         return np.concatenate([part._of_planes(planes) for part in self.parts_], axis=1)
