@@ -11,6 +11,7 @@ Each is a scikit-learn transformer from images (N, H, W, 3) or (N, H, W), uint8 
 | `hog` | `HOG` |
 | `lbp` | `LBP` |
 | `sift` | `DenseSIFT` |
+| `patches` | `Patches` |
 
 >>> import numpy as np
 >>> feature = parse("hue(bins=6)+pixels")
@@ -25,6 +26,7 @@ from halfspaces.features.color import ColorHistogram, HueHistogram
 from halfspaces.features.hog import HOG
 from halfspaces.features.lbp import LBP
 from halfspaces.features.mixture import Mixture
+from halfspaces.features.patches import Patches
 from halfspaces.features.pixels import Pixels
 from halfspaces.features.sift import DenseSIFT
 from halfspaces.features.words import FEATURES, parse
@@ -39,6 +41,7 @@ __all__ = [
     "HueHistogram",
     "LocalFeature",
     "Mixture",
+    "Patches",
     "Pixels",
     "parse",
 ]

@@ -15,6 +15,7 @@ from halfspaces.features.color import ColorHistogram, HueHistogram
 from halfspaces.features.hog import HOG
 from halfspaces.features.lbp import LBP
 from halfspaces.features.mixture import Mixture
+from halfspaces.features.patches import Patches
 from halfspaces.features.pixels import Pixels
 from halfspaces.features.sift import DenseSIFT
 
@@ -25,6 +26,7 @@ FEATURES: dict[str, type[Feature]] = {
     "hog": HOG,
     "lbp": LBP,
     "sift": DenseSIFT,
+    "patches": Patches,
 }
 
 LONGEST = 10_000  # characters

@@ -1,0 +1,263 @@
+"""Learned patches: the strongest features of a linear classifier before deep networks."""
+
+import numpy as np
+
+from halfspaces._validation import check_name, check_number
+from halfspaces.features.base import Feature
+from halfspaces.features.images import Array
+from halfspaces.features.loops import run
+from halfspaces.features.regions import Intervals
+
+DICTIONARIES = ("kmeans", "random", "gaussian")
+ACTIVATIONS = ("threshold", "count", "triangle")
+CONTRAST = 10  # added to a patch's variance, in squared grey levels: flat patches stay flat
+DRAWN, DRAWN_EACH = 100_000, 20  # patches to learn from: at least, and for one of the vocabulary
+VISITS = 10  # of k-means to what was drawn
+BAND, CHUNK = 256, 256  # positions and patches compared at a time: their similarities fit the second-level cache
+
+
+class Patches(Feature):
+    """Learned patches: how much of each of n patches there is in each part of an image.
+
+    Every patch x of an image, size × size pixels of C channels, is brought to mean 0 and a variance near 1, whitened,
+    and brought to length 1:
+
+        x̂ = (x − mean(x)) / √(var(x) + 10)      y = (Λ + smoothing)^(−1/2) Vᵀ x̂      ŷ = y / ‖y‖
+
+    with V Λ Vᵀ the second moment of x̂ in the training images. A vocabulary of n directions v is learned among the ŷ.
+    Features are means of ρ(v·ŷ), and others of ρ(−v·ŷ), over the positions of each of grid × grid regions, where
+
+    * "threshold": ρ(z) = max(0, z − threshold),
+    * "count": ρ(z) = 1 where z > threshold, the share of positions with v among their nearest patches,
+    * "triangle": ρ = max(0, mean distance − d): d is the distance ‖ŷ ∓ v‖ from v or −v, the mean that from all of
+      them.
+
+    With `mirror`, the vocabulary also holds each patch's mirror image, and what this finds counts at the mirrored
+    place: a row is the same for an image and its mirror image. That is all that training on flipped copies could do:
+    the loss is convex and does not change when the weights of patches and of their mirror images change places, so that
+    they are equal at its minimum. Copies double the examples; this doubles nothing, since similarities with a patch and
+    with its mirror image are the sum and the difference of what is symmetric in them and what is skew.
+
+    D = 2 n grid². It takes about 2 N · positions · C size² · n operations.
+
+    Parameters
+    ----------
+    n : int
+        Size of the vocabulary, mirror images not counted.
+    size : int
+        Side of a patch in pixels.
+    dictionary : str
+        "kmeans" (spherical k-means, a patch and its negative alike), "random" (patches as they were drawn) or
+        "gaussian" (random directions: a random convolution, whose share of positive responses is "count" at threshold
+        0).
+    activation : str
+        ρ: "threshold", "count" or "triangle".
+    threshold : float
+        Of similarities, from 0 to 1. Those of random directions have a standard deviation near 1 / (size √C).
+    grid : int
+        Regions along each side; neighbours share positions where these cannot be divided evenly.
+    power : float
+        Features are raised to it: 1/2 makes what is there twice count less than twice.
+    stride : int
+        Pixels from one patch to the next.
+    mirror : bool
+        For images that may be flipped left and right. Not for text.
+    smoothing : float
+        Added to the variances Λ before whitening.
+    random_state : int
+    n_jobs : int or None
+        Workers; None for every core.
+
+    Attributes
+    ----------
+    even_, odd_ : array, shape (C size², r)
+        The whitening V (Λ + smoothing)^(−1/2), for what is symmetric in a patch and for what is skew; without `mirror`
+        the first takes all, and the second has no columns.
+    patches_ : array, shape (n, C size²)
+        The vocabulary, whitened: first what is symmetric, then what is skew.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In use, for parameters out of range, images smaller than a patch or with fewer positions than regions, and a
+        vocabulary larger than the number of patches in the training images that are not flat.
+
+    References
+    ----------
+    Coates, Lee and Ng, An analysis of single-layer networks in unsupervised feature learning, 2011,
+    https://proceedings.mlr.press/v15/coates11a.html; Coates and Ng, Learning feature representations with k-means,
+    2012, https://doi.org/10.1007/978-3-642-35289-8_30; Thiry et al., The unreasonable effectiveness of patches in deep
+    convolutional kernels methods, 2021, https://arxiv.org/abs/2101.07528
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 3), np.uint8)
+    >>> rows = Patches(n=10, size=3).fit_transform(images)
+    >>> rows.shape
+    (50, 180)
+    """
+
+    def __init__(
+        self,
+        n: int = 1024,
+        size: int = 6,
+        dictionary: str = "kmeans",
+        activation: str = "threshold",
+        threshold: float = 0.07,
+        grid: int = 3,
+        power: float = 0.5,
+        stride: int = 1,
+        mirror: bool = True,
+        smoothing: float = 0.1,
+        random_state: int = 0,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.n = n
+        self.size = size
+        self.dictionary = dictionary
+        self.activation = activation
+        self.threshold = threshold
+        self.grid = grid
+        self.power = power
+        self.stride = stride
+        self.mirror = mirror
+        self.smoothing = smoothing
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    @property
+    def invariances(self) -> frozenset[str]:
+        """Mirror images are alike, if so asked and if no column is left over at one end."""
+        return frozenset({"flip"} if self.mirror and self.stride == 1 else set())
+
+    def _check(self, height: int, width: int) -> None:
+        for name in ("n", "size", "grid", "stride"):
+            check_number(f"Patches({name}=...)", getattr(self, name), at_least=1, integer=True)
+        check_name("Patches(dictionary=...)", self.dictionary, DICTIONARIES)
+        check_name("Patches(activation=...)", self.activation, ACTIVATIONS)
+        check_number("Patches(threshold=...)", self.threshold, at_least=0, below=1)
+        check_number("Patches(power=...)", self.power, above=0)
+        check_number("Patches(smoothing=...)", self.smoothing, above=0)
+        images = f"Patches: images of {height} x {width} pixels"
+        if self.size > min(height, width):
+            patch = f"a patch of {self.size} x {self.size}"
+            raise ValueError(f"{images} are smaller than {patch}; give a smaller size, or larger images.")
+        rows, columns = self._positions(height, width)
+        if self.grid > min(rows, columns):
+            regions = f"{rows} x {columns} positions of a patch, fewer than {self.grid} x {self.grid} regions"
+            raise ValueError(f"{images} have {regions}; give a smaller grid, size or stride.")
+
+    def _positions(self, height: int, width: int) -> tuple[int, int]:
+        return (height - self.size) // self.stride + 1, (width - self.size) // self.stride + 1
+
+    # ---------------------------------------------------------------------------------------------- learning
+
+    def _learn(self, planes: Array, rng: np.random.Generator) -> None:
+        drawn = self._drawn(planes, rng)
+        channels = planes.shape[1]
+        moment = drawn.T @ drawn / np.float32(len(drawn))
+        other = _mirror(channels, self.size)
+        symmetric = (moment + moment[other][:, other]) / 2  # of these patches and their mirror images
+        bases = _bases(channels, self.size) if self.mirror else (np.eye(len(other)), np.zeros((len(other), 0)))
+        self.even_, self.odd_ = (
+            _whitening(symmetric if self.mirror else moment, basis, self.smoothing) for basis in bases
+        )
+        white = _directions(drawn @ np.concatenate([self.even_, self.odd_], axis=1))
+        self.patches_ = self._vocabulary(white, rng)
+
+    def _vocabulary(self, white: Array, rng: np.random.Generator) -> Array:
+        """n directions, given those of the patches drawn."""
+        if self.dictionary == "gaussian":
+            return _directions(rng.standard_normal((self.n, white.shape[1]), np.float32))
+        if len(white) < self.n:
+            given = f"n={self.n} is larger than the {len(white):,} patches of the training images that are not flat"
+            raise ValueError(f"Patches(n=...): {given}; give a smaller n, or more images.")
+        start = white[rng.choice(len(white), self.n, replace=False)]
+        return start if self.dictionary == "random" else spherical_kmeans(white, start, VISITS)
+
+    def _drawn(self, planes: Array, rng: np.random.Generator) -> Array:
+        """Patches (m, d) from anywhere in the images, of mean 0 and a variance near 1."""
+        windows = np.lib.stride_tricks.sliding_window_view(planes, (self.size, self.size), axis=(2, 3))
+        images, _, height, width = windows.shape[:4]
+        total = images * height * width
+        chosen = rng.choice(total, min(total, max(DRAWN, DRAWN_EACH * self.n)), replace=False, shuffle=False)
+        image, row, column = np.unravel_index(chosen, (images, height, width))
+        drawn = windows[image, :, row, column].reshape(len(chosen), -1)
+        drawn = drawn - drawn.mean(axis=1, keepdims=True)
+        return drawn / np.sqrt(drawn.var(axis=1, keepdims=True) + np.float32(CONTRAST))
+
+    def pictures(self) -> Array:
+        """The vocabulary as small images (n, size, size, C), whitening undone: floats around 0, of length 1."""
+        unwhitening = np.linalg.pinv(np.concatenate([self.even_, self.odd_], axis=1))
+        pictures = _directions(self.patches_ @ unwhitening)
+        return pictures.reshape(len(pictures), -1, self.size, self.size).transpose(0, 2, 3, 1)
+
+    # -------------------------------------------------------------------------------------------- describing
+
+    def _describe(self, planes: Array) -> Array:
+        from halfspaces.features import _patches
+
+        rows, columns = (Intervals(length, self.grid) for length in self._positions(*planes.shape[2:]))
+        chunks, even = _chunks(self.patches_), self.even_.shape[1]
+        sums = np.zeros((len(planes), rows.segments, columns.segments, len(chunks), 2, chunks.shape[2]), np.float32)
+        run(
+            _patches.respond,
+            *(planes, self.size, self.stride, np.float32(CONTRAST), self.even_, self.odd_),
+            *(np.ascontiguousarray(chunks[:, :even]), np.ascontiguousarray(chunks[:, even:]), self.n),
+            *(bool(self.mirror), ACTIVATIONS.index(self.activation), np.float32(self.threshold)),
+            *(rows.segment_of, columns.segment_of, max(1, min(BAND // columns.length, rows.length))),
+            sums,
+        )
+        pooled = np.einsum("ar,bc,irckpw->iabpkw", rows.members, columns.members, sums, optimize=True)
+        pooled = pooled.reshape(len(planes), self.grid, self.grid, 2, -1)[..., : len(self.patches_)]
+        pooled = pooled / (rows.lengths[:, None] * columns.lengths * (1 + self.mirror))[:, :, None, None]
+        return np.power(pooled, np.float32(self.power)).reshape(len(planes), -1)
+
+
+def spherical_kmeans(rows: Array, start: Array, visits: int) -> Array:
+    """Directions such that each row, or minus it, is near one: each moves to the mean of those that are its own."""
+    centers = start
+    for _ in range(visits):
+        sums = centers.copy()  # itself counts as one of its own, so that none is lost
+        for begin in range(0, len(rows), 4096):
+            block = rows[begin : begin + 4096]
+            similarity = block @ centers.T
+            nearest = np.argmax(np.abs(similarity), axis=1)
+            signs = np.sign(np.take_along_axis(similarity, nearest[:, None], axis=1))
+            np.add.at(sums, nearest, signs * block)
+        centers = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+    return centers
+
+
+def _mirror(channels: int, size: int) -> Array:
+    """Where the numbers of a patch (channels, size, size) lie in its mirror image."""
+    return np.arange(channels * size * size).reshape(channels, size, size)[:, :, ::-1].ravel()
+
+
+def _bases(channels: int, size: int) -> tuple[Array, Array]:
+    """Orthonormal bases of the patches that are their own mirror image, and of those that are minus it."""
+    other = _mirror(channels, size)
+    identity, here = np.eye(len(other)), np.arange(len(other))
+    one, two = identity[:, here < other], identity[:, other[here < other]]
+    return np.concatenate([(one + two) / np.sqrt(2), identity[:, here == other]], axis=1), (one - two) / np.sqrt(2)
+
+
+def _whitening(moment: Array, basis: Array, smoothing: float) -> Array:
+    """V (Λ + smoothing)^(−1/2) (d, r) of patches within a subspace; V Λ Vᵀ is their second moment there."""
+    values, vectors = np.linalg.eigh(basis.T @ moment @ basis)
+    return np.ascontiguousarray(basis @ (vectors / np.sqrt(np.maximum(values, 0) + smoothing)), dtype=np.float32)
+
+
+def _directions(rows: Array) -> Array:
+    """Rows of length 1; those that point nowhere are left out."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows[lengths[:, 0] > 0] / lengths[lengths[:, 0] > 0]
+
+
+def _chunks(patches: Array) -> Array:
+    """Patches (n, r) in chunks (n / width, r, width), the last filled up with zeros."""
+    chunks = -(-len(patches) // CHUNK)
+    width = -(-len(patches) // chunks)
+    filled = np.zeros((chunks * width, patches.shape[1]), np.float32)
+    filled[: len(patches)] = patches
+    return filled.reshape(chunks, width, -1).transpose(0, 2, 1)

@@ -1,0 +1,62 @@
+"""Regions of an image over which local responses are averaged."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from halfspaces.features.images import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Intervals:
+    """`count` intervals of nearly equal length that cover the positions 0 … length − 1 of an axis.
+
+    Interval i reaches from ⌊i · length / count⌋ to ⌈(i + 1) · length / count⌉: where the length is no multiple of the
+    count, neighbours share a position, so that the intervals are their own mirror image.
+
+    >>> intervals = Intervals(27, 2)
+    >>> intervals.segment_of.tolist() == [0] * 13 + [1] + [2] * 13
+    True
+    >>> intervals.members.tolist()
+    [[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]]
+    """
+
+    length: int
+    count: int
+
+    @property
+    def starts(self) -> Array:
+        """First positions."""
+        return np.arange(self.count) * self.length // self.count
+
+    @property
+    def stops(self) -> Array:
+        """Positions behind the last ones."""
+        return -(-np.arange(1, self.count + 1) * self.length // self.count)
+
+    @property
+    def edges(self) -> Array:
+        """Where an interval starts or stops: between them lie the segments, each wholly in or out of an interval."""
+        return np.union1d(self.starts, self.stops)
+
+    @property
+    def segment_of(self) -> Array:
+        """The segment of each position."""
+        return np.searchsorted(self.edges, np.arange(self.length), side="right") - 1
+
+    @property
+    def segments(self) -> int:
+        """How many."""
+        return len(self.edges) - 1
+
+    @property
+    def members(self) -> Array:
+        """Which segments an interval has, ones and zeros (count, segments)."""
+        begins = self.edges[:-1]
+        inside = (begins >= self.starts[:, None]) & (begins < self.stops[:, None])
+        return inside.astype(np.float32)
+
+    @property
+    def lengths(self) -> Array:
+        """Positions of each interval."""
+        return (self.stops - self.starts).astype(np.float32)
