@@ -1,7 +1,8 @@
 """Seconds of image features beside the libraries that have them: `python -m benchmarks.features [--turns 5]`.
 
-Turns alternate, the best counts. Libraries take one image a call; their loops run over a part of the images, their
-seconds are those times the parts. OpenCV's loops have as many threads as ours; scikit-image's use one.
+Turns alternate, the best counts, of the clock on the wall and of the processors' time. Libraries take one image a call;
+their loops run over a part of the images, and their seconds are those times the parts. OpenCV is left to its own
+threads; scikit-image has one.
 """
 
 import argparse
@@ -27,8 +28,8 @@ def main() -> None:
     options = parser.parse_args()
     images = _images(options.images)
     print(f"{len(images):,} images of {' x '.join(map(str, images.shape[1:]))}, {len(os.sched_getaffinity(0))} cores")
-    print("| feature | columns | seconds | library | seconds | times as fast |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print("| feature | columns | seconds | processor s | library | seconds | processor s | times as fast |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for words, (library, loop) in _pairs().items():
         if not options.words or words in options.words:
             print(_row(words, library, loop, images, options.part, options.turns), flush=True)
@@ -71,18 +72,24 @@ def _row(words: str, library: str, loop: Loop | None, images: Array, part: int, 
     feature = parse(words).fit(images[:1000])
     feature.transform(images[:1000])  # compiles
     some = np.ascontiguousarray(images[::part])
-    ours, theirs = [], []
+    times = np.full((turns, 4), np.inf)
     columns = 0
-    for _ in range(turns):
-        start = time.perf_counter()
+    for turn in times:
+        start = _clocks()
         columns = feature.transform(images).shape[1]
-        ours.append(time.perf_counter() - start)
+        turn[:2] = _clocks() - start
         if loop is not None:
-            start = time.perf_counter()
+            start = _clocks()
             loop(some)
-            theirs.append((time.perf_counter() - start) * len(images) / len(some))
-    told = f"{min(theirs):.2f} | {min(theirs) / min(ours):.0f}" if theirs else "| "
-    return f"| `{words}` | {columns:,} | {min(ours):.2f} | {library} | {told} |"
+            turn[2:] = (_clocks() - start) * len(images) / len(some)
+    ours, our_work, theirs, their_work = times.min(axis=0)
+    told = f"{theirs:.2f} | {their_work:.2f} | {theirs / ours:.1f}" if loop is not None else "| | "
+    return f"| `{words}` | {columns:,} | {ours:.2f} | {our_work:.2f} | {library} | {told} |"
+
+
+def _clocks() -> Array:
+    """Of the wall, and of all processors together."""
+    return np.array([time.perf_counter(), time.process_time()])
 
 
 def _opencv_hog(images: Array) -> object:

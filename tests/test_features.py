@@ -64,6 +64,21 @@ def test_ramps_in_all_directions_have_the_same_mass_of_hog(soft, signed):
             np.testing.assert_allclose(found, np.roll(inner[0], turn if signed else 2 * turn), atol=1e-3)
 
 
+def test_hog_flips_turns_and_moves_with_the_image(photos):
+    square = photos[:, :32, :32]
+    hog = HOG(block=None, orientations=8)
+
+    def cells(images):
+        return hog.transform(images).reshape(len(images), 4, 4, 8)
+
+    still = cells(square)
+    close = {"rtol": 1e-3, "atol": 1e-3}
+    np.testing.assert_allclose(cells(square[:, :, ::-1]), still[:, :, ::-1, ::-1], **close)
+    turned = np.rot90(still, axes=(1, 2))
+    np.testing.assert_allclose(cells(np.rot90(square, axes=(1, 2))), np.roll(turned, 4, axis=3), **close)
+    np.testing.assert_allclose(cells(photos[:, 8:40, :32])[:, 1], still[:, 2], **close)  # not at the edges
+
+
 def test_hue_is_that_of_colorsys(photos):
     images = photos[:4, :6, :7]
     expected = np.zeros((4, 12))
