@@ -97,9 +97,10 @@ def _rival(
             return None
         objective = judged(data, strength, weights)
         lowest = min(lowest, objective)
+        stuck = bool(curve) and objective > curve[-1][1] * (1 - 1e-9)  # it has stopped by itself
         curve.append((seconds, objective))
         distance = objective / lowest - 1
-        if distance <= BAR or 2.5 * seconds > cap:
+        if distance <= BAR or 2.5 * seconds > cap or stuck:
             break
         limit *= 2
     return {"seconds": at_the_bar(curve, lowest, BAR), "measured": distance <= BAR, "curve": curve, "passes": limit}
