@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from halfspaces.datasets import layout, pixels, sources, store, waiting
+from halfspaces.datasets import arrays, layout, pixels, sources, store, waiting
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.errors import DataError, shown
 from halfspaces.datasets.sources import Entry, Source
@@ -63,6 +63,55 @@ def read(path: Path, image_size: ImageSize | None = None, skip_bad: bool = False
     if found is None:
         raise DataError(f"The decoded images of {path} changed at once in {store.folder()}; try again.")
     return _dataset(path, *found)
+
+
+def is_one(path: Path) -> bool:
+    """Whether a file is named like an image."""
+    return path.name.lower().endswith(pixels.SUFFIXES)
+
+
+def refuse_one(path: Path, image_size: ImageSize | None = None, skip_bad: bool = False) -> Dataset:
+    """Raise DataError: one image has no class."""
+    raise DataError(f"{path} is one image, which belongs to no class; give a folder with one sub-folder a class.")
+
+
+def without_classes(path: Path) -> bool:
+    """Whether it is one image, or a folder with images and without folders."""
+    if not path.is_dir():
+        return is_one(path)
+    entries = [entry for entry in os.scandir(path) if not sources.is_junk(entry.name)]
+    return any(is_one(Path(entry.name)) for entry in entries) and not any(entry.is_dir() for entry in entries)
+
+
+def read_without_classes(path: Path, image_size: ImageSize | None = None, skip_bad: bool = False) -> np.ndarray:
+    """Images (N, height, width, channels), uint8, in the order of their names; options and errors as of `read`."""
+    from PIL import Image
+
+    size = _checked(image_size)
+    with sources.opened(path.parent if is_one(path) else path) as source, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Pillow, whose threads have no filters of their own
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        wanted = {path.name} if is_one(path) else {name for name in os.listdir(path) if is_one(Path(name))}
+        looked = dict(_each(source.entries(), pixels.look, wanted=wanted))
+        good: dict[str, pixels.Header] = {}
+        for name, outcome in looked.items():
+            if isinstance(outcome, DataError):
+                _refuse(source, name, outcome, skip_bad)
+            elif outcome is not None:
+                good[name] = outcome
+        if not good:
+            raise DataError(f"{path} holds no image that can be decoded; check the path.")
+        shape, names = _shape(good.values(), size), sorted(good, key=layout.natural)
+        rows = {name: row for row, name in enumerate(names)}
+        X, written = arrays.empty(path, (len(names), *shape), np.uint8), np.zeros(len(names), bool)
+        work = partial(pixels.decode, height=shape[0], width=shape[1], channels=shape[2])
+        decoded = _each(source.entries(), work, wanted=rows)
+        for name, outcome in waiting.tracked(decoded, f"decoding {path.name}", len(rows)):
+            if isinstance(outcome, DataError):
+                _refuse(source, name, outcome, skip_bad)
+            elif outcome is not None:
+                X[rows[name]], written[rows[name]] = outcome, True
+    return X if written.all() else X[written]
 
 
 def _pillow_version() -> str:
