@@ -72,7 +72,7 @@ def cache(
         typer.Option(help="Remove the sets used longest ago until the rest takes at most so much, such as 5GB or 0."),
     ] = None,
 ) -> None:
-    """Decoded images and described ones that are kept so that a second run starts at once: where, of what, how large; remove some."""
+    """Decoded images, and their features, that are kept for a second run: where, of what, how large; remove some."""
     import time
 
     from halfspaces.cli.recipe import size_bytes

@@ -184,7 +184,8 @@ def open_images(
         found: Any = _rows_alone(path_or_name, asked, memory)
     if found is None:
         dataset = open(path_or_name, label=label, image_size=image_size, skip_bad=skip_bad, memory=memory)
-        return dataset.images(dataset.X if dataset.X_test is None else dataset.X_test)
+        X: Any = dataset.X if dataset.X_test is None else dataset.X_test
+        return dataset.images(X)
     if found.ndim < 3:
         raise DataError(f"{path_or_name} holds no images: it has rows {found.shape}; give images (N, H, W, 3).")
     return found
@@ -197,12 +198,12 @@ def _rows_alone(path_or_name: Any, asked: dict[str, Any], memory: float | None) 
     path = _path(path_or_name)
     read: Any = _reader(path_or_name, path)
     options = _options(path, read, asked)
-    if read in (images.read, images.refuse_one) and images.without_classes(path):
-        read = images.read_without_classes
-    elif read not in ROWS_ALONE:
+    bare = read in (images.read, images.refuse_one) and images.without_classes(path)
+    alone: Any = images.read_without_classes if bare else ROWS_ALONE.get(read)
+    if alone is None:
         return None
     with arrays.memory(memory):
-        return ROWS_ALONE.get(read, read)(path, **options)
+        return alone(path, **options)
 
 
 def holds_images(path_or_name: str | os.PathLike[str]) -> bool:

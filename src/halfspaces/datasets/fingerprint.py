@@ -45,5 +45,5 @@ def content(array: np.ndarray) -> str:
     digest = hashlib.blake2b(f"{array.dtype.str}{array.shape}".encode(), digest_size=16)
     rows = max(PIECE_BYTES // max(array.nbytes // max(len(array), 1), 1), 1)
     for start in range(0, len(array), rows):
-        digest.update(np.ascontiguousarray(array[start : start + rows]))
+        digest.update(np.ascontiguousarray(array[start : start + rows]).tobytes())
     return digest.hexdigest()

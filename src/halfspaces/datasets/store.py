@@ -231,7 +231,7 @@ def _disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = f"The folder {folder()} for decoded images and features cannot be written ({error.strerror or error})"
+        where = f"The folder {folder()} for decoded images cannot be written ({error.strerror or error})"
         raise DataError(f"{where}; set {cache.VARIABLE} to a folder with room.") from error
 
 

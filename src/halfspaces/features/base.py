@@ -101,8 +101,8 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
             As of `fit`, and for images of another size than those it was fitted to.
         """
         images = Images(X)
-        self._check_shape(images.shape)
         self._check_fitted(images.shape)
+        self._check_shape(images.shape)
         rows = self._block_rows(images.shape)
         blocks = [slice(start, min(start + rows, len(images))) for start in range(0, len(images), rows)]
         first = self._of_planes(images.planes(blocks[0]))

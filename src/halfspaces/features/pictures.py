@@ -124,7 +124,7 @@ def _hog(axes: Any, feature: HOG, image: Array) -> None:
     """In each cell a line along the edges of each direction, as bright as their gradients are long."""
     from matplotlib.collections import LineCollection
 
-    plain = fresh(feature).set_params(block=None)
+    plain: Any = fresh(feature).set_params(block=None)
     cell, bins = plain.cell, plain.orientations
     height, width = image.shape[:2]
     cells = plain.transform(image[None]).reshape(height // cell, width // cell, bins)
@@ -133,7 +133,7 @@ def _hog(axes: Any, feature: HOG, image: Array) -> None:
     y, x = (np.mgrid[: cells.shape[0], : cells.shape[1]] + 0.5) * cell - 0.5
     half = 0.45 * cell * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     centres = np.stack([x, y], axis=-1)[:, :, None]
-    lines = np.stack([centres - half, centres + half], axis=3).reshape(-1, 2, 2)
+    lines: Any = np.stack([centres - half, centres + half], axis=3).reshape(-1, 2, 2)
     shade = (cells / max(float(cells.max()), 1e-12)).ravel()
     order = np.argsort(shade)
     axes.add_collection(LineCollection(lines[order], colors=[(1, 1, 1, alpha) for alpha in shade[order]], linewidths=1))
