@@ -14,7 +14,6 @@ from rich.text import Text
 
 from halfspaces.datasets import images
 from halfspaces.progress import PATIENCE
-from halfspaces.saved import features_of
 
 Array = np.ndarray
 console = Console(highlight=False)
@@ -165,6 +164,8 @@ def calibration(classifier: Any) -> None:
 
 def model(classifier: Any, path: Path) -> None:
     """What a saved model says of itself."""
+    from halfspaces.saved import features_of
+
     notes = classifier.notes_
     C, D = len(classifier.classes_), classifier.n_features_in_
     _pair("model", f"{path}: {classifier.loss}, {C} classes, {D:,} features, trained on {notes.get('data', 'data')}")

@@ -33,6 +33,7 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
     * `_check(height, width)`: raises for parameters out of range, and for images that are too small.
     * `_learn(planes, rng)`, where something is learned: from at most `learns_from` images, drawn at random. What it
       keeps are arrays whose names end in `_`; these, the parameters and `image_shape_` are all there is to save.
+      `shapes` tells their shapes.
     """
 
     channels: ClassVar[str] = "any"  # what _describe sees: "any" (as they come), "color" (three) or "grey" (one)
