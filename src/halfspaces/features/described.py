@@ -26,6 +26,7 @@ class Described:
     Examples
     --------
     >>> from halfspaces.features import Pixels
+    >>> import numpy as np
     >>> rows = Described(Pixels(), np.zeros((5, 2, 2), np.uint8))
     >>> rows.shape, rows[1:3].shape
     ((5, 4), (2, 4))
