@@ -588,7 +588,7 @@ def test_predictions_keep_within_a_memory(run, refused, model, tmp_path, monkeyp
 
 def test_decoded_images_are_listed_and_removed(run, refused, tmp_path, monkeypatch):
     monkeypatch.setenv("HALFSPACES_CACHE", str(tmp_path / "cache"))
-    empty = f"      0 MB  in 0 sets of decoded images, in {tmp_path / 'cache' / 'images'}\n"
+    empty = f"      0 MB  in 0 sets of decoded images or features, in {tmp_path / 'cache' / 'images'}\n"
     assert run("data", "cache").out == empty
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)

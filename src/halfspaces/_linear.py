@@ -96,6 +96,7 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
     feature_names_in_: Array  # where X had column names
     calibration_: Calibration | None
     features_dtype_: str  # of the X that was fitted
+    features_: Any  # of a loaded classifier: the fitted feature that makes its rows, if there is one
     optimizer_choice_: str
     result_: Result
 

@@ -28,6 +28,7 @@ from halfspaces.calibration import Sigmoid, Temperature
 from halfspaces.cross_validation import LinearClassifierCV
 from halfspaces.estimators import LinearClassifier
 from halfspaces.model_file import write_whole
+from halfspaces.saved import features_of
 
 if TYPE_CHECKING:
     import onnx
@@ -78,6 +79,16 @@ class _Parts:
 
 
 def _parts(classifier: Classifier) -> _Parts:
+    feature = features_of(classifier)
+    if feature is not None:
+        raise ValueError(
+            f"The model's rows are those of {feature}, which this format cannot compute; use to_sklearn in Python, or "
+            "train without --features, on pixels."
+        )
+    return _parts_of_rows(classifier)
+
+
+def _parts_of_rows(classifier: Classifier) -> _Parts:
     if not hasattr(classifier, "coef_"):
         raise ValueError("The classifier is not fitted yet; call fit before exporting it.")
     fitted = classifier.classifier_ if isinstance(classifier, LinearClassifierCV) else classifier
@@ -110,6 +121,7 @@ def to_sklearn(classifier: Classifier) -> Any:
     -------
     LogisticRegression where probabilities are a softmax, or a logistic of two classes; SGDClassifier(loss="log_loss")
     where each of more classes has its own logistic; LinearSVC where there are none. `coef_` is float64, in raw units.
+    Of a loaded classifier with `features_` a Pipeline of both, which takes images.
 
     Raises
     ------
@@ -117,15 +129,17 @@ def to_sklearn(classifier: Classifier) -> Any:
         If the classifier is not fitted, or its calibration is a Sigmoid, whose labels and probabilities disagree.
     """
     from sklearn import linear_model, svm
+    from sklearn.pipeline import make_pipeline
 
-    parts = _parts(classifier)
+    parts = _parts_of_rows(classifier)
     V, c = parts.logits("A scikit-learn classifier")
     model = getattr(linear_model if parts.link else svm, _sklearn_class(parts))(**_sklearn_options(parts))
     model.coef_, model.intercept_, model.classes_ = np.ascontiguousarray(V.T), c, parts.classes
     model.n_features_in_ = len(V)
     if hasattr(classifier, "feature_names_in_"):
         model.feature_names_in_ = classifier.feature_names_in_
-    return model
+    feature = features_of(classifier)
+    return model if feature is None else make_pipeline(feature, model)
 
 
 def _sklearn_class(parts: _Parts) -> str:

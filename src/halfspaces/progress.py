@@ -3,6 +3,9 @@
 import math
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,6 +81,19 @@ class ProgressBar:
         return ", ".join(words)
 
 
+_quiet: ContextVar[bool] = ContextVar("_quiet", default=False)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """A context in which no `Bar` is drawn: what is around it draws one."""
+    token = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
+
+
 class Bar:
     """Shows how many of so many things are done; draws as `ProgressBar` does.
 
@@ -88,7 +104,7 @@ class Bar:
     def __init__(self, title: str, total: int, things: str) -> None:
         self.title, self.total, self.things = title, total, things
         self.done = 0
-        self.shown = sys.stderr.isatty()
+        self.shown = sys.stderr.isatty() and not _quiet.get()
         self.started = self.drawn = time.perf_counter()
         self.bar: Any = None
 

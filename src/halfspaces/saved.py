@@ -5,7 +5,7 @@ import math
 import os
 import platform
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy
@@ -19,6 +19,9 @@ from halfspaces.estimators import LinearClassifier, make_penalty
 from halfspaces.model_file import ModelFileError, brief
 from halfspaces.moments import Moments
 
+if TYPE_CHECKING:
+    from halfspaces.features import Feature
+
 Array = np.ndarray
 
 _COMPONENTS = {
@@ -28,6 +31,7 @@ _COMPONENTS = {
     if dataclasses.is_dataclass(kind) and isinstance(kind, type) and not name.startswith("_")
 }
 _NOT_SAVED = {"callbacks", "random_state"}
+_FEATURES = "features."  # before the names of the arrays of a feature
 _LABELS = re.compile(r"[<>=|]?(b1|[iu][1248]|f\d{1,2}|U\d{1,9}|O)")  # types whose values JSON holds
 _MOST_LABEL_BYTES = 1 << 26
 _UNFIT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, MemoryError)
@@ -39,7 +43,18 @@ def versions() -> dict[str, str]:
     return {**packages, "python": platform.python_version()}
 
 
-def save(classifier: LinearClassifier | LinearClassifierCV, path: str | os.PathLike[str], **notes: Any) -> None:
+def features_of(classifier: Any) -> "Feature | None":
+    """The fitted feature whose rows a loaded classifier takes, unless it was fitted anew since; None for plain rows."""
+    return None if hasattr(classifier, "result_") else getattr(classifier, "features_", None)
+
+
+def save(
+    classifier: LinearClassifier | LinearClassifierCV,
+    path: str | os.PathLike[str],
+    *,
+    features: "Feature | None" = None,
+    **notes: Any,
+) -> None:
     """Write a fitted classifier to one .safetensors file, all of it or nothing.
 
     Parameters
@@ -47,13 +62,29 @@ def save(classifier: LinearClassifier | LinearClassifierCV, path: str | os.PathL
     classifier : LinearClassifier or LinearClassifierCV
         Of the latter its `classifier_` is kept, with its calibration: it predicts the same, without the search.
     path : path
+    features : Feature or None
+        Fitted: what made the rows that the classifier was fitted to. It is kept as words and arrays, and `load` gives
+        it back as `features_`. None keeps that of a loaded classifier.
     **notes
         Kept as metadata: numbers, strings, lists and dicts of them (class names, metrics, image shape).
 
     Raises
     ------
     ModelFileError
-        If the file cannot be written, or a label, parameter or note has no place in it.
+        If the file cannot be written, or a label, parameter, note or feature has no place in it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from halfspaces.features import HueHistogram
+    >>> images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), np.uint8)
+    >>> hue = HueHistogram(bins=6).fit(images)
+    >>> classifier = LinearClassifier(strength=0.1).fit(hue.transform(images), np.arange(20) % 2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(classifier, f"{folder}/model.safetensors", features=hue)
+    ...     loaded = load(f"{folder}/model.safetensors")
+    >>> loaded.features_, loaded.predict(loaded.features_.transform(images[:2])).shape
+    (HueHistogram(bins=6), (2,))
     """
     if not hasattr(classifier, "coef_"):
         raise ModelFileError("The classifier is not fitted yet; call fit before save.")
@@ -64,6 +95,8 @@ def save(classifier: LinearClassifier | LinearClassifierCV, path: str | os.PathL
         tensors |= {"center": classifier._center, "intercept_at_center": classifier._intercept_at_center}
     if classifier._moments is not None:  # what partial_fit goes on from
         tensors |= {f"moments_{name}": np.asarray(value) for name, value in vars(classifier._moments).items()}
+    words, arrays = _feature_parts(features or features_of(classifier), classifier.n_features_in_)
+    tensors |= {f"{_FEATURES}{name}": array for name, array in arrays.items()}
     parameters = {name: _encode(value) for name, value in classifier.get_params().items() if name not in _NOT_SAVED}
     metadata = {
         "version": halfspaces.__version__,
@@ -72,6 +105,7 @@ def save(classifier: LinearClassifier | LinearClassifierCV, path: str | os.PathL
         "classes": classifier.classes_.tolist(),
         "classes_dtype": classifier.classes_.dtype.str,
         "features_dtype": getattr(classifier, "features_dtype_", None),
+        **({} if words is None else {"features": words}),
         "feature_names": getattr(classifier, "feature_names_in_", np.array([])).tolist(),
         "n_iter": classifier.n_iter_,
         "calibration": _encode(classifier.calibration_),
@@ -83,6 +117,9 @@ def save(classifier: LinearClassifier | LinearClassifierCV, path: str | os.PathL
 
 def load(path: str | os.PathLike[str]) -> LinearClassifier:
     """The fitted classifier in a file that `save` wrote; what was noted beside it is its `notes_`.
+
+    Where its rows are those of a feature, this is its `features_`, fitted: `sklearn.pipeline.make_pipeline` of both
+    predicts images.
 
     Raises
     ------
@@ -107,7 +144,9 @@ def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> LinearClass
     make_loss(classifier.loss)
     make_penalty(classifier.penalty, classifier.strength)
     classifier.classes_ = _labels(metadata["classes"], metadata["classes_dtype"])
-    _put_coefficients(classifier, tensors)
+    described = {name: tensor for name, tensor in tensors.items() if name.startswith(_FEATURES)}
+    _put_coefficients(classifier, {name: tensor for name, tensor in tensors.items() if name not in described})
+    _put_features(classifier, metadata.get("features"), described)
     if metadata.get("features_dtype") is not None:  # files of earlier versions have none
         classifier.features_dtype_ = _of(str, metadata["features_dtype"], "features_dtype")
     classifier.n_iter_ = _of(int, metadata["n_iter"], "n_iter")
@@ -164,6 +203,33 @@ def _put_coefficients(classifier: LinearClassifier, tensors: dict[str, Array]) -
     classifier._center, classifier._intercept_at_center = center, at_center
     classifier._moments = None if moments[0] is None else Moments(*moments)  # pyright: ignore[reportArgumentType]
     classifier.n_features_in_ = coef.shape[1]
+
+
+def _feature_parts(feature: Any, columns: int) -> tuple[str | None, dict[str, Array]]:
+    """Words and arrays of the feature that makes rows of so many columns; none where there is none."""
+    from halfspaces.features import keeping
+
+    if feature is None:
+        return None, {}
+    try:
+        words, arrays = keeping.kept(feature)
+    except ValueError as error:
+        raise ModelFileError(str(error)) from error
+    made = len(feature.get_feature_names_out())
+    if made != columns:
+        raise ModelFileError(
+            f"The feature {words} makes {made} columns and the classifier takes {columns}; give its own."
+        )
+    return words, arrays
+
+
+def _put_features(classifier: LinearClassifier, words: Any, tensors: dict[str, Array]) -> None:
+    if words is None and not tensors:
+        return
+    from halfspaces.features import keeping
+
+    arrays = {name.removeprefix(_FEATURES): tensor for name, tensor in tensors.items()}
+    classifier.features_ = keeping.restored(_of(str, words, "features"), arrays, classifier.n_features_in_)
 
 
 def _check_calibration(classifier: LinearClassifier) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from halfspaces.cli import data as data_commands
+from halfspaces.cli import features as feature_commands
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,6 +19,7 @@ app = typer.Typer(
     help="Linear classifiers for images, features and embeddings: exact, fast, with nothing hidden.",
 )
 app.add_typer(data_commands.app, name="data")
+app.add_typer(feature_commands.app, name="features")
 
 DataArgument = Annotated[
     str,
@@ -107,6 +109,16 @@ def train(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out files that are no image, and count them.")
     ] = False,
+    features: Annotated[
+        str | None,
+        typer.Option(help="Train on what describes the images: hog+hue, patches, ...; see `halfspaces features list`."),
+    ] = None,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="With --features: train on the mirror images, too. Not for text.")
+    ] = False,
+    cache_features: Annotated[
+        bool, typer.Option("--cache-features", help="Keep the described images on disk for the next run.")
+    ] = False,
     tol: Annotated[float, typer.Option(help="Stop within this part of the loss above its minimum, proved.")] = 1e-3,
     max_passes: Annotated[float, typer.Option(help="Limit on visits to all examples.")] = 1000,
     jobs: JobsOption = None,
@@ -135,6 +147,7 @@ def train(
         ctx.obj = running.trained_on(ctx, run)
         ctx.params = running.options(ctx, _train, run)
         here: dict[str, Any] = {"jobs": jobs, "sanity": sanity, "memory": memory, "out": out}
+        here["cache_features"] = cache_features
         _train(ctx, **ctx.params, **here, checkpoint=checkpoint, every=every, resume=resume)
         return
     options = {
@@ -169,6 +182,9 @@ def train(
         label=label,
         image_size=image_size,
         skip_bad=skip_bad,
+        features=features,
+        flip=flip,
+        cache_features=cache_features,
         seed=seed,
         memory=memory,
         checkpoint=checkpoint,
@@ -191,7 +207,7 @@ def evaluate(
 ) -> None:
     """Accuracy of a saved model, whole and by class, on the test rows (or all rows where there is no test split)."""
     import halfspaces
-    from halfspaces.cli import matched, show
+    from halfspaces.cli import matched, predictions, show
     from halfspaces.cli.recipe import memory_bytes
 
     budget = None if memory is None else memory_bytes(memory)
@@ -202,11 +218,22 @@ def evaluate(
     if dataset.X_test is not None and dataset.y_test is not None:
         part, X, y = "test", dataset.X_test, dataset.y_test
     labels = matched.labels(classifier, dataset, y)
-    predicted = classifier.predict(X)
+    predicted = predictions.labels(classifier, matched.rows(classifier, dataset, X))
     show.model(classifier, model)
     show.unknown(labels)
     show.accuracies({part: show.accuracy(labels.y, predicted)})
     show.classes(labels.y, predicted, labels.names, part)
+
+
+@app.command()
+def info(model: ModelArgument) -> None:
+    """What a saved model is: its loss and classes, the features it takes, its strength, its accuracy in training."""
+    import halfspaces
+    from halfspaces.cli import show
+
+    classifier = halfspaces.load(model)
+    show.model(classifier, model)
+    show.noted(classifier)
 
 
 @app.command()

@@ -72,7 +72,7 @@ def cache(
         typer.Option(help="Remove the sets used longest ago until the rest takes at most so much, such as 5GB or 0."),
     ] = None,
 ) -> None:
-    """The decoded images that are kept so that a second run starts at once: where, of what, how large; remove some."""
+    """Decoded images, and their features, that are kept for a second run: where, of what, how large; remove some."""
     import time
 
     from halfspaces.cli.recipe import size_bytes
@@ -85,7 +85,7 @@ def cache(
         typer.echo(f"{megabytes(each.size):>10}  used {day}  {each.source}")
     for each in removed:
         typer.echo(f"{megabytes(each.size):>10}  removed                {each.source}")
-    sets = f"{len(there)} set{'' if len(there) == 1 else 's'} of decoded images"
+    sets = f"{len(there)} set{'' if len(there) == 1 else 's'} of decoded images or features"
     typer.echo(f"{megabytes(sum(each.size for each in there)):>10}  in {sets}, in {store.folder()}")
 
 

@@ -9,6 +9,8 @@ from halfspaces import datasets
 from halfspaces.cli import show
 from halfspaces.datasets import Dataset, Features
 from halfspaces.estimators import LinearClassifier
+from halfspaces.features import Described, Feature
+from halfspaces.saved import features_of
 
 
 def open_dataset(classifier: LinearClassifier, data: str, label: str | None, memory: float | None = None) -> Dataset:
@@ -16,9 +18,28 @@ def open_dataset(classifier: LinearClassifier, data: str, label: str | None, mem
     return datasets.open(data, **_options(classifier, data, label, memory))
 
 
-def open_features(classifier: LinearClassifier, data: str, label: str | None, memory: float | None = None) -> Features:
-    """Rows for a model."""
-    return datasets.open_features(data, **_options(classifier, data, label, memory))
+def open_features(
+    classifier: LinearClassifier, data: str, label: str | None, memory: float | None = None
+) -> Features | Described:
+    """Rows for a model, described when they are asked for where it takes those of a feature."""
+    options = _options(classifier, data, label, memory)
+    feature = features_of(classifier)
+    if feature is None:
+        return datasets.open_features(data, **options)
+    return _described(feature, datasets.open_images(data, **options))
+
+
+def rows(classifier: LinearClassifier, dataset: Dataset, X: Any) -> Features | Described:
+    """Rows of a data set, described when they are asked for where the model takes those of a feature."""
+    feature = features_of(classifier)
+    return X if feature is None else _described(feature, dataset.images(X))
+
+
+def _described(feature: Feature, images: np.ndarray) -> Described:
+    """Grey images for a feature of colour images have three equal channels."""
+    if feature.image_shape_[2] == 3 and images.shape[3:] in ((), (1,)):
+        images = np.broadcast_to(images.reshape(*images.shape[:3], 1), (*images.shape[:3], 3))
+    return Described(feature, images)
 
 
 def _options(classifier: LinearClassifier, data: str, label: str | None, memory: float | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import numpy as np
 from halfspaces._linear import make_loss, probabilities
 from halfspaces._validation import check_number
 from halfspaces.cli import show
+from halfspaces.features import Described
 from halfspaces.model_file import writing_whole
 
 Array = np.ndarray
@@ -24,6 +25,7 @@ Write = Callable[[Table], None]
 
 BLOCK_VALUES = 1 << 26  # of X a block: enough for the fused kernels
 BLOCK_SCORES = 1 << 23
+BLOCK_IMAGES = 1 << 12  # to describe
 
 
 class Columns:
@@ -84,6 +86,14 @@ def _best(worth: Array, count: int) -> Array:
     return np.take_along_axis(part, order, axis=1)
 
 
+def labels(classifier: Any, X: Any) -> Array:
+    """The label of every row; images are described block by block, and no more of their rows are ever held."""
+    if not isinstance(X, Described):
+        return classifier.predict(X)
+    blocks = show.counted(_blocks(X, len(classifier.classes_)), X.shape[0])
+    return np.concatenate([classifier.predict(X[rows.start : rows.stop]) for rows in blocks])
+
+
 def write(columns: Columns, X: Any, out: Path | None) -> None:
     """Write the table of all rows: to `out` whole or not at all, or as CSV to the screen."""
     with _writer(out) as put:
@@ -94,7 +104,10 @@ def write(columns: Columns, X: Any, out: Path | None) -> None:
 def _blocks(X: Any, n_classes: int) -> Iterator[range]:
     """Row numbers, in blocks of about one size."""
     n_rows = X.shape[0]
-    size = X.size if isinstance(X, np.ndarray) else X.nnz
+    if isinstance(X, Described):
+        size = max(n_rows * X.shape[1], n_rows * BLOCK_VALUES // BLOCK_IMAGES)
+    else:
+        size = X.size if isinstance(X, np.ndarray) else X.nnz
     count = max(1, size // BLOCK_VALUES, -(-n_rows * n_classes // BLOCK_SCORES))
     ends = [n_rows * block // count for block in range(count + 1)]
     return (range(start, stop) for start, stop in itertools.pairwise(ends) if stop > start)

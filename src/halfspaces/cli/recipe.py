@@ -12,14 +12,17 @@ from typing import Any
 import numpy as np
 
 from halfspaces import datasets, run_file
+from halfspaces._folds import Fold
 from halfspaces._validation import check_finite, check_number, check_numbers, nearest
 from halfspaces.calibration import CALIBRATIONS
 from halfspaces.checkpoint import Checkpoint
 from halfspaces.cli import show
+from halfspaces.cli.describing import Describing, Rows, folds_of
 from halfspaces.cross_validation import LinearClassifierCV
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.fingerprint import fingerprint
 from halfspaces.estimators import LinearClassifier, make_optimizer
+from halfspaces.features import parse
 from halfspaces.losses import LOSSES, Loss
 from halfspaces.model_file import write_whole
 from halfspaces.optimizers import SCHEDULES, UPDATE_RULES, Optimizer
@@ -54,6 +57,9 @@ class Recipe:
     label: str | None = None
     image_size: str | None = None
     skip_bad: bool = False
+    features: str | None = None
+    flip: bool = False
+    cache_features: bool = False
     seed: int | None = None
     memory: str | None = None
     checkpoint: Path | None = None
@@ -71,6 +77,7 @@ class Recipe:
         if self.seed is not None:
             check_number("--seed", self.seed, at_least=0, below=1 << 32, integer=True)
         self._check_kept()
+        self._check_features()
         if self.calibrate is not None:
             self._check_calibrate()
         about = {"--strengths": self.strengths, "--folds": self.folds, "--validation": self.validation}
@@ -100,6 +107,14 @@ class Recipe:
             raise ValueError(f"{given} needs a penalty with a strength, got --penalty {self.penalty}; use l2.")
         if self.strength is not None:
             check_number(f"--strength, with {given},", self.strength, above=0)
+
+    def _check_features(self) -> None:
+        """Words that are known, and what belongs to them."""
+        for flag, given in {"--flip": self.flip, "--cache-features": self.cache_features}.items():
+            if given and self.features is None:
+                raise ValueError(f"{flag} belongs to --features; give --features pixels, or others, too.")
+        if self.features is not None:
+            parse(self.features)
 
     def _check_kept(self) -> None:
         """The same for --checkpoint and what belongs to it."""
@@ -180,8 +195,30 @@ class Recipe:
     def open(self, data: str) -> Dataset:
         """The data set, of images in the size that was asked for."""
         size = _image_size(self.image_size)
-        memory = None if self.memory is None else memory_bytes(self.memory)
-        return datasets.open(data, label=self.label, image_size=size, skip_bad=self.skip_bad, memory=memory)
+        return datasets.open(data, label=self.label, image_size=size, skip_bad=self.skip_bad, memory=self._bytes)
+
+    def described(self, dataset: Dataset) -> Rows | None:
+        """The data set as rows of the feature that was asked for; None where none was."""
+        if self.features is None:
+            return None
+        feature: Any = parse(self.features)
+        feature.set_params(n_jobs=self.fit_options.get("n_jobs"))
+        asked = Describing(feature, self.flip, self.cache_features, self._bytes)
+        folds: list[Fold] = []
+        if self.holds_out:
+            part = None if self.folds or self.has_validation(dataset) else self.validation or VALIDATION
+            folds = folds_of(dataset.y, self.folds, part, self.search()._seed() or 0)
+        rows = asked.rows(dataset, folds, standardized=self.fit_options.get("standardize", True))
+        show.described(rows, asked_to_flip=self.flip)
+        return rows
+
+    def has_validation(self, dataset: Dataset) -> bool:
+        """Whether λ is chosen on validation rows of the data set's own."""
+        return self.folds is None and self.validation is None and dataset.X_val is not None
+
+    @property
+    def _bytes(self) -> float | None:
+        return None if self.memory is None else memory_bytes(self.memory)
 
     @cached_property
     def kept(self) -> Checkpoint | None:
@@ -331,9 +368,12 @@ def train(
     show.dataset(dataset)
     rows = fingerprint(dataset.X, dataset.y)
     show.other_data(before, rows)
+    images = {"class_names": dataset.class_names, "image_shape": dataset.image_shape, "planar": dataset.planar}
+    described = recipe.described(dataset)
+    dataset = described.dataset if described else dataset
     if recipe.sanity:
         show.sanity_checks(classifier, dataset.X, dataset.y)
-    search = _choose(recipe, dataset)
+    search = _choose(recipe, dataset, described.folds if described else [])
     interrupted = search is not None and search.result_.reason is Reason.INTERRUPTED
     if search is not None:
         classifier.set_params(strength=search.strength_)
@@ -351,11 +391,11 @@ def train(
     show.calibration(classifier)
     if not np.all(np.isfinite(classifier.result_.loss)):
         raise ValueError(f"The training failed and nothing is saved: {classifier.result_.reason}")
-    metrics = _accuracies(classifier, dataset, search)
+    metrics = _accuracies(classifier, described.as_given if described else dataset, search)
     if out is not None:
-        notes = {"data": dataset.name, "class_names": dataset.class_names, "image_shape": dataset.image_shape}
+        notes = {"data": dataset.name, "metrics": metrics, **images}
         run = run_file.dumps(_in_full(recipe, options or {}), made={"data": str(dataset), **versions(), "rows": rows})
-        save(classifier, out, planar=dataset.planar, metrics=metrics, run=run, **notes)
+        save(classifier, out, features=described.feature if described else None, run=run, **notes)
         show.saved(out)
         run_file.write(out.with_suffix(".run.toml"), run)
         show.run_file(out.with_suffix(".run.toml"))
@@ -373,11 +413,11 @@ def _in_full(recipe: Recipe, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options with how λ is chosen, where that is left to the defaults."""
     strengths = recipe.strengths or (str(STRENGTHS) if recipe.chooses_strength else None)
     validation = recipe.validation or (VALIDATION if recipe.holds_out and recipe.folds is None else None)
-    local = options.get("local") or None  # of one optimizer alone
-    return {**options, "strengths": strengths, "validation": validation, "local": local}
+    few = {name: options.get(name) or None for name in ("local", "flip")}  # of one optimizer, of features alone
+    return {**options, "strengths": strengths, "validation": validation, **few}
 
 
-def _choose(recipe: Recipe, dataset: Dataset) -> LinearClassifierCV | None:
+def _choose(recipe: Recipe, dataset: Dataset, folds: list[Fold]) -> LinearClassifierCV | None:
     """Fitted with the λ that held-out rows prefer, and calibrated; None where neither is to be done."""
     if not recipe.holds_out:
         return None
@@ -387,10 +427,14 @@ def _choose(recipe: Recipe, dataset: Dataset) -> LinearClassifierCV | None:
     part = recipe.validation or VALIDATION
     if recipe.folds:
         rows, validation = f"{recipe.folds} folds", None
-    elif recipe.validation is None and dataset.X_val is not None and dataset.y_val is not None:
-        rows, validation = f"{len(dataset.y_val):,} rows of their own", (dataset.X_val, dataset.y_val)
+    elif recipe.has_validation(dataset):
+        validation: Any = dataset.X_val, dataset.y_val
+        rows = f"{len(validation[1]):,} rows of their own"
     else:
         rows, validation = f"{100 * part:g} % of the training rows", part
+    if folds:  # those that the feature knows of
+        validation = None
+        search.set_params(cv=folds)
     search.fit(dataset.X, dataset.y, validation=validation)
     show.search(search, rows)
     return search

@@ -11,7 +11,7 @@ from halfspaces import run_file
 from halfspaces.cli import show
 
 # Of one call, and without a say in the coefficients.
-NOT_KEPT = ("run", "out", "jobs", "sanity", "memory", "checkpoint", "every", "resume")
+NOT_KEPT = ("run", "out", "jobs", "sanity", "memory", "checkpoint", "every", "resume", "cache_features")
 
 
 def known(command: Callable[..., Any]) -> dict[str, Any]:

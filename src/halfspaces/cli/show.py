@@ -73,6 +73,17 @@ def dataset(data: Any) -> None:
         )
 
 
+def described(rows: Any, *, asked_to_flip: bool) -> None:
+    """The feature, its columns and its seconds."""
+    N, D = rows.dataset.X.shape
+    each = " x ".join(str(number) for number in rows.feature.image_shape_)
+    _pair("features", f"{rows.feature}: {D:,} columns of {each} pixels, {rows.seconds:.1f} s")
+    if rows.mirrored:
+        _pair("flip", f"{N // 2:,} mirror images are trained on, too, {N:,} rows in all")
+    elif asked_to_flip:
+        _pair("flip", f"{rows.feature} is the same for an image and its mirror image, so nothing is added")
+
+
 def other_data(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> None:
     """A warning where a run is repeated on other data than it was made on; None is not known."""
     if before is None or before == now:
@@ -153,9 +164,27 @@ def calibration(classifier: Any) -> None:
 
 def model(classifier: Any, path: Path) -> None:
     """What a saved model says of itself."""
+    from halfspaces.saved import features_of
+
     notes = classifier.notes_
     C, D = len(classifier.classes_), classifier.n_features_in_
     _pair("model", f"{path}: {classifier.loss}, {C} classes, {D:,} features, trained on {notes.get('data', 'data')}")
+    feature = features_of(classifier)
+    if feature is not None:
+        each = " x ".join(str(number) for number in feature.image_shape_)
+        _pair("features", f"{feature}: {D:,} columns of {each} pixels")
+
+
+def noted(classifier: Any) -> None:
+    """Strength, how the training ended and how well it did, where the file tells."""
+    notes = classifier.notes_
+    if classifier.strength is not None:
+        _pair("λ", f"{classifier.strength:.3g}")
+    if "reason" in notes.get("fit", {}):
+        _pair("reason", notes["fit"]["reason"])
+    if notes.get("metrics"):
+        accuracies(notes["metrics"])
+    _pair("version", str(notes.get("version", "not known")))
 
 
 def unknown(labels: Any) -> None:

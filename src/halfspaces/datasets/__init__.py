@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from halfspaces.datasets import (
     arrays,
     catalogue,
@@ -34,7 +36,17 @@ from halfspaces.datasets.catalogue import CATALOGUE
 from halfspaces.datasets.dataset import Dataset, Features
 from halfspaces.datasets.errors import DataError
 
-__all__ = ["BUILT_IN", "CATALOGUE", "DataError", "Dataset", "Features", "holds_images", "open", "open_features"]
+__all__ = [
+    "BUILT_IN",
+    "CATALOGUE",
+    "DataError",
+    "Dataset",
+    "Features",
+    "holds_images",
+    "open",
+    "open_features",
+    "open_images",
+]
 
 BUILT_IN: dict[str, Callable[[], Dataset]] = {"digits": digits.read}
 Recognizes = Callable[[Path], bool]
@@ -53,6 +65,7 @@ FOLDERS: Readers = (
 FILES: Readers = (
     (cifar.recognizes_archive, cifar.read),
     (images.recognizes, images.read),
+    (images.is_one, images.refuse_one),
     (npz.recognizes, npz.read),
     (npy.recognizes, npy.read),
     (tables.recognizes, tables.read),
@@ -69,7 +82,14 @@ ROWS_ALONE: dict[Callable[..., Dataset], Callable[..., Features]] = {  # readers
     zarr_folder.read: zarr_folder.read_features,
 }
 IMAGES, TABLE = ("image_size", "skip_bad"), ("label",)
-OPTIONS = {images.read: IMAGES, tables.read: TABLE, hugging_face.read: TABLE, cifar.read: TABLE}  # that readers take
+# What readers take.
+OPTIONS = {
+    images.read: IMAGES,
+    images.refuse_one: IMAGES,
+    tables.read: TABLE,
+    hugging_face.read: TABLE,
+    cifar.read: TABLE,
+}
 READABLE = (
     "a folder with CIFAR-10's data_batch_1.bin or MNIST's train-images-idx3-ubyte, a folder, .tar or .zip of images "
     "with one sub-folder a class, X.npy and y.npy, a zarr group, an .npz or .h5 file with X and y, .parquet or .arrow "
@@ -130,31 +150,71 @@ def open_features(
 ) -> Features:
     """Rows to predict, X (N, D): the test rows of a data set, or all rows where there are none; labels are not needed.
 
-    Of a table, the column `label` (or one with such a name) is left out. Options and errors as of `open`.
+    Of a table, the column `label` (or one with such a name) is left out. One image, and a folder of images without
+    folders in it, is read, too, in the order of the names. Options and errors as of `open`.
 
     >>> open_features("digits").shape
     (360, 64)
     """
-    if path_or_name not in BUILT_IN and path_or_name not in CATALOGUE:
-        path = _path(path_or_name)
-        read = _reader(path_or_name, path)
-        if read in ROWS_ALONE:
-            asked = {"label": label, "image_size": image_size, "skip_bad": skip_bad or None}
-            with arrays.memory(memory):
-                return ROWS_ALONE[read](path, **_options(path, read, asked))
+    asked = {"label": label, "image_size": image_size, "skip_bad": skip_bad or None}
+    rows = _rows_alone(path_or_name, asked, memory)
+    if rows is not None:
+        return rows.reshape(len(rows), -1) if isinstance(rows, np.ndarray) else rows
     dataset = open(path_or_name, label=label, image_size=image_size, skip_bad=skip_bad, memory=memory)
     return dataset.X if dataset.X_test is None else dataset.X_test
 
 
+def open_images(
+    path_or_name: str | os.PathLike[str],
+    *,
+    label: str | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    skip_bad: bool = False,
+    memory: float | None = None,
+) -> np.ndarray:
+    """Images to predict, (N, height, width) or (N, height, width, channels), as stored; else as `open_features`.
+
+    Raises DataError as that does, and for rows that are no images.
+
+    >>> open_images("digits").shape
+    (360, 8, 8, 1)
+    """
+    asked = {"label": label, "image_size": image_size, "skip_bad": skip_bad or None}
+    with arrays.shapes_kept():
+        found: Any = _rows_alone(path_or_name, asked, memory)
+    if found is None:
+        dataset = open(path_or_name, label=label, image_size=image_size, skip_bad=skip_bad, memory=memory)
+        X: Any = dataset.X if dataset.X_test is None else dataset.X_test
+        return dataset.images(X)
+    if found.ndim < 3:
+        raise DataError(f"{path_or_name} holds no images: it has rows {found.shape}; give images (N, H, W, 3).")
+    return found
+
+
+def _rows_alone(path_or_name: Any, asked: dict[str, Any], memory: float | None) -> Features | None:
+    """What needs no labels to be read: rows, or images; None where it is to be opened."""
+    if path_or_name in BUILT_IN or path_or_name in CATALOGUE:
+        return None
+    path = _path(path_or_name)
+    read: Any = _reader(path_or_name, path)
+    options = _options(path, read, asked)
+    bare = read in (images.read, images.refuse_one) and images.without_classes(path)
+    alone: Any = images.read_without_classes if bare else ROWS_ALONE.get(read)
+    if alone is None:
+        return None
+    with arrays.memory(memory):
+        return alone(path, **options)
+
+
 def holds_images(path_or_name: str | os.PathLike[str]) -> bool:
-    """Whether a folder or archive of images lies there, which `open` takes at any `image_size`.
+    """Whether an image, or a folder or archive of images, lies there, which `open` takes at any `image_size`.
 
     >>> holds_images("digits")
     False
     """
     if path_or_name in BUILT_IN or path_or_name in CATALOGUE:
         return False
-    return _reader(path_or_name, _path(path_or_name)) is images.read
+    return _reader(path_or_name, _path(path_or_name)) in (images.read, images.refuse_one)
 
 
 def _path(given: str | os.PathLike[str]) -> Path:

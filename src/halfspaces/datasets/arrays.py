@@ -121,10 +121,23 @@ def check_numbers(path: Path, name: str, X: Any) -> None:
         raise DataError(f"{path} has {name} of shape {X.shape}; rows of features, (N, D), are needed.")
 
 
+_shapes_kept: ContextVar[bool] = ContextVar("_shapes_kept", default=False)
+
+
+@contextmanager
+def shapes_kept() -> Iterator[None]:
+    """A context in which `flatten` leaves images as they are."""
+    token = _shapes_kept.set(True)
+    try:
+        yield
+    finally:
+        _shapes_kept.reset(token)
+
+
 def flatten(path: Path, name: str, X: np.ndarray) -> np.ndarray:
     """Rows (N, D), a view."""
     check_numbers(path, name, X)
-    return X.reshape(len(X), math.prod(X.shape[1:])) if X.ndim > 2 else X
+    return X.reshape(len(X), math.prod(X.shape[1:])) if X.ndim > 2 and not _shapes_kept.get() else X
 
 
 def labels(path: Path, name: str, y: np.ndarray) -> np.ndarray:

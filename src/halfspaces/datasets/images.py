@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from halfspaces.datasets import layout, pixels, sources, store, waiting
+from halfspaces.datasets import arrays, layout, pixels, sources, store, waiting
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.errors import DataError, shown
 from halfspaces.datasets.sources import Entry, Source
@@ -63,6 +63,55 @@ def read(path: Path, image_size: ImageSize | None = None, skip_bad: bool = False
     if found is None:
         raise DataError(f"The decoded images of {path} changed at once in {store.folder()}; try again.")
     return _dataset(path, *found)
+
+
+def is_one(path: Path) -> bool:
+    """Whether a file is named like an image."""
+    return path.name.lower().endswith(pixels.SUFFIXES)
+
+
+def refuse_one(path: Path, image_size: ImageSize | None = None, skip_bad: bool = False) -> Dataset:
+    """Raise DataError: one image has no class."""
+    raise DataError(f"{path} is one image, which belongs to no class; give a folder with one sub-folder a class.")
+
+
+def without_classes(path: Path) -> bool:
+    """Whether it is one image, or a folder with images and without folders."""
+    if not path.is_dir():
+        return is_one(path)
+    entries = [entry for entry in os.scandir(path) if not sources.is_junk(entry.name)]
+    return any(is_one(Path(entry.name)) for entry in entries) and not any(entry.is_dir() for entry in entries)
+
+
+def read_without_classes(path: Path, image_size: ImageSize | None = None, skip_bad: bool = False) -> np.ndarray:
+    """Images (N, height, width, channels), uint8, in the order of their names; options and errors as of `read`."""
+    from PIL import Image
+
+    size = _checked(image_size)
+    folder, names = (path.parent, [path.name]) if is_one(path) else (path, os.listdir(path))
+    names = [name for name in sorted(names, key=layout.natural) if is_one(Path(name)) and not sources.is_junk(name)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Pillow, whose threads have no filters of their own
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        good: dict[str, pixels.Header] = {}
+        for name, outcome in _each(sources.files_in(folder, names), pixels.look):
+            if isinstance(outcome, DataError):
+                _refuse(folder, name, outcome, skip_bad)
+            elif outcome is not None:
+                good[name] = outcome
+        if not good:
+            raise DataError(f"{path} holds no image that can be decoded; check the path.")
+        shape, written = _shape(good.values(), size), []
+        X = arrays.empty(path, (len(good), *shape), np.uint8)
+        work = partial(pixels.decode, height=shape[0], width=shape[1], channels=shape[2])
+        decoded = _each(sources.files_in(folder, good), work)
+        for row, (name, outcome) in enumerate(waiting.tracked(decoded, f"decoding {path.name}", len(good))):
+            if isinstance(outcome, DataError):
+                _refuse(folder, name, outcome, skip_bad)
+            elif outcome is not None:
+                X[row] = outcome
+                written.append(row)
+    return X if len(written) == len(X) else X[written]
 
 
 def _pillow_version() -> str:
@@ -125,7 +174,7 @@ def _fill(source: Source, key: str, size: tuple[int, int] | None, skip_bad: bool
             decoded = _each(source.entries(), work, wanted=rows)
             for name, outcome in waiting.tracked(decoded, f"decoding {source.path.name}", len(rows)):
                 if isinstance(outcome, DataError):
-                    _refuse(source, name, outcome, skip_bad)
+                    _refuse(source.path, name, outcome, skip_bad)
                     bad[name] = outcome
                 elif outcome is not None:
                     written.write(rows[name], outcome)
@@ -146,17 +195,16 @@ def _survey(source: Source, skip_bad: bool) -> tuple[dict[str, pixels.Header], d
     placed = layout.arrange(source.path, outcomes, folders).names()
     bad = {name: outcomes[name] for name in placed if isinstance(outcomes[name], DataError)}
     for name, problem in bad.items():
-        _refuse(source, name, problem, skip_bad)
+        _refuse(source.path, name, problem, skip_bad)
     headers = {name: outcomes[name] for name in placed if name not in bad}
     good = [name for name in outcomes if name not in bad]
     return headers, bad, layout.arrange(source.path, good, folders)
 
 
-def _refuse(source: Source, name: str, problem: DataError, skip_bad: bool) -> None:
+def _refuse(path: Path, name: str, problem: DataError, skip_bad: bool) -> None:
     if not skip_bad:
         raise DataError(
-            f"{source.path} has {shown(name)}, which {problem}; remove it, or leave out such files with skip_bad "
-            "(--skip-bad)."
+            f"{path} has {shown(name)}, which {problem}; remove it, or leave out such files with skip_bad (--skip-bad)."
         ) from problem
 
 

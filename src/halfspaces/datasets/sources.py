@@ -7,7 +7,7 @@ import os
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -132,17 +132,11 @@ class _Folder:
 
     def entries(self) -> Iterator[Entry]:
         for name, is_folder, size, _ in self.found:
-            yield Entry(name, None if is_folder else partial(self._open, name), size)
+            yield Entry(name, None if is_folder else partial(_open, self.path / name), size)
 
     def stamp(self) -> Iterator[str]:
         yield str(self.path.resolve())
         yield from (f"{name}\0{stamp}" for name, _, _, stamp in self.found)
-
-    def _open(self, name: str) -> BinaryIO:
-        path = self.path / name
-        if path.stat().st_size > LARGEST:
-            raise DataError(f"has {path.stat().st_size:,} bytes, more than the {LARGEST:,} of any image")
-        return builtins.open(path, "rb")
 
     def _walk(self) -> Iterator[tuple[str, bool, int, str]]:
         """Name, whether it is a folder, its size, and what changes when the file does."""
@@ -168,6 +162,17 @@ class _Folder:
                         yield name, True, 0, ""
                 elif stat.S_ISREG(status.st_mode):
                     yield name, False, status.st_size, _stamp(status)
+
+
+def files_in(folder: Path, names: Iterable[str]) -> list[Entry]:
+    """Entries of files in a folder, by their names; loading one that is not there says so."""
+    return [Entry(name, partial(_open, folder / name)) for name in names]
+
+
+def _open(path: Path) -> BinaryIO:
+    if path.stat().st_size > LARGEST:
+        raise DataError(f"has {path.stat().st_size:,} bytes, more than the {LARGEST:,} of any image")
+    return builtins.open(path, "rb")
 
 
 def _stamp(status: os.stat_result) -> str:

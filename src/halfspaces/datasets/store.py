@@ -1,4 +1,4 @@
-"""Decoded images on disk, so that they are decoded once: KEY.npy beside KEY.json in the user's cache folder.
+"""Decoded images, and rows that describe them, on disk, made once: KEY.npy beside KEY.json in the user's cache folder.
 
 The folder is platformdirs' `user_cache_dir("halfspaces")`, or what the environment variable HALFSPACES_CACHE names. It
 can be removed at any time. Both files appear whole, under another name first; one that is cut or changed is not used.
@@ -11,7 +11,7 @@ import re
 import tempfile
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -118,9 +118,48 @@ def describe(name: str, stored: Stored, source: Path) -> None:
         stream.write(json.dumps(kept).encode())
 
 
+def rows(name: str, shape: tuple[int, int], source: str, fill: Callable[[np.ndarray], object]) -> np.ndarray:
+    """The float32 rows of this name, memory-mapped; where there are none, or they are damaged, `fill` makes them.
+
+    Nothing is left where it ends with an error. `source` is what `kept` tells of them.
+    """
+    with suppress(OSError, ValueError, TypeError, KeyError, EOFError):
+        return _rows(name, shape)
+    with _disk(), _temporary(f"{name}.npy") as stream:
+        fields: Any = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, fields)
+        start, size = stream.tell(), 4 * shape[0] * shape[1]
+        if hasattr(os, "posix_fallocate"):  # else a disk that fills up later would kill the process
+            os.posix_fallocate(stream.fileno(), start, size)
+        else:
+            stream.truncate(start + size)
+        stream.flush()
+        mapped = np.memmap(stream.file, "<f4", "r+", offset=start, shape=shape)
+        fill(mapped.view(np.ndarray))
+        mapped.flush()
+    with _disk(), open(folder() / f"{name}.npy", "rb") as stream:
+        kept = {"rows": list(shape), "checksum": _checksum(stream), "source": source}
+    with _disk(), _temporary(f"{name}.json") as stream:
+        stream.write(json.dumps(kept).encode())
+    return _rows(name, shape)
+
+
+def _rows(name: str, shape: tuple[int, int]) -> np.ndarray:
+    kept = json.loads((folder() / f"{name}.json").read_bytes())
+    with open(folder() / f"{name}.npy", "rb") as stream:
+        if kept["rows"] != list(shape) or kept["checksum"] != _checksum(stream):
+            raise ValueError(name)
+    found = np.load(folder() / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    if found.shape != shape or found.dtype != np.float32:
+        raise ValueError(name)
+    with suppress(OSError):  # a cache of another user's
+        os.utime(folder() / f"{name}.json")  # the time of its last use
+    return found.view(np.ndarray)
+
+
 @dataclass(frozen=True)
 class Kept:
-    """One set of decoded images, or what is left of one that was not finished."""
+    """One set of decoded images or of rows, or what is left of one that was not finished."""
 
     files: tuple[Path, ...]
     source: str  # where the images came from

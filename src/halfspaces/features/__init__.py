@@ -23,6 +23,7 @@ hue(bins=6)+pixels
 
 from halfspaces.features.base import Feature, LocalFeature
 from halfspaces.features.color import ColorHistogram, HueHistogram
+from halfspaces.features.described import Described
 from halfspaces.features.hog import HOG
 from halfspaces.features.lbp import LBP
 from halfspaces.features.mixture import Mixture
@@ -37,6 +38,7 @@ __all__ = [
     "LBP",
     "ColorHistogram",
     "DenseSIFT",
+    "Described",
     "Feature",
     "HueHistogram",
     "LocalFeature",

@@ -33,6 +33,7 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
     * `_check(height, width)`: raises for parameters out of range, and for images that are too small.
     * `_learn(planes, rng)`, where something is learned: from at most `learns_from` images, drawn at random. What it
       keeps are arrays whose names end in `_`; these, the parameters and `image_shape_` are all there is to save.
+      `shapes` tells their shapes.
     """
 
     channels: ClassVar[str] = "any"  # what _describe sees: "any" (as they come), "color" (three) or "grey" (one)
@@ -62,8 +63,15 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
 
     # ------------------------------------------------------------------------------------------------- in use
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, rows: Array | None = None) -> Self:
         """Learn from images, of which a feature that learns looks at a random part; y is not looked at.
+
+        Parameters
+        ----------
+        X : array, shape (N, H, W, 3) or (N, H, W)
+            uint8, or floats in [0, 1].
+        rows : array of rising row numbers, optional
+            The images to learn from; all unless given. It is `fit(X[rows])` without a copy of them.
 
         Raises
         ------
@@ -73,7 +81,8 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
         images = Images(X)
         self._check_shape(images.shape)
         rng = np.random.default_rng(getattr(self, "random_state", 0))
-        self._fit_planes(images.planes(self._sample(images, rng)), rng)
+        chosen = self._sample(len(images) if rows is None else len(rows), images.shape, rng)
+        self._fit_planes(images.planes(chosen if rows is None else rows[chosen]), rng)
         return self
 
     def transform(self, X: Any, *, out: Array | None = None) -> Array:
@@ -93,8 +102,8 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
             As of `fit`, and for images of another size than those it was fitted to.
         """
         images = Images(X)
-        self._check_shape(images.shape)
         self._check_fitted(images.shape)
+        self._check_shape(images.shape)
         rows = self._block_rows(images.shape)
         blocks = [slice(start, min(start + rows, len(images))) for start in range(0, len(images), rows)]
         first = self._of_planes(images.planes(blocks[0]))
@@ -142,6 +151,13 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
                 setattr(self, name, parts)
         return self
 
+    def shapes(self, image_shape: tuple[int, int, int], columns: int) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of `arrays`, for images (height, width, channels) that become so many columns.
+
+        `image_shape_` is of int64, all others are finite float32.
+        """
+        return {"image_shape_": (3,)}
+
     # ------------------------------------------------------------------------------------------------ within
 
     def _fit_planes(self, planes: Array, rng: np.random.Generator) -> None:
@@ -161,14 +177,14 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
     def _learns(self) -> bool:
         return type(self)._learn is not Feature._learn
 
-    def _sample(self, images: Images, rng: np.random.Generator) -> Array:
-        """Rising rows of the images to learn from."""
+    def _sample(self, count: int, shape: tuple[int, int, int], rng: np.random.Generator) -> Array:
+        """Which of so many images to learn from, rising."""
         if not self._learns:
             return np.arange(1)
-        most = max(1, min(self.learns_from, SAMPLE_BYTES // (4 * int(np.prod(images.shape)))))
-        if len(images) <= most:
-            return np.arange(len(images))
-        return np.sort(rng.choice(len(images), most, replace=False))
+        most = max(1, min(self.learns_from, SAMPLE_BYTES // (4 * int(np.prod(shape)))))
+        if count <= most:
+            return np.arange(count)
+        return np.sort(rng.choice(count, most, replace=False))
 
     def _block_rows(self, shape: tuple[int, int, int]) -> int:
         """Images of one block, from their shape alone."""

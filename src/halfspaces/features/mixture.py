@@ -60,6 +60,20 @@ class Mixture(Feature):
         """Images: the most that a part asks for."""
         return max(part.learns_from for part in self.parts)
 
+    @property
+    def invariances(self) -> frozenset[str]:
+        """What changes no row of any part."""
+        return frozenset.intersection(*(part.invariances for part in self.parts)) if self.parts else frozenset()
+
+    def shapes(self, image_shape: tuple[int, int, int], columns: int) -> dict[str, tuple[int, ...]]:
+        """Its own and those of its parts."""
+        inner = (
+            (f"parts_.{at}.{name}", shape)
+            for at, part in enumerate(self.parts)
+            for name, shape in part.shapes(image_shape, columns).items()
+        )
+        return {**super().shapes(image_shape, columns), "mean_": (columns,), "scale_": (columns,), **dict(inner)}
+
     def _check_shape(self, shape: tuple[int, int, int]) -> None:
         if not self.parts:
             raise ValueError("Mixture(parts=...) must hold at least one feature, got none.")

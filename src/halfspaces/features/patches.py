@@ -132,6 +132,13 @@ class Patches(Feature):
         """Mirror images are alike, if so asked and if no column is left over at one end."""
         return frozenset({"flip"} if self.mirror and self.stride == 1 else set())
 
+    def shapes(self, image_shape: tuple[int, int, int], columns: int) -> dict[str, tuple[int, ...]]:
+        """Its own: of d numbers of a patch, half are symmetric, and the middle column of an odd size."""
+        lines = image_shape[2] * self.size  # of pixels, in all channels
+        d, odd = lines * self.size, lines * (self.size // 2) if self.mirror else 0
+        own = {"even_": (d, d - odd), "odd_": (d, odd), "patches_": (self.n, d)}
+        return {**super().shapes(image_shape, columns), **own}
+
     def _check(self, height: int, width: int) -> None:
         for name in ("n", "size", "grid", "stride"):
             check_number(f"Patches({name}=...)", getattr(self, name), at_least=1, integer=True)

@@ -144,6 +144,9 @@ def law_state(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None
     known = {name.partition(".")[0] for name in arrays}
     strange = {name for name in set(vars(fitted)) - known - set(parameters) if not name.startswith("__")}
     require(not strange, f"beside parameters and arrays it keeps {', '.join(sorted(strange))}.")
+    height, width, channels = map(int, fitted.image_shape_)
+    shapes = fitted.shapes((height, width, channels), fitted.transform(images[:1]).shape[1])
+    require({name: array.shape for name, array in arrays.items()} == shapes, "its arrays are not as `shapes` tells.")
     again = _fitted(feature, images).arrays()
     require(again.keys() == arrays.keys(), "fitted a second time, it keeps other arrays.")
     for name, array in arrays.items():

@@ -1,0 +1,61 @@
+"""`halfspaces features`: what describes images, listed and drawn."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="What describes images: the words of train --features, and pictures.")
+
+
+@app.command("list")
+def list_all() -> None:
+    """The words, and what each of them sees."""
+    import inspect
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from halfspaces.features import FEATURES
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for word, kind in FEATURES.items():
+        table.add_row(word, Text((inspect.getdoc(kind) or "").partition("\n\n")[0].replace("\n", " ")))
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    console.print(table)
+    console.print("[dim]With options and side by side: hog(cell=4)+hue(bins=12); see docs/features.md.[/]")
+
+
+@app.command()
+def show(
+    image: Annotated[
+        Path, typer.Argument(help="An image, or a model (.safetensors) whose learned patches are to be seen.")
+    ],
+    out: Annotated[Path, typer.Option(help="Write here: .png, .svg or .pdf.")],
+    features: Annotated[str, typer.Option(help="Words as for train: hog, hue, colors, lbp, pixels.")] = "hog+hue",
+    image_size: Annotated[str | None, typer.Option(help="Resize the image to this: a side, or HEIGHTxWIDTH.")] = None,
+) -> None:
+    """Draw what features see in an image, or what a model's features have learned."""
+    import halfspaces
+    from halfspaces import datasets
+    from halfspaces.cli import show as shown
+    from halfspaces.cli.recipe import _image_size, check_out
+    from halfspaces.features import parse, pictures
+    from halfspaces.model_file import write_whole
+    from halfspaces.saved import features_of
+
+    check_out(out)
+    pictures.check_format(out)
+    if image.suffix == ".safetensors":
+        feature = features_of(halfspaces.load(image))
+        figure = pictures.learned(feature, image.name)
+    else:
+        size = _image_size(image_size) or pictures.size_of(image)
+        (pixels, *more) = datasets.open_images(str(image), image_size=size)
+        if more:
+            raise ValueError(f"{image} holds {len(more) + 1:,} images; give one of them.")
+        figure = pictures.seen(parse(features), pixels)
+    write_whole(out, pictures.content(figure, out))
+    shown.plotted(out)
