@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -133,7 +134,10 @@ class OnnxEncoder(Feature):
         _, _, *needed = _as_nchw(network.takes, self.layout)
         if any(isinstance(need, int) and need != given for need, given in zip(needed, shape, strict=True)):
             wanted, given = (" x ".join(map(str, pair)) for pair in (needed, shape))
-            raise ValueError(f"{self.path} takes images of {wanted} pixels, got {given}; give size={_size(needed)}.")
+            remedy = (
+                f"size={_size(needed)}" if all(isinstance(need, int) for need in needed) else "another size or layout"
+            )
+            raise ValueError(f"{self.path} takes images of {wanted} pixels, got {given}; give {remedy}.")
 
     def _network(self) -> Network:
         """The network; parsed once a process for each state of the file."""
@@ -196,8 +200,7 @@ class OnnxEncoder(Feature):
             [found] = network.session.run([self.output or network.outputs[0]], {given.name: images})
         except Exception as error:  # onnxruntime's own kinds share no base
             shape = " x ".join(map(str, images.shape))
-            told = " ".join(str(error).split())
-            raise ValueError(f"{self.path} cannot be run on images of {shape}: {told.rstrip('.')}.") from error
+            raise ValueError(f"{self.path} cannot be run on images of {shape}: {_told(error)}.") from error
         if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu" or found.shape[:1] != (len(images),):
             shape = getattr(found, "shape", type(found).__name__)
             raise ValueError(f"{self.path} gives {shape} for {len(images)} images; it needs a row of numbers for each.")
@@ -219,9 +222,13 @@ def _opened(path: str, changed: int, size: int) -> Network:
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own kinds share no base
-        told = " ".join(str(error).split())
-        raise ValueError(f"{path} cannot be read as an ONNX network: {told.rstrip('.')}.") from error
+        raise ValueError(f"{path} cannot be read as an ONNX network: {_told(error)}.") from error
     return Network(session, checksum)
+
+
+def _told(error: Exception) -> str:
+    """What onnxruntime says, in one line."""
+    return shorten(str(error), 300, placeholder=" ...").rstrip(".")
 
 
 def _as_nchw(shape: list[Any], layout: str) -> list[Any]:

@@ -54,7 +54,7 @@ class SelfSimilarity(LocalFeature):
     Examples
     --------
     >>> SelfSimilarity(step=4).local(np.zeros((2, 32, 32, 3), np.uint8)).shape
-    (2, 36, 24)
+    (2, 25, 24)
     """
 
     def __init__(

@@ -61,9 +61,9 @@ def parse(text: str) -> Feature:
     HueHistogram(bins=12)
     >>> print(parse("hue + pixels()"))
     hue+pixels
-    >>> parse("hues")
+    >>> parse("pixel")
     Traceback (most recent call last):
-    ValueError: feature='hues' is not known: did you mean 'hue'?
+    ValueError: feature='pixel' is not known: did you mean 'pixels'?
     """
     if not isinstance(text, str):
         raise TypeError(f"features are words like 'hue+pixels', got {text!r}.")
