@@ -78,7 +78,8 @@ class Bag(Feature):
     # ---------------------------------------------------------------------------------------------- learning
 
     def _learn(self, planes: Array, rng: np.random.Generator) -> None:
-        self.of_ = fresh(self._descriptor).set_params(n_jobs=self.n_jobs)
+        of: Any = fresh(self._descriptor)
+        self.of_ = of.set_params(n_jobs=self.n_jobs)
         self.of_._fit_planes(planes, rng)
         rows, columns, _ = self.of_._local_of_planes(planes[:1]).shape[1:]
         self._pyramids(rows, columns)
@@ -235,15 +236,13 @@ def _vocabulary(drawn: Array, n: int, seed: int) -> tuple[Array, Array]:
     from sklearn.cluster import MiniBatchKMeans
 
     batch = min(BATCH, len(drawn))
-    kmeans = MiniBatchKMeans(
-        n,
-        random_state=seed,
-        batch_size=batch,
-        init_size=min(len(drawn), max(3 * n, batch)),
-        max_iter=VISITS,
-        max_no_improvement=None,  # sums over all rows, by any number of threads, do not decide when it stops
-        n_init=1,
-    )
+    options: dict[str, Any] = {
+        "init_size": min(len(drawn), max(3 * n, batch)),
+        "max_iter": VISITS,
+        "max_no_improvement": None,  # sums over all rows, by any number of threads, do not decide when it stops
+        "n_init": 1,
+    }
+    kmeans: Any = MiniBatchKMeans(n, random_state=seed, batch_size=batch, **options)
     with one_blas_thread():
         words = kmeans.fit(drawn).cluster_centers_.astype(np.float32)
         squares = np.einsum("nd,nd->n", words, words)

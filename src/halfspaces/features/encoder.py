@@ -185,7 +185,7 @@ class OnnxEncoder(Feature):
             planes = grey(planes)
         elif planes.shape[1] == 1:
             planes = np.repeat(planes, channels, axis=1)
-        mean, std = (np.reshape(np.float32(value), (-1, 1, 1)) for value in (self.mean, self.std))
+        mean, std = (np.asarray(value, np.float32).reshape(-1, 1, 1) for value in (self.mean, self.std))
         return (planes / np.float32(255) - mean) / std
 
     def _run(self, network: Network, images: Array) -> Array:

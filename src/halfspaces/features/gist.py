@@ -1,5 +1,7 @@
 """GIST: the energies of oriented filters in the parts of an image."""
 
+from typing import Any
+
 import numpy as np
 
 from halfspaces._validation import check_number
@@ -102,8 +104,7 @@ class GIST(Feature):
         return bank.reshape(-1, height, width).astype(np.float32)
 
     def _describe(self, planes: Array) -> Array:
-        from scipy import fft
-
+        fft = _fft()
         height, width = planes.shape[2:]
         edge = -(-min(height, width) // 4)
         size = [fft.next_fast_len(length + 2 * edge) for length in (height, width)]
@@ -126,8 +127,7 @@ class GIST(Feature):
         """Images of equal local contrast."""
         if self.prefilter == 0:
             return images
-        from scipy import fft
-
+        fft = _fft()
         size = images.shape[1:]
         y, x = np.fft.fftfreq(size[0])[:, None] * shape[0], np.fft.rfftfreq(size[1]) * shape[1]
         smooth = np.exp(-np.log(2) * (y**2 + x**2) / self.prefilter**2).astype(np.float32)
@@ -138,6 +138,13 @@ class GIST(Feature):
         levels = np.log1p(images)
         high = levels - blurred(levels)
         return high / (np.float32(CONTRAST) + np.sqrt(np.maximum(blurred(high**2), 0)))
+
+
+def _fft() -> Any:
+    """scipy's transforms, which keep float32; loaded when they are needed."""
+    from scipy import fft
+
+    return fft
 
 
 def _means(intervals: Intervals) -> Array:
