@@ -13,7 +13,7 @@ from halfspaces.losses import Softmax
 from halfspaces.minimize import minimize
 from halfspaces.moments import Moments
 from halfspaces.objective import Objective
-from halfspaces.optimizers import LBFGS, Gram, LowRank
+from halfspaces.optimizers import LBFGS, ByClass, Gram, LowRank
 from halfspaces.optimizers.auto import choose
 from halfspaces.optimizers.preconditioner import sample_rows
 from halfspaces.penalties import L2
@@ -166,7 +166,8 @@ def test_sixteen_thousand_features_take_a_fraction_of_the_passes():
 
 
 def test_choice():
-    assert choose(Softmax(), L2(0.1), 4096).optimizer == LBFGS(preconditioner=Gram())
+    assert choose(Softmax(), L2(0.1), 4096).optimizer == LBFGS(preconditioner=ByClass())
+    assert choose(Softmax(), L2(0.1), 4096, small=True).optimizer == LBFGS(preconditioner=Gram())
     many = choose(Softmax(), L2(0.1), 4097)
     assert many.optimizer == LBFGS(preconditioner=LowRank())
     assert many.why == "L-BFGS preconditioned by a Gram matrix of low rank: loss and penalty have gradients"

@@ -41,7 +41,7 @@ def of_formula(images, patches):
         z = directions(images, patches) @ patches.patches_.T
         both = np.stack([z, -z], axis=3)
         if patches.activation == "count":
-            return both > patches.threshold
+            return (both > patches.threshold).astype(float)
         if patches.activation == "threshold":
             return np.maximum(both - patches.threshold, 0)
         distances = np.sqrt(2 - 2 * both)

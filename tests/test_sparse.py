@@ -19,7 +19,7 @@ from halfspaces.losses import LOSSES
 from halfspaces.minimize import minimize
 from halfspaces.moments import Moments
 from halfspaces.objective import Objective, Request
-from halfspaces.optimizers import SGD, Gram
+from halfspaces.optimizers import SGD, ByClass
 from halfspaces.optimizers.auto import choose
 from halfspaces.optimizers.preconditioner import centred_gram, largest_eigenvalue, sample_rows
 from halfspaces.penalties import L1, L2, ElasticNet, MaxNorm, NoPenalty
@@ -271,7 +271,7 @@ def test_nothing_is_ever_filled(n, d, options, megabytes):
     finally:
         tracemalloc.stop()
     assert peak < megabytes * 1e6
-    assert (getattr(classifier.optimizer_, "preconditioner", None) == Gram()) == (d == 2000)
+    assert (getattr(classifier.optimizer_, "preconditioner", None) == ByClass()) == (d == 2000)
 
 
 # --- what cannot be ---------------------------------------------------------------------------------------------

@@ -259,9 +259,13 @@ class Softmax(Loss):
         return 0.5
 
     def hessian(self, scores: Array, label: int, weight: Array) -> Array:
-        """Σ w (diag(p) − p pᵀ)."""
+        """Σ w (diag(p) − p pᵀ): its rows sum to 0, which gives the diagonal no digit of which cancels."""
         p = _log_softmax(scores)[2]
-        return np.diag(weight @ p) - p.T @ (weight[:, None] * p)
+        between = (p.T @ (weight[:, None] * p)).astype(np.float64)
+        between += between.T.copy()
+        between /= 2
+        np.fill_diagonal(between, 0)
+        return np.diag(between.sum(axis=1)) - between
 
     def conjugate(self, dual: Array, y: Array) -> Array:
         """Σ_j q_j log q_j with q = a + t, on the simplex."""
@@ -298,7 +302,7 @@ class _Pairwise(Loss):
 
     def hessian(self, scores: Array, label: int, weight: Array) -> Array:
         """Σ w Σ_{j≠y} φ''_j (e_j − e_y)(e_j − e_y)ᵀ."""
-        bent = weight @ self.surrogate.second_derivative(scores - scores[:, [label]] + self.margin)
+        bent = (weight @ self.surrogate.second_derivative(scores - scores[:, [label]] + self.margin)).astype(np.float64)
         bent[label] = 0
         total = np.diag(bent)
         total[label] -= bent
@@ -450,6 +454,15 @@ class CrammerSinger(Loss):
     def curvature(self, n_classes: int) -> float:
         """1/μ, infinite without smoothing."""
         return 1 / self.smoothing if self.smoothing > 0 else math.inf
+
+    def hessian(self, scores: Array, label: int, weight: Array) -> Array:
+        """Σ w (diag(S) − S Sᵀ/|S|)/μ, S the classes of positive q; 0 without smoothing."""
+        if self.smoothing == 0:
+            return np.zeros((scores.shape[1], scores.shape[1]))
+        q = self.value_and_grad(scores, np.full(len(scores), label))[1] + (np.arange(scores.shape[1]) == label)
+        support = (q > DOMAIN_TOLERANCE).astype(np.float64)
+        share = weight[:, None] / np.maximum(support.sum(axis=1, keepdims=True), 1)
+        return (np.diag(weight @ support) - support.T @ (share * support)) / self.smoothing
 
     def conjugate(self, dual: Array, y: Array) -> Array:
         """(μ/2) |q|² − Δ Σ_{j≠y} q_j with q = a + onehot(y), on the simplex."""

@@ -6,6 +6,7 @@ import numba
 import numpy as np
 
 THRESHOLD, COUNT, TRIANGLE = 0, 1, 2
+FLAT = np.float32(1e-6)  # squared length of a whitened patch that is rounding alone
 
 
 def respond(
@@ -67,7 +68,7 @@ def respond(
 @numba.njit(inline="always")
 def _cut(planes: Any, size: int, stride: int, top: int, columns: int, contrast: Any, patches: Any) -> None:
     """Patches (m, d) of planes (C, H, W), from a row of positions on, each brought to mean 0 and variance near 1."""
-    zero, one, share = np.float32(0), np.float32(1), np.float32(1 / patches.shape[1])
+    zero, one, d = np.float32(0), np.float32(1), np.float32(patches.shape[1])
     for j in range(len(patches)):
         y, x = (top + j // columns) * stride, (j % columns) * stride
         patch = patches[j]
@@ -80,18 +81,18 @@ def _cut(planes: Any, size: int, stride: int, top: int, columns: int, contrast: 
                     patch[at] = line[column]
                     mean += line[column]
                     at += 1
-        mean *= share
+        mean /= d
         for k in range(len(patch)):
             patch[k] -= mean
             variance += patch[k] * patch[k]
-        scale = one / np.sqrt(variance * share + contrast)
+        scale = one / np.sqrt(variance / d + contrast)
         for k in range(len(patch)):
             patch[k] *= scale
 
 
 @numba.njit(inline="always")
 def _to_length_one(first: Any, second: Any) -> None:
-    """Rows (first, second) of length 1; those of length 0 stay."""
+    """Rows (first, second) of length 1; those of flat patches become 0."""
     zero, one = np.float32(0), np.float32(1)
     for j in range(len(first)):
         a, b = first[j], second[j]
@@ -100,7 +101,7 @@ def _to_length_one(first: Any, second: Any) -> None:
             squares += a[k] * a[k]
         for k in range(len(b)):
             squares += b[k] * b[k]
-        scale = one / np.sqrt(squares) if squares > zero else zero
+        scale = one / np.sqrt(squares) if squares > FLAT else zero
         for k in range(len(a)):
             a[k] *= scale
         for k in range(len(b)):

@@ -13,6 +13,8 @@ ACTIVATIONS = ("threshold", "count", "triangle")
 CONTRAST = 10  # added to a patch's variance, in squared grey levels: flat patches stay flat
 DRAWN, DRAWN_EACH = 100_000, 20  # patches to learn from: at least, and for one of the vocabulary
 VISITS = 10  # of k-means to what was drawn
+FLAT = 1e-3  # length of a whitened patch that is rounding alone
+STEP_BYTES = 1 << 24  # of sums that are pooled at a time
 BAND, CHUNK = 256, 256  # positions and patches compared at a time: their similarities fit the second-level cache
 
 
@@ -195,9 +197,14 @@ class Patches(Feature):
     # -------------------------------------------------------------------------------------------- describing
 
     def _describe(self, planes: Array) -> Array:
+        rows, columns = (Intervals(length, self.grid) for length in self._positions(*planes.shape[2:]))
+        step = max(1, STEP_BYTES // (4 * rows.segments * columns.segments * 2 * self.n))
+        parts = [self._pooled(planes[start : start + step], rows, columns) for start in range(0, len(planes), step)]
+        return np.concatenate(parts)
+
+    def _pooled(self, planes: Array, rows: Intervals, columns: Intervals) -> Array:
         from halfspaces.features import _patches
 
-        rows, columns = (Intervals(length, self.grid) for length in self._positions(*planes.shape[2:]))
         chunks, even = _chunks(self.patches_), self.even_.shape[1]
         sums = np.zeros((len(planes), rows.segments, columns.segments, len(chunks), 2, chunks.shape[2]), np.float32)
         run(
@@ -209,7 +216,7 @@ class Patches(Feature):
             sums,
         )
         pooled = np.einsum("ar,bc,irckpw->iabpkw", rows.members, columns.members, sums, optimize=True)
-        pooled = pooled.reshape(len(planes), self.grid, self.grid, 2, -1)[..., : len(self.patches_)]
+        pooled = pooled.reshape(len(planes), self.grid, self.grid, 2, -1)[..., : self.n]
         pooled = pooled / (rows.lengths[:, None] * columns.lengths * (1 + self.mirror))[:, :, None, None]
         return np.power(pooled, np.float32(self.power)).reshape(len(planes), -1)
 
@@ -249,9 +256,10 @@ def _whitening(moment: Array, basis: Array, smoothing: float) -> Array:
 
 
 def _directions(rows: Array) -> Array:
-    """Rows of length 1; those that point nowhere are left out."""
+    """Rows of length 1; those of flat patches are left out."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows[lengths[:, 0] > 0] / lengths[lengths[:, 0] > 0]
+    kept = lengths[:, 0] > FLAT
+    return rows[kept] / lengths[kept]
 
 
 def _chunks(patches: Array) -> Array:

@@ -77,9 +77,9 @@ class ClassHessians:
         folded = self.linear.fold(W, self.blocks.dtype)
 
         def visit(X: Features, y: Array, weight: Array | None) -> list[tuple[int, Array, Array]]:
-            scores = self.linear.scores(folded, X).reshape(len(y), members, classes).astype(np.float64)
-            weight = np.ones((len(y), 1)) if weight is None else weight.reshape(len(y), -1).astype(np.float64)
-            weight = np.broadcast_to(weight, (len(y), members))
+            scores = self.linear.scores(folded, X).reshape(len(y), members, classes)
+            weight = np.ones((len(y), 1)) if weight is None else weight.reshape(len(y), -1)
+            weight = np.broadcast_to(weight.astype(scores.dtype), (len(y), members))
             parts = []
             for k in np.unique(y):
                 rows = np.flatnonzero(y == k)
@@ -99,7 +99,7 @@ class ClassHessians:
 
 @dataclass(frozen=True, eq=False)
 class ClassModel:
-    """H of each member in the eigenvectors of G, the bias as a last feature, uncorrelated with centred ones.
+    """H of one member in the eigenvectors of G, the bias as a last feature, uncorrelated with centred ones.
 
     Parameters
     ----------
@@ -108,9 +108,9 @@ class ClassModel:
     frequencies : array, shape (K,)
     means : array, shape (K, n)
         Class means in the eigenvectors; 1 at the bias.
-    curvatures : array, shape (K, M, C, C)
+    curvatures : array, shape (K, C, C)
         A_k.
-    ridge : array, shape (M, n)
+    ridge : array, shape (n,)
         2λ; 0 at the bias.
     """
 
@@ -122,54 +122,49 @@ class ClassModel:
 
     @cached_property
     def total(self) -> Array:
-        """A (M, C, C)."""
+        """A (C, C)."""
         return self.curvatures.sum(axis=0)
 
     @cached_property
     def between(self) -> Array:
-        """A_k − f_k A, (M, K, C, C)."""
-        return np.moveaxis(self.curvatures, 1, 0) - self.frequencies[:, None, None] * self.total[:, None]
+        """A_k − f_k A, (K, C, C)."""
+        return self.curvatures - self.frequencies[:, None, None] * self.total
 
     @cached_property
     def first_term(self) -> tuple[Array, Array]:
-        """Eigenvectors of A, (M, 1, C, C), and 1 over the eigenvalues of G ⊗ A + 2λ, (M, 1, n, C); 0 where flat."""
+        """The eigenvectors of A, (C, C), and 1 over the eigenvalues of G ⊗ A + 2λ, (n, C); 0 where flat."""
         turned, vectors = np.linalg.eigh(self.total)
-        values = self.values[:, None] * np.maximum(turned, 0)[:, None] + self.ridge[:, :, None]
-        curved = values > FLAT * np.max(values, axis=2, keepdims=True)
-        inverse = np.where(curved, 1 / np.where(curved, values, 1.0), 0.0)
-        return vectors[:, None], inverse[:, None]
+        values = self.values[:, None] * np.maximum(turned, 0) + self.ridge[:, None]
+        curved = values > FLAT * np.max(values, axis=1, keepdims=True)
+        return vectors, np.where(curved, 1 / np.where(curved, values, 1.0), 0.0)
 
     def solve(self, right: Array) -> Array:
-        """H⁻¹ of several right sides of each member, (M, J, n, C), by conjugate gradients."""
-        V, residual = np.zeros_like(right), right
+        """H⁻¹ of a right side (n, C), by conjugate gradients."""
+        V, residual = np.zeros_like(right), right.copy()
         direction = z = self._precondition(residual)
         energy = first = _inner(residual, z)
         for _ in range(TURNS):
             bent = self.product(direction)
             curvature = _inner(direction, bent)
-            going = (energy > ACCURACY**2 * first) & (curvature > 0)
-            if not going.any():
+            if not (energy > ACCURACY**2 * first and curvature > 0):
                 break
-            length = np.where(going, energy / np.where(going, curvature, 1.0), 0.0)
-            V = V + length * direction
-            residual = residual - length * bent
+            V += (energy / curvature) * direction
+            residual -= (energy / curvature) * bent
             z = self._precondition(residual)
-            before, energy = energy, np.where(going, _inner(residual, z), 0.0)
-            direction = z + energy / np.where(before > 0, before, 1.0) * direction
+            before, energy = energy, _inner(residual, z)
+            direction = z + (energy / before) * direction
         return V
 
     def product(self, V: Array) -> Array:
         """H V."""
-        along_means = (self.means @ V).swapaxes(1, 2) @ self.between  # (M, K, J, C)
-        bent = (self.values[:, None] * V) @ self.total[:, None] + self.means.T @ along_means.swapaxes(1, 2)
-        return bent + self.ridge[:, None, :, None] * V
+        along_means = np.matmul((self.means @ V)[:, None], self.between)[:, 0]  # (K, C)
+        return (self.values[:, None] * V) @ self.total + self.means.T @ along_means + self.ridge[:, None] * V
 
     def _precondition(self, right: Array) -> Array:
         """(G ⊗ A + 2λ)⁻¹."""
         vectors, inverse = self.first_term
-        return (right @ vectors) * inverse @ vectors.swapaxes(2, 3)
+        return (right @ vectors) * inverse @ vectors.T
 
 
-def _inner(left: Array, right: Array) -> Array:
-    """(M, J, 1, 1)."""
-    return np.einsum("mjdc,mjdc->mj", left, right)[:, :, None, None]
+def _inner(left: Array, right: Array) -> float:
+    return float(np.vdot(left, right))

@@ -278,6 +278,8 @@ class LBFGS(Optimizer[LBFGSState]):
             newest, product = np.where(by_member(new), y, newest), np.where(new, 1 / np.where(new, rho, 1.0), product)
             if product.all():
                 break
+        if not product.any():
+            return state.preconditioner(q)
         # Both at once: a solve costs little more than reading its factor.
         both = state.preconditioner(np.concatenate([q, newest], axis=2))
         solved, mapped = np.split(both, 2, axis=2)

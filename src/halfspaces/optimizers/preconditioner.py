@@ -43,6 +43,7 @@ Array = np.ndarray
 
 CHUNK_ROWS = 3072
 PANEL = 256
+TURNED_ROWS = 1024  # of eigenvectors
 TYPICAL = 0.8  # curvature of a fitted loss beside that at chance: it falls as scores grow
 FACTOR_THREADS = 2  # of a factorization, for any number of workers: so its bits are the same
 CHEAPER = 2  # rows where bytes are multiplied: still for less than half the time
@@ -425,11 +426,12 @@ class Eigen:
         return self.turned(self.turned(right, back=True) / shrunk[:, :, None])
 
     def turned(self, columns: Array, *, back: bool = False) -> Array:
-        """From the eigenvectors to the features, or back, (D, ...)."""
+        """From the eigenvectors to the features, or back, (D, ...), in panels by two workers."""
         vectors = self.vectors.T if back else self.vectors
         flat = columns.reshape(len(columns), -1).astype(vectors.dtype)
         with one_blas_thread():
-            return (vectors @ flat).reshape(columns.shape)
+            parts = ordered_map(lambda panel: vectors[panel] @ flat, _panels(len(flat), TURNED_ROWS), FACTOR_THREADS)
+            return np.concatenate(list(parts)).reshape(columns.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -498,25 +500,34 @@ class ClassInverse(Preconditioning):
     curvatures: Array | None = None  # A_k (K, M, C, C); None before any W was seen
 
     @cached_property
-    def model(self) -> ClassModel:
-        """The Hessian, with the bias where there is one."""
+    def models(self) -> list[ClassModel]:
+        """The Hessian of each member, with the bias where there is one."""
         assert self.curvatures is not None
-        bias, members = int(self.fit_intercept), len(self.scale.penalty)
-        ridge = np.pad(np.repeat(self.scale.penalty[:, None], len(self.mean), axis=1), ((0, 0), (0, bias)))
-        assert self.curvatures.shape[1] == members
+        bias = int(self.fit_intercept)
         values = np.append(self.eigen.values + self.eigen.floor, np.ones(bias))
         means = np.pad(self.means, ((0, 0), (0, bias)), constant_values=1.0)
-        return ClassModel(values, self.frequencies, means, self.curvatures, ridge)
+        ridges = (np.append(np.full(len(self.mean), ridge), np.zeros(bias)) for ridge in self.scale.penalty)
+        curvatures = np.moveaxis(self.curvatures, 1, 0)
+        return [
+            ClassModel(values, self.frequencies, means, each, ridge)
+            for each, ridge in zip(curvatures, ridges, strict=True)
+        ]
 
     def __call__(self, gradient: Array) -> Array:
         """H⁻¹ of the gradient, or of several, one behind the other, (D+1, M, J·C)."""
-        model, slope = self.model, gradient[-1]
-        right = self.eigen.turned(gradient[:-1] - self.mean[:, None, None] * slope, back=True).astype(np.float64)
-        right = np.concatenate([right, slope[None]])[: len(model.values)]
-        classes = model.total.shape[-1]
-        split = right.reshape(*right.shape[:2], -1, classes).transpose(1, 2, 0, 3)
+        slope, classes = gradient[-1], len(self.means)
+        right = self.eigen.turned(gradient[:-1] - self.mean[:, None, None] * slope, back=True)
+        right = np.concatenate([right, slope[None]])[: len(self.models[0].values)]
+        V, members = np.empty_like(right), len(self.models)
+        parts = [(m, slice(c, c + classes)) for m in range(members) for c in range(0, right.shape[2], classes)]
+
+        def solve(part: tuple[int, slice]) -> None:
+            m, columns = part
+            V[:, m, columns] = self.models[m].solve(right[:, m, columns].astype(np.float64))
+
         with one_blas_thread():
-            V = model.solve(np.ascontiguousarray(split)).transpose(2, 0, 1, 3).reshape(right.shape)
+            for _ in ordered_map(solve, parts, available_workers(self.hessians.blocks.n_jobs)):
+                pass
         step = np.zeros_like(gradient)
         step[:-1] = self.eigen.turned(V[: len(self.mean)])
         if self.fit_intercept:
