@@ -209,9 +209,9 @@ class BagOfWords(Bag):
     def __init__(
         self,
         of: LocalFeature | None = None,
-        n: int = 512,
+        n: int = 256,
         levels: tuple[int, ...] = (1, 2, 4),
-        assignment: str = "hard",
+        assignment: str = "gaussian",
         width: float = 0.3,
         power: float = 0.5,
         random_state: int = 0,
