@@ -12,6 +12,13 @@ Each is a scikit-learn transformer from images (N, H, W, 3) or (N, H, W), uint8 
 | `lbp` | `LBP` |
 | `sift` | `DenseSIFT` |
 | `patches` | `Patches` |
+| `raw` | `RawPatches` |
+| `words` | `BagOfWords` |
+| `ssim` | `SelfSimilarity` |
+| `gist` | `GIST` |
+| `filters` | `FilterBank` |
+| `textons` | `Textons` |
+| `onnx` | `OnnxEncoder` |
 
 >>> import numpy as np
 >>> feature = parse("hue(bins=6)+pixels")
@@ -21,29 +28,42 @@ hue(bins=6)+pixels
 (5, 198)
 """
 
+from halfspaces.features.bag import BagOfWords
 from halfspaces.features.base import Feature, LocalFeature
 from halfspaces.features.color import ColorHistogram, HueHistogram
 from halfspaces.features.described import Described
+from halfspaces.features.encoder import OnnxEncoder
+from halfspaces.features.gist import GIST
 from halfspaces.features.hog import HOG
 from halfspaces.features.lbp import LBP
 from halfspaces.features.mixture import Mixture
 from halfspaces.features.patches import Patches
 from halfspaces.features.pixels import Pixels
+from halfspaces.features.raw import RawPatches
 from halfspaces.features.sift import DenseSIFT
+from halfspaces.features.similarity import SelfSimilarity
+from halfspaces.features.textons import FilterBank, Textons
 from halfspaces.features.words import FEATURES, parse
 
 __all__ = [
     "FEATURES",
+    "GIST",
     "HOG",
     "LBP",
+    "BagOfWords",
     "ColorHistogram",
     "DenseSIFT",
     "Described",
     "Feature",
+    "FilterBank",
     "HueHistogram",
     "LocalFeature",
     "Mixture",
+    "OnnxEncoder",
     "Patches",
     "Pixels",
+    "RawPatches",
+    "SelfSimilarity",
+    "Textons",
     "parse",
 ]

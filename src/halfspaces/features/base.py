@@ -143,7 +143,7 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
             if name in arrays:
                 setattr(self, name, arrays[name])
                 continue
-            given, inner = getattr(self, name.removesuffix("_")), _within(arrays, name)
+            given, inner = self._made_of(name.removesuffix("_")), _within(arrays, name)
             if isinstance(given, Feature):
                 setattr(self, name, fresh(given).restore(inner))
             else:
@@ -159,6 +159,10 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
         return {"image_shape_": (3,)}
 
     # ------------------------------------------------------------------------------------------------ within
+
+    def _made_of(self, name: str) -> Any:
+        """The feature, or features, that a parameter names: itself, where None does not stand for one."""
+        return getattr(self, name)
 
     def _fit_planes(self, planes: Array, rng: np.random.Generator) -> None:
         """Fit to planes that were drawn already: those of a mixture serve all of its parts."""

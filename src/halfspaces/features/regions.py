@@ -52,7 +52,11 @@ class Intervals:
     @property
     def members(self) -> Array:
         """Which segments an interval has, ones and zeros (count, segments)."""
-        begins = self.edges[:-1]
+        return self.members_of(self.edges)
+
+    def members_of(self, edges: Array) -> Array:
+        """Which segments between these edges, its own among them, an interval has: ones and zeros."""
+        begins = edges[:-1]
         inside = (begins >= self.starts[:, None]) & (begins < self.stops[:, None])
         return inside.astype(np.float32)
 
@@ -60,3 +64,45 @@ class Intervals:
     def lengths(self) -> Array:
         """Positions of each interval."""
         return (self.stops - self.starts).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Pyramid:
+    """Several numbers of intervals over one axis, and the segments that make up all of them.
+
+    >>> pyramid = Pyramid(6, (1, 2, 4))
+    >>> pyramid.segment_of.tolist(), pyramid.shares[1].tolist()
+    ([0, 1, 2, 3, 4, 5], [[0.333..., 0.333..., 0.333..., 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.333..., 0.333..., 0.333...]])
+    """
+
+    length: int
+    counts: tuple[int, ...]
+
+    @property
+    def intervals(self) -> list[Intervals]:
+        """One for each count."""
+        return [Intervals(self.length, count) for count in self.counts]
+
+    @property
+    def edges(self) -> Array:
+        """Of the segments."""
+        return np.unique(np.concatenate([intervals.edges for intervals in self.intervals]))
+
+    @property
+    def segment_of(self) -> Array:
+        """The segment of each position."""
+        return np.searchsorted(self.edges, np.arange(self.length), side="right") - 1
+
+    @property
+    def segments(self) -> int:
+        """How many."""
+        return len(self.edges) - 1
+
+    @property
+    def shares(self) -> list[Array]:
+        """For each count, the part (count, segments) that an interval's position has in its mean, in its segments."""
+        edges = self.edges
+        return [
+            (intervals.members_of(edges) / intervals.lengths[:, None]).astype(np.float32)
+            for intervals in self.intervals
+        ]

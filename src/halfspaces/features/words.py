@@ -10,14 +10,20 @@ import re
 from typing import Any
 
 from halfspaces._validation import nearest
+from halfspaces.features.bag import BagOfWords
 from halfspaces.features.base import Feature
 from halfspaces.features.color import ColorHistogram, HueHistogram
+from halfspaces.features.encoder import OnnxEncoder
+from halfspaces.features.gist import GIST
 from halfspaces.features.hog import HOG
 from halfspaces.features.lbp import LBP
 from halfspaces.features.mixture import Mixture
 from halfspaces.features.patches import Patches
 from halfspaces.features.pixels import Pixels
+from halfspaces.features.raw import RawPatches
 from halfspaces.features.sift import DenseSIFT
+from halfspaces.features.similarity import SelfSimilarity
+from halfspaces.features.textons import FilterBank, Textons
 
 FEATURES: dict[str, type[Feature]] = {
     "pixels": Pixels,
@@ -27,6 +33,13 @@ FEATURES: dict[str, type[Feature]] = {
     "lbp": LBP,
     "sift": DenseSIFT,
     "patches": Patches,
+    "raw": RawPatches,
+    "words": BagOfWords,
+    "ssim": SelfSimilarity,
+    "gist": GIST,
+    "filters": FilterBank,
+    "textons": Textons,
+    "onnx": OnnxEncoder,
 }
 
 LONGEST = 10_000  # characters
