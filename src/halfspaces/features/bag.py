@@ -54,6 +54,13 @@ class Bag(Feature):
         """What leaves the descriptors as they are leaves the histogram."""
         return self._descriptor.invariances & {"brightness", "contrast"}
 
+    def shapes(self, image_shape: tuple[int, int, int], columns: int) -> dict[str, tuple[int, ...]]:
+        """Its own and those of its descriptor."""
+        height, width, channels = image_shape
+        local = self._descriptor._local_of_planes(np.zeros((1, channels, height, width), np.float32))
+        inner = {f"of_.{name}": shape for name, shape in self._descriptor.shapes(image_shape, columns).items()}
+        return {**super().shapes(image_shape, columns), "words_": (self.n, local.shape[3]), "variance_": (), **inner}
+
     def _made_of(self, name: str) -> Any:
         return self._descriptor if name == "of" else super()._made_of(name)
 

@@ -154,7 +154,7 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
     def shapes(self, image_shape: tuple[int, int, int], columns: int) -> dict[str, tuple[int, ...]]:
         """Names and shapes of `arrays`, for images (height, width, channels) that become so many columns.
 
-        `image_shape_` is of int64, all others are finite float32.
+        `image_shape_` is of int64, a `checksum_` of bytes, all others are finite float32.
         """
         return {"image_shape_": (3,)}
 

@@ -117,6 +117,10 @@ class OnnxEncoder(Feature):
     def _learn(self, planes: Array, rng: np.random.Generator) -> None:
         self.checksum_ = np.frombuffer(self._network().checksum, np.uint8).copy()
 
+    def shapes(self, image_shape: tuple[int, int, int], columns: int) -> dict[str, tuple[int, ...]]:
+        """The checksum of the network, bytes."""
+        return {**super().shapes(image_shape, columns), "checksum_": (32,)}
+
     def _check(self, height: int, width: int) -> None:
         check_numbers("OnnxEncoder(mean=...)", self.mean)
         check_numbers("OnnxEncoder(std=...)", self.std, above=0)

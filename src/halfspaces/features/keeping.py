@@ -60,8 +60,12 @@ def restored(words: str, arrays: Mapping[str, Array], columns: int) -> Feature:
         raise ValueError(f"the arrays of the feature {words} do not fit it")
     for name, array in arrays.items():
         if name.endswith("image_shape_"):
-            if array.dtype != np.int64 or not np.array_equal(array, shape):
+            seen = [shape, (height, width, 1)] if "." in name else [shape]  # a part may look at grey images
+            if array.dtype != np.int64 or tuple(array.tolist()) not in seen:
                 raise ValueError(f"the feature {words} has {name} that differ")
+        elif name.endswith("checksum_"):
+            if array.dtype != np.uint8:
+                raise ValueError(f"the array {name} of the feature {words} is not of bytes")
         elif array.dtype != np.float32 or not np.isfinite(array).all():
             raise ValueError(f"the array {name} of the feature {words} is not of finite float32 numbers")
         elif name.endswith("scale_") and array.min() <= 0:
@@ -83,12 +87,24 @@ def _image_shape(array: Array | None) -> tuple[int, int, int]:
 
 
 def _parts(feature: Feature) -> list[Feature]:
-    return list(feature.parts) if isinstance(feature, Mixture) else [feature]
+    """The feature, or those that a mixture holds, and those that are parameters of these."""
+    found = []
+    for part in feature.parts if isinstance(feature, Mixture) else [feature]:
+        inner = (value for value in part.get_params(deep=False).values() if isinstance(value, Feature))
+        found += [part, *(each for value in inner for each in _parts(value))]
+    return found
 
 
 def _parameters(feature: Feature) -> list[Any]:
     """Class and parameters of each part, how it is computed left out."""
     return [
-        (type(part), {name: value for name, value in part.get_params(deep=False).items() if name not in SILENT})
+        (
+            type(part),
+            {
+                name: value
+                for name, value in part.get_params(deep=False).items()
+                if name not in SILENT and not isinstance(value, Feature)
+            },
+        )
         for part in _parts(feature)
     ]
