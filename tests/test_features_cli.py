@@ -13,7 +13,7 @@ from halfspaces import LinearClassifier, datasets, export, model_file
 from halfspaces.cli import describing, predictions
 from halfspaces.cli.describing import Describing, folds_of
 from halfspaces.datasets import Dataset, store
-from halfspaces.features import HOG, Described, HueHistogram, Mixture, Patches, Pixels, keeping, parse
+from halfspaces.features import FEATURES, HOG, Described, HueHistogram, Mixture, Patches, Pixels, keeping, parse
 from halfspaces.model_file import ModelFileError
 from halfspaces.saved import features_of
 from test_cli import DATA, accuracy, refused, run  # noqa: F401  (fixtures)
@@ -360,7 +360,7 @@ def test_bad_input_is_one_sentence(refused, run, folder, tmp_path):  # noqa: F81
 
 def test_features_are_listed_and_drawn(run, folder, parts_of_a_model, tmp_path):  # noqa: F811
     listed = run("features", "list").out.splitlines()
-    assert [line.split()[0] for line in listed[:-1]] == ["pixels", "hue", "colors", "hog", "lbp", "sift", "patches"]
+    assert [line.split()[0] for line in listed[:-1]] == list(FEATURES)
     words = "hog(cell=4)+hue+hue(cell=4)+colors(space='hsv')+lbp+pixels"
     drawn = [("--features", words, next(folder.rglob("*.png"))), ("--features", "hog", parts_of_a_model)]
     for at, arguments in enumerate(drawn):
