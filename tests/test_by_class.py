@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from halfspaces import LinearClassifier
+from halfspaces.checkpoint import Checkpoint
 from halfspaces.gradcheck import numerical_gradient
 from halfspaces.losses import LOSSES
 from halfspaces.minimize import minimize
@@ -65,6 +66,29 @@ def test_a_step_to_where_there_is_no_curvature_is_recovered_from():
     result = minimize(objective, LBFGS(preconditioner=ByClass()), tol=1e-3)
     assert result.converged
     assert result.passes < 30
+
+
+@pytest.mark.parametrize("turns", [3, 9, 14])
+def test_a_path_killed_goes_on_to_the_same_bits(tmp_path, turns):
+    class Killed(Exception):
+        pass
+
+    def solved(*callbacks):
+        X, y = clusters(2000, 20, 5, spread=1.0)
+        objective = LinearClassifier().objective(X.astype(np.float32), y)
+        optimizer, strengths = LBFGS(preconditioner=ByClass()), np.geomspace(1, 1e-3, 5)
+        steps = along(objective, strengths, optimizer, tol=1e-5, max_passes=100, callbacks=callbacks)
+        return np.stack([result.W for _, result, _, _ in steps])
+
+    def kill(run):
+        turned.append(run)
+        if len(turned) == turns:
+            raise Killed
+
+    turned = []
+    with pytest.raises(Killed):
+        solved(Checkpoint(tmp_path, every=0), kill)
+    assert np.array_equal(solved(Checkpoint(tmp_path, every=0)), solved())
 
 
 def test_members_of_a_stack_are_as_alone():

@@ -150,6 +150,8 @@ class _Writer:
     def told(self, value: Any) -> Any:  # noqa: PLR0911
         if value is None or isinstance(value, (bool, int, str)):
             return value
+        if isinstance(value, np.generic):  # a np.float64 is a float, and not one that arithmetic treats alike
+            return {"number": self._array(np.asarray(value))}
         if isinstance(value, float):
             return value if math.isfinite(value) else {"float": str(value)}
         for name, component in self.given.items():
@@ -157,8 +159,6 @@ class _Writer:
                 return {"given": name}
         if isinstance(value, np.ndarray):
             return self._array(value)
-        if isinstance(value, np.generic):
-            return {"number": self._array(np.asarray(value))}
         if isinstance(value, (list, tuple, deque)):
             items = {type(value).__name__: [self.told(item) for item in value]}
             return items | {"most": value.maxlen} if isinstance(value, deque) else items

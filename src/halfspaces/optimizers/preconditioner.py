@@ -12,6 +12,7 @@ Frangella, Tropp & Udell, Randomized Nyström preconditioning, SIMAX 2023, https
 Rudi, Carratino & Rosasco, FALKON, 2017, https://arxiv.org/abs/1705.10958
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -504,7 +505,7 @@ class ClassInverse(Preconditioning):
         """The Hessian of each member, with the bias where there is one."""
         assert self.curvatures is not None
         bias = int(self.fit_intercept)
-        values = np.append(self.eigen.values + self.eigen.floor, np.ones(bias))
+        values = np.append(self.eigen.values.astype(np.float64) + self.eigen.floor, np.ones(bias))
         means = np.pad(self.means, ((0, 0), (0, bias)), constant_values=1.0)
         ridges = (np.append(np.full(len(self.mean), ridge), np.zeros(bias)) for ridge in self.scale.penalty)
         curvatures = np.moveaxis(self.curvatures, 1, 0)
@@ -750,7 +751,7 @@ def _mean_weight(y: Array, weight: Array | None) -> Array:
 def _floor(gram: Array) -> float:
     """The least ridge for which a factorization in this precision is safe."""
     eps = float(np.finfo(gram.dtype).eps)
-    return 30 * eps * max(float(np.max(np.diag(gram))), 1e-30) * np.sqrt(len(gram))
+    return 30 * eps * max(float(np.max(np.diag(gram))), 1e-30) * math.sqrt(len(gram))
 
 
 def largest_eigenvalue(
