@@ -1,6 +1,7 @@
 """The laws of optimizers, held on a small objective that the caller may replace."""
 
 import pickle
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from halfspaces.checkpoint import Checkpoint
 from halfspaces.minimize import minimize
 from halfspaces.objective import Objective, Request
 from halfspaces.optimizers import Optimizer
@@ -148,6 +150,24 @@ def law_resume(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> 
             _same_bits(found, expected, f"{name} of a run resumed after turn {turns}")
         for name in set(whole.history) - {"seconds"}:
             _same_bits(resumed.history[name], whole.history[name], f"{name} of the resumed history")
+
+
+@_law
+def law_checkpoint(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
+    """A run that goes on from the file of a `Checkpoint` ends with the same bits, its rows of float64 or float32."""
+    for dtype in (np.float64, np.float32):
+        blocks = replace(objective.blocks, X=objective.blocks.X.astype(dtype))
+        given = replace(objective, blocks=blocks)
+        whole = some_turns(optimizer, given)
+        for turns in (2, 5):
+            with tempfile.TemporaryDirectory() as folder:
+                stopped = some_turns(optimizer, given, turns=turns, callbacks=[Checkpoint(folder, every=0)])
+                if not type(stopped.state).__module__.startswith("halfspaces."):
+                    return  # files name no types of others
+                kept = Checkpoint(folder).run(given, optimizer)
+            require(kept is not None, f"a run of {turns} turns has no file.")
+            resumed = some_turns(optimizer, given, turns=TURNS - turns + 1, resume=kept)  # not the turn that stopped it
+            _same_bits(resumed.W, whole.W, f"W of {np.dtype(dtype)} rows, from the file of turn {turns - 1},")
 
 
 @_law
