@@ -15,7 +15,7 @@ from halfspaces.moments import Moments
 from halfspaces.objective import Objective
 from halfspaces.optimizers import LBFGS, ByClass, Gram, LowRank
 from halfspaces.optimizers.auto import choose
-from halfspaces.optimizers.preconditioner import sample_rows
+from halfspaces.optimizers.gram_matrix import sample_rows
 from halfspaces.penalties import L2
 from halfspaces.result import Reason
 

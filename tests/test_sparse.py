@@ -21,7 +21,7 @@ from halfspaces.moments import Moments
 from halfspaces.objective import Objective, Request
 from halfspaces.optimizers import SGD, ByClass
 from halfspaces.optimizers.auto import choose
-from halfspaces.optimizers.preconditioner import centred_gram, largest_eigenvalue, sample_rows
+from halfspaces.optimizers.gram_matrix import centred_gram, largest_eigenvalue, sample_rows
 from halfspaces.penalties import L1, L2, ElasticNet, MaxNorm, NoPenalty
 from halfspaces.sanity import check_sanity
 
@@ -146,7 +146,7 @@ def test_moments(weight):
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("mean", ["own", "other"])
 def test_the_gram_matrix_and_its_largest_eigenvalue(fit_intercept, mean, monkeypatch):
-    monkeypatch.setattr("halfspaces.optimizers.preconditioner.PANEL", 5)
+    monkeypatch.setattr("halfspaces.optimizers.gram_matrix.PANEL", 5)
     moments = Moments.of(Blocks(DENSE, Y, WEIGHT)).standardization()
     standardization = moments if mean == "own" else replace(moments, mean=np.linspace(-1, 1, D))
     sketches, values = [], []

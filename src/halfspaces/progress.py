@@ -3,10 +3,10 @@
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -17,17 +17,17 @@ PATIENCE = 1.0  # seconds before a bar appears
 REFRESH = 0.1
 
 
-class ProgressBar:
-    """Shows passes, loss and gap of a run; draws nothing in its first second and nothing where there is no terminal."""
+class _Patient:
+    """A bar that draws nothing in its first second, and nothing where there is no terminal."""
 
-    def __init__(self, run: "Run", *, shown: bool) -> None:
-        self.run = run
+    total: float = 1.0
+
+    def __init__(self, *, shown: bool) -> None:
         self.shown = shown and sys.stderr.isatty()
         self.started = self.drawn = time.perf_counter()
-        self.first_gap = math.inf
         self.bar: Any = None
 
-    def __enter__(self) -> "ProgressBar":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -43,16 +43,39 @@ class ProgressBar:
         if self.bar is None:
             self._open()
         bar: Any = self.bar
-        bar.update(self.task, completed=self._fraction(), status=self._status())
+        bar.update(self.task, **self._told())
 
     def _open(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress
 
-        columns = (TextColumn(type(self.run.optimizer).__name__), BarColumn(), TextColumn("{task.fields[status]}"))
-        self.bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
-        self.task = self.bar.add_task("", total=1.0, status="")
+        self.bar = Progress(*self._columns(), console=Console(stderr=True), transient=True)
+        self.task = self.bar.add_task("", total=self.total, **self._told())
         self.bar.start()
+
+    def _columns(self) -> Sequence[Any]:
+        raise NotImplementedError
+
+    def _told(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class ProgressBar(_Patient):
+    """Shows passes, loss and gap of a run."""
+
+    def __init__(self, run: "Run", *, shown: bool) -> None:
+        super().__init__(shown=shown)
+        self.run = run
+        self.first_gap = math.inf
+
+    def _columns(self) -> Sequence[Any]:
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+
+        name = type(self.run.optimizer).__name__
+        return TextColumn(name), BarColumn(), TextColumn("{task.fields[status]}"), TimeElapsedColumn()
+
+    def _told(self) -> dict[str, Any]:
+        return {"completed": self._fraction(), "status": self._status()}
 
     def _fraction(self) -> float | None:
         """The planned part, or how far the logarithm of the gap has come."""
@@ -94,44 +117,27 @@ def quiet() -> Iterator[None]:
         _quiet.reset(token)
 
 
-class Bar:
-    """Shows how many of so many things are done; draws as `ProgressBar` does.
+class Bar(_Patient):
+    """Shows how many of so many things are done.
 
     >>> with Bar("HOG", 100, "images") as bar:
     ...     bar.advance(50)
     """
 
     def __init__(self, title: str, total: int, things: str) -> None:
+        super().__init__(shown=not _quiet.get())
         self.title, self.total, self.things = title, total, things
         self.done = 0
-        self.shown = sys.stderr.isatty() and not _quiet.get()
-        self.started = self.drawn = time.perf_counter()
-        self.bar: Any = None
-
-    def __enter__(self) -> "Bar":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.bar is not None:
-            self.bar.stop()
 
     def advance(self, count: int = 1) -> None:
         """So many more are done."""
         self.done += count
-        now = time.perf_counter()
-        if not self.shown or now - self.started < PATIENCE or now - self.drawn < REFRESH:
-            return
-        self.drawn = now
-        if self.bar is None:
-            self._open()
-        bar: Any = self.bar
-        bar.update(self.task, completed=self.done)
+        self.update()
 
-    def _open(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    def _columns(self) -> Sequence[Any]:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn(self.title), BarColumn(), MofNCompleteColumn(), TextColumn(self.things))
-        self.bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
-        self.task = self.bar.add_task("", total=self.total)
-        self.bar.start()
+        return TextColumn(self.title), BarColumn(), MofNCompleteColumn(), TextColumn(self.things), TimeRemainingColumn()
+
+    def _told(self) -> dict[str, Any]:
+        return {"completed": self.done}

@@ -7,8 +7,29 @@ import numpy as np
 from halfspaces.features.images import Array
 
 
+class _Segments:
+    """An axis cut at edges."""
+
+    length: int
+
+    @property
+    def edges(self) -> Array:
+        """From 0 to the length."""
+        raise NotImplementedError
+
+    @property
+    def segment_of(self) -> Array:
+        """The segment of each position."""
+        return np.searchsorted(self.edges, np.arange(self.length), side="right") - 1
+
+    @property
+    def segments(self) -> int:
+        """How many."""
+        return len(self.edges) - 1
+
+
 @dataclass(frozen=True, eq=False)
-class Intervals:
+class Intervals(_Segments):
     """`count` intervals of nearly equal length that cover the positions 0 … length − 1 of an axis.
 
     Interval i reaches from ⌊i · length / count⌋ to ⌈(i + 1) · length / count⌉: where the length is no multiple of the
@@ -40,16 +61,6 @@ class Intervals:
         return np.union1d(self.starts, self.stops)
 
     @property
-    def segment_of(self) -> Array:
-        """The segment of each position."""
-        return np.searchsorted(self.edges, np.arange(self.length), side="right") - 1
-
-    @property
-    def segments(self) -> int:
-        """How many."""
-        return len(self.edges) - 1
-
-    @property
     def members(self) -> Array:
         """Which segments an interval has, ones and zeros (count, segments)."""
         return self.members_of(self.edges)
@@ -67,7 +78,7 @@ class Intervals:
 
 
 @dataclass(frozen=True, eq=False)
-class Pyramid:
+class Pyramid(_Segments):
     """Several numbers of intervals over one axis, and the segments that make up all of them.
 
     >>> pyramid = Pyramid(6, (1, 2, 4))
@@ -87,16 +98,6 @@ class Pyramid:
     def edges(self) -> Array:
         """Of the segments."""
         return np.unique(np.concatenate([intervals.edges for intervals in self.intervals]))
-
-    @property
-    def segment_of(self) -> Array:
-        """The segment of each position."""
-        return np.searchsorted(self.edges, np.arange(self.length), side="right") - 1
-
-    @property
-    def segments(self) -> int:
-        """How many."""
-        return len(self.edges) - 1
 
     @property
     def shares(self) -> list[Array]:

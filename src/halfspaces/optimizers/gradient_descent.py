@@ -8,7 +8,7 @@ import numpy as np
 from halfspaces._validation import check_number, lookup
 from halfspaces.objective import Evaluation, Objective, Request
 from halfspaces.optimizers.base import Optimizer, State, by_member, prox_step
-from halfspaces.optimizers.preconditioner import largest_eigenvalue
+from halfspaces.optimizers.gram_matrix import largest_eigenvalue
 from halfspaces.optimizers.schedules import SCHEDULES, Constant, Cosine, Schedule
 from halfspaces.optimizers.shuffling import Shuffling
 from halfspaces.optimizers.update_rules import UPDATE_RULES, Momentum, Plain, UpdateRule

@@ -23,13 +23,8 @@ import scipy.linalg
 
 from halfspaces.blocks import one_blas_thread
 from halfspaces.objective import Objective
-from halfspaces.optimizers.preconditioner import (
-    TYPICAL,
-    centred_gram,
-    chance_curvature,
-    enough_rows,
-    sample_rows,
-)
+from halfspaces.optimizers.gram_matrix import centred_gram, sample_rows
+from halfspaces.optimizers.preconditioner import TYPICAL, chance_curvature, enough_rows
 
 _solve_triangular: Any = scipy.linalg.get_lapack_funcs("potrs", dtype=np.float64)
 
