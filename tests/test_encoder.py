@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from halfspaces.features import Mixture, OnnxEncoder, Pixels, parse
-from halfspaces.features.encoder import interpolation
+from halfspaces.features.images import interpolation
 from halfspaces.testing import check_feature
 
 onnx = pytest.importorskip("onnx")

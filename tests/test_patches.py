@@ -10,6 +10,7 @@ from halfspaces.testing import check_feature
 
 FEATURES = [
     Patches(n=9, grid=2),
+    Patches(n=5, size=4, grid=2, shrink=1.6, threshold=0.1),
     Patches(n=7, size=3, dictionary="random", activation="count", grid=1, stride=3, power=1),
     Patches(n=6, size=4, dictionary="gaussian", activation="triangle", mirror=False),
 ]
@@ -40,10 +41,11 @@ def of_formula(images, patches):
     def responses(images):
         z = directions(images, patches) @ patches.patches_.T
         both = np.stack([z, -z], axis=3)
+        least = np.reshape(patches.threshold, (-1, 1, 1))
         if patches.activation == "count":
-            return (both > patches.threshold).astype(float)
+            return (both[:, :, :, None] > least).astype(float)
         if patches.activation == "threshold":
-            return np.maximum(both - patches.threshold, 0)
+            return np.maximum(both[:, :, :, None] - least, 0)
         distances = np.sqrt(2 - 2 * both)
         other = directions(images, patches)
         if patches.mirror:

@@ -21,13 +21,15 @@ def respond(
     n: int,
     mirror: bool,
     activation: int,
-    threshold: Any,
+    thresholds: Any,
     row_segment: Any,
     column_segment: Any,
     band: int,
     sums: Any,
 ) -> None:
-    """sums (images, row segments, column segments, chunks, 2, width) += responses to each patch, and to its negative.
+    """sums (images, row segments, column segments, chunks, T, 2, width) += responses to patches and their negatives.
+
+    By each of T thresholds, by one where a patch's own mean distance is the threshold.
 
     The n patches come in chunks (chunks, r, width), what is symmetric in them and what is skew, filled up with zeros.
     """
@@ -37,6 +39,7 @@ def respond(
     patches, distance = np.empty((most, planes.shape[1] * size * size), np.float32), np.empty(most, np.float32)
     first, second = np.empty((most, r_even), np.float32), np.empty((most, r_odd), np.float32)
     similar, mirrored = np.empty((most, width), np.float32), np.zeros((most, width), np.float32)
+    least = thresholds.copy()
     for i in range(len(planes)):
         for top in range(0, len(row_segment), band):
             m = min(band, len(row_segment) - top) * columns
@@ -59,7 +62,8 @@ def respond(
                 _compare(first[:m], second[:m], even_patches[chunk], odd_patches[chunk], similar[:m], mirrored[:m])
                 for j in range(m):
                     row, column = row_segment[top + j // columns], column_segment[j % columns]
-                    least = distance[j] if activation == TRIANGLE else threshold
+                    if activation == TRIANGLE:
+                        least[0] = distance[j]
                     _add(similar[j], activation, least, sums[i, row, column, chunk])
                     if mirror:
                         _add(mirrored[j], activation, least, sums[i, row, sums.shape[2] - 1 - column, chunk])
@@ -133,18 +137,19 @@ def _distances(similar: Any) -> Any:
 
 @numba.njit(inline="always")
 def _add(similar: Any, activation: int, least: Any, sums: Any) -> None:
-    """sums (2, width) += responses to similarities, and to their negatives."""
+    """sums (T, 2, width) += responses to similarities, and to their negatives, by each threshold."""
     zero, one, two = np.float32(0), np.float32(1), np.float32(2)
-    positive, negative = sums[0], sums[1]
-    if activation == THRESHOLD:
-        for k in range(len(similar)):
-            positive[k] += max(similar[k] - least, zero)
-            negative[k] += max(-similar[k] - least, zero)
-    elif activation == COUNT:
-        for k in range(len(similar)):
-            positive[k] += one if similar[k] > least else zero
-            negative[k] += one if -similar[k] > least else zero
-    else:
-        for k in range(len(similar)):
-            positive[k] += max(least - np.sqrt(max(two - two * similar[k], zero)), zero)
-            negative[k] += max(least - np.sqrt(max(two + two * similar[k], zero)), zero)
+    for t in range(len(least)):
+        bound, positive, negative = least[t], sums[t, 0], sums[t, 1]
+        if activation == THRESHOLD:
+            for k in range(len(similar)):
+                positive[k] += max(similar[k] - bound, zero)
+                negative[k] += max(-similar[k] - bound, zero)
+        elif activation == COUNT:
+            for k in range(len(similar)):
+                positive[k] += one if similar[k] > bound else zero
+                negative[k] += one if -similar[k] > bound else zero
+        else:
+            for k in range(len(similar)):
+                positive[k] += max(bound - np.sqrt(max(two - two * similar[k], zero)), zero)
+                negative[k] += max(bound - np.sqrt(max(two + two * similar[k], zero)), zero)

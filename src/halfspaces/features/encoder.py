@@ -11,7 +11,7 @@ import numpy as np
 
 from halfspaces._validation import check_name, check_number, check_numbers
 from halfspaces.features.base import Feature
-from halfspaces.features.images import Array, grey
+from halfspaces.features.images import Array, grey, resized
 
 LAYOUTS = ("NCHW", "NHWC")
 TOGETHER = 32  # images given to the network at a time, where it does not say itself
@@ -178,7 +178,7 @@ class OnnxEncoder(Feature):
             raise ValueError(
                 f"{self.path} is another network than the one it was fitted with; fit anew, or restore it."
             )
-        images = _resized(self._normalized(planes, self._channels(network)), self.size)
+        images = resized(self._normalized(planes, self._channels(network)), self.size)
         fixed = network.takes[0]
         together = fixed if isinstance(fixed, int) else TOGETHER
         rows = [self._run(network, images[start : start + together]) for start in range(0, len(images), together)]
@@ -242,25 +242,3 @@ def _as_nchw(shape: list[Any], layout: str) -> list[Any]:
 def _size(shape: list[Any]) -> Any:
     height, width = shape
     return height if height == width else (height, width)
-
-
-def _resized(planes: Array, size: int | tuple[int, int] | None) -> Array:
-    if size is None:
-        return planes
-    height, width = (size, size) if isinstance(size, int) else size
-    if (height, width) == planes.shape[2:]:
-        return planes
-    return interpolation(planes.shape[2], height) @ planes @ interpolation(planes.shape[3], width).T
-
-
-def interpolation(given: int, wanted: int) -> Array:
-    """Linear interpolation of an axis as a matrix (wanted, given), over as many positions as lie within one.
-
-    >>> interpolation(4, 2).tolist()
-    [[0.428..., 0.428..., 0.142..., 0.0], [0.0, 0.142..., 0.428..., 0.428...]]
-    """
-    scale = given / wanted
-    reach = max(scale, 1.0)
-    middles = (np.arange(wanted) + 0.5) * scale
-    weights = np.maximum(0, 1 - np.abs(np.arange(given) + 0.5 - middles[:, None]) / reach)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

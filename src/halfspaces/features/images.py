@@ -84,3 +84,24 @@ def grey(planes: Array) -> Array:
         return planes
     red, green, blue = (planes[:, channel : channel + 1] * LUMA[channel] for channel in range(3))
     return red + green + blue
+
+
+def resized(planes: Array, size: int | tuple[int, int] | None) -> Array:
+    """(n, C, H, W) to another height and width, by `interpolation`; None leaves them as they are."""
+    height, width = size if isinstance(size, tuple | list) else (size, size)
+    if height is None or width is None or (height, width) == planes.shape[2:]:
+        return planes
+    return interpolation(planes.shape[2], height) @ planes @ interpolation(planes.shape[3], width).T
+
+
+def interpolation(given: int, wanted: int) -> Array:
+    """Linear interpolation of an axis as a matrix (wanted, given), over as many positions as lie within one.
+
+    >>> interpolation(4, 2).tolist()
+    [[0.428..., 0.428..., 0.142..., 0.0], [0.0, 0.142..., 0.428..., 0.428...]]
+    """
+    scale = given / wanted
+    reach = max(scale, 1.0)
+    middles = (np.arange(wanted) + 0.5) * scale
+    weights = np.maximum(0, 1 - np.abs(np.arange(given) + 0.5 - middles[:, None]) / reach)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

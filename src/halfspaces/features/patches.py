@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from halfspaces._validation import check_name, check_number
+from halfspaces._validation import check_name, check_number, check_numbers
 from halfspaces.features.base import Feature
-from halfspaces.features.images import Array
+from halfspaces.features.images import Array, resized
 from halfspaces.features.loops import run
 from halfspaces.features.regions import Intervals
 
@@ -34,13 +34,16 @@ class Patches(Feature):
     * "triangle": ρ = max(0, mean distance − d): d is the distance ‖ŷ ∓ v‖ from v or −v, the mean that from all of
       them.
 
+    Several thresholds give features for each: a low one tells how much there is that looks like v a little, a high one
+    how much is nearly v. They cost little, since similarities are computed once.
+
     With `mirror`, the vocabulary also holds each patch's mirror image, and what this finds counts at the mirrored
     place: a row is the same for an image and its mirror image. That is all that training on flipped copies could do:
     the loss is convex and does not change when the weights of patches and of their mirror images change places, so that
     they are equal at its minimum. Copies double the examples; this doubles nothing, since similarities with a patch and
     with its mirror image are the sum and the difference of what is symmetric in them and what is skew.
 
-    D = 2 n grid². It takes about 2 N · positions · C size² · n operations.
+    D = 2 n grid² for each threshold. It takes about 2 N · positions · C size² · n operations.
 
     Parameters
     ----------
@@ -54,14 +57,17 @@ class Patches(Feature):
         0).
     activation : str
         ρ: "threshold", "count" or "triangle".
-    threshold : float
+    threshold : float or tuple of floats
         Of similarities, from 0 to 1. Those of random directions have a standard deviation near 1 / (size √C).
+        "triangle" has none.
     grid : int
         Regions along each side; neighbours share positions where these cannot be divided evenly.
     power : float
         Features are raised to it: 1/2 makes what is there twice count less than twice.
     stride : int
         Pixels from one patch to the next.
+    shrink : float
+        Images are made smaller by this factor first (linear interpolation), so that a patch sees more of them.
     mirror : bool
         For images that may be flipped left and right. Not for text.
     smoothing : float
@@ -105,10 +111,11 @@ class Patches(Feature):
         size: int = 6,
         dictionary: str = "kmeans",
         activation: str = "threshold",
-        threshold: float = 0.07,
+        threshold: float | tuple[float, ...] = (0.07, 0.3),
         grid: int = 3,
         power: float = 0.5,
         stride: int = 1,
+        shrink: float = 1,
         mirror: bool = True,
         smoothing: float = 0.1,
         random_state: int = 0,
@@ -122,6 +129,7 @@ class Patches(Feature):
         self.grid = grid
         self.power = power
         self.stride = stride
+        self.shrink = shrink
         self.mirror = mirror
         self.smoothing = smoothing
         self.random_state = random_state
@@ -136,6 +144,8 @@ class Patches(Feature):
         """Its own: of d numbers of a patch, half are symmetric, and the middle column of an odd size."""
         lines = image_shape[2] * self.size  # of pixels, in all channels
         d, odd = lines * self.size, lines * (self.size // 2) if self.mirror else 0
+        if 2 * self.n * self.grid**2 * len(self._thresholds) > columns:
+            raise ValueError(f"Patches: {self} makes more than {columns} columns.")
         own = {"even_": (d, d - odd), "odd_": (d, odd), "patches_": (self.n, d)}
         return {**super().shapes(image_shape, columns), **own}
 
@@ -144,10 +154,14 @@ class Patches(Feature):
             check_number(f"Patches({name}=...)", getattr(self, name), at_least=1, integer=True)
         check_name("Patches(dictionary=...)", self.dictionary, DICTIONARIES)
         check_name("Patches(activation=...)", self.activation, ACTIVATIONS)
-        check_number("Patches(threshold=...)", self.threshold, at_least=0, below=1)
+        check_numbers("Patches(threshold=...)", self.threshold, at_least=0, below=1)
+        check_number("Patches(shrink=...)", self.shrink, at_least=1)
         check_number("Patches(power=...)", self.power, above=0)
         check_number("Patches(smoothing=...)", self.smoothing, above=0)
         images = f"Patches: images of {height} x {width} pixels"
+        height, width = self._size(height, width)
+        if self.shrink > 1:
+            images += f", shrunk to {height} x {width},"
         if self.size > min(height, width):
             patch = f"a patch of {self.size} x {self.size}"
             raise ValueError(f"{images} are smaller than {patch}; give a smaller size, or larger images.")
@@ -156,13 +170,26 @@ class Patches(Feature):
             regions = f"{rows} x {columns} positions of a patch, fewer than {self.grid} x {self.grid} regions"
             raise ValueError(f"{images} have {regions}; give a smaller grid, size or stride.")
 
+    def _size(self, height: int, width: int) -> tuple[int, int]:
+        """Of the images that patches are cut from."""
+        return max(1, round(height / self.shrink)), max(1, round(width / self.shrink))
+
+    def _shrunk(self, planes: Array) -> Array:
+        height, width = self._size(*planes.shape[2:])
+        return np.ascontiguousarray(resized(planes, (height, width)))
+
+    @property
+    def _thresholds(self) -> Array:
+        """One where there is none."""
+        return np.ravel(self.threshold if self.activation != "triangle" else 0).astype(np.float32)
+
     def _positions(self, height: int, width: int) -> tuple[int, int]:
         return (height - self.size) // self.stride + 1, (width - self.size) // self.stride + 1
 
     # ---------------------------------------------------------------------------------------------- learning
 
     def _learn(self, planes: Array, rng: np.random.Generator) -> None:
-        drawn = self._drawn(planes, rng)
+        drawn = self._drawn(self._shrunk(planes), rng)
         channels = planes.shape[1]
         moment = drawn.T @ drawn / np.float32(len(drawn))
         other = _mirror(channels, self.size)
@@ -204,27 +231,29 @@ class Patches(Feature):
     # -------------------------------------------------------------------------------------------- describing
 
     def _describe(self, planes: Array) -> Array:
+        planes = self._shrunk(planes)
         rows, columns = (Intervals(length, self.grid) for length in self._positions(*planes.shape[2:]))
-        step = max(1, STEP_BYTES // (4 * rows.segments * columns.segments * 2 * self.n))
+        step = max(1, STEP_BYTES // (8 * rows.segments * columns.segments * self.n * len(self._thresholds)))
         parts = [self._pooled(planes[start : start + step], rows, columns) for start in range(0, len(planes), step)]
         return np.concatenate(parts)
 
     def _pooled(self, planes: Array, rows: Intervals, columns: Intervals) -> Array:
         from halfspaces.features import _patches
 
-        chunks, even = _chunks(self.patches_), self.even_.shape[1]
-        sums = np.zeros((len(planes), rows.segments, columns.segments, len(chunks), 2, chunks.shape[2]), np.float32)
+        chunks, even, thresholds = _chunks(self.patches_), self.even_.shape[1], self._thresholds
+        segments = rows.segments, columns.segments
+        sums = np.zeros((len(planes), *segments, len(chunks), len(thresholds), 2, chunks.shape[2]), np.float32)
         run(
             _patches.respond,
             *(planes, self.size, self.stride, np.float32(CONTRAST), self.even_, self.odd_),
             *(np.ascontiguousarray(chunks[:, :even]), np.ascontiguousarray(chunks[:, even:]), self.n),
-            *(bool(self.mirror), ACTIVATIONS.index(self.activation), np.float32(self.threshold)),
+            *(bool(self.mirror), ACTIVATIONS.index(self.activation), thresholds),
             *(rows.segment_of, columns.segment_of, max(1, min(BAND // columns.length, rows.length))),
             sums,
         )
-        pooled = np.einsum("ar,bc,irckpw->iabpkw", rows.members, columns.members, sums, optimize=True)
-        pooled = pooled.reshape(len(planes), self.grid, self.grid, 2, -1)[..., : self.n]
-        pooled = pooled / (rows.lengths[:, None] * columns.lengths * (1 + self.mirror))[:, :, None, None]
+        pooled = np.einsum("ar,bc,irckpqw->iabpqkw", rows.members, columns.members, sums, optimize=True)
+        pooled = pooled.reshape(len(planes), self.grid, self.grid, len(thresholds), 2, -1)[..., : self.n]
+        pooled = pooled / (rows.lengths[:, None] * columns.lengths * (1 + self.mirror))[:, :, None, None, None]
         return np.power(pooled, np.float32(self.power)).reshape(len(planes), -1)
 
 
