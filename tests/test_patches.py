@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import load_sample_images
 
 from halfspaces.features.patches import CONTRAST, Patches, spherical_kmeans
-from halfspaces.features.regions import Intervals
+from halfspaces.features.regions import FractionalIntervals, Intervals
 from halfspaces.testing import check_feature
 
 FEATURES = [
@@ -13,6 +13,7 @@ FEATURES = [
     Patches(n=5, size=4, grid=2, shrink=1.6, threshold=0.1),
     Patches(n=7, size=3, dictionary="random", activation="count", grid=1, stride=3, power=1),
     Patches(n=6, size=4, dictionary="gaussian", activation="triangle", mirror=False),
+    Patches(n=8, size=5, grid=2, pooling="fractional"),
 ]
 
 
@@ -55,10 +56,11 @@ def of_formula(images, patches):
         return np.maximum(means[..., None, None] - distances, 0)
 
     found = responses(images)
+    pool = np.mean if patches.pooling == "mean" else np.max
     if patches.mirror:
-        found = (found + responses(images[:, :, ::-1])) / 2
+        found = pool([found, responses(images[:, :, ::-1])], axis=0)
     cells = [
-        [found[:, top:bottom, left:right].mean(axis=(1, 2)) for left, right in spans(found.shape[2], patches.grid)]
+        [pool(found[:, top:bottom, left:right], axis=(1, 2)) for left, right in spans(found.shape[2], patches.grid)]
         for top, bottom in spans(found.shape[1], patches.grid)
     ]
     return np.moveaxis(np.array(cells), 2, 0).reshape(len(images), -1) ** patches.power
@@ -75,8 +77,9 @@ def test_laws(feature):
 
 @pytest.mark.parametrize("mirror", [True, False])
 @pytest.mark.parametrize("activation", ["threshold", "count", "triangle"])
-def test_rows_are_those_of_the_formula(photos, activation, mirror):
-    patches = Patches(n=300, size=4, activation=activation, mirror=mirror, grid=2, power=1).fit(photos)
+@pytest.mark.parametrize("pooling", ["mean", "max"])
+def test_rows_are_those_of_the_formula(photos, activation, mirror, pooling):
+    patches = Patches(n=300, size=4, activation=activation, mirror=mirror, grid=2, pooling=pooling, power=1).fit(photos)
     np.testing.assert_allclose(patches.transform(photos[:5]), of_formula(photos[:5], patches), atol=1e-3, rtol=1e-3)
 
 
@@ -108,6 +111,25 @@ def test_kmeans_finds_the_directions_of_clusters_and_their_negatives():
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     centers = spherical_kmeans(rows, rows[[0, 120, 250]], 5)
     np.testing.assert_allclose(np.abs(centers), np.eye(3), atol=0.03)
+
+
+def test_fractional_regions_differ_for_parts_of_the_vocabulary(photos):
+    """The largest responses in the longer of them are at least those in the shorter."""
+    fractional, even = (Patches(n=40, size=3, grid=4, pooling=each).fit(photos) for each in ("fractional", "max"))
+    rows = [each.transform(photos).reshape(80, 4, 4, -1) for each in (fractional, even)]  # of 15 x 12 positions
+    assert fractional._regions(1, 15, 12)[0][0].lengths.max() == 5
+    assert (rows[0] != rows[1]).any(axis=(0, 1, 2)).all()
+    np.testing.assert_allclose(*(each.max(axis=(1, 2)) for each in rows), rtol=1e-6)
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.3, 0.99])
+@pytest.mark.parametrize(("length", "count"), [(27, 4), (27, 3), (7, 4), (5, 5)])
+def test_fractional_intervals_are_of_the_sizes_of_the_paper(length, count, offset):
+    intervals = FractionalIntervals(length, count, offset)
+    assert intervals.starts[0] == 0
+    assert intervals.stops[-1] == length
+    assert set(np.diff([*intervals.starts, length])) <= {length // count, -(-length // count)}
+    np.testing.assert_array_equal(intervals.stops[:-1], intervals.starts[1:] + 1)
 
 
 @pytest.mark.parametrize(("length", "count"), [(27, 2), (27, 3), (10, 4), (5, 5), (7, 1)])

@@ -22,6 +22,7 @@ def respond(
     mirror: bool,
     activation: int,
     thresholds: Any,
+    largest: bool,
     row_segment: Any,
     column_segment: Any,
     band: int,
@@ -29,20 +30,21 @@ def respond(
 ) -> None:
     """sums (images, row segments, column segments, chunks, T, 2, width) += responses to patches and their negatives.
 
-    By each of T thresholds, by one where a patch's own mean distance is the threshold.
+    The largest of them where so asked. By each of T thresholds, by one where a patch's own mean distance is the
+    threshold. Chunks have segments of their own (chunks, rows), (chunks, columns).
 
     The n patches come in chunks (chunks, r, width), what is symmetric in them and what is skew, filled up with zeros.
     """
     zero = np.float32(0)
-    columns, (chunks, r_even, width), r_odd = len(column_segment), even_patches.shape, odd_patches.shape[1]
-    most = band * columns
+    columns, (chunks, r_even, width), r_odd = column_segment.shape[1], even_patches.shape, odd_patches.shape[1]
+    rows, most = row_segment.shape[1], band * columns
     patches, distance = np.empty((most, planes.shape[1] * size * size), np.float32), np.empty(most, np.float32)
     first, second = np.empty((most, r_even), np.float32), np.empty((most, r_odd), np.float32)
     similar, mirrored = np.empty((most, width), np.float32), np.zeros((most, width), np.float32)
     least = thresholds.copy()
     for i in range(len(planes)):
-        for top in range(0, len(row_segment), band):
-            m = min(band, len(row_segment) - top) * columns
+        for top in range(0, rows, band):
+            m = min(band, rows - top) * columns
             _cut(planes[i], size, stride, top, columns, contrast, patches[:m])
             np.dot(patches[:m], even, first[:m])
             if r_odd > 0:
@@ -61,12 +63,13 @@ def respond(
             for chunk in range(chunks):
                 _compare(first[:m], second[:m], even_patches[chunk], odd_patches[chunk], similar[:m], mirrored[:m])
                 for j in range(m):
-                    row, column = row_segment[top + j // columns], column_segment[j % columns]
+                    row, column = row_segment[chunk, top + j // columns], column_segment[chunk, j % columns]
                     if activation == TRIANGLE:
                         least[0] = distance[j]
-                    _add(similar[j], activation, least, sums[i, row, column, chunk])
+                    _add(similar[j], activation, least, largest, sums[i, row, column, chunk])
                     if mirror:
-                        _add(mirrored[j], activation, least, sums[i, row, sums.shape[2] - 1 - column, chunk])
+                        column = column_segment[chunk, columns - 1 - j % columns]
+                        _add(mirrored[j], activation, least, largest, sums[i, row, column, chunk])
 
 
 @numba.njit(inline="always")
@@ -136,20 +139,27 @@ def _distances(similar: Any) -> Any:
 
 
 @numba.njit(inline="always")
-def _add(similar: Any, activation: int, least: Any, sums: Any) -> None:
-    """sums (T, 2, width) += responses to similarities, and to their negatives, by each threshold."""
+def _add(similar: Any, activation: int, least: Any, largest: bool, sums: Any) -> None:
+    """sums (T, 2, width) += responses to similarities, and to their negatives, by each threshold; or the largest."""
     zero, one, two = np.float32(0), np.float32(1), np.float32(2)
     for t in range(len(least)):
         bound, positive, negative = least[t], sums[t, 0], sums[t, 1]
-        if activation == THRESHOLD:
+        if activation == THRESHOLD and largest:
+            for k in range(len(similar)):
+                positive[k] = max(positive[k], similar[k] - bound)
+                negative[k] = max(negative[k], -similar[k] - bound)
+        elif activation == THRESHOLD:
             for k in range(len(similar)):
                 positive[k] += max(similar[k] - bound, zero)
                 negative[k] += max(-similar[k] - bound, zero)
         elif activation == COUNT:
             for k in range(len(similar)):
-                positive[k] += one if similar[k] > bound else zero
-                negative[k] += one if -similar[k] > bound else zero
+                a, b = one if similar[k] > bound else zero, one if -similar[k] > bound else zero
+                positive[k] = max(positive[k], a) if largest else positive[k] + a
+                negative[k] = max(negative[k], b) if largest else negative[k] + b
         else:
             for k in range(len(similar)):
-                positive[k] += max(bound - np.sqrt(max(two - two * similar[k], zero)), zero)
-                negative[k] += max(bound - np.sqrt(max(two + two * similar[k], zero)), zero)
+                a = max(bound - np.sqrt(max(two - two * similar[k], zero)), zero)
+                b = max(bound - np.sqrt(max(two + two * similar[k], zero)), zero)
+                positive[k] = max(positive[k], a) if largest else positive[k] + a
+                negative[k] = max(negative[k], b) if largest else negative[k] + b

@@ -6,10 +6,12 @@ from halfspaces._validation import check_name, check_number, check_numbers
 from halfspaces.features.base import Feature
 from halfspaces.features.images import Array, resized
 from halfspaces.features.loops import run
-from halfspaces.features.regions import Intervals
+from halfspaces.features.regions import FractionalIntervals, Intervals
 
 DICTIONARIES = ("kmeans", "random", "gaussian")
 ACTIVATIONS = ("threshold", "count", "triangle")
+POOLINGS = ("mean", "max", "fractional")
+DRAWS = 4  # of fractional regions, at least
 CONTRAST = 10  # added to a patch's variance, in squared grey levels: flat patches stay flat
 DRAWN, DRAWN_EACH = 100_000, 20  # patches to learn from: at least, and for one of the vocabulary
 VISITS = 10  # of k-means to what was drawn
@@ -27,7 +29,8 @@ class Patches(Feature):
         x̂ = (x − mean(x)) / √(var(x) + 10)      y = (Λ + smoothing)^(−1/2) Vᵀ x̂      ŷ = y / ‖y‖
 
     with V Λ Vᵀ the second moment of x̂ in the training images. A vocabulary of n directions v is learned among the ŷ.
-    Features are means of ρ(v·ŷ), and others of ρ(−v·ŷ), over the positions of each of grid × grid regions, where
+    Features are means (or maxima) of ρ(v·ŷ), and others of ρ(−v·ŷ), over the positions of each of grid × grid regions,
+    where
 
     * "threshold": ρ(z) = max(0, z − threshold),
     * "count": ρ(z) = 1 where z > threshold, the share of positions with v among their nearest patches,
@@ -62,6 +65,10 @@ class Patches(Feature):
         "triangle" has none.
     grid : int
         Regions along each side; neighbours share positions where these cannot be divided evenly.
+    pooling : str
+        Of the responses in a region: "mean", "max", or "fractional": the largest within regions whose sizes differ by
+        a position, drawn for parts of the vocabulary (fractional max-pooling, which has a use where the positions
+        cannot be divided evenly).
     power : float
         Features are raised to it: 1/2 makes what is there twice count less than twice.
     stride : int
@@ -95,7 +102,8 @@ class Patches(Feature):
     Coates, Lee and Ng, An analysis of single-layer networks in unsupervised feature learning, 2011,
     https://proceedings.mlr.press/v15/coates11a.html; Coates and Ng, Learning feature representations with k-means,
     2012, https://doi.org/10.1007/978-3-642-35289-8_30; Thiry et al., The unreasonable effectiveness of patches in deep
-    convolutional kernels methods, 2021, https://arxiv.org/abs/2101.07528
+    convolutional kernels methods, 2021, https://arxiv.org/abs/2101.07528; Graham, Fractional max-pooling, 2014,
+    https://arxiv.org/abs/1412.6071
 
     Examples
     --------
@@ -113,6 +121,7 @@ class Patches(Feature):
         activation: str = "threshold",
         threshold: float | tuple[float, ...] = (0.07, 0.3),
         grid: int = 3,
+        pooling: str = "mean",
         power: float = 0.5,
         stride: int = 1,
         shrink: float = 1,
@@ -127,6 +136,7 @@ class Patches(Feature):
         self.activation = activation
         self.threshold = threshold
         self.grid = grid
+        self.pooling = pooling
         self.power = power
         self.stride = stride
         self.shrink = shrink
@@ -154,6 +164,7 @@ class Patches(Feature):
             check_number(f"Patches({name}=...)", getattr(self, name), at_least=1, integer=True)
         check_name("Patches(dictionary=...)", self.dictionary, DICTIONARIES)
         check_name("Patches(activation=...)", self.activation, ACTIVATIONS)
+        check_name("Patches(pooling=...)", self.pooling, POOLINGS)
         check_numbers("Patches(threshold=...)", self.threshold, at_least=0, below=1)
         check_number("Patches(shrink=...)", self.shrink, at_least=1)
         check_number("Patches(power=...)", self.power, above=0)
@@ -232,28 +243,53 @@ class Patches(Feature):
 
     def _describe(self, planes: Array) -> Array:
         planes = self._shrunk(planes)
-        rows, columns = (Intervals(length, self.grid) for length in self._positions(*planes.shape[2:]))
-        step = max(1, STEP_BYTES // (8 * rows.segments * columns.segments * self.n * len(self._thresholds)))
-        parts = [self._pooled(planes[start : start + step], rows, columns) for start in range(0, len(planes), step)]
+        chunks = _chunks(self.patches_, DRAWS if self.pooling == "fractional" else 1)
+        regions = self._regions(len(chunks), *self._positions(*planes.shape[2:]))
+        segments = tuple(max(intervals.segments for intervals in axis) for axis in zip(*regions, strict=True))
+        sums = *segments, len(chunks), len(self._thresholds), 2, chunks.shape[2]
+        step = max(1, STEP_BYTES // (4 * int(np.prod(sums))))
+        parts = [
+            self._pooled(planes[start : start + step], chunks, regions, sums) for start in range(0, len(planes), step)
+        ]
         return np.concatenate(parts)
 
-    def _pooled(self, planes: Array, rows: Intervals, columns: Intervals) -> Array:
+    def _regions(self, chunks: int, rows: int, columns: int) -> list[tuple[Intervals, Intervals]]:
+        """Intervals of rows and of columns for each chunk of the vocabulary."""
+        if self.pooling != "fractional":
+            return [(Intervals(rows, self.grid), Intervals(columns, self.grid))] * chunks
+        return [
+            (FractionalIntervals(rows, self.grid, u), FractionalIntervals(columns, self.grid, v))
+            for u, v in np.random.default_rng(self.random_state).random((chunks, 2)).tolist()
+        ]
+
+    def _pooled(
+        self, planes: Array, chunks: Array, regions: list[tuple[Intervals, Intervals]], shape: tuple[int, ...]
+    ) -> Array:
         from halfspaces.features import _patches
 
-        chunks, even, thresholds = _chunks(self.patches_), self.even_.shape[1], self._thresholds
-        segments = rows.segments, columns.segments
-        sums = np.zeros((len(planes), *segments, len(chunks), len(thresholds), 2, chunks.shape[2]), np.float32)
+        even, largest, sums = self.even_.shape[1], self.pooling != "mean", np.zeros((len(planes), *shape), np.float32)
+        row_segments, column_segments = (
+            np.stack([intervals.segment_of for intervals in axis]) for axis in zip(*regions, strict=True)
+        )
         run(
             _patches.respond,
             *(planes, self.size, self.stride, np.float32(CONTRAST), self.even_, self.odd_),
             *(np.ascontiguousarray(chunks[:, :even]), np.ascontiguousarray(chunks[:, even:]), self.n),
-            *(bool(self.mirror), ACTIVATIONS.index(self.activation), thresholds),
-            *(rows.segment_of, columns.segment_of, max(1, min(BAND // columns.length, rows.length))),
+            *(bool(self.mirror), ACTIVATIONS.index(self.activation), self._thresholds, largest),
+            *(row_segments, column_segments),
+            max(1, min(BAND // column_segments.shape[1], row_segments.shape[1])),
             sums,
         )
-        pooled = np.einsum("ar,bc,irckpqw->iabpqkw", rows.members, columns.members, sums, optimize=True)
-        pooled = pooled.reshape(len(planes), self.grid, self.grid, len(thresholds), 2, -1)[..., : self.n]
-        pooled = pooled / (rows.lengths[:, None] * columns.lengths * (1 + self.mirror))[:, :, None, None, None]
+        pooled = np.empty((len(planes), self.grid, self.grid, *sums.shape[4:6], len(chunks), sums.shape[6]), np.float32)
+        for chunk, (rows, columns) in enumerate(regions):
+            for a, b in np.ndindex(self.grid, self.grid):
+                region = sums[:, rows.slices[a], columns.slices[b], chunk]
+                if largest:
+                    pooled[:, a, b, :, :, chunk] = region.max(axis=(1, 2))
+                else:
+                    positions = rows.lengths[a] * columns.lengths[b] * (1 + self.mirror)
+                    pooled[:, a, b, :, :, chunk] = region.sum(axis=(1, 2)) / positions
+        pooled = pooled.reshape(*pooled.shape[:5], -1)[..., : self.n]
         return np.power(pooled, np.float32(self.power)).reshape(len(planes), -1)
 
 
@@ -298,9 +334,9 @@ def _directions(rows: Array) -> Array:
     return rows[kept] / lengths[kept]
 
 
-def _chunks(patches: Array) -> Array:
+def _chunks(patches: Array, at_least: int) -> Array:
     """Patches (n, r) in chunks (n / width, r, width), the last filled up with zeros."""
-    chunks = -(-len(patches) // CHUNK)
+    chunks = min(max(-(-len(patches) // CHUNK), at_least), len(patches))
     width = -(-len(patches) // chunks)
     filled = np.zeros((chunks * width, patches.shape[1]), np.float32)
     filled[: len(patches)] = patches

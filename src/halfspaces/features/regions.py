@@ -1,5 +1,6 @@
 """Regions of an image over which local responses are averaged."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,15 +8,15 @@ import numpy as np
 from halfspaces.features.images import Array
 
 
-class _Segments:
+class _Segments(ABC):
     """An axis cut at edges."""
 
     length: int
 
     @property
+    @abstractmethod
     def edges(self) -> Array:
         """From 0 to the length."""
-        raise NotImplementedError
 
     @property
     def segment_of(self) -> Array:
@@ -61,6 +62,12 @@ class Intervals(_Segments):
         return np.union1d(self.starts, self.stops)
 
     @property
+    def slices(self) -> list[slice]:
+        """The segments of each interval."""
+        first, last = (np.searchsorted(self.edges, places) for places in (self.starts, self.stops))
+        return [slice(*pair) for pair in zip(first.tolist(), last.tolist(), strict=True)]
+
+    @property
     def members(self) -> Array:
         """Which segments an interval has, ones and zeros (count, segments)."""
         return self.members_of(self.edges)
@@ -75,6 +82,35 @@ class Intervals(_Segments):
     def lengths(self) -> Array:
         """Positions of each interval."""
         return (self.stops - self.starts).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class FractionalIntervals(Intervals):
+    """Intervals of ⌊α⌋ or ⌈α⌉ positions, α = length / count, and one more that each shares with the next.
+
+    Interval i begins at ⌈α (i + u)⌉ − ⌈α u⌉ with a u from 0 to 1: which of them are the longer ones depends on it
+    (Graham, Fractional max-pooling, 2014, https://arxiv.org/abs/1412.6071, pseudorandom overlapping regions).
+
+    >>> [FractionalIntervals(7, 4, u).starts.tolist() for u in (0.0, 0.5)]
+    [[0, 2, 4, 6], [0, 2, 4, 6]]
+    """
+
+    offset: float
+
+    @property
+    def starts(self) -> Array:
+        """First positions."""
+        return self._bounds[:-1]
+
+    @property
+    def stops(self) -> Array:
+        """Positions behind the last ones."""
+        return np.minimum(self._bounds[1:] + 1, self.length)
+
+    @property
+    def _bounds(self) -> Array:
+        steps = np.ceil(self.length / self.count * (np.arange(self.count + 1) + self.offset)).astype(np.int64)
+        return np.append(steps[:-1] - steps[0], self.length)
 
 
 @dataclass(frozen=True, eq=False)
