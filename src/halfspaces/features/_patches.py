@@ -41,7 +41,6 @@ def respond(
     patches, distance = np.empty((most, planes.shape[1] * size * size), np.float32), np.empty(most, np.float32)
     first, second = np.empty((most, r_even), np.float32), np.empty((most, r_odd), np.float32)
     similar, mirrored = np.empty((most, width), np.float32), np.zeros((most, width), np.float32)
-    least = thresholds.copy()
     for i in range(len(planes)):
         for top in range(0, rows, band):
             m = min(band, rows - top) * columns
@@ -62,14 +61,14 @@ def respond(
                 distance /= np.float32((4 if mirror else 2) * n)
             for chunk in range(chunks):
                 _compare(first[:m], second[:m], even_patches[chunk], odd_patches[chunk], similar[:m], mirrored[:m])
-                for j in range(m):
-                    row, column = row_segment[chunk, top + j // columns], column_segment[chunk, j % columns]
-                    if activation == TRIANGLE:
-                        least[0] = distance[j]
-                    _add(similar[j], activation, least, largest, sums[i, row, column, chunk])
-                    if mirror:
-                        column = column_segment[chunk, columns - 1 - j % columns]
-                        _add(mirrored[j], activation, least, largest, sums[i, row, column, chunk])
+                for t in range(len(thresholds)):
+                    for j in range(m):
+                        row, column = row_segment[chunk, top + j // columns], column_segment[chunk, j % columns]
+                        least = distance[j] if activation == TRIANGLE else thresholds[t]
+                        _add(similar[j], activation, least, largest, sums[i, row, column, chunk, t])
+                        if mirror:
+                            column = column_segment[chunk, columns - 1 - j % columns]
+                            _add(mirrored[j], activation, least, largest, sums[i, row, column, chunk, t])
 
 
 @numba.njit(inline="always")
@@ -140,26 +139,28 @@ def _distances(similar: Any) -> Any:
 
 @numba.njit(inline="always")
 def _add(similar: Any, activation: int, least: Any, largest: bool, sums: Any) -> None:
-    """sums (T, 2, width) += responses to similarities, and to their negatives, by each threshold; or the largest."""
+    """sums (2, width) += responses to similarities, and to their negatives; or the largest of them."""
     zero, one, two = np.float32(0), np.float32(1), np.float32(2)
-    for t in range(len(least)):
-        bound, positive, negative = least[t], sums[t, 0], sums[t, 1]
-        if activation == THRESHOLD and largest:
-            for k in range(len(similar)):
-                positive[k] = max(positive[k], similar[k] - bound)
-                negative[k] = max(negative[k], -similar[k] - bound)
-        elif activation == THRESHOLD:
-            for k in range(len(similar)):
-                positive[k] += max(similar[k] - bound, zero)
-                negative[k] += max(-similar[k] - bound, zero)
-        elif activation == COUNT:
-            for k in range(len(similar)):
-                a, b = one if similar[k] > bound else zero, one if -similar[k] > bound else zero
-                positive[k] = max(positive[k], a) if largest else positive[k] + a
-                negative[k] = max(negative[k], b) if largest else negative[k] + b
-        else:
-            for k in range(len(similar)):
-                a = max(bound - np.sqrt(max(two - two * similar[k], zero)), zero)
-                b = max(bound - np.sqrt(max(two + two * similar[k], zero)), zero)
-                positive[k] = max(positive[k], a) if largest else positive[k] + a
-                negative[k] = max(negative[k], b) if largest else negative[k] + b
+    positive, negative = sums[0], sums[1]
+    if activation == THRESHOLD and largest:
+        for k in range(len(similar)):
+            positive[k] = max(positive[k], similar[k] - least)
+            negative[k] = max(negative[k], -similar[k] - least)
+    elif activation == THRESHOLD:
+        for k in range(len(similar)):
+            positive[k] += max(similar[k] - least, zero)
+            negative[k] += max(-similar[k] - least, zero)
+    elif activation == COUNT and largest:
+        for k in range(len(similar)):
+            positive[k] = max(positive[k], one if similar[k] > least else zero)
+            negative[k] = max(negative[k], one if -similar[k] > least else zero)
+    elif activation == COUNT:
+        for k in range(len(similar)):
+            positive[k] += one if similar[k] > least else zero
+            negative[k] += one if -similar[k] > least else zero
+    else:
+        for k in range(len(similar)):
+            a = max(least - np.sqrt(max(two - two * similar[k], zero)), zero)
+            b = max(least - np.sqrt(max(two + two * similar[k], zero)), zero)
+            positive[k] = max(positive[k], a) if largest else positive[k] + a
+            negative[k] = max(negative[k], b) if largest else negative[k] + b
