@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -45,6 +45,33 @@ def pair(held: Iterable[str], split: str) -> Pair:
         return next((by_name[name.lower()] for name in candidates if name.lower() in by_name), None)
 
     return Pair(find(FEATURES), find(LABELS))
+
+
+def named(path: Path, held: Collection[str]) -> dict[str, str]:
+    """The names of X and y, and of X_test, y_test, X_val and y_val where they are; DataError unless X and y are.
+
+    >>> named(Path("a.h5"), ["train_images", "labels", "test_images"])
+    {'X': 'train_images', 'y': 'labels', 'X_test': 'test_images'}
+    """
+    suffixes = {"train": "", "test": "_test", "validation": "_val"}
+    pairs = {suffix: pair(held, split)._asdict() for split, suffix in suffixes.items()}
+    found = {f"{kind}{suffix}": name for suffix, each in pairs.items() for kind, name in each.items() if name}
+    for kind, missing in {"X": "features, such as X,", "y": "labels, such as y,"}.items():
+        if kind not in found:
+            raise DataError(f"{path} holds {_listed(held)}, but {missing} are needed; save X and y in it.")
+    return found
+
+
+def features_alone(path: Path, held: Collection[str]) -> str:
+    """The name of the rows to predict: those for testing, or for training where there are none; else DataError."""
+    name = pair(held, "test").X or pair(held, "train").X
+    if name is None:
+        raise DataError(f"{path} holds {_listed(held)}, but features, such as X, are needed; save X in it.")
+    return name
+
+
+def _listed(held: Iterable[str]) -> str:
+    return ", ".join(sorted(held)[:6]) or "nothing"
 
 
 _budget: ContextVar[float] = ContextVar("_budget", default=math.inf)
