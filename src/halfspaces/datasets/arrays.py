@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -129,23 +129,28 @@ def _memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def image_shape(path: Path, X: Any) -> tuple[int, int, int] | None:
-    """Height, width and channels of (N, height, width[, channels]); None of plain rows."""
-    if X.ndim <= 2:
-        return None
-    if X.ndim not in (3, 4):
-        needed = "(N, D), (N, height, width) or (N, height, width, channels)"
-        raise DataError(f"{path} has X of shape {X.shape}; {needed} is needed.")
-    height, width, *channels = X.shape[1:]
-    return height, width, channels[0] if channels else 1
+def image_shape(path: Path, held: Mapping[str, Any]) -> tuple[int, int, int] | None:
+    """Height, width and channels of X (N, height, width[, channels]) among arrays by name; None of plain rows.
+
+    Raises DataError where images of another shape are in X_test or X_val, with as many numbers or not.
+    """
+    shapes = {name: (*X.shape[1:], 1)[:3] for name, X in held.items() if name.startswith("X") and X.ndim > 2}
+    for name, shape in shapes.items():
+        if shape != shapes.get("X", shape):
+            theirs, own = (" x ".join(map(str, each)) for each in (shape, shapes["X"]))
+            raise DataError(f"{path} has images of {own} in X but of {theirs} in {name}; bring them to one shape.")
+    return shapes.get("X")
 
 
 def check_numbers(path: Path, name: str, X: Any) -> None:
-    """Raise DataError for what are no rows of real numbers."""
+    """Raise DataError for what are no rows of real numbers, or images of them."""
     if X.dtype.kind not in "biuf":
         raise DataError(f"{path} has {name} of type {X.dtype}; real numbers are needed.")
     if X.ndim < 2:
         raise DataError(f"{path} has {name} of shape {X.shape}; rows of features, (N, D), are needed.")
+    if X.ndim > 4:
+        needed = "(N, D), (N, height, width) or (N, height, width, channels)"
+        raise DataError(f"{path} has {name} of shape {X.shape}; {needed} is needed.")
 
 
 _shapes_kept: ContextVar[bool] = ContextVar("_shapes_kept", default=False)

@@ -48,7 +48,7 @@ def read(path: Path) -> Dataset:
         read: dict[str, Any] = {
             part: (_rows if part.startswith("X") else _labels)(path, array) for part, array in named.items()
         }
-        return Dataset(name=path.stem, image_shape=arrays.image_shape(path, named["X"]), **read)
+        return Dataset(name=path.stem, image_shape=arrays.image_shape(path, named), **read)
 
 
 def read_features(path: Path) -> np.ndarray:
@@ -105,7 +105,6 @@ def _rows(path: Path, array: Any) -> np.ndarray:
     """Rows (N, D), from disk where they lie in one piece."""
     _check_stored(path, array)
     arrays.check_numbers(path, array.name, array)
-    arrays.image_shape(path, array)
     mapped = _mapped(path, array)
     if mapped is None:
         mapped = arrays.empty(path, array.shape, array.dtype)

@@ -54,7 +54,7 @@ def read(folder: Path) -> Dataset:
     held = _names(folder)
     named = arrays.named(folder, held)
     read: dict[str, Any] = {part: _read(held[name]) for part, name in named.items()}
-    image_shape = arrays.image_shape(folder, read["X"])
+    image_shape = arrays.image_shape(folder, read)
     for part, name in named.items():
         read[part] = (arrays.flatten if part.startswith("X") else _labels)(folder, name, read[part])
     return Dataset(name=folder.resolve().stem, image_shape=image_shape, **read)
