@@ -686,7 +686,7 @@ def test_other_images_are_brought_to_the_size_and_the_classes_of_the_model(run, 
 
 
 @pytest.mark.parametrize("features", [[], ["--features", "hog(cell=4)"]], ids=["pixels", "hog"])
-def test_grey_and_coloured_images_are_brought_to_those_of_the_model(run, refused, tmp_path, monkeypatch, features):
+def test_grey_and_coloured_images_are_brought_to_those_of_the_model(run, tmp_path, monkeypatch, features):
     monkeypatch.setenv("HALFSPACES_CACHE", str(tmp_path / "cache"))
     images = np.kron(DIGITS.images(DIGITS.X[:60]) * 15, np.ones((1, 2, 2, 1), np.uint8))[..., 0]
     for mode in ("L", "RGB"):
@@ -701,6 +701,3 @@ def test_grey_and_coloured_images_are_brought_to_those_of_the_model(run, refused
             ended = [run(command, model, tmp_path / mode) for mode in (own, other)]
             assert ended[0].code == ended[1].code == 0
             assert ended[0].out == ended[1].out
-    if features:
-        told = "rows holds plain rows of numbers, and the model takes images of 16 x 16 x 3; give images."
-        refused(["evaluate", model, npz(tmp_path / "rows.npz")], told)

@@ -134,7 +134,9 @@ def image_shape(path: Path, held: Mapping[str, Any]) -> tuple[int, int, int] | N
 
     Raises DataError where images of another shape are in X_test or X_val, with as many numbers or not.
     """
-    shapes = {name: (*X.shape[1:], 1)[:3] for name, X in held.items() if name.startswith("X") and X.ndim > 2}
+    shapes: dict[str, Any] = {
+        name: (*X.shape[1:], 1)[:3] for name, X in held.items() if name.startswith("X") and X.ndim > 2
+    }
     for name, shape in shapes.items():
         if shape != shapes.get("X", shape):
             theirs, own = (" x ".join(map(str, each)) for each in (shape, shapes["X"]))
