@@ -415,7 +415,7 @@ def test_images_with_splits(run, refused, tmp_path, monkeypatch):
             Image.fromarray(images[row, ..., 0]).save(path)
     shutil.copy(next((folder / "train" / "zero").iterdir()), folder / "test" / "zero" / "copy.png")
     (folder / "train" / "two" / "two.txt").write_text("2")
-    refused(["train", folder], "digits has train/two/two.txt, which is no JPEG", "(--skip-bad)")
+    refused(["train", folder], "digits has train/two/two.txt, which is no JPEG", "(--skip-bad, in train and")
     ended = run("train", folder, "--skip-bad", "--strengths", "0.1,0.01")
     assert (ended.code, ended.err) == (0, "")
     lines = ended.out.splitlines()
@@ -445,8 +445,9 @@ def model(tmp_path_factory):
 
 def test_data_that_do_not_fit_the_model(run, refused, model, tmp_path):
     narrow = npz(tmp_path / "narrow.npz", X=DIGITS.X[:, 1:])
+    told = "The data have 63 features a row, and the model takes 64; give data like those that it was trained on."
     for command in ("evaluate", "predict"):
-        refused([command, model, narrow], "X has 63 features, but LinearClassifier is expecting 64 features as input.")
+        refused([command, model, narrow], told)
     named = npz(tmp_path / "named.npz", y=NAMES[DIGITS.y])
     refused(["evaluate", model, named], "has labels such as 'three', which the model does not know (it knows 0 and")
     some = npz(tmp_path / "some.npz", y=np.where(np.arange(len(DIGITS.y)) < 3, 11, DIGITS.y))
@@ -666,9 +667,37 @@ def test_other_images_are_brought_to_the_size_and_the_classes_of_the_model(run, 
     )
     assert accuracy(evaluated.out, "all") == 0.5
     assert re.search(r"grey +4 +0\.00 %", evaluated.out)
+    (tmp_path / "other" / "red" / "4.png").write_text("no image")
+    refused(["evaluate", model, tmp_path / "other"], "has red/4.png, which is no JPEG", "(--skip-bad, in train and eva")
+    evaluated = run("evaluate", model, tmp_path / "other", "--skip-bad")
+    assert "\n            1 bad file skipped: red/4.png is no JPEG" in evaluated.out
+    assert accuracy(evaluated.out, "all") == 0.5
+    (tmp_path / "other" / "red" / "4.png").unlink()
+    table = npz(tmp_path / "rows.npz")
+    refused(
+        ["predict", model, table], "have 64 features a row, and the model takes 108 (images of 6 x 6 x 3); give data"
+    )
     strangers = shutil.copytree(tmp_path / "other", tmp_path / "strangers")
     (strangers / "red").rename(strangers / "pink")
     refused(
         ["evaluate", model, strangers],
         "strangers has labels such as 'grey', which the model does not know (it knows 'blue'",
     )
+
+
+@pytest.mark.parametrize("features", [[], ["--features", "hog(cell=4)"]], ids=["pixels", "hog"])
+def test_grey_and_coloured_images_are_brought_to_those_of_the_model(run, tmp_path, monkeypatch, features):
+    monkeypatch.setenv("HALFSPACES_CACHE", str(tmp_path / "cache"))
+    images = np.kron(DIGITS.images(DIGITS.X[:60]) * 15, np.ones((1, 2, 2, 1), np.uint8))[..., 0]
+    for mode in ("L", "RGB"):
+        for row, (image, label) in enumerate(zip(images, DIGITS.y, strict=False)):
+            path = tmp_path / mode / str(NAMES[label]) / f"{row}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).convert(mode).save(path)
+    for own, other in (("L", "RGB"), ("RGB", "L")):
+        model = tmp_path / f"{own}.safetensors"
+        assert run("train", tmp_path / own, *features, "--strength", "0.1", "--out", model).code == 0
+        for command in ("evaluate", "predict"):
+            ended = [run(command, model, tmp_path / mode) for mode in (own, other)]
+            assert ended[0].code == ended[1].code == 0
+            assert ended[0].out == ended[1].out

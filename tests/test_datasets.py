@@ -499,6 +499,11 @@ X, Y = np.zeros((3, 4)), np.arange(3)
         ({"X": X[0], "y": Y}, "X of shape (4,)"),
         ({"X": np.zeros((3, 1, 1, 1, 1)), "y": Y}, "X of shape (3, 1, 1, 1, 1)"),
         ({"X": np.zeros((0, 2, 2)), "y": Y[:0]}, "at least one example"),
+        (
+            {"X": np.zeros((3, 4, 4, 3)), "y": Y, "X_test": np.zeros((3, 3, 4, 4)), "y_test": Y},
+            "has images of 4 x 4 x 3 in X but of 3 x 4 x 4 in X_test; bring them to one shape.",
+        ),
+        ({"X": np.zeros((3, 16)), "y": Y, "X_val": np.zeros((3, 2, 2, 2, 2)), "y_val": Y}, "X_val of shape (3, 2, 2"),
         ({"X": X, "y": Y, "class_names": ["a", "b"]}, "2 class_names but labels from 0 to 2"),
         ({"X": X, "y": Y, "class_names": [1, 2, 3]}, "class_names of type int64"),
     ],

@@ -1,5 +1,7 @@
 """Networks as features: every law, preprocessing in plain NumPy and Pillow's resizing, and refusals."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -124,6 +126,10 @@ def test_refusals_are_one_sentence(images, tmp_path, shape, options, told):
 def test_files_that_are_no_networks_are_refused(images, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"no file 'missing\.onnx' can be read; give the path of a network"):
         OnnxEncoder("missing.onnx").fit(images)
+    os.mkfifo(tmp_path / "pipe.onnx")
+    for endless in ("/dev/zero", str(tmp_path / "pipe.onnx"), str(tmp_path)):
+        with pytest.raises(ValueError, match=f"OnnxEncoder: '{endless}' is no file on disk; give the path of a netw"):
+            OnnxEncoder(endless).fit(images)
     (tmp_path / "text.onnx").write_text("no network")
     with pytest.raises(ValueError, match="cannot be read as an ONNX network") as caught:
         OnnxEncoder(str(tmp_path / "text.onnx")).fit(images)

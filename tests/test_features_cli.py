@@ -348,7 +348,7 @@ def test_bad_input_is_one_sentence(refused, run, folder, tmp_path):  # noqa: F81
     model = tmp_path / "model.safetensors"
     assert run("train", folder, "--features", "hog+hue", "--strength", "1", "--out", model).code == 0
     refused(f"predict {model} {rows}", "holds no images: it has rows (10, 5)")
-    refused(f"evaluate {model} {rows}", "holds no images")
+    refused(f"evaluate {model} {rows}", "plain rows of numbers, and the model takes images of 16 x 16 x 3; give images")
     refused(f"predict {model} digits", "fitted to images of 16 x 16 x 3, got 8 x 8 x 3")
     refused(f"export {model} --to onnx", "which this format cannot compute")
     refused(f"train {next(folder.rglob('*.png'))}", "is one image, which belongs to no class")

@@ -125,12 +125,14 @@ def test_sizes(tmp_path, pets):
     data = datasets.open(pets)
     assert (data.image_shape, data.notes) == ((4, 5, 1), ("6 images of 4 x 5, kept as they are",))
     assert datasets.open(pets, image_size=(2, 3)).image_shape == (2, 3, 1)
+    coloured = datasets.open(pets, image_size=(4, 5, 3))
+    np.testing.assert_array_equal(coloured.images(coloured.X), np.repeat(data.images(data.X), 3, axis=3))
     save(pets / "dog" / "wide.png", Image.fromarray(np.repeat([[0, 255]], 40, axis=1).astype(np.uint8)))
     many = datasets.open(pets)
     assert many.image_shape == (32, 32, 1)
     assert many.notes == ("7 images of 2 sizes from 4 x 5 to 1 x 80, each resized whole to 32 x 32",)
     assert many.images(many.X)[-1, :, [0, 31], 0].tolist() == [[0] * 32, [255] * 32]  # both its ends are there
-    for size in (0, 5000, (3,), (3, 4, 5), "32", 2.5):
+    for size in (0, 5000, (3,), (3, 4, 5), (3, 4, 1, 1), "32", 2.5):
         refused(pets, "image_size must be a side or (height, width)", image_size=size)
     refused("digits", "digits is no folder", "image_size", image_size=3)
     refused("digits", "skip_bad (--skip-bad)", skip_bad=True)
@@ -207,7 +209,7 @@ def test_folders_that_do_not_fit(tmp_path, names, words):
 
 def test_bad_files_are_refused_by_name_or_counted(pets):
     (pets / "cat" / "notes.txt").write_text("no image")
-    refused(pets, "has cat/notes.txt, which is no JPEG", "(--skip-bad)")
+    refused(pets, "has cat/notes.txt, which is no JPEG", "(--skip-bad, in train and evaluate)")
     (pets / "dog" / "4.jpg").write_bytes(encoded("JPEG", size=(300, 300))[:-2000])
     (pets / "dog" / "5.png").write_bytes(b"")
     (pets / "dog" / "6.png").symlink_to("nowhere")
@@ -219,6 +221,10 @@ def test_bad_files_are_refused_by_name_or_counted(pets):
     for i in range(3):
         (pets / "cat" / f"{i}.png").write_bytes(encoded("PNG", size=(300, 300))[:-2000])
     refused(pets, "has no image of cat that can be decoded", skip_bad=True)
+    for path in (pets / "cat").iterdir():
+        path.write_text("no image")
+    told = "has one class, dog; give at least two sub-folders with images (6 bad files skipped: cat/0.png is no JPEG"
+    refused(pets, told, skip_bad=True)
 
 
 # --- archives ----------------------------------------------------------------------------------------------------

@@ -128,6 +128,10 @@ def test_folder_without_permission(tmp_path):
 def test_missing_file_and_folder(tmp_path):
     with pytest.raises(ModelFileError, match=r"There is no model file .*gone"):
         model_file.read(tmp_path / "gone")
+    os.mkfifo(tmp_path / "pipe")
+    for endless in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(ModelFileError, match=f"{endless} is no file on disk; give the .safetensors file itself"):
+            model_file.read(endless)
     with pytest.raises(ModelFileError, match="is a folder"):
         model_file.read(tmp_path)
 

@@ -162,6 +162,8 @@ def _sync_folder(folder: Path) -> None:
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[BinaryIO]:
     try:
+        if not path.is_file() and not path.is_dir() and path.exists():  # a pipe waits, a device has no end
+            raise ModelFileError(f"{path} is no file on disk; give the .safetensors file itself.")
         with open(path, "rb") as stream:
             yield stream
     except FileNotFoundError as error:

@@ -39,6 +39,7 @@ ModelArgument = Annotated[Path, typer.Argument(help="A .safetensors file that `h
 MemoryOption = Annotated[
     str | None, typer.Option("--memory", help="Keep within so much, such as 2GB: larger data stay on disk.")
 ]
+SkipOption = Annotated[bool, typer.Option("--skip-bad", help="Leave out files that are no image, and count them.")]
 JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Worker threads; all cores unless given.")]
 
 
@@ -106,9 +107,7 @@ def train(
     image_size: Annotated[
         str | None, typer.Option(help="Resize images to this: a side, or HEIGHTxWIDTH; 32 if they have many sizes.")
     ] = None,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out files that are no image, and count them.")
-    ] = False,
+    skip_bad: SkipOption = False,
     features: Annotated[
         str | None,
         typer.Option(help="Train on what describes the images: hog+hue, patches, ...; see `halfspaces features list`."),
@@ -202,6 +201,7 @@ def evaluate(
     model: ModelArgument,
     data: DataArgument = "digits",
     label: LabelOption = None,
+    skip_bad: SkipOption = False,
     memory: MemoryOption = None,
     jobs: JobsOption = None,
 ) -> None:
@@ -213,13 +213,14 @@ def evaluate(
     budget = None if memory is None else memory_bytes(memory)
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
     with show.reading(data):
-        dataset = matched.open_dataset(classifier, data, label, budget)
+        dataset = matched.open_dataset(classifier, data, label, budget, skip_bad=skip_bad)
     part, X, y = "all", dataset.X, dataset.y
     if dataset.X_test is not None and dataset.y_test is not None:
         part, X, y = "test", dataset.X_test, dataset.y_test
     labels = matched.labels(classifier, dataset, y)
     predicted = predictions.labels(classifier, matched.rows(classifier, dataset, X))
     show.model(classifier, model)
+    show.notes(dataset)
     show.unknown(labels)
     show.accuracies({part: show.accuracy(labels.y, predicted)})
     show.classes(labels.y, predicted, labels.names, part)

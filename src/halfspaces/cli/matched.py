@@ -13,9 +13,16 @@ from halfspaces.features import Described, Feature
 from halfspaces.saved import features_of
 
 
-def open_dataset(classifier: LinearClassifier, data: str, label: str | None, memory: float | None = None) -> Dataset:
+def open_dataset(
+    classifier: LinearClassifier,
+    data: str,
+    label: str | None,
+    memory: float | None = None,
+    *,
+    skip_bad: bool = False,
+) -> Dataset:
     """Labelled data for a model."""
-    return datasets.open(data, **_options(classifier, data, label, memory))
+    return datasets.open(data, skip_bad=skip_bad, **_options(classifier, data, label, memory))
 
 
 def open_features(
@@ -25,14 +32,33 @@ def open_features(
     options = _options(classifier, data, label, memory)
     feature = features_of(classifier)
     if feature is None:
-        return datasets.open_features(data, **options)
+        return _fitting(classifier, datasets.open_features(data, **options))
     return _described(feature, datasets.open_images(data, **options))
 
 
 def rows(classifier: LinearClassifier, dataset: Dataset, X: Any) -> Features | Described:
     """Rows of a data set, described when they are asked for where the model takes those of a feature."""
     feature = features_of(classifier)
-    return X if feature is None else _described(feature, dataset.images(X))
+    if feature is None:
+        return _fitting(classifier, X)
+    if dataset.image_shape is None:
+        of = " x ".join(map(str, feature.image_shape_))
+        raise ValueError(
+            f"{dataset.name} holds plain rows of numbers, and the model takes images of {of}; give images."
+        )
+    return _described(feature, dataset.images(X))
+
+
+def _fitting(classifier: LinearClassifier, X: Any) -> Features:
+    """X, if it has the model's columns; else ValueError."""
+    if X.shape[1] != classifier.n_features_in_:
+        shape = classifier.notes_.get("image_shape")
+        told = f" (images of {' x '.join(map(str, shape))})" if shape else ""
+        raise ValueError(
+            f"The data have {X.shape[1]:,} features a row, and the model takes {classifier.n_features_in_:,}{told};"
+            " give data like those that it was trained on."
+        )
+    return X
 
 
 def _described(feature: Feature, images: np.ndarray) -> Described:
@@ -44,9 +70,8 @@ def _described(feature: Feature, images: np.ndarray) -> Described:
 
 def _options(classifier: LinearClassifier, data: str, label: str | None, memory: float | None) -> dict[str, Any]:
     shape = classifier.notes_.get("image_shape")
-    return {"label": label, "memory": memory} | (
-        {"image_size": tuple(shape[:2])} if shape and datasets.holds_images(data) else {}
-    )
+    known = shape and tuple(shape[2:]) in ((1,), (3,)) and datasets.holds_images(data)
+    return {"label": label, "memory": memory} | ({"image_size": tuple(shape)} if known else {})
 
 
 class Labels(NamedTuple):

@@ -73,6 +73,12 @@ def dataset(data: Any) -> None:
         )
 
 
+def notes(data: Any) -> None:
+    """What its reader did."""
+    for number, note in enumerate(data.notes):
+        _pair("" if number else "data", note)
+
+
 def described(rows: Any, *, asked_to_flip: bool) -> None:
     """The feature, its columns and its seconds."""
     N, D = rows.dataset.X.shape

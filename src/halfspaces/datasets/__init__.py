@@ -101,7 +101,7 @@ def open(
     path_or_name: str | os.PathLike[str],
     *,
     label: str | None = None,
-    image_size: int | tuple[int, int] | None = None,
+    image_size: images.ImageSize | None = None,
     skip_bad: bool = False,
     memory: float | None = None,
 ) -> Dataset:
@@ -115,9 +115,10 @@ def open(
     sparse and whose test rows lie beside it as NAME.t. An address, https://, s3:// or gs://, is downloaded once.
 
     `label` names the column of a table that holds the classes; of CIFAR-100 it is "fine" or "coarse". Images of many
-    sizes are resized to 32 x 32, or to `image_size`, a side or (height, width); `skip_bad` leaves out files among them
-    that cannot be decoded: see `halfspaces.datasets.images`. Arrays that would take more than a quarter of `memory`
-    (bytes; this machine's unless given) lie on disk, in files without a name: data sets need not fit into memory.
+    sizes are resized to 32 x 32, or to `image_size`, a side, (height, width), or (height, width, channels); `skip_bad`
+    leaves out files among them that cannot be decoded: see `halfspaces.datasets.images`. Arrays that would take more
+    than a quarter of `memory` (bytes; this machine's unless given) lie on disk, in files without a name: data sets need
+    not fit into memory.
 
     Raises DataError, one sentence, for an unknown name, a missing path and data that are cut, damaged or do not fit.
 
@@ -144,7 +145,7 @@ def open_features(
     path_or_name: str | os.PathLike[str],
     *,
     label: str | None = None,
-    image_size: int | tuple[int, int] | None = None,
+    image_size: images.ImageSize | None = None,
     skip_bad: bool = False,
     memory: float | None = None,
 ) -> Features:
@@ -168,7 +169,7 @@ def open_images(
     path_or_name: str | os.PathLike[str],
     *,
     label: str | None = None,
-    image_size: int | tuple[int, int] | None = None,
+    image_size: images.ImageSize | None = None,
     skip_bad: bool = False,
     memory: float | None = None,
 ) -> np.ndarray:

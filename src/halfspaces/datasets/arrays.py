@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -45,6 +45,33 @@ def pair(held: Iterable[str], split: str) -> Pair:
         return next((by_name[name.lower()] for name in candidates if name.lower() in by_name), None)
 
     return Pair(find(FEATURES), find(LABELS))
+
+
+def named(path: Path, held: Collection[str]) -> dict[str, str]:
+    """The names of X and y, and of X_test, y_test, X_val and y_val where they are; DataError unless X and y are.
+
+    >>> named(Path("a.h5"), ["train_images", "labels", "test_images"])
+    {'X': 'train_images', 'y': 'labels', 'X_test': 'test_images'}
+    """
+    suffixes = {"train": "", "test": "_test", "validation": "_val"}
+    pairs = {suffix: pair(held, split)._asdict() for split, suffix in suffixes.items()}
+    found = {f"{kind}{suffix}": name for suffix, each in pairs.items() for kind, name in each.items() if name}
+    for kind, missing in {"X": "features, such as X,", "y": "labels, such as y,"}.items():
+        if kind not in found:
+            raise DataError(f"{path} holds {_listed(held)}, but {missing} are needed; save X and y in it.")
+    return found
+
+
+def features_alone(path: Path, held: Collection[str]) -> str:
+    """The name of the rows to predict: those for testing, or for training where there are none; else DataError."""
+    name = pair(held, "test").X or pair(held, "train").X
+    if name is None:
+        raise DataError(f"{path} holds {_listed(held)}, but features, such as X, are needed; save X in it.")
+    return name
+
+
+def _listed(held: Iterable[str]) -> str:
+    return ", ".join(sorted(held)[:6]) or "nothing"
 
 
 _budget: ContextVar[float] = ContextVar("_budget", default=math.inf)
@@ -102,23 +129,30 @@ def _memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def image_shape(path: Path, X: Any) -> tuple[int, int, int] | None:
-    """Height, width and channels of (N, height, width[, channels]); None of plain rows."""
-    if X.ndim <= 2:
-        return None
-    if X.ndim not in (3, 4):
-        needed = "(N, D), (N, height, width) or (N, height, width, channels)"
-        raise DataError(f"{path} has X of shape {X.shape}; {needed} is needed.")
-    height, width, *channels = X.shape[1:]
-    return height, width, channels[0] if channels else 1
+def image_shape(path: Path, held: Mapping[str, Any]) -> tuple[int, int, int] | None:
+    """Height, width and channels of X (N, height, width[, channels]) among arrays by name; None of plain rows.
+
+    Raises DataError where images of another shape are in X_test or X_val, with as many numbers or not.
+    """
+    shapes: dict[str, Any] = {
+        name: (*X.shape[1:], 1)[:3] for name, X in held.items() if name.startswith("X") and X.ndim > 2
+    }
+    for name, shape in shapes.items():
+        if shape != shapes.get("X", shape):
+            theirs, own = (" x ".join(map(str, each)) for each in (shape, shapes["X"]))
+            raise DataError(f"{path} has images of {own} in X but of {theirs} in {name}; bring them to one shape.")
+    return shapes.get("X")
 
 
 def check_numbers(path: Path, name: str, X: Any) -> None:
-    """Raise DataError for what are no rows of real numbers."""
+    """Raise DataError for what are no rows of real numbers, or images of them."""
     if X.dtype.kind not in "biuf":
         raise DataError(f"{path} has {name} of type {X.dtype}; real numbers are needed.")
     if X.ndim < 2:
         raise DataError(f"{path} has {name} of shape {X.shape}; rows of features, (N, D), are needed.")
+    if X.ndim > 4:
+        needed = "(N, D), (N, height, width) or (N, height, width, channels)"
+        raise DataError(f"{path} has {name} of shape {X.shape}; {needed} is needed.")
 
 
 _shapes_kept: ContextVar[bool] = ContextVar("_shapes_kept", default=False)

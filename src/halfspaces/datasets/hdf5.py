@@ -44,22 +44,11 @@ def read(path: Path) -> Dataset:
     h5py = extras.load("h5py", "hdf5", str(path))
     with files.decoding(path, "HDF5", *DAMAGE), h5py.File(path, "r") as file:
         held = _names(file)
-        train, test, val = (arrays.pair(held, split) for split in ("train", "test", "validation"))
-        if train.X is None or train.y is None:
-            missing = "features, such as X," if train.X is None else "labels, such as y,"
-            listed = ", ".join(sorted(held)[:6]) or "nothing"
-            raise DataError(f"{path} holds {listed}, but {missing} are needed; save X and y in it.")
-        X = held[train.X]
-        return Dataset(
-            name=path.stem,
-            X=_rows(path, X),
-            y=_labels(path, held[train.y]),
-            X_test=None if test.X is None else _rows(path, held[test.X]),
-            y_test=None if test.y is None else _labels(path, held[test.y]),
-            X_val=None if val.X is None else _rows(path, held[val.X]),
-            y_val=None if val.y is None else _labels(path, held[val.y]),
-            image_shape=arrays.image_shape(path, X),
-        )
+        named = {part: held[name] for part, name in arrays.named(path, held).items()}
+        read: dict[str, Any] = {
+            part: (_rows if part.startswith("X") else _labels)(path, array) for part, array in named.items()
+        }
+        return Dataset(name=path.stem, image_shape=arrays.image_shape(path, named), **read)
 
 
 def read_features(path: Path) -> np.ndarray:
@@ -67,11 +56,7 @@ def read_features(path: Path) -> np.ndarray:
     h5py = extras.load("h5py", "hdf5", str(path))
     with files.decoding(path, "HDF5", *DAMAGE), h5py.File(path, "r") as file:
         held = _names(file)
-        name = arrays.pair(held, "test").X or arrays.pair(held, "train").X
-        if name is None:
-            listed = ", ".join(sorted(held)[:6]) or "nothing"
-            raise DataError(f"{path} holds {listed}, but features, such as X, are needed.")
-        return _rows(path, held[name])
+        return _rows(path, held[arrays.features_alone(path, held)])
 
 
 def _names(file: Any) -> dict[str, Any]:
@@ -120,7 +105,6 @@ def _rows(path: Path, array: Any) -> np.ndarray:
     """Rows (N, D), from disk where they lie in one piece."""
     _check_stored(path, array)
     arrays.check_numbers(path, array.name, array)
-    arrays.image_shape(path, array)
     mapped = _mapped(path, array)
     if mapped is None:
         mapped = arrays.empty(path, array.shape, array.dtype)

@@ -32,7 +32,7 @@ LARGE = 1 << 14  # bytes an image of a task for another thread has on average
 EARLY = 10_000  # files among which one of an image is looked for
 NAMED = 3  # of the files that were skipped
 T = TypeVar("T")
-ImageSize = int | tuple[int, int]
+ImageSize = int | tuple[int, int] | tuple[int, int, int]
 
 
 def recognizes(path: Path) -> bool:
@@ -46,9 +46,10 @@ def recognizes(path: Path) -> bool:
 def read(path: Path, image_size: ImageSize | None = None, skip_bad: bool = False) -> Dataset:
     """Read the images below `path`; X is (N, height * width * channels), uint8, memory-mapped.
 
-    One channel where every image is grey, else three. `image_size` is a side or (height, width); `skip_bad` leaves out
-    files that are no image or cannot be decoded, and says how many. Hidden files, those of file managers, and files
-    beside the folders of classes that are not named like images never count.
+    One channel where every image is grey, else three. `image_size` is a side, (height, width), or (height, width,
+    channels), which makes all of them grey or coloured; `skip_bad` leaves out files that are no image or cannot be
+    decoded, and says how many. Hidden files, those of file managers, and files beside the folders of classes that are
+    not named like images never count.
 
     Raises DataError, by name, for a bad file, fewer than two classes, an empty folder of a class, and members of an
     archive that lead outside, are links, or unpack to too much.
@@ -120,19 +121,21 @@ def _pillow_version() -> str:
     return PIL.__version__
 
 
-def _checked(image_size: Any) -> tuple[int, int] | None:
+def _checked(image_size: Any) -> tuple[int, ...] | None:
     if image_size is None:
         return None
     sides: Any = (image_size, image_size) if isinstance(image_size, Integral) else image_size
     if (
         not isinstance(sides, Sequence)
-        or len(sides) != 2
+        or len(sides) not in (2, 3)
         or not all(isinstance(side, Integral) and 1 <= int(side) <= LARGEST_SIDE for side in sides)
+        or sides[2:] not in ((), (1,), (3,))
     ):
         raise DataError(
-            f"image_size must be a side or (height, width), each from 1 to {LARGEST_SIDE:,}, got {image_size!r}."
+            f"image_size must be a side or (height, width), each from 1 to {LARGEST_SIDE:,}, and 1 or 3 channels behind"
+            f" them if given, got {image_size!r}."
         )
-    return int(sides[0]), int(sides[1])
+    return tuple(map(int, sides))
 
 
 def _dataset(path: Path, X: np.ndarray, stored: store.Stored) -> Dataset:
@@ -159,7 +162,7 @@ def _dataset(path: Path, X: np.ndarray, stored: store.Stored) -> Dataset:
 # --- decoding ----------------------------------------------------------------------------------------------------
 
 
-def _fill(source: Source, key: str, size: tuple[int, int] | None, skip_bad: bool) -> None:
+def _fill(source: Source, key: str, size: tuple[int, ...] | None, skip_bad: bool) -> None:
     """Look at every header, decode every image, and leave them in the cache."""
     from PIL import Image
 
@@ -198,14 +201,17 @@ def _survey(source: Source, skip_bad: bool) -> tuple[dict[str, pixels.Header], d
         _refuse(source.path, name, problem, skip_bad)
     headers = {name: outcomes[name] for name in placed if name not in bad}
     good = [name for name in outcomes if name not in bad]
-    return headers, bad, layout.arrange(source.path, good, folders)
+    try:
+        return headers, bad, layout.arrange(source.path, good, folders)
+    except DataError as error:
+        told = "".join(f" ({note})" for note in _skipped(bad))
+        raise DataError(f"{str(error).rstrip('.')}{told}.") from error
 
 
 def _refuse(path: Path, name: str, problem: DataError, skip_bad: bool) -> None:
     if not skip_bad:
-        raise DataError(
-            f"{path} has {shown(name)}, which {problem}; remove it, or leave out such files with skip_bad (--skip-bad)."
-        ) from problem
+        remedy = "remove it, or leave out such files with skip_bad (--skip-bad, in train and evaluate)"
+        raise DataError(f"{path} has {shown(name)}, which {problem}; {remedy}.") from problem
 
 
 Outcomes = list[tuple[str, T | DataError | None]]
@@ -260,7 +266,7 @@ def _outcome(entry: Entry, work: Callable[..., T]) -> T | DataError | None:
         return DataError(f"cannot be read ({told.rstrip('.')})")
 
 
-def _shape(headers: Iterable[pixels.Header], size: tuple[int, int] | None) -> tuple[int, int, int]:
+def _shape(headers: Iterable[pixels.Header], size: tuple[int, ...] | None) -> tuple[int, int, int]:
     """What all images become."""
     sizes, channels = set(), 1
     for header in headers:
@@ -268,7 +274,8 @@ def _shape(headers: Iterable[pixels.Header], size: tuple[int, int] | None) -> tu
         channels = channels if header.grey else 3
     if size is None:
         size = next(iter(sizes)) if len(sizes) == 1 and max(max(sizes)) <= LARGEST_KEPT else (SIDE, SIDE)
-    return size[0], size[1], channels
+    height, width, channels = (*size, channels)[:3]
+    return height, width, channels
 
 
 def _counts(source: Source, arranged: layout.Layout, written: np.ndarray) -> dict[str, list[int]]:

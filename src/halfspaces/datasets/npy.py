@@ -3,7 +3,7 @@
 import tokenize
 import warnings
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,17 +49,11 @@ def read(path: Path) -> Dataset:
         train, test = test, None
     if train is None:
         raise DataError(f"The folder {folder} has labels but no X.npy; save the features with np.save('X.npy', X).")
-    X = open_mapped(train.X)
-    return Dataset(
-        name=folder.resolve().name,
-        X=_rows(train.X, X),
-        y=_labels(train),
-        X_test=None if test is None else read_features(test.X),
-        y_test=None if test is None else _labels(test),
-        X_val=None if validation is None else read_features(validation.X),
-        y_val=None if validation is None else _labels(validation),
-        image_shape=arrays.image_shape(train.X, X),
-    )
+    given = {suffix: split for suffix, split in {"": train, "_test": test, "_val": validation}.items() if split}
+    mapped = {f"X{suffix}": open_mapped(split.X) for suffix, split in given.items()}
+    read: dict[str, Any] = {f"X{suffix}": _rows(split.X, mapped[f"X{suffix}"]) for suffix, split in given.items()}
+    read |= {f"y{suffix}": _labels(split) for suffix, split in given.items()}
+    return Dataset(name=folder.resolve().name, image_shape=arrays.image_shape(folder, mapped), **read)
 
 
 def read_features(path: Path) -> np.ndarray:

@@ -30,7 +30,7 @@ def read(path: Path) -> Dataset:
     Raises DataError for missing, damaged or object arrays and for shapes that do not fit.
     """
     held = _load(path, NAMES, needed={"X", "y"})
-    image_shape = arrays.image_shape(path, held["X"])
+    image_shape = arrays.image_shape(path, held)
     for name, array in held.items():
         if name.startswith("X"):
             held[name] = arrays.flatten(path, name, array)

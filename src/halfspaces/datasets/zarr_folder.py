@@ -52,33 +52,19 @@ def read(folder: Path) -> Dataset:
     codecs than zstd, blosc, gzip, zlib and lz4, for shards, and for what is damaged or does not fit.
     """
     held = _names(folder)
-    train, test, val = (arrays.pair(held, split) for split in ("train", "test", "validation"))
-    if train.X is None or train.y is None:
-        missing = "features, such as X," if train.X is None else "labels, such as y,"
-        listed = ", ".join(sorted(held)[:6]) or "nothing"
-        raise DataError(f"{folder} holds {listed}, but {missing} are needed; save X and y in it.")
-    X = _read(held[train.X])
-    return Dataset(
-        name=folder.resolve().stem,
-        X=arrays.flatten(folder, train.X, X),
-        y=_labels(held, train.y),
-        X_test=_rows(held, test.X),
-        y_test=None if test.y is None else _labels(held, test.y),
-        X_val=_rows(held, val.X),
-        y_val=None if val.y is None else _labels(held, val.y),
-        image_shape=arrays.image_shape(folder, X),
-    )
+    named = arrays.named(folder, held)
+    read: dict[str, Any] = {part: _read(held[name]) for part, name in named.items()}
+    image_shape = arrays.image_shape(folder, read)
+    for part, name in named.items():
+        read[part] = (arrays.flatten if part.startswith("X") else _labels)(folder, name, read[part])
+    return Dataset(name=folder.resolve().stem, image_shape=image_shape, **read)
 
 
 def read_features(folder: Path) -> np.ndarray:
     """Read rows alone, (N, D): of the test split where there is one."""
     held = _names(folder)
-    X = _rows(held, arrays.pair(held, "test").X or arrays.pair(held, "train").X)
-    if X is None:
-        raise DataError(
-            f"{folder} holds {', '.join(sorted(held)[:6]) or 'nothing'}, but features, such as X, are needed."
-        )
-    return X
+    name = arrays.features_alone(folder, held)
+    return arrays.flatten(folder, name, _read(held[name]))
 
 
 def _names(folder: Path) -> dict[str, Path]:
@@ -114,13 +100,8 @@ def _json(path: Path) -> dict[str, Any]:
     return told
 
 
-def _rows(held: dict[str, Path], name: str | None) -> np.ndarray | None:
-    return None if name is None else arrays.flatten(held[name], name, _read(held[name]))
-
-
-def _labels(held: dict[str, Path], name: str) -> np.ndarray:
-    y = _read(held[name])
-    return arrays.labels(held[name], name, y.reshape(-1) if y.ndim == 2 and y.shape[1] == 1 else y)
+def _labels(folder: Path, name: str, y: np.ndarray) -> np.ndarray:
+    return arrays.labels(folder, name, y.reshape(-1) if y.ndim == 2 and y.shape[1] == 1 else y)
 
 
 def _read(path: Path) -> np.ndarray:

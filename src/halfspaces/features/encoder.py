@@ -1,6 +1,7 @@
 """Any network as a feature, through onnxruntime, which `pip install halfspaces[onnx]` brings."""
 
 import hashlib
+import stat
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -150,6 +151,8 @@ class OnnxEncoder(Feature):
             state = path.stat()
         except OSError as error:
             raise ValueError(f"OnnxEncoder: no file {self.path!r} can be read; give the path of a network.") from error
+        if not stat.S_ISREG(state.st_mode):  # a device has no end, a pipe waits
+            raise ValueError(f"OnnxEncoder: {self.path!r} is no file on disk; give the path of a network.")
         return _opened(str(path.resolve()), state.st_mtime_ns, state.st_size)
 
     def _channels(self, network: Network) -> int:
