@@ -106,11 +106,11 @@ def _row(words: str, feature: Feature, library: str, loop: Loop | None, images: 
             turn[2:] = (_clocks() - start) * len(images) / len(some)
     ours, our_work, theirs, their_work = times.min(axis=0)
     told = (
-        f"{theirs:.2f} | {their_work:.2f} | {theirs / ours:.1f} | {their_work / our_work:.1f}"
+        f"{theirs:.3g} | {their_work:.3g} | {theirs / ours:.1f} | {their_work / our_work:.1f}"
         if loop is not None
         else "| | | "
     )
-    return f"| `{words}` | {columns:,} | {ours:.2f} | {our_work:.2f} | {library} | {told} |"
+    return f"| `{words}` | {columns:,} | {ours:.3g} | {our_work:.3g} | {library} | {told} |"
 
 
 def _clocks() -> Array:
