@@ -1,5 +1,6 @@
 """Seconds of image features beside the libraries that have them: `python -m benchmarks.features [--turns 5]`.
 
+`sizes` among the words asks for dense SIFT beside OpenCV's at the same 49 points, for cells of several sizes.
 Turns alternate, the best counts, of the clock on the wall and of the processors' time. Libraries take one image a call;
 their loops run over a part of the images, and their seconds are those times the parts. OpenCV is left to its own
 threads; scikit-image has one.
@@ -10,13 +11,28 @@ import importlib.util
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from benchmarks.data import FOLDER
+from halfspaces.features import DenseSIFT, Feature, parse
 
 Array = np.ndarray
 Loop = Callable[[Array], object]
+
+
+CELLS = (2, 3, 4, 6, 8, 10, 11, 12, 15, 24)
+
+
+class _Points(DenseSIFT):
+    """The same 49 points of 32 × 32 pixels for any cell: those of large ones reach beyond the image, as OpenCV's do."""
+
+    def points(self, height: int, width: int) -> tuple[Array, Array]:
+        return np.arange(4, height - 3, 4), np.arange(4, width - 3, 4)
+
+    def _check(self, height: int, width: int) -> None:
+        """Nothing is too small."""
 
 
 def main() -> None:
@@ -28,11 +44,18 @@ def main() -> None:
     options = parser.parse_args()
     images = _images(options.images)
     print(f"{len(images):,} images of {' x '.join(map(str, images.shape[1:]))}, {len(os.sched_getaffinity(0))} cores")
-    print("| feature | columns | seconds | processor s | library | seconds | processor s | times as fast |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    head = ("feature", "columns", "seconds", "processor s", "library", "seconds", "processor s", "times as fast")
+    print(f"| {' | '.join(head)} | by processor s |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for words, (library, loop) in _pairs().items():
         if not options.words or words in options.words:
-            print(_row(words, library, loop, images, options.part, options.turns), flush=True)
+            print(_row(words, parse(words), library, loop, images, options.part, options.turns), flush=True)
+    if (options.words and "sizes" not in options.words) or importlib.util.find_spec("cv2") is None:
+        return
+    for cell in CELLS:
+        feature, loop = _Points(cell=cell, sigma=1.6), partial(_opencv_sift, size=2 / 3 * cell)
+        name = f"OpenCV, size {2 / 3 * cell:.2f}"
+        print(_row(f"cells of {cell}", feature, name, loop, images, options.part, options.turns), flush=True)
 
 
 def _images(count: int) -> Array:
@@ -55,6 +78,7 @@ def _pairs() -> dict[str, tuple[str, Loop | None]]:
         "hog(soft=False)": ("scikit-image", _skimage_hog),
         "lbp": ("scikit-image", _skimage_lbp),
         "sift(sigma=1.6)": ("OpenCV", _opencv_sift),
+        **dict.fromkeys(("gist", "ssim", "filters", "textons", "words"), ("", None)),
     }
     modules = {"scikit-image": "skimage", "OpenCV": "cv2", "": "numpy"}
     there = {name: importlib.util.find_spec(module) is not None for name, module in modules.items()}
@@ -66,10 +90,8 @@ def _pairs() -> dict[str, tuple[str, Loop | None]]:
     return {words: (name, loop if there.get(name) else None) for words, (name, loop) in pairs.items()}
 
 
-def _row(words: str, library: str, loop: Loop | None, images: Array, part: int, turns: int) -> str:
-    from halfspaces.features import parse
-
-    feature = parse(words).fit(images[:1000])
+def _row(words: str, feature: Feature, library: str, loop: Loop | None, images: Array, part: int, turns: int) -> str:
+    feature.fit(images[:1000])
     feature.transform(images[:1000])  # compiles
     some = np.ascontiguousarray(images[::part])
     times = np.full((turns, 4), np.inf)
@@ -83,8 +105,12 @@ def _row(words: str, library: str, loop: Loop | None, images: Array, part: int, 
             loop(some)
             turn[2:] = (_clocks() - start) * len(images) / len(some)
     ours, our_work, theirs, their_work = times.min(axis=0)
-    told = f"{theirs:.2f} | {their_work:.2f} | {theirs / ours:.1f}" if loop is not None else "| | "
-    return f"| `{words}` | {columns:,} | {ours:.2f} | {our_work:.2f} | {library} | {told} |"
+    told = (
+        f"{theirs:.3g} | {their_work:.3g} | {theirs / ours:.1f} | {their_work / our_work:.1f}"
+        if loop is not None
+        else "| | | "
+    )
+    return f"| `{words}` | {columns:,} | {ours:.3g} | {our_work:.3g} | {library} | {told} |"
 
 
 def _clocks() -> Array:
@@ -128,11 +154,11 @@ def _skimage_lbp(images: Array) -> object:
     return [local_binary_pattern(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), 8, 1, "nri_uniform") for image in images]
 
 
-def _opencv_sift(images: Array) -> object:
+def _opencv_sift(images: Array, size: float = 4 / 3) -> object:
     import cv2
 
     sift = cv2.SIFT_create()
-    points = [cv2.KeyPoint(float(x), float(y), 4 / 3, 0.0) for y in range(4, 29, 4) for x in range(4, 29, 4)]
+    points = [cv2.KeyPoint(float(x), float(y), size, 0.0) for y in range(4, 29, 4) for x in range(4, 29, 4)]
     return [sift.compute(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), points)[1] for image in images]
 
 

@@ -325,9 +325,9 @@ def test_a_damaged_feature_is_refused_in_one_sentence(parts_of_a_model, tmp_path
 def test_arrays_are_checked_before_a_feature_is_made():
     feature = Patches(n=6, size=3).fit(images_of(20)[0])
     words, arrays = keeping.kept(feature)
-    assert str(keeping.restored(words, arrays, 108)) == words
-    with pytest.raises(ValueError, match="makes 108 columns instead of 109"):
-        keeping.restored(words, arrays, 109)
+    assert str(keeping.restored(words, arrays, 216)) == words
+    with pytest.raises(ValueError, match="makes 216 columns instead of 217"):
+        keeping.restored(words, arrays, 217)
 
 
 # --- what is refused ---------------------------------------------------------------------------------------------

@@ -69,9 +69,9 @@ def _described(feature: Feature, images: np.ndarray) -> Described:
 
 
 def _options(classifier: LinearClassifier, data: str, label: str | None, memory: float | None) -> dict[str, Any]:
-    shape = classifier.notes_.get("image_shape")
-    known = shape and tuple(shape[2:]) in ((1,), (3,)) and datasets.holds_images(data)
-    return {"label": label, "memory": memory} | ({"image_size": tuple(shape)} if known else {})
+    shape = tuple(classifier.notes_.get("image_shape") or ())
+    known = shape[2:] in ((1,), (3,)) and datasets.holds_images(data)
+    return {"label": label, "memory": memory} | ({"image_size": shape} if known else {})
 
 
 class Labels(NamedTuple):

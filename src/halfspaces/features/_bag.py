@@ -5,6 +5,8 @@ from typing import Any
 import numba
 import numpy as np
 
+from halfspaces.features._exponential import exponential
+
 HARD, TRIANGLE, GAUSSIAN = 0, 1, 2
 
 
@@ -44,12 +46,14 @@ def count_words(
 def _nearest(similar: Any, squares: Any, votes: Any) -> None:
     """One vote for the nearest word."""
     half = np.float32(0.5)
-    best, most = 0, similar[0] - half * squares[0]
-    for k in range(1, len(similar)):
-        now = similar[k] - half * squares[k]
-        if now > most:
-            best, most = k, now
-    votes[best] += np.float32(1)
+    most = similar[0] - half * squares[0]
+    for k in range(len(similar)):
+        similar[k] -= half * squares[k]
+        most = max(most, similar[k])
+    nearest = 0
+    while similar[nearest] < most:
+        nearest += 1
+    votes[nearest] += np.float32(1)
 
 
 @numba.njit(inline="always")
@@ -71,12 +75,13 @@ def _triangle(point: Any, similar: Any, squares: Any, votes: Any) -> None:
 def _gaussian(similar: Any, squares: Any, variance: Any, votes: Any) -> None:
     """One vote, shared out by exp(−d²/(2 variance)); a point's own length takes no part."""
     zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
+    sharpness = one / variance
     most, total = similar[0] - half * squares[0], zero
     for k in range(len(similar)):
         similar[k] -= half * squares[k]
         most = max(most, similar[k])
     for k in range(len(similar)):
-        similar[k] = np.exp((similar[k] - most) / variance)
+        similar[k] = exponential((similar[k] - most) * sharpness)
         total += similar[k]
     share = one / total
     for k in range(len(similar)):

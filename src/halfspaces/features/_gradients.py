@@ -1,4 +1,4 @@
-"""Loops of the descriptors that are made of gradients, written for the vectorizer: row by row, pixels side by side.
+"""Loops of HOG, and the angle of a gradient, written for the vectorizer: row by row, pixels side by side.
 
 The angle is an odd polynomial of the smaller over the larger component, within 2e-8 of the arc tangent.
 """
@@ -23,7 +23,7 @@ QUARTER, HALF, WHOLE = np.float32(math.pi / 2), np.float32(math.pi), np.float32(
 
 
 @numba.njit(inline="always")
-def _angle(dx: Any, dy: Any, signed: Any) -> Any:
+def angle(dx: Any, dy: Any, signed: Any) -> Any:
     """The direction of (dx, dy) in [0, 2π], or modulo π."""
     zero, one = np.float32(0), np.float32(1)
     a, b = abs(dx), abs(dy)
@@ -79,7 +79,7 @@ def hard_cells(planes: Any, cell: int, signed: bool, found: Any) -> None:
         for y in range(found.shape[1] * cell):
             _strongest(planes[i], y, width, gx, gy, size)
             for x in range(width):
-                at = np.int32(_angle(gx[x], gy[x], signed) * per_angle)
+                at = np.int32(angle(gx[x], gy[x], signed) * per_angle)
                 place[x] = at - bins if at >= bins else at
                 size[x] = math.sqrt(size[x]) * share
             row = found[i, y // cell]
@@ -102,7 +102,7 @@ def soft_cells(planes: Any, cell: int, signed: bool, found: Any) -> None:
         for y in range(min(rows * cell + cell // 2, planes.shape[2])):
             _strongest(planes[i], y, width, gx, gy, size)
             for x in range(width):
-                at = _angle(gx[x], gy[x], signed) * per_angle + half
+                at = angle(gx[x], gy[x], signed) * per_angle + half
                 place[x] = np.int32(at)
                 part[x] = at - np.float32(place[x])
                 size[x] = math.sqrt(size[x]) * share
@@ -157,91 +157,3 @@ def blocks_of_cells(cells: Any, block: int, clip: float, floor: float, found: An
                     made = found[i, row, column, below]
                     for k in range(wide):
                         made[k] *= scale
-
-
-def directions_around(images: Any, rows: Any, columns: Any, weights: Any, found: Any) -> None:
-    """found (n, points down, points across, 4, 4, 8): lengths of gradients around points, by cell and direction.
-
-    weights (4, 2 reach + 1) are what each of four cells gets of a pixel, down and across alike; pixels at the image's
-    edge count for nothing.
-    """
-    cells, reach, bins = len(weights), weights.shape[1] // 2, found.shape[5]
-    line = np.zeros((images.shape[2], bins), np.float32)
-    across = np.empty((len(columns), cells, bins), np.float32)  # of one row of pixels
-    flat = across.reshape(len(columns), cells * bins)
-    for i in range(len(images)):
-        found[i] = np.float32(0)
-        for y in range(1, images.shape[1] - 1):
-            _directions(images[i], y, line)
-            _gathered(line, columns, weights, across)
-            for row in range(len(rows)):
-                k = y - rows[row] + reach
-                if 0 <= k < weights.shape[1]:
-                    for cell in range(cells):
-                        for column in range(len(columns)):
-                            total, given = found[i, row, column, cell].ravel(), flat[column]
-                            for j in range(cells * bins):
-                                total[j] += weights[cell, k] * given[j]
-
-
-@numba.njit(inline="always")
-def _directions(image: Any, y: int, line: Any) -> None:
-    """line (W, bins): the length of the gradient at each pixel of row y, shared out among directions; 0 at the ends."""
-    width, bins = line.shape
-    size, part, place = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.int32)
-    per_angle = np.float32(bins) / WHOLE
-    up, here, down = image[y - 1], image[y], image[y + 1]
-    for x in range(1, width - 1):
-        dx, dy = here[x + 1] - here[x - 1], up[x] - down[x]
-        at = _angle(dx, dy, True) * per_angle
-        place[x] = np.int32(at)
-        part[x] = at - np.float32(place[x])
-        size[x] = math.sqrt(dx * dx + dy * dy)
-    line[:] = np.float32(0)
-    for x in range(1, width - 1):
-        at = place[x] if place[x] < bins else 0
-        after = at + 1 if at + 1 < bins else 0
-        upper = size[x] * part[x]
-        line[x, at] += size[x] - upper
-        line[x, after] += upper
-
-
-@numba.njit(inline="always")
-def _gathered(line: Any, columns: Any, weights: Any, across: Any) -> None:
-    """across (points, 4, bins): what each cell gets of one row of pixels."""
-    reach = weights.shape[1] // 2
-    across[:] = np.float32(0)
-    for column in range(len(columns)):
-        for cell in range(len(weights)):
-            total = across[column, cell]
-            for k in range(weights.shape[1]):
-                x, weight = columns[column] + k - reach, weights[cell, k]
-                if weight > 0 and 0 < x < len(line) - 1:
-                    given = line[x]
-                    for o in range(line.shape[1]):
-                        total[o] += weight * given[o]
-
-
-def normalized(local: Any, root: bool, floor: float) -> None:
-    """Descriptors (n, rows, columns, d), in place: by their length, clipped at 0.2, by it again; or roots of shares."""
-    size = local.shape[3]
-    every = local.reshape(-1, size)
-    zero, most, least = np.float32(0), np.float32(0.2), np.float32(floor * floor)
-    for i in range(len(every)):
-        line = every[i]
-        total = zero
-        for k in range(size):
-            total += line[k] * line[k]
-        scale, clipped, share = np.float32(1) / math.sqrt(total + least), zero, zero
-        for k in range(size):
-            line[k] = min(line[k] * scale, most)
-            clipped += line[k] * line[k]
-            share += line[k]
-        if root:
-            scale = np.float32(1) / (share + np.float32(1e-10))
-            for k in range(size):
-                line[k] = math.sqrt(line[k] * scale)
-        else:
-            scale = np.float32(1) / math.sqrt(clipped + np.float32(1e-10))
-            for k in range(size):
-                line[k] *= scale

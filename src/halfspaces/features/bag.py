@@ -134,11 +134,9 @@ class Bag(Feature):
             *(ASSIGNMENTS.index(self.assignment), np.float32(self.width**2 * float(self.variance_))),
             *(rows.segment_of, columns.segment_of, max(1, BAND // len(squares)), sums),
         )
-        means = [
-            np.einsum("ar,bc,nrcw->nabw", of_rows, of_columns, sums, optimize=True).reshape(len(local), -1)
-            for of_rows, of_columns in zip(rows.shares, columns.shares, strict=True)
-        ]
-        return np.concatenate(means, axis=1)
+        shares = [np.kron(down, across) for down, across in zip(rows.shares, columns.shares, strict=True)]
+        sums = sums.reshape(len(local), -1, len(squares))
+        return np.matmul(np.concatenate(shares), sums).reshape(len(local), -1)
 
     def _pyramids(self, rows: int, columns: int) -> tuple[Pyramid, Pyramid]:
         """Regions of a grid of points."""

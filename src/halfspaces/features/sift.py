@@ -102,19 +102,19 @@ class DenseSIFT(LocalFeature):
         return rows, columns
 
     def _local(self, planes: Array) -> Array:
-        from halfspaces.features import _gradients
+        from halfspaces.features import _sift
 
         images = planes[:, 0]
         if self.sigma > CAMERA:
             images = _blurred(images, float(np.sqrt(self.sigma**2 - CAMERA**2)))
         rows, columns = self.points(*images.shape[1:])
         weights = _weights(self.cell)
-        found = np.empty((len(images), len(rows), len(columns), SIDE, SIDE, ORIENTATIONS), np.float32)
-        run(_gradients.directions_around, images, rows, columns, weights, found)
-        local = found.reshape(*found.shape[:3], -1)
+        there = weights > 0
+        begin, end = there.argmax(axis=1), weights.shape[1] - there[:, ::-1].argmax(axis=1)
         level = float(self.floor * np.sum(weights.sum(axis=1) ** 2))  # of a patch with this gradient everywhere
-        run(_gradients.normalized, local, bool(self.root), level)
-        return local
+        found = np.empty((len(images), len(rows), len(columns), SIDE * SIDE * ORIENTATIONS), np.float32)
+        run(_sift.describe_points, images, rows, columns, weights, begin, end, bool(self.root), level, found)
+        return found
 
 
 def _weights(cell: int) -> Array:
@@ -127,8 +127,12 @@ def _weights(cell: int) -> Array:
 
 
 def _blurred(images: Array, sigma: float) -> Array:
-    from scipy.ndimage import gaussian_filter1d
+    """Images (n, H, W) convolved with a Gaussian, mirrored at the middles of the pixels at their edges."""
+    from halfspaces.features import _sift
 
-    for axis in (1, 2):
-        images = gaussian_filter1d(images, sigma, axis=axis, mode="mirror", truncate=4.0)
-    return images
+    reach = int(4 * sigma + 0.5)
+    weights = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
+    rows, columns = (np.pad(np.arange(length), reach, mode="reflect") for length in images.shape[1:])
+    found = np.empty(images.shape, np.float32)
+    run(_sift.blur, images, (weights / weights.sum()).astype(np.float32), rows, columns, found)
+    return found

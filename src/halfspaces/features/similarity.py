@@ -129,7 +129,6 @@ class SelfSimilarity(LocalFeature):
         run(
             _similarity.similarities,
             *(planes, self.patch, np.float32(self.noise**2), rows - corner, columns - corner, away, bins, 8),
-            found,
+            *(np.float32(FLAT), found),
         )
-        least = found.min(axis=3, keepdims=True)
-        return (found - least) / (found.max(axis=3, keepdims=True) - least + np.float32(FLAT))
+        return found

@@ -1,5 +1,7 @@
 """Filter banks, and the textons that their responses form."""
 
+from functools import cache
+
 import numpy as np
 
 from halfspaces._validation import check_number, check_numbers
@@ -8,7 +10,8 @@ from halfspaces.features.base import LocalFeature
 from halfspaces.features.images import Array
 
 REACH = 3  # standard deviations
-PIXELS = 1 << 12  # points whose surroundings are gathered at a time
+BESIDE = 4  # points, side by side, that share a window: gathered once, multiplied with more filters at a time
+WINDOWS = 256  # gathered at a time
 
 
 class FilterBank(LocalFeature):
@@ -93,35 +96,35 @@ class FilterBank(LocalFeature):
 
     def filters(self) -> Array:
         """The bank (scales, 2 orientations + 1, side, side): edges, bars, and a blob."""
-        reach = int(np.ceil(REACH * 2 * max(self.scales)))
-        y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(float)
-        bank = [
-            [
-                _across(derivative, sigma, np.pi * turn / self.orientations, y, x)
-                for derivative in (1, 2)
-                for turn in range(self.orientations)
-            ]
-            + [_balanced(((x**2 + y**2) / sigma**2 - 2) * np.exp(-(x**2 + y**2) / (2 * sigma**2)))]
-            for sigma in self.scales
-        ]
-        return np.array(bank, np.float32)
+        return _bank(tuple(self.scales), self.orientations).copy()
 
     def _local(self, planes: Array) -> Array:
         bank = self.filters()
-        side = bank.shape[-1]
-        edge = side // 2
+        side, (height, width) = bank.shape[-1], planes.shape[2:]
+        rows, columns = -(-height // self.step), -(-width // self.step)
+        groups = -(-columns // BESIDE)
+        filters = self._beside(bank.reshape(-1, side, side))
+        edge, more = side // 2, (groups * BESIDE - 1) * self.step + 1 - width  # right of the last point: no point of it
         images = np.pad(planes[:, 0], ((0, 0), (edge, edge), (edge, edge)), mode="symmetric")
-        windows = np.lib.stride_tricks.sliding_window_view(images, (side, side), axis=(1, 2))
-        windows = windows[:, :: self.step, :: self.step]
-        filters = bank.reshape(-1, side * side).T
-        found = np.empty((*windows.shape[:3], filters.shape[1]), np.float32)
-        count = max(1, PIXELS // (windows.shape[1] * windows.shape[2]))
-        rows = max(1, PIXELS // windows.shape[2])
+        images = np.pad(images, ((0, 0), (0, 0), (0, max(0, more))))
+        windows = np.lib.stride_tricks.sliding_window_view(images, (side, filters.shape[0] // side), axis=(1, 2))
+        windows = windows[:, :: self.step, :: self.step * BESIDE][:, :, :groups]
+        found = np.empty((len(planes), rows, groups, filters.shape[1]), np.float32)
+        count, some_rows = max(1, WINDOWS // (rows * groups)), max(1, WINDOWS // groups)
         for start in range(0, len(planes), count):
-            for top in range(0, windows.shape[1], rows):
-                some = slice(start, start + count), slice(top, top + rows)
+            for top in range(0, rows, some_rows):
+                some = slice(start, start + count), slice(top, top + some_rows)
                 found[some] = windows[some].reshape(*windows[some].shape[:3], -1) @ filters
+        found = found.reshape(len(planes), rows, groups * BESIDE, -1)[:, :, :columns]
         return _weber(self._strongest(found, bank.shape) if self.strongest else found, self.floor)
+
+    def _beside(self, bank: Array) -> Array:
+        """The filters (n, side, side) of points side by side, which share a window: (side · its width, points · n)."""
+        n, side, _ = bank.shape
+        shared = np.zeros((side, side + (BESIDE - 1) * self.step, BESIDE, n), np.float32)
+        for point in range(BESIDE):
+            shared[:, point * self.step : point * self.step + side, point] = np.moveaxis(bank, 0, 2)
+        return shared.reshape(-1, BESIDE * n)
 
     def _strongest(self, found: Array, shape: tuple[int, ...]) -> Array:
         """Responses (…, scales · 3)."""
@@ -213,6 +216,23 @@ class Textons(Bag):
     @property
     def _descriptor(self) -> LocalFeature:
         return FilterBank(self.scales, self.orientations, self.strongest, self.step)
+
+
+@cache
+def _bank(scales: tuple[float, ...], orientations: int) -> Array:
+    """The filters of `FilterBank`."""
+    reach = int(np.ceil(REACH * 2 * max(scales)))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(float)
+    bank = [
+        [
+            _across(derivative, sigma, np.pi * turn / orientations, y, x)
+            for derivative in (1, 2)
+            for turn in range(orientations)
+        ]
+        + [_balanced(((x**2 + y**2) / sigma**2 - 2) * np.exp(-(x**2 + y**2) / (2 * sigma**2)))]
+        for sigma in scales
+    ]
+    return np.array(bank, np.float32)
 
 
 def _across(derivative: int, sigma: float, angle: float, y: Array, x: Array) -> Array:
