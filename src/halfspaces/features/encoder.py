@@ -148,7 +148,9 @@ class OnnxEncoder(Feature):
         path = Path(self.path)
         try:
             state = path.stat()
-        except OSError as error:
+            if not path.is_file():  # a device has no end
+                raise OSError
+        except (OSError, ValueError) as error:  # ValueError: no path at all
             raise ValueError(f"OnnxEncoder: no file {self.path!r} can be read; give the path of a network.") from error
         return _opened(str(path.resolve()), state.st_mtime_ns, state.st_size)
 

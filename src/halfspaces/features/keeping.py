@@ -50,7 +50,7 @@ def restored(words: str, arrays: Mapping[str, Array], columns: int) -> Feature:
     """
     feature = parse(words)
     height, width, channels = shape = _image_shape(arrays.get("image_shape_"))
-    for part in _parts(feature):
+    for part in parts_of(feature):
         for name, value in part.get_params(deep=False).items():
             if type(value) in (int, float) and name != "random_state" and value > columns + height * width:
                 raise ValueError(f"the feature {words} does not fit {columns} columns")
@@ -86,12 +86,12 @@ def _image_shape(array: Array | None) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def _parts(feature: Feature) -> list[Feature]:
+def parts_of(feature: Feature) -> list[Feature]:
     """The feature, or those that a mixture holds, and those that are parameters of these."""
     found = []
     for part in feature.parts if isinstance(feature, Mixture) else [feature]:
         inner = (value for value in part.get_params(deep=False).values() if isinstance(value, Feature))
-        found += [part, *(each for value in inner for each in _parts(value))]
+        found += [part, *(each for value in inner for each in parts_of(value))]
     return found
 
 
@@ -106,5 +106,5 @@ def _parameters(feature: Feature) -> list[Any]:
                 if name not in SILENT and not isinstance(value, Feature)
             },
         )
-        for part in _parts(feature)
+        for part in parts_of(feature)
     ]
