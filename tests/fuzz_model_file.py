@@ -43,8 +43,9 @@ filters(scales=(1e3,)) ; raw(size=100) ; onnx(path='/dev/zero') ; onnx(path='\\0
 """
 WORDS = """
 + ; hog ; hue ; pixels ; lbp ; gist ; ssim ; sift ; raw ; filters ; textons ; words ; patches ; colors ; onnx
-onnx:/dev/zero ; onnx:. ; words(of=gist) ; gist(scales=9) ; gist(prefilter=1e-9) ; filters(scales=(1e4,))
-ssim(angles=1000, rings=1000)
+onnx:/dev/zero ; onnx:. ; words(of=gist) ; gist(scales=9) ; gist(prefilter=1e-9) ; filters(scales=(300.0,))
+colors(bins=64, cell=1) ; gist(orientations=300, scales=300)
+hog(cell=1, block=9, orientations=300) ; ssim(angles=1000, rings=1000)
 """
 LITERALS, WORDS = (
     [each for line in text.split("\n")[1:-1] for each in line.split(" ; ")] for text in (LITERALS, WORDS)
@@ -203,7 +204,7 @@ def _other_arrays(whole, rng):
     names = [name for name in tensors if name.startswith("features.")]
     name = rng.choice(names)
     if name.endswith("image_shape_"):
-        shape = [rng.choice((0, 1, 2, 3, 8, 15, 16, 17, 64, 1 << 13, 1 << 14, 1 << 40, -16)) for _ in range(2)]
+        shape = [rng.choice((0, 1, 2, 3, 8, 15, 16, 17, 64, 1 << 29, 1 << 40, -16)) for _ in range(2)]
         tensors |= {
             other: np.array([*shape, rng.choice((1, 3, 3))]) for other in names if other.endswith("image_shape_")
         }

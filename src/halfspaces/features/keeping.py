@@ -50,11 +50,7 @@ def restored(words: str, arrays: Mapping[str, Array], columns: int) -> Feature:
     """
     feature = parse(words)
     height, width, channels = shape = _image_shape(arrays.get("image_shape_"))
-    for part in parts_of(feature):
-        for name, value in part.get_params(deep=False).items():
-            if type(value) in (int, float) and name != "random_state" and value > columns + height * width:
-                raise ValueError(f"the feature {words} does not fit {columns} columns")
-    feature._check_shape(shape)
+    _check_size(feature, shape, columns)
     needed = feature.shapes(shape, columns)
     if {name: array.shape for name, array in arrays.items()} != needed:
         raise ValueError(f"the arrays of the feature {words} do not fit it")
@@ -75,6 +71,20 @@ def restored(words: str, arrays: Mapping[str, Array], columns: int) -> Feature:
     if found != columns:
         raise ValueError(f"the feature {words} makes {found} columns instead of {columns}")
     return feature
+
+
+def _check_size(feature: Feature, shape: tuple[int, int, int], columns: int) -> None:
+    """Raise for parameters that could make more columns than there are, before memory is asked for them."""
+    height, width, _ = shape
+    parts = parts_of(feature)
+    for part in parts:
+        for name, value in part.get_params(deep=False).items():
+            if type(value) in (int, float) and name != "random_state" and value > columns + height * width:
+                raise ValueError(f"the feature {feature} does not fit {columns} columns")
+    feature._check_shape(shape)
+    made = sum(part.columns(shape) or 0 for part in parts)
+    if made > columns:
+        raise ValueError(f"the feature {feature} makes {made} columns or more instead of {columns}")
 
 
 def _image_shape(array: Array | None) -> tuple[int, int, int]:

@@ -56,6 +56,8 @@ def law_rows(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None:
     require(isinstance(rows, np.ndarray) and rows.ndim == 2 and len(rows) == COUNT, "it does not give N rows.")
     require(rows.dtype == np.float32 and rows.flags.c_contiguous, f"rows are {rows.dtype}, not float32 in C order.")
     require(np.isfinite(rows).all(), "a row is not finite.")
+    known = feature.columns(tuple(map(int, fitted.image_shape_)))  # pyright: ignore[reportArgumentType]
+    require(known in (None, rows.shape[1]), f"it gives {rows.shape[1]} columns where it tells of {known}.")
     names = fitted.get_feature_names_out()
     require(len(set(names)) == rows.shape[1], f"{rows.shape[1]} columns have {len(set(names))} names.")
     out = np.full_like(rows, 7)
