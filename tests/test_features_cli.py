@@ -402,7 +402,7 @@ def test_bad_input_is_one_sentence(refused, run, folder, tmp_path):  # noqa: F81
 def test_features_are_listed_and_drawn(run, folder, parts_of_a_model, tmp_path):  # noqa: F811
     listed = run("features", "list").out.splitlines()
     assert [line.split()[0] for line in listed[:-1]] == list(FEATURES)
-    words = "hog(cell=4)+hue+hue(cell=4)+colors(space='hsv')+lbp+pixels"
+    words = "hog(cell=4)+hue+hue(cell=4)+colors(space='hsv')+lbp+pixels+words(of=raw, n=4)"
     drawn = [("--features", words, next(folder.rglob("*.png"))), ("--features", "hog", parts_of_a_model)]
     for at, arguments in enumerate(drawn):
         path = tmp_path / f"{at}.png"
