@@ -13,8 +13,19 @@ from halfspaces import LinearClassifier, datasets, export, model_file
 from halfspaces.cli import describing, predictions
 from halfspaces.cli.describing import Describing, folds_of
 from halfspaces.datasets import Dataset, store
-from halfspaces.features import FEATURES, HOG, Described, HueHistogram, Mixture, Patches, Pixels, keeping, parse
-from halfspaces.features.augmentation import Augmentation, _Copies
+from halfspaces.features import (
+    FEATURES,
+    HOG,
+    Augmentation,
+    Described,
+    HueHistogram,
+    Mixture,
+    Patches,
+    Pixels,
+    keeping,
+    parse,
+)
+from halfspaces.features.augmentation import _Copies
 from halfspaces.model_file import ModelFileError
 from halfspaces.saved import features_of
 from test_cli import DATA, accuracy, refused, run  # noqa: F401  (fixtures)

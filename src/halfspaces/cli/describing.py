@@ -13,8 +13,7 @@ from halfspaces._folds import Fold, make_folds
 from halfspaces.datasets import Dataset, arrays, store
 from halfspaces.datasets.errors import DataError
 from halfspaces.datasets.fingerprint import content
-from halfspaces.features import Feature, Mixture
-from halfspaces.features.augmentation import Augmentation
+from halfspaces.features import Augmentation, Feature, Mixture
 
 Array = np.ndarray
 

@@ -22,8 +22,7 @@ from halfspaces.cross_validation import LinearClassifierCV
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.fingerprint import fingerprint
 from halfspaces.estimators import LinearClassifier, make_optimizer
-from halfspaces.features import parse
-from halfspaces.features.augmentation import Augmentation
+from halfspaces.features import Augmentation, parse
 from halfspaces.losses import LOSSES, Loss
 from halfspaces.model_file import write_whole
 from halfspaces.optimizers import SCHEDULES, UPDATE_RULES, Optimizer
