@@ -333,6 +333,7 @@ SPOILED = {
     "other words": lambda tensors, metadata: metadata.update(features="hog(cell=4)+patches(n=6, size=3)"),
     "other options": lambda tensors, metadata: metadata.update(features="hog+patches(n=6, size=3, grid=2)"),
     "too many": lambda tensors, metadata: metadata.update(features="hog(orientations=900000000)+patches(n=6, size=3)"),
+    "many of few": lambda tensors, metadata: metadata.update(features="colors(bins=64, cell=1)+patches(n=6, size=3)"),
     "out of range": lambda tensors, metadata: metadata.update(features="hog(cell=0)+patches(n=6, size=3)"),
     "code": lambda tensors, metadata: metadata.update(features="__import__('os')"),
     "no words": lambda tensors, metadata: metadata.pop("features"),
