@@ -124,6 +124,8 @@ def test_refusals_are_one_sentence(images, tmp_path, shape, options, told):
 def test_files_that_are_no_networks_are_refused(images, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"no file 'missing\.onnx' can be read; give the path of a network"):
         OnnxEncoder("missing.onnx").fit(images)
+    with pytest.raises(ValueError, match="no file '/dev/zero' can be read"):  # its checksum has no end
+        OnnxEncoder("/dev/zero").fit(images)
     (tmp_path / "text.onnx").write_text("no network")
     with pytest.raises(ValueError, match="cannot be read as an ONNX network") as caught:
         OnnxEncoder(str(tmp_path / "text.onnx")).fit(images)
