@@ -5,6 +5,7 @@
 
 import json
 import random
+import re
 import struct
 import sys
 import tempfile
@@ -18,6 +19,8 @@ from safetensors.numpy import load, save
 import halfspaces
 from halfspaces import LinearClassifier, model_file
 from halfspaces.calibration import Sigmoid
+from halfspaces.features import FEATURES, Mixture, parse
+from halfspaces.saved import features_of
 
 MOST_MEMORY = 64 << 20  # bytes a file of some kilobytes may ask for
 LONGEST_SENTENCE = 600
@@ -30,10 +33,29 @@ PALETTE = [
     *("<U999999999", "<U4", "O", "<f8", "V9", "(9999999,)f8", "f4,f4", "M8[s]", "<i1", "|b1", "|S5", ",", "8" * 5000),
     *("softmax", "hinge", "l1", "max_norm", "sgd", "balanced"),
 ]
+DESCRIBED = ("hog+hue", "patches(n=8, size=3)", "words(n=4, levels=(1, 2))", "words(of=raw, n=4)+textons(n=4)")
+LITERALS = """
+0 ; -1 ; 1 ; 2 ; 3 ; 7 ; 0.5 ; 1e9 ; 1e-300 ; 1e308 ; 1e400 ; 10**400 ; True ; None ; 1j ; b'x' ; ''
+{1: 2} ; [1, 2] ; [[1]] ; () ; (1,) ; (1, 2) ; (2, 1) ; (4, 4, 4, 4) ; (-1,) ; ('a',) ; (1,) * 9 ; ((1, 2), 3)
+(1000000000,) ; (1e9,) ; (1e-9, 1e3) ; 'hard' ; 'triangle' ; 'kmeans' ; 'count'
+hog ; hue ; raw ; sift ; ssim ; filters ; words ; textons ; onnx ; words(of=raw) ; sift(cell=1) ; ssim(radius=900)
+filters(scales=(1e3,)) ; raw(size=100) ; onnx(path='/dev/zero') ; onnx(path='\\0')
+"""
+WORDS = """
++ ; hog ; hue ; pixels ; lbp ; gist ; ssim ; sift ; raw ; filters ; textons ; words ; patches ; colors ; onnx
+onnx:/dev/zero ; onnx:. ; words(of=gist) ; gist(scales=9) ; gist(prefilter=1e-9) ; filters(scales=(300.0,))
+colors(bins=64, cell=1) ; gist(orientations=300, scales=300)
+hog(cell=1, block=9, orientations=300) ; ssim(angles=1000, rings=1000)
+"""
+LITERALS, WORDS = (
+    [each for line in text.split("\n")[1:-1] for each in line.split(" ; ")] for text in (LITERALS, WORDS)
+)
+LITERALS += ["9" * 5000, f"({'1, ' * 900})", "[" * 400 + "]" * 400]
+WORDS += ["hog+" * 500 + "hog", "words(of=" * 90 + "raw" + ")" * 90]
 
 
 def models():
-    """Bytes of some models of a few kilobytes: two classes, calibrated, centred, labels of several types."""
+    """Bytes of some models of a few kilobytes: two classes, calibrated, centred, labels of several types, features."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(60, 5)), np.arange(60) % 3
     X[np.arange(60), y] += 2
@@ -49,11 +71,20 @@ def models():
             path = Path(folder, f"{number}.safetensors")
             halfspaces.save(classifier, path, class_names=list(names), metrics={"test": 0.9})
             yield path.read_bytes()
+        images = rng.integers(0, 256, (60, 16, 16, 3), np.uint8)
+        for words in DESCRIBED:
+            feature = parse(words).fit(images)
+            path = Path(folder, "described.safetensors")
+            classifier = LinearClassifier(strength=0.1, tol=0.1).fit(feature.transform(images), y)
+            halfspaces.save(classifier, path, features=feature)
+            yield path.read_bytes()
 
 
 def mutants(whole: bytes, rng: random.Random):
     """Endless mutants of a file: of its bytes, its header, and, with right checksums, its metadata and tensors."""
-    ways = (_flipped, _cut, _spliced, _long_header, _other_header, _other_metadata, _other_metadata, _other_tensors)
+    ways = [_flipped, _cut, _spliced, _long_header, _other_header, _other_metadata, _other_metadata, _other_tensors]
+    if b"features.image_shape_" in whole:
+        ways += 4 * [_other_words] + 4 * [_other_arrays]
     while True:
         yield rng.choice(ways)(whole, rng)
 
@@ -135,6 +166,59 @@ def _deep(rng):
     return start * count + "0" + end * count
 
 
+def _other_words(whole, rng):
+    """The words of the feature with another number, option, value or part; or other words."""
+    header, body = _parts(whole)
+    envelope = json.loads(header["__metadata__"]["halfspaces"])
+    words = envelope["metadata"]["features"]
+    for _ in range(rng.choice((1, 1, 2))):
+        numbers = list(re.finditer(r"\d+", words))
+        way = rng.randrange(5)
+        if way == 0 and numbers:
+            found = rng.choice(numbers)
+            words = words[: found.start()] + rng.choice(LITERALS) + words[found.end() :]
+        elif way <= 2:
+            words = re.sub(
+                r"\b(hog|hue|raw|textons|patches|words)\b(\(|)", lambda found: _with_option(found, rng), words, count=1
+            )
+        elif way == 3:
+            place = rng.randrange(len(words) + 1)
+            words = words[:place] + rng.choice(("", "(", ")", "+", ",", "=", "é", "\0", "9")) + words[place + 1 :]
+        else:
+            words = rng.choice((f"{words}+{rng.choice(WORDS)}", rng.choice(WORDS)))
+    envelope["metadata"]["features"] = words
+    header["__metadata__"]["halfspaces"] = json.dumps(envelope)
+    return _joined(header, body)
+
+
+def _with_option(found, rng):
+    """A word that was found, with one option more."""
+    option = f"{found[1]}({rng.choice(list(FEATURES[found[1]]().get_params(deep=False)))}={rng.choice(LITERALS)}"
+    return option + (", " if found[2] else ")")
+
+
+def _other_arrays(whole, rng):
+    """An array of the feature with other numbers, or another image shape in all parts; sums are right."""
+    header, _ = _parts(whole)
+    tensors, envelope = load(whole), json.loads(header["__metadata__"]["halfspaces"])
+    names = [name for name in tensors if name.startswith("features.")]
+    name = rng.choice(names)
+    if name.endswith("image_shape_"):
+        shape = [rng.choice((0, 1, 2, 3, 8, 15, 16, 17, 64, 1 << 29, 1 << 40, -16)) for _ in range(2)]
+        tensors |= {
+            other: np.array([*shape, rng.choice((1, 3, 3))]) for other in names if other.endswith("image_shape_")
+        }
+    else:
+        array = tensors[name].copy()
+        if array.size:
+            array.reshape(-1)[rng.randrange(array.size)] = rng.choice((0, -1, 1e30, 3e38, -3e38, 1e-30, np.inf))
+        with np.errstate(all="ignore"):
+            tensors[name] = rng.choice(
+                (array, np.zeros_like(array), array * np.float32(1e30), -array, array[..., None])
+            )
+    return _summed(tensors, envelope)
+
+
 def _other_tensors(whole, rng):
     header, _ = _parts(whole)
     tensors, envelope = load(whole), json.loads(header["__metadata__"]["halfspaces"])
@@ -142,13 +226,17 @@ def _other_tensors(whole, rng):
     tensor = tensors.pop(name)
     if rng.random() < 0.9:
         with np.errstate(all="ignore"):
-            cast = tensor.astype(rng.choice(("i4", "f2", "?", "f8")))
-        other = rng.choice((np.zeros(0), np.zeros((3, 5)), np.full_like(tensor, np.nan), np.array(3), np.zeros((0, 5))))
+            cast, nan = tensor.astype(rng.choice(("i4", "f2", "?", "f8"))), np.full_like(tensor, np.nan)
+        other = rng.choice((np.zeros(0), np.zeros((3, 5)), nan, np.array(3), np.zeros((0, 5))))
         tensors[name] = rng.choice((other, cast, tensor.T, tensor[..., None]))
+    return _summed(tensors, envelope)
+
+
+def _summed(tensors, envelope):
+    """The file with the right checksum."""
+    tensors = {key: np.ascontiguousarray(value) for key, value in tensors.items()}
     envelope["sha256"] = model_file._checksum(tensors)
-    return save(
-        {key: np.ascontiguousarray(value) for key, value in tensors.items()}, {"halfspaces": json.dumps(envelope)}
-    )
+    return save(tensors, {"halfspaces": json.dumps(envelope)})
 
 
 def check(path: Path, content: bytes) -> str:
@@ -168,11 +256,25 @@ def check(path: Path, content: bytes) -> str:
         tracemalloc.stop()
         assert peak < MOST_MEMORY, f"{peak:,} bytes"
     classifier.set_params(n_jobs=1)
+    if features_of(classifier) is not None:
+        _describe(classifier)
     labels = classifier.predict(np.ones((2, classifier.n_features_in_)))
     assert np.isin(labels, classifier.classes_).all()
     if hasattr(classifier, "predict_proba"):
         assert np.isfinite(classifier.predict_proba(np.ones((2, classifier.n_features_in_)))).all()
     return "model"
+
+
+def _describe(classifier):
+    """What was loaded describes images of its shape, in columns that the classifier takes."""
+    feature = classifier.features_
+    shape = tuple(int(number) for number in feature.image_shape_)
+    for part in (feature, *(feature.parts_ if isinstance(feature, Mixture) else ())):
+        part.set_params(n_jobs=1)
+    noise = np.random.default_rng(0).integers(0, 256, (1, *shape), np.uint8)
+    for images in (noise, np.zeros_like(noise)):
+        rows = feature.transform(images)
+        assert rows.shape == (1, classifier.n_features_in_), f"{feature} makes {rows.shape}"
 
 
 def fuzz(count: int, folder: Path, seed: int = 0) -> dict[str, int]:

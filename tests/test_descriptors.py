@@ -179,6 +179,7 @@ def test_strongest_responses_are_the_same_for_turned_images(photos):
         (GIST(scales=0), "at least 1, got 0"),
         (GIST(prefilter=-1), "at least 0"),
         (FilterBank(scales=(1, 0)), "above 0, got 0"),
+        (FilterBank(scales=(1, 6)), "images of 24 x 21 pixels are smaller than a filter's 4 x 6; give smaller scales"),
         (FilterBank(floor=0), "above 0"),
         (Textons(n=5, scales=(1,), levels=(12,)), "12 x 11 descriptors in an image, fewer than 12 x 12 regions"),
         (Textons(n=2000, scales=(1,)), "n=2000 is larger than the 1,584 different descriptors"),

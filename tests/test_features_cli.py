@@ -13,7 +13,19 @@ from halfspaces import LinearClassifier, datasets, export, model_file
 from halfspaces.cli import describing, predictions
 from halfspaces.cli.describing import Describing, folds_of
 from halfspaces.datasets import Dataset, store
-from halfspaces.features import FEATURES, HOG, Described, HueHistogram, Mixture, Patches, Pixels, keeping, parse
+from halfspaces.features import (
+    FEATURES,
+    HOG,
+    Augmentation,
+    Described,
+    HueHistogram,
+    Mixture,
+    Patches,
+    Pixels,
+    keeping,
+    parse,
+)
+from halfspaces.features.augmentation import _Copies
 from halfspaces.model_file import ModelFileError
 from halfspaces.saved import features_of
 from test_cli import DATA, accuracy, refused, run  # noqa: F401  (fixtures)
@@ -147,8 +159,8 @@ def dataset_of(count=40, **parts):
     return Dataset("stripes", images.reshape(count, -1), y, image_shape=images.shape[1:], **parts)
 
 
-def described(words, data, folds, *, flip=False, cached=False):
-    return Describing(parse(words), flip, cached, None).rows(data, folds, standardized=True)
+def described(words, data, folds, augmentation=Augmentation(), *, cached=False):  # noqa: B008  (frozen)
+    return Describing(parse(words), augmentation, cached, None).rows(data, folds, standardized=True)
 
 
 def test_held_out_rows_are_not_learned_from():
@@ -170,31 +182,68 @@ def test_held_out_rows_are_not_learned_from():
     np.testing.assert_array_equal(other.dataset.X[fold.train], rows.dataset.X[fold.train])
 
 
-def test_mirror_images_are_trained_on_and_never_held_out():
+@pytest.mark.parametrize(
+    "augmentation", [Augmentation(flip=True), Augmentation(shift=2), Augmentation(True, 1, 5)], ids=str
+)
+def test_copies_are_trained_on_and_never_held_out(augmentation):
     data = dataset_of()
     images = data.images(data.X)
     for folds in (folds_of(data.y, None, 0.25, 0), folds_of(data.y, 4, None, 0)):
-        rows = described("hog+hue", data, folds, flip=True)
-        assert rows.mirrored
-        np.testing.assert_array_equal(rows.dataset.X[40:], rows.feature.transform(images[:, :, ::-1]))
+        rows = described("hog+hue", data, folds, augmentation)
+        assert rows.augmentation == augmentation
+        changed = changed_by_hand(images, augmentation)
+        np.testing.assert_array_equal(rows.dataset.X[:40], rows.feature.transform(images))
+        np.testing.assert_array_equal(rows.dataset.X[40:], rows.feature.transform(changed))
         np.testing.assert_array_equal(rows.dataset.y, np.tile(data.y, 2))
         assert len(rows.as_given.y) == 40
         for fold in rows.folds:
             assert set(fold.train % 40).isdisjoint(fold.test)
             assert set(fold.train) == {*np.unique(fold.train % 40), *(np.unique(fold.train % 40) + 40)}
             assert fold.test.max() < 40
+
+
+def changed_by_hand(images, augmentation):
+    """Copies as the class's docstring has them."""
+    s, side = augmentation.shift, images.shape[1]
+    copies = []
+    images = images[:, :, ::-1] if augmentation.flip else images
+    for image, (down, right) in zip(images, augmentation._moves(len(images)), strict=True):
+        copies.append(np.pad(image, ((s, s), (s, s), (0, 0)), mode="edge")[s - down :, s - right :][:side, :side])
+    return np.stack(copies)
+
+
+def test_moves_are_all_but_none_as_often_as_each_other():
+    moves = Augmentation(shift=2)._moves(24_000)
+    found, counts = np.unique(moves, axis=0, return_counts=True)
+    assert {tuple(move) for move in found} == {(y, x) for y in range(-2, 3) for x in range(-2, 3)} - {(0, 0)}
+    assert abs(counts - 1000).max() < 150
+    np.testing.assert_array_equal(Augmentation(shift=2)._moves(30), moves[:30])
+    assert (Augmentation(shift=2, random_state=1)._moves(30) != moves[:30]).any()
+    image = np.arange(25, dtype=np.uint8).reshape(1, 5, 5)
+    for down, right in ((1, 0), (0, -2)):
+        (copy,) = _Copies(image, False, 2, np.array([[down, right]])).planes(slice(0, 1))[0]
+        assert copy[2 + down, 2 + right] == image[0, 2, 2]
+
+
+def test_what_a_feature_does_not_see_is_not_copied():
     for words in ("hue", "patches(n=4, size=3)+hue"):
-        rows = described(words, data, [], flip=True)
-        assert (rows.mirrored, len(rows.dataset.y)) == (False, 40)
+        rows = described(words, dataset_of(), [], Augmentation(flip=True))
+        assert (bool(rows.augmentation), len(rows.dataset.y)) == (False, 40)
+        assert described(words, dataset_of(), [], Augmentation(True, 1)).augmentation == Augmentation(False, 1)
 
 
-def test_flip_on_the_command_line(run, folder, tmp_path):  # noqa: F811
+def test_copies_on_the_command_line(run, folder, tmp_path):  # noqa: F811
     model = tmp_path / "model.safetensors"
     ended = run("train", folder, "--features", "hog(cell=4)", "--flip", *CHEAP, "--folds", 3, "--out", model)
     assert ended.code == 0, ended
-    assert "flip        60 mirror images are trained on, too, 120 rows in all" in ended.out
-    again = run("train", "--run", model, "--features", "hue").out
-    assert "flip        hue is the same for an image and its mirror image, so nothing is added" in again
+    assert "copies      60 images, mirrored, are trained on, too, 120 rows in all" in ended.out
+    again = run("train", "--run", model, "--features", "hue", "--shift", "1", "--out", model).out
+    assert "flip        hue is the same for an image and its mirror image, so none is mirrored" in again
+    assert "copies      60 images, moved by up to 1 pixel, are trained on, too, 120 rows in all" in again
+    assert "shift = 1\n" in (tmp_path / "model.run.toml").read_text()
+    first = load_file(model)["coef"]
+    assert run("train", "--run", tmp_path / "model.run.toml", "--out", model).code == 0
+    np.testing.assert_array_equal(load_file(model)["coef"], first)
 
 
 def test_rows_are_kept_on_disk_when_asked(run, folder, monkeypatch):  # noqa: F811
@@ -284,6 +333,7 @@ SPOILED = {
     "other words": lambda tensors, metadata: metadata.update(features="hog(cell=4)+patches(n=6, size=3)"),
     "other options": lambda tensors, metadata: metadata.update(features="hog+patches(n=6, size=3, grid=2)"),
     "too many": lambda tensors, metadata: metadata.update(features="hog(orientations=900000000)+patches(n=6, size=3)"),
+    "many of few": lambda tensors, metadata: metadata.update(features="colors(bins=64, cell=1)+patches(n=6, size=3)"),
     "out of range": lambda tensors, metadata: metadata.update(features="hog(cell=0)+patches(n=6, size=3)"),
     "code": lambda tensors, metadata: metadata.update(features="__import__('os')"),
     "no words": lambda tensors, metadata: metadata.pop("features"),
@@ -339,6 +389,9 @@ def test_bad_input_is_one_sentence(refused, run, folder, tmp_path):  # noqa: F81
     refused(f"train {rows} --features hog", "--features hog describes images, and rows", "leave --features out")
     refused(f"train {folder} --features hgo", "feature='hgo' is not known", "hog")
     refused("train digits --flip", "--flip belongs to --features")
+    refused("train digits --shift 1", "--shift belongs to --features")
+    refused("train digits --features pixels --shift 0", "--shift must be at least 1, got 0")
+    refused("train digits --features pixels --shift 8", "shift=8 moves images of 8 x 8 pixels out of sight")
     refused("train digits --cache-features", "--cache-features belongs to --features")
     refused("train digits --features hue", "HueHistogram needs colour, got grey images of 8 x 8 pixels")
     refused("train digits --features hog(cell=16)", "give a smaller")
@@ -361,7 +414,7 @@ def test_bad_input_is_one_sentence(refused, run, folder, tmp_path):  # noqa: F81
 def test_features_are_listed_and_drawn(run, folder, parts_of_a_model, tmp_path):  # noqa: F811
     listed = run("features", "list").out.splitlines()
     assert [line.split()[0] for line in listed[:-1]] == list(FEATURES)
-    words = "hog(cell=4)+hue+hue(cell=4)+colors(space='hsv')+lbp+pixels"
+    words = "hog(cell=4)+hue+hue(cell=4)+colors(space='hsv')+lbp+pixels+words(of=raw, n=4)"
     drawn = [("--features", words, next(folder.rglob("*.png"))), ("--features", "hog", parts_of_a_model)]
     for at, arguments in enumerate(drawn):
         path = tmp_path / f"{at}.png"

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from halfspaces.features import FEATURES, Pixels
 from halfspaces.losses import CrammerSinger, Hinge, Loss, OneVsAll, Softmax, SquaredHinge
 from halfspaces.penalties import L1, L2, ElasticNet, MaxNorm, Penalty
-from halfspaces.testing import LOSS_LAWS, check_loss, check_penalty
+from halfspaces.testing import LOSS_LAWS, check_feature, check_loss, check_penalty
 
 # pyright: reportIncompatibleMethodOverride=false
 
@@ -278,3 +279,37 @@ class UnboundedDualScale(L1):
 def test_a_wrong_penalty_breaks_a_law(mutant, law):
     with pytest.raises(AssertionError, match=f"{law}.*{type(mutant).__name__}"):
         check_penalty(mutant)
+
+
+class DoublePrecision(Pixels):
+    """Keeps what no model file takes; fitted and restored in memory it is right."""
+
+    def _learn(self, planes, rng):
+        self.mean_ = planes.mean(axis=(0, 2, 3), dtype=np.float64)
+
+    def _describe(self, planes):
+        return super()._describe(planes - self.mean_.astype(np.float32)[:, None, None])
+
+    def shapes(self, image_shape, columns):
+        return {**super().shapes(image_shape, columns), "mean_": (image_shape[2],)}
+
+
+class ForgetsItsMean(DoublePrecision):
+    def _learn(self, planes, rng):
+        super()._learn(planes, rng)
+        self.mean_ = self.mean_.astype(np.float32)
+
+    def restore(self, arrays):
+        return super().restore({**arrays, "mean_": np.zeros_like(arrays["mean_"])})
+
+
+@pytest.mark.parametrize(
+    ("mutant", "laws"),
+    [(DoublePrecision(), ["law_kept"]), (ForgetsItsMean(), ["law_state", "law_kept"])],
+    ids=lambda value: type(value).__name__ if isinstance(value, Pixels) else "",
+)
+def test_a_wrong_feature_breaks_a_law(mutant, laws, monkeypatch):
+    monkeypatch.setitem(FEATURES, "mutant", type(mutant))
+    with pytest.raises(AssertionError) as caught:
+        check_feature(mutant, size=(6, 5))
+    assert [line.split()[0] for line in str(caught.value).splitlines()] == laws

@@ -34,7 +34,7 @@ FORMAT = 1
 LARGEST = 1 << 20  # bytes
 SECTIONS: dict[str, tuple[str, ...]] = {  # what is in none of them is in the first
     "data": ("data",),
-    "features": ("features", "flip"),
+    "features": ("features", "flip", "shift"),
     "loss": ("loss", "margin", "label_smoothing"),
     "penalty": ("penalty", "radius"),
     "strength": ("strength", "strengths", "folds", "validation"),

@@ -115,6 +115,10 @@ def train(
     flip: Annotated[
         bool, typer.Option("--flip", help="With --features: train on the mirror images, too. Not for text.")
     ] = False,
+    shift: Annotated[
+        int | None,
+        typer.Option(help="With --features: train on a copy of each image, too, moved by up to so many pixels."),
+    ] = None,
     cache_features: Annotated[
         bool, typer.Option("--cache-features", help="Keep the described images on disk for the next run.")
     ] = False,
@@ -122,7 +126,7 @@ def train(
     max_passes: Annotated[float, typer.Option(help="Limit on visits to all examples.")] = 1000,
     jobs: JobsOption = None,
     seed: Annotated[
-        int | None, typer.Option(help="Of the rows that are held out to choose λ, and of optimizers that draw.")
+        int | None, typer.Option(help="Of the rows held out to choose λ, of --shift, and of optimizers that draw.")
     ] = None,
     sanity: Annotated[bool, typer.Option("--sanity", help="First check loss and gradient on this data.")] = False,
     memory: MemoryOption = None,
@@ -183,6 +187,7 @@ def train(
         skip_bad=skip_bad,
         features=features,
         flip=flip,
+        shift=shift,
         cache_features=cache_features,
         seed=seed,
         memory=memory,

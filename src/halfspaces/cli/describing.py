@@ -13,7 +13,7 @@ from halfspaces._folds import Fold, make_folds
 from halfspaces.datasets import Dataset, arrays, store
 from halfspaces.datasets.errors import DataError
 from halfspaces.datasets.fingerprint import content
-from halfspaces.features import Feature, Mixture
+from halfspaces.features import Augmentation, Feature, Mixture
 
 Array = np.ndarray
 
@@ -22,21 +22,21 @@ Array = np.ndarray
 class Rows:
     """A data set whose rows are a feature's.
 
-    `dataset.X` holds the rows of the training images and, where `mirrored`, those of their mirror images after them.
-    `folds` hold out training images alone, and none whose mirror image is fitted; they are empty where nothing is held
+    `dataset.X` holds the rows of the training images and, where there is an `augmentation`, those of their copies after
+    them. `folds` hold out training images alone, and none whose copy is fitted; they are empty where nothing is held
     out or there are validation rows. The feature has learned from no row that one fold holds out.
     """
 
     dataset: Dataset
     feature: Feature
     folds: list[Fold]
-    mirrored: bool
+    augmentation: Augmentation
     seconds: float
 
     @property
     def as_given(self) -> Dataset:
-        """The data set without mirror images."""
-        if not self.mirrored:
+        """The data set without copies."""
+        if not self.augmentation:
             return self.dataset
         count = len(self.dataset.y) // 2
         return replace(self.dataset, X=self.dataset.X[:count], y=self.dataset.y[:count])
@@ -44,10 +44,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Describing:
-    """What is asked for: a feature, mirror images, rows kept on disk, so many workers, so much memory in bytes."""
+    """What is asked for: a feature, copies of the training images, rows kept on disk, so much memory in bytes."""
 
     feature: Feature
-    flip: bool
+    augmentation: Augmentation
     cached: bool
     memory: float | None
 
@@ -70,35 +70,36 @@ class Describing:
         started = time.perf_counter()
         images = dataset.images(np.asarray(dataset.X))
         self.feature.fit(images, rows=folds[0].train if len(folds) == 1 else None)
-        mirrored = self.flip and "flip" not in self.feature.invariances
+        augmentation = self.augmentation.seen_by(self.feature.invariances)
         with arrays.memory(self.memory):
-            described: dict[str, Any] = {"X": self._described(dataset, dataset.X, mirrored=mirrored)}
+            described: dict[str, Any] = {"X": self._described(dataset, dataset.X, augmentation)}
             for name in ("X_val", "X_test"):
                 X = getattr(dataset, name)
-                described[name] = None if X is None else self._described(dataset, X, mirrored=False)
+                described[name] = None if X is None else self._described(dataset, X, Augmentation())
         count = len(dataset.y)
-        if mirrored:
+        if augmentation:
             described["y"] = np.tile(dataset.y, 2)
             folds = [Fold(np.concatenate([fold.train, fold.train + count]), fold.test) for fold in folds]
         plain = replace(dataset, **described, image_shape=None, planar=False)
-        return Rows(plain, self.feature, folds, mirrored, time.perf_counter() - started)
+        return Rows(plain, self.feature, folds, augmentation, time.perf_counter() - started)
 
-    def _described(self, dataset: Dataset, X: Any, *, mirrored: bool) -> Array:
+    def _described(self, dataset: Dataset, X: Any, augmentation: Augmentation) -> Array:
         images = dataset.images(X)
         count, columns = len(images), len(self.feature.get_feature_names_out())
-        shape = (2 * count if mirrored else count), columns
+        copies = augmentation.copies(images) if augmentation else None
+        shape = (2 * count if copies else count), columns
 
         def fill(out: Array) -> Array:
             self.feature.transform(images, out=out[:count])
-            if mirrored:
-                self.feature.transform(images[:, :, ::-1], out=out[count:])
+            if copies:
+                self.feature.transform(copies, out=out[count:])
             return out
 
         if not self.cached:
             return fill(arrays.empty(Path(str(self.feature)), shape, np.float32))
         learned = [f"{name} {content(array)}" for name, array in sorted(self.feature.arrays().items())]
         stamp = [halfspaces.__version__, content(X), str((dataset.image_shape, dataset.planar)), *learned]
-        name = store.key("features", str(self.feature), mirrored, stamp=stamp)
+        name = store.key("features", str(self.feature), repr(augmentation), stamp=stamp)
         return store.rows(name, shape, f"{self.feature} of {dataset.name}", fill)
 
 

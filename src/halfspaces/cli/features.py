@@ -31,10 +31,12 @@ def list_all() -> None:
 @app.command()
 def show(
     image: Annotated[
-        Path, typer.Argument(help="An image, or a model (.safetensors) whose learned patches are to be seen.")
+        Path, typer.Argument(help="An image, or a model (.safetensors) whose learned patches or words are to be seen.")
     ],
     out: Annotated[Path, typer.Option(help="Write here: .png, .svg or .pdf.")],
-    features: Annotated[str, typer.Option(help="Words as for train: hog, hue, colors, lbp, pixels.")] = "hog+hue",
+    features: Annotated[
+        str, typer.Option(help="Words as for train: hog, hue, colors, lbp, words, textons, pixels.")
+    ] = "hog+hue",
     image_size: Annotated[str | None, typer.Option(help="Resize the image to this: a side, or HEIGHTxWIDTH.")] = None,
 ) -> None:
     """Draw what features see in an image, or what a model's features have learned."""

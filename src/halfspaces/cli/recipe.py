@@ -22,7 +22,7 @@ from halfspaces.cross_validation import LinearClassifierCV
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.fingerprint import fingerprint
 from halfspaces.estimators import LinearClassifier, make_optimizer
-from halfspaces.features import parse
+from halfspaces.features import Augmentation, parse
 from halfspaces.losses import LOSSES, Loss
 from halfspaces.model_file import write_whole
 from halfspaces.optimizers import SCHEDULES, UPDATE_RULES, Optimizer
@@ -59,6 +59,7 @@ class Recipe:
     skip_bad: bool = False
     features: str | None = None
     flip: bool = False
+    shift: int | None = None
     cache_features: bool = False
     seed: int | None = None
     memory: str | None = None
@@ -110,7 +111,10 @@ class Recipe:
 
     def _check_features(self) -> None:
         """Words that are known, and what belongs to them."""
-        for flag, given in {"--flip": self.flip, "--cache-features": self.cache_features}.items():
+        if self.shift is not None:
+            check_number("--shift", self.shift, at_least=1, integer=True)
+        about = {"--flip": self.flip, "--shift": self.shift, "--cache-features": self.cache_features}
+        for flag, given in about.items():
             if given and self.features is None:
                 raise ValueError(f"{flag} belongs to --features; give --features pixels, or others, too.")
         if self.features is not None:
@@ -203,7 +207,8 @@ class Recipe:
             return None
         feature: Any = parse(self.features)
         feature.set_params(n_jobs=self.fit_options.get("n_jobs"))
-        asked = Describing(feature, self.flip, self.cache_features, self._bytes)
+        augmentation = Augmentation(self.flip, self.shift or 0, self.seed or 0)
+        asked = Describing(feature, augmentation, self.cache_features, self._bytes)
         folds: list[Fold] = []
         if self.holds_out:
             part = None if self.folds or self.has_validation(dataset) else self.validation or VALIDATION

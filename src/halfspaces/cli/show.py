@@ -84,10 +84,10 @@ def described(rows: Any, *, asked_to_flip: bool) -> None:
     N, D = rows.dataset.X.shape
     each = " x ".join(str(number) for number in rows.feature.image_shape_)
     _pair("features", f"{rows.feature}: {D:,} columns of {each} pixels, {rows.seconds:.1f} s")
-    if rows.mirrored:
-        _pair("flip", f"{N // 2:,} mirror images are trained on, too, {N:,} rows in all")
-    elif asked_to_flip:
-        _pair("flip", f"{rows.feature} is the same for an image and its mirror image, so nothing is added")
+    if asked_to_flip and not rows.augmentation.flip:
+        _pair("flip", f"{rows.feature} is the same for an image and its mirror image, so none is mirrored")
+    if rows.augmentation:
+        _pair("copies", f"{N // 2:,} images, {rows.augmentation}, are trained on, too, {N:,} rows in all")
 
 
 def other_data(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> None:

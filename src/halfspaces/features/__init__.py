@@ -28,6 +28,7 @@ hue(bins=6)+pixels
 (5, 198)
 """
 
+from halfspaces.features.augmentation import Augmentation
 from halfspaces.features.bag import BagOfWords
 from halfspaces.features.base import Feature, LocalFeature
 from halfspaces.features.color import ColorHistogram, HueHistogram
@@ -50,6 +51,7 @@ __all__ = [
     "GIST",
     "HOG",
     "LBP",
+    "Augmentation",
     "BagOfWords",
     "ColorHistogram",
     "DenseSIFT",

@@ -68,7 +68,8 @@ class Bag(Feature):
         name = type(self).__name__
         if not isinstance(self._descriptor, LocalFeature):
             known = "sift, raw, ssim or filters"
-            raise TypeError(f"{name}(of=...) must have descriptors at points ({known}), got {self._descriptor!r}.")
+            given = self._descriptor if isinstance(self._descriptor, Feature) else repr(self._descriptor)
+            raise TypeError(f"{name}(of=...) must have descriptors at points ({known}), got {given}.")
         check_number(f"{name}(n=...)", self.n, at_least=1, integer=True)
         if not isinstance(self.levels, tuple | list) or not self.levels:
             raise TypeError(

@@ -90,8 +90,8 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
 
         Parameters
         ----------
-        X : array, shape (N, H, W, 3) or (N, H, W)
-            uint8, or floats in [0, 1].
+        X : array, shape (N, H, W, 3) or (N, H, W), or Images
+            uint8, or floats in [0, 1]; or copies of such (`Augmentation`).
         out : array, shape (N, D), optional
             Written to, and returned: an array of your own, a memory map too. Otherwise large results lie on disk where
             the memory is short (`halfspaces.datasets.arrays.memory`).
@@ -101,7 +101,7 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
         ValueError, TypeError
             As of `fit`, and for images of another size than those it was fitted to.
         """
-        images = Images(X)
+        images = X if isinstance(X, Images) else Images(X)
         self._check_fitted(images.shape)
         self._check_shape(images.shape)
         rows = self._block_rows(images.shape)
@@ -157,6 +157,13 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
         `image_shape_` is of int64, a `checksum_` of bytes, all others are finite float32.
         """
         return {"image_shape_": (3,)}
+
+    def columns(self, image_shape: tuple[int, int, int]) -> int | None:
+        """How many columns images (height, width, channels) have, where that is known before one is described.
+
+        A model file is held to it before anything runs: needed where small numbers make many columns.
+        """
+        return None
 
     # ------------------------------------------------------------------------------------------------ within
 

@@ -119,6 +119,11 @@ class ColorHistogram(Feature):
         check_number("ColorHistogram(bins=...)", self.bins, at_least=1, below=65, integer=True)
         check_cell(self, height, width)
 
+    def columns(self, image_shape: tuple[int, int, int]) -> int:
+        """Cells of bins³."""
+        cells = cells_of(self.cell, *image_shape[:2])
+        return cells.rows * cells.columns * self.bins**3
+
     def _describe(self, planes: Array) -> Array:
         cells = cells_of(self.cell, *planes.shape[2:])
         found = np.zeros((len(planes), cells.rows, cells.columns, self.bins**3), np.float32)

@@ -149,7 +149,7 @@ class OnnxEncoder(Feature):
         path = Path(self.path)
         try:
             state = path.stat()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: no path at all
             raise ValueError(f"OnnxEncoder: no file {self.path!r} can be read; give the path of a network.") from error
         if not stat.S_ISREG(state.st_mode):  # a device has no end, a pipe waits
             raise ValueError(f"OnnxEncoder: {self.path!r} is no file on disk; give the path of a network.")

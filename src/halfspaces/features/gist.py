@@ -85,6 +85,10 @@ class GIST(Feature):
             given = f"images of {height} x {width} pixels are smaller than a grid of {self.grid} x {self.grid}"
             raise ValueError(f"GIST: {given}; give a smaller grid, or larger images.")
 
+    def columns(self, image_shape: tuple[int, int, int]) -> int:
+        """Regions, of each of the filters."""
+        return self.scales * self.orientations * self.grid**2
+
     @property
     def invariances(self) -> frozenset[str]:
         """Without the prefilter, no filter sees the mean."""

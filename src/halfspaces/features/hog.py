@@ -94,6 +94,12 @@ class HOG(Feature):
             given = f"images of {height} x {width} pixels are smaller than {block}"
             raise ValueError(f"HOG: {given}; give a smaller block or cell, or larger images.")
 
+    def columns(self, image_shape: tuple[int, int, int]) -> int:
+        """Cells, or blocks of cells, of so many directions."""
+        rows, columns, *_ = cells_of(self.cell, *image_shape[:2])
+        block = self.block or 1
+        return (rows - block + 1) * (columns - block + 1) * block**2 * self.orientations
+
     def _describe(self, planes: Array) -> Array:
         from halfspaces.features import _gradients
 

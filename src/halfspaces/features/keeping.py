@@ -50,11 +50,7 @@ def restored(words: str, arrays: Mapping[str, Array], columns: int) -> Feature:
     """
     feature = parse(words)
     height, width, channels = shape = _image_shape(arrays.get("image_shape_"))
-    for part in _parts(feature):
-        for name, value in part.get_params(deep=False).items():
-            if type(value) in (int, float) and name != "random_state" and value > columns + height * width:
-                raise ValueError(f"the feature {words} does not fit {columns} columns")
-    feature._check_shape(shape)
+    _check_size(feature, shape, columns)
     needed = feature.shapes(shape, columns)
     if {name: array.shape for name, array in arrays.items()} != needed:
         raise ValueError(f"the arrays of the feature {words} do not fit it")
@@ -77,6 +73,20 @@ def restored(words: str, arrays: Mapping[str, Array], columns: int) -> Feature:
     return feature
 
 
+def _check_size(feature: Feature, shape: tuple[int, int, int], columns: int) -> None:
+    """Raise for parameters that could make more columns than there are, before memory is asked for them."""
+    height, width, _ = shape
+    parts = parts_of(feature)
+    for part in parts:
+        for name, value in part.get_params(deep=False).items():
+            if type(value) in (int, float) and name != "random_state" and value > columns + height * width:
+                raise ValueError(f"the feature {feature} does not fit {columns} columns")
+    feature._check_shape(shape)
+    made = sum(part.columns(shape) or 0 for part in parts)
+    if made > columns:
+        raise ValueError(f"the feature {feature} makes {made} columns or more instead of {columns}")
+
+
 def _image_shape(array: Array | None) -> tuple[int, int, int]:
     if array is None or array.shape != (3,) or array.dtype != np.int64:
         raise ValueError("the feature has no image shape")
@@ -86,12 +96,12 @@ def _image_shape(array: Array | None) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def _parts(feature: Feature) -> list[Feature]:
+def parts_of(feature: Feature) -> list[Feature]:
     """The feature, or those that a mixture holds, and those that are parameters of these."""
     found = []
     for part in feature.parts if isinstance(feature, Mixture) else [feature]:
         inner = (value for value in part.get_params(deep=False).values() if isinstance(value, Feature))
-        found += [part, *(each for value in inner for each in _parts(value))]
+        found += [part, *(each for value in inner for each in parts_of(value))]
     return found
 
 
@@ -106,5 +116,5 @@ def _parameters(feature: Feature) -> list[Any]:
                 if name not in SILENT and not isinstance(value, Feature)
             },
         )
-        for part in _parts(feature)
+        for part in parts_of(feature)
     ]

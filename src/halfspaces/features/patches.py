@@ -154,10 +154,12 @@ class Patches(Feature):
         """Its own: of d numbers of a patch, half are symmetric, and the middle column of an odd size."""
         lines = image_shape[2] * self.size  # of pixels, in all channels
         d, odd = lines * self.size, lines * (self.size // 2) if self.mirror else 0
-        if 2 * self.n * self.grid**2 * len(self._thresholds) > columns:
-            raise ValueError(f"Patches: {self} makes more than {columns} columns.")
         own = {"even_": (d, d - odd), "odd_": (d, odd), "patches_": (self.n, d)}
         return {**super().shapes(image_shape, columns), **own}
+
+    def columns(self, image_shape: tuple[int, int, int]) -> int:
+        """A patch and its negative, in each region, by each threshold."""
+        return 2 * self.n * self.grid**2 * len(self._thresholds)
 
     def _check(self, height: int, width: int) -> None:
         for name in ("n", "size", "grid", "stride"):

@@ -7,18 +7,23 @@ from typing import Any
 
 import numpy as np
 
+from halfspaces.features.bag import Bag, BagOfWords
 from halfspaces.features.base import Feature, fresh
 from halfspaces.features.color import ColorHistogram, HueHistogram
+from halfspaces.features.glyphs import glyphs, stretched
 from halfspaces.features.hog import HOG
-from halfspaces.features.images import Array
+from halfspaces.features.images import Array, Images
 from halfspaces.features.lbp import LBP
 from halfspaces.features.mixture import Mixture
 from halfspaces.features.patches import Patches
 from halfspaces.features.pixels import Pixels
+from halfspaces.features.textons import Textons
 
 FORMATS = (".png", ".svg", ".pdf")
 LARGEST = 512  # pixels of the longer side of an image, unless another size is asked for
 MOST_PATCHES = 400
+MOST_WORDS = 49  # beside the map of an image
+FRAME = 0.08  # of a word's picture
 
 
 def check_format(out: Path) -> None:
@@ -68,23 +73,24 @@ def seen(feature: Feature, image: Array) -> Any:
     parts = list(feature.parts) if isinstance(feature, Mixture) else [feature]
     for part in parts:
         if type(part) not in PICTURES:
-            remedy = "give hog, hue, colors, lbp or pixels"
+            remedy = "give hog, hue, colors, lbp, words, textons or pixels"
             if isinstance(part, Patches):
                 remedy = "its patches are learned: give a model (.safetensors) that was trained with it"
             raise ValueError(f"There is no picture of {part} of an image; {remedy}.")
         part.fit(image[None])
-    figure = _figure(1 + len(parts))
-    _image(figure.add_subplot(1, 1 + len(parts), 1), image, f"{image.shape[0]} x {image.shape[1]} pixels")
-    for at, part in enumerate(parts, start=2):
+    panels = [(part, draw) for part in parts for draw in PICTURES[type(part)]]
+    figure = _figure(1 + len(panels))
+    _image(figure.add_subplot(1, 1 + len(panels), 1), image, f"{image.shape[0]} x {image.shape[1]} pixels")
+    for at, (part, draw) in enumerate(panels, start=2):
         projection = "polar" if isinstance(part, HueHistogram) and part.cell is None else None
-        axes = figure.add_subplot(1, 1 + len(parts), at, projection=projection)
-        PICTURES[type(part)](axes, part, image)
+        axes = figure.add_subplot(1, 1 + len(panels), at, projection=projection)
         axes.set_title(str(part))
+        draw(axes, part, image)
     return figure
 
 
 def learned(feature: Feature | None, name: str) -> Any:
-    """A Figure of the patches that the first `Patches` of a fitted feature has learned.
+    """A Figure of what a fitted feature has learned: a sheet of the patches or words of each part that has some.
 
     Raises
     ------
@@ -94,19 +100,19 @@ def learned(feature: Feature | None, name: str) -> Any:
         If matplotlib is missing.
     """
     parts = feature.parts_ if isinstance(feature, Mixture) else [feature]
-    patches = next((part for part in parts if isinstance(part, Patches)), None)
-    if patches is None:
-        raise ValueError(f"{name} has learned no patches; give a model that was trained with --features patches.")
-    pictures = patches.pictures()[:MOST_PATCHES]
-    low, high = (edge(pictures, axis=(1, 2, 3), keepdims=True) for edge in (np.min, np.max))
-    pictures = (pictures - low) / np.maximum(high - low, 1e-12)
-    side, gap = int(np.ceil(np.sqrt(len(pictures)))), patches.size + 1
-    sheet = np.ones((side * gap - 1, side * gap - 1, pictures.shape[3]))
-    for at, picture in enumerate(pictures):
-        row, column = gap * (at // side), gap * (at % side)
-        sheet[row : row + patches.size, column : column + patches.size] = picture
-    figure = _figure(1, size=8)
-    _image(figure.add_subplot(), sheet, f"{len(pictures):,} of the {patches.n:,} patches of {patches}")
+    parts = [part for part in parts if isinstance(part, Patches | Bag)]
+    if not parts:
+        remedy = "give a model that was trained with --features patches or words"
+        raise ValueError(f"{name} has learned no patches and no words; {remedy}.")
+    figure = _figure(len(parts), size=8)
+    for at, part in enumerate(parts, start=1):
+        if isinstance(part, Patches):
+            pictures, what = stretched(part.pictures()), "patches"
+        else:
+            pictures, what = glyphs(part.of_, part.words_[np.argsort(_first_axes(part.words_)[:, 0])]), "words"
+        shown = pictures[np.linspace(0, len(pictures) - 1, min(len(pictures), MOST_PATCHES)).astype(int)]
+        title = f"{len(shown):,} of the {part.n:,} {what} of {part}"
+        _image(figure.add_subplot(1, len(parts), at), _sheet(shown), title)
     return figure
 
 
@@ -179,13 +185,68 @@ def _pixels(axes: Any, feature: Pixels, image: Array) -> None:
     _image(axes, image, "")
 
 
-PICTURES: dict[type, Callable[..., None]] = {
-    HOG: _hog,
-    HueHistogram: _hue,
-    ColorHistogram: _colors,
-    LBP: _lbp,
-    Pixels: _pixels,
+def _map(axes: Any, feature: Bag, image: Array) -> None:
+    """The nearest word at each point, in colours that are alike where words are."""
+    _image(axes, _colours(feature.words_)[_nearest(feature, image)], axes.get_title())
+
+
+def _vocabulary(axes: Any, feature: Bag, image: Array) -> None:
+    """The words that are nearest most often, from the most frequent on, each in a frame of its colour on the map."""
+    counts = np.bincount(_nearest(feature, image).ravel(), minlength=feature.n)
+    often = np.argsort(-counts, kind="stable")[:MOST_WORDS]
+    often = often[counts[often] > 0]
+    sheet = _sheet(glyphs(feature.of_, feature.words_[often]), _colours(feature.words_)[often])
+    _image(axes, sheet, f"its {len(often):,} most frequent words of {feature.n:,}")
+
+
+PICTURES: dict[type, tuple[Callable[..., None], ...]] = {
+    HOG: (_hog,),
+    HueHistogram: (_hue,),
+    ColorHistogram: (_colors,),
+    LBP: (_lbp,),
+    Pixels: (_pixels,),
+    BagOfWords: (_map, _vocabulary),
+    Textons: (_map, _vocabulary),
 }
+
+
+def _nearest(feature: Bag, image: Array) -> Array:
+    """The number of the nearest word at each point (rows, columns)."""
+    (local,) = feature.of_._local_of_planes(Images(image[None]).planes(slice(0, 1)))
+    words = feature.words_
+    return np.argmin(np.einsum("nd,nd->n", words, words) - 2 * local @ words.T, axis=2)
+
+
+def _first_axes(words: Array) -> Array:
+    """Places of words (n, d) along the three directions in which they differ most, as far as there are so many."""
+    centred = words - words.mean(axis=0)
+    U, S, _ = np.linalg.svd(centred, full_matrices=False)
+    places = U[:, :3] * S[:3]
+    return np.pad(places, ((0, 0), (0, 3 - places.shape[1])))
+
+
+def _colours(words: Array) -> Array:
+    """A colour for each word (n, 3): red, green and blue in the order of the words along their first axes."""
+    ranks = _first_axes(words).argsort(axis=0).argsort(axis=0)
+    return 0.1 + 0.85 * ranks / max(len(words) - 1, 1)
+
+
+def _sheet(pictures: Array, frames: Array | None = None) -> Array:
+    """Pictures (n, S, S) or (n, S, S, C) row by row in a square, on white or each in a frame of its colour."""
+    pictures = pictures if pictures.ndim == 4 else pictures[..., None]
+    if frames is not None and pictures.shape[3] == 1:
+        pictures = np.repeat(pictures, 3, axis=3)
+    size, channels = pictures.shape[1], pictures.shape[3]
+    side, frame = int(np.ceil(np.sqrt(len(pictures)))), 0 if frames is None else max(1, round(FRAME * size))
+    gap = max(1, frame // 2)
+    step = size + 2 * frame + gap
+    sheet = np.ones((side * step - gap, side * step - gap, channels))
+    for at, picture in enumerate(pictures):
+        row, column = step * (at // side), step * (at % side)
+        if frames is not None:
+            sheet[row : row + step - gap, column : column + step - gap] = frames[at]
+        sheet[row + frame : row + frame + size, column + frame : column + frame + size] = picture
+    return sheet
 
 
 def _image(axes: Any, image: Array, title: str) -> None:

@@ -12,6 +12,7 @@ from halfspaces.features.images import Array
 REACH = 3  # standard deviations
 BESIDE = 4  # points, side by side, that share a window: gathered once, multiplied with more filters at a time
 WINDOWS = 256  # gathered at a time
+WIDE = 4  # scales: within it lies most of a filter, and an image has to have it
 
 
 class FilterBank(LocalFeature):
@@ -49,7 +50,7 @@ class FilterBank(LocalFeature):
     Raises
     ------
     ValueError, TypeError
-        In use, for parameters out of range.
+        In use, for parameters out of range, and images smaller than 4 times the largest scale.
 
     References
     ----------
@@ -93,6 +94,9 @@ class FilterBank(LocalFeature):
         check_number("FilterBank(orientations=...)", self.orientations, at_least=1, integer=True)
         check_number("FilterBank(step=...)", self.step, at_least=1, integer=True)
         check_number("FilterBank(floor=...)", self.floor, above=0)
+        if WIDE * max(self.scales) > min(height, width):
+            given = f"images of {height} x {width} pixels are smaller than a filter's {WIDE} x {max(self.scales):g}"
+            raise ValueError(f"FilterBank: {given}; give smaller scales, or larger images.")
 
     def filters(self) -> Array:
         """The bank (scales, 2 orientations + 1, side, side): edges, bars, and a blob."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from halfspaces.features import FEATURES, Feature, LocalFeature, parse
 from halfspaces.features.base import fresh
+from halfspaces.features.keeping import kept, parts_of, restored
 from halfspaces.testing.words import Array, Law, register_in, require, same
 
 LAWS: dict[str, Law] = {}
@@ -55,6 +56,8 @@ def law_rows(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None:
     require(isinstance(rows, np.ndarray) and rows.ndim == 2 and len(rows) == COUNT, "it does not give N rows.")
     require(rows.dtype == np.float32 and rows.flags.c_contiguous, f"rows are {rows.dtype}, not float32 in C order.")
     require(np.isfinite(rows).all(), "a row is not finite.")
+    known = feature.columns(tuple(map(int, fitted.image_shape_)))  # pyright: ignore[reportArgumentType]
+    require(known in (None, rows.shape[1]), f"it gives {rows.shape[1]} columns where it tells of {known}.")
     names = fitted.get_feature_names_out()
     require(len(set(names)) == rows.shape[1], f"{rows.shape[1]} columns have {len(set(names))} names.")
     out = np.full_like(rows, 7)
@@ -166,6 +169,17 @@ def law_words(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None
         images = _images(feature, size, seed)
         expected = _fitted(feature, images).transform(images)
         _same_bits(read.fit(images).transform(images), expected, f"of what {words!r} names, a row")
+
+
+@_law
+def law_kept(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None:
+    """Where words name it, what a model file keeps of it is all of it."""
+    if all(type(part) in FEATURES.values() for part in parts_of(feature)):
+        images = _images(feature, size, seed)
+        fitted = _fitted(feature, images)
+        rows = fitted.transform(images)
+        words, arrays = kept(fitted)
+        _same_bits(restored(words, arrays, rows.shape[1]).transform(images), rows, f"kept as {words!r}, a row")
 
 
 @_law
