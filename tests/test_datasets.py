@@ -74,7 +74,7 @@ def test_folders_and_files_that_hold_no_data_set(tmp_path):
     refused(tmp_path, "holds nothing", "data_batch_1.bin", ".npz")
     for name in "abcde":
         (tmp_path / name).touch()
-    refused(tmp_path, "holds a, b, c and 2 more")
+    refused(tmp_path, "holds 'a', 'b', 'c' and 2 more")
     refused(tmp_path / "a", "is no data set")
 
 
@@ -487,8 +487,8 @@ X, Y = np.zeros((3, 4)), np.arange(3)
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"X": X}, "holds X, but X and y are needed"),
-        ({"images": X, "labels": Y}, "holds images, labels, but"),
+        ({"X": X}, "holds 'X', but X and y are needed"),
+        ({"images": X, "labels": Y}, "holds 'images', 'labels', but"),
         ({}, "holds nothing"),
         ({"X": X, "y": np.array([1, "a", None], object)}, "has y as Python objects"),
         ({"X": np.array([[None]]), "y": Y}, "has X as Python objects"),

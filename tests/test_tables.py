@@ -317,7 +317,7 @@ def test_validation_shards_are_a_split_of_their_own(tmp_path):
     sizes = [len(rows) for rows in (data.X, data.X_test, data.X_val, data.y_val, datasets.open_features(tmp_path))]
     assert sizes == [6, 2, 3, 3, 2]
     (tmp_path / "train-0.parquet").unlink()
-    refused(tmp_path, "holds test.parquet, validation-0.parquet and no file for training")
+    refused(tmp_path, "holds 'test.parquet', 'validation-0.parquet' and no file for training")
 
 
 GOOD = {"a": [1.0, 2.0], "label": [0, 1]}
@@ -472,7 +472,7 @@ def test_hdf5_of_other_kinds(tmp_path):
     assert (data.image_shape, data.y.tolist()) == ((2, 2, 1), ["owl", "emu"] * 3)
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["X"] = SMALL
-        refused_words = "holds X, but labels, such as y, are needed"
+        refused_words = "holds 'X', but labels, such as y, are needed"
     refused(tmp_path / "a.h5", refused_words)
     assert datasets.open_features(tmp_path / "a.h5").shape == (6, 4)
 

@@ -58,8 +58,8 @@ def test_images_and_names_of_classes(tmp_path):
     given = written(tmp_path / "a", 2, X=X.reshape(50, 2, 2, 3).astype(np.uint8), y=np.array(["owl", "emu", "kiwi"])[Y])
     data = datasets.open(given)
     assert (data.X.shape, data.image_shape, sorted(set(data.y))) == ((50, 12), (2, 2, 3), ["emu", "kiwi", "owl"])
-    refused(written(tmp_path / "b", labels=Y), "b holds labels, but features, such as X, are needed")
-    refused(written(tmp_path / "c", X=X), "c holds X, but labels, such as y, are needed")
+    refused(written(tmp_path / "b", labels=Y), "b holds 'labels', but features, such as X, are needed")
+    refused(written(tmp_path / "c", X=X), "c holds 'X', but labels, such as y, are needed")
     refused(written(tmp_path / "d", X=X + 1j, y=Y), "X has values of type complex")
     turned = {"X": X.reshape(50, 2, 2, 3), "y": Y, "X_test": X.reshape(50, 3, 2, 2), "y_test": Y}
     refused(written(tmp_path / "e", **turned), "e has images of 2 x 2 x 3 in X but of 3 x 2 x 2 in X_test; bring them")

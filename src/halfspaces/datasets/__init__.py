@@ -34,7 +34,7 @@ from halfspaces.datasets import (
 )
 from halfspaces.datasets.catalogue import CATALOGUE
 from halfspaces.datasets.dataset import Dataset, Features
-from halfspaces.datasets.errors import DataError
+from halfspaces.datasets.errors import DataError, listed
 
 __all__ = [
     "BUILT_IN",
@@ -256,8 +256,7 @@ def _folder_reader(folder: Path) -> Callable[..., Dataset]:
     for recognizes, read in FOLDERS:
         if recognizes(folder):
             return read
-    listed = ", ".join(held[:3]) + (f" and {len(held) - 3:,} more" if len(held) > 3 else "") or "nothing"
-    raise DataError(f"The folder {folder} holds {listed}; needed is {READABLE}.")
+    raise DataError(f"The folder {folder} holds {listed(held, 3)}; needed is {READABLE}.")
 
 
 def _unknown(given: str, path: Path) -> str:

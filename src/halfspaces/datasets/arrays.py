@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from halfspaces.datasets import cache
-from halfspaces.datasets.errors import DataError
+from halfspaces.datasets.errors import DataError, listed
 
 FEATURES = ("X", "features", "embeddings", "embedding", "images", "data")
 LABELS = ("y", "labels", "label", "targets", "target", "class")
@@ -58,7 +58,7 @@ def named(path: Path, held: Collection[str]) -> dict[str, str]:
     found = {f"{kind}{suffix}": name for suffix, each in pairs.items() for kind, name in each.items() if name}
     for kind, missing in {"X": "features, such as X,", "y": "labels, such as y,"}.items():
         if kind not in found:
-            raise DataError(f"{path} holds {_listed(held)}, but {missing} are needed; save X and y in it.")
+            raise DataError(f"{path} holds {listed(sorted(held))}, but {missing} are needed; save X and y in it.")
     return found
 
 
@@ -66,12 +66,8 @@ def features_alone(path: Path, held: Collection[str]) -> str:
     """The name of the rows to predict: those for testing, or for training where there are none; else DataError."""
     name = pair(held, "test").X or pair(held, "train").X
     if name is None:
-        raise DataError(f"{path} holds {_listed(held)}, but features, such as X, are needed; save X in it.")
+        raise DataError(f"{path} holds {listed(sorted(held))}, but features, such as X, are needed; save X in it.")
     return name
-
-
-def _listed(held: Iterable[str]) -> str:
-    return ", ".join(sorted(held)[:6]) or "nothing"
 
 
 _budget: ContextVar[float] = ContextVar("_budget", default=math.inf)

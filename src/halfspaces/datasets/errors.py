@@ -1,5 +1,7 @@
 """The one error of this package's readers, and how it shows names."""
 
+from collections.abc import Iterable
+
 
 class DataError(ValueError):
     """Data that cannot be read: one sentence on what was given, what is needed and what to do."""
@@ -12,3 +14,13 @@ def shown(name: str) -> str:
     'a?b'
     """
     return "".join(char if char.isprintable() else "?" for char in name)
+
+
+def listed(names: Iterable[str], most: int = 5) -> str:
+    """The first of some names, quoted, so that they can be printed on one line.
+
+    >>> listed("ab"), listed("abcdefg"), listed([])
+    ("'a', 'b'", "'a', 'b', 'c', 'd', 'e' and 2 more", 'nothing')
+    """
+    names = list(map(repr, names))
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "") or "nothing"

@@ -12,7 +12,7 @@ import numpy as np
 
 from halfspaces.datasets import arrays, files
 from halfspaces.datasets.dataset import Dataset
-from halfspaces.datasets.errors import DataError
+from halfspaces.datasets.errors import DataError, listed
 
 NAMES = ("X", "y", "X_test", "y_test", "X_val", "y_val", "class_names")
 DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
@@ -62,11 +62,12 @@ def _load(path: Path, wanted: Sequence[str], needed: set[str]) -> dict[str, Any]
 
 def _require(path: Path, needed: set[str], held: Sequence[str]) -> None:
     if not needed <= set(held):
-        listed, names = ", ".join(held) or "nothing", sorted(needed)
+        names = sorted(needed)
         example = ", ".join(f"{name}={name}" for name in names)
         are = "is" if len(names) == 1 else "are"
         raise DataError(
-            f"{path} holds {listed}, but {' and '.join(names)} {are} needed; save it with np.savez(path, {example})."
+            f"{path} holds {listed(held)}, but {' and '.join(names)} {are} needed;"
+            f" save it with np.savez(path, {example})."
         )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from halfspaces.datasets import arrays, extras, files
 from halfspaces.datasets.dataset import Dataset
-from halfspaces.datasets.errors import DataError
+from halfspaces.datasets.errors import DataError, listed
 
 PARQUET, ARROW = (".parquet", ".pq"), (".arrow", ".feather", ".ipc")
 TEXT = (".csv", ".tsv")
@@ -130,8 +130,8 @@ def _splits(path: Path) -> dict[str, list[Shard]]:
     for file in sorted(filter(recognizes, path.iterdir())):
         found.setdefault(_split(file.name), []).append(file)
     if "train" not in found:
-        listed = ", ".join(file.name for held in found.values() for file in held[:2])
-        raise DataError(f"The folder {path} holds {listed} and no file for training; name it train.parquet.")
+        names = listed(file.name for held in found.values() for file in held)
+        raise DataError(f"The folder {path} holds {names} and no file for training; name it train.parquet.")
     return {split: [open_shard(file) for file in held] for split, held in found.items()}
 
 
@@ -219,7 +219,7 @@ def choose_columns(shard: Shard, label: str | None, *, needs_label: bool = True)
     label = _choose_label(shard.path, types, label)
     if label is None and needs_label:
         raise DataError(
-            f"{shard.path} has the columns {_listed(types)}, and none is called label, y, target or class;"
+            f"{shard.path} has the columns {listed(types)}, and none is called label, y, target or class;"
             " name the one with the classes by --label COLUMN, or label=... in Python."
         )
     if label is not None:
@@ -228,7 +228,7 @@ def choose_columns(shard: Shard, label: str | None, *, needs_label: bool = True)
     known = [name for kind in arrays.FEATURES for name in lists if name.lower() == kind.lower()]
     if len(lists) > 1 and not known:
         raise DataError(
-            f"{shard.path} has lists in the columns {_listed(lists)}; call the one with the features 'features'."
+            f"{shard.path} has lists in the columns {listed(lists)}; call the one with the features 'features'."
         )
     chosen = tuple((known or lists)[:1]) or tuple(types)
     if not chosen:
@@ -240,19 +240,9 @@ def choose_columns(shard: Shard, label: str | None, *, needs_label: bool = True)
 
 def _choose_label(path: Path, types: dict[str, Any], label: str | None) -> str | None:
     if label is not None and label not in types:
-        raise DataError(f"{path} has no column {label!r} for the labels; it has {_listed(types)}.")
+        raise DataError(f"{path} has no column {label!r} for the labels; it has {listed(types)}.")
     called = {name.lower(): name for name in types}
     return label or next((called[kind] for kind in ("label", *arrays.LABELS) if kind in called), None)
-
-
-def _listed(names: Iterable[str]) -> str:
-    """The first names, quoted.
-
-    >>> _listed(["a", "b"]), _listed("abcdefg")
-    ("'a', 'b'", "'a', 'b', 'c', 'd', 'e' and 2 more")
-    """
-    names = list(names)
-    return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
 def _is_list(kind: Any) -> bool:

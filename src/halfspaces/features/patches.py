@@ -289,7 +289,7 @@ class Patches(Feature):
                 if largest:
                     pooled[:, a, b, :, :, chunk] = region.max(axis=(1, 2))
                 else:
-                    positions = rows.lengths[a] * columns.lengths[b] * (1 + self.mirror)
+                    positions = rows.lengths[a] * columns.lengths[b] * (1 + bool(self.mirror))
                     pooled[:, a, b, :, :, chunk] = region.sum(axis=(1, 2)) / positions
         pooled = pooled.reshape(*pooled.shape[:5], -1)[..., : self.n]
         return np.power(pooled, np.float32(self.power)).reshape(len(planes), -1)
