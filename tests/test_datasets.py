@@ -484,6 +484,13 @@ def test_npz_images_are_flattened(tmp_path, shape, image_shape):
 X, Y = np.zeros((3, 4)), np.arange(3)
 
 
+def test_npz_members_that_are_no_arrays_are_none(tmp_path):
+    np.savez(tmp_path / "given.npz", X=np.zeros((4, 2)))
+    with zipfile.ZipFile(tmp_path / "given.npz", "a") as archive:
+        archive.writestr("y", "0 1 0 1")
+    refused(tmp_path / "given.npz", "holds 'X', but X and y are needed")
+
+
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [

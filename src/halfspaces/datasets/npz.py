@@ -51,7 +51,7 @@ def _load(path: Path, wanted: Sequence[str], needed: set[str]) -> dict[str, Any]
     with files.reading(path) as stream:
         try:
             with zipfile.ZipFile(stream) as archive:
-                held = [name.removesuffix(".npy") for name in archive.namelist()]
+                held = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
                 _require(path, needed, held)
                 return {name: _read_member(path, archive, name) for name in wanted if name in held}
         except DataError:
