@@ -10,7 +10,7 @@ from halfspaces.blocks import Blocks
 from halfspaces.losses import Softmax
 from halfspaces.moments import Centroids
 from halfspaces.objective import Objective, Request
-from halfspaces.optimizers import preconditioner
+from halfspaces.optimizers import gram_matrix
 from halfspaces.penalties import L2
 
 pytest.importorskip("numba")
@@ -141,13 +141,13 @@ def test_a_gram_matrix_from_bytes_is_that_from_floats(d, fit_intercept, byte_gra
     objective = LinearClassifier(fit_intercept=fit_intercept).objective(X, y)
     for weight in (None, 2.0 * (np.arange(300) % 5 > 0), folds):
         member = replace(objective, blocks=replace(objective.blocks, weight=weight))
-        rows = preconditioner.sample_rows(member, 200)
+        rows = gram_matrix.sample_rows(member, 200)
         found, expected = [], []
         for results, served in ((found, True), (expected, False)):
-            assert not served or preconditioner._are_bytes(member)
-            monkeypatch.setattr(preconditioner, "MOST_BYTE_ROWS", 1 << 16 if served else 0)
-            results.extend(preconditioner.centred_gram(member, rows))
+            assert not served or gram_matrix.are_bytes(member)
+            monkeypatch.setattr(gram_matrix, "MOST_BYTE_ROWS", 1 << 16 if served else 0)
+            results.extend(gram_matrix.centred_gram(member, rows))
         for a, b in zip(found, expected, strict=True):
             np.testing.assert_allclose(a, b, rtol=2e-6, atol=2e-6)
     uneven = replace(objective, blocks=replace(objective.blocks, weight=np.arange(300.0)))
-    assert not preconditioner._are_bytes(uneven)
+    assert not gram_matrix.are_bytes(uneven)

@@ -183,9 +183,10 @@ def to_torch(classifier: Classifier) -> "torch.nn.Linear":
     ValueError
         As `to_sklearn`.
     """
+    arrays = torch_state(classifier)
     import torch
 
-    state = {name: torch.from_numpy(array) for name, array in torch_state(classifier).items()}
+    state = {name: torch.from_numpy(array) for name, array in arrays.items()}
     rows, columns = state["weight"].shape
     module = torch.nn.Linear(columns, rows, dtype=state["weight"].dtype)
     module.load_state_dict(state)

@@ -110,7 +110,7 @@ class Patches(Feature):
     >>> images = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 3), np.uint8)
     >>> rows = Patches(n=10, size=3).fit_transform(images)
     >>> rows.shape
-    (50, 180)
+    (50, 360)
     """
 
     def __init__(
