@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -246,6 +247,13 @@ def test_npy_header_that_lies(tmp_path):
         fields = {"descr": "<f8", "fortran_order": False, "shape": (1 << 50, 784)}
         np.lib.format.write_array_header_1_0(stream, fields)
     refused(tmp_path, "X.npy cannot be read as .npy")
+
+
+def test_parquet_header_that_lies(tmp_path):
+    """Of a list longer than the file: pyarrow would make room for all of it first."""
+    schema = b"\x15\x04\x19\xfc" + bytes([0xA0, 0xF7, 0x36])  # version 2; a list of 900,000 structs, thrift compact
+    (tmp_path / "X.parquet").write_bytes(b"PAR1" + schema + struct.pack("<I", len(schema)) + b"PAR1")
+    refused(tmp_path / "X.parquet", "Exceeded size limit")
 
 
 # --- Parquet and Arrow -------------------------------------------------------------------------------------------
