@@ -7,6 +7,7 @@ from halfspaces.features.base import Feature
 from halfspaces.features.images import Array, resized
 from halfspaces.features.loops import run
 from halfspaces.features.regions import FractionalIntervals, Intervals
+from halfspaces.progress import Bar
 
 DICTIONARIES = ("kmeans", "random", "gaussian")
 ACTIVATIONS = ("threshold", "count", "triangle")
@@ -298,15 +299,17 @@ class Patches(Feature):
 def spherical_kmeans(rows: Array, start: Array, visits: int) -> Array:
     """Directions such that each row, or minus it, is near one: each moves to the mean of those that are its own."""
     centers = start
-    for _ in range(visits):
-        sums = centers.copy()  # itself counts as one of its own, so that none is lost
-        for begin in range(0, len(rows), 4096):
-            block = rows[begin : begin + 4096]
-            similarity = block @ centers.T
-            nearest = np.argmax(np.abs(similarity), axis=1)
-            signs = np.sign(np.take_along_axis(similarity, nearest[:, None], axis=1))
-            np.add.at(sums, nearest, signs * block)
-        centers = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+    with Bar("Patches", visits * len(rows), "patches learned from") as bar:
+        for _ in range(visits):
+            sums = centers.copy()  # itself counts as one of its own, so that none is lost
+            for begin in range(0, len(rows), 4096):
+                block = rows[begin : begin + 4096]
+                similarity = block @ centers.T
+                nearest = np.argmax(np.abs(similarity), axis=1)
+                signs = np.sign(np.take_along_axis(similarity, nearest[:, None], axis=1))
+                np.add.at(sums, nearest, signs * block)
+                bar.advance(len(block))
+            centers = sums / np.linalg.norm(sums, axis=1, keepdims=True)
     return centers
 
 
