@@ -20,7 +20,6 @@ from halfspaces.datasets.errors import DataError, listed
 PARQUET, ARROW = (".parquet", ".pq"), (".arrow", ".feather", ".ipc")
 TEXT = (".csv", ".tsv")
 BATCH = 4096  # rows that are decoded together
-PAGES_BYTES = 1 << 20  # of a column that are read together
 LONGEST_STRING, LONGEST_LIST = 100_000_000, 1_000_000  # of a Parquet header, as pyarrow has it
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
@@ -169,14 +168,14 @@ def _open_parquet(path: Path) -> Shard:
     import pyarrow.parquet
 
     def opened() -> Any:
-        # Pages are read as they are needed: else a group of rows, often a whole shard, is held, and by each open file.
-        # No list in a header is longer than the file: pyarrow makes room for what is promised, up to gigabytes.
+        # Pages are slices of the mapped file, decoded as they are needed. Were they read, a group of rows, often a whole
+        # shard, would be held, and gigabytes that a damaged header promises. No list in one is longer than the file.
         size = path.stat().st_size
         return pyarrow.parquet.ParquetFile(
             path,
             page_checksum_verification=True,
             pre_buffer=False,
-            buffer_size=PAGES_BYTES,
+            memory_map=True,
             thrift_string_size_limit=min(size, LONGEST_STRING),
             thrift_container_size_limit=min(size, LONGEST_LIST),
         )
