@@ -168,8 +168,8 @@ def _open_parquet(path: Path) -> Shard:
     import pyarrow.parquet
 
     def opened() -> Any:
-        # Pages are slices of the mapped file, decoded as they are needed. Were they read, a group of rows, often a whole
-        # shard, would be held, and gigabytes that a damaged header promises. No list in one is longer than the file.
+        # Pages are slices of the mapped file, decoded as they are needed. Were they read, a group of rows, often a
+        # whole shard, would be held, and gigabytes that a damaged header promises. No list is longer than the file.
         size = path.stat().st_size
         return pyarrow.parquet.ParquetFile(
             path,
