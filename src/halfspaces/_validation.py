@@ -40,7 +40,7 @@ def check_number(
 
 def check_numbers(name: str, values: float | Iterable[float], **bounds: Any) -> None:
     """`check_number` for a number or for each number of a sequence, which must not be empty."""
-    several = (values,) if isinstance(values, Real) or not isinstance(values, Iterable) else tuple(values)
+    several = (values,) if isinstance(values, str) or not isinstance(values, Iterable) else tuple(values)
     if not several:
         raise ValueError(f"{name} must be a number or several, got {values!r}.")
     for value in several:

@@ -82,8 +82,8 @@ def _parts(classifier: Classifier) -> _Parts:
     feature = features_of(classifier)
     if feature is not None:
         raise ValueError(
-            f"The model's rows are those of {feature}, which this format cannot compute; use to_sklearn in Python, or "
-            "train without --features, on pixels."
+            f"The model's rows are those of {feature}, which ONNX, torch and NumPy cannot compute; "
+            "use halfspaces.export.to_sklearn, or train without --features, on pixels."
         )
     return _parts_of_rows(classifier)
 

@@ -12,7 +12,7 @@ import scipy
 
 import halfspaces
 from halfspaces import calibration, losses, model_file, optimizers, penalties, surrogates
-from halfspaces._linear import make_loss
+from halfspaces._linear import LinearModel, make_loss
 from halfspaces.calibration import Calibration
 from halfspaces.cross_validation import LinearClassifierCV
 from halfspaces.estimators import LinearClassifier, make_penalty
@@ -86,6 +86,9 @@ def save(
     >>> loaded.features_, loaded.predict(loaded.features_.transform(images[:2])).shape
     (HueHistogram(bins=6), (2,))
     """
+    if not isinstance(classifier, LinearModel):
+        given = f"save needs a LinearClassifier, got a {type(classifier).__name__}"
+        raise ModelFileError(f"{given}; of a pipeline give its last step, and its first as features=.")
     if not hasattr(classifier, "coef_"):
         raise ModelFileError("The classifier is not fitted yet; call fit before save.")
     if isinstance(classifier, LinearClassifierCV):

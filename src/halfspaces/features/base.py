@@ -231,8 +231,9 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
         fitted = tuple(map(int, self.image_shape_))
         if shape != fitted:
             given, known = (" x ".join(map(str, numbers)) for numbers in (shape, fitted))
+            remedy = "resize them" if shape[2] == fitted[2] else f"give images of {fitted[2]} channels"
             name = type(self).__name__
-            raise ValueError(f"This {name} was fitted to images of {known}, got {given}; resize them, or fit anew.")
+            raise ValueError(f"This {name} was fitted to images of {known}, got {given}; {remedy}, or fit anew.")
 
 
 class LocalFeature(Feature):

@@ -36,8 +36,8 @@ class Images:
         if pixels.dtype != np.uint8 and pixels.dtype.kind != "f":
             remedy = "convert grey levels from 0 to 255 with .astype(numpy.uint8)"
             raise TypeError(f"{NEEDED}, got {pixels.dtype}; {remedy}.")
-        if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and pixels.shape[3] not in (1, 3)):
-            remedy = "reshape rows of pixels, or move the axis of the colours to the end"
+        remedy = _reshaping(pixels.shape)
+        if remedy is not None:
             raise ValueError(f"{NEEDED}, got shape {pixels.shape}; {remedy}.")
         if 0 in pixels.shape:
             raise ValueError(f"{NEEDED}, got shape {pixels.shape}; give at least one image of at least one pixel.")
@@ -58,6 +58,22 @@ class Images:
             block = _grey_levels(block, rows)
         block = block[:, None] if block.ndim == 3 else np.moveaxis(block, -1, 1)
         return np.ascontiguousarray(block, np.float32)
+
+
+def _reshaping(shape: tuple[int, ...]) -> str | None:
+    """What makes images of an array of this shape, or None where nothing is to be done."""
+    match shape:
+        case (_, _, _, 1 | 3):
+            return None
+        case (_, 1 | 3, _, _):
+            return "move the axis of the colours to the end, with numpy.moveaxis(images, 1, -1)"
+        case (_, _, _, 4):
+            return "leave the alpha channel out, images[..., :3]"
+        case (_, _, 3):
+            return "give one image as image[None]"
+        case (_, _, _):
+            return None
+    return "reshape rows of pixels"
 
 
 def _grey_levels(block: Array, rows: Any) -> Array:

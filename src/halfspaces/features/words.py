@@ -117,7 +117,7 @@ def _feature(tree: ast.expr) -> Feature:
     known = _options(FEATURES[name])
     if len(call.args) > len(known):
         raise ValueError(f"{name}(...) takes at most {len(known)} options, got {len(call.args)}.")
-    given = dict(zip(known, map(_value, call.args), strict=False))
+    given = {option: _value(f"{name}({option}=...)", tree) for option, tree in zip(known, call.args, strict=False)}
     for keyword in call.keywords:
         if keyword.arg is None:
             raise SyntaxError
@@ -125,12 +125,15 @@ def _feature(tree: ast.expr) -> Feature:
             raise ValueError(f"{name}({keyword.arg}=...) is not known: {nearest(keyword.arg, known)}")
         if keyword.arg in given:
             raise ValueError(f"{name}({keyword.arg}=...) is given twice; give it once.")
-        given[keyword.arg] = _value(keyword.value)
+        given[keyword.arg] = _value(f"{name}({keyword.arg}=...)", keyword.value)
     return FEATURES[name](**given)
 
 
-def _value(tree: ast.expr) -> Any:
+def _value(option: str, tree: ast.expr) -> Any:
     """A literal, or a feature."""
+    if isinstance(tree, ast.Name) and tree.id not in FEATURES:
+        given = f"{option} must be a number, a word in quotes or a feature, got {tree.id}"
+        raise ValueError(f"{given}; quote words, like '{tree.id}'.")
     if isinstance(tree, ast.Call | ast.Name):
         return _feature(tree)
     try:
