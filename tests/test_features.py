@@ -7,9 +7,10 @@ import pytest
 from sklearn.datasets import load_sample_images
 from sklearn.pipeline import make_pipeline
 
-from halfspaces import LinearClassifier
+from halfspaces import LinearClassifier, load, save
 from halfspaces.features import HOG, LBP, ColorHistogram, DenseSIFT, HueHistogram, Mixture, Pixels, parse
 from halfspaces.features.lbp import bins_of_patterns
+from halfspaces.model_file import ModelFileError
 from halfspaces.testing import check_feature
 
 FEATURES = [
@@ -240,3 +241,36 @@ def test_a_mixture_standardizes_and_a_classifier_takes_it(photos):
     assert (names[0], names[-1]) == ("0_hog0", "1_hue9")
     model = make_pipeline(mixture, LinearClassifier()).fit(photos, np.arange(40) < 20)
     assert model.score(photos, np.arange(40) < 20) == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((32, 32, 3), r"give one image as image\[None\]"),
+        ((5, 32, 32, 4), r"leave the alpha channel out, images\[\.\.\., :3\]"),
+        ((5, 3, 32, 32), "move the axis of the colours to the end"),
+        ((5, 3072), "reshape rows of pixels"),
+    ],
+)
+def test_what_other_shapes_are_told(shape, words):
+    with pytest.raises(ValueError, match=words):
+        parse("pixels").fit(np.zeros(shape, np.uint8))
+
+
+def test_a_word_without_quotes_and_a_string_among_numbers():
+    with pytest.raises(
+        ValueError, match=r"hog\(cell=\.\.\.\) must be a number, a word in quotes or a feature, got four"
+    ):
+        parse("hog(cell=four)")
+    with pytest.raises(TypeError, match=r"Patches\(threshold=\.\.\.\) must be a number, got '0\.1'"):
+        parse("patches(n=2, threshold='0.1')").fit(np.zeros((3, 8, 8, 3), np.uint8))
+
+
+def test_models_with_features_say_what_they_are_given(tmp_path, photos):
+    images, y = photos[:20], np.arange(20) % 2
+    pipeline = make_pipeline(HueHistogram(), LinearClassifier(strength=0.1)).fit(images, y)
+    with pytest.raises(ModelFileError, match="got a Pipeline; of a pipeline give its last step, and its first as feat"):
+        save(pipeline, tmp_path / "model")
+    save(pipeline[-1], tmp_path / "model", features=pipeline[0])
+    with pytest.raises(ValueError, match=r"the model takes rows of hue; give features_\.transform\(images\)"):
+        load(tmp_path / "model").predict(images)

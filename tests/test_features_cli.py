@@ -307,7 +307,9 @@ def test_a_feature_comes_back_with_its_model(tmp_path, words):
     assert features_of(loaded.fit(feature.transform(images), y)) is None
     np.testing.assert_array_equal(export.to_sklearn(halfspaces.load(path)).predict(images), pipeline.predict(images))
     for to in ("onnx", "torch", "numpy", "sklearn"):
-        with pytest.raises(ValueError, match="which this format cannot compute; use to_sklearn in Python, or"):
+        with pytest.raises(
+            ValueError, match=r"which ONNX, torch and NumPy cannot compute; use halfspaces\.export\.to_sklearn, or"
+        ):
             export.exported(halfspaces.load(path), to, model=path)
 
 
@@ -403,7 +405,7 @@ def test_bad_input_is_one_sentence(refused, run, folder, tmp_path):  # noqa: F81
     refused(f"predict {model} {rows}", "holds no images: it has rows (10, 5)")
     refused(f"evaluate {model} {rows}", "plain rows of numbers, and the model takes images of 16 x 16 x 3; give images")
     refused(f"predict {model} digits", "fitted to images of 16 x 16 x 3, got 8 x 8 x 3")
-    refused(f"export {model} --to onnx", "which this format cannot compute")
+    refused(f"export {model} --to onnx", "which ONNX, torch and NumPy cannot compute")
     refused(f"train {next(folder.rglob('*.png'))}", "is one image, which belongs to no class")
     refused(f"features show {model} --out {tmp_path / 'p.png'}", "has learned no patches")
     refused(f"features show {next(folder.rglob('*.png'))} --out {tmp_path / 'p.gif'}", "must end in .png, .svg or .pdf")

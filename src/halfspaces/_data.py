@@ -58,7 +58,7 @@ def check_data(
 
 def check_rows(estimator: Any, name: str, X: Any, *, finite: bool = True) -> Features:
     """Rows of the features that were fitted; `finite` looks at every value."""
-    if np.ndim(X) > 2 and getattr(estimator, "features_", None) is not None:
+    if getattr(X, "ndim", 2) > 2 and getattr(estimator, "features_", None) is not None:
         given = f"{name} holds images {np.shape(X)}, and the model takes rows of {estimator.features_}"
         raise ValueError(f"{given}; give features_.transform(images).")
     rows: Any = validate_data(estimator, X, reset=False, **_as_they_are(X))

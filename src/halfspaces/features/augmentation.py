@@ -33,9 +33,9 @@ class Augmentation:
     --------
     >>> print(Augmentation(flip=True, shift=2), bool(Augmentation()))
     mirrored and moved by up to 2 pixels False
-    >>> image = np.arange(6, dtype=np.uint8).reshape(1, 2, 3)
+    >>> image = np.arange(8, dtype=np.uint8).reshape(1, 2, 4)
     >>> Augmentation(flip=True).copies(image).planes(slice(0, 1)).tolist()
-    [[[[2.0, 1.0, 0.0], [5.0, 4.0, 3.0]]]]
+    [[[[3.0, 2.0, 1.0, 0.0], [7.0, 6.0, 5.0, 4.0]]]]
     """
 
     flip: bool = False
