@@ -389,6 +389,8 @@ def test_bad_input_is_one_sentence(refused, run, folder, tmp_path):  # noqa: F81
     np.savez(tmp_path / "rows.npz", X=np.random.default_rng(0).random((10, 5)), y=np.arange(10) % 2)
     rows = tmp_path / "rows.npz"
     refused(f"train {rows} --features hog", "--features hog describes images, and rows", "leave --features out")
+    np.savez(tmp_path / "one.npz", X=np.zeros((20, 8, 8, 3), np.uint8), y=np.zeros(20, int))
+    assert "features " not in refused(f"train {tmp_path / 'one.npz'} --features pixels", "y holds one class, 0").out
     refused(f"train {folder} --features hgo", "feature='hgo' is not known", "hog")
     refused("train digits --flip", "--flip belongs to --features")
     refused("train digits --shift 1", "--shift belongs to --features")

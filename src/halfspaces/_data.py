@@ -45,8 +45,7 @@ def check_data(
     y = column_or_1d(y, warn=True)
     check_classification_targets(y)
     classes = np.unique(y) if classes is None else classes
-    if len(classes) < 2:
-        raise ValueError(f"y holds one class, {classes.tolist()[0]!r}; a classifier needs at least two classes.")
+    check_two(classes)
     labels = _encode(y, classes)
     if sample_weight is not None:
         sample_weight = _one_a_row(sample_weight, len(labels))
@@ -54,6 +53,12 @@ def check_data(
     if weight is not None and every_class_counts:
         _check_every_class_counts(labels, classes, weight)
     return Data(Blocks(X, labels, weight, n_jobs=estimator.n_jobs), classes, sample_weight)
+
+
+def check_two(classes: Array) -> None:
+    """Raise for labels of one class."""
+    if len(classes) < 2:
+        raise ValueError(f"y holds one class, {classes.tolist()[0]!r}; a classifier needs at least two classes.")
 
 
 def check_rows(estimator: Any, name: str, X: Any, *, finite: bool = True) -> Features:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from halfspaces import datasets, run_file
+from halfspaces._data import check_two
 from halfspaces._folds import Fold
 from halfspaces._validation import check_finite, check_number, check_numbers, nearest
 from halfspaces.calibration import CALIBRATIONS
@@ -205,6 +206,7 @@ class Recipe:
         """The data set as rows of the feature that was asked for; None where none was."""
         if self.features is None:
             return None
+        check_two(np.unique(dataset.y))  # before images are described for nothing
         feature: Any = parse(self.features)
         feature.set_params(n_jobs=self.fit_options.get("n_jobs"))
         augmentation = Augmentation(self.flip, self.shift or 0, self.seed or 0)

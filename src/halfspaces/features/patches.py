@@ -285,13 +285,13 @@ class Patches(Feature):
         )
         pooled = np.empty((len(planes), self.grid, self.grid, *sums.shape[4:6], len(chunks), sums.shape[6]), np.float32)
         for chunk, (rows, columns) in enumerate(regions):
+            down, across = rows.slices, columns.slices
+            positions = np.outer(rows.lengths, columns.lengths) * (1 + bool(self.mirror))
             for a, b in np.ndindex(self.grid, self.grid):
-                region = sums[:, rows.slices[a], columns.slices[b], chunk]
-                if largest:
-                    pooled[:, a, b, :, :, chunk] = region.max(axis=(1, 2))
-                else:
-                    positions = rows.lengths[a] * columns.lengths[b] * (1 + bool(self.mirror))
-                    pooled[:, a, b, :, :, chunk] = region.sum(axis=(1, 2)) / positions
+                region = sums[:, down[a], across[b], chunk]
+                pooled[:, a, b, :, :, chunk] = (
+                    region.max(axis=(1, 2)) if largest else region.sum(axis=(1, 2)) / positions[a, b]
+                )
         pooled = pooled.reshape(*pooled.shape[:5], -1)[..., : self.n]
         return np.power(pooled, np.float32(self.power)).reshape(len(planes), -1)
 

@@ -1,4 +1,4 @@
-"""Regions of an image over which local responses are averaged."""
+"""Regions of an image over which local responses are pooled."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -91,8 +91,8 @@ class FractionalIntervals(Intervals):
     Interval i begins at ⌈α (i + u)⌉ − ⌈α u⌉ with a u from 0 to 1: which of them are the longer ones depends on it
     (Graham, Fractional max-pooling, 2014, https://arxiv.org/abs/1412.6071, pseudorandom overlapping regions).
 
-    >>> [FractionalIntervals(7, 4, u).starts.tolist() for u in (0.0, 0.5)]
-    [[0, 2, 4, 6], [0, 2, 4, 6]]
+    >>> [FractionalIntervals(27, 4, u).starts.tolist() for u in (0.0, 0.3)]
+    [[0, 7, 14, 21], [0, 6, 13, 20]]
     """
 
     offset: float
