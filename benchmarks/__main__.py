@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import checks, grid, l1path, lecture, race, report, roofline
+from benchmarks import checks, grid, l1path, lecture, race, report, roofline, summary
 from benchmarks.data import ROOT
 from benchmarks.problems import Problem, parity_problems, problems, quick_problems
 from benchmarks.solvers import SOLVERS
@@ -47,6 +47,9 @@ def main() -> None:
             print(f"== {name} took {time.perf_counter() - start:.0f} s", flush=True)
     for path in report.write(store, options.out):
         print(f"wrote {path}")
+    if options.summary:
+        options.summary.write_text(summary.page(store), encoding="utf-8")
+        print(f"wrote {options.summary}")
 
 
 def _options() -> argparse.Namespace:
@@ -58,12 +61,20 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sklearn-cap", type=float, default=1200.0, help="seconds for scikit-learn to come to 1e-3")
     parser.add_argument("--time", type=float, default=1.0, help="factor on all other time limits")
     parser.add_argument("--rows", type=int, help="only so many rows of each data set")
-    parser.add_argument("--out", type=Path, help="folder for results and report; docs/, or build/benchmarks when quick")
+    parser.add_argument(
+        "--out", type=Path, help="folder for results and report; benchmarks/results, or build/benchmarks when quick"
+    )
+    parser.add_argument(
+        "--summary", type=Path, help="file for the summary; docs/benchmarks.md when everything is run at full length"
+    )
     options = parser.parse_args()
     unknown = set(options.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"unknown section {min(unknown)!r}; there are {', '.join(SECTIONS)}")
-    options.out = options.out or ROOT / ("build/benchmarks" if options.quick else "docs")
+    options.out = options.out or ROOT / ("build/benchmarks" if options.quick else "benchmarks/results")
+    # A part of the results would make a summary with holes, so it is written only when asked for.
+    if options.summary is None and not (options.quick or options.sections or options.problems or options.solvers):
+        options.summary = ROOT / "docs/benchmarks.md"
     return options
 
 

@@ -1,4 +1,4 @@
-"""The report: Markdown, CSV and a plot, drawn from the stored results alone."""
+"""The full report: Markdown, CSV and a plot, drawn from the stored results alone."""
 
 import csv
 import math
@@ -12,7 +12,6 @@ from benchmarks.race import LEVELS, distances, extrapolated, lower_bound, minimu
 from benchmarks.solvers import SOLVERS, UNWATCHED
 from benchmarks.store import Store
 
-NOTES = Path(__file__).with_name("notes.md")
 HIDDEN = ("reference", UNWATCHED)
 Row = Sequence[str]
 
@@ -41,13 +40,11 @@ def write(store: Store, folder: Path) -> list[Path]:
     """benchmarks.md, benchmarks.csv and benchmarks.svg in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = plot(store, folder / "benchmarks.svg")
-    sections = (_machine, _bars, _roofline, _memory, _workers, _outside, _races, _parity, _grid, _l1path, _lecture)
+    sections = (machine, bars_table, roofline_table, _memory, _workers, _outside, _races, _parity, grid_table, _l1path, _lecture)
     parts = [INTRODUCTION]
     if drawn:
         parts.append("![Relative distance against seconds](benchmarks.svg)\n")
     parts += ["\n".join(lines) + "\n" for section in sections if (lines := list(section(store)))]
-    if NOTES.exists():
-        parts.append(NOTES.read_text())
     report = folder / "benchmarks.md"
     report.write_text("\n".join(parts))
     return [report, _csv(store, folder / "benchmarks.csv"), *([folder / "benchmarks.svg"] if drawn else [])]
@@ -62,7 +59,7 @@ def table(head: Row, rows: Sequence[Row], text: int = 1) -> Iterator[str]:
     yield ""
 
 
-def _number(value: float | None, digits: int = 3) -> str:
+def number(value: float | None, digits: int = 3) -> str:
     if value is None or math.isnan(value):
         return ""
     if math.isinf(value):
@@ -70,29 +67,29 @@ def _number(value: float | None, digits: int = 3) -> str:
     return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
 
 
-def _machine(store: Store) -> Iterator[str]:
-    machine = store["machine"]
-    if not machine:
+def machine(store: Store) -> Iterator[str]:
+    made_on = store["machine"]
+    if not made_on:
         return
     yield "## Machine and versions\n"
-    how = ", a quick run on a few rows" if machine["quick"] else ""
-    yield f"{machine['cpu']}, {machine['cores']} cores, {machine['memory']:.0f} GB of memory, {machine['system']},"
-    yield f"Python {machine['python']}; {machine['date']}{how}.\n"
-    yield ", ".join(f"{name} {version}" for name, version in machine["versions"].items()) + "\n"
+    how = ", a quick run on a few rows" if made_on["quick"] else ""
+    yield f"{made_on['cpu']}, {made_on['cores']} cores, {made_on['memory']:.0f} GB of memory, {made_on['system']},"
+    yield f"Python {made_on['python']}; {made_on['date']}{how}.\n"
+    yield ", ".join(f"{name} {version}" for name, version in made_on["versions"].items()) + "\n"
 
 
-def _bars(store: Store) -> Iterator[str]:
+def bars_table(store: Store) -> Iterator[str]:
     quick = store["machine"].get("quick")
     words = {True: "met", False: "**missed**", None: "open"}
     rows = [(bar.text, bar.figure, "" if quick else words[bar.met]) for bar in bars(store)]
     if rows:
-        yield "## Bars\n"
+        yield "## Targets\n"
         if quick:
             yield "Of a few rows and seconds: these figures say nothing.\n"
-        yield from table(("bar", "figure", ""), rows, text=3)
+        yield from table(("target", "measured", ""), rows, text=3)
 
 
-def _roofline(store: Store) -> Iterator[str]:
+def roofline_table(store: Store) -> Iterator[str]:
     limits, rows = store["roofline"].get("machine"), store["roofline"].get("passes", [])
     if not limits:
         return
@@ -164,11 +161,11 @@ def _outside(store: Store) -> Iterator[str]:
         rows.append(
             (
                 entry["title"],
-                _number(info["first"]),
-                _number(info["seconds"]),
-                _number(info["passes"]),
-                f"{_number(reading)} ({_number(reading / a_pass, 2)})",
-                f"{_number(sketch)} ({_number(sketch / a_pass, 2)})",
+                number(info["first"]),
+                number(info["seconds"]),
+                number(info["passes"]),
+                f"{number(reading)} ({number(reading / a_pass, 2)})",
+                f"{number(sketch)} ({number(sketch / a_pass, 2)})",
                 "none" if info["gap"] is None else f"{info['gap'] / info['loss']:.1e}",
                 f"{distances(run, minimum(entry))[-1][2]:.1e}",
             )
@@ -199,12 +196,12 @@ def _races(store: Store) -> Iterator[str]:
             cells = []
             for level in LEVELS:
                 seconds, passes = reached(run, lowest, level)
-                told = f" ({_number(passes)})" if math.isfinite(passes) else ""
-                cells.append(_number(seconds) + (told if math.isfinite(seconds) else ""))
+                told = f" ({number(passes)})" if math.isfinite(passes) else ""
+                cells.append(number(seconds) + (told if math.isfinite(seconds) else ""))
             ends = distances(run, lowest)
-            last = f"{ends[-1][2]:.1e} after {_number(ends[-1][0])} s" if ends else _failure(run)
+            last = f"{ends[-1][2]:.1e} after {number(ends[-1][0])} s" if ends else _failure(run)
             label = name + ("*" if run["reruns"] else "")
-            rows.append((label, *cells, last, f"{_number(run['memory'].get('peak'))} MB"))
+            rows.append((label, *cells, last, f"{number(run['memory'].get('peak'))} MB"))
         yield from table(("solver", *(f"{level:g}" for level in LEVELS), "ends at", "peak"), rows)
 
 
@@ -236,7 +233,7 @@ def _parity(store: Store) -> Iterator[str]:
         yield from table(("problem", "solver", "distance", ""), rows, text=2)
 
 
-def _grid(store: Store) -> Iterator[str]:
+def grid_table(store: Store) -> Iterator[str]:
     entries = store["grid"]
     if not entries:
         return
@@ -278,13 +275,13 @@ def _l1path(store: Store) -> Iterator[str]:
         yield from ("", f"{name}: {passes}, {'all' if entry['certified'] else 'not all'} certified.", "")
         rows = [
             [
-                _number(strength),
-                _number(entry["loss"][i], 6),
+                number(strength),
+                number(entry["loss"][i], 6),
                 f"{entry['gap'][i] / entry['loss'][i]:.1e}",
                 str(entry["nonzeros"][i]),
                 str(entry["screened"][i]),
-                _number(entry["passes"][i]),
-                _number(entry["each"][i]),
+                number(entry["passes"][i]),
+                number(entry["each"][i]),
                 *(_seconds_of(entry["rivals"][peer].get(str(i))) for peer in peers),
             ]
             for i, strength in enumerate(entry["strengths"])
@@ -299,7 +296,7 @@ def _seconds_of(row: dict[str, Any] | None) -> str:
         return ""
     if row["seconds"] is None:
         return "never"
-    return ("" if row["measured"] else "~") + _number(row["seconds"])
+    return ("" if row["measured"] else "~") + number(row["seconds"])
 
 
 def _lecture(store: Store) -> Iterator[str]:
