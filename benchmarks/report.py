@@ -40,7 +40,19 @@ def write(store: Store, folder: Path) -> list[Path]:
     """benchmarks.md, benchmarks.csv and benchmarks.svg in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = plot(store, folder / "benchmarks.svg")
-    sections = (machine, bars_table, roofline_table, _memory, _workers, _outside, _races, _parity, grid_table, _l1path, _lecture)
+    sections = (
+        machine,
+        bars_table,
+        roofline_table,
+        _memory,
+        _workers,
+        _outside,
+        _races,
+        _parity,
+        grid_table,
+        _l1path,
+        _lecture,
+    )
     parts = [INTRODUCTION]
     if drawn:
         parts.append("![Relative distance against seconds](benchmarks.svg)\n")
