@@ -46,7 +46,8 @@ def imported(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.startswith("halfspaces."))
         elif isinstance(node, ast.ImportFrom) and node.module == "halfspaces":
-            yield from (f"halfspaces.{alias.name}" for alias in node.names)
+            homes = halfspaces._HOMES  # of the names that the package itself exports
+            yield from (f"halfspaces.{homes.get(alias.name, alias.name)}" for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("halfspaces."):
             yield node.module
 
