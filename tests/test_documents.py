@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "halfspaces"
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
 LINK = re.compile(r"\]\(([^)#\s]+)[^)\s]*\)")
+MODULE = re.compile(r"`(?:python )?([\w/]+\.py)`")
 STATUS = re.compile(r"^Status: (holds|replaced by|open)\b", re.MULTILINE)
 
 
@@ -36,6 +38,12 @@ def test_links_lead_somewhere(page):
     local = [link for link in links if "://" not in link]
     missing = [link for link in local if not (page.parent / link).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_source_files_exist(page):
+    files = MODULE.findall(page.read_text(encoding="utf-8"))
+    assert [file for file in files if not ((SOURCE / file).exists() or (ROOT / file).exists())] == []
 
 
 @pytest.mark.parametrize("page", DECISIONS, ids=named)
