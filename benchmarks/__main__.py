@@ -16,8 +16,27 @@ from benchmarks.problems import Problem, parity_problems, problems, quick_proble
 from benchmarks.solvers import SOLVERS
 from benchmarks.store import Store
 
-PACKAGES = ("halfspaces", "numpy", "scipy", "scikit-learn", "cyanure", "liblinear-official", "torch", "numba")
-SECTIONS = ("roofline", "memory", "workers", "parity", "races", "grid", "l1path", "lecture", "report")
+PACKAGES = (
+    "halfspaces",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "cyanure",
+    "liblinear-official",
+    "torch",
+    "numba",
+)
+SECTIONS = (
+    "roofline",
+    "memory",
+    "workers",
+    "parity",
+    "races",
+    "grid",
+    "l1path",
+    "lecture",
+    "report",
+)
 
 
 def main() -> None:
@@ -51,14 +70,31 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; all without any")
-    parser.add_argument("--quick", action="store_true", help="few rows and seconds: only shows that everything works")
-    parser.add_argument("--problems", nargs="+", default=[], help="names or beginnings of names of the races' problems")
+    parser.add_argument(
+        "sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; all without any"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="few rows and seconds: only shows that everything works",
+    )
+    parser.add_argument(
+        "--problems",
+        nargs="+",
+        default=[],
+        help="names or beginnings of names of the races' problems",
+    )
     parser.add_argument("--solvers", nargs="+", default=[], metavar="SOLVER", choices=SOLVERS)
-    parser.add_argument("--sklearn-cap", type=float, default=1200.0, help="seconds for scikit-learn to come to 1e-3")
+    parser.add_argument(
+        "--sklearn-cap", type=float, default=1200.0, help="seconds for scikit-learn to come to 1e-3"
+    )
     parser.add_argument("--time", type=float, default=1.0, help="factor on all other time limits")
     parser.add_argument("--rows", type=int, help="only so many rows of each data set")
-    parser.add_argument("--out", type=Path, help="folder for results and report; docs/, or build/benchmarks when quick")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="folder for results and report; docs/, or build/benchmarks when quick",
+    )
     options = parser.parse_args()
     unknown = set(options.sections) - set(SECTIONS)
     if unknown:
@@ -69,7 +105,9 @@ def _options() -> argparse.Namespace:
 
 def _raced(options: argparse.Namespace) -> list[Problem]:
     every = quick_problems() if options.quick else problems(options.sklearn_cap)
-    wanted = [p for p in every if not options.problems or p.name.startswith(tuple(options.problems))]
+    wanted = [
+        p for p in every if not options.problems or p.name.startswith(tuple(options.problems))
+    ]
     return [
         replace(
             problem,

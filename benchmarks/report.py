@@ -41,7 +41,19 @@ def write(store: Store, folder: Path) -> list[Path]:
     """benchmarks.md, benchmarks.csv and benchmarks.svg in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = plot(store, folder / "benchmarks.svg")
-    sections = (_machine, _bars, _roofline, _memory, _workers, _outside, _races, _parity, _grid, _l1path, _lecture)
+    sections = (
+        _machine,
+        _bars,
+        _roofline,
+        _memory,
+        _workers,
+        _outside,
+        _races,
+        _parity,
+        _grid,
+        _l1path,
+        _lecture,
+    )
     parts = [INTRODUCTION]
     if drawn:
         parts.append("![Relative distance against seconds](benchmarks.svg)\n")
@@ -50,7 +62,11 @@ def write(store: Store, folder: Path) -> list[Path]:
         parts.append(NOTES.read_text())
     report = folder / "benchmarks.md"
     report.write_text("\n".join(parts))
-    return [report, _csv(store, folder / "benchmarks.csv"), *([folder / "benchmarks.svg"] if drawn else [])]
+    return [
+        report,
+        _csv(store, folder / "benchmarks.csv"),
+        *([folder / "benchmarks.svg"] if drawn else []),
+    ]
 
 
 def table(head: Row, rows: Sequence[Row], text: int = 1) -> Iterator[str]:
@@ -101,7 +117,17 @@ def _roofline(store: Store) -> Iterator[str]:
     yield f"SGEMM (square, every core): {limits['sgemm']:.0f} GFLOP/s. Bandwidth in GB/s: {speeds}."
     yield "A pass must take max(bytes of X / bandwidth, 4·N·D·K flop / SGEMM rate), K the number of score columns.\n"
     yield from table(
-        ("data", "loss", "N × D", "K", "must take, ms", "takes, ms", "ratio", "GFLOP/s", "of SGEMM"),
+        (
+            "data",
+            "loss",
+            "N × D",
+            "K",
+            "must take, ms",
+            "takes, ms",
+            "ratio",
+            "GFLOP/s",
+            "of SGEMM",
+        ),
         [
             (
                 row["data"],
@@ -128,7 +154,9 @@ def _memory(store: Store) -> Iterator[str]:
             (loss, f"{row['features']:.1f}", f"{row['extra']:.1f}", f"{row['gram']:.1f}")
             for loss, row in store["memory"].items()
         ]
-        yield from table(("loss", "X, MB", "a fit takes more, MB", "of it Gram matrix and factor, MB"), rows)
+        yield from table(
+            ("loss", "X, MB", "a fit takes more, MB", "of it Gram matrix and factor, MB"), rows
+        )
 
 
 def _workers(store: Store) -> Iterator[str]:
@@ -178,7 +206,16 @@ def _outside(store: Store) -> Iterator[str]:
         yield "With its default tolerance, nobody watching: the first fit of a process and the second, in seconds;"
         yield "passes of the loop; seconds outside the loop, for moments and class sums and for the sketch (in"
         yield "brackets: as many passes); the proven gap and the true distance, both relative.\n"
-        head = ("problem", "first, s", "second, s", "passes", "moments, s", "sketch, s", "proven", "true")
+        head = (
+            "problem",
+            "first, s",
+            "second, s",
+            "passes",
+            "moments, s",
+            "sketch, s",
+            "proven",
+            "true",
+        )
         yield from table(head, rows)
 
 
@@ -213,7 +250,11 @@ def _failure(run: dict[str, Any]) -> str:
 
 
 def _shown(entry: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    return [(name, entry["runs"][name]) for name in SOLVERS if name in entry["runs"] and name not in HIDDEN]
+    return [
+        (name, entry["runs"][name])
+        for name in SOLVERS
+        if name in entry["runs"] and name not in HIDDEN
+    ]
 
 
 def _parity(store: Store) -> Iterator[str]:
@@ -261,7 +302,16 @@ def _grid(store: Store) -> Iterator[str]:
         )
         for name, row in entries.items()
     ]
-    head = ("data", "strengths × folds", "passes a member", "s", "ideal", "ratio", "separate, s", "faster")
+    head = (
+        "data",
+        "strengths × folds",
+        "passes a member",
+        "s",
+        "ideal",
+        "ratio",
+        "separate, s",
+        "faster",
+    )
     yield from table((*head, "scikit-learn, s", "faster", "accuracy"), rows)
 
 
@@ -275,7 +325,11 @@ def _l1path(store: Store) -> Iterator[str]:
     for name, entry in entries.items():
         peers = list(entry["rivals"])
         passes = f"{sum(entry['passes']):.0f} passes, {entry['seconds']:.3g} s"
-        yield from ("", f"{name}: {passes}, {'all' if entry['certified'] else 'not all'} certified.", "")
+        yield from (
+            "",
+            f"{name}: {passes}, {'all' if entry['certified'] else 'not all'} certified.",
+            "",
+        )
         rows = [
             [
                 _number(strength),
@@ -289,7 +343,16 @@ def _l1path(store: Store) -> Iterator[str]:
             ]
             for i, strength in enumerate(entry["strengths"])
         ]
-        head = ["λ", "loss", "proven", "not 0", "screened", "passes", "s", *(f"{peer}, s" for peer in peers)]
+        head = [
+            "λ",
+            "loss",
+            "proven",
+            "not 0",
+            "screened",
+            "passes",
+            "s",
+            *(f"{peer}, s" for peer in peers),
+        ]
         yield from table(head, rows, text=0)
         yield ""
 
@@ -361,7 +424,9 @@ def plot(store: Store, path: Path) -> bool:
     colors = dict(zip(names, ["black", *plt.get_cmap("tab20").colors], strict=False))
     columns = min(3, len(entries))
     rows = -(-len(entries) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(4.6 * columns, 3.4 * rows), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(4.6 * columns, 3.4 * rows), squeeze=False, layout="constrained"
+    )
     shown: dict[str, Any] = {}
     for axis, entry in zip(axes.flat, entries, strict=False):
         _panel(axis, entry, colors, shown)
@@ -370,7 +435,12 @@ def plot(store: Store, path: Path) -> bool:
     order: Callable[[str], int] = names.index
     labels = sorted(shown, key=order)
     figure.legend(
-        [shown[name] for name in labels], labels, loc="outside lower center", ncols=6, frameon=False, fontsize=8
+        [shown[name] for name in labels],
+        labels,
+        loc="outside lower center",
+        ncols=6,
+        frameon=False,
+        fontsize=8,
     )
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
@@ -385,7 +455,12 @@ def _panel(axis: Any, entry: dict[str, Any], colors: dict[str, Any], shown: dict
         if not points:
             continue
         thick = 2.2 if name == "halfspaces" else 1.2
-        style = {"color": colors[name], "lw": thick, "marker": "o" if run["reruns"] else None, "ms": 3}
+        style = {
+            "color": colors[name],
+            "lw": thick,
+            "marker": "o" if run["reruns"] else None,
+            "ms": 3,
+        }
         (shown[name],) = axis.loglog(*zip(*points, strict=True), **style)
     axis.set_ylim(3e-7, 1e1)
     axis.axhline(1e-3, color="0.8", lw=0.8, zorder=0)

@@ -12,7 +12,9 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-EXAMPLE = re.compile(r"(<!-- executed by docs/run_examples\.py -->\n```console\n)(.*?)(```)", re.DOTALL)
+EXAMPLE = re.compile(
+    r"(<!-- executed by docs/run_examples\.py -->\n```console\n)(.*?)(```)", re.DOTALL
+)
 COMMAND = re.compile(r"\$ (.+)\n((?:(?!\$ ).*\n)*)")
 SECONDS = re.compile(r"\b\d+\.\d+ s\b")
 
@@ -20,10 +22,12 @@ SECONDS = re.compile(r"\b\d+\.\d+ s\b")
 def run(command: str, folder: str) -> str:
     """The command's output, as wide as a page."""
     environment = os.environ | {"COLUMNS": "110"}
-    words = [sys.executable, "-m", "halfspaces.cli", *command.removeprefix("halfspaces ").split()]
+    words = [sys.executable, "-m", "halfspaces", *command.removeprefix("halfspaces ").split()]
     if not command.startswith("halfspaces "):
         words = command.split()
-    output = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(
+        words, cwd=folder, env=environment, capture_output=True, text=True, check=True
+    ).stdout
     return "\n".join(line.rstrip() for line in output.splitlines()) + "\n" if output else ""
 
 
@@ -33,8 +37,14 @@ def renewed(example: re.Match[str], data: Path) -> str:
     with tempfile.TemporaryDirectory() as folder:
         for entry in data.iterdir():
             Path(folder, entry.name).symlink_to(entry.resolve())
-        outputs = [(command, run(command, folder), before) for command, before in COMMAND.findall(body)]
-    return start + "".join(f"$ {command}\n{_chosen(output, before)}" for command, output, before in outputs) + end
+        outputs = [
+            (command, run(command, folder), before) for command, before in COMMAND.findall(body)
+        ]
+    return (
+        start
+        + "".join(f"$ {command}\n{_chosen(output, before)}" for command, output, before in outputs)
+        + end
+    )
 
 
 def _chosen(output: str, before: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from fuzz_images import READERS as IMAGES
 from fuzz_tables import READERS as TABLES
 from fuzzing import attack
-from halfspaces.datasets import hdf5
+from halfspaces.datasets.formats import hdf5
 
 READERS = IMAGES | TABLES
 SECONDS = 20  # of the processor, an input may take
@@ -33,7 +33,9 @@ def most_memory() -> int:
     status = Path("/proc/self/status")
     if not status.exists():
         return 0
-    return 1024 * next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return 1024 * next(
+        int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")
+    )
 
 
 def watch() -> None:
@@ -43,7 +45,9 @@ def watch() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("readers", nargs="*", metavar="READER", help=", ".join(READERS))
     parser.add_argument("--inputs", type=int, default=20_000, help="for each reader")
     parser.add_argument("--seed", type=int, default=0)
@@ -60,7 +64,9 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 os.environ["HALFSPACES_CACHE"] = str(Path(folder) / "cache")
                 count = min(TOGETHER, given.inputs - done)
-                more, slowest = attack(name, READERS[name], count, given.seed + done, Path(folder) / "in", watch)
+                more, slowest = attack(
+                    name, READERS[name], count, given.seed + done, Path(folder) / "in", watch
+                )
             read, longest = read + more, max(longest, slowest)
         faulthandler.cancel_dump_traceback_later()
         signal.setitimer(signal.ITIMER_PROF, 0)

@@ -19,7 +19,9 @@ def encoded(kind: str, mode: str = "RGB", size: tuple[int, int] = (9, 7), **opti
     """An image file of coloured noise."""
     pixels = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
     stream = io.BytesIO()
-    Image.fromarray(pixels).convert("L" if mode == "I;16" else mode).convert(mode).save(stream, kind, **options)
+    Image.fromarray(pixels).convert("L" if mode == "I;16" else mode).convert(mode).save(
+        stream, kind, **options
+    )
     return stream.getvalue()
 
 
@@ -45,7 +47,9 @@ def image_seeds() -> list[bytes]:
     ]
 
 
-MEMBERS = {f"set/{name}/{i}.png": encoded("PNG", size=(2, 2)) for name in ("cat", "dog") for i in range(2)}
+MEMBERS = {
+    f"set/{name}/{i}.png": encoded("PNG", size=(2, 2)) for name in ("cat", "dog") for i in range(2)
+}
 
 
 def tarred(members: dict[str, bytes], kind: int = tarfile.PAX_FORMAT) -> bytes:
@@ -67,7 +71,11 @@ def zipped(members: dict[str, bytes], packing: int = zipfile.ZIP_DEFLATED) -> by
 
 
 def pickle_seeds() -> list[bytes]:
-    held = {b"data": np.arange(2 * 3072).astype(np.uint8).reshape(2, 3072), b"labels": [3, 9], b"filenames": ["a", "b"]}
+    held = {
+        b"data": np.arange(2 * 3072).astype(np.uint8).reshape(2, 3072),
+        b"labels": [3, 9],
+        b"filenames": ["a", "b"],
+    }
     return [pickle.dumps(held, protocol) for protocol in (2, 3, 4)]
 
 
@@ -76,7 +84,11 @@ def images_beside() -> dict[str, bytes]:
 
 
 def tar_seeds() -> list[bytes]:
-    return [tarred(MEMBERS), tarred(MEMBERS, tarfile.GNU_FORMAT), tarred({"n" * 200 + "/1.png": b"x"})]
+    return [
+        tarred(MEMBERS),
+        tarred(MEMBERS, tarfile.GNU_FORMAT),
+        tarred({"n" * 200 + "/1.png": b"x"}),
+    ]
 
 
 def idx_beside() -> dict[str, bytes]:
@@ -88,10 +100,15 @@ READERS = {
     "tar": Reader(tar_seeds, "given.tar", skips=True),
     "tar.gz": Reader(lambda: [tarred(MEMBERS)], "given.tar.gz", gzip.compress, skips=True),
     "packed tar": Reader(lambda: [gzip.compress(tarred(MEMBERS))], "given.tgz", skips=True),
-    "zip": Reader(lambda: [zipped(MEMBERS), zipped(MEMBERS, zipfile.ZIP_STORED)], "given.zip", skips=True),
+    "zip": Reader(
+        lambda: [zipped(MEMBERS), zipped(MEMBERS, zipfile.ZIP_STORED)], "given.zip", skips=True
+    ),
     "pickle": Reader(pickle_seeds, "data_batch_1"),
     "cifar archive": Reader(
-        lambda: [tarred({"cifar/data_batch_1": pickle_seeds()[0]}), tarred({"c/train.bin": bytes(2 * 3074)})],
+        lambda: [
+            tarred({"cifar/data_batch_1": pickle_seeds()[0]}),
+            tarred({"c/train.bin": bytes(2 * 3074)}),
+        ],
         "given.tar.gz",
         gzip.compress,
     ),
@@ -101,6 +118,8 @@ READERS = {
         beside=lambda: {"data_batch_1": pickle_seeds()[0]},
     ),
     "idx": Reader(
-        lambda: [struct.pack(">4I", 0x803, 2, 3, 4) + bytes(24)], "train-images-idx3-ubyte", beside=idx_beside
+        lambda: [struct.pack(">4I", 0x803, 2, 3, 4) + bytes(24)],
+        "train-images-idx3-ubyte",
+        beside=idx_beside,
     ),
 }

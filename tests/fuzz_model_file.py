@@ -17,23 +17,70 @@ import numpy as np
 from safetensors.numpy import load, save
 
 import halfspaces
-from halfspaces import LinearClassifier, model_file
-from halfspaces.calibration import Sigmoid
+from halfspaces import LinearClassifier
+from halfspaces.estimators.calibration import Sigmoid
 from halfspaces.features import FEATURES, Mixture, parse
-from halfspaces.saved import features_of
+from halfspaces.files import safetensors_file
+from halfspaces.files.models import features_of
 
 MOST_MEMORY = 64 << 20  # bytes a file of some kilobytes may ask for
 LONGEST_SENTENCE = 600
 DEEP = "something deep"
 PALETTE = [
-    *(None, True, -1, 0, 1, 2**31, 2**63, 10**400, 0.5, 1e308, "", "x", "\n\x1b[31m" * 40, "é" * 9, [], {}),
-    *([[]] * 3, ["a", "b"], [0] * 10, {"pairs": 3}, {"pairs": [[[], {}]]}, {"pairs": [[{"pairs": []}, 1]]}),
-    *({"component": name} for name in ("System", "SGD", "Sigmoid", "Temperature", "State", "OneVsAll", 3)),
+    *(
+        None,
+        True,
+        -1,
+        0,
+        1,
+        2**31,
+        2**63,
+        10**400,
+        0.5,
+        1e308,
+        "",
+        "x",
+        "\n\x1b[31m" * 40,
+        "é" * 9,
+        [],
+        {},
+    ),
+    *(
+        [[]] * 3,
+        ["a", "b"],
+        [0] * 10,
+        {"pairs": 3},
+        {"pairs": [[[], {}]]},
+        {"pairs": [[{"pairs": []}, 1]]},
+    ),
+    *(
+        {"component": name}
+        for name in ("System", "SGD", "Sigmoid", "Temperature", "State", "OneVsAll", 3)
+    ),
     {"component": "Sigmoid", "slopes": [1.0], "offsets": [1e400]},
-    *("<U999999999", "<U4", "O", "<f8", "V9", "(9999999,)f8", "f4,f4", "M8[s]", "<i1", "|b1", "|S5", ",", "8" * 5000),
+    *(
+        "<U999999999",
+        "<U4",
+        "O",
+        "<f8",
+        "V9",
+        "(9999999,)f8",
+        "f4,f4",
+        "M8[s]",
+        "<i1",
+        "|b1",
+        "|S5",
+        ",",
+        "8" * 5000,
+    ),
     *("softmax", "hinge", "l1", "max_norm", "sgd", "balanced"),
 ]
-DESCRIBED = ("hog+hue", "patches(n=8, size=3)", "words(n=4, levels=(1, 2))", "words(of=raw, n=4)+textons(n=4)")
+DESCRIBED = (
+    "hog+hue",
+    "patches(n=8, size=3)",
+    "words(n=4, levels=(1, 2))",
+    "words(of=raw, n=4)+textons(n=4)",
+)
 LITERALS = """
 0 ; -1 ; 1 ; 2 ; 3 ; 7 ; 0.5 ; 1e9 ; 1e-300 ; 1e308 ; 1e400 ; 10**400 ; True ; None ; 1j ; b'x' ; ''
 {1: 2} ; [1, 2] ; [[1]] ; () ; (1,) ; (1, 2) ; (2, 1) ; (4, 4, 4, 4) ; (-1,) ; ('a',) ; (1,) * 9 ; ((1, 2), 3)
@@ -48,7 +95,8 @@ colors(bins=64, cell=1) ; gist(orientations=300, scales=300)
 hog(cell=1, block=9, orientations=300) ; ssim(angles=1000, rings=1000)
 """
 LITERALS, WORDS = (
-    [each for line in text.split("\n")[1:-1] for each in line.split(" ; ")] for text in (LITERALS, WORDS)
+    [each for line in text.split("\n")[1:-1] for each in line.split(" ; ")]
+    for text in (LITERALS, WORDS)
 )
 LITERALS += ["9" * 5000, f"({'1, ' * 900})", "[" * 400 + "]" * 400]
 WORDS += ["hog+" * 500 + "hog", "words(of=" * 90 + "raw" + ")" * 90]
@@ -63,7 +111,9 @@ def models():
     fitted = [
         LinearClassifier(strength=0.1).fit(X, y),
         LinearClassifier("hinge", strength=0.1).fit((X + 1e5).astype(np.float32), names[y]),
-        LinearClassifier("ova_logistic", "l1", 0.01, class_weight={True: 2.0, False: 1.0}).fit(X, y > 0),
+        LinearClassifier("ova_logistic", "l1", 0.01, class_weight={True: 2.0, False: 1.0}).fit(
+            X, y > 0
+        ),
     ]
     fitted[1].calibration_ = Sigmoid((1.0, 2.0, 3.0), (0.0, 0.5, 0.0))
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +132,16 @@ def models():
 
 def mutants(whole: bytes, rng: random.Random):
     """Endless mutants of a file: of its bytes, its header, and, with right checksums, its metadata and tensors."""
-    ways = [_flipped, _cut, _spliced, _long_header, _other_header, _other_metadata, _other_metadata, _other_tensors]
+    ways = [
+        _flipped,
+        _cut,
+        _spliced,
+        _long_header,
+        _other_header,
+        _other_metadata,
+        _other_metadata,
+        _other_tensors,
+    ]
     if b"features.image_shape_" in whole:
         ways += 4 * [_other_words] + 4 * [_other_arrays]
     while True:
@@ -101,13 +160,19 @@ def _cut(whole, rng):
 
 
 def _spliced(whole, rng):
-    start, end, place = [*sorted(rng.randrange(len(whole)) for _ in range(2)), rng.randrange(len(whole))]
+    start, end, place = [
+        *sorted(rng.randrange(len(whole)) for _ in range(2)),
+        rng.randrange(len(whole)),
+    ]
     part = rng.choice((whole[start:end], rng.randbytes(rng.randrange(64)), b""))
     return whole[:place] + part + whole[rng.choice((place, end)) :]
 
 
 def _long_header(whole, rng):
-    return struct.pack("<Q", rng.choice((0, 1, len(whole), 1 << 24, 1 << 25, 1 << 40, 2**64 - 1))) + whole[8:]
+    return (
+        struct.pack("<Q", rng.choice((0, 1, len(whole), 1 << 24, 1 << 25, 1 << 40, 2**64 - 1)))
+        + whole[8:]
+    )
 
 
 def _parts(whole):
@@ -179,11 +244,18 @@ def _other_words(whole, rng):
             words = words[: found.start()] + rng.choice(LITERALS) + words[found.end() :]
         elif way <= 2:
             words = re.sub(
-                r"\b(hog|hue|raw|textons|patches|words)\b(\(|)", lambda found: _with_option(found, rng), words, count=1
+                r"\b(hog|hue|raw|textons|patches|words)\b(\(|)",
+                lambda found: _with_option(found, rng),
+                words,
+                count=1,
             )
         elif way == 3:
             place = rng.randrange(len(words) + 1)
-            words = words[:place] + rng.choice(("", "(", ")", "+", ",", "=", "é", "\0", "9")) + words[place + 1 :]
+            words = (
+                words[:place]
+                + rng.choice(("", "(", ")", "+", ",", "=", "é", "\0", "9"))
+                + words[place + 1 :]
+            )
         else:
             words = rng.choice((f"{words}+{rng.choice(WORDS)}", rng.choice(WORDS)))
     envelope["metadata"]["features"] = words
@@ -204,14 +276,20 @@ def _other_arrays(whole, rng):
     names = [name for name in tensors if name.startswith("features.")]
     name = rng.choice(names)
     if name.endswith("image_shape_"):
-        shape = [rng.choice((0, 1, 2, 3, 8, 15, 16, 17, 64, 1 << 29, 1 << 40, -16)) for _ in range(2)]
+        shape = [
+            rng.choice((0, 1, 2, 3, 8, 15, 16, 17, 64, 1 << 29, 1 << 40, -16)) for _ in range(2)
+        ]
         tensors |= {
-            other: np.array([*shape, rng.choice((1, 3, 3))]) for other in names if other.endswith("image_shape_")
+            other: np.array([*shape, rng.choice((1, 3, 3))])
+            for other in names
+            if other.endswith("image_shape_")
         }
     else:
         array = tensors[name].copy()
         if array.size:
-            array.reshape(-1)[rng.randrange(array.size)] = rng.choice((0, -1, 1e30, 3e38, -3e38, 1e-30, np.inf))
+            array.reshape(-1)[rng.randrange(array.size)] = rng.choice(
+                (0, -1, 1e30, 3e38, -3e38, 1e-30, np.inf)
+            )
         with np.errstate(all="ignore"):
             tensors[name] = rng.choice(
                 (array, np.zeros_like(array), array * np.float32(1e30), -array, array[..., None])
@@ -226,7 +304,10 @@ def _other_tensors(whole, rng):
     tensor = tensors.pop(name)
     if rng.random() < 0.9:
         with np.errstate(all="ignore"):
-            cast, nan = tensor.astype(rng.choice(("i4", "f2", "?", "f8"))), np.full_like(tensor, np.nan)
+            cast, nan = (
+                tensor.astype(rng.choice(("i4", "f2", "?", "f8"))),
+                np.full_like(tensor, np.nan),
+            )
         other = rng.choice((np.zeros(0), np.zeros((3, 5)), nan, np.array(3), np.zeros((0, 5))))
         tensors[name] = rng.choice((other, cast, tensor.T, tensor[..., None]))
     return _summed(tensors, envelope)
@@ -235,7 +316,7 @@ def _other_tensors(whole, rng):
 def _summed(tensors, envelope):
     """The file with the right checksum."""
     tensors = {key: np.ascontiguousarray(value) for key, value in tensors.items()}
-    envelope["sha256"] = model_file._checksum(tensors)
+    envelope["sha256"] = safetensors_file._checksum(tensors)
     return save(tensors, {"halfspaces": json.dumps(envelope)})
 
 
@@ -245,7 +326,7 @@ def check(path: Path, content: bytes) -> str:
     tracemalloc.start()
     try:
         classifier = halfspaces.load(path)
-    except model_file.ModelFileError as error:
+    except safetensors_file.ModelFileError as error:
         words = str(error)
         assert words.isprintable(), words
         assert len(words) < LONGEST_SENTENCE + len(str(path)), words

@@ -58,18 +58,27 @@ def damaged(content: bytes, other: bytes, rng: Rng) -> bytes:
             number = NUMBERS[rng.integers(len(NUMBERS))]
             data[start : start + len(number)] = number
         else:
-            data[start : start + 1] = bytes(byte ^ 1 << int(rng.integers(8)) for byte in data[start : start + 1])
+            data[start : start + 1] = bytes(
+                byte ^ 1 << int(rng.integers(8)) for byte in data[start : start + 1]
+            )
     return bytes(data)
 
 
 def place(length: int, rng: Rng) -> int:
     """Anywhere, but most often near the ends, where headers are."""
     near = int(rng.integers(0, 200))
-    return min(max([near, length - near, int(rng.integers(0, length + 1))][rng.integers(3)], 0), length)
+    return min(
+        max([near, length - near, int(rng.integers(0, length + 1))][rng.integers(3)], 0), length
+    )
 
 
 def attack(
-    name: str, reader: Reader, inputs: int, seed: int, folder: Path, watch: Callable[[], object] = lambda: None
+    name: str,
+    reader: Reader,
+    inputs: int,
+    seed: int,
+    folder: Path,
+    watch: Callable[[], object] = lambda: None,
 ) -> tuple[int, float]:
     """Open so many damaged files; return how many were read all the same, and the longest time."""
     seeds, read, longest = reader.seeds(), 0, 0.0
@@ -88,13 +97,17 @@ def attack(
         watch()
         started = time.perf_counter()
         try:
-            data = datasets.open(path if alone else inner, skip_bad=reader.skips and bool(rng.integers(2)))
+            data = datasets.open(
+                path if alone else inner, skip_bad=reader.skips and bool(rng.integers(2))
+            )
             X: Any = data.X if isinstance(data.X, np.ndarray) else data.X.data
             float(np.nansum(X.astype(np.float64))), data.y.tolist()  # all memory is there
             read += 1
         except datasets.DataError as error:
             message = str(error)
-            assert (message[-1], message.count("\n")) == (".", 0), f"{name}, seed {seed}, input {number}: {message!r}"
+            assert (message[-1], message.count("\n")) == (".", 0), (
+                f"{name}, seed {seed}, input {number}: {message!r}"
+            )
         except BaseException as error:
             error.add_note(f"{name}, seed {seed}, input {number}")
             raise

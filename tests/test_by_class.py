@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from halfspaces import LinearClassifier
-from halfspaces.checkpoint import Checkpoint
+from halfspaces.files.checkpoint import Checkpoint
 from halfspaces.gradcheck import numerical_gradient
 from halfspaces.losses import LOSSES
-from halfspaces.minimize import minimize
-from halfspaces.objective import Request
 from halfspaces.optimizers import LBFGS, ByClass, Gram
-from halfspaces.path import along
-from halfspaces.penalties import L2
+from halfspaces.penalties.l2 import L2
+from halfspaces.proofs.minimize import minimize
+from halfspaces.request import Request
+from halfspaces.tuning.path import along
 
 D, C, RIDGE = 5, 3, 0.3
 
@@ -30,7 +30,9 @@ def clusters(n, d, classes, spread, seed=0):
 def test_it_is_the_hessian_where_examples_lie_on_the_means_of_their_classes(loss, fit_intercept):
     X, y = clusters(60, D, C, spread=0)
     weight = np.random.default_rng(1).uniform(0.5, 2, size=60)
-    given = LinearClassifier(loss=loss, fit_intercept=fit_intercept).objective(X, y, sample_weight=weight)
+    given = LinearClassifier(loss=loss, fit_intercept=fit_intercept).objective(
+        X, y, sample_weight=weight
+    )
     objective = replace(given, penalty=L2(RIDGE / 2))
     W = 0.5 * np.random.default_rng(2).standard_normal((D + 1, 1, C))
     W[-1] *= fit_intercept
@@ -77,7 +79,9 @@ def test_a_path_killed_goes_on_to_the_same_bits(tmp_path, turns):
         X, y = clusters(2000, 20, 5, spread=1.0)
         objective = LinearClassifier().objective(X.astype(np.float32), y)
         optimizer, strengths = LBFGS(preconditioner=ByClass()), np.geomspace(1, 1e-3, 5)
-        steps = along(objective, strengths, optimizer, tol=1e-5, max_passes=100, callbacks=callbacks)
+        steps = along(
+            objective, strengths, optimizer, tol=1e-5, max_passes=100, callbacks=callbacks
+        )
         return np.stack([result.W for _, result, _, _ in steps])
 
     def kill(run):
@@ -109,5 +113,7 @@ def test_the_gradient_check_of_the_losses_covers_what_it_rests_on():
     scores = np.random.default_rng(0).standard_normal((1, 4))
     for name in ("softmax", "ova_logistic"):
         loss, y = LOSSES[name], np.array([2])
-        slope = numerical_gradient(lambda s, loss=loss, y=y: loss.value_and_grad(s, y)[1][0, 1], scores)
+        slope = numerical_gradient(
+            lambda s, loss=loss, y=y: loss.value_and_grad(s, y)[1][0, 1], scores
+        )
         assert loss.hessian(scores, 2, np.ones(1))[1] == pytest.approx(slope[0], abs=1e-7)

@@ -9,8 +9,14 @@ from sklearn import calibration as peer
 from sklearn.datasets import load_digits
 
 from halfspaces import LinearClassifier
-from halfspaces._validation import lookup
-from halfspaces.calibration import CALIBRATIONS, Calibration, Sigmoid, Temperature, expected_calibration_error
+from halfspaces.estimators.calibration import (
+    CALIBRATIONS,
+    Calibration,
+    Sigmoid,
+    Temperature,
+    expected_calibration_error,
+)
+from halfspaces.support.validation import lookup
 
 EACH = pytest.mark.parametrize("kind", CALIBRATIONS.values(), ids=CALIBRATIONS.keys())
 
@@ -69,7 +75,9 @@ def test_no_other_line_has_less_loss(n_classes, factor, shift):
     scores = factor * scores + shift * np.arange(n_classes)
     calibration = Sigmoid.fit(scores, y, weight)
     columns = {1: scores[:, 1] - scores[:, 0]} if n_classes == 2 else dict(enumerate(scores.T))
-    for a, b, (c, score) in zip(calibration.slopes, calibration.offsets, columns.items(), strict=True):
+    for a, b, (c, score) in zip(
+        calibration.slopes, calibration.offsets, columns.items(), strict=True
+    ):
         # Turned about the middle of the scores: the slope alone would throw offsets of large scores far off.
         middle = score.mean()
 
@@ -82,7 +90,9 @@ def test_no_other_line_has_less_loss(n_classes, factor, shift):
         assert derivative(lambda lift, loss=loss: loss(0, lift), 0.01, 1e-5) > 1e-4
 
 
-@pytest.mark.parametrize("rank", [slice(500, 501), slice(990, 1000)], ids=["one amid all", "the largest"])
+@pytest.mark.parametrize(
+    "rank", [slice(500, 501), slice(990, 1000)], ids=["one amid all", "the largest"]
+)
 @pytest.mark.parametrize("others", [1.0, 1e6])
 def test_a_rare_class_and_long_tails_have_their_optimum_too(rank, others):
     """Full steps of Newton never end there, and the curvature is as small as the class is rare."""
@@ -111,10 +121,16 @@ def test_a_rare_class_and_long_tails_have_their_optimum_too(rank, others):
 def test_temperature_is_that_of_scikit_learn(weighted):
     scores, y, weight = made()
     weight = weight.astype(float) if weighted else None
-    ours, theirs = Temperature.fit(scores, y, weight), peer._TemperatureScaling().fit(scores, y, weight)
+    ours, theirs = (
+        Temperature.fit(scores, y, weight),
+        peer._TemperatureScaling().fit(scores, y, weight),
+    )
     assert ours.inverse_temperature == pytest.approx(float(theirs.beta_), rel=1e-6)
     np.testing.assert_allclose(ours.probabilities(scores), theirs.predict(scores), rtol=1e-5)
-    assert log_loss(ours, scores, y, weight) <= log_loss(Temperature(float(theirs.beta_)), scores, y, weight) + 1e-15
+    assert (
+        log_loss(ours, scores, y, weight)
+        <= log_loss(Temperature(float(theirs.beta_)), scores, y, weight) + 1e-15
+    )
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -123,9 +139,16 @@ def test_sigmoid_is_that_of_scikit_learn(n_classes, weighted):
     scores, y, weight = made(n_classes=n_classes)
     weight = weight.astype(float) if weighted else np.ones(len(y))
     columns = {1: scores[:, 1] - scores[:, 0]} if n_classes == 2 else dict(enumerate(scores.T))
-    peers = {c: peer._SigmoidCalibration().fit(score, (y == c).astype(float), weight) for c, score in columns.items()}
+    peers = {
+        c: peer._SigmoidCalibration().fit(score, (y == c).astype(float), weight)
+        for c, score in columns.items()
+    }
     theirs = np.stack([peers[c].predict(score) for c, score in columns.items()], axis=1)
-    theirs = np.hstack([1 - theirs, theirs]) if n_classes == 2 else theirs / theirs.sum(axis=1, keepdims=True)
+    theirs = (
+        np.hstack([1 - theirs, theirs])
+        if n_classes == 2
+        else theirs / theirs.sum(axis=1, keepdims=True)
+    )
     ours = Sigmoid.fit(scores, y, weight)
     np.testing.assert_allclose(ours.probabilities(scores), theirs, atol=1e-4)
     for slope, offset, (c, score) in zip(ours.slopes, ours.offsets, columns.items(), strict=True):
@@ -145,19 +168,23 @@ def test_a_weight_is_a_number_of_repetitions(kind, separated):
     y = np.where(weight > 0, scores.argmax(axis=1), scores.argmin(axis=1)) if separated else y
     rows = np.repeat(np.arange(len(y)), weight)
     weighted, repeated = kind.fit(scores, y, weight), kind.fit(scores[rows], y[rows])
-    np.testing.assert_allclose(weighted.probabilities(scores), repeated.probabilities(scores), rtol=1e-8)
-    halved = kind.fit(scores, y, weight / 100)
-    assert not np.allclose(halved.probabilities(scores), repeated.probabilities(scores), rtol=1e-4) or (
-        kind is Temperature and not separated
+    np.testing.assert_allclose(
+        weighted.probabilities(scores), repeated.probabilities(scores), rtol=1e-8
     )
+    halved = kind.fit(scores, y, weight / 100)
+    assert not np.allclose(
+        halved.probabilities(scores), repeated.probabilities(scores), rtol=1e-4
+    ) or (kind is Temperature and not separated)
 
 
 @EACH
 def test_blocks_of_rows_change_nothing(kind, monkeypatch):
     scores, y, weight = made()
     whole = kind.fit(scores, y, weight)
-    monkeypatch.setattr("halfspaces.calibration.BLOCK", 4 * 17)
-    np.testing.assert_allclose(kind.fit(scores, y, weight).probabilities(scores), whole.probabilities(scores), 1e-8)
+    monkeypatch.setattr("halfspaces.estimators.calibration.BLOCK", 4 * 17)
+    np.testing.assert_allclose(
+        kind.fit(scores, y, weight).probabilities(scores), whole.probabilities(scores), 1e-8
+    )
 
 
 @EACH
@@ -182,7 +209,8 @@ def test_renamed_classes_have_their_own_probabilities(kind, n_classes):
 def test_a_temperature_leaves_the_order_of_the_classes():
     scores, y, _ = made()
     np.testing.assert_array_equal(
-        np.argsort(Temperature.fit(scores, y).probabilities(scores), axis=1), np.argsort(scores, axis=1)
+        np.argsort(Temperature.fit(scores, y).probabilities(scores), axis=1),
+        np.argsort(scores, axis=1),
     )
 
 
@@ -191,7 +219,9 @@ def test_sigmoids_correct_scores_that_favour_a_class():
     scores, y, _ = made(n_rows=2000)
     offset = np.array([5.0, 0.0, 0.0, 0.0])
     moved, plain = Sigmoid.fit(scores + offset, y), Sigmoid.fit(scores, y)
-    np.testing.assert_allclose(moved.probabilities(scores + offset), plain.probabilities(scores), rtol=1e-7)
+    np.testing.assert_allclose(
+        moved.probabilities(scores + offset), plain.probabilities(scores), rtol=1e-7
+    )
 
 
 def test_hinge_scores_of_digits_become_calibrated():
@@ -222,14 +252,19 @@ def test_types_of_scores(kind, dtype):
     scores, y, _ = made()
     scores = np.clip(np.round(10 * scores + 120), 0, 250)  # whole numbers: the same in every type
     expected = kind.fit(scores, y).probabilities(scores)
-    probabilities = kind.fit(scores.astype(dtype), y.astype(np.uint64)).probabilities(scores.astype(dtype))
+    probabilities = kind.fit(scores.astype(dtype), y.astype(np.uint64)).probabilities(
+        scores.astype(dtype)
+    )
     np.testing.assert_array_equal(probabilities, expected, strict=True)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_scores_of_ten_thousand_are_safe(n_classes, dtype):
-    scores = 1e4 * np.array([[1, -1, -1], [-1, 1, 1], [1, 1, 1], [-1, -1, -1]], dtype=dtype)[:, :n_classes]
+    scores = (
+        1e4
+        * np.array([[1, -1, -1], [-1, 1, 1], [1, 1, 1], [-1, -1, -1]], dtype=dtype)[:, :n_classes]
+    )
     lines = Sigmoid((1.0,), (0.5,)) if n_classes == 2 else Sigmoid((1.0, 0.5, 2.0), (0.0, 0.0, 1.0))
     for calibration in (Temperature(), Temperature(1e4), lines):
         p, log_p = calibration.probabilities(scores), calibration.log_probabilities(scores)
@@ -247,16 +282,24 @@ def test_scores_of_ten_thousand_are_safe(n_classes, dtype):
 def test_products_that_overflow_are_sure_and_not_nan():
     scores = np.array([[1e10, 0.0, 5.0], [-1.0, -1e10, -2e10]])
     np.testing.assert_array_equal(Temperature(1e300).probabilities(scores), [[1, 0, 0], [1, 0, 0]])
-    np.testing.assert_allclose(Sigmoid((1e300,) * 3, (0.0,) * 3).probabilities(scores), [[0.4, 0.2, 0.4], [1 / 3] * 3])
-    np.testing.assert_array_equal(Sigmoid((1e300,), (0.0,)).probabilities(scores[:, :2]), [[1, 0], [1, 0]])
+    np.testing.assert_allclose(
+        Sigmoid((1e300,) * 3, (0.0,) * 3).probabilities(scores), [[0.4, 0.2, 0.4], [1 / 3] * 3]
+    )
+    np.testing.assert_array_equal(
+        Sigmoid((1e300,), (0.0,)).probabilities(scores[:, :2]), [[1, 0], [1, 0]]
+    )
 
 
 def test_probabilities_by_hand():
     scores = np.array([[0.2, -0.4, 1.0]])
     logistics = expit([[0.2 + 1, -0.8, 0.5 - 1]])
-    np.testing.assert_allclose(Sigmoid((1, 2, 0.5), (1, 0, -1)).probabilities(scores), logistics / logistics.sum())
+    np.testing.assert_allclose(
+        Sigmoid((1, 2, 0.5), (1, 0, -1)).probabilities(scores), logistics / logistics.sum()
+    )
     right = expit(3 * (-0.4 - 0.2) + 1)
-    np.testing.assert_allclose(Sigmoid((3,), (1,)).probabilities(scores[:, :2]), [[1 - right, right]])
+    np.testing.assert_allclose(
+        Sigmoid((3,), (1,)).probabilities(scores[:, :2]), [[1 - right, right]]
+    )
     expected = np.exp(2 * scores) / np.exp(2 * scores).sum()
     np.testing.assert_allclose(Temperature(2.0).probabilities(scores), expected)
 
@@ -276,7 +319,9 @@ def test_separated_scores_of_several_classes_share_what_is_left():
     y = np.arange(60) % 6
     scores = 1e-3 * np.eye(6)[y]
     expected = np.where(np.eye(6)[y] == 1, 61 / 62, 1 / 62 / 5)
-    np.testing.assert_allclose(Temperature.fit(scores, y).probabilities(scores), expected, rtol=1e-9)
+    np.testing.assert_allclose(
+        Temperature.fit(scores, y).probabilities(scores), expected, rtol=1e-9
+    )
     scores[:30] = 0  # ties are on no wrong side, but nothing can be learned from them
     assert np.isfinite(Temperature.fit(scores, y).log_probabilities(scores)).all()
     assert Temperature.fit(scores, y).probabilities(scores)[30:].max() < 1 - 1e-4
@@ -298,7 +343,11 @@ def test_one_error_that_is_none_to_speak_of_is_no_licence_to_be_sure():
 @pytest.mark.parametrize("sign", [0, -1])
 def test_scores_that_say_nothing_or_the_opposite_are_all_but_uniform(sign):
     scores, y, _ = made(n_rows=12, n_classes=3)
-    scores = np.tile([[7.0, 0.0, -2.0]], (12, 1)) if sign == 0 else 500 * (sign * np.eye(3)[y] + 0.01 * scores)
+    scores = (
+        np.tile([[7.0, 0.0, -2.0]], (12, 1))
+        if sign == 0
+        else 500 * (sign * np.eye(3)[y] + 0.01 * scores)
+    )
     y = np.arange(12) % 3 if sign == 0 else y
     calibration = Temperature.fit(scores, y)
     spread = np.ptp(scores, axis=1).max()
@@ -325,7 +374,12 @@ def test_a_calibration_is_plain_numbers(kind):
     scores, y, _ = made(n_classes=3)
     calibration = kind.fit(scores, y)
     numbers = vars(calibration)
-    again = kind(**{name: list(value) if isinstance(value, tuple) else value for name, value in numbers.items()})
+    again = kind(
+        **{
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in numbers.items()
+        }
+    )
     assert again == calibration
     assert hash(again) == hash(calibration)
     assert eval(repr(calibration)) == calibration
@@ -334,7 +388,9 @@ def test_a_calibration_is_plain_numbers(kind):
 
 def test_registry_gives_what_a_name_means():
     assert lookup("calibrate", "temperature", CALIBRATIONS, Calibration) is Temperature
-    with pytest.raises(ValueError, match="calibrate='sigmoids' is not known: did you mean 'sigmoid'"):
+    with pytest.raises(
+        ValueError, match="calibrate='sigmoids' is not known: did you mean 'sigmoid'"
+    ):
         lookup("calibrate", "sigmoids", CALIBRATIONS, Calibration)
 
 
@@ -344,7 +400,9 @@ def test_expected_calibration_error_by_hand():
     # (0.5, 1] as one bin: 3 of 5 right; bins of a tenth: 0.6 in (0.5, 0.6], 0.65, two of 0.9 in (0.8, 0.9], 1.
     assert expected_calibration_error(p, y, bins=2) == pytest.approx(abs(4.05 / 5 - 3 / 5))
     assert expected_calibration_error(p, y, bins=10) == pytest.approx((0.4 + 0.65 + 0.8 + 0.0) / 5)
-    assert expected_calibration_error(p, y, bins=10, weight=[0, 1, 0, 0, 1]) == pytest.approx(0.9 / 2)
+    assert expected_calibration_error(p, y, bins=10, weight=[0, 1, 0, 0, 1]) == pytest.approx(
+        0.9 / 2
+    )
 
 
 # --- what is refused ---------------------------------------------------------------------------------------------
@@ -359,19 +417,61 @@ NAN[2, 1], INFINITE[3, 0] = np.nan, -np.inf
 @pytest.mark.parametrize(
     ("scores", "y", "weight", "error", "words"),
     [
-        (NAN, LABELS, None, ValueError, "scores must be finite .* got nan at row 2, column 1; leave"),
+        (
+            NAN,
+            LABELS,
+            None,
+            ValueError,
+            "scores must be finite .* got nan at row 2, column 1; leave",
+        ),
         (INFINITE.astype(np.float32), LABELS, None, ValueError, "got -inf at row 3, column 0"),
         (GOOD * 1e101, LABELS, None, ValueError, r"at most 1e\+100 in size, got 1e\+101 at row 0"),
-        (GOOD[:, 0], LABELS, None, ValueError, r"scores must have shape \(N, C\) .* got shape \(4,\)"),
+        (
+            GOOD[:, 0],
+            LABELS,
+            None,
+            ValueError,
+            r"scores must have shape \(N, C\) .* got shape \(4,\)",
+        ),
         (GOOD[:, :1], LABELS, None, ValueError, r"C ≥ 2 classes, got shape \(4, 1\)"),
-        (GOOD.astype(str), LABELS, None, TypeError, "scores must be an array of real numbers, got one of <U"),
-        (GOOD, LABELS[:3], None, ValueError, r"y must have one label for each row .* got \(3,\) for 4 rows"),
+        (
+            GOOD.astype(str),
+            LABELS,
+            None,
+            TypeError,
+            "scores must be an array of real numbers, got one of <U",
+        ),
+        (
+            GOOD,
+            LABELS[:3],
+            None,
+            ValueError,
+            r"y must have one label for each row .* got \(3,\) for 4 rows",
+        ),
         (GOOD[:0], LABELS[:0], None, ValueError, "at least one"),
-        (GOOD, LABELS + 1, None, ValueError, r"y\[3\] = 3 is no class: scores has 3 columns, so labels are 0 to 2"),
+        (
+            GOOD,
+            LABELS + 1,
+            None,
+            ValueError,
+            r"y\[3\] = 3 is no class: scores has 3 columns, so labels are 0 to 2",
+        ),
         (GOOD, LABELS - 1, None, ValueError, r"y\[0\] = -1 is no class"),
-        (GOOD, LABELS * 1.0, None, TypeError, "y must hold class numbers, integers .* array of float64"),
+        (
+            GOOD,
+            LABELS * 1.0,
+            None,
+            TypeError,
+            "y must hold class numbers, integers .* array of float64",
+        ),
         (GOOD, LABELS, np.zeros(4), ValueError, "weight must not be 0 everywhere"),
-        (GOOD, LABELS, [1, 1, -2, 1], ValueError, "weight must be finite and at least 0, got -2 at row 2"),
+        (
+            GOOD,
+            LABELS,
+            [1, 1, -2, 1],
+            ValueError,
+            "weight must be finite and at least 0, got -2 at row 2",
+        ),
         (GOOD, LABELS, [1, np.nan, 1, 1], ValueError, "got nan at row 1"),
         (GOOD, LABELS, [1, 1], ValueError, r"one number for each of 4 rows, got shape \(2,\)"),
         (GOOD, LABELS, ["a"] * 4, TypeError, "weight must be an array of real numbers"),
@@ -385,7 +485,10 @@ def test_bad_input_is_told_in_one_sentence(kind, scores, y, weight, error, words
 
 def test_a_class_that_never_occurs_has_no_sigmoid():
     for y, weight in (([0, 1, 0, 1], None), (LABELS, [1, 1, 1, 0])):
-        with pytest.raises(ValueError, match=r"class 2 of 0 to 2 has none with a positive weight; .* use Temperature"):
+        with pytest.raises(
+            ValueError,
+            match=r"class 2 of 0 to 2 has none with a positive weight; .* use Temperature",
+        ):
             Sigmoid.fit(GOOD, y, weight)
         assert Temperature.fit(GOOD, y, weight).inverse_temperature > 0
 
@@ -393,19 +496,37 @@ def test_a_class_that_never_occurs_has_no_sigmoid():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Temperature(0.0), "Temperature(inverse_temperature=...) must be above 0, got 0.0."),
+        (
+            lambda: Temperature(0.0),
+            "Temperature(inverse_temperature=...) must be above 0, got 0.0.",
+        ),
         (lambda: Temperature(np.inf), "must be finite and above 0, got inf."),
-        (lambda: Sigmoid((1.0, np.nan, 1.0), (0.0,) * 3), "Sigmoid(slopes=...) must be finite, got nan."),
+        (
+            lambda: Sigmoid((1.0, np.nan, 1.0), (0.0,) * 3),
+            "Sigmoid(slopes=...) must be finite, got nan.",
+        ),
         (
             lambda: Sigmoid((1.0, 2.0), (0.0, 0.0)),
             "two classes, C each for C ≥ 3 classes; got 2 slopes and 2 offsets",
         ),
         (lambda: Sigmoid((1.0,) * 3, (0.0,)), "got 3 slopes and 1 offsets"),
-        (lambda: Sigmoid((1.0,), (0.0,)).probabilities(GOOD), "scores has 3 columns, .* fitted to 2 classes"),
-        (lambda: Sigmoid((1.0,) * 3, (0.0,) * 3).probabilities(GOOD[:, :2]), "scores has 2 columns, .* to 3 classes"),
+        (
+            lambda: Sigmoid((1.0,), (0.0,)).probabilities(GOOD),
+            "scores has 3 columns, .* fitted to 2 classes",
+        ),
+        (
+            lambda: Sigmoid((1.0,) * 3, (0.0,) * 3).probabilities(GOOD[:, :2]),
+            "scores has 2 columns, .* to 3 classes",
+        ),
         (lambda: Temperature().probabilities(NAN), "got nan at row 2"),
-        (lambda: expected_calibration_error(2 * GOOD, LABELS), "probabilities must be between 0 and 1, got 0 to 2"),
-        (lambda: expected_calibration_error(GOOD, LABELS, bins=0), "(bins=...) must be at least 1, got 0"),
+        (
+            lambda: expected_calibration_error(2 * GOOD, LABELS),
+            "probabilities must be between 0 and 1, got 0 to 2",
+        ),
+        (
+            lambda: expected_calibration_error(GOOD, LABELS, bins=0),
+            "(bins=...) must be at least 1, got 0",
+        ),
     ],
 )
 def test_bad_numbers_are_refused(make, words):

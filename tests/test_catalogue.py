@@ -24,8 +24,10 @@ import pytest
 import scipy.io
 
 from halfspaces import LinearClassifier, cli, datasets
-from halfspaces.datasets import CATALOGUE, DataError, cache, catalogue, download
-from halfspaces.datasets.download import File
+from halfspaces.datasets import CATALOGUE, DataError, catalogue
+from halfspaces.datasets.files import download
+from halfspaces.datasets.files.download import File
+from halfspaces.support import cache_folder
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 RANDOM = np.random.default_rng(0)
@@ -54,7 +56,9 @@ class Handler(BaseHTTPRequestHandler):
         if isinstance(fault, int) or path not in self.server.files:
             return self.send_error(fault or 404)
         content = self.server.files[path]
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and fault != "no ranges" else 0
+        start = (
+            int(asked.removeprefix("bytes=").rstrip("-")) if asked and fault != "no ranges" else 0
+        )
         self.send_response(206 if asked and fault != "no ranges" else 200)
         if asked and fault != "no ranges":
             first = start + (7 if fault == "other range" else 0)
@@ -144,7 +148,9 @@ def get_fails(name, *words):
     assert [word for word in words if word not in message] == [], message
     assert "\n" not in message
     assert message.endswith(".")
-    with pytest.raises(DataError, match=f"'{name}' is not downloaded yet; run: halfspaces data get {name}"):
+    with pytest.raises(
+        DataError, match=f"'{name}' is not downloaded yet; run: halfspaces data get {name}"
+    ):
         datasets.open(name)
 
 
@@ -155,18 +161,27 @@ def test_the_catalogue_is_plausible():
     assert set(CATALOGUE) == {"cifar10", "cifar100", "mnist", "fashion-mnist", "svhn", "stl10"}
     for entry in CATALOGUE.values():
         assert all(len(bytes.fromhex(file.md5)) == 16 for file in entry.files)
-        assert len({file.md5 for file in entry.files}) == len({file.name for file in entry.files}) == len(entry.files)
+        assert (
+            len({file.md5 for file in entry.files})
+            == len({file.name for file in entry.files})
+            == len(entry.files)
+        )
 
 
 def test_a_data_set_is_downloaded_once_and_opened_by_name(server, mnist, tmp_path):
     seen = []
     folder = catalogue.get("mnist", progress=lambda *step: seen.append(step))
-    assert folder == tmp_path / "cache" / "data" / "mnist" == cache.folder("data", "mnist")
+    assert folder == tmp_path / "cache" / "data" / "mnist" == cache_folder.folder("data", "mnist")
     assert sorted(path.name for path in folder.iterdir()) == sorted(MNIST)
-    assert {(name, size) for name, have, size in seen if have == size} == {(n, len(c)) for n, c in MNIST.items()}
+    assert {(name, size) for name, have, size in seen if have == size} == {
+        (n, len(c)) for n, c in MNIST.items()
+    }
     assert [path for path, _ in server.requests] == [f"mnist/{name}" for name in MNIST]
     data = datasets.open("mnist")
-    assert str(data) == "mnist: 40 examples + 10 for testing, 25 features (5 x 5 x 1, uint8), 10 classes"
+    assert (
+        str(data)
+        == "mnist: 40 examples + 10 for testing, 25 features (5 x 5 x 1, uint8), 10 classes"
+    )
     np.testing.assert_array_equal(data.X, IMAGES.reshape(40, -1))
     catalogue.get("mnist")
     assert len(server.requests) == 4
@@ -177,7 +192,9 @@ def test_the_published_checksums_of_fashion_mnist(server):
     folder = DATA / "fashion-mnist"
     if not folder.is_dir():
         pytest.skip(f"the real data are not at {folder}")
-    server.files.update({f"fashion-mnist/{path.name}": path.read_bytes() for path in folder.glob("*.gz")})
+    server.files.update(
+        {f"fashion-mnist/{path.name}": path.read_bytes() for path in folder.glob("*.gz")}
+    )
     catalogue.get("fashion-mnist")
     data = datasets.open("fashion-mnist")
     assert str(data).startswith(
@@ -191,7 +208,9 @@ def test_svhn(published):
     contents = {}
     for name, rows in {"train": slice(None), "test": slice(0, 4)}.items():
         stream = io.BytesIO()
-        scipy.io.savemat(stream, {"X": X[..., rows], "y": y[rows].astype(np.uint8)}, do_compression=True)
+        scipy.io.savemat(
+            stream, {"X": X[..., rows], "y": y[rows].astype(np.uint8)}, do_compression=True
+        )
         contents[f"{name}_32x32.mat"] = stream.getvalue()
     published("svhn", contents)
     catalogue.get("svhn")
@@ -200,16 +219,28 @@ def test_svhn(published):
     np.testing.assert_array_equal(data.images(data.X), np.moveaxis(X, -1, 0), strict=True)
     assert data.y.tolist() == ([*range(1, 10), 0] * 2)
     given = LinearClassifier(strength=0.1).fit(np.moveaxis(X, -1, 0).reshape(20, -1), data.y)
-    np.testing.assert_array_equal(LinearClassifier(strength=0.1).fit(data.X, data.y).coef_, given.coef_)
+    np.testing.assert_array_equal(
+        LinearClassifier(strength=0.1).fit(data.X, data.y).coef_, given.coef_
+    )
 
 
 def test_stl10_images_stand_upright(published, tmp_path):
     pictures = RANDOM.integers(0, 256, (12, 96, 96, 3), dtype=np.uint8)  # height, width, channel
     stored = pictures.transpose(0, 3, 2, 1).tobytes()  # planes, column after column
     labels = np.arange(12, dtype=np.uint8) % 10 + 1
-    contents = {"train_X.bin": stored, "train_y.bin": labels.tobytes(), "unlabeled_X.bin": b"unused"}
-    contents |= {"test_X.bin": stored[: 2 * 27648], "test_y.bin": labels[:2].tobytes(), "../escaped": b""}
-    published("stl10", {"stl10_binary.tar.gz": tar({f"stl10_binary/{k}": v for k, v in contents.items()})})
+    contents = {
+        "train_X.bin": stored,
+        "train_y.bin": labels.tobytes(),
+        "unlabeled_X.bin": b"unused",
+    }
+    contents |= {
+        "test_X.bin": stored[: 2 * 27648],
+        "test_y.bin": labels[:2].tobytes(),
+        "../escaped": b"",
+    }
+    published(
+        "stl10", {"stl10_binary.tar.gz": tar({f"stl10_binary/{k}": v for k, v in contents.items()})}
+    )
     folder = catalogue.get("stl10")
     assert sorted(path.name for path in folder.iterdir()) == sorted(CATALOGUE["stl10"].members)
     assert [path.name for path in tmp_path.rglob("*escaped*")] == []
@@ -233,30 +264,49 @@ def test_cifar(published, tmp_path):
     records = RANDOM.integers(0, 256, (12, 3074), dtype=np.uint8)
     records[:, :2] %= 10
     names = "\n".join(f"class_{i}" for i in range(100)).encode()
-    contents = {"train.bin": records.tobytes(), "test.bin": records[:3].tobytes(), "fine_label_names.txt": names}
+    contents = {
+        "train.bin": records.tobytes(),
+        "test.bin": records[:3].tobytes(),
+        "fine_label_names.txt": names,
+    }
     contents["coarse_label_names.txt"] = "\n".join(f"group_{i}" for i in range(20)).encode()
-    published("cifar100", {"cifar-100-binary.tar.gz": tar({f"cifar-100-binary/{k}": v for k, v in contents.items()})})
+    published(
+        "cifar100",
+        {"cifar-100-binary.tar.gz": tar({f"cifar-100-binary/{k}": v for k, v in contents.items()})},
+    )
     folder = catalogue.get("cifar100")
     data = datasets.open("cifar100")
     np.testing.assert_array_equal(data.X, records[:, 2:])
     np.testing.assert_array_equal(data.y, records[:, 1])
     assert (len(data.X_test), data.class_names[7], data.planar) == (3, "class_7", True)
     coarse = datasets.open("cifar100", label="coarse")
-    assert (coarse.y.tolist(), coarse.class_names[7], coarse.name) == (records[:, 0].tolist(), "group_7", "cifar100")
+    assert (coarse.y.tolist(), coarse.class_names[7], coarse.name) == (
+        records[:, 0].tolist(),
+        "group_7",
+        "cifar100",
+    )
     (folder / "train.bin").write_bytes(records.tobytes()[:-1])
-    with pytest.raises(DataError, match=r"ends at byte 36,887, inside record 11; records have 3,074 bytes"):
+    with pytest.raises(
+        DataError, match=r"ends at byte 36,887, inside record 11; records have 3,074 bytes"
+    ):
         datasets.open("cifar100")
 
     batches = {f"data_batch_{i}.bin": records[:2, 1:].tobytes() for i in range(1, 6)}
     batches |= {"test_batch.bin": records[:2, 1:].tobytes()}
     archive = tar({f"cifar-10-batches-bin/{name}": content for name, content in batches.items()})
     published("cifar10", {"cifar-10-binary.tar.gz": archive})
-    get_fails("cifar10", "cifar-10-binary.tar.gz lacks batches.meta.txt; remove it and get it again")
-    archive = tar({**batches, "batches.meta.txt": b"\n".join(b"abcdefghij"[i : i + 1] for i in range(10))})
+    get_fails(
+        "cifar10", "cifar-10-binary.tar.gz lacks batches.meta.txt; remove it and get it again"
+    )
+    archive = tar(
+        {**batches, "batches.meta.txt": b"\n".join(b"abcdefghij"[i : i + 1] for i in range(10))}
+    )
     (tmp_path / "cache" / "data" / "cifar10.part" / "cifar-10-binary.tar.gz").unlink()
     published("cifar10", {"cifar-10-binary.tar.gz": archive})
     catalogue.get("cifar10")
-    assert str(datasets.open("cifar10")).startswith("cifar10: 10 examples + 2 for testing, 3,072 features (32 x 32 x 3")
+    assert str(datasets.open("cifar10")).startswith(
+        "cifar10: 10 examples + 2 for testing, 3,072 features (32 x 32 x 3"
+    )
 
 
 # --- faults ------------------------------------------------------------------------------------------------------
@@ -337,7 +387,11 @@ def test_a_full_disk(mnist, monkeypatch, tmp_path):
 
 def test_a_killed_download_goes_on_from_where_it_was(server, published, tmp_path):
     content = RANDOM.integers(0, 256, (2000, 28, 28))
-    published("mnist", MNIST | {"train-images-idx3-ubyte.gz": idx(content), "train-labels-idx1-ubyte.gz": idx(LABELS)})
+    published(
+        "mnist",
+        MNIST
+        | {"train-images-idx3-ubyte.gz": idx(content), "train-labels-idx1-ubyte.gz": idx(LABELS)},
+    )
     server.faults[FIRST] = ["stall"]
     files = CATALOGUE["mnist"].files
     code = f"""
@@ -365,7 +419,9 @@ catalogue.get("mnist")
 
 def test_a_missing_library_is_one_line(mnist, monkeypatch):
     monkeypatch.setitem(sys.modules, "pooch", None)
-    get_fails("mnist", "needs pooch, which is not installed; run: pip install 'halfspaces[remote]'.")
+    get_fails(
+        "mnist", "needs pooch, which is not installed; run: pip install 'halfspaces[remote]'."
+    )
 
 
 def test_svhn_files_that_do_not_fit(tmp_path):
@@ -434,7 +490,9 @@ def test_the_command_line(run, server, mnist):
 
 def parquet():
     stream = io.BytesIO()
-    table = pa.table({"x": pa.array(IMAGES.reshape(40, -1).tolist(), pa.list_(pa.uint8())), "label": LABELS})
+    table = pa.table(
+        {"x": pa.array(IMAGES.reshape(40, -1).tolist(), pa.list_(pa.uint8())), "label": LABELS}
+    )
     pa.parquet.write_table(table, stream)
     return stream.getvalue()
 
@@ -457,12 +515,16 @@ def test_addresses_are_downloaded_once(server, tmp_path):
 def test_an_address_that_fails_leaves_nothing(server, fault, tmp_path):
     server.files["digits.parquet"] = parquet()
     server.faults["digits.parquet"] = [fault] * 5
-    with pytest.raises(DataError, match=r"digits.parquet cannot be downloaded \(.*\); check the address") as caught:
+    with pytest.raises(
+        DataError, match=r"digits.parquet cannot be downloaded \(.*\); check the address"
+    ) as caught:
         datasets.open(f"{server.url}/digits.parquet")
     assert "\n" not in str(caught.value)
     server.faults.clear()
     assert len(datasets.open(f"{server.url}/digits.parquet").X) == 40
-    assert [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()] == ["digits.parquet"]
+    assert [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()] == [
+        "digits.parquet"
+    ]
 
 
 def test_addresses_of_other_kinds(server, monkeypatch):

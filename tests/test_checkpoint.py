@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from halfspaces import LinearClassifier, LinearClassifierCV, model_file
-from halfspaces.blocks import Blocks
-from halfspaces.checkpoint import RUN, SUFFIX, Checkpoint
-from halfspaces.grid import fold_objectives, solve_grid
-from halfspaces.losses import Hinge, Loss, Softmax
-from halfspaces.minimize import minimize
-from halfspaces.model_file import ModelFileError
+from halfspaces import LinearClassifier, LinearClassifierCV
+from halfspaces.files import safetensors_file
+from halfspaces.files.atomic import ModelFileError
+from halfspaces.files.checkpoint import RUN, SUFFIX, Checkpoint
+from halfspaces.losses.base import Loss
+from halfspaces.losses.hinge import Hinge
+from halfspaces.losses.softmax import Softmax
 from halfspaces.optimizers import (
     LBFGS,
     SGD,
@@ -25,13 +25,18 @@ from halfspaces.optimizers import (
     ProximalNewton,
     RandomSearch,
 )
-from halfspaces.optimizers.auto import choose_for
-from halfspaces.penalties import L1
+from halfspaces.optimizers.choose import choose_for
+from halfspaces.penalties.l1 import L1
+from halfspaces.proofs.minimize import minimize
+from halfspaces.rows.blocks import Blocks
 from halfspaces.testing.runs import small_objective
+from halfspaces.tuning.grid import fold_objectives, solve_grid
 
 FILE = RUN + SUFFIX
 SMALL = small_objective()
-TALL = replace(SMALL, blocks=Blocks(np.tile(SMALL.blocks.X, (1, 40)), SMALL.blocks.y, n_jobs=1))  # D > N
+TALL = replace(
+    SMALL, blocks=Blocks(np.tile(SMALL.blocks.X, (1, 40)), SMALL.blocks.y, n_jobs=1)
+)  # D > N
 RUNS = {
     "L-BFGS, Gram": (SMALL, LBFGS(preconditioner=Gram())),
     "L-BFGS, dual": (TALL, LBFGS(preconditioner=Gram())),
@@ -73,7 +78,11 @@ def test_a_killed_run_ends_with_the_same_bits(name, tmp_path):
             resume = Checkpoint(tmp_path / str(turns)).run(objective, optimizer)
             again = minimize(objective, optimizer, tol=1e-6, max_passes=30, resume=resume)
             assert again.reason is whole.reason
-            for found, expected in ((again.W, whole.W), (again.gap, whole.gap), (again.passes, whole.passes)):
+            for found, expected in (
+                (again.W, whole.W),
+                (again.gap, whole.gap),
+                (again.passes, whole.passes),
+            ):
                 assert np.array_equal(found, expected)
             assert np.array_equal(again.history["loss"], whole.history["loss"])
 
@@ -86,7 +95,9 @@ def test_a_killed_grid_ends_with_the_same_bits(loss, tmp_path):
 
     def solved(*callbacks):
         optimizer = LBFGS(preconditioner=Gram())
-        return solve_grid(members, strengths, optimizer, callbacks=callbacks, each=lambda s, W: told.append(s))
+        return solve_grid(
+            members, strengths, optimizer, callbacks=callbacks, each=lambda s, W: told.append(s)
+        )
 
     whole = solved()
     turns = int(whole.passes[:, 0].sum()) + 3
@@ -105,14 +116,18 @@ def test_a_killed_grid_ends_with_the_same_bits(loss, tmp_path):
 def test_a_fit_goes_on_from_its_checkpoint(tmp_path):
     X, y = SMALL.blocks.X, SMALL.blocks.y
     whole = LinearClassifier(strength=0.01, tol=1e-6).fit(X, y)
-    classifier = LinearClassifier(strength=0.01, tol=1e-6, callbacks=[Checkpoint(tmp_path, every=0), Kill(4)])
+    classifier = LinearClassifier(
+        strength=0.01, tol=1e-6, callbacks=[Checkpoint(tmp_path, every=0), Kill(4)]
+    )
     with pytest.raises(KilledError):
         classifier.fit(X, y)
     turns = Kill(1000)
     classifier.set_params(callbacks=[Checkpoint(tmp_path, every=0), turns]).fit(X, y)
     assert np.array_equal(classifier.coef_, whole.coef_)
     assert 1000 - turns.left < len(whole.result_.history)
-    other = LinearClassifier(strength=0.02, callbacks=[Checkpoint(tmp_path, every=0)]).fit(X, y)  # another run
+    other = LinearClassifier(strength=0.02, callbacks=[Checkpoint(tmp_path, every=0)]).fit(
+        X, y
+    )  # another run
     assert np.array_equal(other.coef_, LinearClassifier(strength=0.02).fit(X, y).coef_)
 
 
@@ -142,7 +157,9 @@ def test_ctrl_c_in_a_search_leaves_the_best_so_far():
             raise KeyboardInterrupt
 
     with pytest.warns(UserWarning, match="Interrupted from the keyboard"):
-        stopped = LinearClassifierCV(strengths=strengths, cv=3, tol=1e-7, callbacks=[interrupt]).fit(X, y)
+        stopped = LinearClassifierCV(
+            strengths=strengths, cv=3, tol=1e-7, callbacks=[interrupt]
+        ).fit(X, y)
     expected = LinearClassifierCV(strengths=strengths[:2], cv=3, tol=1e-7).fit(X, y)
     assert stopped.strengths_.tolist() == strengths[:2]
     assert np.array_equal(stopped.coef_, expected.coef_)
@@ -169,7 +186,9 @@ def test_a_loss_of_one_s_own_is_taken_from_the_objective(tmp_path):
     objective, optimizer = replace(SMALL, loss=OwnLoss()), LBFGS(preconditioner=Gram())
     with pytest.raises(KilledError):
         minimize(objective, optimizer, tol=1e-6, callbacks=[Checkpoint(tmp_path, every=0), Kill(4)])
-    again = minimize(objective, optimizer, tol=1e-6, resume=Checkpoint(tmp_path).run(objective, optimizer))
+    again = minimize(
+        objective, optimizer, tol=1e-6, resume=Checkpoint(tmp_path).run(objective, optimizer)
+    )
     assert np.array_equal(again.W, minimize(objective, optimizer, tol=1e-6).W)
 
 
@@ -177,19 +196,25 @@ def test_files_that_are_no_checkpoint_say_so_and_run_nothing(tmp_path):
     optimizer = LBFGS()
     kept = Checkpoint(tmp_path, every=0)
     minimize(SMALL, optimizer, max_passes=4, callbacks=[kept])
-    tensors, metadata = model_file.read(tmp_path / FILE)
+    tensors, metadata = safetensors_file.read(tmp_path / FILE)
     text = json.dumps(metadata)
     for wrong in (
         text.replace("halfspaces.optimizers.lbfgs:LBFGSState", "os:system"),
-        text.replace("halfspaces.optimizers.lbfgs:LBFGSState", "halfspaces.model_file:os"),
-        text.replace("halfspaces.optimizers.lbfgs:LBFGSState", "halfspaces.estimators:LinearClassifier"),
+        text.replace(
+            "halfspaces.optimizers.lbfgs:LBFGSState", "halfspaces.files.safetensors_file:os"
+        ),
+        text.replace(
+            "halfspaces.optimizers.lbfgs:LBFGSState", "halfspaces.estimators:LinearClassifier"
+        ),
         text.replace('"a1"', '"a999"'),
         text.replace('"checkpoint": 1', '"checkpoint": 2'),
         text.replace('"pairs"', '"pears"'),
     ):
         assert wrong != text
-        model_file.write(tmp_path / FILE, tensors, json.loads(wrong))
-        with pytest.raises(ModelFileError, match=r"is no checkpoint of this version .*; remove it to start anew"):
+        safetensors_file.write(tmp_path / FILE, tensors, json.loads(wrong))
+        with pytest.raises(
+            ModelFileError, match=r"is no checkpoint of this version .*; remove it to start anew"
+        ):
             kept.run(SMALL, optimizer)
     content = (tmp_path / FILE).read_bytes()
     (tmp_path / FILE).write_bytes(content[: len(content) // 2])
@@ -216,7 +241,10 @@ LinearClassifier(strength=0.02, callbacks=[Checkpoint(sys.argv[1], every=0)]).fi
 
 def test_a_full_disk_is_told_and_the_earlier_file_stays(tmp_path):
     ended = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FULL, tmp_path], capture_output=True, text=True, check=False
+        [sys.executable, "-W", "ignore", "-c", FULL, tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert "run.safetensors cannot be written: File too large; save it elsewhere." in ended.stderr
     assert [path.name for path in tmp_path.iterdir()] == [FILE]

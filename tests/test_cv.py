@@ -14,14 +14,16 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import halfspaces
 from halfspaces import LinearClassifier, LinearClassifierCV, cli
-from halfspaces._data import hold_out
-from halfspaces._folds import make_folds
-from halfspaces._scoring import best_of, one_standard_error_of
-from halfspaces.calibration import Temperature
-from halfspaces.grid import largest_strength
-from halfspaces.path import largest_strength as largest_of_l1
-from halfspaces.penalties import L2, ElasticNet, MaxNorm
-from halfspaces.result import Reason
+from halfspaces.estimators.calibration import Temperature
+from halfspaces.estimators.checked_data import hold_out
+from halfspaces.estimators.scoring import best_of, one_standard_error_of
+from halfspaces.loop.result import Reason
+from halfspaces.penalties.elastic_net import ElasticNet
+from halfspaces.penalties.l2 import L2
+from halfspaces.penalties.max_norm import MaxNorm
+from halfspaces.tuning.folds import make_folds
+from halfspaces.tuning.grid import largest_strength
+from halfspaces.tuning.path import largest_strength as largest_of_l1
 
 DIGITS = load_digits(return_X_y=True)
 X, Y = DIGITS[0][:300], DIGITS[1][:300]
@@ -34,7 +36,9 @@ TWO = Y < 2
 @parametrize_with_checks(
     [
         LinearClassifierCV(strengths=[1.0, 0.1], cv=2, tol=1e-8),
-        LinearClassifierCV("hinge", strengths=[0.5], cv=2, tol=0.1, calibrate="temperature", scoring="log_loss"),
+        LinearClassifierCV(
+            "hinge", strengths=[0.5], cv=2, tol=0.1, calibrate="temperature", scoring="log_loss"
+        ),
     ]
 )
 def test_scikit_learn_checks(estimator, check):
@@ -48,7 +52,9 @@ def test_scikit_learn_checks(estimator, check):
 def test_scores_and_the_last_fit_are_those_of_separate_fits(options):
     folds = list(KFold(3).split(X))
     weight = 1.0 + np.arange(len(Y)) % 3
-    searched = LinearClassifierCV(strengths=STRENGTHS[::-1], cv=folds, scoring="loss", tol=1e-6, **options)
+    searched = LinearClassifierCV(
+        strengths=STRENGTHS[::-1], cv=folds, scoring="loss", tol=1e-6, **options
+    )
     searched.fit(X, Y, sample_weight=weight)
     assert searched.strengths_.tolist() == STRENGTHS
     for row, strength in enumerate(STRENGTHS):
@@ -61,15 +67,25 @@ def test_scores_and_the_last_fit_are_those_of_separate_fits(options):
             losses = objective.loss.value_and_grad(scores, Y[test])[0]
             expected = -np.average(losses, weights=weight[test])
             assert searched.scores_[row, fold] == pytest.approx(expected, rel=2e-4)
-            assert searched.cv_results_[f"split{fold}_test_score"][row] == searched.scores_[row, fold]
+            assert (
+                searched.cv_results_[f"split{fold}_test_score"][row] == searched.scores_[row, fold]
+            )
         if strength == searched.strength_:
             whole = alone.fit(X, Y, sample_weight=weight)
             assert searched.result_.loss == pytest.approx(whole.result_.loss, rel=2e-6)
             assert searched.result_.data_loss == pytest.approx(whole.result_.data_loss, rel=1e-2)
-            np.testing.assert_allclose(searched.decision_function(X), whole.decision_function(X), atol=0.05)
+            np.testing.assert_allclose(
+                searched.decision_function(X), whole.decision_function(X), atol=0.05
+            )
     results = searched.cv_results_
-    assert searched.best_index_ == searched.scores_.mean(axis=1).argmax() == results["rank_test_score"].argmin()
-    np.testing.assert_allclose(results["standard_error"], searched.scores_.std(axis=1, ddof=1) / np.sqrt(3))
+    assert (
+        searched.best_index_
+        == searched.scores_.mean(axis=1).argmax()
+        == results["rank_test_score"].argmin()
+    )
+    np.testing.assert_allclose(
+        results["standard_error"], searched.scores_.std(axis=1, ddof=1) / np.sqrt(3)
+    )
     assert (np.diff(results["mean_train_loss"]) < 0).all()
     assert searched.result_.reason is Reason.CERTIFIED
 
@@ -78,9 +94,15 @@ def test_accuracy_is_that_of_weighted_rows_and_class_weights_are_not_among_them(
     weight = 1.0 + np.arange(len(Y)) % 4
     train, test = np.arange(200), np.arange(200, 300)
     options = {"class_weight": {"three": 5.0}, "tol": 1e-6}
-    searched = LinearClassifierCV(strengths=[0.1], cv=[(train, test)], **options).fit(X, NAMES[Y], sample_weight=weight)
-    alone = LinearClassifier(strength=0.1, **options).fit(X[train], NAMES[Y[train]], sample_weight=weight[train])
-    assert searched.scores_[0, 0] == pytest.approx(alone.score(X[test], NAMES[Y[test]], sample_weight=weight[test]))
+    searched = LinearClassifierCV(strengths=[0.1], cv=[(train, test)], **options).fit(
+        X, NAMES[Y], sample_weight=weight
+    )
+    alone = LinearClassifier(strength=0.1, **options).fit(
+        X[train], NAMES[Y[train]], sample_weight=weight[train]
+    )
+    assert searched.scores_[0, 0] == pytest.approx(
+        alone.score(X[test], NAMES[Y[test]], sample_weight=weight[test])
+    )
 
 
 @pytest.mark.parametrize("rows", [Y < 10, TWO], ids=["ten classes", "two"])
@@ -92,12 +114,20 @@ def test_scorers_of_scikit_learn_see_what_a_fitted_classifier_would_show_them(ro
         seen.append((X, y))
         return -log_loss(y, estimator.predict_proba(X), labels=estimator.classes_)
 
-    scorers = ["balanced_accuracy", "neg_log_loss", make_scorer(balanced_accuracy_score), own, "log_loss"]
+    scorers = [
+        "balanced_accuracy",
+        "neg_log_loss",
+        make_scorer(balanced_accuracy_score),
+        own,
+        "log_loss",
+    ]
     alone = LinearClassifier(strength=0.1, tol=1e-6).fit(data[train], y[train])
     balanced = balanced_accuracy_score(y[test], alone.predict(data[test]))
     loss = -log_loss(y[test], alone.predict_proba(data[test]), labels=alone.classes_)
     for scoring, expected in zip(scorers, [balanced, loss, balanced, loss, loss], strict=True):
-        searched = LinearClassifierCV(strengths=[0.1], cv=[(train, test)], scoring=scoring, tol=1e-6).fit(data, y)
+        searched = LinearClassifierCV(
+            strengths=[0.1], cv=[(train, test)], scoring=scoring, tol=1e-6
+        ).fit(data, y)
         assert searched.scores_[0, 0] == pytest.approx(expected, rel=1e-4)
     np.testing.assert_array_equal(seen[0][0], data[test])
     np.testing.assert_array_equal(seen[0][1], y[test])
@@ -108,7 +138,10 @@ def test_scorers_of_scikit_learn_see_what_a_fitted_classifier_would_show_them(ro
 
 def test_validation_rows_of_their_own_are_scored_and_the_rest_is_fitted_once():
     searched = LinearClassifierCV(strengths=STRENGTHS, tol=1e-6).fit(X, Y, validation=TEST)
-    expected = [LinearClassifier(strength=strength, tol=1e-6).fit(X, Y).score(*TEST) for strength in STRENGTHS]
+    expected = [
+        LinearClassifier(strength=strength, tol=1e-6).fit(X, Y).score(*TEST)
+        for strength in STRENGTHS
+    ]
     np.testing.assert_allclose(searched.scores_[:, 0], expected, atol=1e-12)
     error = np.sqrt(np.array(expected) * (1 - np.array(expected)) / len(TEST[1]))
     np.testing.assert_allclose(searched.cv_results_["standard_error"], error)
@@ -147,7 +180,10 @@ def test_folds():
     assert sorted(np.concatenate([fold.test for fold in folds])) == list(range(len(Y)))
     counts = np.array([np.bincount(Y[fold.test]) for fold in folds])
     assert np.ptp(counts, axis=0).max() <= 1
-    assert any((fold.test != other.test).any() for fold, other in zip(folds, make_folds(4, X, Y, seed=2), strict=True))
+    assert any(
+        (fold.test != other.test).any()
+        for fold, other in zip(folds, make_folds(4, X, Y, seed=2), strict=True)
+    )
     masks = [(np.arange(300) < 200, np.arange(300) >= 200)]
     assert make_folds(masks, X, Y)[0].test.tolist() == list(range(200, 300))
     assert len(make_folds(ShuffleSplit(2, random_state=0), X, Y)) == 2
@@ -163,7 +199,8 @@ def test_groups_reach_the_folds_and_the_seed_the_shuffling():
     apart = LinearClassifierCV(**options).fit(leaked, labels).scores_.mean()
     assert together < apart - 0.1
     seeds = [
-        LinearClassifierCV(**options, random_state=seed).fit(leaked, labels).scores_.tolist() for seed in (1, 1, 2)
+        LinearClassifierCV(**options, random_state=seed).fit(leaked, labels).scores_.tolist()
+        for seed in (1, 1, 2)
     ]
     assert seeds[0] == seeds[1] != seeds[2]
 
@@ -180,8 +217,16 @@ def test_rules():
 
 
 def test_one_standard_error_takes_a_stronger_penalty():
-    options = {"strengths": [0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4], "cv": 3, "scoring": "loss", "tol": 1e-2}
-    best, sparing = (LinearClassifierCV(rule=rule, **options).fit(X, Y) for rule in ("best", "one_standard_error"))
+    options = {
+        "strengths": [0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4],
+        "cv": 3,
+        "scoring": "loss",
+        "tol": 1e-2,
+    }
+    best, sparing = (
+        LinearClassifierCV(rule=rule, **options).fit(X, Y)
+        for rule in ("best", "one_standard_error")
+    )
     mean, error = (best.cv_results_[name] for name in ("mean_test_score", "standard_error"))
     assert best.best_index_ == mean.argmax()
     within = mean >= mean.max() - error[mean.argmax()]
@@ -195,20 +240,28 @@ def test_the_largest_strength_leaves_next_to_nothing_to_gain(loss):
     objective = classifier.objective(X, Y)
     classifier.set_params(strength=largest_strength(objective)).fit(X, Y)
     # Where the loss is as good as linear, what is gained equals the penalty.
-    assert classifier.result_.penalty / objective.loss.chance_value(10) == pytest.approx(0.01, rel=0.05)
+    assert classifier.result_.penalty / objective.loss.chance_value(10) == pytest.approx(
+        0.01, rel=0.05
+    )
     l1 = LinearClassifier(loss, penalty="l1").objective(X, Y)
     assert largest_strength(l1) == largest_of_l1(l1)[0]
 
 
 def test_a_grid_grows_while_its_best_is_at_the_edge(monkeypatch):
-    monkeypatch.setattr("halfspaces.cross_validation.RANGE", 1e-4)  # so narrow that the best is at its edge
+    monkeypatch.setattr(
+        "halfspaces.estimators.cross_validation.RANGE", 1e-4
+    )  # so narrow that the best is at its edge
     grown = LinearClassifierCV(strengths=3, cv=2, scoring="loss", tol=0.05).fit(X[:, ::4] + 0.0, Y)
     np.testing.assert_allclose(grown.strengths_[1:] / grown.strengths_[:-1], 0.01)
     assert 3 < len(grown.strengths_) <= 6
     assert 2 <= grown.best_index_ < len(grown.strengths_) - 1
     y = np.arange(100) % 2
-    misleading = np.where(np.arange(100) < 50, y, 1 - y)[:, None] + 0.1 * np.arange(100)[:, None] % 1
-    upwards = LinearClassifierCV(strengths=3, cv=[(np.arange(50), np.arange(50, 100))], scoring="loss", tol=1e-6)
+    misleading = (
+        np.where(np.arange(100) < 50, y, 1 - y)[:, None] + 0.1 * np.arange(100)[:, None] % 1
+    )
+    upwards = LinearClassifierCV(
+        strengths=3, cv=[(np.arange(50), np.arange(50, 100))], scoring="loss", tol=1e-6
+    )
     upwards.fit(misleading, y)
     assert len(upwards.strengths_) == 6  # as far as it may
     assert upwards.best_index_ == 0
@@ -237,14 +290,20 @@ def test_a_path_is_left_where_a_decade_brought_nothing_better():
     assert solved < 15
     covered = searched.strengths_[best] / searched.strengths_[[solved - 2, solved - 1]]
     assert covered[0] < 10 < covered[1]
-    assert left_after(LinearClassifierCV(strengths=searched.strengths_, **options).fit(data, y)) == 15
+    assert (
+        left_after(LinearClassifierCV(strengths=searched.strengths_, **options).fit(data, y)) == 15
+    )
 
 
 def test_a_path_is_not_left_while_the_penalty_rises():
-    searched = LinearClassifierCV(strengths=15, cv=2, scoring=lambda estimator, X, y: 1.0, tol=0.01).fit(X, Y)
+    searched = LinearClassifierCV(
+        strengths=15, cv=2, scoring=lambda estimator, X, y: 1.0, tol=0.01
+    ).fit(X, Y)
     solved = left_after(searched)
     alone = LinearClassifier(tol=0.01)
-    penalties = [alone.set_params(strength=s).fit(X, Y).result_.penalty for s in searched.strengths_[:solved]]
+    penalties = [
+        alone.set_params(strength=s).fit(X, Y).result_.penalty for s in searched.strengths_[:solved]
+    ]
     peak = int(np.argmax(penalties))
     assert 3 < peak < solved < 15
     assert searched.strengths_[peak] / searched.strengths_[solved - 1] > 10
@@ -272,7 +331,11 @@ def test_a_loss_with_kinks_is_chosen_roughly_and_fitted_to_the_tolerance():
 @pytest.mark.parametrize("calibrate", ["temperature", "sigmoid"])
 def test_a_calibrated_hinge_has_probabilities(rows, calibrate, tmp_path):
     data, y = X[rows], NAMES[Y[rows]]
-    options = {"strengths": [0.3], "cv": [(np.arange(0, len(y), 2), np.arange(1, len(y), 2))], "tol": 0.001}
+    options = {
+        "strengths": [0.3],
+        "cv": [(np.arange(0, len(y), 2), np.arange(1, len(y), 2))],
+        "tol": 0.001,
+    }
     searched = LinearClassifierCV("hinge", calibrate=calibrate, **options).fit(data, y)
     probabilities = searched.predict_proba(data)
     assert probabilities.shape == (len(y), len(searched.classes_))
@@ -284,9 +347,13 @@ def test_a_calibrated_hinge_has_probabilities(rows, calibrate, tmp_path):
     held = alone.decision_function(data[1::2])
     columns = np.stack([0 * held, held], axis=1) if held.ndim == 1 else held
     expected = type(searched.calibration_).fit(columns, known[0][1::2])
-    np.testing.assert_allclose(searched.calibration_.probabilities(columns), expected.probabilities(columns), atol=0.02)
+    np.testing.assert_allclose(
+        searched.calibration_.probabilities(columns), expected.probabilities(columns), atol=0.02
+    )
     if calibrate == "temperature":
-        np.testing.assert_array_equal(searched.classes_[probabilities.argmax(axis=1)], searched.predict(data))
+        np.testing.assert_array_equal(
+            searched.classes_[probabilities.argmax(axis=1)], searched.predict(data)
+        )
     halfspaces.save(searched, tmp_path / "model")
     loaded = halfspaces.load(tmp_path / "model")
     assert loaded.calibration_ == searched.calibration_
@@ -297,16 +364,26 @@ def test_a_calibrated_hinge_has_probabilities(rows, calibrate, tmp_path):
 
 
 def test_log_loss_chooses_by_calibrated_probabilities():
-    searched = LinearClassifierCV("squared_hinge", strengths=[0.1], cv=3, scoring="log_loss", calibrate="temperature")
+    searched = LinearClassifierCV(
+        "squared_hinge", strengths=[0.1], cv=3, scoring="log_loss", calibrate="temperature"
+    )
     searched.fit(X, Y)
     probabilities = []
     for train, test in make_folds(3, X, Y):
-        scores = LinearClassifier("squared_hinge", strength=0.1).fit(X[train], Y[train]).decision_function(X[test])
+        scores = (
+            LinearClassifier("squared_hinge", strength=0.1)
+            .fit(X[train], Y[train])
+            .decision_function(X[test])
+        )
         probabilities.append((scores, Y[test]))
     scores, labels = (np.concatenate(parts) for parts in zip(*probabilities, strict=True))
     pooled = Temperature.fit(scores, labels)
-    assert searched.calibration_.inverse_temperature == pytest.approx(pooled.inverse_temperature, rel=0.05)
-    expected = [-log_loss(y, pooled.probabilities(part), labels=range(10)) for part, y in probabilities]
+    assert searched.calibration_.inverse_temperature == pytest.approx(
+        pooled.inverse_temperature, rel=0.05
+    )
+    expected = [
+        -log_loss(y, pooled.probabilities(part), labels=range(10)) for part, y in probabilities
+    ]
     np.testing.assert_allclose(searched.scores_[0], expected, atol=0.01)
 
 
@@ -318,41 +395,113 @@ SORTED = np.argsort(Y, kind="stable")
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"strengths": 1}, ValueError, "strengths, as a number of them, must be at least 2, got 1."),
+        (
+            {"strengths": 1},
+            ValueError,
+            "strengths, as a number of them, must be at least 2, got 1.",
+        ),
         ({"strengths": []}, ValueError, "strengths is empty; give at least one number above 0"),
         ({"strengths": [1, 0]}, ValueError, "Each of strengths must be above 0, got 0."),
         ({"strengths": [1, np.nan]}, ValueError, "Each of strengths must be above 0, got nan."),
-        ({"strengths": [np.inf]}, ValueError, "Each of strengths must be finite and above 0, got inf."),
-        ({"strengths": 0.5}, TypeError, "strengths must be an integer or a sequence of numbers above 0, got 0.5."),
-        ({"strengths": {1.0, 0.1}}, TypeError, "strengths must be an integer or a sequence of numbers above 0, got {"),
-        ({"strengths": iter([1.0])}, TypeError, "strengths must be an integer or a sequence of numbers above 0, got <"),
-        ({"strengths": True}, TypeError, "strengths must be an integer or a sequence of numbers above 0, got True."),
+        (
+            {"strengths": [np.inf]},
+            ValueError,
+            "Each of strengths must be finite and above 0, got inf.",
+        ),
+        (
+            {"strengths": 0.5},
+            TypeError,
+            "strengths must be an integer or a sequence of numbers above 0, got 0.5.",
+        ),
+        (
+            {"strengths": {1.0, 0.1}},
+            TypeError,
+            "strengths must be an integer or a sequence of numbers above 0, got {",
+        ),
+        (
+            {"strengths": iter([1.0])},
+            TypeError,
+            "strengths must be an integer or a sequence of numbers above 0, got <",
+        ),
+        (
+            {"strengths": True},
+            TypeError,
+            "strengths must be an integer or a sequence of numbers above 0, got True.",
+        ),
         ({"cv": 1}, ValueError, "cv must be at least 2, got 1."),
-        ({"cv": 40}, ValueError, "40 folds need at least as many examples of each class, but class"),
-        ({"cv": "five"}, TypeError, "cv must be an integer, a scikit-learn splitter or an iterable of (train, test)"),
-        ({"cv": KFold}, TypeError, "cv must be an integer, a scikit-learn splitter or an iterable of (train, test)"),
+        (
+            {"cv": 40},
+            ValueError,
+            "40 folds need at least as many examples of each class, but class",
+        ),
+        (
+            {"cv": "five"},
+            TypeError,
+            "cv must be an integer, a scikit-learn splitter or an iterable of (train, test)",
+        ),
+        (
+            {"cv": KFold},
+            TypeError,
+            "cv must be an integer, a scikit-learn splitter or an iterable of (train, test)",
+        ),
         ({"cv": []}, ValueError, "cv=[] gives no folds"),
         ({"cv": [1, 2]}, TypeError, "cv must be an iterable of pairs (train, test)"),
         ({"cv": [([0, 999], [1])]}, ValueError, "cv gives row 999, but X has 300 rows"),
-        ({"cv": [([0.5], [1])]}, TypeError, "cv must give row numbers or masks, got an array of float64"),
-        ({"cv": [(SORTED[:200], SORTED[200:])]}, ValueError, "training rows of fold 0 hold no example of class 7;"),
+        (
+            {"cv": [([0.5], [1])]},
+            TypeError,
+            "cv must give row numbers or masks, got an array of float64",
+        ),
+        (
+            {"cv": [(SORTED[:200], SORTED[200:])]},
+            ValueError,
+            "training rows of fold 0 hold no example of class 7;",
+        ),
         ({"cv": [(range(300), [])]}, ValueError, "Fold 0 holds out no example of a weight above 0"),
-        ({"scoring": "acuracy"}, ValueError, "scoring='acuracy' is not known: did you mean 'accuracy'"),
-        ({"scoring": 3}, TypeError, "scoring must be a name or a callable (estimator, X, y), got 3."),
-        ({"scoring": "log_loss", "loss": "hinge"}, ValueError, "set calibrate='temperature' or 'sigmoid'"),
-        ({"scoring": "neg_log_loss", "loss": "hinge"}, ValueError, "set calibrate='temperature' or 'sigmoid'"),
+        (
+            {"scoring": "acuracy"},
+            ValueError,
+            "scoring='acuracy' is not known: did you mean 'accuracy'",
+        ),
+        (
+            {"scoring": 3},
+            TypeError,
+            "scoring must be a name or a callable (estimator, X, y), got 3.",
+        ),
+        (
+            {"scoring": "log_loss", "loss": "hinge"},
+            ValueError,
+            "set calibrate='temperature' or 'sigmoid'",
+        ),
+        (
+            {"scoring": "neg_log_loss", "loss": "hinge"},
+            ValueError,
+            "set calibrate='temperature' or 'sigmoid'",
+        ),
         (
             {"scoring": lambda estimator, X, y: np.nan},
             ValueError,
             "gives no finite number at any strength; choose another.",
         ),
-        ({"scoring": lambda estimator, X, y: np.inf}, ValueError, "gives no finite number at any strength"),
+        (
+            {"scoring": lambda estimator, X, y: np.inf},
+            ValueError,
+            "gives no finite number at any strength",
+        ),
         ({"scoring": lambda estimator, X, y: "good"}, TypeError, "must give a number, got 'good'."),
         ({"verbose": "yes"}, TypeError, "verbose must be an integer, got 'yes'."),
         ({"rule": "most"}, ValueError, "rule='most' is not known: did you mean"),
         ({"rule": None}, TypeError, "rule must be one of 'best', 'one_standard_error', got None."),
-        ({"calibrate": "platt"}, ValueError, "calibrate='platt' is not known: choose one of 'temperature', 'sigmoid'."),
-        ({"penalty": "max_norm"}, ValueError, "penalty='max_norm' has no strength to choose; use LinearClassifier."),
+        (
+            {"calibrate": "platt"},
+            ValueError,
+            "calibrate='platt' is not known: choose one of 'temperature', 'sigmoid'.",
+        ),
+        (
+            {"penalty": "max_norm"},
+            ValueError,
+            "penalty='max_norm' has no strength to choose; use LinearClassifier.",
+        ),
         ({"penalty": MaxNorm(1.0)}, ValueError, "has no strength to choose; use LinearClassifier."),
         ({"loss": "sofmax"}, ValueError, "loss='sofmax' is not known: did you mean 'softmax'?"),
         ({"tol": -1}, ValueError, "tol must be at least 0, got -1."),
@@ -368,7 +517,10 @@ def test_options_that_cannot_be(options, error, words):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"groups": np.arange(300) % 2}, "5 folds need at least as many groups, got 2; take fewer folds."),
+        (
+            {"groups": np.arange(300) % 2},
+            "5 folds need at least as many groups, got 2; take fewer folds.",
+        ),
         ({"groups": [1, 2]}, "groups has shape (2,), but X has 300 rows; give one group a row."),
         ({"groups": [None, *range(299)]}, "groups is None at row 0; give one group a row."),
         (
@@ -393,8 +545,13 @@ def test_a_plot_of_nothing_says_so():
 
 
 def test_one_standard_error_needs_one():
-    searched = LinearClassifierCV(strengths=[0.5], rule="one_standard_error", scoring="balanced_accuracy", tol=0.1)
-    with pytest.raises(ValueError, match="rule='one_standard_error' has no standard error: one set of held-out rows"):
+    searched = LinearClassifierCV(
+        strengths=[0.5], rule="one_standard_error", scoring="balanced_accuracy", tol=0.1
+    )
+    with pytest.raises(
+        ValueError,
+        match="rule='one_standard_error' has no standard error: one set of held-out rows",
+    ):
         searched.fit(X, Y, validation=0.2)
 
 
@@ -447,13 +604,28 @@ def test_the_command_line_chooses_by_folds(monkeypatch, capfd, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ("--strengths a,b", "--strengths must be a whole number or a list such as 1,0.1,0.01, got 'a,b'."),
-        ("--strengths 1,0.1 --strength 1", "--strengths 1,0.1 is for choosing λ, but --strength 1 leave"),
-        ("--folds 3 --penalty none", "--folds 3 is for choosing λ, but these options leave no choice; give one"),
+        (
+            "--strengths a,b",
+            "--strengths must be a whole number or a list such as 1,0.1,0.01, got 'a,b'.",
+        ),
+        (
+            "--strengths 1,0.1 --strength 1",
+            "--strengths 1,0.1 is for choosing λ, but --strength 1 leave",
+        ),
+        (
+            "--folds 3 --penalty none",
+            "--folds 3 is for choosing λ, but these options leave no choice; give one",
+        ),
         ("--folds 1", "--folds must be at least 2, got 1."),
         ("--folds 200", "200 folds need at least as many examples of each class, but class"),
-        ("--folds 3 --validation 0.1", "--folds 3 and --validation 0.1 both hold rows out; give one."),
-        ("--strength 1 --validation 0.2", "--validation 0.2 is for choosing λ, but --strength 1 leave no choice"),
+        (
+            "--folds 3 --validation 0.1",
+            "--folds 3 and --validation 0.1 both hold rows out; give one.",
+        ),
+        (
+            "--strength 1 --validation 0.2",
+            "--validation 0.2 is for choosing λ, but --strength 1 leave no choice",
+        ),
         ("--strengths 1", "--strengths, as a number of them, must be at least 2, got 1."),
         ("--strengths 1,0", "Each of --strengths must be above 0, got 0.0."),
     ],
@@ -466,6 +638,8 @@ def test_command_lines_that_cannot_be(monkeypatch, capfd, options, words):
 
 def test_an_optimizer_that_cannot_be_is_refused_before_the_grid(monkeypatch, capfd):
     monkeypatch.setattr(LinearClassifierCV, "fit", None)
-    code, _, err = run(monkeypatch, capfd, "train", "digits", "--penalty", "l1", "--optimizer", "lbfgs")
+    code, _, err = run(
+        monkeypatch, capfd, "train", "digits", "--penalty", "l1", "--optimizer", "lbfgs"
+    )
     assert code == 2
     assert "LBFGS needs a penalty with a gradient" in err

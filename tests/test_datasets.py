@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 from halfspaces import datasets
-from halfspaces.datasets import DataError, Dataset, cifar
-from halfspaces.datasets.cifar import CLASSES, RECORD
+from halfspaces.datasets import DataError, Dataset
+from halfspaces.datasets.formats import cifar
+from halfspaces.datasets.formats.cifar import CLASSES, RECORD
 
 CLASSES_OF_100 = {"fine": 100, "coarse": 20}
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -128,7 +129,11 @@ def test_cifar_exact_subset():
 
 @pytest.mark.parametrize("packing", PACKERS)
 def test_cifar_batches_of_any_packing_are_joined_in_order(tmp_path, records, packing):
-    for name, rows in {"data_batch_2": records[:2], "data_batch_4": records[2:5], "test_batch": records[5:]}.items():
+    for name, rows in {
+        "data_batch_2": records[:2],
+        "data_batch_4": records[2:5],
+        "test_batch": records[5:],
+    }.items():
         (tmp_path / f"{name}.bin{packing}").write_bytes(PACKERS[packing](rows.tobytes()))
     cifar = datasets.open(tmp_path)
     np.testing.assert_array_equal(cifar.X, records[:5, 1:], strict=True)
@@ -137,7 +142,9 @@ def test_cifar_batches_of_any_packing_are_joined_in_order(tmp_path, records, pac
     images = cifar.images(cifar.X[::2])
     assert np.shares_memory(images, cifar.X)
     assert images.shape == (3, 32, 32, 3)
-    assert images[1, 4, 7].tolist() == [records[2, 1 + 1024 * plane + 32 * 4 + 7] for plane in range(3)]
+    assert images[1, 4, 7].tolist() == [
+        records[2, 1 + 1024 * plane + 32 * 4 + 7] for plane in range(3)
+    ]
 
 
 def test_cifar_without_test_batch(tmp_path, records):
@@ -154,7 +161,11 @@ def test_cifar_without_test_batch(tmp_path, records):
 def test_cifar_cut_between_bytes_of_a_record(tmp_path, records, packing, end):
     name = f"data_batch_1.bin{packing}"
     (tmp_path / name).write_bytes(PACKERS[packing](records.tobytes()[:end]))
-    refused(tmp_path, name, f"ends at byte {end:,}, inside record {end // RECORD}" if end else "is empty")
+    refused(
+        tmp_path,
+        name,
+        f"ends at byte {end:,}, inside record {end // RECORD}" if end else "is empty",
+    )
 
 
 def test_cifar_wrong_label_and_too_many_records(tmp_path, records, monkeypatch):
@@ -162,7 +173,9 @@ def test_cifar_wrong_label_and_too_many_records(tmp_path, records, monkeypatch):
     records[4, 0] = 10
     path.write_bytes(gzip.compress(records.tobytes()))
     refused(tmp_path, "data_batch_3.bin.gz has label 10 at byte 12,292;")
-    monkeypatch.setattr(cifar, "VERSIONS", tuple(replace(version, records=4) for version in cifar.VERSIONS))
+    monkeypatch.setattr(
+        cifar, "VERSIONS", tuple(replace(version, records=4) for version in cifar.VERSIONS)
+    )
     refused(tmp_path, "data_batch_3.bin.gz goes on after byte 12,292;", "4 records")
 
 
@@ -173,14 +186,21 @@ def test_cifar_100(tmp_path, records):
     (tmp_path / "test.bin.gz").write_bytes(gzip.compress(both[4:].tobytes()))
     data = datasets.open(tmp_path)
     np.testing.assert_array_equal(np.vstack([data.X, data.X_test]), records[:, 1:])
-    assert (data.y.tolist(), data.y_test.tolist(), len(data.class_names)) == ([99, 0, 9, 1], [1, 7], 100)
+    assert (data.y.tolist(), data.y_test.tolist(), len(data.class_names)) == (
+        [99, 0, 9, 1],
+        [1, 7],
+        100,
+    )
     (tmp_path / "fine_label_names.txt").write_text("".join(f"{i}th\n" for i in range(100)))
     assert datasets.open(tmp_path).class_names[-1] == "99th"
     both[2, 1] = 100
     (tmp_path / "train.bin").write_bytes(both[:4].tobytes())
     refused(tmp_path, "train.bin has label 100 at byte 6,149; CIFAR-100's labels are 0..99")
     (tmp_path / "train.bin").unlink()
-    refused(tmp_path, "has none of CIFAR's training files (data_batch_1.bin, train.bin, data_batch_1, train;")
+    refused(
+        tmp_path,
+        "has none of CIFAR's training files (data_batch_1.bin, train.bin, data_batch_1, train;",
+    )
 
 
 def test_the_coarse_labels_of_cifar_100(tmp_path, records):
@@ -196,11 +216,15 @@ def test_the_coarse_labels_of_cifar_100(tmp_path, records):
         datasets.open(tmp_path, label="course")
     both[0, 0] = 20
     (tmp_path / "train.bin").write_bytes(both[:4].tobytes())
-    with pytest.raises(DataError, match=r"train.bin has label 20 at byte 0; CIFAR-100's coarse labels are 0..19"):
+    with pytest.raises(
+        DataError, match=r"train.bin has label 20 at byte 0; CIFAR-100's coarse labels are 0..19"
+    ):
         datasets.open(tmp_path, label="coarse")
     (tmp_path / "ten").mkdir()
     (tmp_path / "ten" / "data_batch_1.bin").write_bytes(records.tobytes())
-    with pytest.raises(DataError, match="the label is of CIFAR-100 alone, and this is CIFAR-10; leave out 'coarse'"):
+    with pytest.raises(
+        DataError, match="the label is of CIFAR-100 alone, and this is CIFAR-10; leave out 'coarse'"
+    ):
         datasets.open(tmp_path / "ten", label="coarse")
 
 
@@ -216,7 +240,10 @@ def packed(path, members):
 @pytest.mark.parametrize("label", ["fine", "coarse"])
 def test_cifars_own_archives_are_read_in_memory(tmp_path, records, label):
     X, y = np.ascontiguousarray(records[:, 1:]), records[:, 0].tolist()
-    names = {f"{kind}_label_names": [f"{kind} {i}".encode() for i in range(C)] for kind, C in CLASSES_OF_100.items()}
+    names = {
+        f"{kind}_label_names": [f"{kind} {i}".encode() for i in range(C)]
+        for kind, C in CLASSES_OF_100.items()
+    }
     labels = {"fine_labels": y[:4], "coarse_labels": [1, 2, 3, 4]}
     members = {
         "file.txt~": b"",
@@ -224,7 +251,10 @@ def test_cifars_own_archives_are_read_in_memory(tmp_path, records, label):
         "test": python2("data", X[4:], fine_labels=y[4:], coarse_labels=[5, 6]),
         "meta": python2("mean", X[0], **names),
     }
-    given = packed(tmp_path / "cifar-100-python.tar.gz", {f"cifar-100-python/{k}": v for k, v in members.items()})
+    given = packed(
+        tmp_path / "cifar-100-python.tar.gz",
+        {f"cifar-100-python/{k}": v for k, v in members.items()},
+    )
     data = datasets.open(given, label=label)
     np.testing.assert_array_equal(np.vstack([data.X, data.X_test]), X)
     expected = y if label == "fine" else [1, 2, 3, 4, 5, 6]
@@ -241,13 +271,24 @@ def test_cifars_own_archives_are_read_in_memory(tmp_path, records, label):
 
 
 def test_cifar_10s_binary_archive(tmp_path, records):
-    batches = {"data_batch_2.bin": records[:2], "data_batch_1.bin": records[2:5], "test_batch.bin": records[5:]}
-    given = packed(tmp_path / "a.tar.gz", {f"cifar-10-batches-bin/{k}": v.tobytes() for k, v in batches.items()})
+    batches = {
+        "data_batch_2.bin": records[:2],
+        "data_batch_1.bin": records[2:5],
+        "test_batch.bin": records[5:],
+    }
+    given = packed(
+        tmp_path / "a.tar.gz",
+        {f"cifar-10-batches-bin/{k}": v.tobytes() for k, v in batches.items()},
+    )
     data = datasets.open(given)
     np.testing.assert_array_equal(np.vstack([data.X, data.X_test]), records[[2, 3, 4, 0, 1, 5], 1:])
     assert data.class_names == CLASSES
     assert not datasets.holds_images(given)
-    refused(packed(tmp_path / "test.tar.gz", {"test_batch.bin": records.tobytes()}), "The archive", "has none of CIFAR")
+    refused(
+        packed(tmp_path / "test.tar.gz", {"test_batch.bin": records.tobytes()}),
+        "The archive",
+        "has none of CIFAR",
+    )
 
 
 # --- CIFAR's python version --------------------------------------------------------------------------------------
@@ -259,13 +300,17 @@ def python2(name: str, array: np.ndarray, **values: list) -> bytes:
     def text(content: bytes) -> bytes:
         return b"T" + struct.pack("<I", len(content)) + content
 
-    rebuilt = b"cnumpy.core.multiarray\n_reconstruct\nq\x01cnumpy\nndarray\nK\x00\x85U\x01b\x87Rq\x02"
+    rebuilt = (
+        b"cnumpy.core.multiarray\n_reconstruct\nq\x01cnumpy\nndarray\nK\x00\x85U\x01b\x87Rq\x02"
+    )
     dtype = b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
     shape = b"(" + b"".join(b"J" + struct.pack("<i", n) for n in array.shape) + b"t"
     state = b"(K\x01" + shape + dtype + b"\x89" + text(array.tobytes()) + b"tb"
     content = b"\x80\x02}q\x00(" + text(name.encode()) + rebuilt + state
     for key, held in values.items():
-        items = b"".join(text(item) if isinstance(item, bytes) else b"K" + bytes([item]) for item in held)
+        items = b"".join(
+            text(item) if isinstance(item, bytes) else b"K" + bytes([item]) for item in held
+        )
         content += text(key.encode()) + b"]q\x03(" + items + b"e"
     return content + b"u."
 
@@ -274,13 +319,18 @@ def python3(name: str, array: np.ndarray, protocol: int, **values: list) -> byte
     return pickle.dumps({name: array, **values}, protocol)
 
 
-@pytest.mark.parametrize("dump", [python2, *(partial(python3, protocol=protocol) for protocol in (2, 3, 4))])
+@pytest.mark.parametrize(
+    "dump", [python2, *(partial(python3, protocol=protocol) for protocol in (2, 3, 4))]
+)
 @pytest.mark.parametrize("C", [10, 100])
 def test_cifar_python_version(tmp_path, records, dump, C):
     X, y = np.ascontiguousarray(records[:, 1:]), records[:, 0].tolist()
     names = [f"class {label}".encode() for label in range(C)]
     if C == 10:
-        written = {"data_batch_2": (X[:2], {"labels": y[:2]}), "data_batch_1": (X[2:4], {"labels": y[2:4]})}
+        written = {
+            "data_batch_2": (X[:2], {"labels": y[:2]}),
+            "data_batch_1": (X[2:4], {"labels": y[2:4]}),
+        }
         written |= {"test_batch": (X[4:], {"labels": y[4:], "filenames": [b"4.png", b"5.png"]})}
         (tmp_path / "batches.meta").write_bytes(dump("mean", X[0], label_names=names))
         expected = [2, 3, 0, 1, 4, 5]
@@ -289,7 +339,9 @@ def test_cifar_python_version(tmp_path, records, dump, C):
             "train": (X[:4], {"coarse_labels": [1] * 4, "fine_labels": y[:4]}),
             "test": (X[4:], {"fine_labels": y[4:]}),
         }
-        (tmp_path / "meta").write_bytes(dump("mean", X[0], fine_label_names=names, coarse_label_names=[b"all"]))
+        (tmp_path / "meta").write_bytes(
+            dump("mean", X[0], fine_label_names=names, coarse_label_names=[b"all"])
+        )
         expected = list(range(6))
     for name, (rows, labels) in written.items():
         (tmp_path / name).write_bytes(dump("data", rows, **labels))
@@ -311,7 +363,12 @@ class Malicious:
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize(
     ("function", "named"),
-    [(os.mkdir, "posix.mkdir"), (eval, "builtins.eval"), (np.load, "numpy.load"), (getattr, "getattr")],
+    [
+        (os.mkdir, "posix.mkdir"),
+        (eval, "builtins.eval"),
+        (np.load, "numpy.load"),
+        (getattr, "getattr"),
+    ],
 )
 def test_pickles_are_never_run(tmp_path, protocol, function, named):
     target = tmp_path / "made"
@@ -320,7 +377,11 @@ def test_pickles_are_never_run(tmp_path, protocol, function, named):
     if protocol < 3:
         named = named.replace("builtins", "__builtin__")
     (tmp_path / "data_batch_1").write_bytes(content)
-    refused(tmp_path, f"{tmp_path / 'data_batch_1'} wants ", f"{named}, which no CIFAR file needs and is never run")
+    refused(
+        tmp_path,
+        f"{tmp_path / 'data_batch_1'} wants ",
+        f"{named}, which no CIFAR file needs and is never run",
+    )
     assert not target.exists()
 
 
@@ -330,17 +391,35 @@ def test_pickles_are_never_run(tmp_path, protocol, function, named):
         (b"", "is cut or damaged"),
         (b"\x80\x02}", "is cut or damaged"),
         (b"\x80\x02].", "holds no dictionary"),
-        (b"\x80\x02}q\x00r\xff\xff\xff\x7f.", "has no data of shape (N, 3,072)"),  # a memo of 2 billion entries
+        (
+            b"\x80\x02}q\x00r\xff\xff\xff\x7f.",
+            "has no data of shape (N, 3,072)",
+        ),  # a memo of 2 billion entries
         (b"\x80\x05\x96" + b"\xff" * 7 + b"\x7f.", "is cut or damaged"),  # 9 exabytes
         (b"\x80\x02}()K\x01u.", "is cut or damaged (it has a key that is no text)"),
         (b"\x80\x02}\x8f.", "wants EMPTY_SET at byte 3"),
         (b"cos\nsystem\n(S'true'\ntR.", "wants os.system"),
         (b"\x80\x04\x8c\x02os\x8c\x06system\x93.", "wants os.system"),
-        (b"\x80\x02cnumpy\nndarray\n(J\xff\xff\xff\x7ftR.", "is cut or damaged (it has an array that is not of bytes)"),
-        (python3("data", np.zeros((1, 3072)), 2, labels=[1]), "it has an array that is not of bytes"),
-        (python3("data", np.zeros((1, 3072), np.uint8), 2, labels=[10]), "has labels from 10 to 10; CIFAR-10's labels"),
-        (python3("data", np.zeros((1, 3072), np.uint8), 2, labels=[1, 2]), "has no labels, one whole number an image"),
-        (python3("data", np.zeros((1, 3071), np.uint8), 2, labels=[1]), "has no data of shape (N, 3,072)"),
+        (
+            b"\x80\x02cnumpy\nndarray\n(J\xff\xff\xff\x7ftR.",
+            "is cut or damaged (it has an array that is not of bytes)",
+        ),
+        (
+            python3("data", np.zeros((1, 3072)), 2, labels=[1]),
+            "it has an array that is not of bytes",
+        ),
+        (
+            python3("data", np.zeros((1, 3072), np.uint8), 2, labels=[10]),
+            "has labels from 10 to 10; CIFAR-10's labels",
+        ),
+        (
+            python3("data", np.zeros((1, 3072), np.uint8), 2, labels=[1, 2]),
+            "has no labels, one whole number an image",
+        ),
+        (
+            python3("data", np.zeros((1, 3071), np.uint8), 2, labels=[1]),
+            "has no data of shape (N, 3,072)",
+        ),
     ],
 )
 def test_pickles_that_do_not_fit(tmp_path, content, words):
@@ -357,7 +436,10 @@ def test_pickles_that_do_not_fit(tmp_path, content, words):
 
 def idx(array: np.ndarray, *, magic: int = 0x0800, sizes: tuple[int, ...] | None = None) -> bytes:
     shape = array.shape if sizes is None else sizes
-    return struct.pack(f">I{array.ndim}I", magic | array.ndim, *shape) + array.astype(np.uint8).tobytes()
+    return (
+        struct.pack(f">I{array.ndim}I", magic | array.ndim, *shape)
+        + array.astype(np.uint8).tobytes()
+    )
 
 
 IMAGES, LABELS = np.arange(4 * 6).reshape(4, 2, 3), np.array([9, 0, 3, 3])
@@ -385,8 +467,12 @@ def test_fashion_mnist():
 @pytest.mark.parametrize("packing", PACKERS)
 def test_idx_of_any_name_and_packing(tmp_path, mark, packing):
     for split, n in {"train": 3, "t10k": 1}.items():
-        (tmp_path / f"{split}-images{mark}idx3-ubyte{packing}").write_bytes(PACKERS[packing](idx(IMAGES[:n])))
-        (tmp_path / f"{split}-labels{mark}idx1-ubyte{packing}").write_bytes(PACKERS[packing](idx(LABELS[:n])))
+        (tmp_path / f"{split}-images{mark}idx3-ubyte{packing}").write_bytes(
+            PACKERS[packing](idx(IMAGES[:n]))
+        )
+        (tmp_path / f"{split}-labels{mark}idx1-ubyte{packing}").write_bytes(
+            PACKERS[packing](idx(LABELS[:n]))
+        )
     data = datasets.open(tmp_path)
     np.testing.assert_array_equal(data.images(data.X)[..., 0], IMAGES[:3])
     np.testing.assert_array_equal(data.images(data.X_test)[..., 0], IMAGES[:1])
@@ -418,12 +504,18 @@ def test_idx_files_that_do_not_fit(mnist):
         (b"", "nothing at byte 0"),
         (idx(IMAGES)[:3], "00 00 08 at byte 0"),
         (idx(IMAGES)[:9], "ends at byte 9, inside its header of 16 bytes"),
-        (idx(IMAGES)[:16], "ends at byte 16, but its header at byte 4 promises 4 x 2 x 3, up to byte 40"),
+        (
+            idx(IMAGES)[:16],
+            "ends at byte 16, but its header at byte 4 promises 4 x 2 x 3, up to byte 40",
+        ),
         (idx(IMAGES)[:39], "ends at byte 39"),
         (idx(IMAGES) + b"x", "ends at byte 41"),
         (idx(LABELS), "start with 00 00 08 03"),
         (idx(IMAGES, magic=0x0D00), "00 00 0d 03 at byte 0"),
-        (idx(IMAGES, sizes=(4_000_000_000, 28, 28)), "promises 4000000000 x 28 x 28, up to byte 3,136,000,000,016"),
+        (
+            idx(IMAGES, sizes=(4_000_000_000, 28, 28)),
+            "promises 4000000000 x 28 x 28, up to byte 3,136,000,000,016",
+        ),
         (idx(IMAGES[:0], sizes=(4_000_000_000, 0, 28)), "is empty"),
     ],
 )
@@ -445,14 +537,23 @@ def test_idx_with_a_bad_start_or_end(mnist, content, words, packing):
 @pytest.mark.parametrize("reader", ["cifar", "idx"])
 @pytest.mark.parametrize("damage", ["cut", "changed", "not packed", "end missing"])
 def test_damaged_packing_is_named_with_its_place(mnist, records, packing, reader, damage):
-    folder, name = (mnist.parent, "data_batch_1.bin") if reader == "cifar" else (mnist, "train-images-idx3-ubyte")
+    folder, name = (
+        (mnist.parent, "data_batch_1.bin")
+        if reader == "cifar"
+        else (mnist, "train-images-idx3-ubyte")
+    )
     plain = records.tobytes() if reader == "cifar" else idx(IMAGES)
     (folder / name).unlink(missing_ok=True)
     packed = bytearray(PACKERS[packing](plain))
     middle = len(packed) // 2
     if damage == "changed":
         packed[middle] ^= 0xFF
-    content = {"cut": packed[:middle], "changed": packed, "not packed": plain, "end missing": packed[:-3]}[damage]
+    content = {
+        "cut": packed[:middle],
+        "changed": packed,
+        "not packed": plain,
+        "end missing": packed[:-3],
+    }[damage]
     (folder / (name + packing)).write_bytes(content)
     refused(folder, name + packing, "is damaged after", "unpacked bytes")
 
@@ -463,7 +564,9 @@ def test_damaged_packing_is_named_with_its_place(mnist, records, packing, reader
 def test_npz_is_read_as_given(tmp_path):
     path, y = tmp_path / "birds.npz", np.array(["owl", "kiwi", "owl"])
     X = np.arange(6, dtype=np.float16).reshape(3, 2)
-    np.savez_compressed(path, X=X, y=y, X_test=X[:1], y_test=y[:1], class_names=["kiwi", "owl"], other=[None])
+    np.savez_compressed(
+        path, X=X, y=y, X_test=X[:1], y_test=y[:1], class_names=["kiwi", "owl"], other=[None]
+    )
     birds = datasets.open(str(path))
     np.testing.assert_array_equal(birds.X, X, strict=True)
     np.testing.assert_array_equal(birds.X_test, X[:1], strict=True)
@@ -471,7 +574,9 @@ def test_npz_is_read_as_given(tmp_path):
     assert (birds.name, birds.class_names, birds.image_shape) == ("birds", ("kiwi", "owl"), None)
 
 
-@pytest.mark.parametrize(("shape", "image_shape"), [((5, 4, 3, 2), (4, 3, 2)), ((5, 4, 3), (4, 3, 1))])
+@pytest.mark.parametrize(
+    ("shape", "image_shape"), [((5, 4, 3, 2), (4, 3, 2)), ((5, 4, 3), (4, 3, 1))]
+)
 def test_npz_images_are_flattened(tmp_path, shape, image_shape):
     X = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
     np.savez(tmp_path / "a.npz", X=X, y=np.arange(5))
@@ -510,7 +615,10 @@ def test_npz_members_that_are_no_arrays_are_none(tmp_path):
             {"X": np.zeros((3, 4, 4, 3)), "y": Y, "X_test": np.zeros((3, 3, 4, 4)), "y_test": Y},
             "has images of 4 x 4 x 3 in X but of 3 x 4 x 4 in X_test; bring them to one shape.",
         ),
-        ({"X": np.zeros((3, 16)), "y": Y, "X_val": np.zeros((3, 2, 2, 2, 2)), "y_val": Y}, "X_val of shape (3, 2, 2"),
+        (
+            {"X": np.zeros((3, 16)), "y": Y, "X_val": np.zeros((3, 2, 2, 2, 2)), "y_val": Y},
+            "X_val of shape (3, 2, 2",
+        ),
         ({"X": X, "y": Y, "class_names": ["a", "b"]}, "2 class_names but labels from 0 to 2"),
         ({"X": X, "y": Y, "class_names": [1, 2, 3]}, "class_names of type int64"),
     ],
@@ -541,7 +649,9 @@ def test_npz_header_that_lies(tmp_path):
     with zipfile.ZipFile(tmp_path / "given.npz", "w") as archive:
         archive.writestr("X.npy", header.getvalue() + bytes(80))
         archive.writestr("y.npy", header.getvalue())
-    refused(tmp_path / "given.npz", "X end at byte 208, but its header promises shape (4000000000, 784)")
+    refused(
+        tmp_path / "given.npz", "X end at byte 208, but its header promises shape (4000000000, 784)"
+    )
 
 
 # --- svmlight ----------------------------------------------------------------------------------------------------
@@ -560,7 +670,10 @@ def test_svmlight_files_agree_on_the_features(tmp_path, suffix):
     assert (alone.y.tolist(), alone.X_test) == ([1, -1, 1], None)
     assert write("small.t", "1 1:1\n").X.shape == (1, 3)
     test, both = write("small.t", "1 5:1\n"), datasets.open(tmp_path / f"small{suffix}")
-    assert str(both) == "small: 3 examples + 1 for testing, 5 features (float64, 27 % stored), 2 classes"
+    assert (
+        str(both)
+        == "small: 3 examples + 1 for testing, 5 features (float64, 27 % stored), 2 classes"
+    )
     assert (both.X_test.toarray().tolist(), test.X.toarray().tolist()) == ([[0, 0, 0, 0, 1]],) * 2
     assert datasets.open_features(tmp_path / f"small{suffix}").shape == (1, 5)
     from_zero = write("small", TEXT.replace("1:0.5", "0:0.5"))
@@ -574,7 +687,10 @@ def test_svmlight_files_agree_on_the_features(tmp_path, suffix):
     [
         ("hello world\n", ["is no data set; give", "or svmlight text"]),
         ("1\n2\n3\n", ["is no data set"]),
-        (TEXT * 5 + "1 3:x\n", ["given is no svmlight text (", "write each line as label index:value"]),
+        (
+            TEXT * 5 + "1 3:x\n",
+            ["given is no svmlight text (", "write each line as label index:value"],
+        ),
         (TEXT + "1 3:1 2:1\n", ["given is no svmlight text (", "sorted"]),
         ("1 1:1\n1.5 1:1\n", ["given has the label 1.5; classes are whole numbers"]),
         ("1 0:1\n", ["given.t is no svmlight text ("]),
@@ -597,5 +713,11 @@ def test_dna():
     if not (DATA / "libsvm" / "dna.scale").is_file():
         pytest.skip(f"the real data are not at {DATA}")
     dna = datasets.open(DATA / "libsvm" / "dna.scale")
-    assert str(dna) == "dna.scale: 2,000 examples + 1,186 for testing, 180 features (float64, 25 % stored), 3 classes"
-    assert (np.bincount(dna.y).tolist(), np.bincount(dna.y_test).tolist()) == ([0, 464, 485, 1051], [0, 303, 280, 603])
+    assert (
+        str(dna)
+        == "dna.scale: 2,000 examples + 1,186 for testing, 180 features (float64, 25 % stored), 3 classes"
+    )
+    assert (np.bincount(dna.y).tolist(), np.bincount(dna.y_test).tolist()) == (
+        [0, 464, 485, 1051],
+        [0, 303, 280, 603],
+    )

@@ -24,7 +24,9 @@ def photos():
     """Pieces of photographs, (N, 24, 21, 3)."""
     china, flower = load_sample_images().images
     corners = np.random.default_rng(0).integers(0, 370, (6, 2))
-    return np.stack([photo[y : y + 24, x : x + 21] for photo in (china, flower) for y, x in corners])
+    return np.stack(
+        [photo[y : y + 24, x : x + 21] for photo in (china, flower) for y, x in corners]
+    )
 
 
 def luma(photos):
@@ -55,14 +57,23 @@ def self_similarity(image, y, x, feature):
         for dx in range(-radius, radius + 1):
             distance = np.hypot(dy, dx)
             if 0 < distance <= radius:
-                ring = next(k for k in range(feature.rings) if distance <= radius ** ((k + 1) / feature.rings) + 1e-9)
-                angle = round(np.degrees(np.arctan2(-dy, dx)) / (360 / feature.angles) + 1e-6) % feature.angles
+                ring = next(
+                    k
+                    for k in range(feature.rings)
+                    if distance <= radius ** ((k + 1) / feature.rings) + 1e-9
+                )
+                angle = (
+                    round(np.degrees(np.arctan2(-dy, dx)) / (360 / feature.angles) + 1e-6)
+                    % feature.angles
+                )
                 similar = np.exp(-difference(dy, dx) / max(feature.noise**2, own))
                 bins[ring, angle] = max(bins[ring, angle], similar)
     return ((bins - bins.min()) / (np.ptp(bins) + 0.1)).ravel()
 
 
-@pytest.mark.parametrize("feature", [SelfSimilarity(step=5), SelfSimilarity(1, 5, 6, 2, 4, 3.0)], ids=str)
+@pytest.mark.parametrize(
+    "feature", [SelfSimilarity(step=5), SelfSimilarity(1, 5, 6, 2, 4, 3.0)], ids=str
+)
 def test_self_similarity_is_that_of_the_formula(photos, feature):
     rows, columns = feature.points(24, 21)
     found = feature.local(photos[:4]).reshape(4, len(rows), len(columns), -1)
@@ -99,14 +110,18 @@ def test_gist_is_the_energy_of_its_filters(photos):
         energies = np.zeros((2, height, width), complex)
         for dy in range(size[0]):
             for dx in range(size[1]):
-                moved = np.roll(images, (dy, dx), axis=(1, 2))[:, edge : edge + height, edge : edge + width]
+                moved = np.roll(images, (dy, dx), axis=(1, 2))[
+                    :, edge : edge + height, edge : edge + width
+                ]
                 energies += kernel[dy, dx] * moved
         energies = np.abs(energies)
         expected = [
             [energies[:, y, x].mean((1, 2)) for x in (slice(0, 11), slice(10, 21))]
             for y in (slice(0, 12), slice(12, 24))
         ]
-        np.testing.assert_allclose(found[:, k], np.moveaxis(np.array(expected), 2, 0), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(
+            found[:, k], np.moveaxis(np.array(expected), 2, 0), rtol=1e-4, atol=1e-4
+        )
 
 
 def test_gist_sees_where_gratings_go():
@@ -126,7 +141,8 @@ def test_the_prefilter_evens_out_contrast(photos):
     weak = (128 + (luma(photos) - 128) / 3) / 255
     strong = luma(photos) / 255
     with_it, without = (
-        [feature.transform(images).mean() for images in (strong, weak)] for feature in (GIST(), GIST(prefilter=0))
+        [feature.transform(images).mean() for images in (strong, weak)]
+        for feature in (GIST(), GIST(prefilter=0))
     )
     assert without[0] / without[1] > 2.9
     assert with_it[0] / with_it[1] < 2.5
@@ -140,7 +156,9 @@ def test_filters_are_convolved_with_the_image(photos):
     feature = FilterBank(scales=(1, 1.5), orientations=4, step=3)
     image = luma(photos[:1])[0]
     bank = feature.filters().reshape(18, 19, 19)
-    responses = np.stack([ndimage.correlate(image, kernel.astype(float), mode="reflect") for kernel in bank], axis=-1)
+    responses = np.stack(
+        [ndimage.correlate(image, kernel.astype(float), mode="reflect") for kernel in bank], axis=-1
+    )
     responses = responses[::3, ::3]
     lengths = np.linalg.norm(responses, axis=2, keepdims=True)
     expected = responses * np.log(1 + lengths / 2) / lengths
@@ -152,7 +170,9 @@ def test_filters_have_mean_zero_and_their_directions():
     np.testing.assert_allclose(bank.sum(axis=(2, 3)), 0, atol=1e-5)
     np.testing.assert_allclose(np.abs(bank).sum(axis=(2, 3)), 1, rtol=1e-5)
     for kind in (0, 4):  # edges, bars: turned by 90 degrees
-        np.testing.assert_allclose(np.abs(np.rot90(bank[:, kind], axes=(1, 2))), np.abs(bank[:, kind + 2]), atol=1e-7)
+        np.testing.assert_allclose(
+            np.abs(np.rot90(bank[:, kind], axes=(1, 2))), np.abs(bank[:, kind + 2]), atol=1e-7
+        )
 
 
 def test_strongest_responses_are_the_same_for_turned_images(photos):
@@ -161,7 +181,9 @@ def test_strongest_responses_are_the_same_for_turned_images(photos):
     still = feature.local(square).reshape(len(square), 21, 21, 3)
     turned = feature.local(np.rot90(square, axes=(1, 2))).reshape(len(square), 21, 21, 3)
     apart = np.abs(turned - np.rot90(still, axes=(1, 2)))
-    assert (apart < 1e-3).mean() > 0.99  # where two bars' responses are each other's negatives, either is strongest
+    assert (
+        apart < 1e-3
+    ).mean() > 0.99  # where two bars' responses are each other's negatives, either is strongest
 
 
 # --- refusals ----------------------------------------------------------------------------------------------------
@@ -170,8 +192,14 @@ def test_strongest_responses_are_the_same_for_turned_images(photos):
 @pytest.mark.parametrize(
     ("feature", "told"),
     [
-        (SelfSimilarity(radius=10), "24 x 21 pixels are smaller than what a point looks at, 23 x 23; give a smaller"),
-        (SelfSimilarity(angles=12), "3 rings of 12 angles within 5 pixels leave a bin without a pixel"),
+        (
+            SelfSimilarity(radius=10),
+            "24 x 21 pixels are smaller than what a point looks at, 23 x 23; give a smaller",
+        ),
+        (
+            SelfSimilarity(angles=12),
+            "3 rings of 12 angles within 5 pixels leave a bin without a pixel",
+        ),
         (SelfSimilarity(patch=4), "must be odd, got 4"),
         (SelfSimilarity(radius=1), "at least 2, got 1"),
         (SelfSimilarity(noise=0), "above 0"),
@@ -179,9 +207,15 @@ def test_strongest_responses_are_the_same_for_turned_images(photos):
         (GIST(scales=0), "at least 1, got 0"),
         (GIST(prefilter=-1), "at least 0"),
         (FilterBank(scales=(1, 0)), "above 0, got 0"),
-        (FilterBank(scales=(1, 6)), "images of 24 x 21 pixels are smaller than a filter's 4 x 6; give smaller scales"),
+        (
+            FilterBank(scales=(1, 6)),
+            "images of 24 x 21 pixels are smaller than a filter's 4 x 6; give smaller scales",
+        ),
         (FilterBank(floor=0), "above 0"),
-        (Textons(n=5, scales=(1,), levels=(12,)), "12 x 11 descriptors in an image, fewer than 12 x 12 regions"),
+        (
+            Textons(n=5, scales=(1,), levels=(12,)),
+            "12 x 11 descriptors in an image, fewer than 12 x 12 regions",
+        ),
         (Textons(n=2000, scales=(1,)), "n=2000 is larger than the 1,584 different descriptors"),
     ],
     ids=str,

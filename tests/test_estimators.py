@@ -13,12 +13,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from halfspaces import LinearClassifier, kernels
-from halfspaces.callbacks import EarlyStopping
-from halfspaces.losses import Softmax
+from halfspaces import LinearClassifier
+from halfspaces.kernels import fused_rows
+from halfspaces.loop.callbacks import EarlyStopping
+from halfspaces.loop.result import Reason
+from halfspaces.losses.softmax import Softmax
 from halfspaces.optimizers import SGD
-from halfspaces.penalties import L2
-from halfspaces.result import Reason
+from halfspaces.penalties.l2 import L2
 
 X, Y = load_digits(return_X_y=True)
 NAMES = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
@@ -72,15 +73,19 @@ def test_pipeline_and_cross_validation():
 
 
 @pytest.mark.parametrize(
-    ("given", "computed"), [("f8", "f8"), ("f4", "f4"), ("f2", "f4"), ("u1", "f4"), ("i8", "f8"), ("?", "f8")]
+    ("given", "computed"),
+    [("f8", "f8"), ("f4", "f4"), ("f2", "f4"), ("u1", "f4"), ("i8", "f8"), ("?", "f8")],
 )
 def test_precision_follows_the_data(given, computed):
     data = X.astype(given)
     classifier = LinearClassifier().fit(data, Y)
     scores, probabilities = classifier.decision_function(data), classifier.predict_proba(data)
-    assert {classifier.coef_.dtype, classifier.intercept_.dtype, scores.dtype, probabilities.dtype} == {
-        np.dtype(computed)
-    }
+    assert {
+        classifier.coef_.dtype,
+        classifier.intercept_.dtype,
+        scores.dtype,
+        probabilities.dtype,
+    } == {np.dtype(computed)}
     assert scores.shape == probabilities.shape == (len(X), 10)
     assert classifier.score(data, Y) > 0.9
 
@@ -98,7 +103,9 @@ def test_memory_map_gives_the_same_bits(tmp_path):
     classifier, other = LinearClassifier(), LinearClassifier().fit(X.astype(np.uint8), Y)
     assert np.shares_memory(classifier.objective(mapped, Y).blocks.X, mapped)
     np.testing.assert_array_equal(classifier.fit(mapped, Y).coef_, other.coef_)
-    np.testing.assert_array_equal(classifier.decision_function(mapped), other.decision_function(X.astype(np.uint8)))
+    np.testing.assert_array_equal(
+        classifier.decision_function(mapped), other.decision_function(X.astype(np.uint8))
+    )
 
 
 def test_narrow_types_and_other_orders_give_the_same_model():
@@ -124,7 +131,9 @@ def test_data_frame_and_series():
 def test_large_offsets_in_float32(loss):
     rng = np.random.default_rng(0)
     y = rng.integers(3, size=2000)
-    shifted = (rng.standard_normal((2000, 8)) + rng.standard_normal((3, 8))[y] + 1e5).astype(np.float32)
+    shifted = (rng.standard_normal((2000, 8)) + rng.standard_normal((3, 8))[y] + 1e5).astype(
+        np.float32
+    )
     centred = shifted - np.float32(1e5)  # exact
     classifier, expected = (LinearClassifier(loss).fit(data, y) for data in (shifted, centred))
     assert classifier.coef_.dtype == np.float32
@@ -148,13 +157,17 @@ def test_the_same_bits_for_any_number_of_workers(options):
     fitted = [LinearClassifier(n_jobs=jobs, tol=0.05, **options).fit(data, y) for jobs in (1, 2, 4)]
     for classifier in fitted[1:]:
         np.testing.assert_array_equal(classifier.coef_, fitted[0].coef_)
-        np.testing.assert_array_equal(classifier.decision_function(data), fitted[0].decision_function(data))
+        np.testing.assert_array_equal(
+            classifier.decision_function(data), fitted[0].decision_function(data)
+        )
 
 
 # --- labels and probabilities ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("labels", [NAMES, NAMES.astype(object), np.arange(10) * 7 - 20, np.arange(10) / 2])
+@pytest.mark.parametrize(
+    "labels", [NAMES, NAMES.astype(object), np.arange(10) * 7 - 20, np.arange(10) / 2]
+)
 def test_labels_come_back_as_they_were(labels):
     y = labels[Y] if labels.dtype.kind != "f" else labels[Y] * 2
     classifier = LinearClassifier().fit(X, y)
@@ -182,11 +195,15 @@ def test_probabilities(loss, n_classes):
     probabilities = classifier.predict_proba(X)
     assert probabilities.min() >= 0
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
-    np.testing.assert_array_equal(classifier.classes_[probabilities.argmax(axis=1)], classifier.predict(X))
+    np.testing.assert_array_equal(
+        classifier.classes_[probabilities.argmax(axis=1)], classifier.predict(X)
+    )
     np.testing.assert_allclose(np.exp(classifier.predict_log_proba(X)), probabilities, rtol=1e-9)
 
 
-@pytest.mark.parametrize(("loss", "y"), [("softmax", Y), ("softmax", Y // 8), ("ova_logistic", Y // 8)])
+@pytest.mark.parametrize(
+    ("loss", "y"), [("softmax", Y), ("softmax", Y // 8), ("ova_logistic", Y // 8)]
+)
 def test_with_a_free_bias_the_predicted_masses_are_the_class_counts(loss, y):
     mass = LinearClassifier(loss, strength=0.1, tol=1e-10).fit(X, y).predict_proba(X).sum(axis=0)
     np.testing.assert_allclose(mass, np.bincount(y), rtol=1e-4)
@@ -217,7 +234,9 @@ def test_class_weight_is_a_factor_on_sample_weight():
     np.testing.assert_array_equal(explicit, balanced)
     np.testing.assert_array_equal(weighted, balanced)
     halves = LinearClassifier(class_weight=dict(enumerate(np.sqrt(factors))))
-    np.testing.assert_allclose(halves.fit(data, y, sample_weight=np.sqrt(factors)[y]).coef_, balanced, rtol=1e-6)
+    np.testing.assert_allclose(
+        halves.fit(data, y, sample_weight=np.sqrt(factors)[y]).coef_, balanced, rtol=1e-6
+    )
     assert abs(balanced - LinearClassifier().fit(data, y).coef_).max() > 1e-3
 
 
@@ -233,7 +252,9 @@ def test_a_weight_of_two_is_the_row_twice_and_a_scale_of_all_weights_is_nothing(
 @pytest.mark.parametrize("optimizer", ["lbfgs", SGD(batch_size=64)], ids=["lbfgs", "sgd"])
 @pytest.mark.parametrize("validation", [(X[TEST], Y[TEST]), 0.2], ids=["rows", "part"])
 def test_validation_fills_the_history(validation, optimizer):
-    classifier = LinearClassifier(optimizer=optimizer, strength=1e-3).fit(X[TRAIN], Y[TRAIN], validation=validation)
+    classifier = LinearClassifier(optimizer=optimizer, strength=1e-3).fit(
+        X[TRAIN], Y[TRAIN], validation=validation
+    )
     history = classifier.result_.history
     assessed = np.isfinite(history["validation_loss"][:, 0])
     assert assessed.sum() >= 10
@@ -251,7 +272,9 @@ def test_held_out_rows_are_not_trained_on():
 @pytest.mark.filterwarnings("ignore:The classes are linearly separable")
 def test_early_stopping_ends_with_the_best_parameters():
     noisy = np.where(np.arange(len(Y)) % 4 == 0, (Y * 7 + np.arange(len(Y))) % 10, Y)
-    stopping = LinearClassifier(penalty="none", callbacks=[EarlyStopping(patience=4, monitor="accuracy")])
+    stopping = LinearClassifier(
+        penalty="none", callbacks=[EarlyStopping(patience=4, monitor="accuracy")]
+    )
     stopping.fit(X[:300], noisy[:300], validation=(X[TEST], Y[TEST]))
     accuracy = stopping.result_.history["validation_accuracy"][:, 0]
     assert stopping.result_.reason is Reason.EARLY_STOPPED
@@ -287,7 +310,9 @@ def test_warm_start_takes_fewer_passes():
     assert classifier.set_params(strength=0.012).fit(X, Y).n_iter_ < cold
     fresh = LinearClassifier(tol=1e-6, strength=0.012).fit(X, Y)
     np.testing.assert_allclose(classifier.result_.loss, fresh.result_.loss, rtol=2e-6)
-    with pytest.raises(ValueError, match=r"10 classes and 64 features, but .* 10 classes and 8 features; set warm"):
+    with pytest.raises(
+        ValueError, match=r"10 classes and 64 features, but .* 10 classes and 8 features; set warm"
+    ):
         classifier.fit(X[:, :8], Y)
 
 
@@ -312,8 +337,13 @@ def test_verbose_says_what_is_done_and_silence_is_silence(capfd):
     assert capfd.readouterr() == ("", "")
     LinearClassifier(verbose=1).fit(X, Y)
     chosen, ended = capfd.readouterr().out.splitlines()
-    assert chosen == "LinearClassifier: L-BFGS preconditioned by the Gram matrix: loss and penalty have gradients."
-    assert ended.startswith("LinearClassifier: The objective is within the tolerance of its minimum")
+    assert (
+        chosen
+        == "LinearClassifier: L-BFGS preconditioned by the Gram matrix: loss and penalty have gradients."
+    )
+    assert ended.startswith(
+        "LinearClassifier: The objective is within the tolerance of its minimum"
+    )
 
 
 # --- partial_fit -------------------------------------------------------------------------------------------------
@@ -324,7 +354,9 @@ def batches(epochs=1):
 
 
 def test_partial_fit_repeats_itself_and_approaches_fit():
-    first, second = (LinearClassifier(strength=1e-3, optimizer=SGD(batch_size=25)) for _ in range(2))
+    first, second = (
+        LinearClassifier(strength=1e-3, optimizer=SGD(batch_size=25)) for _ in range(2)
+    )
     for rows in batches(epochs=10):
         for classifier in (first, second):
             classifier.partial_fit(X[rows], NAMES[Y[rows]], classes=NAMES)
@@ -348,7 +380,9 @@ def test_partial_fit_counts_weights():
     weight = 1.0 * (np.arange(200) < 100)
     weighted = LinearClassifier(optimizer=SGD(batch_size=200))
     weighted.partial_fit(X[:200], Y[:200], classes=range(10), sample_weight=weight)
-    fewer = LinearClassifier(optimizer=SGD(batch_size=100)).partial_fit(X[:100], Y[:100], classes=range(10))
+    fewer = LinearClassifier(optimizer=SGD(batch_size=100)).partial_fit(
+        X[:100], Y[:100], classes=range(10)
+    )
     np.testing.assert_allclose(weighted.coef_, fewer.coef_, atol=1e-10)
 
 
@@ -358,7 +392,9 @@ def test_partial_fit_needs_the_classes_first():
     classifier = LinearClassifier().partial_fit(X[:20], Y[:20], classes=range(10))
     with pytest.raises(ValueError, match=r"classes=\[0, 1\] differ from those of the first call"):
         classifier.partial_fit(X, Y, classes=[0, 1])
-    with pytest.raises(ValueError, match=r"y\[1\] = 11 is not among the classes 0, 1, 2, .*9; give"):
+    with pytest.raises(
+        ValueError, match=r"y\[1\] = 11 is not among the classes 0, 1, 2, .*9; give"
+    ):
         classifier.partial_fit(X[:2], [0, 11])
     with pytest.raises(ValueError, match="partial_fit needs optimizer='auto', 'sgd' or an SGD"):
         LinearClassifier(optimizer="lbfgs").partial_fit(X, Y, classes=range(10))
@@ -380,11 +416,27 @@ def spoiled(value):
         ({"loss": Softmax}, TypeError, "loss must be a Loss or one of 'softmax', "),
         ({"penalty": "l3"}, ValueError, "penalty='l3' is not known: did you mean 'l2' or 'l1'?"),
         ({"penalty": L2}, TypeError, "penalty must be a Penalty or one of 'l2', "),
-        ({"optimizer": "simplex"}, ValueError, "optimizer='simplex' is not known: choose one of 'auto', 'lbfgs', "),
+        (
+            {"optimizer": "simplex"},
+            ValueError,
+            "optimizer='simplex' is not known: choose one of 'auto', 'lbfgs', ",
+        ),
         ({"optimizer": SGD}, TypeError, "optimizer must be an Optimizer or one of 'auto', "),
-        ({"optimizer": "lbfgs", "penalty": "l1"}, TypeError, "use optimizer='proximal' or penalty='l2'"),
-        ({"penalty": L2(0.1), "strength": 0.1}, ValueError, "L2(strength=0.1), which carries its own; give one."),
-        ({"penalty": "max_norm", "strength": 1}, ValueError, "takes no strength, got strength=1; use penalty=MaxNorm("),
+        (
+            {"optimizer": "lbfgs", "penalty": "l1"},
+            TypeError,
+            "use optimizer='proximal' or penalty='l2'",
+        ),
+        (
+            {"penalty": L2(0.1), "strength": 0.1},
+            ValueError,
+            "L2(strength=0.1), which carries its own; give one.",
+        ),
+        (
+            {"penalty": "max_norm", "strength": 1},
+            ValueError,
+            "takes no strength, got strength=1; use penalty=MaxNorm(",
+        ),
         ({"strength": -1}, ValueError, "strength must be at least 0, got -1."),
         ({"strength": [0.1, 1]}, TypeError, "strength must be a number, got [0.1, 1]."),
         ({"tol": -1}, ValueError, "tol must be at least 0, got -1."),
@@ -393,9 +445,21 @@ def spoiled(value):
         ({"max_passes": np.inf}, ValueError, "max_passes must be finite and above 0, got inf."),
         ({"n_jobs": 0}, ValueError, "n_jobs (None takes every core) must be at least 1, got 0."),
         ({"n_jobs": 1.5}, TypeError, "n_jobs (None takes every core) must be an integer, got 1.5."),
-        ({"class_weight": "even"}, ValueError, "class_weight must be 'balanced', a dict or None, got 'even'."),
-        ({"class_weight": {3: -1}}, ValueError, "sample_weight and class_weight must be finite and at least 0"),
-        ({"callbacks": [EarlyStopping()]}, ValueError, "EarlyStopping needs validation data: fit(X, y, validation="),
+        (
+            {"class_weight": "even"},
+            ValueError,
+            "class_weight must be 'balanced', a dict or None, got 'even'.",
+        ),
+        (
+            {"class_weight": {3: -1}},
+            ValueError,
+            "sample_weight and class_weight must be finite and at least 0",
+        ),
+        (
+            {"callbacks": [EarlyStopping()]},
+            ValueError,
+            "EarlyStopping needs validation data: fit(X, y, validation=",
+        ),
     ],
     ids=str,
 )
@@ -408,21 +472,65 @@ def test_options_that_cannot_be(options, error, words):
 @pytest.mark.parametrize(
     ("given", "error", "words"),
     [
-        ({"X": spoiled(np.nan)}, ValueError, "X contains NaN at row 17, column 5; remove or impute"),
-        ({"X": spoiled(-np.inf).astype("f2")}, ValueError, "X contains infinity (inf) at row 17, column 5"),
-        ({"y": np.full(len(X), "cat")}, ValueError, "y holds one class, 'cat'; a classifier needs at least two"),
+        (
+            {"X": spoiled(np.nan)},
+            ValueError,
+            "X contains NaN at row 17, column 5; remove or impute",
+        ),
+        (
+            {"X": spoiled(-np.inf).astype("f2")},
+            ValueError,
+            "X contains infinity (inf) at row 17, column 5",
+        ),
+        (
+            {"y": np.full(len(X), "cat")},
+            ValueError,
+            "y holds one class, 'cat'; a classifier needs at least two",
+        ),
         ({"y": Y[:-1]}, ValueError, "inconsistent numbers of samples: [1797, 1796]"),
         ({"y": Y + 0.5}, ValueError, "Unknown label type: continuous"),
         ({"X": X[:0], "y": Y[:0]}, ValueError, "Found array with 0 sample(s)"),
-        ({"sample_weight": np.ones(3)}, ValueError, "sample_weight has shape (3,), but X has 1797 rows"),
-        ({"sample_weight": -np.ones(len(X))}, ValueError, "must be finite and at least 0 everywhere"),
-        ({"sample_weight": np.zeros(len(X))}, ValueError, "sample_weight is zero everywhere; give some example"),
-        ({"validation": (X[:3], Y[:2])}, ValueError, "The validation X has 3 rows and its y 2 labels"),
-        ({"validation": (X[:3, :4], Y[:3])}, ValueError, "X has 4 features, but LinearClassifier is expecting 64"),
-        ({"validation": (spoiled(np.nan), Y)}, ValueError, "The validation X contains NaN at row 17, column 5"),
-        ({"validation": (X[:2], [0, 77])}, ValueError, "y[1] = 77 is not among the classes 0, 1, 2, 3, 4, 5, 6, 7, 8"),
+        (
+            {"sample_weight": np.ones(3)},
+            ValueError,
+            "sample_weight has shape (3,), but X has 1797 rows",
+        ),
+        (
+            {"sample_weight": -np.ones(len(X))},
+            ValueError,
+            "must be finite and at least 0 everywhere",
+        ),
+        (
+            {"sample_weight": np.zeros(len(X))},
+            ValueError,
+            "sample_weight is zero everywhere; give some example",
+        ),
+        (
+            {"validation": (X[:3], Y[:2])},
+            ValueError,
+            "The validation X has 3 rows and its y 2 labels",
+        ),
+        (
+            {"validation": (X[:3, :4], Y[:3])},
+            ValueError,
+            "X has 4 features, but LinearClassifier is expecting 64",
+        ),
+        (
+            {"validation": (spoiled(np.nan), Y)},
+            ValueError,
+            "The validation X contains NaN at row 17, column 5",
+        ),
+        (
+            {"validation": (X[:2], [0, 77])},
+            ValueError,
+            "y[1] = 77 is not among the classes 0, 1, 2, 3, 4, 5, 6, 7, 8",
+        ),
         ({"validation": 1.0}, ValueError, "validation must be above 0 and below 1, got 1.0."),
-        ({"validation": "rows"}, TypeError, "validation must be (X, y), a number or None, got a str."),
+        (
+            {"validation": "rows"},
+            TypeError,
+            "validation must be (X, y), a number or None, got a str.",
+        ),
     ],
     ids=lambda case: next(iter(case), None) if isinstance(case, dict) else None,
 )
@@ -434,23 +542,29 @@ def test_data_that_cannot_be(given, error, words):
 
 def test_prediction_refuses_what_was_not_fitted():
     classifier = LinearClassifier().fit(X, Y)
-    with pytest.raises(ValueError, match="X has 63 features, but LinearClassifier is expecting 64 features"):
+    with pytest.raises(
+        ValueError, match="X has 63 features, but LinearClassifier is expecting 64 features"
+    ):
         classifier.predict(X[:, 1:])
     with pytest.raises(ValueError, match="X contains NaN at row 17, column 5"):
         classifier.predict(spoiled(np.nan))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("kernels_from", [0, kernels.LEAST_SIZE])
+@pytest.mark.parametrize("kernels_from", [0, fused_rows.LEAST_SIZE])
 @pytest.mark.parametrize("labels", [Y, Y > 4], ids=["ten classes", "two"])
-def test_a_feature_without_weight_must_be_finite_all_the_same(monkeypatch, value, kernels_from, labels):
-    monkeypatch.setattr(kernels, "LEAST_SIZE", kernels_from)
+def test_a_feature_without_weight_must_be_finite_all_the_same(
+    monkeypatch, value, kernels_from, labels
+):
+    monkeypatch.setattr(fused_rows, "LEAST_SIZE", kernels_from)
     data = X.astype(np.float32)
     classifier = LinearClassifier(strength=0.1).fit(data, labels)
     classifier.coef_[:, 5] = 0  # what L1 leaves
     data[17, 5] = value
     for rows in (data, csr_array(data)):
-        with pytest.raises(ValueError, match=r"X contains (NaN|infinity \(-?inf\)) at row 17, column 5"):
+        with pytest.raises(
+            ValueError, match=r"X contains (NaN|infinity \(-?inf\)) at row 17, column 5"
+        ):
             classifier.predict(rows)
 
 

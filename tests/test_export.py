@@ -12,8 +12,8 @@ from sklearn.datasets import load_digits
 
 import halfspaces
 from halfspaces import LinearClassifier, LinearClassifierCV
-from halfspaces.calibration import Sigmoid, Temperature
-from halfspaces.export import export, numpy_code, sklearn_code, to_onnx, to_sklearn, to_torch
+from halfspaces.estimators.calibration import Sigmoid, Temperature
+from halfspaces.files.export import export, numpy_code, sklearn_code, to_onnx, to_sklearn, to_torch
 
 DIGITS, Y = load_digits(return_X_y=True)
 X = DIGITS.astype(np.uint8)
@@ -42,7 +42,9 @@ MODELS = {
     "sigmoid": lambda: fitted(
         "hinge", calibration=Sigmoid(tuple(np.linspace(0.5, 3, 10)), tuple(np.linspace(-1, 1, 10)))
     ),
-    "two classes, sigmoid": lambda: fitted("hinge", labels=Y > 4, calibration=Sigmoid((1.5,), (0.3,))),
+    "two classes, sigmoid": lambda: fitted(
+        "hinge", labels=Y > 4, calibration=Sigmoid((1.5,), (0.3,))
+    ),
 }
 
 
@@ -62,7 +64,11 @@ def one_of_two(classifier):
 def clear(classifier, data):
     """Rows whose label does not hang on the last bit."""
     scores = classifier.decision_function(data)
-    ordered = np.sort(scores, axis=1) if scores.ndim == 2 else np.stack([np.zeros_like(scores), np.abs(scores)], axis=1)
+    ordered = (
+        np.sort(scores, axis=1)
+        if scores.ndim == 2
+        else np.stack([np.zeros_like(scores), np.abs(scores)], axis=1)
+    )
     return ordered[:, -1] - ordered[:, -2] > 1e-4 * np.abs(scores).max()
 
 
@@ -78,10 +84,18 @@ def test_onnx(model):
     session = onnxruntime.InferenceSession(to_onnx(classifier).SerializeToString())
     (given,) = session.get_inputs()
     assert (given.type, given.shape) == (f"tensor({onnx_type(data)})", ["N", 64])
-    told = dict(zip([output.name for output in session.get_outputs()], session.run(None, {"X": data}), strict=True))
+    told = dict(
+        zip(
+            [output.name for output in session.get_outputs()],
+            session.run(None, {"X": data}),
+            strict=True,
+        )
+    )
     assert_same(told["label"], classifier, data)
     tolerance = 1e-4 * np.abs(classifier.decision_function(data)).max()
-    np.testing.assert_allclose(told["scores"], classifier.decision_function(data), atol=tolerance, strict=True)
+    np.testing.assert_allclose(
+        told["scores"], classifier.decision_function(data), atol=tolerance, strict=True
+    )
     assert ("probabilities" in told) == (probabilities is not None)
     if probabilities is not None:
         np.testing.assert_allclose(told["probabilities"], probabilities, atol=1e-4, strict=True)
@@ -94,7 +108,9 @@ def onnx_type(data):
 def test_sklearn(model):
     classifier, data, probabilities = model
     if one_of_two(classifier):
-        with pytest.raises(ValueError, match="cannot keep both the labels and the probabilities of a Sigmoid"):
+        with pytest.raises(
+            ValueError, match="cannot keep both the labels and the probabilities of a Sigmoid"
+        ):
             to_sklearn(classifier)
         return
     exported = to_sklearn(classifier)
@@ -147,7 +163,9 @@ def test_code(model, tmp_path):
 
 
 def test_a_search_and_a_loaded_model_export_alike(tmp_path):
-    searched = LinearClassifierCV("squared_hinge", strengths=[0.1], cv=3, calibrate="temperature", tol=0.05).fit(X, Y)
+    searched = LinearClassifierCV(
+        "squared_hinge", strengths=[0.1], cv=3, calibrate="temperature", tol=0.05
+    ).fit(X, Y)
     halfspaces.save(searched, tmp_path / "model")
     loaded = halfspaces.load(tmp_path / "model")
     assert to_onnx(loaded).SerializeToString() == to_onnx(searched).SerializeToString()
@@ -164,7 +182,9 @@ def test_what_cannot_be_exported(monkeypatch):
         to_onnx(classifier, dtype="int8")
     with pytest.raises(ValueError, match="to='onx' is not known: did you mean 'onnx'"):
         export(classifier, "onx", "never")
-    with pytest.raises(ValueError, match="to='numpy' reads a model file; save the classifier and give model=PATH"):
+    with pytest.raises(
+        ValueError, match="to='numpy' reads a model file; save the classifier and give model=PATH"
+    ):
         export(classifier, "numpy", "never")
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"needs onnx; pip install 'halfspaces\[onnx\]'"):
@@ -175,7 +195,12 @@ def test_printed_code_needs_nothing_of_ours(tmp_path):
     classifier, data = fitted(labels=NAMES[Y])
     halfspaces.save(classifier, tmp_path / "model.safetensors")
     np.save(tmp_path / "X.npy", data[:5])
-    code = numpy_code(classifier, "model.safetensors") + 'import sys; print(predict(np.load("X.npy"))[0].tolist())\n'
+    code = (
+        numpy_code(classifier, "model.safetensors")
+        + 'import sys; print(predict(np.load("X.npy"))[0].tolist())\n'
+    )
     code += 'assert not any(name.startswith(("halfspaces", "sklearn")) for name in sys.modules)\n'
-    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert ended.stdout == f"{classifier.predict(data[:5]).tolist()}\n"

@@ -15,8 +15,9 @@ from halfspaces.gradcheck import (
     numerical_gradient,
     small_problem,
 )
-from halfspaces.losses import Hinge, Softmax
-from halfspaces.penalties import L1
+from halfspaces.losses.hinge import Hinge
+from halfspaces.losses.softmax import Softmax
+from halfspaces.penalties.l1 import L1
 
 PROBLEM = small_problem()
 
@@ -63,7 +64,14 @@ def test_numerical_gradient_leaves_w_alone(scheme, accuracy):
 
 def test_every_registered_component_passes():
     reports = check_registry()
-    assert {"hinge", "hinge, smoothed", "hinge + l2", "l2", "prox of l1", "prox of max_norm"} <= set(reports)
+    assert {
+        "hinge",
+        "hinge, smoothed",
+        "hinge + l2",
+        "l2",
+        "prox of l1",
+        "prox of max_norm",
+    } <= set(reports)
     assert not [str(report) for report in reports.values() if not report.ok]
 
 
@@ -72,7 +80,9 @@ def test_a_right_gradient_has_taylor_rate_two(scheme):
     report = check(gradient, scheme=scheme)
     assert report.ok
     assert report.rate == pytest.approx(2, abs=0.1)
-    assert report.verdict.startswith("The gradient is right: 50 coordinates of weights and 8 coordinates of bias")
+    assert report.verdict.startswith(
+        "The gradient is right: 50 coordinates of weights and 8 coordinates of bias"
+    )
 
 
 BIAS, THIRD_CLASS = np.arange(8)[:, None, None] == 7, np.arange(4) == 2
@@ -81,16 +91,31 @@ BIAS, THIRD_CLASS = np.arange(8)[:, None, None] == 7, np.arange(4) == 2
 @pytest.mark.parametrize(
     ("wrong", "hint"),
     [
-        (lambda W: 50 * gradient(W), r"ratio analytic/numerical is 50 everywhere: did you forget to divide by N"),
+        (
+            lambda W: 50 * gradient(W),
+            r"ratio analytic/numerical is 50 everywhere: did you forget to divide by N",
+        ),
         (lambda W: -gradient(W), r"is -1 everywhere: did you forget a minus sign"),
         (lambda W: 2 * gradient(W), r"is 2 everywhere: a factor 2"),
         (lambda W: 0 * W, r"The gradient is 0 everywhere"),
-        (lambda W: np.where(BIAS, 0, gradient(W)), r"The gradient is 0 in bias, and only there: was it left out"),
+        (
+            lambda W: np.where(BIAS, 0, gradient(W)),
+            r"The gradient is 0 in bias, and only there: was it left out",
+        ),
         (lambda W: np.where(BIAS, gradient(W) + 1, gradient(W)), r"Only bias is wrong"),
-        (lambda W: gradient(W) + 0.2 * W * BIAS, r"off by 0.2 bias: .* penalize the bias differently"),
+        (
+            lambda W: gradient(W) + 0.2 * W * BIAS,
+            r"off by 0.2 bias: .* penalize the bias differently",
+        ),
         (lambda W: gradient(W) - 0.2 * W * ~BIAS, r"off by -0.2 W in weights: 2λW, .*, is missing"),
-        (lambda W: gradient(W) - 0.2 * np.sign(W) * ~BIAS, r"off by -0.2 sign\(W\) in weights: look at the L1"),
-        (lambda W: np.where(THIRD_CLASS, 0.5, gradient(W)), r"Only class 2 \(the last axis\) is wrong"),
+        (
+            lambda W: gradient(W) - 0.2 * np.sign(W) * ~BIAS,
+            r"off by -0.2 sign\(W\) in weights: look at the L1",
+        ),
+        (
+            lambda W: np.where(THIRD_CLASS, 0.5, gradient(W)),
+            r"Only class 2 \(the last axis\) is wrong",
+        ),
         (lambda W: np.full(W.shape, np.nan), r"it is nan"),
     ],
 )
@@ -128,7 +153,9 @@ def test_a_random_direction_sees_the_coordinates_that_were_not_sampled():
 def test_blocks_by_name():
     W = {"W": np.ones((3, 2)), "bias": np.zeros(2)}
     report = check_gradient(
-        lambda P: (P["W"] ** 2).sum() + np.exp(P["bias"]).sum(), lambda P: {"W": 2 * P["W"], "bias": P["bias"]}, W
+        lambda P: (P["W"] ** 2).sum() + np.exp(P["bias"]).sum(),
+        lambda P: {"W": 2 * P["W"], "bias": P["bias"]},
+        W,
     )
     assert [(row.block, row.largest > 0.1) for row in report.rows] == [("W", False), ("bias", True)]
     assert report.worst.name in ("bias[0]", "bias[1]")
@@ -142,7 +169,12 @@ def test_a_hinge_exactly_at_a_kink_is_entered_in_the_ledger():
     def hinge(s):
         return Hinge().value_and_grad(s, y)[0].sum()
 
-    for share, right in ((0.0, True), (0.4, True), (1.0, True), (1.5, False)):  # of the subgradients at the kink
+    for share, right in (
+        (0.0, True),
+        (0.4, True),
+        (1.0, True),
+        (1.5, False),
+    ):  # of the subgradients at the kink
         slopes = share * np.array([[-2.0, 1.0, 1.0, 0.0]])
         report = check_gradient(hinge, slopes, scores)
         assert report.ok == right, report.verdict
@@ -154,9 +186,13 @@ def test_a_hinge_exactly_at_a_kink_is_entered_in_the_ledger():
 def test_a_kink_nearby_is_no_error(distance):
     for side in (-1, 1):
         at = side * distance
-        report = check_gradient(lambda W: (abs(W) + W**2).sum(), lambda W: np.sign(W) + 2 * W, np.array([at, 1.0]))
+        report = check_gradient(
+            lambda W: (abs(W) + W**2).sum(), lambda W: np.sign(W) + 2 * W, np.array([at, 1.0])
+        )
         assert report.ok, report.verdict
-        assert not check_gradient(lambda W: (abs(W) + W**2).sum(), [1.5 * side, 3.0], np.array([at, 1.0])).ok
+        assert not check_gradient(
+            lambda W: (abs(W) + W**2).sum(), [1.5 * side, 3.0], np.array([at, 1.0])
+        ).ok
 
 
 def test_a_strong_bend_is_not_mistaken_for_a_kink():
@@ -168,7 +204,9 @@ def test_a_strong_bend_is_not_mistaken_for_a_kink():
 
 def single(W):
     return np.float32(
-        data_loss(Softmax(), PROBLEM._replace(X=PROBLEM.X.astype(np.float32)), W.astype(np.float32))[0].sum()
+        data_loss(
+            Softmax(), PROBLEM._replace(X=PROBLEM.X.astype(np.float32)), W.astype(np.float32)
+        )[0].sum()
     )
 
 
@@ -189,7 +227,9 @@ def test_float32_parameters_and_gradients():
 
 
 def test_tiny_slopes_that_are_rounding_noise_do_not_fail():
-    report = check_gradient(lambda W: 1e6 + (W**2).sum(), lambda W: 2 * W, np.array([1e-9, -1e-8, 1.0]))
+    report = check_gradient(
+        lambda W: 1e6 + (W**2).sum(), lambda W: 2 * W, np.array([1e-9, -1e-8, 1.0])
+    )
     assert report.ok, report.verdict
 
 
@@ -205,10 +245,26 @@ def test_reports_print():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: check_gradient(lambda W: W**2, [1.0, 1.0], [1.0, 1.0]), TypeError, "must return one number"),
-        (lambda: check_gradient(lambda W: np.nan, [1.0], [1.0]), ValueError, r"f\(W\) must be finite .* got nan"),
-        (lambda: check_gradient(lambda W: 0.0, [1.0], [1.0], scheme="centred"), ValueError, "did you mean 'centered'"),  # type: ignore
-        (lambda: check_gradient(lambda W: 0.0, [1.0], [1.0], step=0), ValueError, r"step=...\) must be above 0"),
+        (
+            lambda: check_gradient(lambda W: W**2, [1.0, 1.0], [1.0, 1.0]),
+            TypeError,
+            "must return one number",
+        ),
+        (
+            lambda: check_gradient(lambda W: np.nan, [1.0], [1.0]),
+            ValueError,
+            r"f\(W\) must be finite .* got nan",
+        ),
+        (
+            lambda: check_gradient(lambda W: 0.0, [1.0], [1.0], scheme="centred"),
+            ValueError,
+            "did you mean 'centered'",
+        ),  # type: ignore
+        (
+            lambda: check_gradient(lambda W: 0.0, [1.0], [1.0], step=0),
+            ValueError,
+            r"step=...\) must be above 0",
+        ),
         (lambda: check_gradient(lambda W: 0.0, [], []), ValueError, "at least one coordinate"),
         (lambda: check_component(Hinge(), L1(0.1)), TypeError, "L1 has no gradient"),
     ],

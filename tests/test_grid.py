@@ -8,13 +8,15 @@ from scipy.sparse import csr_array
 from sklearn.datasets import load_digits
 
 from halfspaces import LinearClassifier
-from halfspaces.grid import fold_objectives, solve_grid
 from halfspaces.losses import LOSSES
-from halfspaces.minimize import minimize
-from halfspaces.moments import Moments
 from halfspaces.optimizers import LBFGS, Gram, ProximalNewton
-from halfspaces.optimizers.auto import choose_for
-from halfspaces.penalties import L1, L2, ElasticNet
+from halfspaces.optimizers.choose import choose_for
+from halfspaces.penalties.elastic_net import ElasticNet
+from halfspaces.penalties.l1 import L1
+from halfspaces.penalties.l2 import L2
+from halfspaces.proofs.minimize import minimize
+from halfspaces.rows.moments import Moments
+from halfspaces.tuning.grid import fold_objectives, solve_grid
 
 X, Y = (part[:600] for part in load_digits(return_X_y=True))
 ROWS = np.arange(len(Y))
@@ -31,7 +33,10 @@ def separate(grid, tol):
     results = [
         [minimize(alone, choose_for(alone).optimizer, tol=tol) for alone in strengths]
         for strengths in (
-            [replace(each, penalty=replace(each.penalty, strength=strength)) for each in grid.objectives]
+            [
+                replace(each, penalty=replace(each.penalty, strength=strength))
+                for each in grid.objectives
+            ]
             for strength in grid.strengths
         )
     ]
@@ -42,7 +47,9 @@ def separate(grid, tol):
 def test_a_grid_equals_separate_fits(loss):
     tol = 1e-6 if LOSSES[loss].smooth else 1e-2
     given = objective(loss)
-    grid = solve_grid(fold_objectives(given, FOLDS), STRENGTHS, choose_for(given).optimizer, tol=tol)
+    grid = solve_grid(
+        fold_objectives(given, FOLDS), STRENGTHS, choose_for(given).optimizer, tol=tol
+    )
     losses, _ = separate(grid, tol)
     assert grid.W.shape == (65, 3, 3, 10)
     assert np.all(grid.gap <= tol * grid.loss)
@@ -53,7 +60,9 @@ def test_a_grid_equals_separate_fits(loss):
 @pytest.mark.parametrize("optimizer", [ProximalNewton(), None], ids=str)
 def test_a_grid_of_sparse_weights_equals_separate_fits(penalty, optimizer):
     given = replace(objective(), penalty=penalty)
-    grid = solve_grid(fold_objectives(given, FOLDS), [0.05, 0.01], optimizer or choose_for(given).optimizer)
+    grid = solve_grid(
+        fold_objectives(given, FOLDS), [0.05, 0.01], optimizer or choose_for(given).optimizer
+    )
     losses, _ = separate(grid, 1e-4)
     np.testing.assert_allclose(grid.loss, losses, rtol=2e-4)
 
@@ -65,7 +74,9 @@ def test_scores_of_rows_held_out_are_those_of_separate_fits(kind):
     if kind == "weighted":
         weight = np.random.default_rng(0).uniform(0.5, 2, len(Y))
         given = LinearClassifier().objective(rows, Y, sample_weight=weight)
-    grid = solve_grid(fold_objectives(given, FOLDS), [0.1, 0.01], LBFGS(preconditioner=Gram()), tol=1e-7)
+    grid = solve_grid(
+        fold_objectives(given, FOLDS), [0.1, 0.01], LBFGS(preconditioner=Gram()), tol=1e-7
+    )
     losses, results = separate(grid, 1e-7)
     np.testing.assert_allclose(grid.loss, losses, rtol=2e-7)
     for fold, train in enumerate(FOLDS):
@@ -79,7 +90,9 @@ def test_scores_of_rows_held_out_are_those_of_separate_fits(kind):
 def test_a_fold_is_standardized_by_its_own_rows():
     rows = X.copy()
     rows[:, 3] = np.where(ROWS % 3 == 0, ROWS, 7.0)  # constant where the first fold trains
-    grid = solve_grid(fold_objectives(objective(rows=rows), FOLDS), [1.0], LBFGS(preconditioner=Gram()))
+    grid = solve_grid(
+        fold_objectives(objective(rows=rows), FOLDS), [1.0], LBFGS(preconditioner=Gram())
+    )
     for fold, train in enumerate(FOLDS):
         expected = Moments.of(grid.objectives[-1].blocks.subset(train)).standardization()
         found = grid.objectives[fold].standardization
@@ -99,7 +112,10 @@ def test_a_grid_takes_fewer_passes_than_its_fits_and_can_be_stopped():
     optimizer = LBFGS(preconditioner=Gram())
     members = fold_objectives(given, FOLDS)
     grid = solve_grid(members, strengths, optimizer)
-    cold = [minimize(replace(given, penalty=L2(float(s))), optimizer, tol=1e-4).passes for s in strengths]
+    cold = [
+        minimize(replace(given, penalty=L2(float(s))), optimizer, tol=1e-4).passes
+        for s in strengths
+    ]
     assert np.sum(grid.passes[1:, 0]) < 0.75 * np.sum(cold[1:])
     stopped = solve_grid(members, strengths, optimizer, each=each)
     assert np.array_equal(stopped.strengths, told)

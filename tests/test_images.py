@@ -18,7 +18,10 @@ from PIL import Image, ImageOps
 from fuzz_images import READERS, encoded, tarred, zipped
 from fuzzing import attack
 from halfspaces import LinearClassifier, datasets
-from halfspaces.datasets import DataError, Dataset, layout, pixels, sources, store, waiting
+from halfspaces.datasets import DataError, Dataset
+from halfspaces.datasets.files import archives, decoded_cache
+from halfspaces.datasets.formats import class_folders, decode_image
+from halfspaces.support import progress
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "image-folders"
 
@@ -45,7 +48,11 @@ def save(path: Path, image: Image.Image, **options) -> None:
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def refused(given, *words: str, **options) -> None:
@@ -85,7 +92,9 @@ def test_every_format_and_mode(tmp_path, kind, mode, colour, expected):
     assert data.image_shape == (4, 6, channels)
     assert (data.X.dtype, data.y.tolist(), data.class_names) == (np.uint8, [0, 1], ("a", "b"))
     lossy = 4 if kind in ("JPEG", "WEBP") else 0
-    np.testing.assert_allclose(data.images(data.X), np.broadcast_to(expected, (2, 4, 6, channels)), atol=lossy)
+    np.testing.assert_allclose(
+        data.images(data.X), np.broadcast_to(expected, (2, 4, 6, channels)), atol=lossy
+    )
 
 
 def test_palettes_animations_and_32_bits(tmp_path):
@@ -118,7 +127,9 @@ def test_images_stand_upright(tmp_path, kind, orientation):
     )  # by its path, Pillow 13 turns a TIFF twice
     upright = ImageOps.exif_transpose(Image.open(stream))
     assert data.image_shape[:2] == upright.size[::-1] == ((24, 16) if orientation > 4 else (16, 24))
-    np.testing.assert_allclose(data.images(data.X)[0, ..., 0], np.asarray(upright.convert("L")), atol=1)
+    np.testing.assert_allclose(
+        data.images(data.X)[0, ..., 0], np.asarray(upright.convert("L")), atol=1
+    )
 
 
 def test_sizes(tmp_path, pets):
@@ -126,12 +137,22 @@ def test_sizes(tmp_path, pets):
     assert (data.image_shape, data.notes) == ((4, 5, 1), ("6 images of 4 x 5, kept as they are",))
     assert datasets.open(pets, image_size=(2, 3)).image_shape == (2, 3, 1)
     coloured = datasets.open(pets, image_size=(4, 5, 3))
-    np.testing.assert_array_equal(coloured.images(coloured.X), np.repeat(data.images(data.X), 3, axis=3))
-    save(pets / "dog" / "wide.png", Image.fromarray(np.repeat([[0, 255]], 40, axis=1).astype(np.uint8)))
+    np.testing.assert_array_equal(
+        coloured.images(coloured.X), np.repeat(data.images(data.X), 3, axis=3)
+    )
+    save(
+        pets / "dog" / "wide.png",
+        Image.fromarray(np.repeat([[0, 255]], 40, axis=1).astype(np.uint8)),
+    )
     many = datasets.open(pets)
     assert many.image_shape == (32, 32, 1)
-    assert many.notes == ("7 images of 2 sizes from 4 x 5 to 1 x 80, each resized whole to 32 x 32",)
-    assert many.images(many.X)[-1, :, [0, 31], 0].tolist() == [[0] * 32, [255] * 32]  # both its ends are there
+    assert many.notes == (
+        "7 images of 2 sizes from 4 x 5 to 1 x 80, each resized whole to 32 x 32",
+    )
+    assert many.images(many.X)[-1, :, [0, 31], 0].tolist() == [
+        [0] * 32,
+        [255] * 32,
+    ]  # both its ends are there
     for size in (0, 5000, (3,), (3, 4, 5), (3, 4, 1, 1), "32", 2.5):
         refused(pets, "image_size must be a side or (height, width)", image_size=size)
     refused("digits", "digits is no folder", "image_size", image_size=3)
@@ -156,12 +177,17 @@ def test_splits_and_natural_order(tmp_path):
     for split, names in {"Train": ["10", "9", "b"], "valid": ["9", "10"], "test": ["b"]}.items():
         for name in names:
             save(
-                tmp_path / "set" / split / name / "deep" / "x.png", Image.new("L", (2, 2), len(split) * 10 + len(name))
+                tmp_path / "set" / split / name / "deep" / "x.png",
+                Image.new("L", (2, 2), len(split) * 10 + len(name)),
             )
     data = datasets.open(tmp_path)
     assert data.class_names == ("9", "10", "b")
     assert (data.y.tolist(), data.y_val.tolist(), data.y_test.tolist()) == ([0, 1, 2], [0, 1], [2])
-    assert [X[:, 0].tolist() for X in (data.X, data.X_val, data.X_test)] == [[51, 52, 51], [51, 52], [41]]
+    assert [X[:, 0].tolist() for X in (data.X, data.X_val, data.X_test)] == [
+        [51, 52, 51],
+        [51, 52],
+        [41],
+    ]
     assert "3 examples + 2 for validation + 1 for testing, 4 features" in str(data)
     save(tmp_path / "set" / "test" / "zebra" / "x.png", Image.new("L", (2, 2)))
     refused(tmp_path, "has the class zebra in test but not in train")
@@ -193,7 +219,10 @@ def test_what_lies_around_is_left_out(pets):
         (["cat/1.png", "dog/1.png", "fish/"], "has the empty folder fish; put images"),
         (["test/cat/1.png", "test/dog/1.png"], "has test but no train"),
         (["train/cat/1.png", "train/dog/1.png", "more/1.png"], "has the folder more beside train"),
-        (["train/a/1.png", "train/b/1.png", "valid/a/1.png", "val/b/1.png"], "two are the same split"),
+        (
+            ["train/a/1.png", "train/b/1.png", "valid/a/1.png", "val/b/1.png"],
+            "two are the same split",
+        ),
         (["train/a/1.png", "train/b/1.png", "test/1.png"], "has the image test/1.png outside"),
         (["train/1.png", "train/2.png"], "has one class, train"),
     ],
@@ -277,7 +306,9 @@ def test_members_that_lead_outside_are_refused(tmp_path, pets, name):
     assert not list(tmp_path.parent.rglob("escaped*"))
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE]
+)
 def test_links_and_devices_are_never_followed(tmp_path, pets, kind):
     path = tmp_path / "given.tar"
     path.write_bytes(with_member(pets, type=kind, linkname="/etc/passwd"))
@@ -299,16 +330,20 @@ def test_links_in_a_zip_are_never_followed(tmp_path, pets):
 
 def test_bombs_are_bounded(tmp_path, pets, monkeypatch):
     files, path = files_in(pets), tmp_path / "given.zip"
-    monkeypatch.setattr(sources, "LARGEST", 10_000)
+    monkeypatch.setattr(archives, "LARGEST", 10_000)
     for content in (bytes(10_001), bytes(5_000_000)):
         path.write_bytes(zipped({**files, "cat/zeros.png": content}))
         refused(path, f"has cat/zeros.png of {len(content):,} bytes, more than the 10,000")
-        (tmp_path / "given.tar.gz").write_bytes(gzip.compress(tarred({**files, "cat/zeros.png": content})))
-        refused(tmp_path / "given.tar.gz", f"has cat/zeros.png of {len(content):,} bytes", skip_bad=True)
+        (tmp_path / "given.tar.gz").write_bytes(
+            gzip.compress(tarred({**files, "cat/zeros.png": content}))
+        )
+        refused(
+            tmp_path / "given.tar.gz", f"has cat/zeros.png of {len(content):,} bytes", skip_bad=True
+        )
         (pets / "cat" / "zeros.png").write_bytes(content)
         refused(pets, f"has cat/zeros.png, which has {len(content):,} bytes")
-    monkeypatch.setattr(sources, "FREE", 1000)
-    monkeypatch.setattr(sources, "RATIO", 2)
+    monkeypatch.setattr(archives, "FREE", 1000)
+    monkeypatch.setattr(archives, "RATIO", 2)
     many = {**files, **{f"cat/{i}.png": bytes(9000) for i in range(9)}}
     (tmp_path / "given.tar.gz").write_bytes(gzip.compress(tarred(many)))
     refused(tmp_path / "given.tar.gz", "given.tar.gz unpacks to more than")
@@ -333,7 +368,10 @@ def test_a_tar_with_a_giant_header(tmp_path, pets):
 
 def test_image_bombs_are_refused_by_name(pets, monkeypatch):
     save(pets / "dog" / "vast.png", Image.new("1", (300, 400)))
-    for most, words in {100_000: "has 400 x 300 pixels, more than", 30_000: "exceeds limit"}.items():
+    for most, words in {
+        100_000: "has 400 x 300 pixels, more than",
+        30_000: "exceeds limit",
+    }.items():
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -344,9 +382,17 @@ def test_image_bombs_are_refused_by_name(pets, monkeypatch):
 
 @pytest.mark.parametrize("suffix", ["tar", "tar.gz", "tgz", "zip"])
 def test_archives_that_are_cut(tmp_path, pets, suffix):
-    pack = {"zip": zipped, "tar": tarred}.get(suffix, lambda members: gzip.compress(tarred(members)))
+    pack = {"zip": zipped, "tar": tarred}.get(
+        suffix, lambda members: gzip.compress(tarred(members))
+    )
     content, path = pack(files_in(pets)), tmp_path / f"given.{suffix}"
-    for end in (0, 1, len(content) // 3, len(content) // 2, len(content) - (10_000 if suffix == "tar" else 5)):
+    for end in (
+        0,
+        1,
+        len(content) // 3,
+        len(content) // 2,
+        len(content) - (10_000 if suffix == "tar" else 5),
+    ):
         path.write_bytes(content[:end])
         refused(path, f"given.{suffix}")
     whole = tarred(files_in(pets))
@@ -366,8 +412,12 @@ def decoded(monkeypatch):
     """The images that were looked at or decoded so far."""
     calls = []
     for name in ("look", "decode"):
-        work = getattr(pixels, name)
-        monkeypatch.setattr(pixels, name, lambda *given, work=work, **more: calls.append(given) or work(*given, **more))
+        work = getattr(decode_image, name)
+        monkeypatch.setattr(
+            decode_image,
+            name,
+            lambda *given, work=work, **more: calls.append(given) or work(*given, **more),
+        )
     return calls
 
 
@@ -391,14 +441,18 @@ def test_what_changed_is_decoded_again(pets, decoded):
     path = pets / "cat" / "0.png"
     status = path.stat()
     save(path, Image.new("L", (5, 4), 7))
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))  # as some tools of synchronization leave it
+    os.utime(
+        path, ns=(status.st_atime_ns, status.st_mtime_ns)
+    )  # as some tools of synchronization leave it
     assert datasets.open(pets).X[0, 0] == 7
     path.rename(pets / "dog" / "0a.png")
     assert np.bincount(datasets.open(pets).y).tolist() == [2, 4]
     assert len(decoded) == 36
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed", "empty", "no json", "wrong json", "no npy", "longer"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "changed", "empty", "no json", "wrong json", "no npy", "longer"]
+)
 def test_a_damaged_cache_is_rebuilt(pets, decoded, cache, damage):
     whole = np.array(datasets.open(pets).X)
     (npy,), (kept,) = cache.glob("*.npy"), cache.glob("*.json")
@@ -413,7 +467,9 @@ def test_a_damaged_cache_is_rebuilt(pets, decoded, cache, damage):
         case "longer":
             npy.write_bytes(content + b"x")
         case _:
-            npy.write_bytes({"cut": content[:-1], "empty": b"", "changed": content[:-3] + b"xyz"}[damage])
+            npy.write_bytes(
+                {"cut": content[:-1], "empty": b"", "changed": content[:-3] + b"xyz"}[damage]
+            )
     np.testing.assert_array_equal(datasets.open(pets).X, whole)
     assert len(decoded) == 24
     assert npy.read_bytes() == content
@@ -421,7 +477,7 @@ def test_a_damaged_cache_is_rebuilt(pets, decoded, cache, damage):
 
 
 def test_the_cache_is_listed_and_pruned_oldest_use_first(tmp_path, pets, cache, decoded):
-    assert (store.kept(), store.prune(0)) == ([], [])
+    assert (decoded_cache.kept(), decoded_cache.prune(0)) == ([], [])
     sets = {name: shutil.copytree(pets, tmp_path / name) for name in ("first", "second", "third")}
     for age, folder in enumerate(sets.values()):
         before = set(cache.glob("*"))
@@ -431,12 +487,14 @@ def test_the_cache_is_listed_and_pruned_oldest_use_first(tmp_path, pets, cache, 
     mapped = datasets.open(sets["first"])  # its use is the newest now
     half_written = cache / f"{'0' * 32}.npy.abc.part"
     half_written.write_bytes(bytes(9))
-    assert [each.source for each in store.kept()] == [str(sets[name]) for name in ("second", "third", "first")]
-    removed = store.prune(store.kept()[0].size + 1)
+    assert [each.source for each in decoded_cache.kept()] == [
+        str(sets[name]) for name in ("second", "third", "first")
+    ]
+    removed = decoded_cache.prune(decoded_cache.kept()[0].size + 1)
     assert [each.source for each in removed] == [str(sets["second"]), str(sets["third"])]
     assert sorted(path.suffix for path in cache.iterdir()) == [".json", ".npy", ".part"]
     os.utime(half_written, (5, 5))
-    assert [each.source for each in store.prune(0)] == ["not finished", str(sets["first"])]
+    assert [each.source for each in decoded_cache.prune(0)] == ["not finished", str(sets["first"])]
     assert list(cache.iterdir()) == []
     assert mapped.X.sum() > 0, "rows that are open stay"
     decoded.clear()
@@ -448,7 +506,7 @@ def test_interrupted_decoding_leaves_nothing(pets, cache, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store.Rows, "write", interrupt)
+    monkeypatch.setattr(decoded_cache.Rows, "write", interrupt)
     with pytest.raises(KeyboardInterrupt):
         datasets.open(pets)
     assert list(cache.iterdir()) == []
@@ -457,20 +515,25 @@ def test_interrupted_decoding_leaves_nothing(pets, cache, monkeypatch):
 def test_a_cache_that_cannot_be_written(tmp_path, pets, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("HALFSPACES_CACHE", str(tmp_path / "file"))
-    refused(pets, "for decoded images cannot be written (Not a directory); set HALFSPACES_CACHE to a folder with room")
+    refused(
+        pets,
+        "for decoded images cannot be written (Not a directory); set HALFSPACES_CACHE to a folder with room",
+    )
 
 
 def test_the_cache_is_checked_in_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "BLOCK", 10)
-    monkeypatch.setattr(store, "BLOCKS", 3)
+    monkeypatch.setattr(decoded_cache, "BLOCK", 10)
+    monkeypatch.setattr(decoded_cache, "BLOCKS", 3)
     seen = set()
     for at in (None, 0, 9, 45, 54, 99):
         content = bytearray(100)
         if at is not None:
             content[at] = 1
-        seen.add(store._checksum(io.BytesIO(content)))
+        seen.add(decoded_cache._checksum(io.BytesIO(content)))
     assert len(seen) == 6
-    assert store._checksum(io.BytesIO(bytes(100))) != store._checksum(io.BytesIO(bytes(101)))
+    assert decoded_cache._checksum(io.BytesIO(bytes(100))) != decoded_cache._checksum(
+        io.BytesIO(bytes(101))
+    )
 
 
 class Terminal(io.StringIO):
@@ -481,7 +544,7 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize("patience", [0.0, 60.0])
 def test_a_bar_is_shown_where_it_takes_long(pets, monkeypatch, patience):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr(waiting, "PATIENCE", patience)
+    monkeypatch.setattr(progress, "PATIENCE", patience)
     monkeypatch.setenv("TERM", "xterm")
     datasets.open(pets)
     assert ("decoding pets" in sys.stderr.getvalue()) == (patience == 0)
@@ -493,7 +556,11 @@ def test_a_bar_is_shown_where_it_takes_long(pets, monkeypatch, patience):
 @pytest.mark.parametrize(
     ("X", "rows", "expected"),
     [
-        (np.eye(5, dtype=np.uint8), np.vstack([np.eye(5)[3], np.ones(5), np.eye(5)[3]]).astype(np.uint8), 2),
+        (
+            np.eye(5, dtype=np.uint8),
+            np.vstack([np.eye(5)[3], np.ones(5), np.eye(5)[3]]).astype(np.uint8),
+            2,
+        ),
         (np.eye(300, 200, dtype=np.float16), np.eye(200, dtype=np.float16) * 2, 0),
         (np.eye(9)[::2], np.asfortranarray(np.eye(9)), 5),
         (np.eye(9, dtype=np.uint8), np.eye(9), 0),
@@ -511,15 +578,26 @@ def test_duplicates(X, rows, expected):
 
 
 def test_layout_of_names_alone():
-    arranged = layout.arrange(Path("set"), [f"train/{name}/x.png" for name in "ba"] + ["train/a/y", "train/LICENSE"])
+    arranged = class_folders.arrange(
+        Path("set"), [f"train/{name}/x.png" for name in "ba"] + ["train/a/y", "train/LICENSE"]
+    )
     assert arranged.names() == ["train/a/x.png", "train/a/y", "train/b/x.png"]
     beside = ["LICENSE", "docs/a/b/c.txt", "set/LICENSE"]
-    assert layout.arrange(Path("set"), [*(f"set/{name}" for name in arranged.names()), *beside]).classes == ("a", "b")
-    vehicles = layout.arrange(Path("set"), ["car/1.png", "train/1.png", "test/1.png"], ["car", "train", "test"])
+    assert class_folders.arrange(
+        Path("set"), [*(f"set/{name}" for name in arranged.names()), *beside]
+    ).classes == (
+        "a",
+        "b",
+    )
+    vehicles = class_folders.arrange(
+        Path("set"), ["car/1.png", "train/1.png", "test/1.png"], ["car", "train", "test"]
+    )
     assert vehicles.classes == ("car", "test", "train")
 
 
-@pytest.mark.parametrize(("name", "classes", "least"), [("flowers128", 5, 0.38), ("platechars", 32, 0.95)])
+@pytest.mark.parametrize(
+    ("name", "classes", "least"), [("flowers128", 5, 0.38), ("platechars", 32, 0.95)]
+)
 def test_real_archives(name, classes, least):
     path = DATA / f"{name}.tar"
     if not path.is_file():
@@ -529,7 +607,9 @@ def test_real_archives(name, classes, least):
     assert len(data.class_names) == classes
     order = np.random.default_rng(0).permutation(len(data.y))
     rows, held = order[: len(order) * 4 // 5], order[len(order) * 4 // 5 :]
-    classifier = LinearClassifier(strength=1.0 if name == "flowers128" else 0.1).fit(data.X[rows], data.y[rows])
+    classifier = LinearClassifier(strength=1.0 if name == "flowers128" else 0.1).fit(
+        data.X[rows], data.y[rows]
+    )
     assert np.mean(classifier.predict(data.X[held]) == data.y[held]) > least
 
 

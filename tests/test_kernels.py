@@ -5,13 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from halfspaces import LinearClassifier, kernels
-from halfspaces.blocks import Blocks
-from halfspaces.losses import Softmax
-from halfspaces.moments import Centroids
-from halfspaces.objective import Objective, Request
-from halfspaces.optimizers import gram_matrix
-from halfspaces.penalties import L2
+from halfspaces import LinearClassifier
+from halfspaces.kernels import fused_rows
+from halfspaces.losses.softmax import Softmax
+from halfspaces.objective import Objective
+from halfspaces.penalties.l2 import L2
+from halfspaces.preconditioners import gram_matrix
+from halfspaces.request import Request
+from halfspaces.rows.blocks import Blocks
+from halfspaces.rows.moments import Centroids
 
 pytest.importorskip("numba")
 DTYPES = ("uint8", "float16", "float32", "float64")
@@ -23,7 +25,7 @@ def made(dtype, n=43, d=70, seed=0):
 
 @pytest.fixture
 def on_any_size(monkeypatch):
-    monkeypatch.setattr(kernels, "LEAST_SIZE", 0)
+    monkeypatch.setattr(fused_rows, "LEAST_SIZE", 0)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -31,11 +33,16 @@ def on_any_size(monkeypatch):
 @pytest.mark.parametrize("rows", [3, 8, 43])
 def test_products_equal_those_of_numpy(dtype, columns, rows):
     rng = np.random.default_rng(1)
-    X = made(dtype, rows, 770 if columns in (7, 10) else 70)  # more than a tile, not a multiple of anything
+    X = made(
+        dtype, rows, 770 if columns in (7, 10) else 70
+    )  # more than a tile, not a multiple of anything
     number = np.float64 if dtype == "float64" else np.float32
     V, A = rng.standard_normal((X.shape[1], columns)), rng.standard_normal((rows, columns))
-    fused, exact = kernels.FusedRows(X, np.dtype(number)), X.astype(np.float64)
-    for found, product in ((fused @ V.astype(number), exact @ V), (fused.T @ A.astype(number), exact.T @ A)):
+    fused, exact = fused_rows.FusedRows(X, np.dtype(number)), X.astype(np.float64)
+    for found, product in (
+        (fused @ V.astype(number), exact @ V),
+        (fused.T @ A.astype(number), exact.T @ A),
+    ):
         assert found.dtype == number
         assert np.abs(found - product).max() <= 1e-5 * np.abs(product).max()
 
@@ -43,7 +50,7 @@ def test_products_equal_those_of_numpy(dtype, columns, rows):
 def test_infinities_and_nan_keep_their_meaning():
     V = np.ones((70, 6), np.float32)
     V[0, 1], V[0, 2] = np.inf, np.nan
-    scores = kernels.FusedRows(made("uint8") + np.uint8(1), np.dtype(np.float32)) @ V
+    scores = fused_rows.FusedRows(made("uint8") + np.uint8(1), np.dtype(np.float32)) @ V
     assert np.isposinf(scores[made("uint8")[:, 0] != 255, 1]).all()
     assert np.isnan(scores[:, 2]).all()
     assert np.isfinite(scores[:, [0, 3, 4, 5]]).all()
@@ -74,7 +81,7 @@ def test_the_objective_is_the_same_with_and_without(dtype, weighted, on_any_size
     for rows in (None, slice(0, 300, 3), np.array([5, 5, 2, 77, 30, 1, 8, 9, 11])):
         fused = told(rows)
         with monkeypatch.context() as without:
-            without.setattr(kernels, "available", lambda: False)
+            without.setattr(fused_rows, "available", lambda: False)
             reference = told(rows)
         for mine, theirs in zip(fused, reference, strict=True):
             assert np.abs(mine - theirs).max() <= 1e-5 * np.abs(theirs).max()
@@ -82,19 +89,21 @@ def test_the_objective_is_the_same_with_and_without(dtype, weighted, on_any_size
 
 def test_small_wide_and_foreign_data_stay_with_numpy(on_any_size, monkeypatch):
     X = made("uint8")
-    assert kernels.serve(X, 10)
-    assert not kernels.serve(X, 1000)
-    assert not kernels.serve(X.astype(np.int32), 10)
-    assert not kernels.serve(np.asfortranarray(X), 10)
-    monkeypatch.setattr(kernels, "LEAST_SIZE", X.size + 1)
-    assert not kernels.serve(X, 10)
+    assert fused_rows.serve(X, 10)
+    assert not fused_rows.serve(X, 1000)
+    assert not fused_rows.serve(X.astype(np.int32), 10)
+    assert not fused_rows.serve(np.asfortranarray(X), 10)
+    monkeypatch.setattr(fused_rows, "LEAST_SIZE", X.size + 1)
+    assert not fused_rows.serve(X, 10)
 
 
 def test_bits_do_not_depend_on_the_number_of_workers_nor_a_memory_map(on_any_size, tmp_path):
     X, y = made("uint8", 2000, 300), np.arange(2000) % 3
     np.save(tmp_path / "X.npy", X)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
-    fits = [LinearClassifier(n_jobs=jobs).fit(data, y) for jobs, data in ((1, X), (2, X), (3, mapped))]
+    fits = [
+        LinearClassifier(n_jobs=jobs).fit(data, y) for jobs, data in ((1, X), (2, X), (3, mapped))
+    ]
     for fit in fits[1:]:
         assert np.array_equal(fit.coef_, fits[0].coef_)
         assert np.array_equal(fit.decision_function(mapped), fits[0].decision_function(X))
@@ -108,7 +117,9 @@ def test_large_offsets_and_views_are_converted(on_any_size):
     assert np.allclose(shifted.coef_, plain.coef_, atol=1e-4)
     wide = np.repeat(X, 2, axis=1)[:, ::2]
     blocks = Blocks(wide, y)
-    assert np.array_equal(replace(blocks, X=X).centroids.means.round(5), blocks.centroids.means.round(5))
+    assert np.array_equal(
+        replace(blocks, X=X).centroids.means.round(5), blocks.centroids.means.round(5)
+    )
 
 
 # ------------------------------------------------------------------------------------------------ products of bytes
@@ -116,7 +127,7 @@ def test_large_offsets_and_views_are_converted(on_any_size):
 
 @pytest.fixture
 def byte_gram():
-    from halfspaces import _byte_gram
+    from halfspaces.kernels import byte_gram as _byte_gram
 
     if not _byte_gram.available():
         pytest.skip("this processor has no products of bytes")
@@ -125,7 +136,9 @@ def byte_gram():
 
 @pytest.mark.parametrize(("chunks", "d"), [([43], 70), ([2048, 2], 48), ([1], 1), ([7, 2048], 97)])
 def test_products_of_bytes_are_exact(chunks, d, byte_gram):
-    X = np.random.default_rng(0).choice(np.array([0, 1, 127, 128, 254, 255], np.uint8), (sum(chunks), d))
+    X = np.random.default_rng(0).choice(
+        np.array([0, 1, 127, 128, 254, 255], np.uint8), (sum(chunks), d)
+    )
     products, sums = byte_gram(np.split(X, np.cumsum(chunks)[:-1]), d, 2)
     whole = X.astype(np.int64)
     exact = (whole - 128).T @ whole
@@ -135,7 +148,9 @@ def test_products_of_bytes_are_exact(chunks, d, byte_gram):
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("d", [70, 96])
-def test_a_gram_matrix_from_bytes_is_that_from_floats(d, fit_intercept, byte_gram, on_any_size, monkeypatch):
+def test_a_gram_matrix_from_bytes_is_that_from_floats(
+    d, fit_intercept, byte_gram, on_any_size, monkeypatch
+):
     X, y = made("uint8", 300, d), np.arange(300) % 3
     folds = np.stack([np.arange(300) % 3 != fold for fold in range(3)], axis=1).astype(float)
     objective = LinearClassifier(fit_intercept=fit_intercept).objective(X, y)

@@ -5,9 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from halfspaces.losses import LOSSES, CrammerSinger, Hinge, OneVsAll, Softmax, SquaredHinge
-from halfspaces.penalties import L1, L2
-from halfspaces.surrogates import Plus, Softplus, SquaredPlus
+from halfspaces.losses import LOSSES
+from halfspaces.losses.crammer_singer import CrammerSinger
+from halfspaces.losses.hinge import Hinge, SquaredHinge
+from halfspaces.losses.one_vs_all import OneVsAll
+from halfspaces.losses.softmax import Softmax
+from halfspaces.losses.surrogates import Plus, Softplus, SquaredPlus
+from halfspaces.penalties.l1 import L1
+from halfspaces.penalties.l2 import L2
 from halfspaces.testing import check_loss
 
 OPTIONS = [
@@ -65,7 +70,9 @@ def test_softmax_of_the_cat():
     assert np.exp(THREE_IMAGES[0]) == pytest.approx([24.5, 164.0, 0.18], abs=0.05)
     assert probabilities == pytest.approx([0.13, 0.87, 0.00], abs=0.005)
     assert loss[0] == pytest.approx(2.04, abs=0.005)
-    assert loss[0] == pytest.approx(-math.log(probabilities[0]))  # natural: the printed 0.89 is to base 10
+    assert loss[0] == pytest.approx(
+        -math.log(probabilities[0])
+    )  # natural: the printed 0.89 is to base 10
 
 
 def test_softmax_of_scores_whose_exponentials_overflow():
@@ -160,15 +167,23 @@ def test_jiggled_scores_matter_to_softmax_and_not_to_a_hinge_whose_margins_are_m
 
 
 def test_the_right_prediction_is_not_enough_for_the_hinge():
-    assert value(Hinge(), [1.0, 0.75, -3.0], 0) == pytest.approx(0.75)  # right, but by less than the margin
+    assert value(Hinge(), [1.0, 0.75, -3.0], 0) == pytest.approx(
+        0.75
+    )  # right, but by less than the margin
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: Hinge(margin=0), r"Hinge\(margin=...\) must be above 0, got 0."),
-        (lambda: Softmax(label_smoothing=1), r"Softmax\(label_smoothing=...\) must be at least 0 and below 1, got 1."),
-        (lambda: CrammerSinger(smoothing=-1), r"CrammerSinger\(smoothing=...\) must be at least 0, got -1."),
+        (
+            lambda: Softmax(label_smoothing=1),
+            r"Softmax\(label_smoothing=...\) must be at least 0 and below 1, got 1.",
+        ),
+        (
+            lambda: CrammerSinger(smoothing=-1),
+            r"CrammerSinger\(smoothing=...\) must be at least 0, got -1.",
+        ),
     ],
 )
 def test_options_out_of_range_are_refused(make, message):
@@ -177,7 +192,9 @@ def test_options_out_of_range_are_refused(make, message):
 
 
 def test_one_vs_all_needs_a_surrogate():
-    with pytest.raises(TypeError, match=r"OneVsAll\(surrogate=...\) must be Plus\(\), .* got 'hinge'"):
+    with pytest.raises(
+        TypeError, match=r"OneVsAll\(surrogate=...\) must be Plus\(\), .* got 'hinge'"
+    ):
         OneVsAll("hinge")  # type: ignore
 
 
@@ -193,9 +210,22 @@ def torch_reference(reference, scores, y):
 @pytest.mark.parametrize(
     ("loss", "reference"),
     [
-        (Hinge(0.7), lambda F, s, y: s.shape[1] * F.multi_margin_loss(s, y, p=1, margin=0.7, reduction="none")),
-        (SquaredHinge(), lambda F, s, y: s.shape[1] * F.multi_margin_loss(s, y, p=2, margin=1.0, reduction="none")),
-        (Softmax(0.1), lambda F, s, y: F.cross_entropy(s, y, label_smoothing=0.1, reduction="none")),
+        (
+            Hinge(0.7),
+            lambda F, s, y: (
+                s.shape[1] * F.multi_margin_loss(s, y, p=1, margin=0.7, reduction="none")
+            ),
+        ),
+        (
+            SquaredHinge(),
+            lambda F, s, y: (
+                s.shape[1] * F.multi_margin_loss(s, y, p=2, margin=1.0, reduction="none")
+            ),
+        ),
+        (
+            Softmax(0.1),
+            lambda F, s, y: F.cross_entropy(s, y, label_smoothing=0.1, reduction="none"),
+        ),
         (
             LOSSES["ova_logistic"],
             lambda F, s, y: F.binary_cross_entropy_with_logits(

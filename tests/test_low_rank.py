@@ -8,16 +8,16 @@ import scipy.fft
 from scipy.sparse import csr_array
 
 from halfspaces import LinearClassifier
-from halfspaces.blocks import Blocks
-from halfspaces.losses import Softmax
-from halfspaces.minimize import minimize
-from halfspaces.moments import Moments
+from halfspaces.loop.result import Reason
+from halfspaces.losses.softmax import Softmax
 from halfspaces.objective import Objective
 from halfspaces.optimizers import LBFGS, ByClass, Gram, LowRank
-from halfspaces.optimizers.auto import choose
-from halfspaces.optimizers.gram_matrix import sample_rows
-from halfspaces.penalties import L2
-from halfspaces.result import Reason
+from halfspaces.optimizers.choose import choose
+from halfspaces.penalties.l2 import L2
+from halfspaces.preconditioners.gram_matrix import sample_rows
+from halfspaces.proofs.minimize import minimize
+from halfspaces.rows.blocks import Blocks
+from halfspaces.rows.moments import Moments
 
 C = 3
 
@@ -25,13 +25,18 @@ C = 3
 def rows_of(n, d, *, zeros=0.0, seed=0):
     """Correlated features; column 3 is constant and columns 5, 6 and 7 are equal."""
     rng = np.random.default_rng(seed)
-    X = rng.standard_normal((n, d)) @ (rng.standard_normal((d, d)) * np.arange(1, d + 1) ** -1.0) + 1
+    X = (
+        rng.standard_normal((n, d)) @ (rng.standard_normal((d, d)) * np.arange(1, d + 1) ** -1.0)
+        + 1
+    )
     X[rng.uniform(size=(n, d)) < zeros] = 0
     X[:, 3], X[:, 6], X[:, 7] = 2.0, X[:, 5], X[:, 5]
     return X
 
 
-def objective_on(X, strength=0.01, *, weight=None, standardize=True, fit_intercept=True, n_jobs=None):
+def objective_on(
+    X, strength=0.01, *, weight=None, standardize=True, fit_intercept=True, n_jobs=None
+):
     y = np.random.default_rng(1).integers(C, size=X.shape[0])
     blocks = Blocks(X, y, weight, n_jobs=n_jobs)
     units = Moments.of(blocks).standardization(with_mean=fit_intercept) if standardize else None
@@ -57,7 +62,9 @@ def gradient_for(objective, members=1):
 
 
 @pytest.mark.parametrize("strength", [0.01, (0.3, 1e-3)], ids=["one", "stack"])
-@pytest.mark.parametrize("options", [{}, {"standardize": False}, {"fit_intercept": False}, {"weight": None}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"standardize": False}, {"fit_intercept": False}, {"weight": None}], ids=str
+)
 @pytest.mark.parametrize("form", [np.asarray, csr_array], ids=["dense", "sparse"])
 @pytest.mark.parametrize("sketch", [LowRank(rank=30, curvature=0.7), Gram(curvature=0.7)], ids=str)
 def test_all_rows_give_the_exact_inverse(sketch, form, options, strength):
@@ -65,25 +72,33 @@ def test_all_rows_give_the_exact_inverse(sketch, form, options, strength):
     if "weight" in options:
         weights = np.random.default_rng(3).uniform(size=(30, members))
         weights[::4] = 0
-        options = {"weight": weights, "standardize": False} if members > 1 else {"weight": weights[:, 0]}
+        options = (
+            {"weight": weights, "standardize": False} if members > 1 else {"weight": weights[:, 0]}
+        )
     objective = objective_on(form(rows_of(30, 70, zeros=0.3)), strength, **options)
     gradient = gradient_for(objective, members)
     step = sketch.build(objective, members)(gradient)
     for m, ridge in enumerate(np.broadcast_to(strength, members)):
         matrix = hessian(objective, np.arange(30), 0.7, 2 * ridge)
-        np.testing.assert_allclose(step[: len(matrix), m], np.linalg.solve(matrix, gradient[: len(matrix), m]), 1e-7)
+        np.testing.assert_allclose(
+            step[: len(matrix), m], np.linalg.solve(matrix, gradient[: len(matrix), m]), 1e-7
+        )
 
 
 @pytest.mark.parametrize("form", [np.asarray, csr_array], ids=["dense", "sparse"])
 def test_fewer_rows_are_damped_where_they_tell_little(form):
     objective, n = objective_on(form(rows_of(300, 40))), 24
     rows = sample_rows(objective, n)
-    eigenvalues = np.linalg.eigvalsh(np.cov(Z := standardized(objective)[rows], rowvar=False, bias=True))
+    eigenvalues = np.linalg.eigvalsh(
+        np.cov(Z := standardized(objective)[rows], rowvar=False, bias=True)
+    )
     assert Z.shape == (n, 40)
     gradient = gradient_for(objective)
     step = LowRank(rank=n, curvature=0.7).build(objective, 1)(gradient)
     taus = np.geomspace(1e-6, 1e3, 20_001)
-    tau = taus[np.searchsorted([-np.sum(eigenvalues / (eigenvalues + tau)) for tau in taus], -n / 4)]
+    tau = taus[
+        np.searchsorted([-np.sum(eigenvalues / (eigenvalues + tau)) for tau in taus], -n / 4)
+    ]
     expected = np.linalg.solve(hessian(objective, rows, 0.7, 0.02 + 0.7 * tau), gradient[:, 0])
     np.testing.assert_allclose(step[:, 0], expected, rtol=0.01, atol=0.01 * np.abs(expected).max())
 
@@ -112,7 +127,9 @@ def test_a_stack_is_its_members():
     gradient = gradient_for(objective, 3)
     together = LowRank(rank=50).build(objective, 3)(gradient)
     for m, strength in enumerate(strengths):
-        alone = LowRank(rank=50).build(replace(objective, penalty=L2(strength)), 1)(gradient[:, [m]])
+        alone = LowRank(rank=50).build(replace(objective, penalty=L2(strength)), 1)(
+            gradient[:, [m]]
+        )
         np.testing.assert_allclose(together[:, [m]], alone, rtol=1e-9, atol=1e-12)
 
 
@@ -139,9 +156,13 @@ def test_a_subset_takes_its_own_rows_and_offsets_cost_no_digits():
     units = Moments.of(Blocks(far.astype(np.float64), objective.blocks.y)).standardization()
     blocks = units.without_offsets(Blocks(far, objective.blocks.y).subset(index))
     assert blocks.center is not None
-    shifted = LowRank(rank=40).build(replace(objective, blocks=blocks, standardization=units), 1)(gradient)
+    shifted = LowRank(rank=40).build(replace(objective, blocks=blocks, standardization=units), 1)(
+        gradient
+    )
     weights = np.linalg.norm(expected[:-1])
-    assert np.linalg.norm((shifted - expected)[:-1]) < 0.02 * weights  # far itself is rounded to 1e-3
+    assert (
+        np.linalg.norm((shifted - expected)[:-1]) < 0.02 * weights
+    )  # far itself is rounded to 1e-3
 
 
 # --- what it is for -------------------------------------------------------------------------------------------------
@@ -150,9 +171,13 @@ def test_a_subset_takes_its_own_rows_and_offsets_cost_no_digits():
 def wide(n=600, d=16_000):
     """Features whose covariance has eigenvalues like k^-1.6, and labels that depend on the leading ones."""
     rng = np.random.default_rng(0)
-    hidden = rng.standard_normal((n, d), dtype=np.float32) * (np.arange(1, d + 1) ** -0.8).astype(np.float32)
+    hidden = rng.standard_normal((n, d), dtype=np.float32) * (np.arange(1, d + 1) ** -0.8).astype(
+        np.float32
+    )
     scores = hidden[:, :100] @ rng.standard_normal((100, C)) + 2 * rng.gumbel(size=(n, C))
-    return scipy.fft.dct(hidden * rng.choice([-1, 1], d).astype(np.float32), norm="ortho"), np.argmax(scores, axis=1)
+    return scipy.fft.dct(
+        hidden * rng.choice([-1, 1], d).astype(np.float32), norm="ortho"
+    ), np.argmax(scores, axis=1)
 
 
 def test_sixteen_thousand_features_take_a_fraction_of_the_passes():
@@ -170,15 +195,22 @@ def test_choice():
     assert choose(Softmax(), L2(0.1), 4096, small=True).optimizer == LBFGS(preconditioner=Gram())
     many = choose(Softmax(), L2(0.1), 4097)
     assert many.optimizer == LBFGS(preconditioner=LowRank())
-    assert many.why == "L-BFGS preconditioned by a Gram matrix of low rank: loss and penalty have gradients"
+    assert (
+        many.why
+        == "L-BFGS preconditioned by a Gram matrix of low rank: loss and penalty have gradients"
+    )
     assert choose(Softmax(), L2(0.1), 4097, uncorrelated=True).optimizer == LBFGS()
     X = csr_array(np.eye(40, 5000))
     y = np.arange(40) % C
-    chosen = [LinearClassifier(standardize=each, tol=0.5).fit(X, y).optimizer_ for each in (True, False)]
+    chosen = [
+        LinearClassifier(standardize=each, tol=0.5).fit(X, y).optimizer_ for each in (True, False)
+    ]
     assert chosen == [LBFGS(), LBFGS(preconditioner=LowRank())]
 
 
 @pytest.mark.parametrize("options", [{"rank": 0}, {"rank": 2.5}, {"curvature": 0.0}], ids=str)
 def test_numbers_out_of_range(options):
-    with pytest.raises((ValueError, TypeError), match=r"LowRank\((rank|curvature)=\.\.\.\) must be"):
+    with pytest.raises(
+        (ValueError, TypeError), match=r"LowRank\((rank|curvature)=\.\.\.\) must be"
+    ):
         LowRank(**options)

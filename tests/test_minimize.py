@@ -8,15 +8,21 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from halfspaces import LinearClassifier, closing
-from halfspaces.blocks import Blocks
-from halfspaces.callbacks import EarlyStopping
-from halfspaces.losses import Hinge, Softmax, SquaredHinge
-from halfspaces.minimize import minimize
-from halfspaces.objective import Objective, Request
+from halfspaces import LinearClassifier
+from halfspaces.loop.callbacks import EarlyStopping
+from halfspaces.loop.result import Reason
+from halfspaces.losses.hinge import Hinge, SquaredHinge
+from halfspaces.losses.softmax import Softmax
+from halfspaces.objective import Objective
 from halfspaces.optimizers import LBFGS, SGD, GradientDescent, Gram, ProximalGradient, RandomSearch
-from halfspaces.penalties import L1, L2, MaxNorm, NoPenalty
-from halfspaces.result import Reason
+from halfspaces.penalties.l1 import L1
+from halfspaces.penalties.l2 import L2
+from halfspaces.penalties.max_norm import MaxNorm
+from halfspaces.penalties.none import NoPenalty
+from halfspaces.proofs import tighten
+from halfspaces.proofs.minimize import minimize
+from halfspaces.request import Request
+from halfspaces.rows.blocks import Blocks
 from halfspaces.testing.runs import Recorder, Watch, small_objective, start
 
 SMALL = small_objective()
@@ -46,7 +52,9 @@ def test_a_certified_run_is_within_its_tolerance():
 
 def test_a_loss_that_tends_to_zero_is_judged_by_the_loss_at_zero():
     X = np.repeat(np.eye(3), 20, axis=0)
-    separable = Objective(SquaredHinge(), L2(1e-9), Blocks(X, np.repeat(np.arange(3), 20), n_jobs=1), n_classes=3)
+    separable = Objective(
+        SquaredHinge(), L2(1e-9), Blocks(X, np.repeat(np.arange(3), 20), n_jobs=1), n_classes=3
+    )
     result = minimize(separable, LBFGS(), tol=1e-2)
     assert result.reason is Reason.CERTIFIED
     assert result.gap <= 1e-2 * max(result.loss, 1e-3 * 2.0)
@@ -67,16 +75,25 @@ def test_a_stack_ends_when_every_member_has_and_keeps_each_where_it_did():
     stack = replace(SMALL, penalty=L2(strengths))
     recorder, known = Recorder.of(stack), []
     result = minimize(
-        recorder, LBFGS(), stack.zeros(3), tol=1e-6, callbacks=[lambda run: known.append(run.final.known.copy())]
+        recorder,
+        LBFGS(),
+        stack.zeros(3),
+        tol=1e-6,
+        callbacks=[lambda run: known.append(run.final.known.copy())],
     )
     assert result.reason is Reason.CERTIFIED
     assert np.all(result.gap <= 1e-6 * result.loss)
     best = minimize(stack, LBFGS(preconditioner=Gram()), stack.zeros(3), tol=1e-9).loss
     assert np.all(result.loss - best <= 1e-6 * result.loss)
     asked = [request.W for request in recorder.asked]
-    turns = [next(k for k, W in enumerate(asked) if np.array_equal(W[:, m], result.W[:, m])) for m in range(3)]
+    turns = [
+        next(k for k, W in enumerate(asked) if np.array_equal(W[:, m], result.W[:, m]))
+        for m in range(3)
+    ]
     for m, turn in enumerate(turns):  # known from the evaluation on that W is of, and not before
-        assert [now[m] for now in known] == [False] * min(turn, len(known)) + [True] * (len(known) - turn)
+        assert [now[m] for now in known] == [False] * min(turn, len(known)) + [True] * (
+            len(known) - turn
+        )
     assert len(set(turns)) > 1
 
 
@@ -90,8 +107,8 @@ def test_limits_and_callbacks():
 @pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize("loss", [Softmax(), Hinge(), SquaredHinge()], ids=str)
 def test_divergence_is_told_in_words_not_in_floating_point_warnings(monkeypatch, loss, n_jobs):
-    monkeypatch.setattr("halfspaces.blocks.BLOCK_BYTES", 1)
-    monkeypatch.setattr("halfspaces.blocks.MIN_BLOCK_ROWS", 16)
+    monkeypatch.setattr("halfspaces.rows.blocks.BLOCK_BYTES", 1)
+    monkeypatch.setattr("halfspaces.rows.blocks.MIN_BLOCK_ROWS", 16)
     objective = replace(SMALL, loss=loss, blocks=replace(SMALL.blocks, n_jobs=n_jobs))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -106,7 +123,11 @@ def test_a_line_search_recovers_from_values_that_are_not_finite():
 
 
 def test_no_progress_is_told_where_precision_ends():
-    narrow = replace(SMALL, loss=SquaredHinge(), blocks=replace(SMALL.blocks, X=SMALL.blocks.X.astype(np.float16)))
+    narrow = replace(
+        SMALL,
+        loss=SquaredHinge(),
+        blocks=replace(SMALL.blocks, X=SMALL.blocks.X.astype(np.float16)),
+    )
     for optimizer in (LBFGS(), LBFGS(preconditioner=Gram())):
         result = minimize(narrow, optimizer, tol=1e-14, max_passes=2000)
         assert result.reason in (Reason.NO_PROGRESS, Reason.CERTIFIED)
@@ -115,7 +136,9 @@ def test_no_progress_is_told_where_precision_ends():
 
 @pytest.mark.parametrize("shape", [(6, 3), (5, 1, 3), (6, 1, 2)])
 def test_a_start_of_another_shape_is_refused(shape):
-    with pytest.raises(ValueError, match=r"W must have the shape \(D\+1, M, C\) = \(6, M, 3\), got "):
+    with pytest.raises(
+        ValueError, match=r"W must have the shape \(D\+1, M, C\) = \(6, M, 3\), got "
+    ):
         minimize(SMALL, LBFGS(), np.zeros(shape))
 
 
@@ -123,7 +146,9 @@ def test_a_start_of_another_shape_is_refused(shape):
 
 
 @pytest.mark.parametrize("monitor", ["loss", "accuracy"])
-@pytest.mark.parametrize("optimizer", [GradientDescent(0.01), SGD(0.1, batch_size=8, epochs=100)], ids=str)
+@pytest.mark.parametrize(
+    "optimizer", [GradientDescent(0.01), SGD(0.1, batch_size=8, epochs=100)], ids=str
+)
 def test_early_stopping_ends_with_the_best_W(optimizer, monitor):
     objective, held_out = overfitting()
     stop = EarlyStopping(patience=5, monitor=monitor)
@@ -147,23 +172,31 @@ def test_stochastic_runs_are_assessed_once_a_pass_and_at_the_end():
 
 
 def test_early_stopping_needs_validation_data():
-    with pytest.raises(ValueError, match=r"EarlyStopping needs validation data: fit\(X, y, validation="):
+    with pytest.raises(
+        ValueError, match=r"EarlyStopping needs validation data: fit\(X, y, validation="
+    ):
         minimize(SMALL, LBFGS(), callbacks=[EarlyStopping()])
 
 
 # ------------------------------------------------------------------------------------------------------- resuming
 
 
-@pytest.mark.parametrize("optimizer", [GradientDescent(0.01), SGD(0.1, batch_size=8, epochs=100)], ids=str)
+@pytest.mark.parametrize(
+    "optimizer", [GradientDescent(0.01), SGD(0.1, batch_size=8, epochs=100)], ids=str
+)
 @pytest.mark.parametrize("turns", [13, 21])
 def test_a_resumed_run_remembers_the_best_W_so_far(optimizer, turns):
     objective, held_out = overfitting()
     options = {"validation": held_out, "tol": 0.0}
     whole = minimize(objective, optimizer, callbacks=[EarlyStopping(patience=8)], **options)
-    stopped = minimize(objective, optimizer, callbacks=[EarlyStopping(patience=8), Watch(turns)], **options)
+    stopped = minimize(
+        objective, optimizer, callbacks=[EarlyStopping(patience=8), Watch(turns)], **options
+    )
     assert stopped.reason is Reason.STOPPED_BY_CALLBACK
     stopped = pickle.loads(pickle.dumps(stopped))
-    resumed = minimize(objective, optimizer, callbacks=[EarlyStopping(patience=8)], resume=stopped, **options)
+    resumed = minimize(
+        objective, optimizer, callbacks=[EarlyStopping(patience=8)], resume=stopped, **options
+    )
     assert resumed.reason is Reason.EARLY_STOPPED
     assert np.array_equal(resumed.W, whole.W)
     assert resumed.passes == whole.passes
@@ -192,7 +225,9 @@ def test_a_converged_run_goes_on_to_a_tighter_tolerance():
 
 def test_a_result_without_its_state_cannot_be_resumed():
     stripped = replace(minimize(SMALL, LBFGS()), state=None)
-    with pytest.raises(ValueError, match=r"resume=\.\.\. must be a Result of minimize with its state"):
+    with pytest.raises(
+        ValueError, match=r"resume=\.\.\. must be a Result of minimize with its state"
+    ):
         minimize(SMALL, LBFGS(), resume=stripped)
 
 
@@ -220,14 +255,20 @@ def test_the_history_has_a_row_for_each_iterate_and_its_gap_is_a_bound(optimizer
     finite = np.isfinite(history["loss"])
     assert np.all(history["gap"][finite] >= (history["loss"] - best)[finite] - 1e-12)
     if not isinstance(optimizer, RandomSearch):
-        assert np.isfinite(history["gap"][np.flatnonzero(finite)[-1]])  # a look-ahead may leave the constraint
+        assert np.isfinite(
+            history["gap"][np.flatnonzero(finite)[-1]]
+        )  # a look-ahead may leave the constraint
     assert np.all(np.diff(history["passes"]) > 0)
 
 
 def test_losses_of_the_history_are_those_of_the_iterates():
     watch = Watch(15)
     history = minimize(SMALL, LBFGS(), tol=0.0, callbacks=[watch]).history
-    iterates = [W for k, W in enumerate(watch.iterates) if k == 0 or not np.array_equal(W, watch.iterates[k - 1])]
+    iterates = [
+        W
+        for k, W in enumerate(watch.iterates)
+        if k == 0 or not np.array_equal(W, watch.iterates[k - 1])
+    ]
     expected = [SMALL.evaluate(Request(W)).total[0] for W in iterates]
     np.testing.assert_allclose(history["loss"].ravel(), expected, rtol=1e-14)
 
@@ -259,7 +300,7 @@ def test_a_part_of_the_rows_closes_the_class_sums_of_all(loss, parts):
     W = best.W.copy()
     W[-1] += 0.02 * np.random.default_rng(0).standard_normal(W[-1].shape)
     before = stack.evaluate(Request(W, smoothing=0.0 if loss.smooth else 0.01))
-    ((lower, passes),) = closing.closing_bounds(stack, before, None, parts)
+    ((lower, passes),) = tighten.tighter_bounds(stack, before, None, parts)
     assert np.all(lower <= best.loss * (1 + 1e-9))
     assert np.all(best.loss - lower < 0.1 * (best.loss - before.lower))
     assert passes == 1 / parts
@@ -271,7 +312,7 @@ def test_an_optimizer_s_step_on_a_part_of_the_rows_raises_the_bound():
     best = minimize(digits, optimizer, tol=1e-9)
     state = minimize(digits, optimizer, tol=1e-9, max_passes=12).state
     evaluation, step = digits.evaluate(Request(state.W)), optimizer.step_of(state)
-    bounds = [next(closing.closing_bounds(digits, evaluation, each))[0] for each in (None, step)]
+    bounds = [next(tighten.tighter_bounds(digits, evaluation, each))[0] for each in (None, step)]
     assert evaluation.lower[0] < bounds[0][0] < bounds[1][0] <= best.loss[0]
     assert best.loss[0] - bounds[1][0] < 0.6 * (best.loss[0] - bounds[0][0])
 
@@ -281,7 +322,7 @@ def test_rows_whose_folds_take_turns_give_bounds_for_every_member():
     stack = replace(SMALL, blocks=replace(SMALL.blocks, weight=weight))
     best = minimize(stack, LBFGS(preconditioner=Gram()), stack.zeros(4), tol=1e-9)
     W = best.W + 0.02 * np.random.default_rng(0).standard_normal(best.W.shape)
-    bounds = list(closing.closing_bounds(stack, stack.evaluate(Request(W)), np.negative, parts=4))
+    bounds = list(tighten.tighter_bounds(stack, stack.evaluate(Request(W)), np.negative, parts=4))
     assert len(bounds) == 3
     assert all(np.all(lower <= best.loss) for lower, _ in bounds)
 
@@ -290,7 +331,11 @@ def test_parts_in_which_a_member_has_no_weight_are_left_out():
     weight = np.ones((60, 2))
     weight[10:, 1] = 0
     stack = replace(SMALL, blocks=replace(SMALL.blocks, weight=weight))
-    bounds = list(closing.closing_bounds(stack, stack.evaluate(Request(stack.zeros(2))), np.negative, parts=30))
+    bounds = list(
+        tighten.tighter_bounds(
+            stack, stack.evaluate(Request(stack.zeros(2))), np.negative, parts=30
+        )
+    )
     assert len(bounds) < 3
     assert all(np.isfinite(lower).all() for lower, _ in bounds)
 
@@ -321,6 +366,8 @@ def test_a_state_and_its_bounds_belong_to_one_objective():
 
 
 def test_steps_that_are_too_long_are_no_success():
-    result = minimize(replace(SMALL, penalty=L2(0.01)), SGD(step_size=50.0, batch_size=16, epochs=5))
+    result = minimize(
+        replace(SMALL, penalty=L2(0.01)), SGD(step_size=50.0, batch_size=16, epochs=5)
+    )
     assert result.reason is Reason.DIVERGED
     assert not result.converged

@@ -10,10 +10,16 @@ import safetensors.numpy
 from safetensors.numpy import load_file, save
 
 import fuzz_model_file
-from halfspaces import model_file
-from halfspaces.model_file import ModelFileError
+from halfspaces.files import safetensors_file
+from halfspaces.files.atomic import ModelFileError
 
-METADATA = {"loss": "softmax", "classes": ["cat", "Käse"], "strength": 1e-300, "passes": 17, "gap": None}
+METADATA = {
+    "loss": "softmax",
+    "classes": ["cat", "Käse"],
+    "strength": 1e-300,
+    "passes": 17,
+    "gap": None,
+}
 TENSORS = {
     "W": np.arange(24, dtype=np.float64).reshape(4, 2, 3),
     "mean": np.array([1, 2], np.float32),
@@ -24,7 +30,7 @@ TENSORS = {
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "model.safetensors"
-    model_file.write(path, TENSORS, METADATA)
+    safetensors_file.write(path, TENSORS, METADATA)
     return path
 
 
@@ -36,16 +42,16 @@ def assert_equal(tensors, expected):
 
 
 def test_what_is_written_comes_back(path):
-    tensors, metadata = model_file.read(path)
+    tensors, metadata = safetensors_file.read(path)
     assert metadata == METADATA
     assert_equal(tensors, TENSORS)
     assert_equal(load_file(path), TENSORS)  # any safetensors reader can
     tensors["W"] += 1  # a copy of our own: the file does not change
-    assert_equal(model_file.read(str(path))[0], TENSORS)
+    assert_equal(safetensors_file.read(str(path))[0], TENSORS)
 
 
 def test_same_model_same_bytes(path, tmp_path):
-    model_file.write(tmp_path / "again", dict(reversed(TENSORS.items())), METADATA)
+    safetensors_file.write(tmp_path / "again", dict(reversed(TENSORS.items())), METADATA)
     assert path.read_bytes() == (tmp_path / "again").read_bytes()
 
 
@@ -61,8 +67,10 @@ def test_same_model_same_bytes(path, tmp_path):
     ids=["fortran order", "strides", "big-endian", "empty", "bool"],
 )
 def test_arrays_of_any_layout(tmp_path, tensor):
-    model_file.write(tmp_path / "m", {"W": tensor}, {})
-    np.testing.assert_array_equal(model_file.read(tmp_path / "m")[0]["W"], tensor, strict=tensor.dtype.isnative)
+    safetensors_file.write(tmp_path / "m", {"W": tensor}, {})
+    np.testing.assert_array_equal(
+        safetensors_file.read(tmp_path / "m")[0]["W"], tensor, strict=tensor.dtype.isnative
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,61 +87,70 @@ def test_arrays_of_any_layout(tmp_path, tensor):
 def test_what_cannot_be_kept_is_refused_before_the_file_is_touched(path, tensors, metadata, words):
     before = path.read_bytes()
     with pytest.raises(ModelFileError, match=words):
-        model_file.write(path, tensors, metadata)
+        safetensors_file.write(path, tensors, metadata)
     assert path.read_bytes() == before
 
 
 def test_header_beyond_the_format_is_refused(path, monkeypatch):
-    monkeypatch.setattr(model_file, "LONGEST_HEADER", 1000)
+    monkeypatch.setattr(safetensors_file, "LONGEST_HEADER", 1000)
     with pytest.raises(ModelFileError, match="1,000 fit"):
-        model_file.write(path, TENSORS, {"history": [0.5] * 1000})
-    assert model_file.read(path)[1] == METADATA
+        safetensors_file.write(path, TENSORS, {"history": [0.5] * 1000})
+    assert safetensors_file.read(path)[1] == METADATA
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 @pytest.mark.parametrize(
     ("failure", "error"),
-    [(OSError(28, "No space left"), ModelFileError), (KeyboardInterrupt("No space left"), KeyboardInterrupt)],
+    [
+        (OSError(28, "No space left"), ModelFileError),
+        (KeyboardInterrupt("No space left"), KeyboardInterrupt),
+    ],
 )
-def test_failed_write_leaves_the_old_model_and_nothing_else(path, monkeypatch, step, failure, error):
+def test_failed_write_leaves_the_old_model_and_nothing_else(
+    path, monkeypatch, step, failure, error
+):
     def fail(*_):
         raise failure
 
     before = path.read_bytes()
     monkeypatch.setattr(os, step, fail)
     with pytest.raises(error, match="No space left"):
-        model_file.write(path, {"W": np.zeros(5)}, {})
+        safetensors_file.write(path, {"W": np.zeros(5)}, {})
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == [path.name]
 
 
 def test_places_that_cannot_be_written(path, monkeypatch):
     with pytest.raises(ModelFileError, match=r"there is no folder .*nowhere; make it first"):
-        model_file.write(path.parent / "nowhere" / "m.safetensors", TENSORS, METADATA)
+        safetensors_file.write(path.parent / "nowhere" / "m.safetensors", TENSORS, METADATA)
     (path.parent / "folder").mkdir()
     with pytest.raises(ModelFileError, match="cannot be written: Is a directory"):
-        model_file.write(path.parent / "folder", TENSORS, METADATA)
+        safetensors_file.write(path.parent / "folder", TENSORS, METADATA)
     with pytest.raises(ModelFileError, match="cannot be written: Not a directory"):
-        model_file.write(path / "m.safetensors", TENSORS, METADATA)
+        safetensors_file.write(path / "m.safetensors", TENSORS, METADATA)
     assert sorted(os.listdir(path.parent)) == ["folder", path.name]
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs a user whom permissions bind")
+@pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() == 0, reason="needs a user whom permissions bind"
+)
 def test_folder_without_permission(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(ModelFileError, match="cannot be written: Permission denied"):
-        model_file.write(tmp_path / "m.safetensors", TENSORS, METADATA)
+        safetensors_file.write(tmp_path / "m.safetensors", TENSORS, METADATA)
 
 
 def test_missing_file_and_folder(tmp_path):
     with pytest.raises(ModelFileError, match=r"There is no model file .*gone"):
-        model_file.read(tmp_path / "gone")
+        safetensors_file.read(tmp_path / "gone")
     os.mkfifo(tmp_path / "pipe")
     for endless in (tmp_path / "pipe", "/dev/zero"):
-        with pytest.raises(ModelFileError, match=f"{endless} is no file on disk; give the .safetensors file itself"):
-            model_file.read(endless)
+        with pytest.raises(
+            ModelFileError, match=f"{endless} is no file on disk; give the .safetensors file itself"
+        ):
+            safetensors_file.read(endless)
     with pytest.raises(ModelFileError, match="is a folder"):
-        model_file.read(tmp_path)
+        safetensors_file.read(tmp_path)
 
 
 def test_every_truncation_is_refused(path):
@@ -142,7 +159,7 @@ def test_every_truncation_is_refused(path):
         path.write_bytes(content[:end])
         words = "not a safetensors file" if end < 9 else "truncated"
         with pytest.raises(ModelFileError, match=words):
-            model_file.read(path)
+            safetensors_file.read(path)
 
 
 def test_every_flipped_tensor_byte_is_refused(path):
@@ -151,7 +168,7 @@ def test_every_flipped_tensor_byte_is_refused(path):
     for place in range(start, len(content)):
         path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
         with pytest.raises(ModelFileError, match="do not match their checksum"):
-            model_file.read(path)
+            safetensors_file.read(path)
 
 
 def with_header(header: bytes, body: bytes = b"") -> bytes:
@@ -159,7 +176,10 @@ def with_header(header: bytes, body: bytes = b"") -> bytes:
 
 
 def with_envelope(envelope) -> bytes:
-    return save({"W": np.zeros(2)}, {"halfspaces": envelope if isinstance(envelope, str) else json.dumps(envelope)})
+    return save(
+        {"W": np.zeros(2)},
+        {"halfspaces": envelope if isinstance(envelope, str) else json.dumps(envelope)},
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,7 +209,7 @@ def test_what_is_not_a_model_is_refused_by_name(tmp_path, content, words):
     path = tmp_path / "given.safetensors"
     path.write_bytes(content)
     with pytest.raises(ModelFileError, match=words) as caught:
-        model_file.read(path)
+        safetensors_file.read(path)
     assert "given.safetensors" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -202,7 +222,7 @@ def test_headers_are_judged_before_memory_is_asked_for(tmp_path, monkeypatch):
         header = json.dumps({"W": entry, "__metadata__": {"halfspaces": envelope}}).encode()
         path.write_bytes(with_header(header, bytes(8)))
         with pytest.raises(ModelFileError, match=words):
-            model_file.read(path)
+            safetensors_file.read(path)
 
     terabyte = 1 << 40
     whole = {"dtype": "U8", "shape": [terabyte], "data_offsets": [0, terabyte]}
@@ -215,9 +235,10 @@ def test_headers_are_judged_before_memory_is_asked_for(tmp_path, monkeypatch):
         stream.write(struct.pack("<Q", 2) + b"{}")
         stream.truncate(terabyte)
     with pytest.raises(
-        ModelFileError, match="given is oversized: it has 1,099,511,627,776 bytes, models have up to 17,"
+        ModelFileError,
+        match="given is oversized: it has 1,099,511,627,776 bytes, models have up to 17,",
     ):
-        model_file.read(path)
+        safetensors_file.read(path)
 
 
 def test_mutants_are_models_or_refused(tmp_path):
@@ -232,4 +253,4 @@ def test_foreign_tensor_type_is_refused(tmp_path):
     header = json.dumps({"W": tensor, "__metadata__": {"halfspaces": envelope}}).encode()
     (tmp_path / "m").write_bytes(with_header(header, bytes(8)))
     with pytest.raises(ModelFileError, match="damaged"):
-        model_file.read(tmp_path / "m")
+        safetensors_file.read(tmp_path / "m")

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from halfspaces import blocks
-from halfspaces.blocks import Blocks
-from halfspaces.checkpoint import Checkpoint
-from halfspaces.losses import LOSSES, CrammerSinger, Hinge, OneVsAll, Softmax
-from halfspaces.minimize import minimize
-from halfspaces.moments import Moments
-from halfspaces.objective import Objective, Request
+from halfspaces.files.checkpoint import Checkpoint
+from halfspaces.loop.optimizer import prox_step
+from halfspaces.losses import LOSSES
+from halfspaces.losses.crammer_singer import CrammerSinger
+from halfspaces.losses.hinge import Hinge
+from halfspaces.losses.one_vs_all import OneVsAll
+from halfspaces.losses.softmax import Softmax
+from halfspaces.objective import Objective
 from halfspaces.optimizers import (
     LBFGS,
     SCHEDULES,
@@ -38,35 +39,58 @@ from halfspaces.optimizers import (
     RMSProp,
     Step,
     WarmUp,
-    shuffling,
+    epoch_order,
 )
-from halfspaces.optimizers.auto import OPTIMIZERS
-from halfspaces.optimizers.base import prox_step
+from halfspaces.optimizers.choose import OPTIMIZERS
+from halfspaces.optimizers.epoch_order import Shuffling
 from halfspaces.optimizers.line_search import LineSearch
-from halfspaces.optimizers.preconditioner import LENGTHS
-from halfspaces.optimizers.shuffling import Shuffling
-from halfspaces.penalties import L1, L2, MaxNorm, NoPenalty
-from halfspaces.step_size import find_step_size
+from halfspaces.penalties.l1 import L1
+from halfspaces.penalties.l2 import L2
+from halfspaces.penalties.max_norm import MaxNorm
+from halfspaces.penalties.none import NoPenalty
+from halfspaces.preconditioners.curvature import LENGTHS
+from halfspaces.proofs.minimize import minimize
+from halfspaces.request import Request
+from halfspaces.rows import blocks
+from halfspaces.rows.blocks import Blocks
+from halfspaces.rows.moments import Moments
 from halfspaces.testing import OPTIMIZER_LAWS, check_optimizer
 from halfspaces.testing.runs import Recorder, Watch, small_objective, start
+from halfspaces.tuning.step_size import find_step_size
 
 # pyright: reportIncompatibleMethodOverride=false
 
 STEPS = {"adagrad": 0.5, "rmsprop": 0.02, "adam": 0.05}  # the defaults are for many small batches
-FULL = [GradientDescent(step_size=STEPS.get(name), update_rule=rule) for name, rule in UPDATE_RULES.items()]
-BATCHES = [SGD(STEPS.get(name), batch_size=16, epochs=3, update_rule=rule) for name, rule in UPDATE_RULES.items()]
-SCHEDULED = [SGD(batch_size=16, epochs=3, update_rule="plain", schedule=schedule) for schedule in SCHEDULES.values()]
+FULL = [
+    GradientDescent(step_size=STEPS.get(name), update_rule=rule)
+    for name, rule in UPDATE_RULES.items()
+]
+BATCHES = [
+    SGD(STEPS.get(name), batch_size=16, epochs=3, update_rule=rule)
+    for name, rule in UPDATE_RULES.items()
+]
+SCHEDULED = [
+    SGD(batch_size=16, epochs=3, update_rule="plain", schedule=schedule)
+    for schedule in SCHEDULES.values()
+]
 QUASI_NEWTON = [
     LBFGS(),
     LBFGS(memory=2),
     *(LBFGS(preconditioner=each) for each in (Gram(), ByClass())),
     LBFGS(preconditioner=LowRank(rank=20)),
 ]
-PROXIMAL = [ProximalGradient(), ProximalGradient(growth=3.0), ProximalNewton(), ProximalNewton(memory=1, accuracy=0.5)]
+PROXIMAL = [
+    ProximalGradient(),
+    ProximalGradient(growth=3.0),
+    ProximalNewton(),
+    ProximalNewton(memory=1, accuracy=0.5),
+]
 RANDOM = [RandomSearch(draws=40, batch=3), RandomSearch(draws=40, scale=0.1, local=True, batch=1)]
 
 
-@pytest.mark.parametrize("optimizer", [*QUASI_NEWTON, *PROXIMAL, *FULL, *BATCHES, *SCHEDULED, *RANDOM], ids=str)
+@pytest.mark.parametrize(
+    "optimizer", [*QUASI_NEWTON, *PROXIMAL, *FULL, *BATCHES, *SCHEDULED, *RANDOM], ids=str
+)
 def test_laws(optimizer):
     check_optimizer(optimizer)
 
@@ -101,10 +125,15 @@ VARIANTS = {
 def test_laws_of_other_objectives(optimizer, name):
     objective = VARIANTS[name]
     if isinstance(optimizer, LBFGS) and not objective.penalty.smooth:
-        with pytest.raises(TypeError, match=r"LBFGS needs a penalty with a gradient, got .*; use optimizer='proximal'"):
+        with pytest.raises(
+            TypeError,
+            match=r"LBFGS needs a penalty with a gradient, got .*; use optimizer='proximal'",
+        ):
             minimize(objective, optimizer)
     elif isinstance(optimizer, ProximalNewton) and isinstance(objective.penalty, MaxNorm):
-        with pytest.raises(TypeError, match=r"ProximalNewton needs .*, got MaxNorm.*; use optimizer='proximal'"):
+        with pytest.raises(
+            TypeError, match=r"ProximalNewton needs .*, got MaxNorm.*; use optimizer='proximal'"
+        ):
             minimize(objective, optimizer)
     else:
         check_optimizer(optimizer, objective=objective)
@@ -140,7 +169,10 @@ def moves(rule, gradients, step=0.1):
         ),  # the rule sees gradients, not where they are from
         (Adagrad(), [-0.1, -0.1 - 0.1 / np.sqrt(2), -0.1 - 0.1 / np.sqrt(2) + 0.4 / np.sqrt(24)]),
         (RMSProp(decay=0.5), [-0.2 / np.sqrt(2), -0.2 / np.sqrt(2) - 0.2 / np.sqrt(3), None]),
-        (Adam(beta1=0.5, beta2=0.5), [-0.1, -0.2, -0.2 - 0.1 * (-1.25 / 0.875) / np.sqrt(9.5 / 0.875)]),
+        (
+            Adam(beta1=0.5, beta2=0.5),
+            [-0.1, -0.2, -0.2 - 0.1 * (-1.25 / 0.875) / np.sqrt(9.5 / 0.875)],
+        ),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -184,19 +216,28 @@ def test_an_epoch_of_sgd_visits_every_example_once():
     assert not np.array_equal(batches[0], batches[4]), "each epoch has its own order"
 
 
-@pytest.mark.parametrize(("n_rows", "batch_size"), [(1, 4), (64, 16), (1000, 7), (1000, 300), (3001, 64)])
-def test_a_shuffling_visits_every_row_once_in_windows_of_whole_batches(monkeypatch, n_rows, batch_size):
-    monkeypatch.setattr(shuffling, "WINDOW_BYTES", 4 * 512)
+@pytest.mark.parametrize(
+    ("n_rows", "batch_size"), [(1, 4), (64, 16), (1000, 7), (1000, 300), (3001, 64)]
+)
+def test_a_shuffling_visits_every_row_once_in_windows_of_whole_batches(
+    monkeypatch, n_rows, batch_size
+):
+    monkeypatch.setattr(epoch_order, "WINDOW_BYTES", 4 * 512)
     order = Shuffling.of(n_rows, row_bytes=4, batch_size=batch_size, seed=3)
     assert order.window % batch_size == 0
-    epochs = [np.concatenate([order.rows(epoch, window) for window in range(order.windows)]) for epoch in range(2)]
+    epochs = [
+        np.concatenate([order.rows(epoch, window) for window in range(order.windows)])
+        for epoch in range(2)
+    ]
     for rows in epochs:
         assert np.array_equal(np.sort(rows), np.arange(n_rows))
     assert n_rows == 1 or not np.array_equal(*epochs), "each epoch has its own order"
     if order.windows > 1:
         ahead, last = order.next_rows(0, 0), order.next_rows(0, order.windows - 1)
         assert np.array_equal(ahead, np.sort(order.rows(0, 1)))
-        assert np.array_equal(last, np.sort(order.rows(1, 0))), "after the last window comes the next epoch"
+        assert np.array_equal(last, np.sort(order.rows(1, 0))), (
+            "after the last window comes the next epoch"
+        )
 
 
 def test_rows_sorted_by_class_are_mixed_in_every_window():
@@ -209,7 +250,7 @@ def test_rows_sorted_by_class_are_mixed_in_every_window():
 
 
 def test_sgd_on_disk_reads_ahead_and_ends_with_the_bits_of_sgd_in_memory(monkeypatch, tmp_path):
-    monkeypatch.setattr(shuffling, "WINDOW_BYTES", 1 << 12)
+    monkeypatch.setattr(epoch_order, "WINDOW_BYTES", 1 << 12)
     np.save(tmp_path / "X.npy", X := load_digits().data.astype(np.uint8)[:500])
     y, optimizer = load_digits().target[:500], SGD(batch_size=16, epochs=2)
     ask_for, asked, runs = blocks._ask_for, [], []
@@ -223,7 +264,9 @@ def test_sgd_on_disk_reads_ahead_and_ends_with_the_bits_of_sgd_in_memory(monkeyp
     for rows in (X, np.load(tmp_path / "X.npy", mmap_mode="r")):
         objective = Objective(Softmax(), L2(0.01), Blocks(rows, y, n_jobs=1), n_classes=10)
         whole, kept = minimize(objective, optimizer), Checkpoint(tmp_path / str(len(runs)), every=0)
-        minimize(objective, optimizer, max_passes=1.3, callbacks=[kept])  # ends in the middle of a window
+        minimize(
+            objective, optimizer, max_passes=1.3, callbacks=[kept]
+        )  # ends in the middle of a window
         runs += [whole, minimize(objective, optimizer, resume=kept.run(objective, optimizer))]
         assert isinstance(rows, np.memmap) or not asked, "rows in memory need no reading"
     assert len({run.W.tobytes() for run in runs}) == 1
@@ -239,7 +282,9 @@ def test_sgd_on_disk_reads_ahead_and_ends_with_the_bits_of_sgd_in_memory(monkeyp
 def test_the_default_step_of_sgd_suits_any_loss_and_batch(loss, batch_size):
     X, y = load_digits(return_X_y=True)
     blocks = Blocks(X[:600] / 16, y[:600], n_jobs=1)
-    digits = Objective(loss, L2(1e-3), blocks, n_classes=10, standardization=Moments.of(blocks).standardization())
+    digits = Objective(
+        loss, L2(1e-3), blocks, n_classes=10, standardization=Moments.of(blocks).standardization()
+    )
     result = minimize(digits, SGD(batch_size=batch_size, epochs=3))
     assert result.loss < 0.6 * loss.chance_value(10)
 
@@ -259,11 +304,21 @@ def test_members_of_a_stack_are_at_different_stages_of_their_line_searches():
     stack = replace(SMALL, penalty=L2(strengths))
     accepted, recorder = [], Recorder.of(stack)
     W = np.repeat(start(SMALL), 3, axis=1)
-    result = minimize(recorder, LBFGS(10), W, tol=1e-7, callbacks=[lambda run: accepted.append(run.state.step > 0)])
+    result = minimize(
+        recorder,
+        LBFGS(10),
+        W,
+        tol=1e-7,
+        callbacks=[lambda run: accepted.append(run.state.step > 0)],
+    )
     mixed = [turn for turn in accepted[1:] if turn.any() and not turn.all()]
-    assert len(mixed) >= 3, "in some turns one member takes its trial while another shortens its own"
+    assert len(mixed) >= 3, (
+        "in some turns one member takes its trial while another shortens its own"
+    )
     assert len({tuple(turn) for turn in mixed}) >= 2
-    closings = result.passes - len(recorder.asked)  # class sums of all rows are closed at the cost of a pass
+    closings = result.passes - len(
+        recorder.asked
+    )  # class sums of all rows are closed at the cost of a pass
     assert closings in range(4), "all of them share every visit to the data"
     for m, strength in enumerate(strengths):
         alone = minimize(replace(SMALL, penalty=L2(strength)), LBFGS(), start(SMALL), tol=1e-7)
@@ -273,7 +328,9 @@ def test_members_of_a_stack_are_at_different_stages_of_their_line_searches():
 
 def test_nesterov_asks_at_the_look_ahead_and_keeps_the_iterate():
     recorder, watch = Recorder.of(SMALL), Watch(100)
-    result = minimize(recorder, SGD(0.1, update_rule=Nesterov(0.8), batch_size=16, epochs=2), callbacks=[watch])
+    result = minimize(
+        recorder, SGD(0.1, update_rule=Nesterov(0.8), batch_size=16, epochs=2), callbacks=[watch]
+    )
     iterates = [SMALL.zeros(), SMALL.zeros(), *watch.iterates]
     assert len(recorder.asked) == 8 + 1
     for k, request in enumerate(recorder.asked[:-1]):
@@ -281,7 +338,9 @@ def test_nesterov_asks_at_the_look_ahead_and_keeps_the_iterate():
         np.testing.assert_allclose(request.W, here + 0.8 * (here - before), rtol=1e-12, atol=1e-15)
         assert request.rows is not None
     assert np.array_equal(result.W, watch.iterates[-1])
-    assert np.array_equal(recorder.asked[-1].W, result.W), "the loss of the result is that of the iterate"
+    assert np.array_equal(recorder.asked[-1].W, result.W), (
+        "the loss of the result is that of the iterate"
+    )
 
 
 @pytest.mark.parametrize("penalty", [L1(0.1), MaxNorm(0.4)], ids=str)
@@ -290,7 +349,9 @@ def test_the_optimum_is_a_fixed_point_of_every_prox_step(penalty):
     best = minimize(objective, ProximalGradient(), tol=1e-12)
     gradient = objective.evaluate(Request(best.W)).data_gradient
     for step in (0.01, 0.1 + 0.9 * np.random.default_rng(0).uniform(size=best.W.shape)):
-        np.testing.assert_allclose(prox_step(penalty, best.W - step * gradient, step), best.W, atol=1e-5)
+        np.testing.assert_allclose(
+            prox_step(penalty, best.W - step * gradient, step), best.W, atol=1e-5
+        )
     lengths = np.linalg.norm(best.W[:-1], axis=0)
     active = np.sum(best.W == 0) if isinstance(penalty, L1) else np.sum(lengths > 0.4 * (1 - 1e-6))
     assert active > 0, "the penalty's kink or the constraint is felt"
@@ -305,10 +366,14 @@ def test_a_hinge_is_smoothed_in_stages_and_certified_as_itself():
         assert smoothings[0] == 0.5
         assert len(set(smoothings)) >= 2
         assert smoothings == sorted(smoothings, reverse=True)
-        assert sum(request.recentre > 0 for request in recorder.asked) >= 2, "a stage is smooth about the one before"
+        assert sum(request.recentre > 0 for request in recorder.asked) >= 2, (
+            "a stage is smooth about the one before"
+        )
         assert result.reason.name == "CERTIFIED"
         assert result.gap <= 1e-3 * result.loss
-        assert result.loss == pytest.approx(hinge.evaluate(Request(result.W)).data + L2(0.05).value(result.W[:-1]))
+        assert result.loss == pytest.approx(
+            hinge.evaluate(Request(result.W)).data + L2(0.05).value(result.W[:-1])
+        )
 
 
 @pytest.mark.parametrize("loss", [Hinge(), CrammerSinger(), OneVsAll()], ids=str)
@@ -322,7 +387,10 @@ def test_smoothing_about_the_best_dual_point_leaves_the_minimum_where_it_is(loss
     again = kinked.evaluate(Request(state.W, smoothing=0.5, offsets=evaluation.offsets))
     assert np.array_equal(again.gradient, evaluation.gradient)
     weights, total = SMALL.blocks.weights(), 0.0
-    for rows in (np.arange(0, 60, 2), np.setdiff1d(np.arange(SMALL.n_examples), np.arange(0, 60, 2))):
+    for rows in (
+        np.arange(0, 60, 2),
+        np.setdiff1d(np.arange(SMALL.n_examples), np.arange(0, 60, 2)),
+    ):
         part = replace(kinked, blocks=kinked.blocks.subset(rows))  # each row has its own offsets
         total += weights[rows].sum() * part.evaluate(again.request).data
     assert total / weights.sum() == pytest.approx(again.data, rel=1e-9)
@@ -331,7 +399,9 @@ def test_smoothing_about_the_best_dual_point_leaves_the_minimum_where_it_is(loss
 def test_random_search_is_told_values_and_keeps_the_best_of_the_same_draws():
     def drawn(batch):
         recorder = Recorder.of(SMALL)
-        return minimize(recorder, RandomSearch(draws=20, scale=0.3, batch=batch)), recorder.asked[:-1]
+        return minimize(recorder, RandomSearch(draws=20, scale=0.3, batch=batch)), recorder.asked[
+            :-1
+        ]
 
     one, asked = drawn(batch=1)
     seven, _ = drawn(batch=7)
@@ -349,7 +419,10 @@ def test_local_random_search_walks_downhill_from_the_best_so_far():
     search = RandomSearch(draws=30, scale=0.05, local=True, batch=1)
     result = minimize(recorder, search, start(SMALL), callbacks=[watch])
     centres = [start(SMALL), *watch.iterates]
-    spread = [np.std(request.W - centre) for request, centre in zip(recorder.asked[1:-1], centres[1:-1], strict=True)]
+    spread = [
+        np.std(request.W - centre)
+        for request, centre in zip(recorder.asked[1:-1], centres[1:-1], strict=True)
+    ]
     assert np.allclose(spread, 0.05, rtol=0.6), "every draw is around the best so far"
     assert not any(request.gradient for request in recorder.asked[:-1])
     assert len(result.history) > 2
@@ -361,13 +434,19 @@ def test_local_random_search_walks_downhill_from_the_best_so_far():
 
 def test_the_line_search_meets_the_weak_wolfe_conditions_for_each_member():
     slopes_at = [lambda t: t - 5.0, lambda t: 4.0 * t - 0.01, lambda t: -1.0 if t < 0.3 else 9.0]
-    values_at = [lambda t: t**2 / 2 - 5 * t, lambda t: 2 * t**2 - 0.01 * t, lambda t: max(-t, 9 * t - 3)]
+    values_at = [
+        lambda t: t**2 / 2 - 5 * t,
+        lambda t: 2 * t**2 - 0.01 * t,
+        lambda t: max(-t, 9 * t - 3),
+    ]
 
     def at(functions, steps):
         return np.array([f(t) for f, t in zip(functions, steps, strict=True)])
 
     zeros = np.zeros(3)
-    line = LineSearch.start(1e-15, 0.0, at(values_at, zeros), at(slopes_at, zeros), np.array([0.01, 1.0, 1.0]))
+    line = LineSearch.start(
+        1e-15, 0.0, at(values_at, zeros), at(slopes_at, zeros), np.array([0.01, 1.0, 1.0])
+    )
     found = np.full(3, np.nan)
     for _ in range(25):
         trial = line.step.copy()
@@ -429,7 +508,9 @@ def test_the_range_test_finds_a_step_that_trains_and_one_that_is_too_large():
 
 
 def test_the_range_test_costs_no_more_steps_than_it_was_given():
-    many = Objective(Softmax(), L2(1e-3), Blocks(np.ones((5000, 2)), np.arange(5000) % 3, n_jobs=1), n_classes=3)
+    many = Objective(
+        Softmax(), L2(1e-3), Blocks(np.ones((5000, 2)), np.arange(5000) % 3, n_jobs=1), n_classes=3
+    )
     assert len(find_step_size(many, SGD(batch_size=16), n_steps=20, highest=1e-2).steps) <= 20
 
 
@@ -465,7 +546,9 @@ class Unpickled(dict):
 class DrawsAtWill(RandomSearch):
     def propose(self, state):
         request = super().propose(state)
-        return replace(request, W=request.W + 1e-3 * np.random.default_rng().standard_normal(request.W.shape))
+        return replace(
+            request, W=request.W + 1e-3 * np.random.default_rng().standard_normal(request.W.shape)
+        )
 
 
 @dataclass(frozen=True)
@@ -544,6 +627,10 @@ def test_the_first_trial_of_a_step_is_as_long_as_some_rows_tell():
     state, gradient = optimizer.init(W, far), far.evaluate(Request(W)).gradient
     direction = state.preconditioner(-gradient)
     found = state.preconditioner.length(W, direction, np.einsum("dmc,dmc->m", gradient, direction))
-    values = np.array([far.evaluate(Request(W + t * direction, gradient=False)).total for t in LENGTHS])
+    values = np.array(
+        [far.evaluate(Request(W + t * direction, gradient=False)).total for t in LENGTHS]
+    )
     assert found.tolist() == LENGTHS[np.argmin(values, axis=0)].tolist() == [1.0, 0.25]
-    assert values.min(axis=0)[1] < 0.1 * values[LENGTHS == 1][0, 1]  # where a quasi-Newton step overshoots by far
+    assert (
+        values.min(axis=0)[1] < 0.1 * values[LENGTHS == 1][0, 1]
+    )  # where a quasi-Newton step overshoots by far

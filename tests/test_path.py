@@ -9,15 +9,19 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from halfspaces import LinearClassifier
-from halfspaces.losses import LOSSES, Hinge, Softmax
-from halfspaces.minimize import minimize
-from halfspaces.objective import Request
+from halfspaces.losses import LOSSES
+from halfspaces.losses.hinge import Hinge
+from halfspaces.losses.softmax import Softmax
 from halfspaces.optimizers import ProximalGradient, ProximalNewton
-from halfspaces.optimizers.auto import choose, choose_for
-from halfspaces.path import largest_strength, solve_path
-from halfspaces.penalties import L1, ElasticNet, MaxNorm
-from halfspaces.screening import gap_safe
+from halfspaces.optimizers.choose import choose, choose_for
+from halfspaces.penalties.elastic_net import ElasticNet
+from halfspaces.penalties.l1 import L1
+from halfspaces.penalties.max_norm import MaxNorm
+from halfspaces.proofs.minimize import minimize
+from halfspaces.proofs.screening import gap_safe
+from halfspaces.request import Request
 from halfspaces.testing.runs import small_objective
+from halfspaces.tuning.path import largest_strength, solve_path
 
 X, Y = load_digits(return_X_y=True)
 DIGITS = LinearClassifier(penalty="l1").objective(X, Y)
@@ -37,9 +41,13 @@ def violations(objective, W, strength, beta=0.0):
 @pytest.mark.parametrize("loss", [loss for loss in LOSSES.values() if loss.smooth], ids=str)
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("folds", [False, True])
-def test_all_weights_are_zero_from_the_largest_strength_on_and_not_below(loss, fit_intercept, folds):
+def test_all_weights_are_zero_from_the_largest_strength_on_and_not_below(
+    loss, fit_intercept, folds
+):
     weights = np.random.default_rng(0).uniform(0.5, 2.0, (60, 2)) if folds else SMALL.blocks.weight
-    objective = replace(SMALL, loss=loss, fit_intercept=fit_intercept, blocks=replace(SMALL.blocks, weight=weights))
+    objective = replace(
+        SMALL, loss=loss, fit_intercept=fit_intercept, blocks=replace(SMALL.blocks, weight=weights)
+    )
     top = largest_strength(objective)
     for factor, none in ((1.001, True), (0.99, False)):
         penalized = replace(objective, penalty=L1(tuple(factor * top)))
@@ -62,14 +70,18 @@ def test_a_path_is_certified_meets_the_conditions_of_optimality_and_takes_few_pa
     for strength, W in zip(strengths, np.split(path.W, len(strengths), axis=1), strict=True):
         assert violations(objective, W, strength, getattr(penalty, "beta", 0.0)) < 5e-3
     last = replace(objective, penalty=replace(penalty, strength=strengths[-1]))
-    alone, first_order = (minimize(last, optimizer, tol=1e-6) for optimizer in (ProximalNewton(), ProximalGradient()))
+    alone, first_order = (
+        minimize(last, optimizer, tol=1e-6) for optimizer in (ProximalNewton(), ProximalGradient())
+    )
     assert alone.loss == pytest.approx(path.loss[-1], rel=2e-5)
     assert path.passes[-1] < alone.passes < 0.5 * first_order.passes
 
 
 def test_parity_with_saga():
     strength, Z, y = 0.02, StandardScaler().fit_transform(X[:300, 10:40]), Y[:300]
-    saga = LogisticRegression(C=1 / (strength * len(y)), l1_ratio=1, solver="saga", tol=1e-5, max_iter=5000).fit(Z, y)
+    saga = LogisticRegression(
+        C=1 / (strength * len(y)), l1_ratio=1, solver="saga", tol=1e-5, max_iter=5000
+    ).fit(Z, y)
     theirs = FEW.zeros()
     theirs[:-1, 0], theirs[-1, 0] = saga.coef_.T, saga.intercept_
     objective = replace(FEW, penalty=L1(strength))
@@ -91,7 +103,9 @@ def test_a_hinge_with_l1_is_solved_in_stages():
     kinked = replace(SMALL, loss=Hinge(), penalty=L1(0.1))
     result = minimize(kinked, ProximalNewton(), tol=1e-3)
     assert result.reason.name == "CERTIFIED"
-    assert result.loss == pytest.approx(minimize(kinked, ProximalGradient(), tol=1e-3).loss, rel=2e-3)
+    assert result.loss == pytest.approx(
+        minimize(kinked, ProximalGradient(), tol=1e-3).loss, rel=2e-3
+    )
     assert 0 < result.nonzeros[0] < result.W[:-1].size
 
 
@@ -126,8 +140,14 @@ def test_a_shortened_dual_point_tightens_the_bound_and_never_breaks_it():
 
 
 def test_zeros_of_the_fit_are_zeros_of_the_classifier():
-    classifier = LinearClassifier(penalty="l1", strength=0.01, optimizer="proximal_newton").fit(X, Y)
-    assert np.count_nonzero(classifier.coef_) == classifier.result_.nonzeros[0] < classifier.coef_.size / 2
+    classifier = LinearClassifier(penalty="l1", strength=0.01, optimizer="proximal_newton").fit(
+        X, Y
+    )
+    assert (
+        np.count_nonzero(classifier.coef_)
+        == classifier.result_.nonzeros[0]
+        < classifier.coef_.size / 2
+    )
     assert classifier.score(X, Y) > 0.9
 
 

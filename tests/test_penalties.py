@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from halfspaces.penalties import L1, L2, ElasticNet, MaxNorm, NoPenalty
+from halfspaces.penalties.elastic_net import ElasticNet
+from halfspaces.penalties.l1 import L1
+from halfspaces.penalties.l2 import L2
+from halfspaces.penalties.max_norm import MaxNorm
+from halfspaces.penalties.none import NoPenalty
 from halfspaces.testing import check_penalty
 
 PENALTIES = [
@@ -32,7 +36,12 @@ def column(*numbers):
 
 @pytest.mark.parametrize(
     ("penalty", "value"),
-    [(L2(0.1), 0.1 * 25), (L1(0.1), 0.1 * 7), (ElasticNet(0.1, beta=2.0), 0.1 * (2 * 25 + 7)), (MaxNorm(5.0), 0.0)],
+    [
+        (L2(0.1), 0.1 * 25),
+        (L1(0.1), 0.1 * 7),
+        (ElasticNet(0.1, beta=2.0), 0.1 * (2 * 25 + 7)),
+        (MaxNorm(5.0), 0.0),
+    ],
     ids=str,
 )
 def test_values_have_no_hidden_half_and_no_hidden_mean(penalty, value):
@@ -63,7 +72,10 @@ def test_max_norm_with_a_step_for_each_coordinate_is_the_projection_in_that_metr
     W, step = column(3, 4), column(0.1, 10.0)
     found = MaxNorm(1.0).prox(W, step).ravel()
     distance = minimize(
-        lambda angle: np.sum((np.array([np.cos(angle[0]), np.sin(angle[0])]) - W.ravel()) ** 2 / step.ravel()), [0.1]
+        lambda angle: np.sum(
+            (np.array([np.cos(angle[0]), np.sin(angle[0])]) - W.ravel()) ** 2 / step.ravel()
+        ),
+        [0.1],
     )
     assert found == pytest.approx([np.cos(distance.x[0]), np.sin(distance.x[0])], abs=1e-5)
 

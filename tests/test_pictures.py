@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 
-from halfspaces.features import BagOfWords, DenseSIFT, FilterBank, RawPatches, SelfSimilarity, parse, pictures
-from halfspaces.features.glyphs import glyphs
+from halfspaces.features import BagOfWords, DenseSIFT, FilterBank, RawPatches, SelfSimilarity, parse
+from halfspaces.plots import features
+from halfspaces.plots.glyphs import glyphs
 
 Y, X = np.mgrid[:33, :33]
 
 
 @pytest.mark.parametrize("root", [False, True])
-@pytest.mark.parametrize(("rising", "row", "column"), [(X, 6, 11), (-X, 6, 1), (Y, 11, 6), (-Y, 1, 6)])
+@pytest.mark.parametrize(
+    ("rising", "row", "column"), [(X, 6, 11), (-X, 6, 1), (Y, 11, 6), (-Y, 1, 6)]
+)
 def test_a_ray_points_to_where_sift_sees_it_become_brighter(rising, row, column, root):
     image = (128 + 3 * rising - 3 * rising.mean()).astype(np.uint8)
     sift = DenseSIFT(cell=2, step=8, root=root)
@@ -64,16 +67,19 @@ def test_words_are_drawn_as_a_map_and_a_sheet():
     image[:, 20:] = np.random.default_rng(0).integers(0, 256, (40, 20, 3))
     bag = BagOfWords(RawPatches(size=4, step=4), n=6)
     bag.fit(image[None])
-    nearest = pictures._nearest(bag, image)
+    nearest = features._nearest(bag, image)
     assert nearest.shape == (10, 10)
     distances = np.linalg.norm(bag.of_.local(image[None])[0][:, None] - bag.words_, axis=2)
     np.testing.assert_array_equal(nearest.ravel(), distances.argmin(axis=1))
-    titles = [axes.get_title() for axes in pictures.seen(parse("words(of=raw, n=6)+textons(n=5)"), image).axes]
+    titles = [
+        axes.get_title()
+        for axes in features.seen(parse("words(of=raw, n=6)+textons(n=5)"), image).axes
+    ]
     assert titles == [
         *("40 x 40 pixels", "words(of=raw, n=6)", "its 6 most frequent words of 6"),
         *("textons(n=5)", "its 5 most frequent words of 5"),
     ]
-    titles = [axes.get_title() for axes in pictures.learned(bag, "model").axes]
+    titles = [axes.get_title() for axes in features.learned(bag, "model").axes]
     assert titles == ["6 of the 6 words of words(of=raw(size=4, step=4), n=6)"]
     with pytest.raises(ValueError, match=r"n=256 is larger than the \d+ different descriptors"):
-        pictures.seen(parse("words"), image[:16, :16])
+        features.seen(parse("words"), image[:16, :16])

@@ -8,8 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from halfspaces.convert import from_penalty
-from halfspaces.penalties import L2
-from halfspaces.presets import Split, clip_probe, dinov2_probe, vtab_probe
+from halfspaces.estimators.presets import Split, clip_probe, dinov2_probe, vtab_probe
+from halfspaces.penalties.l2 import L2
 
 X, Y = load_digits(return_X_y=True)
 X = X[:, [10, 13, 18, 21, 28, 35, 42, 43, 50, 53, 61, 62]] / 16
@@ -51,7 +51,12 @@ def test_vtab_has_the_decays_of_its_linear_probe():
 def test_none_standardizes_and_all_are_cloned():
     for probe in (clip_probe(100, 10), dinov2_probe(100, 10), vtab_probe()):
         assert not probe.standardize
-        assert (probe.loss, probe.penalty, probe.scoring, probe.rule) == ("softmax", "l2", "accuracy", "best")
+        assert (probe.loss, probe.penalty, probe.scoring, probe.rule) == (
+            "softmax",
+            "l2",
+            "accuracy",
+            "best",
+        )
         assert clone(probe).get_params() == probe.get_params()
 
 
@@ -78,7 +83,9 @@ def test_vtab_scores_the_last_200_and_fits_all_1000():
     probe = vtab_probe().set_params(n_jobs=1).fit(X[:1_000], Y[:1_000])
     assert probe.scores_.shape == (3, 1)
     assert (probe.scores_ * 200 % 1 < 1e-9).all()
-    first = LogisticRegression(C=1 / (2 * 5e-5 * 800), tol=1e-6, max_iter=1_000).fit(X[:800], Y[:800])
+    first = LogisticRegression(C=1 / (2 * 5e-5 * 800), tol=1e-6, max_iter=1_000).fit(
+        X[:800], Y[:800]
+    )
     assert probe.scores_[-1, 0] == pytest.approx(first.score(X[800:1_000], Y[800:1_000]), abs=0.011)
 
 
@@ -115,7 +122,11 @@ def test_a_part_is_random_rounded_down_and_the_same_every_time():
             ValueError,
             "validation, as a number of rows, must be at least 1 and below 100, got 100.",
         ),
-        (lambda: clip_probe(9, 3), ValueError, "validation=0.1 of 9 rows holds out none; raise it."),
+        (
+            lambda: clip_probe(9, 3),
+            ValueError,
+            "validation=0.1 of 9 rows holds out none; raise it.",
+        ),
         (
             lambda: vtab_probe(validation="val"),
             TypeError,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from halfspaces import model_file, run_file
 from halfspaces.datasets.fingerprint import fingerprint
-from halfspaces.run_file import RunFileError
+from halfspaces.files import run_file, safetensors_file
+from halfspaces.files.run_file import RunFileError
 from test_cli import run  # noqa: F401  (a fixture)
 
 KNOWN = {
@@ -23,7 +23,7 @@ KNOWN = {
 
 
 def coefficients(path):
-    return {name: tensor.tobytes() for name, tensor in model_file.read(path)[0].items()}
+    return {name: tensor.tobytes() for name, tensor in safetensors_file.read(path)[0].items()}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_run_is_repeated_to_the_bit(run, tmp_path, options):  # noqa: F811
         given = told[flag.replace("-", "_")]
         assert given == type(given)(value)
     assert told["numpy"] == np.__version__
-    assert model_file.read(first)[1]["notes"] != {}
+    assert safetensors_file.read(first)[1]["notes"] != {}
 
     for source in (tmp_path / "first.run.toml", first):
         ended = run("train", "--run", source, "--out", again)
@@ -67,14 +67,22 @@ def test_a_run_file_knows_its_data(run, tmp_path):  # noqa: F811
         np.savez(data, X=X, y=y)
         ended = run("train", *arguments)
         assert ended.code == 0, ended
-        return [line.split(maxsplit=1)[1] for line in ended.out.splitlines() if line.startswith("warning")]
+        return [
+            line.split(maxsplit=1)[1]
+            for line in ended.out.splitlines()
+            if line.startswith("warning")
+        ]
 
     assert warnings(X, data, "--strength", 1, "--out", model) == []
     for source in (tmp_path / "model.run.toml", model):
         assert warnings(X, "--run", source) == []
         said = "the data are not those of the run file ({}), so W will be another"
-        assert warnings(X[:, ::-1], "--run", source) == [said.format("the same shape and type, but other values")]
-        assert warnings(X[:, 1:], "--run", source) == [said.format("then 10 x 4 uint8, now 10 x 3 uint8")]
+        assert warnings(X[:, ::-1], "--run", source) == [
+            said.format("the same shape and type, but other values")
+        ]
+        assert warnings(X[:, 1:], "--run", source) == [
+            said.format("then 10 x 4 uint8, now 10 x 3 uint8")
+        ]
         assert warnings(X[:, 1:], data, "--run", source) == [], "the file was named again"
 
 
@@ -86,15 +94,43 @@ def test_a_fingerprint_looks_at_rows_everywhere():
         prints.add(fingerprint(X, y)["digest"])
     prints |= {fingerprint(X, y + 1)["digest"], fingerprint(scipy.sparse.csr_array(X), y)["digest"]}
     assert len(prints) == 5
-    assert fingerprint(X, np.array(["a"] * 1100))["digest"] == fingerprint(X, np.array(["a"] * 1100, object))["digest"]
+    assert (
+        fingerprint(X, np.array(["a"] * 1100))["digest"]
+        == fingerprint(X, np.array(["a"] * 1100, object))["digest"]
+    )
 
 
 def test_options_beside_a_run_file_override_it(run, tmp_path):  # noqa: F811
     model = tmp_path / "model.safetensors"
-    run("train", "digits", "--strengths", 3, "--tol", 0.05, "--loss", "hinge", "--margin", 2, "--out", model)
-    ended = run("train", "--run", tmp_path / "model.run.toml", "--strength", 0.1, "--tol", 0.05, "--loss", "softmax")
+    run(
+        "train",
+        "digits",
+        "--strengths",
+        3,
+        "--tol",
+        0.05,
+        "--loss",
+        "hinge",
+        "--margin",
+        2,
+        "--out",
+        model,
+    )
+    ended = run(
+        "train",
+        "--run",
+        tmp_path / "model.run.toml",
+        "--strength",
+        0.1,
+        "--tol",
+        0.05,
+        "--loss",
+        "softmax",
+    )
     assert ended.code == 0, ended
-    overrides = [line.split(maxsplit=1)[1] for line in ended.out.splitlines() if line.startswith("override")]
+    overrides = [
+        line.split(maxsplit=1)[1] for line in ended.out.splitlines() if line.startswith("override")
+    ]
     assert sorted(overrides) == [
         "--loss softmax instead of the run file's hinge",
         "--strength 0.1 instead of the run file's nothing",
@@ -112,13 +148,22 @@ def test_options_beside_a_run_file_override_it(run, tmp_path):  # noqa: F811
     [
         ("", "has no `format = 1`, so it is no run file"),
         ("format = true", "has no `format = 1`"),
-        ("format = 2\n[new]", "has format 2, but this version reads up to 1; install a newer halfspaces."),
+        (
+            "format = 2\n[new]",
+            "has format 2, but this version reads up to 1; install a newer halfspaces.",
+        ),
         ("format = 1\n[data", "given.run.toml is not TOML"),
         ("format = 1\n[dta]", r"has \[dta\], which is not known: did you mean 'data'\?"),
         ("format = 1\nloss = 'hinge'", r"has \[loss\], which is not known"),
-        ("format = 1\n[loss]\nmagin = 1", r"has magin in \[loss\], which is not known: did you mean 'margin'\?"),
+        (
+            "format = 1\n[loss]\nmagin = 1",
+            r"has magin in \[loss\], which is not known: did you mean 'margin'\?",
+        ),
         ("format = 1\n[loss]\ndata = 'x'", r"has data in \[loss\], which is not known"),
-        ("format = 1\n[loss]\nmargin = 'big'", r"has margin = 'big' in \[loss\], which must be a number."),
+        (
+            "format = 1\n[loss]\nmargin = 'big'",
+            r"has margin = 'big' in \[loss\], which must be a number.",
+        ),
         ("format = 1\n[loss]\nloss = 3", r"has loss = 3 in \[loss\], which must be a string."),
         ("format = 1\n[strength]\nfolds = 2.5", "which must be a whole number."),
         ("format = 1\n[strength]\nfolds = true", "which must be a whole number."),
@@ -150,7 +195,13 @@ def test_files_that_cannot_be_read(tmp_path):
 
 
 def test_every_option_of_its_kind_comes_back():
-    options = {"data": 'a "b"\n\\ Käse\x7f', "loss": "hinge", "margin": 0.1 + 0.2, "standardize": False, "label": "y"}
+    options = {
+        "data": 'a "b"\n\\ Käse\x7f',
+        "loss": "hinge",
+        "margin": 0.1 + 0.2,
+        "standardize": False,
+        "label": "y",
+    }
     text = run_file.dumps({**options, "folds": None}, made={})
     assert run_file.loads(text, KNOWN) == options
     assert tomllib.loads(text)["data"]["label"] == "y"  # what no table claims is of the data

@@ -4,10 +4,20 @@ import numpy as np
 import pytest
 
 from halfspaces import LinearClassifier
-from halfspaces.losses import LOSSES, Hinge, Softmax
+from halfspaces.gradcheck.sanity import (
+    SanityChecks,
+    chance_loss,
+    check_sanity,
+    overfits,
+    right_gradient,
+    rises_with_strength,
+)
+from halfspaces.losses import LOSSES
+from halfspaces.losses.hinge import Hinge
+from halfspaces.losses.softmax import Softmax
 from halfspaces.objective import Objective
-from halfspaces.penalties import L1, L2
-from halfspaces.sanity import SanityChecks, chance_loss, check_sanity, overfits, right_gradient, rises_with_strength
+from halfspaces.penalties.l1 import L1
+from halfspaces.penalties.l2 import L2
 
 X = np.random.default_rng(0).normal(size=(60, 30))
 Y = np.arange(60) % 4
@@ -19,9 +29,13 @@ def objective(loss=SOFTMAX, X=X, **options) -> Objective:
 
 
 @pytest.mark.parametrize("penalty", [L2(0.01), L1(0.01)])
-@pytest.mark.parametrize("loss", [*LOSSES.values(), Softmax(label_smoothing=0.1), Hinge(margin=3.0)])
+@pytest.mark.parametrize(
+    "loss", [*LOSSES.values(), Softmax(label_smoothing=0.1), Hinge(margin=3.0)]
+)
 def test_right_set_ups_pass(loss, penalty):
-    failed = [check.words for check in check_sanity(LinearClassifier(loss, penalty), X, Y) if not check.ok]
+    failed = [
+        check.words for check in check_sanity(LinearClassifier(loss, penalty), X, Y) if not check.ok
+    ]
     assert failed == []
 
 

@@ -11,12 +11,16 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_breast_cancer, load_digits
 
 from halfspaces import LinearClassifier, datasets
-from halfspaces.blocks import Blocks
-from halfspaces.losses import LOSSES, Softmax
-from halfspaces.minimize import LEAST_LOSS
+from halfspaces.loop.run import LEAST_LOSS
+from halfspaces.losses import LOSSES
+from halfspaces.losses.softmax import Softmax
 from halfspaces.objective import Objective
-from halfspaces.penalties import L1, L2, ElasticNet, MaxNorm, NoPenalty
-from halfspaces.separation import (
+from halfspaces.penalties.elastic_net import ElasticNet
+from halfspaces.penalties.l1 import L1
+from halfspaces.penalties.l2 import L2
+from halfspaces.penalties.max_norm import MaxNorm
+from halfspaces.penalties.none import NoPenalty
+from halfspaces.proofs.separation import (
     SeparationWarning,
     _bound_at_zero,
     falls_forever,
@@ -24,6 +28,7 @@ from halfspaces.separation import (
     warn_if_separable,
     worth_checking,
 )
+from halfspaces.rows.blocks import Blocks
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 DIGITS, LABELS = load_digits(return_X_y=True)
@@ -76,7 +81,11 @@ def test_a_witness_separates(seed, shape, kind, loss, weighted):
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), copies=st.integers(1, 3), kind=st.sampled_from([np.float64, np.float32]))
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    copies=st.integers(1, 3),
+    kind=st.sampled_from([np.float64, np.float32]),
+)
 def test_equal_rows_with_different_labels_are_never_claimed(seed, copies, kind):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(30, 50)).astype(kind)
@@ -129,7 +138,11 @@ def test_the_margin_of_made_data(width):
     best = np.sqrt(2) * width  # of W = (−w, w)/√2
     problem = objective(X, y, standardize=False)
     for penalty in (NoPenalty(), L2(1e-8), L2(1e-7)):
-        assert 0 < find_separation(replace(problem, penalty=penalty), max_passes=100).margin <= best * (1 + 1e-9)
+        assert (
+            0
+            < find_separation(replace(problem, penalty=penalty), max_passes=100).margin
+            <= best * (1 + 1e-9)
+        )
 
 
 def test_a_narrow_separation_takes_more_passes():
@@ -149,7 +162,10 @@ def test_rows_of_weight_zero_do_not_count():
 
 @pytest.mark.parametrize("weight", [1e-6, 1e6])
 def test_weights_above_zero_all_count_alike(weight):
-    weights, plain = np.ones(len(NARROW)), find_separation(objective(NARROW, SIDES, standardize=False))
+    weights, plain = (
+        np.ones(len(NARROW)),
+        find_separation(objective(NARROW, SIDES, standardize=False)),
+    )
     weights[:3] = weight
     weighted = find_separation(objective(NARROW, SIDES, weight=weights, standardize=False))
     assert weighted.separable
@@ -187,21 +203,30 @@ PROBLEMS = {"wide": (WIDE, WIDE_LABELS), "digits": (DIGITS[:400], LABELS[:400])}
 @pytest.mark.parametrize("penalty", PENALTIES, ids=lambda penalty: type(penalty).__name__)
 @pytest.mark.parametrize("loss", ["softmax", "ova_logistic"])
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_below_the_least_strength_the_minimum_is_tiny_and_the_advised_one_is_quiet(name, loss, penalty):
+def test_below_the_least_strength_the_minimum_is_tiny_and_the_advised_one_is_quiet(
+    name, loss, penalty
+):
     X, y = PROBLEMS[name]
     problem = objective(X, y, penalty, loss=loss)
     separation = find_separation(problem, max_passes=40)
     assert separation.separable
     assert separation.too_small
     assert 0 < separation.least_strength < separation.advised_strength
-    with pytest.warns(SeparationWarning, match=f"of at least {separation.advised_strength:g}, or choose it"):
+    with pytest.warns(
+        SeparationWarning, match=f"of at least {separation.advised_strength:g}, or choose it"
+    ):
         warn_if_separable(problem, max_passes=40)
     below = replace(problem, penalty=replace(penalty, strength=0.99 * separation.least_strength))
     floor = LEAST_LOSS * problem.loss.chance_value(problem.n_classes)
     t = np.geomspace(1, 1e4, 200)
     W = t[:, None] * separation.W  # a stack of members: the witness at 200 lengths
     data = problem.assess(W)[0]
-    assert np.min(data + [below.penalty.value(each[:-1])[0] for each in W.transpose(1, 0, 2)[:, :, None]]) <= floor
+    assert (
+        np.min(
+            data + [below.penalty.value(each[:-1])[0] for each in W.transpose(1, 0, 2)[:, :, None]]
+        )
+        <= floor
+    )
     for factor in (1, 3, 100):
         ample = replace(penalty, strength=factor * separation.advised_strength)
         with warnings.catch_warnings():
@@ -244,7 +269,10 @@ def test_ordinary_strengths_are_quiet_and_free(X, loss):
 def test_losses_with_a_finite_answer_are_quiet():
     endless = {name for name, loss in LOSSES.items() if falls_forever(loss, 3)}
     assert endless == {"softmax", "ova_logistic"}
-    for loss in [Softmax(label_smoothing=0.1), *(loss for name, loss in LOSSES.items() if name not in endless)]:
+    for loss in [
+        Softmax(label_smoothing=0.1),
+        *(loss for name, loss in LOSSES.items() if name not in endless),
+    ]:
         problem = objective(WIDE, WIDE_LABELS, L2(1e-12), loss=loss)
         assert warn_if_separable(problem) is None
         separation = find_separation(problem)
@@ -271,7 +299,9 @@ class Counting(Blocks):
 def test_the_cost_is_counted_and_bounded(max_passes):
     X, y = RNG.normal(size=(300, 100)), np.arange(300) % 3
     blocks = Counting(X, y, n_jobs=1)
-    separation = find_separation(Objective(Softmax(), NoPenalty(), blocks, 3), max_passes=max_passes)
+    separation = find_separation(
+        Objective(Softmax(), NoPenalty(), blocks, 3), max_passes=max_passes
+    )
     assert separation.passes <= max_passes + 0.5
     assert len(blocks.visits) <= 2 * separation.passes
 
@@ -281,14 +311,18 @@ def test_what_it_says():
         "The classes are linearly separable: every training example can be classified correctly (margin 0."
     )
     said = {
-        L2(1e-9): "and strength=1e-09 is too small to give finite weights worth having; take a strength of at least ",
+        L2(
+            1e-9
+        ): "and strength=1e-09 is too small to give finite weights worth having; take a strength of at least ",
         NoPenalty(): "and without a penalty no finite weights are the best; take a penalty such as 'l2' with",
         L2(10.0): "; the penalty is strong enough for an answer worth having.",
         MaxNorm(1.0): "; the penalty is strong enough for an answer worth having.",
     }
     for penalty, words in said.items():
         assert words in str(find_separation(objective(WIDE, WIDE_LABELS, penalty)))
-    with pytest.raises(ValueError, match=r"find_separation\(max_passes=\.\.\.\) must be above 0, got 0\."):
+    with pytest.raises(
+        ValueError, match=r"find_separation\(max_passes=\.\.\.\) must be above 0, got 0\."
+    ):
         find_separation(objective(WIDE, WIDE_LABELS), max_passes=0)
 
 
@@ -299,7 +333,9 @@ def test_digits_are_separable():
     digits = datasets.open("digits")
     separation = find_separation(objective(digits.X, digits.y))
     assert separation.separable
-    assert 1e-8 < separation.least_strength < 2e-6  # the minimum is a thousandth of L(0) at λ = 2.1e-6
+    assert (
+        1e-8 < separation.least_strength < 2e-6
+    )  # the minimum is a thousandth of L(0) at λ = 2.1e-6
 
 
 def test_cifar_is_claimed_where_there_are_fewer_examples_than_features_only():

@@ -39,7 +39,9 @@ def refused(given, *words, label=None):
 
 def fixed(X):
     """A column of lists of one size, without a copy."""
-    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(X).reshape(-1)), X.shape[1])
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(np.ascontiguousarray(X).reshape(-1)), X.shape[1]
+    )
 
 
 def listed(X, large=False):
@@ -65,9 +67,15 @@ def save_to_disk(folder, table, features=None, files=1):
     bounds = np.linspace(0, len(table), files + 1).astype(int)
     for name, start, stop in zip(names, bounds, bounds[1:], strict=False):
         ipc(folder / name, table.slice(start, stop - start), stream=True, rows=500)
-    state = {"_data_files": [{"filename": name} for name in names], "_fingerprint": "0", "_format_type": None}
+    state = {
+        "_data_files": [{"filename": name} for name in names],
+        "_fingerprint": "0",
+        "_format_type": None,
+    }
     (folder / "state.json").write_text(json.dumps(state))
-    (folder / "dataset_info.json").write_text(json.dumps({"features": features or {}, "splits": None}))
+    (folder / "dataset_info.json").write_text(
+        json.dumps({"features": features or {}, "splits": None})
+    )
 
 
 # --- the same training from everything ---------------------------------------------------------------------------
@@ -88,9 +96,16 @@ def parquet_lists(folder):
 def parquet_shards(folder):
     shards = folder / "shards"
     shards.mkdir()
-    for name, rows in {"train-00000-of-00002": slice(800), "train-00001-of-00002": slice(800, None)}.items():
-        pa.parquet.write_table(pa.table({"embedding": fixed(X[rows]), "label": Y[rows]}), shards / f"{name}.parquet")
-    pa.parquet.write_table(pa.table({"embedding": fixed(X_TEST), "label": Y_TEST}), shards / "test-0.parquet")
+    for name, rows in {
+        "train-00000-of-00002": slice(800),
+        "train-00001-of-00002": slice(800, None),
+    }.items():
+        pa.parquet.write_table(
+            pa.table({"embedding": fixed(X[rows]), "label": Y[rows]}), shards / f"{name}.parquet"
+        )
+    pa.parquet.write_table(
+        pa.table({"embedding": fixed(X_TEST), "label": Y_TEST}), shards / "test-0.parquet"
+    )
     return shards
 
 
@@ -112,7 +127,9 @@ def feather(folder):
 
 def hugging_face(folder):
     names = {"label": {"names": list("0123456789"), "_type": "ClassLabel"}}
-    table, test = (pa.table({"vector": listed(each), "label": y}) for each, y in ((X, Y), (X_TEST, Y_TEST)))
+    table, test = (
+        pa.table({"vector": listed(each), "label": y}) for each, y in ((X, Y), (X_TEST, Y_TEST))
+    )
     save_to_disk(folder / "saved" / "train", table, names, files=2)
     save_to_disk(folder / "saved" / "test", test, names)
     (folder / "saved" / "dataset_dict.json").write_text(json.dumps({"splits": ["train", "test"]}))
@@ -184,7 +201,9 @@ def test_npy_images_test_rows_and_features_alone(tmp_path):
     assert datasets.open_features(tmp_path / "X.npy").shape == (6, 12)
     (tmp_path / "alone").mkdir()
     np.save(tmp_path / "alone" / "X.npy", images[:4])
-    assert datasets.open_features(tmp_path / "alone").shape == (4, 12), "rows to predict need no labels"
+    assert datasets.open_features(tmp_path / "alone").shape == (4, 12), (
+        "rows to predict need no labels"
+    )
     (tmp_path / "alone" / "X.npy").rename(tmp_path / "alone" / "y.npy")
     with pytest.raises(DataError, match=r"has no X.npy; save the features with"):
         datasets.open_features(tmp_path / "alone")
@@ -201,7 +220,10 @@ def test_npy_images_test_rows_and_features_alone(tmp_path):
         data = datasets.open(given)
         np.testing.assert_array_equal(data.X_val, images[2:5].reshape(3, -1), strict=True)
         assert (len(data.X), len(data.X_test), data.y_val.tolist()) == (6, 2, ["c", "a", "b"])
-    np.savez(tmp_path / "all.npz", **{path.stem: np.load(path) for path in sorted(tmp_path.glob("*.npy"))})
+    np.savez(
+        tmp_path / "all.npz",
+        **{path.stem: np.load(path) for path in sorted(tmp_path.glob("*.npy"))},
+    )
     assert datasets.open(tmp_path / "all.npz").y_val.tolist() == ["c", "a", "b"]
     assert datasets.open(tmp_path).X_test.shape == datasets.open_features(tmp_path).shape == (2, 12)
     np.save(tmp_path / "X.npy", np.asfortranarray(images))
@@ -251,8 +273,12 @@ def test_npy_header_that_lies(tmp_path):
 
 def test_parquet_header_that_lies(tmp_path):
     """Of a list longer than the file: pyarrow would make room for all of it first."""
-    schema = b"\x15\x04\x19\xfc" + bytes([0xA0, 0xF7, 0x36])  # version 2; a list of 900,000 structs, thrift compact
-    (tmp_path / "X.parquet").write_bytes(b"PAR1" + schema + struct.pack("<I", len(schema)) + b"PAR1")
+    schema = b"\x15\x04\x19\xfc" + bytes(
+        [0xA0, 0xF7, 0x36]
+    )  # version 2; a list of 900,000 structs, thrift compact
+    (tmp_path / "X.parquet").write_bytes(
+        b"PAR1" + schema + struct.pack("<I", len(schema)) + b"PAR1"
+    )
     refused(tmp_path / "X.parquet", "Exceeded size limit")
 
 
@@ -286,7 +312,10 @@ def test_columns_of_many_types(tmp_path, suffix):
     np.testing.assert_array_equal(data.X, [[i, i, 1 - i % 2, i] for i in range(6)])
     assert data.X.dtype == np.float64
     assert data.y.tolist() == ["owl", "kiwi", "owl", "kiwi", "owl", "emu"]
-    write(pa.table({name: columns[name] for name in ("bytes", "truth", "y")}), str(tmp_path / f"a.{suffix}"))
+    write(
+        pa.table({name: columns[name] for name in ("bytes", "truth", "y")}),
+        str(tmp_path / f"a.{suffix}"),
+    )
     assert datasets.open(tmp_path / f"a.{suffix}").X.dtype == np.uint8
     assert datasets.open_features(tmp_path / f"a.{suffix}").shape == (6, 2)
 
@@ -295,22 +324,32 @@ def test_lists_within_lists_and_columns_beside_them(tmp_path):
     images = SMALL.reshape(6, 2, 2)
     tensors = pa.FixedShapeTensorArray.from_numpy_ndarray(images)
     for column in (pa.array(images.tolist()), tensors):
-        table = pa.table({"id": list("abcdef"), "image": column, "label": LABELS, "score": np.arange(6)})
+        table = pa.table(
+            {"id": list("abcdef"), "image": column, "label": LABELS, "score": np.arange(6)}
+        )
         pa.parquet.write_table(table, tmp_path / "a.parquet")
         np.testing.assert_array_equal(datasets.open(tmp_path / "a.parquet").X, SMALL)
-    table = pa.table({"text": [[1.0]] * 6, "embeddings": listed(SMALL, large=True), "label": LABELS})
+    table = pa.table(
+        {"text": [[1.0]] * 6, "embeddings": listed(SMALL, large=True), "label": LABELS}
+    )
     pa.parquet.write_table(table, tmp_path / "a.parquet")
     np.testing.assert_array_equal(datasets.open(tmp_path / "a.parquet").X, SMALL, strict=True)
 
 
 def test_the_label_by_name(tmp_path):
     pa.parquet.write_table(wide(SMALL, LABELS, "Breed"), tmp_path / "a.parquet")
-    refused(tmp_path / "a.parquet", "columns 'f0', 'f1', 'f2', 'f3', 'Breed', and none is called label", "--label")
+    refused(
+        tmp_path / "a.parquet",
+        "columns 'f0', 'f1', 'f2', 'f3', 'Breed', and none is called label",
+        "--label",
+    )
     refused(tmp_path / "a.parquet", "has no column 'bread'", "'Breed'", label="bread")
     data = datasets.open(tmp_path / "a.parquet", label="Breed")
     np.testing.assert_array_equal(data.y, LABELS)
     np.testing.assert_array_equal(data.X, SMALL, strict=True)
-    np.testing.assert_array_equal(datasets.open_features(tmp_path / "a.parquet", label="Breed"), SMALL)
+    np.testing.assert_array_equal(
+        datasets.open_features(tmp_path / "a.parquet", label="Breed"), SMALL
+    )
     refused("digits", "'Breed' names a column of a table, and digits is none", label="Breed")
     np.savez(tmp_path / "a.npz", X=SMALL, y=LABELS)
     refused(tmp_path / "a.npz", "and", "a.npz is none", label="y")
@@ -322,7 +361,10 @@ def test_validation_shards_are_a_split_of_their_own(tmp_path):
     assert datasets.open(tmp_path).X_test is None
     pa.parquet.write_table(wide(SMALL[:2], LABELS[:2]), tmp_path / "test.parquet")
     data = datasets.open(tmp_path)
-    sizes = [len(rows) for rows in (data.X, data.X_test, data.X_val, data.y_val, datasets.open_features(tmp_path))]
+    sizes = [
+        len(rows)
+        for rows in (data.X, data.X_test, data.X_val, data.y_val, datasets.open_features(tmp_path))
+    ]
     assert sizes == [6, 2, 3, 3, 2]
     (tmp_path / "train-0.parquet").unlink()
     refused(tmp_path, "holds 'test.parquet', 'validation-0.parquet' and no file for training")
@@ -337,7 +379,10 @@ GOOD = {"a": [1.0, 2.0], "label": [0, 1]}
     [
         ({**GOOD, "b": [None, 2.0]}, "1 missing values (null) in the column 'b'"),
         ({**GOOD, "label": [None, None]}, "2 missing values (null) in the column 'label'"),
-        ({**GOOD, "name": ["x", "y"]}, "has the column 'name' of type string; features are numbers"),
+        (
+            {**GOOD, "name": ["x", "y"]},
+            "has the column 'name' of type string; features are numbers",
+        ),
         ({**GOOD, "when": pa.array([1, 2], pa.timestamp("s"))}, "column 'when' of type timestamp["),
         ({**GOOD, "label": [0.5, 1]}, "the column 'label' of type float64; labels are whole"),
         ({**GOOD, "label": [float("nan"), 1]}, "1 labels that are NaN in the column 'label'"),
@@ -345,24 +390,40 @@ GOOD = {"a": [1.0, 2.0], "label": [0, 1]}
         ({**GOOD, "label": [[1], [2]]}, "'label' of type list"),
         ({"label": [0, 1]}, "no column beside the label 'label'"),
         ({"x": [[1.0, 2], [1]], "label": [0, 1]}, "lists of different lengths in the column 'x'"),
-        ({"x": [[1.0, None], [1, 2]], "label": [0, 1]}, "1 missing values (null) in the column 'x'"),
+        (
+            {"x": [[1.0, None], [1, 2]], "label": [0, 1]},
+            "1 missing values (null) in the column 'x'",
+        ),
         ({"x": [[1.0], None], "label": [0, 1]}, "1 missing values (null) in the column 'x'"),
         ({"x": [["a"], ["b"]], "label": [0, 1]}, "column 'x' of type string"),
-        ({"v": [[1]] * 2, "w": [[2]] * 2, "label": [0, 1]}, "lists in the columns 'v', 'w'; call the one"),
-        ({"x": pa.array([[], []], pa.list_(pa.int8())), "label": [0, 1]}, "at least one example and one feature"),
+        (
+            {"v": [[1]] * 2, "w": [[2]] * 2, "label": [0, 1]},
+            "lists in the columns 'v', 'w'; call the one",
+        ),
+        (
+            {"x": pa.array([[], []], pa.list_(pa.int8())), "label": [0, 1]},
+            "at least one example and one feature",
+        ),
         ({"x": pa.array([], pa.list_(pa.float32())), "label": pa.array([], pa.int8())}, "no rows"),
-        ({"i": [{"bytes": b"", "path": ""}] * 2, "label": [0, 1]}, "files of images in the column 'i'"),
+        (
+            {"i": [{"bytes": b"", "path": ""}] * 2, "label": [0, 1]},
+            "files of images in the column 'i'",
+        ),
     ],
 )
 def test_tables_that_do_not_fit(tmp_path, suffix, columns, words):
     path = tmp_path / f"given.{suffix}"
-    (pa.parquet.write_table if suffix == "parquet" else lambda table, path: ipc(path, table))(pa.table(columns), path)
+    (pa.parquet.write_table if suffix == "parquet" else lambda table, path: ipc(path, table))(
+        pa.table(columns), path
+    )
     refused(path, "given", words)
 
 
 def test_missing_values_are_counted_over_all_batches(tmp_path):
     values = pa.array([None if i % 1000 == 999 else i for i in range(20_000)])
-    pa.parquet.write_table(pa.table({"age": values, "y": np.arange(20_000) % 2}), tmp_path / "a.parquet")
+    pa.parquet.write_table(
+        pa.table({"age": values, "y": np.arange(20_000) % 2}), tmp_path / "a.parquet"
+    )
     refused(tmp_path / "a.parquet", "a.parquet has 20 missing values (null) in the column 'age'")
 
 
@@ -388,14 +449,24 @@ def test_damaged_tables(tmp_path):
     for write, name in ((parquet_lists, "digits.parquet"), (arrow_file, "digits.arrow")):
         write(tmp_path)
         whole = (tmp_path / name).read_bytes()
-        for content in (b"", b"PAR1", whole[:-1], whole[: len(whole) // 2], b"hello world, this is text\n" * 9):
+        for content in (
+            b"",
+            b"PAR1",
+            whole[:-1],
+            whole[: len(whole) // 2],
+            b"hello world, this is text\n" * 9,
+        ):
             (tmp_path / name).write_bytes(content)
             refused(tmp_path / name, f"{name} cannot be read as")
 
 
 def test_text_tables_are_refused_with_the_way_out(tmp_path):
     (tmp_path / "given.csv").write_text("a,b,label\n1,2,3\n")
-    refused(tmp_path / "given.csv", "given.csv is text", "pandas.read_csv('given.csv').to_parquet('given.parquet')")
+    refused(
+        tmp_path / "given.csv",
+        "given.csv is text",
+        "pandas.read_csv('given.csv').to_parquet('given.parquet')",
+    )
 
 
 def test_more_than_the_memory_lies_on_disk_and_more_than_the_disk_is_refused(tmp_path, monkeypatch):
@@ -407,8 +478,8 @@ def test_more_than_the_memory_lies_on_disk_and_more_than_the_disk_is_refused(tmp
     np.testing.assert_array_equal(mapped, held)
     assert list((tmp_path / "cache" / "large").iterdir()) == []
     usage = type(shutil.disk_usage(tmp_path))(1, 1, 10_000)
-    monkeypatch.setattr("halfspaces.datasets.arrays.shutil.disk_usage", lambda path: usage)
-    monkeypatch.setattr("halfspaces.datasets.arrays._memory", lambda: 10_000)
+    monkeypatch.setattr("halfspaces.datasets.memory.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("halfspaces.support.memory._memory", lambda: 10_000)
     refused(folder, "asks for 0.0 GiB, and", "store fewer rows or a narrower type")
 
 
@@ -416,15 +487,23 @@ def test_a_missing_library_is_one_line(tmp_path, monkeypatch):
     tables, file = parquet_lists(tmp_path), hdf5(tmp_path)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "h5py", None)
-    refused(tables, "digits.parquet needs pyarrow, which is not installed; run: pip install 'halfspaces[parquet]'.")
-    refused(file, "digits.h5 needs h5py, which is not installed; run: pip install 'halfspaces[hdf5]'.")
+    refused(
+        tables,
+        "digits.parquet needs pyarrow, which is not installed; run: pip install 'halfspaces[parquet]'.",
+    )
+    refused(
+        file, "digits.h5 needs h5py, which is not installed; run: pip install 'halfspaces[hdf5]'."
+    )
 
 
 # --- Hugging Face ------------------------------------------------------------------------------------------------
 
 
 def test_hugging_face_names_classes(tmp_path):
-    names = {"kind": {"names": ["cat", "dog", "owl"], "_type": "ClassLabel"}, "x": {"dtype": "float32"}}
+    names = {
+        "kind": {"names": ["cat", "dog", "owl"], "_type": "ClassLabel"},
+        "x": {"dtype": "float32"},
+    }
     table = pa.table({"x": listed(SMALL), "kind": LABELS})
     save_to_disk(tmp_path / "pets", table, names)
     data = datasets.open(tmp_path / "pets", label="kind")
@@ -433,7 +512,11 @@ def test_hugging_face_names_classes(tmp_path):
     assert datasets.open_features(tmp_path / "pets", label="kind").shape == (6, 4)
     metadata = {"huggingface": json.dumps({"info": {"features": names}})}
     pa.parquet.write_table(table.replace_schema_metadata(metadata), tmp_path / "pets.parquet")
-    assert datasets.open(tmp_path / "pets.parquet", label="kind").class_names == ("cat", "dog", "owl")
+    assert datasets.open(tmp_path / "pets.parquet", label="kind").class_names == (
+        "cat",
+        "dog",
+        "owl",
+    )
     save_to_disk(tmp_path / "hidden", pa.table({"x": listed(SMALL), "kind": LABELS - 1}), names)
     refused(tmp_path / "hidden", "3 class_names but labels from -1 to 1", label="kind")
 
@@ -441,11 +524,23 @@ def test_hugging_face_names_classes(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("state.json", '{"_data_files": [{"filename": "../../secret.arrow"}]}', "names the file '../../secret.arrow'"),
-        ("state.json", '{"_data_files": [{"filename": "/etc/passwd"}]}', "names the file '/etc/passwd'"),
+        (
+            "state.json",
+            '{"_data_files": [{"filename": "../../secret.arrow"}]}',
+            "names the file '../../secret.arrow'",
+        ),
+        (
+            "state.json",
+            '{"_data_files": [{"filename": "/etc/passwd"}]}',
+            "names the file '/etc/passwd'",
+        ),
         ("state.json", '{"_data_files": [7]}', "names the file None"),
         ("state.json", '{"_data_files": []}', "names no files"),
-        ("state.json", '{"_data_files": [{"filename": "gone.arrow"}]}', "gone.arrow cannot be read"),
+        (
+            "state.json",
+            '{"_data_files": [{"filename": "gone.arrow"}]}',
+            "gone.arrow cannot be read",
+        ),
         ("state.json", '{"_indices_data_files": [{"filename": "i.arrow"}]}', "a selection of rows"),
         ("state.json", "[" * 100_000, "cannot be read as JSON"),
         ("state.json", "7", "holds no JSON object"),
@@ -499,7 +594,9 @@ def test_hdf5_never_leaves_its_file(tmp_path):
         file["X"] = h5py.SoftLink("/elsewhere")
 
     def external(file):
-        file.create_dataset("X", SMALL.shape, SMALL.dtype, external=[(str(tmp_path / "raw"), 0, h5py.h5f.UNLIMITED)])
+        file.create_dataset(
+            "X", SMALL.shape, SMALL.dtype, external=[(str(tmp_path / "raw"), 0, h5py.h5f.UNLIMITED)]
+        )
 
     def virtual(file):
         layout = h5py.VirtualLayout(SMALL.shape, SMALL.dtype)
@@ -536,9 +633,14 @@ def test_hdf5_that_does_not_fit(tmp_path):
     refused(write(X=SMALL.astype(complex), y=LABELS), "/X of type complex128; real numbers")
     refused(write(X=np.array([b"a", b"b"]), y=LABELS), "given.h5 has /X of type |S1")
     with h5py.File(tmp_path / "given.h5", "w") as file:
-        file.create_dataset("X", (1 << 40, 1 << 20), np.float32, chunks=(1, 1 << 20), compression="gzip")
+        file.create_dataset(
+            "X", (1 << 40, 1 << 20), np.float32, chunks=(1, 1 << 20), compression="gzip"
+        )
         file["y"] = LABELS
-    refused(tmp_path / "given.h5", "has /X of shape (1099511627776, 1048576), of which only 0 bytes were ever written")
+    refused(
+        tmp_path / "given.h5",
+        "has /X of shape (1099511627776, 1048576), of which only 0 bytes were ever written",
+    )
     whole = write(X=SMALL, y=LABELS).read_bytes()
     for content in (b"", whole[:100], whole[: len(whole) // 2], b"hello world\n" * 99):
         (tmp_path / "given.h5").write_bytes(content)
@@ -564,7 +666,10 @@ def test_parquet_is_held_once(tmp_path):
     written = {"row_group_size": 5_000, "use_dictionary": False, "compression": "none"}
     pa.parquet.write_table(table, tmp_path / "a.parquet", **written)
     run = subprocess.run(
-        [sys.executable, "-c", PEAK, str(tmp_path / "a.parquet")], capture_output=True, text=True, check=True
+        [sys.executable, "-c", PEAK, str(tmp_path / "a.parquet")],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert int(run.stdout) * 1024 < 1.6 * rows.nbytes
 
@@ -572,7 +677,9 @@ def test_parquet_is_held_once(tmp_path):
 # --- damage ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("readers", [["hdf5 strings"], [name for name in READERS if name != "hdf5 strings"]], ids=len)
+@pytest.mark.parametrize(
+    "readers", [["hdf5 strings"], [name for name in READERS if name != "hdf5 strings"]], ids=len
+)
 def test_damaged_files_are_refused_or_read(readers):
     """In a process of its own, so that a crash, a hang or a great memory is seen; `python tests/fuzz.py`."""
     inputs = "8" if readers == ["hdf5 strings"] else "250"
@@ -585,9 +692,13 @@ def test_damaged_files_are_refused_or_read(readers):
 def test_hdf5_strings_that_never_end(tmp_path, monkeypatch):
     with h5py.File(tmp_path / "given.h5", "w") as file:
         file["X"], file["y"] = SMALL, np.array(["owl", "emu"] * 3, dtype=h5py.string_dtype())
-    monkeypatch.setattr("halfspaces.datasets.hdf5.READ_STRINGS", "while True: pass")
-    monkeypatch.setattr("halfspaces.datasets.hdf5.PATIENCE", 0.1)
-    refused(tmp_path / "given.h5", "given.h5 cannot be read as HDF5 (its strings have no end in /y)")
-    monkeypatch.setattr("halfspaces.datasets.hdf5.READ_STRINGS", "import os; os.abort()")
-    monkeypatch.setattr("halfspaces.datasets.hdf5.PATIENCE", 30)
-    refused(tmp_path / "given.h5", "given.h5 cannot be read as HDF5 (its strings are damaged in /y)")
+    monkeypatch.setattr("halfspaces.datasets.formats.hdf5.READ_STRINGS", "while True: pass")
+    monkeypatch.setattr("halfspaces.datasets.formats.hdf5.PATIENCE", 0.1)
+    refused(
+        tmp_path / "given.h5", "given.h5 cannot be read as HDF5 (its strings have no end in /y)"
+    )
+    monkeypatch.setattr("halfspaces.datasets.formats.hdf5.READ_STRINGS", "import os; os.abort()")
+    monkeypatch.setattr("halfspaces.datasets.formats.hdf5.PATIENCE", 30)
+    refused(
+        tmp_path / "given.h5", "given.h5 cannot be read as HDF5 (its strings are damaged in /y)"
+    )

@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 
 from halfspaces.features import FEATURES, Pixels
-from halfspaces.losses import CrammerSinger, Hinge, Loss, OneVsAll, Softmax, SquaredHinge
-from halfspaces.penalties import L1, L2, ElasticNet, MaxNorm, Penalty
+from halfspaces.losses.base import Loss
+from halfspaces.losses.crammer_singer import CrammerSinger
+from halfspaces.losses.hinge import Hinge, SquaredHinge
+from halfspaces.losses.one_vs_all import OneVsAll
+from halfspaces.losses.softmax import Softmax
+from halfspaces.penalties.base import Penalty
+from halfspaces.penalties.elastic_net import ElasticNet
+from halfspaces.penalties.l1 import L1
+from halfspaces.penalties.l2 import L2
+from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.testing import LOSS_LAWS, check_feature, check_loss, check_penalty
 
 # pyright: reportIncompatibleMethodOverride=false
@@ -65,7 +73,9 @@ class RotatedClasses(Softmax):
 @dataclass(frozen=True)
 class SpecialClass(Softmax):
     def value_and_grad(self, scores, y):
-        return super().value_and_grad(scores * np.where(np.arange(scores.shape[-1]) == 0, 2.0, 1.0), y)
+        return super().value_and_grad(
+            scores * np.where(np.arange(scores.shape[-1]) == 0, 2.0, 1.0), y
+        )
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,9 @@ class RoundsLargeScores(Softmax):
     def value_and_grad(self, scores, y):
         largest = scores.max(axis=-1, keepdims=True)
         total = largest + np.log(np.exp(scores - largest).sum(axis=-1, keepdims=True))
-        return (self._target(scores, y) * (total - scores)).sum(axis=-1), super().value_and_grad(scores, y)[1]
+        return (self._target(scores, y) * (total - scores)).sum(axis=-1), super().value_and_grad(
+            scores, y
+        )[1]
 
 
 @dataclass(frozen=True)
@@ -128,7 +140,9 @@ class ClaimsInvariance(OneVsAll):
 @dataclass(frozen=True)
 class NoDomain(Hinge):
     def conjugate(self, dual, y):
-        right = np.expand_dims(np.eye(dual.shape[-1], dtype=bool)[y], tuple(range(1, dual.ndim - 1)))
+        right = np.expand_dims(
+            np.eye(dual.shape[-1], dtype=bool)[y], tuple(range(1, dual.ndim - 1))
+        )
         return -self.margin * np.where(right, 0, dual).sum(axis=-1)
 
 
@@ -184,7 +198,9 @@ def test_a_wrong_loss_breaks_a_law(mutant, law):
 
 def test_a_bug_behind_an_option_shows_only_with_the_option_on():
     LOSS_LAWS["law_gradient"](GradientWithoutTheOption(label_smoothing=0.0))
-    with pytest.raises(AssertionError, match=r"law_gradient is broken by .*label_smoothing=0.1.*wrong: at W\["):
+    with pytest.raises(
+        AssertionError, match=r"law_gradient is broken by .*label_smoothing=0.1.*wrong: at W\["
+    ):
         LOSS_LAWS["law_gradient"](GradientWithoutTheOption(label_smoothing=0.1))
 
 
@@ -229,7 +245,9 @@ class StrengthsOfClasses(L1):
 @dataclass(frozen=True)
 class OneNormForAllClasses(MaxNorm):
     def prox(self, W, step):
-        return W * np.minimum(1, np.reshape(self.radius, (-1, 1)) / np.sqrt((W**2).sum(axis=(0, 2)))[:, None])
+        return W * np.minimum(
+            1, np.reshape(self.radius, (-1, 1)) / np.sqrt((W**2).sum(axis=(0, 2)))[:, None]
+        )
 
 
 @dataclass(frozen=True)

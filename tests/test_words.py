@@ -10,8 +10,12 @@ from halfspaces.testing import check_feature
 FEATURES = [
     RawPatches(size=5, step=3),
     BagOfWords(n=12, levels=(1, 2), assignment="hard"),
-    Mixture([BagOfWords(RawPatches(step=4), n=9, levels=(3,), assignment="triangle"), HueHistogram()]),
-    BagOfWords(DenseSIFT(step=5), n=7, levels=(1, 4), assignment="gaussian", power=1, random_state=3),
+    Mixture(
+        [BagOfWords(RawPatches(step=4), n=9, levels=(3,), assignment="triangle"), HueHistogram()]
+    ),
+    BagOfWords(
+        DenseSIFT(step=5), n=7, levels=(1, 4), assignment="gaussian", power=1, random_state=3
+    ),
 ]
 
 
@@ -20,7 +24,9 @@ def photos():
     """Pieces of photographs, (N, 26, 23, 3)."""
     china, flower = load_sample_images().images
     corners = np.random.default_rng(0).integers(0, 370, (20, 2))
-    return np.stack([photo[y : y + 26, x : x + 23] for photo in (china, flower) for y, x in corners])
+    return np.stack(
+        [photo[y : y + 26, x : x + 23] for photo in (china, flower) for y, x in corners]
+    )
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=str)
@@ -40,7 +46,9 @@ def votes(distances, bag):
 
 def of_formula(image, bag):
     """A row as the class's docstring has it."""
-    local = bag.of_._local_of_planes(image.transpose(2, 0, 1)[None].astype(np.float32))[0].astype(float)
+    local = bag.of_._local_of_planes(image.transpose(2, 0, 1)[None].astype(np.float32))[0].astype(
+        float
+    )
     found = []
     for level in bag.levels:
         for rows in spans(local.shape[0], level):
@@ -74,7 +82,9 @@ def test_a_level_is_the_mean_of_the_next(photos):
 def test_words_are_the_centres_of_clusters():
     """Images of one of three stripes each: raw patches have as many clusters as stripes have phases."""
     rng = np.random.default_rng(0)
-    stripes = np.stack([np.roll(np.tile([0, 0, 200, 200], 4), shift) for shift in rng.integers(0, 4, 60)])
+    stripes = np.stack(
+        [np.roll(np.tile([0, 0, 200, 200], 4), shift) for shift in rng.integers(0, 4, 60)]
+    )
     images = np.repeat(stripes[:, None], 16, axis=1).astype(np.uint8)
     bag = BagOfWords(RawPatches(size=4, step=4), n=4, levels=(1,), assignment="hard").fit(images)
     known = np.unique(np.round(bag.of_.local(images).reshape(-1, 16), 4), axis=0)
@@ -98,8 +108,14 @@ def test_words_name_the_descriptor(photos):
             {"n": 50_000},
             "n=50000 is larger than the 3,200 different descriptors in the training images; give a smaller",
         ),
-        ({"of": DenseSIFT(cell=6)}, "DenseSIFT: images of 26 x 23 pixels are smaller than 4 x 4 cells of 6 pixels"),
-        ({"levels": (1, 11)}, "10 x 8 descriptors in an image, fewer than 11 x 11 regions; give fewer levels"),
+        (
+            {"of": DenseSIFT(cell=6)},
+            "DenseSIFT: images of 26 x 23 pixels are smaller than 4 x 4 cells of 6 pixels",
+        ),
+        (
+            {"levels": (1, 11)},
+            "10 x 8 descriptors in an image, fewer than 11 x 11 regions; give fewer levels",
+        ),
         ({"levels": (0,)}, "at least 1, got 0"),
         ({"assignment": "soft"}, "is not known"),
         ({"width": 0}, "must be above 0"),

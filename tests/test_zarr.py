@@ -13,13 +13,23 @@ import pytest
 import zarr
 
 from halfspaces import LinearClassifier, datasets
-from halfspaces.datasets import DataError, zarr_folder
+from halfspaces.datasets import DataError
+from halfspaces.datasets.formats import zarr as zarr_folder
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.integers(0, 9, (50, 12)).astype(np.float32), RANDOM.integers(0, 3, 50)
 PACKERS = {
-    2: {"gzip": numcodecs.GZip(), "zlib": numcodecs.Zlib(), "lz4": numcodecs.LZ4(), "blosc": numcodecs.Blosc()},
-    3: {"gzip": zarr.codecs.GzipCodec(), "zstd": zarr.codecs.ZstdCodec(), "blosc": zarr.codecs.BloscCodec()},
+    2: {
+        "gzip": numcodecs.GZip(),
+        "zlib": numcodecs.Zlib(),
+        "lz4": numcodecs.LZ4(),
+        "blosc": numcodecs.Blosc(),
+    },
+    3: {
+        "gzip": zarr.codecs.GzipCodec(),
+        "zstd": zarr.codecs.ZstdCodec(),
+        "blosc": zarr.codecs.BloscCodec(),
+    },
 }
 
 
@@ -42,12 +52,28 @@ def refused(given, *words):
     assert (message.count("\n"), message[-1]) == (0, ".")
 
 
-@pytest.mark.parametrize(("version", "packer"), [(v, name) for v in PACKERS for name in ["auto", None, *PACKERS[v]]])
+@pytest.mark.parametrize(
+    ("version", "packer"), [(v, name) for v in PACKERS for name in ["auto", None, *PACKERS[v]]]
+)
 def test_groups_of_every_packing(tmp_path, version, packer):
-    splits = {"labels": Y, "X_test": X[:7], "y_test": Y[:7], "validation/X": X[:5], "validation/y": Y[:5]}
-    given = written(tmp_path / "a.zarr", version, PACKERS[version].get(packer, packer), X=X, **splits)
+    splits = {
+        "labels": Y,
+        "X_test": X[:7],
+        "y_test": Y[:7],
+        "validation/X": X[:5],
+        "validation/y": Y[:5],
+    }
+    given = written(
+        tmp_path / "a.zarr", version, PACKERS[version].get(packer, packer), X=X, **splits
+    )
     data = datasets.open(given)
-    for held, expected in ((data.X, X), (data.y, Y), (data.X_test, X[:7]), (data.X_val, X[:5]), (data.y_val, Y[:5])):
+    for held, expected in (
+        (data.X, X),
+        (data.y, Y),
+        (data.X_test, X[:7]),
+        (data.X_val, X[:5]),
+        (data.y_val, Y[:5]),
+    ):
         np.testing.assert_array_equal(held, expected, strict=True)
     assert data.name == "a"
     np.testing.assert_array_equal(datasets.open_features(given), X[:7])
@@ -55,14 +81,28 @@ def test_groups_of_every_packing(tmp_path, version, packer):
 
 
 def test_images_and_names_of_classes(tmp_path):
-    given = written(tmp_path / "a", 2, X=X.reshape(50, 2, 2, 3).astype(np.uint8), y=np.array(["owl", "emu", "kiwi"])[Y])
+    given = written(
+        tmp_path / "a",
+        2,
+        X=X.reshape(50, 2, 2, 3).astype(np.uint8),
+        y=np.array(["owl", "emu", "kiwi"])[Y],
+    )
     data = datasets.open(given)
-    assert (data.X.shape, data.image_shape, sorted(set(data.y))) == ((50, 12), (2, 2, 3), ["emu", "kiwi", "owl"])
-    refused(written(tmp_path / "b", labels=Y), "b holds 'labels', but features, such as X, are needed")
+    assert (data.X.shape, data.image_shape, sorted(set(data.y))) == (
+        (50, 12),
+        (2, 2, 3),
+        ["emu", "kiwi", "owl"],
+    )
+    refused(
+        written(tmp_path / "b", labels=Y), "b holds 'labels', but features, such as X, are needed"
+    )
     refused(written(tmp_path / "c", X=X), "c holds 'X', but labels, such as y, are needed")
     refused(written(tmp_path / "d", X=X + 1j, y=Y), "X has values of type complex")
     turned = {"X": X.reshape(50, 2, 2, 3), "y": Y, "X_test": X.reshape(50, 3, 2, 2), "y_test": Y}
-    refused(written(tmp_path / "e", **turned), "e has images of 2 x 2 x 3 in X but of 3 x 2 x 2 in X_test; bring them")
+    refused(
+        written(tmp_path / "e", **turned),
+        "e has images of 2 x 2 x 3 in X but of 3 x 2 x 2 in X_test; bring them",
+    )
 
 
 class Malicious:
@@ -76,7 +116,12 @@ def changed(path, **entries):
 
 def test_what_could_run_code_is_never_asked_for(tmp_path):
     given = written(tmp_path / "a", 2, X=X, y=Y)
-    changed(given / "y" / ".zarray", dtype="|O", filters=[{"id": "pickle", "protocol": 5}], compressor=None)
+    changed(
+        given / "y" / ".zarray",
+        dtype="|O",
+        filters=[{"id": "pickle", "protocol": 5}],
+        compressor=None,
+    )
     for chunk in (given / "y").glob("[0-9]*"):
         chunk.write_bytes(pickle.dumps(Malicious()))
     refused(given, "y is packed with 'pickle'; known are blosc, gzip, lz4, zlib, zstd; save it so.")
@@ -98,10 +143,14 @@ def bomb(packer, size):
         content[4:8] = struct.pack("<I", size)
         return bytes(content)
     content = numcodecs.Zstd().encode(bytes(size))
-    return content if packer == "zstd" else b"\x28\xb5\x2f\xfd\x00\x58" + content[6:]  # no size in the header
+    return (
+        content if packer == "zstd" else b"\x28\xb5\x2f\xfd\x00\x58" + content[6:]
+    )  # no size in the header
 
 
-@pytest.mark.parametrize(("version", "packer"), [(2, "gzip"), (2, "blosc"), (3, "gzip"), (3, "blosc"), (3, "zstd")])
+@pytest.mark.parametrize(
+    ("version", "packer"), [(2, "gzip"), (2, "blosc"), (3, "gzip"), (3, "blosc"), (3, "zstd")]
+)
 def test_bombs_are_not_unpacked(tmp_path, version, packer):
     given = written(tmp_path / "a", version, PACKERS[version][packer], X=X, y=Y)
     chunk = given / "X" / ("c/0/0" if version == 3 else "0.0")
@@ -111,7 +160,9 @@ def test_bombs_are_not_unpacked(tmp_path, version, packer):
     chunk.write_bytes(bytes(1 << 14))
     refused(given, f"{chunk} unpacks to more than the 320 bytes of a chunk")
     chunk.write_bytes(b"nonsense")
-    refused(given, str(given / "X"), "save it again" if packer == "gzip" else "save the array again")
+    refused(
+        given, str(given / "X"), "save it again" if packer == "gzip" else "save the array again"
+    )
 
 
 def test_chunks_that_crash_their_codec_or_never_end(tmp_path, monkeypatch):
@@ -119,7 +170,9 @@ def test_chunks_that_crash_their_codec_or_never_end(tmp_path, monkeypatch):
     for code in ("import os; os.abort()", "print('short')", "while True: pass"):
         monkeypatch.setattr(zarr_folder, "READ", code)
         monkeypatch.setattr(zarr_folder, "PATIENCE", 0.5 if "while" in code else 30.0)
-        refused(given, "X cannot be read as zarr (its chunks are damaged); get it or save it again.")
+        refused(
+            given, "X cannot be read as zarr (its chunks are damaged); get it or save it again."
+        )
 
 
 def test_headers_that_lie(tmp_path):
@@ -130,7 +183,16 @@ def test_headers_that_lie(tmp_path):
     refused(given, "X promises shape (1099511627776, 12), of which only")
     changed(about, chunks=[1 << 40, 12])
     refused(given, "X has chunks of 52,776,558,133,248 bytes, more than 268,435,456")
-    for text in ("", "[]", '{"filters": 3}', "{", "{}", '{"shape": "x"}', "[" * 100_000, whole.replace("<f4", "<q9")):
+    for text in (
+        "",
+        "[]",
+        '{"filters": 3}',
+        "{",
+        "{}",
+        '{"shape": "x"}',
+        "[" * 100_000,
+        whole.replace("<f4", "<q9"),
+    ):
         about.write_text(text)
         refused(given, "")
 
