@@ -46,7 +46,7 @@ def run(function: Callable[[], Arrays]) -> Callable[[], Arrays]:
 def losses() -> Arrays:
     from halfspaces.losses import LOSSES
 
-    return named({name: fit(digits(), loss=name, max_passes=60) for name in LOSSES})
+    return named({name: fit(digits(), loss=name, max_passes=25) for name in LOSSES})
 
 
 @run
@@ -63,7 +63,7 @@ def losses_with_options() -> Arrays:
 
     X, y = digits()
     chosen = [Softmax(label_smoothing=0.1), Hinge(margin=2.0), CrammerSinger(margin=0.5)]
-    parts = {str(loss): fit((X, y), loss=loss, max_passes=40) for loss in chosen}
+    parts = {str(loss): fit((X, y), loss=loss, max_passes=20) for loss in chosen}
     parts["two classes"] = fit((X, y % 2))
     return named(parts)
 
@@ -90,7 +90,7 @@ def losses_with_kinks_and_sparse_penalties() -> Arrays:
     parts = {}
     for loss, penalty in kinds:
         for optimizer in ("proximal", "proximal_newton"):
-            options = {"loss": loss, "penalty": penalty, "optimizer": optimizer, "max_passes": 40}
+            options = {"loss": loss, "penalty": penalty, "optimizer": optimizer, "max_passes": 20}
             parts[f"{loss} {penalty} {optimizer}"] = fit(few_digits(), **options)
     return named(parts)
 
@@ -231,14 +231,14 @@ def weights() -> Arrays:
 def grid_with_folds() -> Arrays:
     data = few_digits()
     groups = {"groups": np.arange(len(data[1])) // 7}
-    common = {"strengths": [0.3, 0.03, 0.003], "cv": 3}
+    common = {"strengths": [0.3, 0.03, 0.003], "cv": 3, "max_passes": 15}
     probabilities = {"loss": "hinge", "calibrate": "sigmoid", "scoring": "log_loss"}
     return named(
         {
             "softmax": search(data, **common),
             "probabilities": search(data, **probabilities, **common),
             "groups": search(data, fitting=groups, rule="one_standard_error", **common),
-            "part held out": search(data, strengths=6, fitting={"validation": 0.2}),
+            "part held out": search(data, strengths=4, max_passes=15, fitting={"validation": 0.2}),
         }
     )
 
@@ -247,15 +247,17 @@ def grid_with_folds() -> Arrays:
 def l1_path() -> Arrays:
     solve_path = found("solve_path", "tuning.path", "path")
     path = solve_path(objective(few_digits(), penalty="l1"), [0.1, 0.03, 0.01])
-    common = {"cv": 2, "strengths": [0.1, 0.05, 0.02]}
+    common = {"cv": 2, "strengths": [0.1, 0.05, 0.02], "max_passes": 15}
     return named(
         {
             "path": {"W": path.W, "loss": path.loss, "gap": path.gap, "screened": path.screened},
             "proximal": search(few_digits(), penalty="l1", **common),
             "proximal Newton": search(clusters(5500, 200, 3), penalty="l1", **common),
             "elastic net": search(few_digits(), penalty="elastic_net", **common),
-            "number of strengths": search(few_digits(), penalty="l1", cv=2, strengths=3),
-            "hinge": search(few_digits(), penalty="l1", loss="hinge", max_passes=40, **common),
+            "number of strengths": search(
+                few_digits(), penalty="l1", cv=2, strengths=3, max_passes=15
+            ),
+            "hinge": search(few_digits(), penalty="l1", loss="hinge", **common),
         }
     )
 
