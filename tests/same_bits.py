@@ -60,7 +60,9 @@ def in_one(digests: Digests | None) -> str:
 def run_here(source: Path, only: str) -> None:
     """Do the runs in this process; print a line of JSON for each as it ends."""
     import halfspaces
-    from small_runs import RUNS
+    import small_runs  # noqa: F401  # it registers its runs
+    import small_runs_of_files  # noqa: F401
+    from small_fits import RUNS
 
     imported = Path(str(halfspaces.__file__)).resolve()
     if not imported.is_relative_to(source):
@@ -73,7 +75,7 @@ def run_here(source: Path, only: str) -> None:
 
 def digests_of(name: str) -> Digests:
     """The digests of the arrays of one run, or the message of its error."""
-    from small_runs import RUNS
+    from small_fits import RUNS
 
     try:
         return {part: digest(array) for part, array in RUNS[name]().items()}

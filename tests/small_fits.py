@@ -1,7 +1,7 @@
 """Data from fixed seeds and fits of them, for the runs whose bits `same_bits.py` compares."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -10,7 +10,14 @@ from scipy.sparse import csr_array
 
 Arrays = Mapping[str, Any]  # what a run computed, by name
 
+RUNS: dict[str, Callable[[], Arrays]] = {}
 LARGE = (1 << 16, 1 << 9)  # rows and columns: so many elements that the compiled kernels are used
+
+
+def run(function: Callable[[], Arrays]) -> Callable[[], Arrays]:
+    """Register a run under the name of its function."""
+    RUNS[function.__name__.replace("_", " ")] = function
+    return function
 
 
 # ------------------------------------------------------------------------------------------- names
