@@ -162,7 +162,7 @@ def main() -> int:
         parser.error(f"no run has {options.only!r} in its name.")
     lines, unequal = compare(old, new)
     print("\n".join(lines))
-    print(f"{len(lines) - 1} runs, {unequal or 'none'} of them not the same.")
+    print(f"{unequal or 'None'} of {len(lines) - 1} runs differ or failed.")
     return int(unequal > 0)
 
 
