@@ -163,7 +163,7 @@ def command_line() -> Arrays:
     parts = {}
     sgd = ["--optimizer", "sgd", "--strength", "0.01", "--step-size", "find"]
     for name, options in {"grid": ["--calibrate", "temperature"], "sgd": sgd}.items():
-        command = [sys.executable, "-m", "halfspaces.cli", "train", "digits", *options]
+        command = [sys.executable, "-c", "from halfspaces.cli import main; main()", "train", "digits", *options]
         command += ["--out", f"{name}.safetensors"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         model: Any = halfspaces.load(f"{name}.safetensors")

@@ -69,7 +69,7 @@ def test_a_search_has_the_same_bits_for_any_number_of_workers(penalty):
 @pytest.mark.parametrize("options", [{}, {"optimizer": "sgd"}, {"penalty": "l1"}], ids=str)
 def test_a_fit_in_small_blocks_is_equal_to_rounding(options, monkeypatch):
     whole = LinearClassifier(max_passes=5, **options).fit(X, Y)
-    monkeypatch.setattr("halfspaces.blocks.BLOCK_BYTES", 1)
+    monkeypatch.setattr("halfspaces.rows.blocks.BLOCK_BYTES", 1)
     small = LinearClassifier(max_passes=5, **options).fit(X, Y)
     assert small.objective(X, Y).blocks.block_rows < len(X) / 10
     # Sums of 1,797 terms in float64 in another order, in five passes: 1,797 * 1.1e-16 * 5 = 1e-12.
