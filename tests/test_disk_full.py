@@ -12,7 +12,6 @@ import halfspaces
 from halfspaces import datasets, run_file
 from halfspaces.datasets import DataError, arrays
 from halfspaces.objective import Objective
-from test_cli import refused, run  # noqa: F401  (fixtures)
 
 SIZE, PAGE = 1 << 20, 4096
 TRAIN = ("train", "digits", "--strength", "0.1")
@@ -45,7 +44,7 @@ def held(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name != "filler"}
 
 
-def test_a_model_and_its_run_file(run, refused, disk):  # noqa: F811
+def test_a_model_and_its_run_file(run, refused, disk):
     model = disk / "model.safetensors"
     assert run(*TRAIN, "--out", model).code == 0
     fill(disk, pages_left=1)
@@ -61,7 +60,7 @@ def test_a_model_and_its_run_file(run, refused, disk):  # noqa: F811
     assert halfspaces.load(model).n_features_in_ == 64
 
 
-def test_a_table_of_predictions(run, refused, disk, tmp_path):  # noqa: F811
+def test_a_table_of_predictions(run, refused, disk, tmp_path):
     model = tmp_path / "model.safetensors"
     run(*TRAIN, "--out", model)
     fill(disk, pages_left=1)
@@ -73,7 +72,7 @@ def test_a_table_of_predictions(run, refused, disk, tmp_path):  # noqa: F811
     assert held(disk) == {}
 
 
-def test_a_checkpoint(run, refused, disk, tmp_path, monkeypatch):  # noqa: F811
+def test_a_checkpoint(run, refused, disk, tmp_path, monkeypatch):
     train = [*TRAIN, "--tol", "1e-6", "--checkpoint", disk / "kept", "--every", "0"]
     assert run(*train, "--out", tmp_path / "whole").code == 0
     evaluate = Objective.evaluate

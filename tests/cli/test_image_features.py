@@ -28,7 +28,7 @@ from halfspaces.features import (
 from halfspaces.features.augmentation import _Copies
 from halfspaces.model_file import ModelFileError
 from halfspaces.saved import features_of
-from test_cli import DATA, accuracy, refused, run  # noqa: F401  (fixtures)
+from tests.helpers import DATA, accuracy
 
 CHEAP = ("--strengths", "1,0.1", "--tol", "0.05")
 
@@ -64,7 +64,7 @@ def labels_in(path):
     return [row["label"] for row in csv.DictReader(path.open())]
 
 
-def test_trained_evaluated_and_predicted_on_raw_images(run, folder, tmp_path):  # noqa: F811
+def test_trained_evaluated_and_predicted_on_raw_images(run, folder, tmp_path):
     model, table = tmp_path / "model.safetensors", tmp_path / "table.csv"
     ended = run("train", folder, "--features", "hog(cell=4)+hue", *CHEAP, "--out", model)
     assert ended.code == 0, ended
@@ -100,7 +100,7 @@ def test_trained_evaluated_and_predicted_on_raw_images(run, folder, tmp_path):  
     assert "features.parts_.0.image_shape_" in first
 
 
-def test_predicting_describes_some_images_at_a_time(run, folder, tmp_path, monkeypatch):  # noqa: F811
+def test_predicting_describes_some_images_at_a_time(run, folder, tmp_path, monkeypatch):
     model = tmp_path / "model.safetensors"
     run("train", folder, "--features", "hog", "--strength", "1", "--out", model)
     whole = run("predict", model, folder, "--top", "2").out
@@ -114,7 +114,7 @@ def test_predicting_describes_some_images_at_a_time(run, folder, tmp_path, monke
     assert max(sizes) <= 10
 
 
-def test_images_without_classes(run, refused, folder, tmp_path):  # noqa: F811
+def test_images_without_classes(run, refused, folder, tmp_path):
     model, flat = tmp_path / "model.safetensors", tmp_path / "flat"
     run("train", folder, "--features", "hog", "--strength", "1", "--out", model)
     flat.mkdir()
@@ -130,7 +130,7 @@ def test_images_without_classes(run, refused, folder, tmp_path):  # noqa: F811
     assert len(datasets.open_features(flat, skip_bad=True)) == 2
 
 
-def test_a_part_of_cifar_gives_in_memory_what_the_command_line_gives(run, tmp_path):  # noqa: F811
+def test_a_part_of_cifar_gives_in_memory_what_the_command_line_gives(run, tmp_path):
     if not (DATA / "cifar-10-batches-bin").is_dir():
         pytest.skip("needs the shared data")
     data = datasets.open(DATA / "cifar-10-batches-bin")
@@ -232,7 +232,7 @@ def test_what_a_feature_does_not_see_is_not_copied():
         assert described(words, dataset_of(), [], Augmentation(True, 1)).augmentation == Augmentation(False, 1)
 
 
-def test_copies_on_the_command_line(run, folder, tmp_path):  # noqa: F811
+def test_copies_on_the_command_line(run, folder, tmp_path):
     model = tmp_path / "model.safetensors"
     ended = run("train", folder, "--features", "hog(cell=4)", "--flip", *CHEAP, "--folds", 3, "--out", model)
     assert ended.code == 0, ended
@@ -246,7 +246,7 @@ def test_copies_on_the_command_line(run, folder, tmp_path):  # noqa: F811
     np.testing.assert_array_equal(load_file(model)["coef"], first)
 
 
-def test_rows_are_kept_on_disk_when_asked(run, folder, monkeypatch):  # noqa: F811
+def test_rows_are_kept_on_disk_when_asked(run, folder, monkeypatch):
     arguments = ("train", folder, "--features", "hog+hue", *CHEAP)
     plain = run(*arguments)
     assert len(store.kept()) == 1
@@ -385,7 +385,7 @@ def test_arrays_are_checked_before_a_feature_is_made():
 # --- what is refused ---------------------------------------------------------------------------------------------
 
 
-def test_bad_input_is_one_sentence(refused, run, folder, tmp_path):  # noqa: F811
+def test_bad_input_is_one_sentence(refused, run, folder, tmp_path):
     np.savez(tmp_path / "rows.npz", X=np.random.default_rng(0).random((10, 5)), y=np.arange(10) % 2)
     rows = tmp_path / "rows.npz"
     refused(f"train {rows} --features hog", "--features hog describes images, and rows", "leave --features out")
@@ -415,7 +415,7 @@ def test_bad_input_is_one_sentence(refused, run, folder, tmp_path):  # noqa: F81
     assert not (tmp_path / "p.png").exists()
 
 
-def test_features_are_listed_and_drawn(run, folder, parts_of_a_model, tmp_path):  # noqa: F811
+def test_features_are_listed_and_drawn(run, folder, parts_of_a_model, tmp_path):
     listed = run("features", "list").out.splitlines()
     assert [line.split()[0] for line in listed[:-1]] == list(FEATURES)
     words = "hog(cell=4)+hue+hue(cell=4)+colors(space='hsv')+lbp+pixels+words(of=raw, n=4)"

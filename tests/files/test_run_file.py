@@ -10,7 +10,6 @@ import scipy.sparse
 from halfspaces import model_file, run_file
 from halfspaces.datasets.fingerprint import fingerprint
 from halfspaces.run_file import RunFileError
-from test_cli import run  # noqa: F401  (a fixture)
 
 KNOWN = {
     "data": str,
@@ -34,7 +33,7 @@ def coefficients(path):
         "--loss squared_hinge --calibrate temperature --strengths 1,0.1 --validation 0.2 --tol 0.05",
     ],
 )
-def test_a_run_is_repeated_to_the_bit(run, tmp_path, options):  # noqa: F811
+def test_a_run_is_repeated_to_the_bit(run, tmp_path, options):
     first, again = tmp_path / "first.safetensors", tmp_path / "again.safetensors"
     ended = run("train", "digits", *options.split(), "--out", first)
     assert f"run file    {tmp_path / 'first.run.toml'}" in ended.out, ended
@@ -59,7 +58,7 @@ def test_a_run_is_repeated_to_the_bit(run, tmp_path, options):  # noqa: F811
         assert (tmp_path / "again.run.toml").read_text() == text
 
 
-def test_a_run_file_knows_its_data(run, tmp_path):  # noqa: F811
+def test_a_run_file_knows_its_data(run, tmp_path):
     X, y = np.arange(40, dtype=np.uint8).reshape(10, 4), np.arange(10) % 2
     data, model = tmp_path / "data.npz", tmp_path / "model.safetensors"
 
@@ -89,7 +88,7 @@ def test_a_fingerprint_looks_at_rows_everywhere():
     assert fingerprint(X, np.array(["a"] * 1100))["digest"] == fingerprint(X, np.array(["a"] * 1100, object))["digest"]
 
 
-def test_options_beside_a_run_file_override_it(run, tmp_path):  # noqa: F811
+def test_options_beside_a_run_file_override_it(run, tmp_path):
     model = tmp_path / "model.safetensors"
     run("train", "digits", "--strengths", 3, "--tol", 0.05, "--loss", "hinge", "--margin", 2, "--out", model)
     ended = run("train", "--run", tmp_path / "model.run.toml", "--strength", 0.1, "--tol", 0.05, "--loss", "softmax")

@@ -9,9 +9,9 @@ import pytest
 import safetensors.numpy
 from safetensors.numpy import load_file, save
 
-import fuzz_model_file
 from halfspaces import model_file
 from halfspaces.model_file import ModelFileError
+from tests.fuzz import model_file as mutated_models
 
 METADATA = {"loss": "softmax", "classes": ["cat", "Käse"], "strength": 1e-300, "passes": 17, "gap": None}
 TENSORS = {
@@ -221,7 +221,7 @@ def test_headers_are_judged_before_memory_is_asked_for(tmp_path, monkeypatch):
 
 
 def test_mutants_are_models_or_refused(tmp_path):
-    outcomes = fuzz_model_file.fuzz(400, tmp_path)
+    outcomes = mutated_models.fuzz(400, tmp_path)
     assert outcomes["refused"] > 250
     assert outcomes["model"] > 20  # of the metadata some may change
 

@@ -1,8 +1,8 @@
 """Damaged files for every reader: whatever they hold, nothing but DataError comes out, soon, and in little memory.
 
-    python tests/fuzz.py --inputs 20000 [--seed 0] [READER ...]
+    python -m tests.fuzz --inputs 20000 [--seed 0] [READER ...]
 
-Mutations are seeded: reader, seed and number of an input give its bytes again. `fuzz_model_file.py` has the models.
+Mutations are seeded: reader, seed and number of an input give its bytes again. `tests.fuzz.model_file` has the models.
 """
 
 import argparse
@@ -15,12 +15,11 @@ import time
 import warnings
 from pathlib import Path
 
-from fuzz_images import READERS as IMAGES
-from fuzz_tables import READERS as TABLES
-from fuzzing import attack
 from halfspaces.datasets import hdf5
+from tests.fuzz import images, tables
+from tests.fuzz.damage import attack
 
-READERS = IMAGES | TABLES
+READERS = images.READERS | tables.READERS
 SECONDS = 20  # of the processor, an input may take
 WAIT = 600  # seconds by the clock: processors are shared, and machines pause
 MEMORY = 6 << 30  # of addresses, threads' stacks among them

@@ -1,4 +1,4 @@
-"""Images, archives of them, CIFAR's pickles and idx files, to be damaged by `fuzz.py`."""
+"""Images, archives of them, CIFAR's pickles and idx files, to be damaged by `tests.fuzz`."""
 
 import gzip
 import io
@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 from PIL import Image
 
-from fuzzing import Reader
+from tests.fuzz.damage import Reader
 
 # --- whole files -------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Mutated model files: all that may come of one is a classifier that predicts, or a ModelFileError of one line.
 
-`python tests/fuzz_model_file.py 20000` tries so many; the tests a few hundred.
+`python -m tests.fuzz.model_file 20000` tries so many; the tests a few hundred.
 """
 
 import json

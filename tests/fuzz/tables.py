@@ -1,4 +1,4 @@
-"""Arrays and tables, to be damaged by `fuzz.py`."""
+"""Arrays and tables, to be damaged by `tests.fuzz`."""
 
 import io
 import json
@@ -16,7 +16,7 @@ import pyarrow.parquet
 import scipy.io
 import zarr
 
-from fuzzing import Reader
+from tests.fuzz.damage import Reader
 
 X = np.arange(48, dtype=np.float32).reshape(12, 4)
 Y = np.arange(12) % 3

@@ -1,0 +1,73 @@
+"""What tests of several rooms share; fixtures are in conftest.py."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_sample_images
+
+from halfspaces import datasets
+from halfspaces.datasets import DataError
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT.parent / "shared" / "data"
+DIGITS = datasets.open("digits")
+NAMES = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
+
+
+def npz(path: Path, *, X=DIGITS.X, y=DIGITS.y, **arrays) -> Path:
+    """The digits, or what else is given, written as .npz."""
+    np.savez(path, X=X, y=y, **arrays)
+    return path
+
+
+def spoiled_digits(value: float) -> np.ndarray:
+    """The digits with a value at row 7, column 3."""
+    X = DIGITS.X.astype(np.float32)
+    X[7, 3] = value
+    return X
+
+
+class Ended(NamedTuple):
+    """How a command line ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+def real(name: str) -> Path:
+    """The file or folder of real data of this name; the test is skipped where there is none."""
+    path = DATA / name
+    if not path.exists():
+        pytest.skip(f"the real data are not at {path}")
+    return path
+
+
+def accuracy(out: str, part: str) -> float:
+    """The accuracy on a part of the data, in what a command line printed."""
+    (percentage,) = re.findall(rf"accuracy .*{part} (\d+\.\d+) %", out)
+    return float(percentage) / 100
+
+
+def assert_one_sentence(message: str, words: tuple[str, ...]) -> None:
+    """The message is one sentence, with all of these words."""
+    assert [word for word in words if word not in message] == [], message
+    assert "\n" not in message
+    assert message.endswith(".")
+
+
+def refuses(given, *words: str, **options) -> None:
+    """`datasets.open` refuses what is given, in one sentence with all of these words."""
+    with pytest.raises(DataError) as caught:
+        datasets.open(given, **options)
+    assert_one_sentence(str(caught.value), words)
+
+
+def pieces_of_photographs(corners: int, height: int, width: int) -> np.ndarray:
+    """Pieces of two photographs, at so many corners of each, (N, height, width, 3)."""
+    china, flower = load_sample_images().images
+    places = np.random.default_rng(0).integers(0, 370, (corners, 2))
+    return np.stack([photo[y : y + height, x : x + width] for photo in (china, flower) for y, x in places])
