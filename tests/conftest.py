@@ -1,6 +1,9 @@
 """Fixtures that tests of several rooms share; functions and constants are in helpers.py."""
 
+import hashlib
 import sys
+import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +12,12 @@ from threadpoolctl import threadpool_limits
 
 import halfspaces
 from halfspaces import LinearClassifier, cli, datasets
+from halfspaces.datasets import CATALOGUE, download
+from halfspaces.datasets.download import File
+from halfspaces.features import parse
 from tests.data_files import MNIST_IMAGES, MNIST_LABELS, idx, save_image
-from tests.helpers import Ended
+from tests.helpers import Ended, pieces_of_photographs, stripes
+from tests.server import MNIST, Server
 
 
 @pytest.fixture
@@ -52,12 +59,28 @@ def digits_model(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def patches_model(tmp_path_factory):
+    """The file of a classifier of features that have learned patches."""
+    path = tmp_path_factory.mktemp("model") / "patches.safetensors"
+    images, y = stripes(30)
+    feature = parse("hog+patches(n=6, size=3)").fit(images)
+    halfspaces.save(LinearClassifier(strength=0.1).fit(feature.transform(images), y), path, features=feature)
+    return path
+
+
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """An empty cache of the test's own."""
     folder = tmp_path / ".cache"
     monkeypatch.setenv("HALFSPACES_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def photos():
+    """Pieces of photographs, (40, 48, 40, 3)."""
+    return pieces_of_photographs(20, 48, 40)
 
 
 @pytest.fixture
@@ -93,3 +116,40 @@ def pets(tmp_path):
         for i in range(3):
             save_image(folder / name / f"{i}.png", Image.new("L", (5, 4), shade + i))
     return folder
+
+
+@pytest.fixture
+def server(cache, monkeypatch):
+    """A server that has nothing yet, in place of those of the catalogue."""
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr(download, "PAUSE", 0.001)
+    monkeypatch.setattr(download, "TIMEOUT", 5.0)
+    with Server() as server:
+        monkeypatch.setenv("HALFSPACES_MIRROR", f"{server.url}/")
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.released.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def published(server, monkeypatch):
+    """Put an entry's files on the server, with their sizes and checksums in the catalogue."""
+
+    def published(name, contents):
+        files = tuple(
+            File(f"http://nowhere.invalid/{file}", len(content), hashlib.md5(content).hexdigest())
+            for file, content in contents.items()
+        )
+        monkeypatch.setitem(CATALOGUE, name, replace(CATALOGUE[name], files=files))
+        server.files.update({f"{name}/{file}": content for file, content in contents.items()})
+
+    return published
+
+
+@pytest.fixture
+def mnist(published):
+    """A small MNIST in the catalogue and on the server."""
+    published("mnist", MNIST)

@@ -9,7 +9,8 @@ import pytest
 from sklearn.datasets import load_sample_images
 
 from halfspaces import datasets
-from halfspaces.datasets import DataError
+from halfspaces.datasets import DataError, catalogue
+from halfspaces.features.images import grey
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -66,8 +67,32 @@ def refuses(given, *words: str, **options) -> None:
     assert_one_sentence(str(caught.value), words)
 
 
+def refuses_download(name: str, *words: str) -> None:
+    """An entry of the catalogue cannot be downloaded, in one sentence; nothing is opened, but the way is shown."""
+    with pytest.raises(DataError) as caught:
+        catalogue.get(name)
+    assert_one_sentence(str(caught.value), words)
+    with pytest.raises(DataError, match=f"'{name}' is not downloaded yet; run: halfspaces data get {name}"):
+        datasets.open(name)
+
+
 def pieces_of_photographs(corners: int, height: int, width: int) -> np.ndarray:
     """Pieces of two photographs, at so many corners of each, (N, height, width, 3)."""
     china, flower = load_sample_images().images
     places = np.random.default_rng(0).integers(0, 370, (corners, 2))
     return np.stack([photo[y : y + height, x : x + width] for photo in (china, flower) for y, x in places])
+
+
+def luma_of(photos: np.ndarray) -> np.ndarray:
+    """The brightness of colour images, (N, height, width), as float64."""
+    return grey(photos.transpose(0, 3, 1, 2).astype(np.float32))[:, 0].astype(float)
+
+
+def stripes(count: int, seed: int = 0, side: int = 16) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, S, S, 3) of stripes, upright or lying, in colours of all kinds, and the class of each."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(count) % 2
+    line = 40 * (np.arange(side) // 4 % 2)
+    pattern = np.where(y[:, None, None] == 0, line[None, :], line[:, None])[..., None]
+    noise = rng.integers(0, 120, (count, 1, 1, 3)) + pattern + rng.integers(0, 30, (count, side, side, 3))
+    return noise.astype(np.uint8), y

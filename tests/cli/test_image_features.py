@@ -1,4 +1,4 @@
-"""Features from end to end: train --features, the model file, the run file, raw images in, pictures out."""
+"""Features from end to end: train --features, the run file, raw images in, pictures out."""
 
 import csv
 
@@ -6,54 +6,30 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import load_file
-from sklearn.pipeline import make_pipeline
 
 import halfspaces
-from halfspaces import LinearClassifier, datasets, export, model_file
+from halfspaces import LinearClassifier, datasets
 from halfspaces.cli import describing, predictions
-from halfspaces.cli.describing import Describing, folds_of
-from halfspaces.datasets import Dataset, store
+from halfspaces.datasets import store
 from halfspaces.features import (
     FEATURES,
     HOG,
-    Augmentation,
     Described,
-    HueHistogram,
     Mixture,
-    Patches,
-    Pixels,
-    keeping,
     parse,
 )
-from halfspaces.features.augmentation import _Copies
-from halfspaces.model_file import ModelFileError
-from halfspaces.saved import features_of
-from tests.helpers import DATA, accuracy
+from tests.helpers import accuracy, real, stripes
 
 CHEAP = ("--strengths", "1,0.1", "--tol", "0.05")
 
-
-@pytest.fixture(autouse=True)
-def _cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("HALFSPACES_CACHE", str(tmp_path / ".cache"))
-
-
-def images_of(count, seed=0, side=16):
-    """Images (N, S, S, 3) of stripes, upright or lying, in colours of all kinds, and the class of each."""
-    rng = np.random.default_rng(seed)
-    y = np.arange(count) % 2
-    line = 40 * (np.arange(side) // 4 % 2)
-    stripes = np.where(y[:, None, None] == 0, line[None, :], line[:, None])[..., None]
-    return (rng.integers(0, 120, (count, 1, 1, 3)) + stripes + rng.integers(0, 30, (count, side, side, 3))).astype(
-        np.uint8
-    ), y
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.fixture
 def folder(tmp_path):
     """Images as PNG, in one folder a class, for training and for testing."""
     for split, count in (("train", 60), ("test", 20)):
-        for row, (image, label) in enumerate(zip(*images_of(count, seed=count), strict=True)):
+        for row, (image, label) in enumerate(zip(*stripes(count, seed=count), strict=True)):
             path = tmp_path / "stripes" / split / ("upright", "lying")[label] / f"{row:03}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image).save(path)
@@ -120,7 +96,7 @@ def test_images_without_classes(run, refused, folder, tmp_path):
     flat.mkdir()
     for name, side in (("10.png", 16), ("9.png", 40), ("note.txt", 0)):
         if side:
-            Image.fromarray(images_of(1, side=side)[0][0]).convert("L").save(flat / name)
+            Image.fromarray(stripes(1, side=side)[0][0]).convert("L").save(flat / name)
         else:
             (flat / name).write_text("no image")
     assert run("predict", model, flat).out.splitlines()[1:] == ["0,upright", "1,upright"]
@@ -131,9 +107,7 @@ def test_images_without_classes(run, refused, folder, tmp_path):
 
 
 def test_a_part_of_cifar_gives_in_memory_what_the_command_line_gives(run, tmp_path):
-    if not (DATA / "cifar-10-batches-bin").is_dir():
-        pytest.skip("needs the shared data")
-    data = datasets.open(DATA / "cifar-10-batches-bin")
+    data = datasets.open(real("cifar-10-batches-bin"))
     images, test = data.images(data.X[:600]), data.images(data.X_test[:50])
     np.savez(tmp_path / "part.npz", X=images, y=data.y[:600], X_test=test, y_test=data.y_test[:50])
     model = tmp_path / "model.safetensors"
@@ -152,84 +126,6 @@ def test_a_part_of_cifar_gives_in_memory_what_the_command_line_gives(run, tmp_pa
 
 
 # --- what is learned from ----------------------------------------------------------------------------------------
-
-
-def dataset_of(count=40, **parts):
-    images, y = images_of(count)
-    return Dataset("stripes", images.reshape(count, -1), y, image_shape=images.shape[1:], **parts)
-
-
-def described(words, data, folds, augmentation=Augmentation(), *, cached=False):  # noqa: B008  (frozen)
-    return Describing(parse(words), augmentation, cached, None).rows(data, folds, standardized=True)
-
-
-def test_held_out_rows_are_not_learned_from():
-    data = dataset_of()
-    (fold,) = folds = folds_of(data.y, None, 0.25, 0)
-    images = data.images(data.X)
-    rows = described("hog+patches(n=8, size=3)", data, folds)
-    for array, own in zip(
-        rows.feature.arrays().values(),
-        parse("hog+patches(n=8, size=3)").fit(images[fold.train]).arrays().values(),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(array, own)
-    changed = data.X.copy()
-    changed[fold.test] = 255 - changed[fold.test]
-    other = described(
-        "hog+patches(n=8, size=3)", Dataset("other", changed, data.y, image_shape=data.image_shape), folds
-    )
-    np.testing.assert_array_equal(other.dataset.X[fold.train], rows.dataset.X[fold.train])
-
-
-@pytest.mark.parametrize(
-    "augmentation", [Augmentation(flip=True), Augmentation(shift=2), Augmentation(True, 1, 5)], ids=str
-)
-def test_copies_are_trained_on_and_never_held_out(augmentation):
-    data = dataset_of()
-    images = data.images(data.X)
-    for folds in (folds_of(data.y, None, 0.25, 0), folds_of(data.y, 4, None, 0)):
-        rows = described("hog+hue", data, folds, augmentation)
-        assert rows.augmentation == augmentation
-        changed = changed_by_hand(images, augmentation)
-        np.testing.assert_array_equal(rows.dataset.X[:40], rows.feature.transform(images))
-        np.testing.assert_array_equal(rows.dataset.X[40:], rows.feature.transform(changed))
-        np.testing.assert_array_equal(rows.dataset.y, np.tile(data.y, 2))
-        assert len(rows.as_given.y) == 40
-        for fold in rows.folds:
-            assert set(fold.train % 40).isdisjoint(fold.test)
-            assert set(fold.train) == {*np.unique(fold.train % 40), *(np.unique(fold.train % 40) + 40)}
-            assert fold.test.max() < 40
-
-
-def changed_by_hand(images, augmentation):
-    """Copies as the class's docstring has them."""
-    s, side = augmentation.shift, images.shape[1]
-    copies = []
-    images = images[:, :, ::-1] if augmentation.flip else images
-    for image, (down, right) in zip(images, augmentation._moves(len(images)), strict=True):
-        copies.append(np.pad(image, ((s, s), (s, s), (0, 0)), mode="edge")[s - down :, s - right :][:side, :side])
-    return np.stack(copies)
-
-
-def test_moves_are_all_but_none_as_often_as_each_other():
-    moves = Augmentation(shift=2)._moves(24_000)
-    found, counts = np.unique(moves, axis=0, return_counts=True)
-    assert {tuple(move) for move in found} == {(y, x) for y in range(-2, 3) for x in range(-2, 3)} - {(0, 0)}
-    assert abs(counts - 1000).max() < 150
-    np.testing.assert_array_equal(Augmentation(shift=2)._moves(30), moves[:30])
-    assert (Augmentation(shift=2, random_state=1)._moves(30) != moves[:30]).any()
-    image = np.arange(25, dtype=np.uint8).reshape(1, 5, 5)
-    for down, right in ((1, 0), (0, -2)):
-        (copy,) = _Copies(image, False, 2, np.array([[down, right]])).planes(slice(0, 1))[0]
-        assert copy[2 + down, 2 + right] == image[0, 2, 2]
-
-
-def test_what_a_feature_does_not_see_is_not_copied():
-    for words in ("hue", "patches(n=4, size=3)+hue"):
-        rows = described(words, dataset_of(), [], Augmentation(flip=True))
-        assert (bool(rows.augmentation), len(rows.dataset.y)) == (False, 40)
-        assert described(words, dataset_of(), [], Augmentation(True, 1)).augmentation == Augmentation(False, 1)
 
 
 def test_copies_on_the_command_line(run, folder, tmp_path):
@@ -267,121 +163,6 @@ def test_rows_are_kept_on_disk_when_asked(run, folder, monkeypatch):
     assert store.kept() == []
 
 
-def test_a_damaged_set_of_rows_is_made_again(tmp_path):
-    made = []
-
-    def fill(out):
-        made.append(1)
-        out[:] = 7
-
-    for _ in range(2):
-        assert store.rows("0" * 32, (3, 4), "source", fill).tolist() == [[7.0] * 4] * 3
-    assert made == [1]
-    path = store.folder() / f"{'0' * 32}.npy"
-    path.write_bytes(path.read_bytes()[:-1] + b"x")
-    assert store.rows("0" * 32, (3, 4), "source", fill).tolist() == [[7.0] * 4] * 3
-    assert made == [1, 1]
-    with pytest.raises(KeyboardInterrupt):
-        store.rows("1" * 32, (3, 4), "source", lambda out: (_ for _ in ()).throw(KeyboardInterrupt))
-    assert len(list(store.folder().iterdir())) == 2
-
-
-# --- model files -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "words", ["hog(cell=4)+hue", "patches(n=6, size=3)", "pixels+patches(n=4, size=2, mirror=False)"]
-)
-def test_a_feature_comes_back_with_its_model(tmp_path, words):
-    images, y = images_of(40)
-    pipeline = make_pipeline(parse(words), LinearClassifier(strength=0.1)).fit(images, y)
-    feature, classifier = pipeline[0], pipeline[1]
-    path = tmp_path / "model.safetensors"
-    halfspaces.save(classifier, path, features=feature)
-    loaded = halfspaces.load(path)
-    assert str(loaded.features_) == words
-    np.testing.assert_array_equal(loaded.features_.transform(images), feature.transform(images))
-    np.testing.assert_array_equal(make_pipeline(loaded.features_, loaded).predict(images), pipeline.predict(images))
-    halfspaces.save(loaded, tmp_path / "again.safetensors")
-    assert load_file(tmp_path / "again.safetensors").keys() == load_file(path).keys()
-    assert features_of(loaded.fit(feature.transform(images), y)) is None
-    np.testing.assert_array_equal(export.to_sklearn(halfspaces.load(path)).predict(images), pipeline.predict(images))
-    for to in ("onnx", "torch", "numpy", "sklearn"):
-        with pytest.raises(
-            ValueError, match=r"which ONNX, torch and NumPy cannot compute; use halfspaces\.export\.to_sklearn, or"
-        ):
-            export.exported(halfspaces.load(path), to, model=path)
-
-
-def test_what_cannot_be_kept_is_refused(tmp_path):
-    images, y = images_of(10)
-    classifier = LinearClassifier(strength=1.0).fit(Pixels().transform(images), y)
-
-    class Own(Pixels):
-        pass
-
-    for feature, words in (
-        (Pixels(), "not fitted yet"),
-        (Own().fit(images), "no words of its own"),
-        (HueHistogram().fit(images), "makes 10 columns and the classifier takes 768"),
-    ):
-        with pytest.raises(ModelFileError, match=words):
-            halfspaces.save(classifier, tmp_path / "model.safetensors", features=feature)
-    assert list(tmp_path.iterdir()) == []
-
-
-SPOILED = {
-    "words": lambda tensors, metadata: metadata.update(features="hog+hues"),
-    "other words": lambda tensors, metadata: metadata.update(features="hog(cell=4)+patches(n=6, size=3)"),
-    "other options": lambda tensors, metadata: metadata.update(features="hog+patches(n=6, size=3, grid=2)"),
-    "too many": lambda tensors, metadata: metadata.update(features="hog(orientations=900000000)+patches(n=6, size=3)"),
-    "many of few": lambda tensors, metadata: metadata.update(features="colors(bins=64, cell=1)+patches(n=6, size=3)"),
-    "out of range": lambda tensors, metadata: metadata.update(features="hog(cell=0)+patches(n=6, size=3)"),
-    "code": lambda tensors, metadata: metadata.update(features="__import__('os')"),
-    "no words": lambda tensors, metadata: metadata.pop("features"),
-    "words of another type": lambda tensors, metadata: metadata.update(features=["hog"]),
-    "missing": lambda tensors, metadata: tensors.pop("features.parts_.1.patches_"),
-    "another name": lambda tensors, metadata: tensors.update({"features.transform": np.zeros(3)}),
-    "shape": lambda tensors, metadata: tensors.update({"features.parts_.1.patches_": np.zeros((6, 3), np.float32)}),
-    "NaN": lambda tensors, metadata: tensors["features.mean_"].fill(np.nan),
-    "type": lambda tensors, metadata: tensors.update({"features.mean_": tensors["features.mean_"].astype(np.float64)}),
-    "scale": lambda tensors, metadata: tensors["features.scale_"].fill(0),
-    "no image shape": lambda tensors, metadata: tensors.pop("features.image_shape_"),
-    "image shape": lambda tensors, metadata: tensors["features.image_shape_"].fill(1 << 40),
-    "image shape of a part": lambda tensors, metadata: tensors["features.parts_.0.image_shape_"].fill(16),
-    "smaller images": lambda tensors, metadata: [
-        tensors[f"features.{name}image_shape_"].fill(3) for name in ("", "parts_.0.", "parts_.1.")
-    ],
-}
-
-
-@pytest.fixture(scope="module")
-def parts_of_a_model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    images, y = images_of(30)
-    feature = parse("hog+patches(n=6, size=3)").fit(images)
-    halfspaces.save(LinearClassifier(strength=0.1).fit(feature.transform(images), y), path, features=feature)
-    return path
-
-
-@pytest.mark.parametrize("name", SPOILED)
-def test_a_damaged_feature_is_refused_in_one_sentence(parts_of_a_model, tmp_path, name):
-    tensors, metadata = model_file.read(parts_of_a_model)
-    SPOILED[name](tensors, metadata)
-    model_file.write(tmp_path / "spoiled.safetensors", tensors, metadata)
-    with pytest.raises(ModelFileError, match="is not one of a LinearClassifier") as caught:
-        halfspaces.load(tmp_path / "spoiled.safetensors")
-    assert "\n" not in str(caught.value)
-
-
-def test_arrays_are_checked_before_a_feature_is_made():
-    feature = Patches(n=6, size=3).fit(images_of(20)[0])
-    words, arrays = keeping.kept(feature)
-    assert str(keeping.restored(words, arrays, 216)) == words
-    with pytest.raises(ValueError, match="makes 216 columns instead of 217"):
-        keeping.restored(words, arrays, 217)
-
-
 # --- what is refused ---------------------------------------------------------------------------------------------
 
 
@@ -415,11 +196,11 @@ def test_bad_input_is_one_sentence(refused, run, folder, tmp_path):
     assert not (tmp_path / "p.png").exists()
 
 
-def test_features_are_listed_and_drawn(run, folder, parts_of_a_model, tmp_path):
+def test_features_are_listed_and_drawn(run, folder, patches_model, tmp_path):
     listed = run("features", "list").out.splitlines()
     assert [line.split()[0] for line in listed[:-1]] == list(FEATURES)
     words = "hog(cell=4)+hue+hue(cell=4)+colors(space='hsv')+lbp+pixels+words(of=raw, n=4)"
-    drawn = [("--features", words, next(folder.rglob("*.png"))), ("--features", "hog", parts_of_a_model)]
+    drawn = [("--features", words, next(folder.rglob("*.png"))), ("--features", "hog", patches_model)]
     for at, arguments in enumerate(drawn):
         path = tmp_path / f"{at}.png"
         ended = run("features", "show", *arguments, "--out", path)

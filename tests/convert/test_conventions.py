@@ -15,7 +15,6 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
-from threadpoolctl import threadpool_limits
 
 from halfspaces import LinearClassifier
 from halfspaces.convert import CONVENTIONS, from_penalty, to_penalty
@@ -24,10 +23,7 @@ from halfspaces.penalties import L1, L2, ElasticNet, MaxNorm, NoPenalty
 DIGITS, LABELS = load_digits(return_X_y=True)
 
 
-@pytest.fixture(autouse=True)
-def one_blas_thread():
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
 
 
 def problem(n_classes):

@@ -1,33 +1,34 @@
-"""The classifier that chooses its λ: what separate fits would give, folds, the choice, its errors, and its faces."""
+"""The classifier that chooses its λ: what separate fits would give, the choice, its probabilities and its errors."""
 
 import re
-import sys
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import balanced_accuracy_score, log_loss, make_scorer
-from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
+from sklearn.model_selection import KFold
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import halfspaces
-from halfspaces import LinearClassifier, LinearClassifierCV, cli
+from halfspaces import LinearClassifier, LinearClassifierCV
 from halfspaces._data import hold_out
 from halfspaces._folds import make_folds
-from halfspaces._scoring import best_of, one_standard_error_of
 from halfspaces.calibration import Temperature
 from halfspaces.grid import largest_strength
 from halfspaces.path import largest_strength as largest_of_l1
 from halfspaces.penalties import L2, ElasticNet, MaxNorm
 from halfspaces.result import Reason
+from tests.helpers import NAMES
 
 DIGITS = load_digits(return_X_y=True)
+
 X, Y = DIGITS[0][:300], DIGITS[1][:300]
+
 TEST = DIGITS[0][300:], DIGITS[1][300:]
-NAMES = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
+
 STRENGTHS = [1.0, 0.1, 0.01]
+
 TWO = Y < 2
 
 
@@ -132,27 +133,6 @@ def test_a_class_of_one_example_is_fitted_and_the_rest_is_held_out_in_proportion
         assert sorted([*train, *held_out]) == list(range(101))
 
 
-def test_groups_of_any_type():
-    groups = np.array([0, "a", 2.5, "b"], dtype=object)[np.arange(len(Y)) // 75]
-    for train, test in make_folds(2, X, Y, groups):
-        assert not set(groups[train]) & set(groups[test])
-
-
-def test_folds():
-    groups = np.arange(len(Y)) // 10
-    for cv in (3, GroupKFold(3)):
-        for train, test in make_folds(cv, X, Y, groups):
-            assert not set(groups[train]) & set(groups[test])
-    folds = make_folds(4, X, Y, seed=1)
-    assert sorted(np.concatenate([fold.test for fold in folds])) == list(range(len(Y)))
-    counts = np.array([np.bincount(Y[fold.test]) for fold in folds])
-    assert np.ptp(counts, axis=0).max() <= 1
-    assert any((fold.test != other.test).any() for fold, other in zip(folds, make_folds(4, X, Y, seed=2), strict=True))
-    masks = [(np.arange(300) < 200, np.arange(300) >= 200)]
-    assert make_folds(masks, X, Y)[0].test.tolist() == list(range(200, 300))
-    assert len(make_folds(ShuffleSplit(2, random_state=0), X, Y)) == 2
-
-
 def test_groups_reach_the_folds_and_the_seed_the_shuffling():
     two, y = X[TWO], Y[TWO]
     leaked = np.repeat(two[::2], 2, axis=0)[: len(y)]  # of each row a twin, of one group
@@ -169,14 +149,6 @@ def test_groups_reach_the_folds_and_the_seed_the_shuffling():
 
 
 # --- the choice --------------------------------------------------------------------------------------------------
-
-
-def test_rules():
-    mean, error = np.array([0.80, 0.88, 0.90, 0.91, 0.91, 0.91 - 1e-16]), np.full(6, 0.02)
-    assert best_of(mean) == 3
-    assert one_standard_error_of(mean, error) == 2
-    assert one_standard_error_of(mean, 0 * error) == 3
-    assert best_of(np.array([np.nan, -3.0, -2.0, np.nan])) == 2
 
 
 def test_one_standard_error_takes_a_stronger_penalty():
@@ -312,6 +284,7 @@ def test_log_loss_chooses_by_calibrated_probabilities():
 
 # --- errors ------------------------------------------------------------------------------------------------------
 
+
 SORTED = np.argsort(Y, kind="stable")
 
 
@@ -387,85 +360,7 @@ def test_data_that_cannot_be(given, words):
         LinearClassifierCV(strengths=[0.5]).fit(X, Y, **given)
 
 
-def test_a_plot_of_nothing_says_so():
-    with pytest.raises(NotFittedError, match="is not fitted yet"):
-        LinearClassifierCV().plot_validation()
-
-
 def test_one_standard_error_needs_one():
     searched = LinearClassifierCV(strengths=[0.5], rule="one_standard_error", scoring="balanced_accuracy", tol=0.1)
     with pytest.raises(ValueError, match="rule='one_standard_error' has no standard error: one set of held-out rows"):
         searched.fit(X, Y, validation=0.2)
-
-
-# --- plots and the command line ----------------------------------------------------------------------------------
-
-
-def test_plot():
-    figure = pytest.importorskip("matplotlib.figure").Figure()
-    searched = LinearClassifierCV(strengths=STRENGTHS, cv=3, scoring="loss", tol=0.1).fit(X, Y)
-    ax = searched.plot_validation(figure.subplots())
-    assert ax.get_xscale() == "log"
-    points = ax.containers[0].lines[0].get_xydata()
-    np.testing.assert_allclose(points, np.stack([STRENGTHS, searched.scores_.mean(axis=1)], axis=1))
-    (bars,) = ax.containers[0].lines[2]
-    lengths = [np.ptp(segment[:, 1]) for segment in bars.get_segments()]
-    np.testing.assert_allclose(lengths, 2 * searched.cv_results_["standard_error"])
-    marked = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert marked[0] == f"chosen: λ = {searched.strength_:.3g}"
-    assert marked[1].startswith("one standard error: λ = ")
-
-
-def run(monkeypatch, capfd, *arguments):
-    monkeypatch.setattr(sys, "argv", ["halfspaces", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    return int(ended.value.code or 0), *capfd.readouterr()
-
-
-def test_the_command_line_chooses_by_folds(monkeypatch, capfd, tmp_path):
-    model = tmp_path / "model.safetensors"
-    asked = ("--strengths", "1,0.1", "--folds", "3", "--tol", "0.01")
-    code, out, err = run(monkeypatch, capfd, "train", "digits", *asked, "--out", model)
-    assert (code, err) == (0, "")
-    dataset = halfspaces.datasets.open("digits")
-    searched = LinearClassifierCV(strengths=[1.0, 0.1], cv=3, tol=0.01).fit(dataset.X, dataset.y)
-    results = searched.cv_results_
-    assert "λ on validation rows (3 folds)" in out
-    for row, strength in enumerate(("1", "0.1")):
-        score, error = 100 * results["mean_test_score"][row], 100 * results["standard_error"][row]
-        line = rf"{strength} +{score:.2f} % ± {error:.2f} +{results['mean_train_loss'][row]:.4f} +\d+ +(chosen)?"
-        assert re.search(rf"^{line}", out, re.MULTILINE), out
-    assert re.search(rf"validation {100 * results['mean_test_score'].max():.2f} %", out)
-    loaded = halfspaces.load(model)
-    np.testing.assert_array_equal(loaded.coef_, searched.coef_)
-    assert loaded.strength == searched.strength_
-    if (tmp_path / "model.svg").exists():
-        assert ElementTree.parse(tmp_path / "model.svg").getroot().tag.endswith("svg")
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ("--strengths a,b", "--strengths must be a whole number or a list such as 1,0.1,0.01, got 'a,b'."),
-        ("--strengths 1,0.1 --strength 1", "--strengths 1,0.1 is for choosing λ, but --strength 1 leave"),
-        ("--folds 3 --penalty none", "--folds 3 is for choosing λ, but these options leave no choice; give one"),
-        ("--folds 1", "--folds must be at least 2, got 1."),
-        ("--folds 200", "200 folds need at least as many examples of each class, but class"),
-        ("--folds 3 --validation 0.1", "--folds 3 and --validation 0.1 both hold rows out; give one."),
-        ("--strength 1 --validation 0.2", "--validation 0.2 is for choosing λ, but --strength 1 leave no choice"),
-        ("--strengths 1", "--strengths, as a number of them, must be at least 2, got 1."),
-        ("--strengths 1,0", "Each of --strengths must be above 0, got 0.0."),
-    ],
-)
-def test_command_lines_that_cannot_be(monkeypatch, capfd, options, words):
-    code, _, err = run(monkeypatch, capfd, "train", "digits", *options.split())
-    assert code == 2
-    assert words in err
-
-
-def test_an_optimizer_that_cannot_be_is_refused_before_the_grid(monkeypatch, capfd):
-    monkeypatch.setattr(LinearClassifierCV, "fit", None)
-    code, _, err = run(monkeypatch, capfd, "train", "digits", "--penalty", "l1", "--optimizer", "lbfgs")
-    assert code == 2
-    assert "LBFGS needs a penalty with a gradient" in err

@@ -5,7 +5,6 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
 from halfspaces.convert import from_penalty
 from halfspaces.penalties import L2
@@ -16,10 +15,7 @@ X = X[:, [10, 13, 18, 21, 28, 35, 42, 43, 50, 53, 61, 62]] / 16
 ROWS = np.flatnonzero(Y < 3)[:80]  # of three classes
 
 
-@pytest.fixture(autouse=True)
-def one_blas_thread():
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
 
 
 def published(probe, library, **known):

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_sample_images
 
 from halfspaces.features import HOG, BagOfWords, DenseSIFT, HueHistogram, Mixture, RawPatches, parse
 from halfspaces.testing import check_feature
+from tests.helpers import pieces_of_photographs
 
 FEATURES = [
     RawPatches(size=5, step=3),
@@ -17,10 +17,7 @@ FEATURES = [
 
 @pytest.fixture(scope="module")
 def photos():
-    """Pieces of photographs, (N, 26, 23, 3)."""
-    china, flower = load_sample_images().images
-    corners = np.random.default_rng(0).integers(0, 370, (20, 2))
-    return np.stack([photo[y : y + 26, x : x + 23] for photo in (china, flower) for y, x in corners])
+    return pieces_of_photographs(20, 26, 23)
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=str)

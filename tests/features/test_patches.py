@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_sample_images
 
 from halfspaces.features.patches import CONTRAST, Patches, spherical_kmeans
 from halfspaces.features.regions import FractionalIntervals, Intervals
 from halfspaces.testing import check_feature
+from tests.helpers import pieces_of_photographs
 
 FEATURES = [
     Patches(n=9, grid=2),
@@ -19,10 +19,7 @@ FEATURES = [
 
 @pytest.fixture(scope="module")
 def photos():
-    """Pieces of photographs, (N, 17, 14, 3)."""
-    china, flower = load_sample_images().images
-    corners = np.random.default_rng(0).integers(0, 370, (40, 2))
-    return np.stack([photo[y : y + 17, x : x + 14] for photo in (china, flower) for y, x in corners])
+    return pieces_of_photographs(40, 17, 14)
 
 
 def directions(images, patches):
