@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 import halfspaces
 from halfspaces import LinearClassifier, cli, datasets
-from halfspaces.datasets import CATALOGUE, download
+from halfspaces.datasets import CATALOGUE
 from halfspaces.datasets.download import File
 from halfspaces.features import parse
 from tests.data_files import MNIST_IMAGES, MNIST_LABELS, idx, save_image
@@ -122,8 +122,6 @@ def pets(tmp_path):
 def server(cache, monkeypatch):
     """A server that has nothing yet, in place of those of the catalogue."""
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(download, "PAUSE", 0.001)
-    monkeypatch.setattr(download, "TIMEOUT", 5.0)
     with Server() as server:
         monkeypatch.setenv("HALFSPACES_MIRROR", f"{server.url}/")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -10,6 +10,7 @@ from sklearn.datasets import load_sample_images
 
 from halfspaces import datasets
 from halfspaces.datasets import DataError, catalogue
+from halfspaces.datasets.download import Tries
 from halfspaces.features.images import grey
 
 ROOT = Path(__file__).parents[1]
@@ -67,10 +68,10 @@ def refuses(given, *words: str, **options) -> None:
     assert_one_sentence(str(caught.value), words)
 
 
-def refuses_download(name: str, *words: str) -> None:
+def refuses_download(name: str, *words: str, tries: Tries) -> None:
     """An entry of the catalogue cannot be downloaded, in one sentence; nothing is opened, but the way is shown."""
     with pytest.raises(DataError) as caught:
-        catalogue.get(name)
+        catalogue.get(name, tries=tries)
     assert_one_sentence(str(caught.value), words)
     with pytest.raises(DataError, match=f"'{name}' is not downloaded yet; run: halfspaces data get {name}"):
         datasets.open(name)

@@ -7,7 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 
+from halfspaces.datasets.download import Tries
 from tests.data_files import idx
+
+QUICK = Tries(timeout=5.0, pause=0.001)
 
 
 def gzipped(array: np.ndarray) -> bytes:

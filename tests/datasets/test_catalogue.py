@@ -12,7 +12,7 @@ from halfspaces.datasets import CATALOGUE, DataError, catalogue
 from halfspaces.datasets import cache as cache_folder
 from tests.data_files import tar_gz
 from tests.helpers import real, refuses_download
-from tests.server import IMAGES, MNIST
+from tests.server import IMAGES, MNIST, QUICK
 
 RANDOM = np.random.default_rng(0)
 
@@ -120,7 +120,9 @@ def test_cifar(published, cache):
     batches |= {"test_batch.bin": records[:2, 1:].tobytes()}
     archive = tar_gz({f"cifar-10-batches-bin/{name}": content for name, content in batches.items()})
     published("cifar10", {"cifar-10-binary.tar.gz": archive})
-    refuses_download("cifar10", "cifar-10-binary.tar.gz lacks batches.meta.txt; remove it and get it again")
+    refuses_download(
+        "cifar10", "cifar-10-binary.tar.gz lacks batches.meta.txt; remove it and get it again", tries=QUICK
+    )
     archive = tar_gz({**batches, "batches.meta.txt": b"\n".join(b"abcdefghij"[i : i + 1] for i in range(10))})
     (cache / "data" / "cifar10.part" / "cifar-10-binary.tar.gz").unlink()
     published("cifar10", {"cifar-10-binary.tar.gz": archive})

@@ -150,7 +150,9 @@ def read(name: str, **options: Any) -> Dataset:
     raise DataError(f"The data set {name!r} is not downloaded yet; run: halfspaces data get {name}{path}.")
 
 
-def get(name: str, mirror: str | None = None, progress: Progress | None = None) -> Path:
+def get(
+    name: str, mirror: str | None = None, progress: Progress | None = None, tries: download.Tries = download.TRIES
+) -> Path:
     """Download a data set, unless it is there, and return its folder, which appears only when all of it is there.
 
     `mirror`, or the environment variable HALFSPACES_MIRROR, is an address under which the files are to be found as
@@ -167,7 +169,7 @@ def get(name: str, mirror: str | None = None, progress: Progress | None = None) 
         arriving.mkdir(parents=True, exist_ok=True)
         for file in entry.files:
             url = f"{mirror.rstrip('/')}/{name}/{file.name}" if mirror else file.url
-            path = download.retrieve(file, arriving, url, progress)
+            path = download.retrieve(file, arriving, url, progress, tries)
             if entry.members:
                 _unpack(path, entry.members, arriving)
                 path.unlink()

@@ -141,14 +141,14 @@ def _labels(path: Path, array: Any) -> np.ndarray:
     return arrays.names(path, array.name, array.asstr()[()].reshape(-1).tolist())
 
 
-def _strings(path: Path, array: Any) -> list[str]:
+def _strings(path: Path, array: Any, code: str = READ_STRINGS, patience: float = PATIENCE) -> list[str]:
     """Strings of variable length, read by another process, as HDF5's library never comes back from some damaged ones.
 
     See https://github.com/HDFGroup/hdf5/issues/1707; numbers and strings of one length are read without such trouble.
     """
-    command = [sys.executable, "-P", "-c", READ_STRINGS, str(path), array.name, str(arrays.LONGEST_LABEL + 1)]
+    command = [sys.executable, "-P", "-c", code, str(path), array.name, str(arrays.LONGEST_LABEL + 1)]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=PATIENCE + len(array) / 1e4, check=True)
+        done = subprocess.run(command, capture_output=True, timeout=patience + len(array) / 1e4, check=True)
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
         why = "its strings have no end" if isinstance(error, subprocess.TimeoutExpired) else "its strings are damaged"
         raise DataError(f"{path} cannot be read as HDF5 ({why} in {array.name}); save it again.") from error

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from halfspaces import datasets
-from halfspaces.datasets import sources
+from halfspaces.datasets import DataError, sources
 from tests.data_files import files_in
 from tests.fuzz.images import tarred, zipped
 from tests.helpers import refuses
@@ -86,23 +86,53 @@ def test_links_in_a_zip_are_never_followed(tmp_path, pets):
     refuses(path, "given.zip has cat/more.png, which is a link")
 
 
-def test_bombs_are_bounded(tmp_path, pets, monkeypatch):
-    files, path = files_in(pets), tmp_path / "given.zip"
-    monkeypatch.setattr(sources, "LARGEST", 10_000)
-    for content in (bytes(10_001), bytes(5_000_000)):
-        path.write_bytes(zipped({**files, "cat/zeros.png": content}))
-        refuses(path, f"has cat/zeros.png of {len(content):,} bytes, more than the 10,000")
-        (tmp_path / "given.tar.gz").write_bytes(gzip.compress(tarred({**files, "cat/zeros.png": content})))
-        refuses(tmp_path / "given.tar.gz", f"has cat/zeros.png of {len(content):,} bytes", skip_bad=True)
-        (pets / "cat" / "zeros.png").write_bytes(content)
-        refuses(pets, f"has cat/zeros.png, which has {len(content):,} bytes")
-    monkeypatch.setattr(sources, "FREE", 1000)
-    monkeypatch.setattr(sources, "RATIO", 2)
-    many = {**files, **{f"cat/{i}.png": bytes(9000) for i in range(9)}}
-    (tmp_path / "given.tar.gz").write_bytes(gzip.compress(tarred(many)))
-    refuses(tmp_path / "given.tar.gz", "given.tar.gz unpacks to more than")
-    path.write_bytes(zipped(many))
-    refuses(path, "given.zip unpacks to 81,", "more than")
+def refuses_to_unpack(path, words, **limits):
+    """With these limits, a file in the folder or archive cannot be loaded."""
+
+    def load_all():
+        with sources.opened(path, sources.Limits(**limits)) as source:
+            for entry in source.entries():
+                if entry.load is not None:
+                    entry.load().read()
+
+    with pytest.raises(DataError) as caught:
+        load_all()
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [10_001, 5_000_000])
+def test_files_in_archives_are_bounded(tmp_path, pets, size):
+    (pets / "cat" / "zeros.png").write_bytes(bytes(size))
+    archives = {"given.zip": zipped(files_in(pets)), "given.tar.gz": gzip.compress(tarred(files_in(pets)))}
+    for name, content in archives.items():
+        (tmp_path / name).write_bytes(content)
+        words = f"has cat/zeros.png of {size:,} bytes, more than the 10,000"
+        refuses_to_unpack(tmp_path / name, words, largest=10_000)
+    refuses_to_unpack(pets, f"has {size:,} bytes, more than the 10,000", largest=10_000)
+
+
+def test_a_folder_names_a_file_that_is_too_large(pets):
+    with (pets / "cat" / "zeros.png").open("wb") as stream:
+        stream.truncate((1 << 28) + 1)
+    refuses(pets, "has cat/zeros.png, which has 268,435,457 bytes")
+
+
+def test_a_file_that_is_too_large_is_refused_even_where_bad_files_are_skipped(tmp_path, pets):
+    large = tarfile.TarInfo("cat/zeros.png")
+    large.size = (1 << 28) + 1
+    path = tmp_path / "given.tar"
+    path.write_bytes(large.tobuf() + tarred(files_in(pets)))
+    refuses(path, "has cat/zeros.png of 268,435,457 bytes", skip_bad=True)
+
+
+def test_bombs_are_bounded(tmp_path, pets):
+    many = {**files_in(pets), **{f"cat/{i}.png": bytes(9000) for i in range(9)}}
+    for name, content, words in (
+        ("given.tar.gz", gzip.compress(tarred(many)), "given.tar.gz unpacks to more than"),
+        ("given.zip", zipped(many), "given.zip unpacks to 81,"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        refuses_to_unpack(tmp_path / name, words, free=1000, ratio=2)
 
 
 def test_a_zip_that_understates_its_bomb(tmp_path, pets):

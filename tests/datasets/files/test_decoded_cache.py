@@ -120,14 +120,12 @@ def test_a_cache_that_cannot_be_written(tmp_path, pets, monkeypatch):
     refuses(pets, "for decoded images cannot be written (Not a directory); set HALFSPACES_CACHE to a folder with room")
 
 
-def test_the_cache_is_checked_in_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "BLOCK", 10)
-    monkeypatch.setattr(store, "BLOCKS", 3)
+def test_the_cache_is_checked_in_blocks():
     seen = set()
     for at in (None, 0, 9, 45, 54, 99):
         content = bytearray(100)
         if at is not None:
             content[at] = 1
-        seen.add(store._checksum(io.BytesIO(content)))
+        seen.add(store._checksum(io.BytesIO(content), block=10, blocks=3))
     assert len(seen) == 6
-    assert store._checksum(io.BytesIO(bytes(100))) != store._checksum(io.BytesIO(bytes(101)))
+    assert len({store._checksum(io.BytesIO(bytes(size)), block=10, blocks=3) for size in (100, 101)}) == 2

@@ -2,10 +2,12 @@
 
 import h5py
 import numpy as np
+import pytest
 
 from halfspaces import datasets
+from halfspaces.datasets import DataError, hdf5
 from tests.data_files import SMALL, SMALL_LABELS
-from tests.helpers import DIGITS, refuses
+from tests.helpers import DIGITS, assert_one_sentence, refuses
 
 X, Y = DIGITS.X.astype(np.float32), DIGITS.y
 
@@ -100,12 +102,14 @@ def test_hdf5_that_does_not_fit(tmp_path):
 # --- damage ------------------------------------------------------------------------------------------------------
 
 
-def test_hdf5_strings_that_never_end(tmp_path, monkeypatch):
-    with h5py.File(tmp_path / "given.h5", "w") as file:
-        file["X"], file["y"] = SMALL, np.array(["owl", "emu"] * 3, dtype=h5py.string_dtype())
-    monkeypatch.setattr("halfspaces.datasets.hdf5.READ_STRINGS", "while True: pass")
-    monkeypatch.setattr("halfspaces.datasets.hdf5.PATIENCE", 0.1)
-    refuses(tmp_path / "given.h5", "given.h5 cannot be read as HDF5 (its strings have no end in /y)")
-    monkeypatch.setattr("halfspaces.datasets.hdf5.READ_STRINGS", "import os; os.abort()")
-    monkeypatch.setattr("halfspaces.datasets.hdf5.PATIENCE", 30)
-    refuses(tmp_path / "given.h5", "given.h5 cannot be read as HDF5 (its strings are damaged in /y)")
+@pytest.mark.parametrize(
+    ("code", "patience", "words"),
+    [("while True: pass", 0.1, "its strings have no end"), ("import os; os.abort()", 30, "its strings are damaged")],
+)
+def test_hdf5_strings_that_never_end(tmp_path, code, patience, words):
+    path = tmp_path / "given.h5"
+    with h5py.File(path, "w") as file:
+        file["y"] = np.array(["owl", "emu"] * 3, dtype=h5py.string_dtype())
+    with h5py.File(path) as file, pytest.raises(DataError) as caught:
+        hdf5._strings(path, file["y"], code, patience)
+    assert_one_sentence(str(caught.value), (f"given.h5 cannot be read as HDF5 ({words} in /y)",))
