@@ -93,7 +93,8 @@ def refuses_to_unpack(path, words, **limits):
         with sources.opened(path, sources.Limits(**limits)) as source:
             for entry in source.entries():
                 if entry.load is not None:
-                    entry.load().read()
+                    with entry.load() as stream:
+                        stream.read()
 
     with pytest.raises(DataError) as caught:
         load_all()
