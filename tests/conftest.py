@@ -83,6 +83,12 @@ def photos():
     return pieces_of_photographs(20, 48, 40)
 
 
+@pytest.fixture(scope="session")
+def small_photos():
+    """Pieces of photographs, (12, 24, 21, 3)."""
+    return pieces_of_photographs(6, 24, 21)
+
+
 @pytest.fixture
 def one_blas_thread():
     """On small data BLAS threads mostly wait for one another, seconds at a time."""

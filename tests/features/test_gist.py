@@ -5,14 +5,9 @@ import pytest
 
 from halfspaces.features import GIST
 from halfspaces.testing import check_feature
-from tests.helpers import luma_of, pieces_of_photographs
+from tests.helpers import luma_of
 
 FEATURES = [GIST(), GIST(scales=2, orientations=3, grid=3, prefilter=0)]
-
-
-@pytest.fixture(scope="module")
-def photos():
-    return pieces_of_photographs(6, 24, 21)
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=str)
@@ -20,14 +15,14 @@ def test_laws(feature):
     check_feature(feature)
 
 
-def test_gist_is_the_energy_of_its_filters(photos):
+def test_gist_is_the_energy_of_its_filters(small_photos):
     """By convolution with what the transfer functions are in the plane, not by transforms."""
     feature = GIST(scales=2, orientations=3, grid=2, prefilter=0)
     height, width, edge = 24, 21, 6
     size = height + 2 * edge, width + 2 * edge  # both products of small primes
     bank = feature.filters(*size)
-    images = np.pad(luma_of(photos[:2]), ((0, 0), (edge, edge), (edge, edge)), mode="symmetric")
-    found = feature.transform(photos[:2]).reshape(2, 6, 2, 2)
+    images = np.pad(luma_of(small_photos[:2]), ((0, 0), (edge, edge), (edge, edge)), mode="symmetric")
+    found = feature.transform(small_photos[:2]).reshape(2, 6, 2, 2)
     for k, transfer in enumerate(bank):
         kernel = np.fft.ifft2(transfer)
         energies = np.zeros((2, height, width), complex)
@@ -56,9 +51,9 @@ def test_gist_sees_where_gratings_go():
                 assert np.unravel_index(energies.argmax(), (3, 4)) == (scale, turn)
 
 
-def test_the_prefilter_evens_out_contrast(photos):
-    weak = (128 + (luma_of(photos) - 128) / 3) / 255
-    strong = luma_of(photos) / 255
+def test_the_prefilter_evens_out_contrast(small_photos):
+    weak = (128 + (luma_of(small_photos) - 128) / 3) / 255
+    strong = luma_of(small_photos) / 255
     with_it, without = (
         [feature.transform(images).mean() for images in (strong, weak)] for feature in (GIST(), GIST(prefilter=0))
     )
@@ -75,7 +70,7 @@ def test_the_prefilter_evens_out_contrast(photos):
     ],
     ids=str,
 )
-def test_refusals_are_one_sentence(photos, feature, told):
+def test_refusals_are_one_sentence(small_photos, feature, told):
     with pytest.raises(ValueError, match=told) as caught:
-        feature.fit(photos)
+        feature.fit(small_photos)
     assert str(caught.value).count(". ") == 0

@@ -5,14 +5,8 @@ import pytest
 
 from halfspaces.features import SelfSimilarity
 from halfspaces.testing import check_feature
-from tests.helpers import pieces_of_photographs
 
 FEATURES = [SelfSimilarity(step=4), SelfSimilarity(patch=5, radius=6, rings=2, angles=4, step=3, noise=5)]
-
-
-@pytest.fixture(scope="module")
-def photos():
-    return pieces_of_photographs(6, 24, 21)
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=str)
@@ -44,16 +38,16 @@ def self_similarity(image, y, x, feature):
 
 
 @pytest.mark.parametrize("feature", [SelfSimilarity(step=5), SelfSimilarity(1, 5, 6, 2, 4, 3.0)], ids=str)
-def test_self_similarity_is_that_of_the_formula(photos, feature):
+def test_self_similarity_is_that_of_the_formula(small_photos, feature):
     rows, columns = feature.points(24, 21)
-    found = feature.local(photos[:4]).reshape(4, len(rows), len(columns), -1)
-    for at, image in enumerate(photos[:4]):
+    found = feature.local(small_photos[:4]).reshape(4, len(rows), len(columns), -1)
+    for at, image in enumerate(small_photos[:4]):
         expected = self_similarity(image, rows[1], columns[0], feature)
         np.testing.assert_allclose(found[at, 1, 0], expected, atol=1e-4)
 
 
-def test_self_similarity_turns_with_the_image_and_knows_no_colours(photos):
-    square = photos[:, :21, :21]
+def test_self_similarity_turns_with_the_image_and_knows_no_colours(small_photos):
+    square = small_photos[:, :21, :21]
     feature = SelfSimilarity()
 
     def bins(images):
@@ -75,7 +69,7 @@ def test_self_similarity_turns_with_the_image_and_knows_no_colours(photos):
     ],
     ids=str,
 )
-def test_refusals_are_one_sentence(photos, feature, told):
+def test_refusals_are_one_sentence(small_photos, feature, told):
     with pytest.raises(ValueError, match=told) as caught:
-        feature.fit(photos)
+        feature.fit(small_photos)
     assert str(caught.value).count(". ") == 0

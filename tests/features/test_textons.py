@@ -5,7 +5,7 @@ import pytest
 
 from halfspaces.features import FilterBank, Textons
 from halfspaces.testing import check_feature
-from tests.helpers import luma_of, pieces_of_photographs
+from tests.helpers import luma_of
 
 FEATURES = [
     FilterBank(step=6),
@@ -14,26 +14,21 @@ FEATURES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def photos():
-    return pieces_of_photographs(6, 24, 21)
-
-
 @pytest.mark.parametrize("feature", FEATURES, ids=str)
 def test_laws(feature):
     check_feature(feature)
 
 
-def test_filters_are_convolved_with_the_image(photos):
+def test_filters_are_convolved_with_the_image(small_photos):
     ndimage = pytest.importorskip("scipy.ndimage")
     feature = FilterBank(scales=(1, 1.5), orientations=4, step=3)
-    image = luma_of(photos[:1])[0]
+    image = luma_of(small_photos[:1])[0]
     bank = feature.filters().reshape(18, 19, 19)
     responses = np.stack([ndimage.correlate(image, kernel.astype(float), mode="reflect") for kernel in bank], axis=-1)
     responses = responses[::3, ::3]
     lengths = np.linalg.norm(responses, axis=2, keepdims=True)
     expected = responses * np.log(1 + lengths / 2) / lengths
-    np.testing.assert_allclose(feature.local(photos[:1])[0], expected.reshape(-1, 18), atol=1e-3)
+    np.testing.assert_allclose(feature.local(small_photos[:1])[0], expected.reshape(-1, 18), atol=1e-3)
 
 
 def test_filters_have_mean_zero_and_their_directions():
@@ -44,8 +39,8 @@ def test_filters_have_mean_zero_and_their_directions():
         np.testing.assert_allclose(np.abs(np.rot90(bank[:, kind], axes=(1, 2))), np.abs(bank[:, kind + 2]), atol=1e-7)
 
 
-def test_strongest_responses_are_the_same_for_turned_images(photos):
-    square = photos[:, :21, :21]
+def test_strongest_responses_are_the_same_for_turned_images(small_photos):
+    square = small_photos[:, :21, :21]
     feature = FilterBank(scales=(1,), orientations=4, strongest=True, step=1)
     still = feature.local(square).reshape(len(square), 21, 21, 3)
     turned = feature.local(np.rot90(square, axes=(1, 2))).reshape(len(square), 21, 21, 3)
@@ -64,7 +59,7 @@ def test_strongest_responses_are_the_same_for_turned_images(photos):
     ],
     ids=str,
 )
-def test_refusals_are_one_sentence(photos, feature, told):
+def test_refusals_are_one_sentence(small_photos, feature, told):
     with pytest.raises(ValueError, match=told) as caught:
-        feature.fit(photos)
+        feature.fit(small_photos)
     assert str(caught.value).count(". ") == 0
