@@ -10,6 +10,8 @@ from halfspaces.penalties import L1, L2
 from halfspaces.surrogates import Plus, Softplus, SquaredPlus
 from halfspaces.testing import check_loss
 
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
+
 OPTIONS = [
     *LOSSES.values(),
     Softmax(label_smoothing=0.1),

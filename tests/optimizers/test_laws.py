@@ -25,6 +25,8 @@ from halfspaces.penalties import L1, MaxNorm, NoPenalty
 from halfspaces.testing import check_optimizer
 from halfspaces.testing.runs import small_objective
 
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
+
 # pyright: reportIncompatibleMethodOverride=false
 STEPS = {"adagrad": 0.5, "rmsprop": 0.02, "adam": 0.05}  # the defaults are for many small batches
 FULL = [GradientDescent(step_size=STEPS.get(name), update_rule=rule) for name, rule in UPDATE_RULES.items()]

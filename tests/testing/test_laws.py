@@ -10,6 +10,8 @@ from halfspaces.losses import CrammerSinger, Hinge, Loss, OneVsAll, Softmax, Squ
 from halfspaces.penalties import L1, L2, ElasticNet, MaxNorm, Penalty
 from halfspaces.testing import LOSS_LAWS, check_feature, check_loss, check_penalty
 
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
+
 # pyright: reportIncompatibleMethodOverride=false
 
 

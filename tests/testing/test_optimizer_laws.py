@@ -9,6 +9,8 @@ from halfspaces.optimizers import SGD, GradientDescent, RandomSearch
 from halfspaces.testing import OPTIMIZER_LAWS
 from halfspaces.testing.runs import small_objective
 
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
+
 SMALL = small_objective()
 
 

@@ -16,7 +16,9 @@ from halfspaces.optimizers import LBFGS, Gram, ProximalNewton
 from halfspaces.optimizers.auto import choose_for
 from halfspaces.penalties import L1, L2, ElasticNet
 
-X, Y = (part[:600] for part in load_digits(return_X_y=True))
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
+
+X, Y = (part[:300] for part in load_digits(return_X_y=True))
 ROWS = np.arange(len(Y))
 FOLDS = [ROWS[part != ROWS % 3] for part in range(2)]  # the rows of the third part are in both
 STRENGTHS = [1.0, 0.1, 0.01]
