@@ -59,10 +59,11 @@ def in_one(digests: Digests | None) -> str:
 
 def run_here(source: Path, only: str) -> None:
     """Do the runs in this process; print a line of JSON for each as it ends."""
-    import halfspaces
     import small_runs  # noqa: F401  # it registers its runs
     import small_runs_of_files  # noqa: F401
     from small_fits import RUNS
+
+    import halfspaces
 
     imported = Path(str(halfspaces.__file__)).resolve()
     if not imported.is_relative_to(source):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
 from small_fits import (
     Arrays,
     digits,
@@ -78,7 +77,7 @@ def checkpointed() -> Arrays:
 @run
 def early_stopping_and_warm_starts() -> Arrays:
     from halfspaces import LinearClassifier
-    from halfspaces.callbacks import EarlyStopping
+    from halfspaces.loop.callbacks import EarlyStopping
 
     X, y = digits()
     options = {"optimizer": "sgd", "callbacks": [EarlyStopping(patience=1)]}
@@ -144,7 +143,7 @@ def learned_features() -> Arrays:
 @run
 def saved_and_exported() -> Arrays:
     import halfspaces
-    from halfspaces.export import to_sklearn
+    from halfspaces.files.export import to_sklearn
 
     X, y = digits()
     halfspaces.save(halfspaces.LinearClassifier("hinge").fit(X, y), "model.safetensors")
@@ -163,7 +162,14 @@ def command_line() -> Arrays:
     parts = {}
     sgd = ["--optimizer", "sgd", "--strength", "0.01", "--step-size", "find"]
     for name, options in {"grid": ["--calibrate", "temperature"], "sgd": sgd}.items():
-        command = [sys.executable, "-c", "from halfspaces.cli import main; main()", "train", "digits", *options]
+        command = [
+            sys.executable,
+            "-c",
+            "from halfspaces.cli import main; main()",
+            "train",
+            "digits",
+            *options,
+        ]
         command += ["--out", f"{name}.safetensors"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         model: Any = halfspaces.load(f"{name}.safetensors")

@@ -14,7 +14,6 @@ from halfspaces.datasets import DataError
 from halfspaces.files import run_file
 from halfspaces.objective import Objective
 from halfspaces.support import memory
-from test_cli import refused, run  # noqa: F401  (fixtures)
 
 SIZE, PAGE = 1 << 20, 4096
 TRAIN = ("train", "digits", "--strength", "0.1")
@@ -53,7 +52,7 @@ def held(folder):
     }
 
 
-def test_a_model_and_its_run_file(run, refused, disk):  # noqa: F811
+def test_a_model_and_its_run_file(run, refused, disk):
     model = disk / "model.safetensors"
     assert run(*TRAIN, "--out", model).code == 0
     fill(disk, pages_left=1)
@@ -75,7 +74,7 @@ def test_a_model_and_its_run_file(run, refused, disk):  # noqa: F811
     assert halfspaces.load(model).n_features_in_ == 64
 
 
-def test_a_table_of_predictions(run, refused, disk, tmp_path):  # noqa: F811
+def test_a_table_of_predictions(run, refused, disk, tmp_path):
     model = tmp_path / "model.safetensors"
     run(*TRAIN, "--out", model)
     fill(disk, pages_left=1)
@@ -88,7 +87,7 @@ def test_a_table_of_predictions(run, refused, disk, tmp_path):  # noqa: F811
     assert held(disk) == {}
 
 
-def test_a_checkpoint(run, refused, disk, tmp_path, monkeypatch):  # noqa: F811
+def test_a_checkpoint(run, refused, disk, tmp_path, monkeypatch):
     train = [*TRAIN, "--tol", "1e-6", "--checkpoint", disk / "kept", "--every", "0"]
     assert run(*train, "--out", tmp_path / "whole").code == 0
     evaluate = Objective.evaluate

@@ -15,7 +15,6 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
-from threadpoolctl import threadpool_limits
 
 from halfspaces import LinearClassifier
 from halfspaces.penalties.elastic_net import ElasticNet
@@ -25,11 +24,7 @@ X = X / 16
 SMOOTH, KINKS = 1e-6, 1e-4
 
 
-@pytest.fixture(autouse=True)
-def one_blas_thread():
-    """On data this small BLAS threads mostly wait for one another, seconds at a time."""
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
 
 
 def two_columns(classifier):

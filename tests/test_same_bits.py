@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from same_bits import compare, digest
 from sklearn.datasets import load_digits
 
 from halfspaces import LinearClassifier, LinearClassifierCV
-from same_bits import compare, digest
 
 ROOT = Path(__file__).parents[1]
 X, Y = load_digits(return_X_y=True)

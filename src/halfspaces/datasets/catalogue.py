@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from halfspaces.datasets.dataset import Dataset
-from halfspaces.datasets.files import download
+from halfspaces.datasets.files.compressed import download
 from halfspaces.datasets.files.download import File, Progress
 from halfspaces.datasets.formats import cifar, idx, stl10, svhn
 from halfspaces.support import cache_folder
@@ -158,7 +158,12 @@ def read(name: str, **options: Any) -> Dataset:
     )
 
 
-def get(name: str, mirror: str | None = None, progress: Progress | None = None) -> Path:
+def get(
+    name: str,
+    mirror: str | None = None,
+    progress: Progress | None = None,
+    tries: download.Tries = download.TRIES,
+) -> Path:
     """Download a data set, unless it is there, and return its folder, which appears only when all of it is there.
 
     `mirror`, or the environment variable HALFSPACES_MIRROR, is an address under which the files are to be found as
@@ -177,7 +182,7 @@ def get(name: str, mirror: str | None = None, progress: Progress | None = None) 
         arriving.mkdir(parents=True, exist_ok=True)
         for file in entry.files:
             url = f"{mirror.rstrip('/')}/{name}/{file.name}" if mirror else file.url
-            path = download.retrieve(file, arriving, url, progress)
+            path = download.retrieve(file, arriving, url, progress, tries)
             if entry.members:
                 _unpack(path, entry.members, arriving)
                 path.unlink()

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from halfspaces.datasets.files import compressed
+from halfspaces.datasets.files.compressed import compressed
 from halfspaces.support.errors import DataError, shown
 
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
@@ -26,11 +26,24 @@ UNPACKERS: dict[str, Callable[..., Any]] = {
     ".bz2": bz2.open,
     ".tbz2": bz2.open,
 }
-LARGEST = 1 << 28  # bytes of one file: 256 MiB
 LARGEST_HEADER = 1 << 20  # of a tar member: long names and extended attributes
-FREE = 1 << 30  # an archive may unpack to so many bytes, and beyond to
-RATIO = 200  # times its own size
 JUNK = {"__MACOSX", "Thumbs.db", "desktop.ini"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a file may be, and how much an archive may unpack to."""
+
+    largest: int = 1 << 28  # bytes of one file: 256 MiB
+    free: int = 1 << 30  # an archive may unpack to so many bytes, and beyond to
+    ratio: int = 200  # times its own size
+
+    def most(self, path: Path) -> int:
+        """The bytes that an archive may unpack to."""
+        return max(self.free, self.ratio * path.stat().st_size)
+
+
+LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -83,17 +96,17 @@ def plain_name(path: Path) -> str:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Source]:
+def opened(path: Path, limits: Limits = LIMITS) -> Iterator[Source]:
     """The files of a folder, tar or zip. Raises DataError where it cannot be read."""
     if path.is_dir():
-        yield _Folder(path)
+        yield _Folder(path, limits)
     elif path.name.lower().endswith(TAR):
-        yield _Tar(path)
+        yield _Tar(path, limits)
     else:
         with _damage(path):
             archive = zipfile.ZipFile(path)
         with archive:
-            yield _Zip(path, archive)
+            yield _Zip(path, archive, limits)
 
 
 def is_junk(name: str) -> bool:
@@ -128,13 +141,16 @@ def _refusal(problem: str) -> Callable[[], BinaryIO]:
 class _Folder:
     """All regular files below a folder; links are followed, each folder once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits) -> None:
         self.path = path
+        self.limits = limits
         self.found = sorted(self._walk())
 
     def entries(self) -> Iterator[Entry]:
         for name, is_folder, size, _ in self.found:
-            yield Entry(name, None if is_folder else partial(_open, self.path / name), size)
+            yield Entry(
+                name, None if is_folder else partial(_open, self.path / name, self.limits), size
+            )
 
     def stamp(self) -> Iterator[str]:
         yield str(self.path.resolve())
@@ -175,10 +191,10 @@ def files_in(folder: Path, names: Iterable[str]) -> list[Entry]:
     return [Entry(name, partial(_open, folder / name)) for name in names]
 
 
-def _open(path: Path) -> BinaryIO:
-    if path.stat().st_size > LARGEST:
+def _open(path: Path, limits: Limits = LIMITS) -> BinaryIO:
+    if path.stat().st_size > limits.largest:
         raise DataError(
-            f"has {path.stat().st_size:,} bytes, more than the {LARGEST:,} of any image"
+            f"has {path.stat().st_size:,} bytes, more than the {limits.largest:,} of any image"
         )
     return builtins.open(path, "rb")
 
@@ -191,8 +207,9 @@ def _stamp(status: os.stat_result) -> str:
 
 
 class _Archive:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits) -> None:
         self.path = path
+        self.limits = limits
 
     def stamp(self) -> Iterator[str]:
         yield str(self.path.resolve())
@@ -207,6 +224,10 @@ class _Archive:
             )
         return "/".join(parts)
 
+    def _too_large(self, name: str, size: int) -> str:
+        most = self.limits.largest
+        return f"{self.path} has {shown(name)} of {size:,} bytes, more than the {most:,} of any image; leave it out."
+
 
 class _Tar(_Archive):
     """Members in the order of the file, read forward once a turn: packed tars cannot be read otherwise."""
@@ -214,7 +235,7 @@ class _Tar(_Archive):
     def entries(self) -> Iterator[Entry]:
         unpack = UNPACKERS.get(self.path.suffix.lower(), builtins.open)
         with _damage(self.path), unpack(self.path, "rb") as raw:
-            stream = _Forward(self.path, raw)
+            stream = _Forward(self.path, raw, self.limits.most(self.path))
             archive: Any = tarfile.TarFile(fileobj=stream, mode="r")  # pyright: ignore[reportArgumentType]
             while (member := archive.next()) is not None:
                 archive.members = []  # else every header is kept
@@ -234,8 +255,8 @@ class _Tar(_Archive):
             return Entry(
                 name, _refusal("is a link, a device or a sparse file, which are never followed")
             )
-        if not 0 <= member.size <= LARGEST:
-            raise DataError(_too_large(self.path, name, member.size))
+        if not 0 <= member.size <= self.limits.largest:
+            raise DataError(self._too_large(name, member.size))
         stream.seek(member.offset_data)
         data = stream.take(member.size)
         if len(data) < member.size:
@@ -246,11 +267,11 @@ class _Tar(_Archive):
 class _Forward:
     """A stream read forward only, in bounded steps and to a bounded end: tarfile asks for what headers say."""
 
-    def __init__(self, path: Path, stream: BinaryIO) -> None:
+    def __init__(self, path: Path, stream: BinaryIO, most: int) -> None:
         self.path = path
         self.stream = stream
         self.place = 0
-        self.most = max(FREE, RATIO * path.stat().st_size)
+        self.most = most
         self.last = b""
 
     def tell(self) -> int:
@@ -281,16 +302,14 @@ class _Forward:
 
 
 class _Zip(_Archive):
-    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, archive: zipfile.ZipFile, limits: Limits) -> None:
+        super().__init__(path, limits)
         self.archive = archive
 
     def entries(self) -> Iterator[Entry]:
         members = self.archive.infolist()
-        total, most = (
-            sum(member.file_size for member in members),
-            max(FREE, RATIO * self.path.stat().st_size),
-        )
+        total = sum(member.file_size for member in members)
+        most = self.limits.most(self.path)
         if total > most:
             raise DataError(
                 f"{self.path} unpacks to {total:,} bytes, more than {most:,}; unpack it yourself if that is right."
@@ -301,8 +320,8 @@ class _Zip(_Archive):
             )  # as some packers of Windows have it
             if not name or is_junk(name):
                 continue
-            if member.file_size > LARGEST:
-                raise DataError(_too_large(self.path, name, member.file_size))
+            if member.file_size > self.limits.largest:
+                raise DataError(self._too_large(name, member.file_size))
             mode = member.external_attr >> 16
             if member.is_dir():
                 yield Entry(name, None)
@@ -313,7 +332,3 @@ class _Zip(_Archive):
 
     def _read(self, member: zipfile.ZipInfo) -> BinaryIO:
         return io.BytesIO(self.archive.read(member))  # at most file_size bytes
-
-
-def _too_large(path: Path, name: str, size: int) -> str:
-    return f"{path} has {shown(name)} of {size:,} bytes, more than the {LARGEST:,} of any image; leave it out."

@@ -250,14 +250,14 @@ def _disk() -> Iterator[None]:
         raise DataError(f"{where}; set {cache_folder.VARIABLE} to a folder with room.") from error
 
 
-def _checksum(stream: BinaryIO) -> str:
+def _checksum(stream: BinaryIO, block: int = BLOCK, blocks: int = BLOCKS) -> str:
     """Of the size, and of evenly spaced blocks, the first and the last among them."""
     size = stream.seek(0, os.SEEK_END)
     check = zlib.crc32(str(size).encode())
-    starts = range(0, size, BLOCK)
-    if len(starts) > BLOCKS:
-        starts = np.linspace(0, size - BLOCK, BLOCKS, dtype=np.int64).tolist()
+    starts = range(0, size, block)
+    if len(starts) > blocks:
+        starts = np.linspace(0, size - block, blocks, dtype=np.int64).tolist()
     for start in starts:
         stream.seek(start)
-        check = zlib.crc32(stream.read(BLOCK), check)
+        check = zlib.crc32(stream.read(block), check)
     return f"{check:08x}"

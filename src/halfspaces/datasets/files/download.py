@@ -14,14 +14,23 @@ from typing import Any
 from halfspaces.datasets import optional
 from halfspaces.support.errors import DataError
 
-TIMEOUT = 30.0  # seconds without a byte
-ATTEMPTS = 5  # in a row that bring nothing
-PAUSE = 1.0  # seconds before the second attempt, doubled each time
 CHUNK = 1 << 18
 AGENT = "halfspaces (https://pypi.org/project/halfspaces)"
 LATER = (408, 425, 429, 500, 502, 503, 504)  # answers that may be others the next time
 
 Progress = Callable[[str, int, int], None]  # of a file's name, its bytes so far and in all
+
+
+@dataclass(frozen=True)
+class Tries:
+    """How often a download is tried again, and how long an answer may take."""
+
+    timeout: float = 30.0  # seconds without a byte
+    attempts: int = 5  # in a row that bring nothing
+    pause: float = 1.0  # seconds before the second attempt, doubled each time
+
+
+TRIES = Tries()
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,9 @@ class File:
         return self.url.rpartition("/")[2]
 
 
-def retrieve(file: File, folder: Path, url: str, progress: Progress | None = None) -> Path:
+def retrieve(
+    file: File, folder: Path, url: str, progress: Progress | None = None, tries: Tries = TRIES
+) -> Path:
     """Download `file` from `url` into `folder`; what is there already, or in part, is not downloaded again.
 
     Raises DataError, one sentence, where the address does not answer, the checksum is wrong (the file is removed) or
@@ -49,7 +60,7 @@ def retrieve(file: File, folder: Path, url: str, progress: Progress | None = Non
     partial = folder / f"{file.name}.part"
     _check_space(file, folder, partial)
     try:
-        downloader = Resuming(file, partial, progress)
+        downloader = Resuming(file, partial, progress, tries)
         return Path(
             pooch.retrieve(url, f"md5:{file.md5}", file.name, folder, downloader=downloader)
         )
@@ -82,6 +93,7 @@ class Resuming:
     file: File
     partial: Path
     progress: Progress | None = None
+    tries: Tries = TRIES
 
     def __call__(self, url: str, output_file: Any, pooch: Any) -> None:
         """Fill `partial` and move it to `output_file`."""
@@ -90,12 +102,12 @@ class Resuming:
             before = self._have()
             problem = self._attempt(url, before)
             failures = 0 if self._have() > before else failures + 1
-            if problem is not None and failures == ATTEMPTS:
+            if problem is not None and failures == self.tries.attempts:
                 raise DataError(
                     f"{url} cannot be downloaded ({problem}); {self._have():,} bytes are kept, try again."
                 )
             if problem is not None and failures:
-                time.sleep(PAUSE * 2 ** (failures - 1))
+                time.sleep(self.tries.pause * 2 ** (failures - 1))
         os.replace(self.partial, output_file)
 
     def _have(self) -> int:
@@ -105,9 +117,8 @@ class Resuming:
         """Append what comes; return what went wrong if another attempt may help."""
         headers = {"User-Agent": AGENT} | ({"Range": f"bytes={start}-"} if start else {})
         try:
-            with urllib.request.urlopen(
-                urllib.request.Request(url, headers=headers), timeout=TIMEOUT
-            ) as answer:
+            request = urllib.request.Request(url, headers=headers)
+            with urllib.request.urlopen(request, timeout=self.tries.timeout) as answer:
                 resumed = answer.status == http.HTTPStatus.PARTIAL_CONTENT
                 if resumed and not (answer.headers["Content-Range"] or "").startswith(
                     f"bytes {start}-"

@@ -14,7 +14,7 @@ import numpy as np
 
 from halfspaces.datasets import named_arrays, optional
 from halfspaces.datasets.dataset import Dataset
-from halfspaces.datasets.files import compressed
+from halfspaces.datasets.files.compressed import compressed
 from halfspaces.support import memory
 from halfspaces.support.errors import DataError
 
@@ -155,7 +155,9 @@ def _labels(path: Path, array: Any) -> np.ndarray:
     return named_arrays.names(path, array.name, array.asstr()[()].reshape(-1).tolist())
 
 
-def _strings(path: Path, array: Any) -> list[str]:
+def _strings(
+    path: Path, array: Any, code: str = READ_STRINGS, patience: float = PATIENCE
+) -> list[str]:
     """Strings of variable length, read by another process, as HDF5's library never comes back from some damaged ones.
 
     See https://github.com/HDFGroup/hdf5/issues/1707; numbers and strings of one length are read without such trouble.
@@ -164,14 +166,14 @@ def _strings(path: Path, array: Any) -> list[str]:
         sys.executable,
         "-P",
         "-c",
-        READ_STRINGS,
+        code,
         str(path),
         array.name,
         str(named_arrays.LONGEST_LABEL + 1),
     ]
     try:
         done = subprocess.run(
-            command, capture_output=True, timeout=PATIENCE + len(array) / 1e4, check=True
+            command, capture_output=True, timeout=patience + len(array) / 1e4, check=True
         )
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
         why = (

@@ -22,7 +22,7 @@ import numpy as np
 
 from halfspaces.datasets import named_arrays, optional
 from halfspaces.datasets.dataset import Dataset
-from halfspaces.datasets.files import compressed
+from halfspaces.datasets.files.compressed import compressed
 from halfspaces.support import memory
 from halfspaces.support.errors import DataError
 
@@ -142,15 +142,17 @@ def _read(path: Path) -> np.ndarray:
         return values
 
 
-def _read_elsewhere(path: Path, values: np.ndarray) -> None:
+def _read_elsewhere(
+    path: Path, values: np.ndarray, code: str = READ, patience: float = PATIENCE
+) -> None:
     """Fill the array from another process."""
     left = values.reshape(-1).view(np.uint8)
-    command = [sys.executable, "-P", "-c", READ, str(path)]
+    command = [sys.executable, "-P", "-c", code, str(path)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
     ) as process:
         stream: Any = process.stdout
-        end = threading.Timer(PATIENCE + values.nbytes / SLOWEST, process.kill)
+        end = threading.Timer(patience + values.nbytes / SLOWEST, process.kill)
         end.start()
         while count := stream.readinto(left.data[: 1 << 20]):
             left = left[count:]
