@@ -48,7 +48,7 @@ def memory(store: Store, *, quick: bool) -> None:
 def _fit_in_this_process(features: str, labels: str, loss: str) -> None:
     from benchmarks.track import peak, reset_peak
     from halfspaces import LinearClassifier
-    from halfspaces.kernels.fused_rows import fused_rows
+    from halfspaces.kernels import fused_rows
 
     warnings.simplefilter("ignore")
     X, y = np.load(features), np.load(labels)

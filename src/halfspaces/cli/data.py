@@ -85,7 +85,7 @@ def cache(
     import time
 
     from halfspaces.cli.train import size_bytes
-    from halfspaces.datasets.files.compressed import decoded_cache
+    from halfspaces.datasets.files import decoded_cache
 
     removed = [] if keep is None else decoded_cache.prune(size_bytes("--keep", keep))
     there = decoded_cache.kept()

@@ -58,7 +58,7 @@ def show(
     from halfspaces.features import parse
     from halfspaces.files.atomic import write_whole
     from halfspaces.files.models import features_of
-    from halfspaces.plots.validation_curve import features as pictures
+    from halfspaces.plots import features as pictures
 
     check_out(out)
     pictures.check_format(out)

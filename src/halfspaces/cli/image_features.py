@@ -9,7 +9,7 @@ import numpy as np
 
 import halfspaces
 from halfspaces.datasets import Dataset
-from halfspaces.datasets.files.compressed import decoded_cache
+from halfspaces.datasets.files import decoded_cache
 from halfspaces.datasets.fingerprint import content
 from halfspaces.estimators.checked_data import hold_out
 from halfspaces.features import Augmentation, Feature, Mixture

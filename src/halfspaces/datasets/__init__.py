@@ -17,7 +17,7 @@ import numpy as np
 from halfspaces.datasets import catalogue, named_arrays
 from halfspaces.datasets.catalogue import CATALOGUE
 from halfspaces.datasets.dataset import Dataset, Features
-from halfspaces.datasets.files.compressed import remote
+from halfspaces.datasets.files import remote
 from halfspaces.datasets.formats import (
     cifar,
     digits,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from halfspaces.datasets.dataset import Dataset
-from halfspaces.datasets.files.compressed import download
+from halfspaces.datasets.files import download
 from halfspaces.datasets.files.download import File, Progress
 from halfspaces.datasets.formats import cifar, idx, stl10, svhn
 from halfspaces.support import cache_folder

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.checked_data import Data, check_data, check_rows
-from halfspaces.kernels.fused_rows import fused_rows
+from halfspaces.kernels import fused_rows
 from halfspaces.loop.result import Result
 from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss

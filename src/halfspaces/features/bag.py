@@ -144,7 +144,7 @@ class Bag(Feature):
 
     def _histograms(self, local: Array, words: Array, squares: Array) -> Array:
         """Means of the votes (n, D) over regions, of descriptors (n, rows, columns, d)."""
-        from halfspaces.kernels.compile import bag
+        from halfspaces.features.loops import bag
 
         rows, columns = self._pyramids(*local.shape[1:3])
         sums = np.zeros((len(local), rows.segments, columns.segments, len(squares)), np.float32)

@@ -101,7 +101,7 @@ class HOG(Feature):
         return (rows - block + 1) * (columns - block + 1) * block**2 * self.orientations
 
     def _describe(self, planes: Array) -> Array:
-        from halfspaces.kernels.compile import gradients
+        from halfspaces.features.loops import gradients
 
         n, (rows, columns, *_) = len(planes), cells_of(self.cell, *planes.shape[2:])
         cells = np.zeros((n, rows, columns, self.orientations), np.float32)

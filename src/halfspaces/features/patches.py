@@ -292,7 +292,7 @@ class Patches(Feature):
         regions: list[tuple[Intervals, Intervals]],
         shape: tuple[int, ...],
     ) -> Array:
-        from halfspaces.kernels.compile import patches as _patches
+        from halfspaces.features.loops import patches as _patches
 
         even, largest, sums = (
             self.even_.shape[1],

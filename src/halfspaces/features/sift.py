@@ -104,7 +104,7 @@ class DenseSIFT(LocalFeature):
         return rows, columns
 
     def _local(self, planes: Array) -> Array:
-        from halfspaces.kernels.compile import sift
+        from halfspaces.features.loops import sift
 
         images = planes[:, 0]
         if self.sigma > CAMERA:
@@ -145,7 +145,7 @@ def _weights(cell: int) -> Array:
 
 def _blurred(images: Array, sigma: float) -> Array:
     """Images (n, H, W) convolved with a Gaussian, mirrored at the middles of the pixels at their edges."""
-    from halfspaces.kernels.compile import sift
+    from halfspaces.features.loops import sift
 
     reach = int(4 * sigma + 0.5)
     weights = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))

@@ -126,7 +126,7 @@ class SelfSimilarity(LocalFeature):
         return away, np.maximum(rings, 0) * self.angles + angles
 
     def _local(self, planes: Array) -> Array:
-        from halfspaces.kernels.compile import similarity
+        from halfspaces.features.loops import similarity
 
         rows, columns = self.points(*planes.shape[2:])
         away, bins = self._displacements()

@@ -108,7 +108,7 @@ def load(name: str, dtype: np.dtype) -> Callable[..., None]:
 
 @cache
 def _compiled(name: str, dtype: str) -> Callable[..., None]:
-    from halfspaces.kernels.fused_rows import product_loops
+    from halfspaces.kernels import product_loops
 
     return product_loops.compiled(name, dtype)
 
@@ -122,7 +122,7 @@ def prefetch(dtype: np.dtype) -> None:
 
 
 def _load_byte_gram() -> None:
-    from halfspaces.kernels.fused_rows import byte_gram
+    from halfspaces.kernels import byte_gram
 
     with _one_at_a_time:
         byte_gram.available()

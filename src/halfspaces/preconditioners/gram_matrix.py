@@ -10,7 +10,7 @@ import numpy as np
 import scipy.linalg
 from scipy.sparse import csr_array
 
-from halfspaces.kernels.fused_rows import fused_rows
+from halfspaces.kernels import fused_rows
 from halfspaces.objective import Objective
 from halfspaces.rows.blocks import stacked
 from halfspaces.scores import Linear
@@ -87,7 +87,7 @@ def are_bytes(objective: Objective) -> bool:
     blocks = objective.blocks
     if blocks.X.dtype != np.uint8 or not fused_rows.serve(blocks.X):
         return False
-    from halfspaces.kernels.fused_rows import byte_gram
+    from halfspaces.kernels import byte_gram
 
     weight = blocks.weights().reshape(objective.n_examples, -1).mean(axis=1)
     return np.ptp(weight[weight > 0]) == 0 and byte_gram.available()
@@ -95,7 +95,7 @@ def are_bytes(objective: Objective) -> bool:
 
 def _gram_of_bytes(objective: Objective, rows: Array) -> tuple[Array, Array]:
     """The same from uint8 rows, whose products are exact."""
-    from halfspaces.kernels.fused_rows import byte_gram
+    from halfspaces.kernels import byte_gram
 
     blocks, units, D = (
         objective.blocks,

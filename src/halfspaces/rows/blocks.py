@@ -200,7 +200,7 @@ class Blocks:
         self, visit: Visit[Partial], rows: Rows, columns: int | None
     ) -> tuple[Callable[[slice | Array], Partial], list[slice | Array]]:
         """What a worker does with one chunk of the rows asked for, and these chunks."""
-        from halfspaces.kernels.fused_rows import fused_rows
+        from halfspaces.kernels import fused_rows
 
         fused = columns is not None and self.center is None and fused_rows.serve(self.X, columns)
         size = _block_rows(self.n_features * self.X.dtype.itemsize) if fused else self.block_rows

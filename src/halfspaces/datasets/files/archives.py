@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from halfspaces.datasets.files.compressed import compressed
+from halfspaces.datasets.files import compressed
 from halfspaces.support.errors import DataError, shown
 
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")

@@ -20,7 +20,7 @@ from typing import BinaryIO
 import numpy as np
 
 from halfspaces.datasets.dataset import Dataset
-from halfspaces.datasets.files.compressed import archives, compressed
+from halfspaces.datasets.files import archives, compressed
 from halfspaces.datasets.formats import pickles
 from halfspaces.support import memory
 from halfspaces.support.errors import DataError

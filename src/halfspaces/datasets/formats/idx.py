@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from halfspaces.datasets.dataset import Dataset
-from halfspaces.datasets.files.compressed import compressed
+from halfspaces.datasets.files import compressed
 from halfspaces.support import memory
 from halfspaces.support.errors import DataError
 

@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from halfspaces.datasets.dataset import Dataset
+from halfspaces.datasets.files import archives, decoded_cache
 from halfspaces.datasets.files.archives import Entry, Source
-from halfspaces.datasets.files.compressed import archives, decoded_cache
 from halfspaces.datasets.formats import class_folders, decode_image
 from halfspaces.support import memory, progress
 from halfspaces.support.errors import DataError, shown

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from halfspaces.datasets.files.compressed import compressed
+from halfspaces.datasets.files import compressed
 
 HEADER = 128
 COMPRESSED, MATRIX = 15, 14

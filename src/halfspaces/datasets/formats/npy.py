@@ -9,7 +9,7 @@ import numpy as np
 
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.dataset import Dataset
-from halfspaces.datasets.files.compressed import compressed
+from halfspaces.datasets.files import compressed
 from halfspaces.support.errors import DataError
 
 DAMAGE = (

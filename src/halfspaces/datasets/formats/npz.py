@@ -12,7 +12,7 @@ import numpy as np
 
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.dataset import Dataset
-from halfspaces.datasets.files.compressed import compressed
+from halfspaces.datasets.files import compressed
 from halfspaces.support.errors import DataError, listed
 
 NAMES = ("X", "y", "X_test", "y_test", "X_val", "y_val", "class_names")

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from halfspaces.datasets.dataset import Dataset
-from halfspaces.datasets.files.compressed import compressed
+from halfspaces.datasets.files import compressed
 from halfspaces.support.errors import DataError
 
 LINE = re.compile(rb"[-+.\deE]+(\s+qid:\d+)?(\s+\d+:\S+)*")
