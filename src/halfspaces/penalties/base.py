@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from array_api_compat import array_namespace, device
@@ -39,6 +39,17 @@ class Penalty(ABC):
     """
 
     smooth: ClassVar[bool]
+    has_strength: ClassVar[bool] = False  # whether there is a λ to choose
+
+    def with_strength(self, strength: Strength) -> "Penalty":
+        """The same penalty with another λ.
+
+        Raises
+        ------
+        TypeError
+            If it has no strength.
+        """
+        raise TypeError(f"{self!r} has no strength to choose; leave the strength out.")
 
     @abstractmethod
     def value(self, W: Array) -> Array:
@@ -80,6 +91,11 @@ class _Strong(Penalty):
     """A penalty with a strength λ, one number or one per member."""
 
     strength: Strength
+    has_strength: ClassVar[bool] = True
+
+    def with_strength(self, strength: Strength) -> "Penalty":
+        """The same penalty with another λ, one number or one per member."""
+        return replace(self, strength=strength)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "strength", _as_strength(self.strength))
