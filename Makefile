@@ -15,8 +15,8 @@ test: $(INSTALLED)
 
 # Damaged files for every reader and the model file, about three hours; `make test` opens a few hundred of them.
 fuzz: $(INSTALLED)
-	$(BIN)/python tests/fuzz.py --inputs 20000
-	$(BIN)/python tests/fuzz_model_file.py 20000
+	$(BIN)/python -m tests.fuzz --inputs 20000
+	$(BIN)/python -m tests.fuzz.model_file 20000
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -16,8 +16,27 @@ from benchmarks.problems import Problem, parity_problems, problems, quick_proble
 from benchmarks.solvers import SOLVERS
 from benchmarks.store import Store
 
-PACKAGES = ("halfspaces", "numpy", "scipy", "scikit-learn", "cyanure", "liblinear-official", "torch", "numba")
-SECTIONS = ("roofline", "memory", "workers", "parity", "races", "grid", "l1path", "lecture", "report")
+PACKAGES = (
+    "halfspaces",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "cyanure",
+    "liblinear-official",
+    "torch",
+    "numba",
+)
+SECTIONS = (
+    "roofline",
+    "memory",
+    "workers",
+    "parity",
+    "races",
+    "grid",
+    "l1path",
+    "lecture",
+    "report",
+)
 
 
 def main() -> None:
@@ -54,33 +73,56 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; all without any")
-    parser.add_argument("--quick", action="store_true", help="few rows and seconds: only shows that everything works")
-    parser.add_argument("--problems", nargs="+", default=[], help="names or beginnings of names of the races' problems")
+    parser.add_argument(
+        "sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; all without any"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="few rows and seconds: only shows that everything works",
+    )
+    parser.add_argument(
+        "--problems",
+        nargs="+",
+        default=[],
+        help="names or beginnings of names of the races' problems",
+    )
     parser.add_argument("--solvers", nargs="+", default=[], metavar="SOLVER", choices=SOLVERS)
-    parser.add_argument("--sklearn-cap", type=float, default=1200.0, help="seconds for scikit-learn to come to 1e-3")
+    parser.add_argument(
+        "--sklearn-cap", type=float, default=1200.0, help="seconds for scikit-learn to come to 1e-3"
+    )
     parser.add_argument("--time", type=float, default=1.0, help="factor on all other time limits")
     parser.add_argument("--rows", type=int, help="only so many rows of each data set")
     parser.add_argument(
-        "--out", type=Path, help="folder for results and report; benchmarks/results, or build/benchmarks when quick"
+        "--out",
+        type=Path,
+        help="folder for results and report; benchmarks/results, or build/benchmarks when quick",
     )
     parser.add_argument(
-        "--summary", type=Path, help="file for the summary; docs/benchmarks.md when everything is run at full length"
+        "--summary",
+        type=Path,
+        help="file for the summary; docs/benchmarks.md when everything is run at full length",
     )
     options = parser.parse_args()
     unknown = set(options.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"unknown section {min(unknown)!r}; there are {', '.join(SECTIONS)}")
-    options.out = options.out or ROOT / ("build/benchmarks" if options.quick else "benchmarks/results")
+    options.out = options.out or ROOT / (
+        "build/benchmarks" if options.quick else "benchmarks/results"
+    )
     # A part of the results would make a summary with holes, so it is written only when asked for.
-    if options.summary is None and not (options.quick or options.sections or options.problems or options.solvers):
+    if options.summary is None and not (
+        options.quick or options.sections or options.problems or options.solvers
+    ):
         options.summary = ROOT / "docs/benchmarks.md"
     return options
 
 
 def _raced(options: argparse.Namespace) -> list[Problem]:
     every = quick_problems() if options.quick else problems(options.sklearn_cap)
-    wanted = [p for p in every if not options.problems or p.name.startswith(tuple(options.problems))]
+    wanted = [
+        p for p in every if not options.problems or p.name.startswith(tuple(options.problems))
+    ]
     return [
         replace(
             problem,
@@ -109,8 +151,9 @@ def _machine(*, quick: bool) -> dict[str, object]:
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "not installed"
     cpu = Path("/proc/cpuinfo")
-    model = next((line.split(":")[1].strip() for line in cpu.read_text().splitlines() if "model name" in line), "") \
-        if cpu.exists() else platform.processor()  # fmt: skip
+    lines = cpu.read_text().splitlines() if cpu.exists() else []
+    models = [line.split(":")[1].strip() for line in lines if "model name" in line]
+    model = models[0] if models else platform.processor()
     return {
         "cpu": model or platform.machine(),
         "cores": race.THREADS,

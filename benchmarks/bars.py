@@ -87,7 +87,11 @@ def _ratio(entry: dict[str, Any], factor: float, rivals: tuple[str, ...]) -> Bar
     enough = exact / ours >= factor
     if math.isinf(likely):
         return Bar(text, f"more than {figure}", enough or None)
-    return Bar(text, f"more than {figure[:-1]}: {likely / ours:.3g} times)", enough or likely / ours >= factor)
+    return Bar(
+        text,
+        f"more than {figure[:-1]}: {likely / ours:.3g} times)",
+        enough or likely / ours >= factor,
+    )
 
 
 def _to_the_bar(run: dict[str, Any], lowest: float) -> tuple[float, float, str]:
@@ -97,7 +101,11 @@ def _to_the_bar(run: dict[str, Any], lowest: float) -> tuple[float, float, str]:
         return seconds, seconds, f"{seconds:.3g} s"
     last = max(point["seconds"] for point in run["curve"])
     further, method = extrapolated(run, lowest, BAR)
-    told = f"extrapolated {further:.3g} s by a {method}" if math.isfinite(further) else "too few points to extrapolate"
+    told = (
+        f"extrapolated {further:.3g} s by a {method}"
+        if math.isfinite(further)
+        else "too few points to extrapolate"
+    )
     return last, max(further, last), f"not within {last:.3g} s, {told}"
 
 
@@ -125,10 +133,16 @@ def _roofline(store: Store) -> Iterator[Bar]:
     for row in store["roofline"].get("passes", []):
         title = f"{row['data']}, {row['loss']}, {row['columns']} columns"
         if row["data"] == "cifar" and row["columns"] == 10:
-            yield Bar(f"A pass, {title}: at most twice the roofline", f"{row['ratio']:.2f} times", row["ratio"] <= 2)
+            yield Bar(
+                f"A pass, {title}: at most twice the roofline",
+                f"{row['ratio']:.2f} times",
+                row["ratio"] <= 2,
+            )
         elif row["columns"] >= 100:
             part = row["rate"] / limits["sgemm"]
-            yield Bar(f"A pass, {title}: at least 80 % of SGEMM", f"{100 * part:.0f} %", part >= 0.8)
+            yield Bar(
+                f"A pass, {title}: at least 80 % of SGEMM", f"{100 * part:.0f} %", part >= 0.8
+            )
 
 
 def _memory(store: Store) -> Iterator[Bar]:
@@ -137,7 +151,9 @@ def _memory(store: Store) -> Iterator[Bar]:
         extra = row["extra"] - row["gram"]
         figure = f"{extra:.0f} MB beside {row['gram']:.0f} MB of Gram matrix and factor"
         yield Bar(
-            f"Memory of a fit, {loss}: at most {allowed:.0f} MB beside X, Gram and factor", figure, extra <= allowed
+            f"Memory of a fit, {loss}: at most {allowed:.0f} MB beside X, Gram and factor",
+            figure,
+            extra <= allowed,
         )
 
 
@@ -148,9 +164,16 @@ def _workers(store: Store) -> Iterator[Bar]:
         figure = f"at worst {_slowdown(worst):.2f} of one worker's time ({worst['data']}, {worst['loss']})"
         yield Bar("More workers are never slower than one", figure, _slowdown(worst) <= SLOWER)
         same = sum(row["identical"] for row in rows)
-        yield Bar("The same bits for any number of workers", f"{same} of {len(rows)} problems", same == len(rows))
+        yield Bar(
+            "The same bits for any number of workers",
+            f"{same} of {len(rows)} problems",
+            same == len(rows),
+        )
 
 
 def _slowdown(row: dict[str, Any]) -> float:
     """The slowest of several workers over one."""
-    return max(seconds for jobs, seconds in row["seconds"].items() if jobs != "1") / row["seconds"]["1"]
+    return (
+        max(seconds for jobs, seconds in row["seconds"].items() if jobs != "1")
+        / row["seconds"]["1"]
+    )

@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from halfspaces import LinearClassifier, LinearClassifierCV, load, save
-from halfspaces.checkpoint import Checkpoint
+from halfspaces.files.checkpoint import Checkpoint
 from halfspaces.optimizers import SGD
 
 X, Y = load_digits(return_X_y=True)
@@ -61,7 +61,10 @@ def main() -> None:
             kills += killed
             same = np.array_equal(load(out).coef_, expected[name])
             different += not same
-            print(f"{name}, killed {killed} times: {'the same bits' if same else 'OTHER BITS'}", flush=True)
+            print(
+                f"{name}, killed {killed} times: {'the same bits' if same else 'OTHER BITS'}",
+                flush=True,
+            )
     print(f"{kills} kills, {run} runs, {different} with other bits.")
     sys.exit(different > 0)
 

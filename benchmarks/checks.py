@@ -25,9 +25,20 @@ def memory(store: Store, *, quick: bool) -> None:
         print(f"memory is skipped: {error}")
         return
     with prepared(data) as made:
-        for loss in ("softmax", "ova_squared_hinge") if quick else ("softmax", "ova_squared_hinge", "hinge"):
-            command = [sys.executable, "-m", "benchmarks.checks", str(made.features("raw")), str(made.labels), loss]
-            output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        for loss in (
+            ("softmax", "ova_squared_hinge") if quick else ("softmax", "ova_squared_hinge", "hinge")
+        ):
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.checks",
+                str(made.features("raw")),
+                str(made.labels),
+                loss,
+            ]
+            output = subprocess.run(
+                command, cwd=ROOT, check=True, capture_output=True, text=True
+            ).stdout
             row = json.loads(output)
             store.put("memory", loss, row)
             print(f"  {loss}: X {row['features']:.1f} MB, a fit takes {row['extra']:.1f} MB more, "
@@ -36,7 +47,8 @@ def memory(store: Store, *, quick: bool) -> None:
 
 def _fit_in_this_process(features: str, labels: str, loss: str) -> None:
     from benchmarks.track import peak, reset_peak
-    from halfspaces import LinearClassifier, kernels
+    from halfspaces import LinearClassifier
+    from halfspaces.kernels import fused_rows
 
     warnings.simplefilter("ignore")
     X, y = np.load(features), np.load(labels)
@@ -44,7 +56,7 @@ def _fit_in_this_process(features: str, labels: str, loss: str) -> None:
     rng = np.random.default_rng(0)
     LinearClassifier(loss).fit(rng.integers(0, 256, (300, D), dtype=np.uint8), np.arange(300) % 10)
     for kernel in ("moments", "scores", "pull"):  # the compiler is an import, too
-        kernels.load(kernel, X.dtype)
+        fused_rows.load(kernel, X.dtype)
     base = reset_peak()
     classifier = LinearClassifier(loss).fit(X, y)
     extra = peak() - base
@@ -82,11 +94,18 @@ def workers(store: Store, *, quick: bool) -> None:
                 seconds[jobs].append(spent)
                 digests.add(digest)
         best = {str(jobs): min(times) for jobs, times in seconds.items()}
-        row = {"data": name, "loss": loss, "strength": strength, "seconds": best, "identical": len(digests) == 1}
+        row = {
+            "data": name,
+            "loss": loss,
+            "strength": strength,
+            "seconds": best,
+            "identical": len(digests) == 1,
+        }
         store.put("workers", f"{name}, {loss}, {strength:g}", row)
         told = ", ".join(f"{jobs}: {spent:.3f} s" for jobs, spent in best.items())
         print(
-            f"  {name} {loss} λ = {strength:g}: {told}; {'same' if row['identical'] else 'DIFFERENT'} bits", flush=True
+            f"  {name} {loss} λ = {strength:g}: {told}; {'same' if row['identical'] else 'DIFFERENT'} bits",
+            flush=True,
         )
 
 
@@ -96,7 +115,9 @@ def _fit(data: Data, loss: str, strength: float, tol: float, jobs: int) -> tuple
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        made: Any = LinearClassifier(loss, strength=strength, tol=tol, n_jobs=jobs, verbose=-1).fit(data.X, data.y)
+        made: Any = LinearClassifier(loss, strength=strength, tol=tol, n_jobs=jobs, verbose=-1).fit(
+            data.X, data.y
+        )
     spent = time.perf_counter() - start
     return spent, hashlib.sha256(made.coef_.tobytes() + made.intercept_.tobytes()).hexdigest()
 

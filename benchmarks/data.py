@@ -12,7 +12,12 @@ Array = np.ndarray
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(os.environ.get("HALFSPACES_DATA", ROOT.parent / "shared" / "data")).resolve()
-FOLDERS = {"cifar": "cifar-10-batches-bin", "fashion": "fashion-mnist", "digits": None, "dna": "libsvm/dna.scale"}
+FOLDERS = {
+    "cifar": "cifar-10-batches-bin",
+    "fashion": "fashion-mnist",
+    "digits": None,
+    "dna": "libsvm/dna.scale",
+}
 
 
 class MissingError(Exception):
@@ -58,7 +63,11 @@ class Data:
 
 def read(name: str, rows: int | None = None) -> Data:
     """A data set by name, "embeddings-C" for made ones with C classes; `rows` takes evenly spaced ones."""
-    data = embeddings(int(name.removeprefix("embeddings-")), rows or 50_000) if "-" in name else _real(name)
+    data = (
+        embeddings(int(name.removeprefix("embeddings-")), rows or 50_000)
+        if "-" in name
+        else _real(name)
+    )
     if rows is None or rows >= len(data.X):
         return data
     keep = np.linspace(0, len(data.X) - 1, rows).astype(int)
@@ -70,7 +79,9 @@ def _real(name: str) -> Data:
 
     folder = FOLDERS[name]
     if folder is not None and not (FOLDER / folder).exists():
-        raise MissingError(f"{FOLDER / folder} is not there; HALFSPACES_DATA names the folder of data sets.")
+        raise MissingError(
+            f"{FOLDER / folder} is not there; HALFSPACES_DATA names the folder of data sets."
+        )
     if name == "dna":
         from sklearn.datasets import load_svmlight_file
 
@@ -90,7 +101,9 @@ def embeddings(n_classes: int, rows: int, n_features: int = 768) -> Data:
     rotation = np.linalg.qr(rng.standard_normal((n_features, n_features)))[0]
     y = rng.integers(n_classes, size=rows)
     y[:n_classes] = np.arange(n_classes)[:rows]
-    noise = (rng.standard_normal((rows, n_features)) * np.arange(1, n_features + 1) ** -0.7) @ rotation
+    noise = (
+        rng.standard_normal((rows, n_features)) * np.arange(1, n_features + 1) ** -0.7
+    ) @ rotation
     X = means[y] + noise
     X *= np.sqrt(n_features) / np.linalg.norm(X, axis=1, keepdims=True)
     return Data(X.astype(np.float32), y.astype(np.int64), n_classes)

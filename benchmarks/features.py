@@ -43,19 +43,36 @@ def main() -> None:
     parser.add_argument("words", nargs="*", help="features to time; all without any")
     options = parser.parse_args()
     images = _images(options.images)
-    print(f"{len(images):,} images of {' x '.join(map(str, images.shape[1:]))}, {len(os.sched_getaffinity(0))} cores")
-    head = ("feature", "columns", "seconds", "processor s", "library", "seconds", "processor s", "times as fast")
+    print(
+        f"{len(images):,} images of {' x '.join(map(str, images.shape[1:]))}, {len(os.sched_getaffinity(0))} cores"
+    )
+    head = (
+        "feature",
+        "columns",
+        "seconds",
+        "processor s",
+        "library",
+        "seconds",
+        "processor s",
+        "times as fast",
+    )
     print(f"| {' | '.join(head)} | by processor s |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for words, (library, loop) in _pairs().items():
         if not options.words or words in options.words:
-            print(_row(words, parse(words), library, loop, images, options.part, options.turns), flush=True)
+            print(
+                _row(words, parse(words), library, loop, images, options.part, options.turns),
+                flush=True,
+            )
     if (options.words and "sizes" not in options.words) or importlib.util.find_spec("cv2") is None:
         return
     for cell in CELLS:
         feature, loop = _Points(cell=cell, sigma=1.6), partial(_opencv_sift, size=2 / 3 * cell)
         name = f"OpenCV, size {2 / 3 * cell:.2f}"
-        print(_row(f"cells of {cell}", feature, name, loop, images, options.part, options.turns), flush=True)
+        print(
+            _row(f"cells of {cell}", feature, name, loop, images, options.part, options.turns),
+            flush=True,
+        )
 
 
 def _images(count: int) -> Array:
@@ -87,10 +104,20 @@ def _pairs() -> dict[str, tuple[str, Loop | None]]:
 
         if not hasattr(cv2, "HOGDescriptor"):
             pairs["hog"] = ("OpenCV 5 has no HOG", None)
-    return {words: (name, loop if there.get(name) else None) for words, (name, loop) in pairs.items()}
+    return {
+        words: (name, loop if there.get(name) else None) for words, (name, loop) in pairs.items()
+    }
 
 
-def _row(words: str, feature: Feature, library: str, loop: Loop | None, images: Array, part: int, turns: int) -> str:
+def _row(
+    words: str,
+    feature: Feature,
+    library: str,
+    loop: Loop | None,
+    images: Array,
+    part: int,
+    turns: int,
+) -> str:
     feature.fit(images[:1000])
     feature.transform(images[:1000])  # compiles
     some = np.ascontiguousarray(images[::part])
@@ -128,7 +155,10 @@ def _opencv_hog(images: Array) -> object:
 def _skimage_hog(images: Array) -> object:
     from skimage.feature import hog
 
-    return [hog(image, pixels_per_cell=(8, 8), cells_per_block=(2, 2), channel_axis=-1) for image in images]
+    return [
+        hog(image, pixels_per_cell=(8, 8), cells_per_block=(2, 2), channel_axis=-1)
+        for image in images
+    ]
 
 
 def _skimage_hue(images: Array) -> object:
@@ -151,14 +181,21 @@ def _skimage_lbp(images: Array) -> object:
     import cv2
     from skimage.feature import local_binary_pattern
 
-    return [local_binary_pattern(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), 8, 1, "nri_uniform") for image in images]
+    return [
+        local_binary_pattern(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), 8, 1, "nri_uniform")
+        for image in images
+    ]
 
 
 def _opencv_sift(images: Array, size: float = 4 / 3) -> object:
     import cv2
 
     sift = cv2.SIFT_create()
-    points = [cv2.KeyPoint(float(x), float(y), size, 0.0) for y in range(4, 29, 4) for x in range(4, 29, 4)]
+    points = [
+        cv2.KeyPoint(float(x), float(y), size, 0.0)
+        for y in range(4, 29, 4)
+        for x in range(4, 29, 4)
+    ]
     return [sift.compute(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), points)[1] for image in images]
 
 

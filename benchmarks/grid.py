@@ -23,7 +23,10 @@ TOL = 1e-4
 SPAN = 1e-6  # the least strength beside the largest
 SAMPLED = (0.1, 0.35, 0.6, 0.85)  # of the strengths, those that are fitted alone
 CAP = 150.0  # seconds of scikit-learn for one member
-GRIDS = {"cifar": (20, 5), "embeddings-100": (40, 1)}  # strengths, folds; one fold is a tenth held out
+GRIDS = {
+    "cifar": (20, 5),
+    "embeddings-100": (40, 1),
+}  # strengths, folds; one fold is a tenth held out
 
 
 def run(store: Store, *, quick: bool, cap: float = CAP) -> None:
@@ -35,14 +38,19 @@ def run(store: Store, *, quick: bool, cap: float = CAP) -> None:
             continue
         row = _raced(data, n_strengths, n_folds, 2.0 if quick else cap)
         store.put("grid", name, row)
-        print(f"  {name}: " + ", ".join(f"{key} {value:.4g}" for key, value in row.items() if isinstance(value, float)))
+        print(
+            f"  {name}: "
+            + ", ".join(
+                f"{key} {value:.4g}" for key, value in row.items() if isinstance(value, float)
+            )
+        )
 
 
 def _raced(data: Data, n_strengths: int, n_folds: int, cap: float) -> dict[str, Any]:
     from halfspaces import LinearClassifier
-    from halfspaces.grid import fold_objectives, largest_strength, solve_grid
-    from halfspaces.minimize import minimize
-    from halfspaces.optimizers.auto import choose_for
+    from halfspaces.optimizers.choose import choose_for
+    from halfspaces.proofs.minimize import minimize
+    from halfspaces.tuning.grid import fold_objectives, largest_strength, solve_grid
 
     few = data.X[:200], np.arange(200) % 2
     warm = LinearClassifier().objective(*few)
@@ -65,18 +73,29 @@ def _raced(data: Data, n_strengths: int, n_folds: int, cap: float) -> dict[str, 
         index = int(part * n_strengths)
         train, test = folds[0]
         start = time.perf_counter()
-        alone = LinearClassifier(strength=float(grid.strengths[index])).objective(data.X[train], data.y[train])
+        alone = LinearClassifier(strength=float(grid.strengths[index])).objective(
+            data.X[train], data.y[train]
+        )
         result = minimize(alone, choose_for(alone).optimizer, tol=TOL)
         cold.append(time.perf_counter() - start)
         held_out = replace(alone.blocks, X=data.X[test], y=data.y[test])
         scores = alone.on(held_out).scores(result.W)
-        mine = grid.objectives[0].on(objective.blocks.subset(test)).scores(grid.W[:, index, 0][:, None])
+        mine = (
+            grid.objectives[0]
+            .on(objective.blocks.subset(test))
+            .scores(grid.W[:, index, 0][:, None])
+        )
         right = [float(np.mean(each.argmax(axis=1) == data.y[test])) for each in (scores, mine)]
         differences.append(abs(right[0] - right[1]))
-        found, exact = _sklearn(data, train, float(grid.strengths[index]), float(grid.loss[index, 0]), cap)
+        found, exact = _sklearn(
+            data, train, float(grid.strengths[index]), float(grid.loss[index, 0]), cap
+        )
         theirs.append(found)
         measured &= exact
-        print(f"    λ = {grid.strengths[index]:.3g}: alone {cold[-1]:.2f} s, scikit-learn {found:.0f} s", flush=True)
+        print(
+            f"    λ = {grid.strengths[index]:.3g}: alone {cold[-1]:.2f} s, scikit-learn {found:.0f} s",
+            flush=True,
+        )
     every = n_strengths * n_folds
     return {
         "seconds": seconds,
@@ -103,7 +122,9 @@ def _folds(y: Array, n_folds: int) -> list[tuple[Array, Array]]:
     return list(folds.split(np.zeros((len(y), 1)), y))[:n_folds]
 
 
-def _sklearn(data: Data, train: Array, strength: float, lowest: float, cap: float) -> tuple[float, bool]:
+def _sklearn(
+    data: Data, train: Array, strength: float, lowest: float, cap: float
+) -> tuple[float, bool]:
     """Seconds of one fit to within 1e-4 of the lowest objective, and whether that was reached or extrapolated."""
     from sklearn.linear_model import LogisticRegression
 
@@ -120,8 +141,12 @@ def _sklearn(data: Data, train: Array, strength: float, lowest: float, cap: floa
             warnings.simplefilter("ignore")
             model.fit(X, y)
         seconds = time.perf_counter() - start
-        scores = (X @ model.coef_.T.astype(np.float32) + model.intercept_.astype(np.float32)).astype(np.float64)
-        loss = float(softmax(scores, y)[0].mean()) + strength * float((model.coef_.astype(np.float64) ** 2).sum())
+        scores = (
+            X @ model.coef_.T.astype(np.float32) + model.intercept_.astype(np.float32)
+        ).astype(np.float64)
+        loss = float(softmax(scores, y)[0].mean()) + strength * float(
+            (model.coef_.astype(np.float64) ** 2).sum()
+        )
         lowest = min(lowest, loss)
         curve.append((seconds, loss))
         reached = loss / lowest - 1 <= TOL

@@ -35,12 +35,21 @@ def run(store: Store, *, quick: bool, cap: float = CAP) -> None:
             print(f"{name} is skipped: {error}")
             continue
         ours = _ours(data)
-        print(f"  {name}: {ours['seconds']:.1f} s, {sum(ours['passes']):.0f} passes, certified: {ours['certified']}")
+        print(
+            f"  {name}: {ours['seconds']:.1f} s, {sum(ours['passes']):.0f} passes, certified: {ours['certified']}"
+        )
         rivals = {}
         X = data.standardized(np.float32)
         for peer, fit in PEERS.items():
             for index in SAMPLED[:2] if quick else SAMPLED:
-                row = _rival(data, fit, X, ours["strengths"][index], ours["loss"][index], 5.0 if quick else cap)
+                row = _rival(
+                    data,
+                    fit,
+                    X,
+                    ours["strengths"][index],
+                    ours["loss"][index],
+                    5.0 if quick else cap,
+                )
                 if row is not None:
                     rivals.setdefault(peer, {})[str(index)] = row
                     print(f"  {peer}, strength {index}: {row}", flush=True)
@@ -50,14 +59,16 @@ def run(store: Store, *, quick: bool, cap: float = CAP) -> None:
 def _ours(data: Data) -> dict[str, Any]:
     """The whole path from raw features: moments, sketch, loop and proofs in its seconds."""
     from halfspaces import LinearClassifier
-    from halfspaces.path import largest_strength, solve_path
+    from halfspaces.tuning.path import largest_strength, solve_path
 
     few = np.union1d(np.unique(data.y, return_index=True)[1], np.arange(200))
     warm = LinearClassifier(penalty="l1").objective(data.X[few], data.y[few])
     solve_path(warm, largest_strength(warm) * np.array([1.0, 0.5]))
     start = time.perf_counter()
     objective = LinearClassifier(penalty="l1").objective(data.X, data.y)
-    path = solve_path(objective, largest_strength(objective)[0] * np.geomspace(1, 1 / RATIO, STRENGTHS), tol=BAR)
+    path = solve_path(
+        objective, largest_strength(objective)[0] * np.geomspace(1, 1 / RATIO, STRENGTHS), tol=BAR
+    )
     return {
         "seconds": time.perf_counter() - start,
         "strengths": path.strengths.tolist(),
@@ -82,7 +93,12 @@ def judged(data: Data, strength: float, weights: Weights) -> float:
 
 
 def _rival(
-    data: Data, fit: Callable[..., Weights | None], X: Array, strength: float, lowest: float, cap: float
+    data: Data,
+    fit: Callable[..., Weights | None],
+    X: Array,
+    strength: float,
+    lowest: float,
+    cap: float,
 ) -> dict[str, Any] | None:
     """Seconds to 1e-3 above the lowest objective, and whether they were measured or extrapolated."""
     curve: list[tuple[float, float]] = []
@@ -103,14 +119,21 @@ def _rival(
         if distance <= BAR or 2.5 * seconds > cap or stuck:
             break
         limit *= 2
-    return {"seconds": at_the_bar(curve, lowest, BAR), "measured": distance <= BAR, "curve": curve, "passes": limit}
+    return {
+        "seconds": at_the_bar(curve, lowest, BAR),
+        "measured": distance <= BAR,
+        "curve": curve,
+        "passes": limit,
+    }
 
 
 def at_the_bar(curve: list[tuple[float, float]], lowest: float, bar: float) -> float:
     """Log-linear between the last two runs, or beyond them; the last run's seconds where they tell nothing."""
     if len(curve) < 2:
         return curve[-1][0]
-    (t0, d0), (t1, d1) = ((seconds, math.log(max(F / lowest - 1, 1e-9))) for seconds, F in curve[-2:])
+    (t0, d0), (t1, d1) = (
+        (seconds, math.log(max(F / lowest - 1, 1e-9))) for seconds, F in curve[-2:]
+    )
     if d1 >= d0:
         return math.inf
     return t0 + (t1 - t0) * max((math.log(bar) - d0) / (d1 - d0), 0.0)
@@ -132,7 +155,9 @@ def _cyanure(X: Array, y: Array, strength: float, limit: int) -> Weights | None:
 def _saga(X: Array, y: Array, strength: float, limit: int) -> Weights | None:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=1 / (strength * len(X)), l1_ratio=1, solver="saga", tol=1e-12, max_iter=limit)
+    model = LogisticRegression(
+        C=1 / (strength * len(X)), l1_ratio=1, solver="saga", tol=1e-12, max_iter=limit
+    )
     model.fit(X, y)
     return model.coef_.T, model.intercept_
 

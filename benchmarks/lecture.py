@@ -22,7 +22,9 @@ BARS = [
 def measure(command: list[str]) -> tuple[float, float]:
     """Seconds and peak memory in MB of a command that must succeed."""
     start = time.perf_counter()
-    process = subprocess.Popen(command, cwd=FOLDER if FOLDER.exists() else None, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=FOLDER if FOLDER.exists() else None, stdout=subprocess.DEVNULL
+    )
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         raise SystemExit(f"failed: {' '.join(command)}")
@@ -39,9 +41,24 @@ def run(store: Store, *, quick: bool) -> None:
             continue
         with tempfile.TemporaryDirectory() as folder:
             model = f"{folder}/model.safetensors"
-            train = [sys.executable, "-m", "halfspaces.cli", "train", data, *options.split(), "--out", model]
+            train = [
+                sys.executable,
+                "-m",
+                "halfspaces",
+                "train",
+                data,
+                *options.split(),
+                "--out",
+                model,
+            ]
             seconds, memory = measure(train)
             accuracy = halfspaces.load(model).notes_["metrics"]["test"]
-        row = {"command": command, "accuracy": accuracy, "asked": bar, "seconds": seconds, "memory": memory}
+        row = {
+            "command": command,
+            "accuracy": accuracy,
+            "asked": bar,
+            "seconds": seconds,
+            "memory": memory,
+        }
         store.put("lecture", command, row)
         print(f"  {command}: {100 * accuracy:.2f} %, {seconds:.1f} s, {memory:.0f} MB", flush=True)

@@ -9,7 +9,9 @@ from benchmarks.data import Data
 
 Array = np.ndarray
 Weights = tuple[Array, Array]  # W (D, C) for standardized features, b (C,)
-Loss = Callable[[Array, Array], tuple[Array, Array]]  # scores (B, C) and labels: values (B,) and dscores (B, C)
+Loss = Callable[
+    [Array, Array], tuple[Array, Array]
+]  # scores (B, C) and labels: values (B,) and dscores (B, C)
 
 COLUMNS = 1200  # score columns computed at a time
 SCORES = 4_000_000  # scores held at a time
@@ -69,7 +71,9 @@ LOSSES: dict[str, Loss] = {
 def values(data: Data, loss: str, strength: float, weights: Sequence[Weights]) -> Array:
     """L for each of some weights; many share one reading of the data."""
     group = max(1, COLUMNS // data.n_classes)
-    parts = [_values(data, LOSSES[loss], weights[i : i + group]) for i in range(0, len(weights), group)]
+    parts = [
+        _values(data, LOSSES[loss], weights[i : i + group]) for i in range(0, len(weights), group)
+    ]
     penalties = [np.sum(W.astype(np.float64) ** 2) for W, _ in weights]
     return np.concatenate(parts) + strength * np.array(penalties)
 
@@ -97,5 +101,7 @@ def with_best_bias(data: Data, loss: str, weights: Weights) -> Weights:
         return float(losses.mean()), slopes.mean(axis=0)
 
     start = b.astype(np.float64)
-    found = minimize(mean_loss, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-12, "gtol": 1e-9})
+    found = minimize(
+        mean_loss, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-12, "gtol": 1e-9}
+    )
     return W, found.x if found.fun < mean_loss(start)[0] else start

@@ -75,11 +75,27 @@ def problems(sklearn_cap: float) -> list[Problem]:
             **_with(cifar, {lbfgs: 240, cyanure: 150}),
         ),
         Problem("cifar-ova-easy", loss="ova_squared_hinge", strength=5e-3, **cifar),
-        Problem("cifar-ova-hard", loss="ova_squared_hinge", strength=5e-5, **_with(cifar, {cyanure: 90})),
+        Problem(
+            "cifar-ova-hard", loss="ova_squared_hinge", strength=5e-5, **_with(cifar, {cyanure: 90})
+        ),
         Problem("cifar-hinge-easy", loss="hinge", strength=0.3, reference=0, **cifar),
         Problem("cifar-hinge-hard", loss="hinge", strength=3e-3, reference=0, **cifar),
-        Problem("cifar-cs-easy", loss="crammer_singer", strength=0.1, reference=0, skip=("LIBLINEAR",), **cifar),
-        Problem("cifar-cs-hard", loss="crammer_singer", strength=1e-3, reference=0, skip=("LIBLINEAR",), **cifar),
+        Problem(
+            "cifar-cs-easy",
+            loss="crammer_singer",
+            strength=0.1,
+            reference=0,
+            skip=("LIBLINEAR",),
+            **cifar,
+        ),
+        Problem(
+            "cifar-cs-hard",
+            loss="crammer_singer",
+            strength=1e-3,
+            reference=0,
+            skip=("LIBLINEAR",),
+            **cifar,
+        ),
         Problem("fashion-easy", strength=3e-3, skip=SLOW, **fashion),
         Problem("fashion-hard", strength=3e-5, **fashion),
         Problem("digits-easy", "digits", strength=1e-3, **small),
@@ -88,8 +104,20 @@ def problems(sklearn_cap: float) -> list[Problem]:
         Problem("dna-hard", "dna", strength=1e-4, **small),
         Problem("embeddings-100-easy", strength=1e-2, skip=SLOW, **hundred),
         Problem("embeddings-100-hard", strength=1e-4, **hundred),
-        Problem("embeddings-1000-easy", strength=1e-2, skip=(*SLOW, *TORCH), caps={lbfgs: 90} | many, **thousand),
-        Problem("embeddings-1000-hard", strength=1e-4, skip=SLOW, caps={lbfgs: 300} | many | sgd, **thousand),
+        Problem(
+            "embeddings-1000-easy",
+            strength=1e-2,
+            skip=(*SLOW, *TORCH),
+            caps={lbfgs: 90} | many,
+            **thousand,
+        ),
+        Problem(
+            "embeddings-1000-hard",
+            strength=1e-4,
+            skip=SLOW,
+            caps={lbfgs: 300} | many | sgd,
+            **thousand,
+        ),
     ]
 
 
@@ -118,5 +146,10 @@ def quick_problems() -> list[Problem]:
 
 def parity_problems(cap: float) -> list[Problem]:
     """The same conventions on a small problem that every peer can solve to high precision."""
-    made = [Problem(f"parity-{loss}", "digits", loss, 1e-2, cap=cap, reference=cap) for loss in LOSS_TITLES]
-    return [replace(problem, strength=0.1) if problem.loss == "hinge" else problem for problem in made]
+    made = [
+        Problem(f"parity-{loss}", "digits", loss, 1e-2, cap=cap, reference=cap)
+        for loss in LOSS_TITLES
+    ]
+    return [
+        replace(problem, strength=0.1) if problem.loss == "hinge" else problem for problem in made
+    ]

@@ -23,7 +23,10 @@ from benchmarks.track import Task, read_track
 
 LEVELS = (1e-2, 1e-3, 1e-4, 1e-6)
 BAR = 1e-3
-ENOUGH = {"races": 5e-7, "parity": 2e-5}  # nearer to the lowest objective known, nothing more is to be seen
+ENOUGH = {
+    "races": 5e-7,
+    "parity": 2e-5,
+}  # nearer to the lowest objective known, nothing more is to be seen
 PARITY = 1e-4  # how near each must come to the minimum on digits before it is raced
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 PINNED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -39,7 +42,9 @@ class Prepared:
     def features(self, kind: str) -> Path:
         path = self.folder / f"{kind}.npy"
         if not path.exists():
-            np.save(path, self.data.X if kind == "raw" else self.data.standardized(np.dtype(kind).type))
+            np.save(
+                path, self.data.X if kind == "raw" else self.data.standardized(np.dtype(kind).type)
+            )
         return path
 
     @property
@@ -56,7 +61,9 @@ def prepared(data: Data) -> Iterator[Prepared]:
         yield Prepared(data, Path(folder))
 
 
-def race(store: Store, problems: Sequence[Problem], only: Sequence[str], section: str = "races") -> None:
+def race(
+    store: Store, problems: Sequence[Problem], only: Sequence[str], section: str = "races"
+) -> None:
     """Every solver on every problem; what is there already is run again."""
     by_data: dict[tuple[str, int | None], list[Problem]] = {}
     for problem in problems:
@@ -72,12 +79,20 @@ def race(store: Store, problems: Sequence[Problem], only: Sequence[str], section
                 _race(store, problem, made, only, section)
 
 
-def _race(store: Store, problem: Problem, made: Prepared, only: Sequence[str], section: str) -> None:
+def _race(
+    store: Store, problem: Problem, made: Prepared, only: Sequence[str], section: str
+) -> None:
     N, D = made.data.X.shape
     entry = store[section].setdefault(problem.name, {"runs": {}})
-    if any(entry.get("problem", {}).get(name) != value for name, value in _identity(problem).items()):
+    if any(
+        entry.get("problem", {}).get(name) != value for name, value in _identity(problem).items()
+    ):
         entry["runs"] = {}  # those of another problem of this name
-    entry |= {"problem": asdict(problem), "title": problem.title, "shape": [N, D, made.data.n_classes]}
+    entry |= {
+        "problem": asdict(problem),
+        "title": problem.title,
+        "shape": [N, D, made.data.n_classes],
+    }
     print(f"\n{problem.title} ({N:,} × {D:,}, {made.data.n_classes} classes)", flush=True)
     for solver in _competitors(store, problem, made, only, section):
         lowest = minimum(entry)
@@ -91,10 +106,16 @@ def _identity(problem: Problem) -> dict[str, Any]:
     return {name: getattr(problem, name) for name in ("data", "loss", "strength", "rows")}
 
 
-def _competitors(store: Store, problem: Problem, made: Prepared, only: Sequence[str], section: str) -> Iterator[Solver]:
+def _competitors(
+    store: Store, problem: Problem, made: Prepared, only: Sequence[str], section: str
+) -> Iterator[Solver]:
     parameters = (made.data.X.shape[1] + 1) * made.data.n_classes
     for solver in SOLVERS.values():
-        if problem.loss not in solver.losses or solver.name in problem.skip or (only and solver.name not in only):
+        if (
+            problem.loss not in solver.losses
+            or solver.name in problem.skip
+            or (only and solver.name not in only)
+        ):
             continue
         if solver.name == "reference" and problem.reference <= 0:
             continue
@@ -103,15 +124,26 @@ def _competitors(store: Store, problem: Problem, made: Prepared, only: Sequence[
         if not solver.installed:
             print(f"  {solver.name:24s} skipped: {solver.needs} is not installed", flush=True)
             continue
-        verdict = store["parity"].get(f"parity-{problem.loss}", {}).get("verdicts", {}).get(solver.name)
+        verdict = (
+            store["parity"].get(f"parity-{problem.loss}", {}).get("verdicts", {}).get(solver.name)
+        )
         if section == "races" and verdict is not None and not verdict["agrees"]:
-            print(f"  {solver.name:24s} not raced: {verdict['distance']} from the minimum on digits", flush=True)
+            print(
+                f"  {solver.name:24s} not raced: {verdict['distance']} from the minimum on digits",
+                flush=True,
+            )
             continue
         yield solver
 
 
-def _run(solver: Solver, problem: Problem, made: Prepared, lowest: float, enough: float) -> dict[str, Any]:
-    cap = problem.reference if solver.name == "reference" else problem.caps.get(solver.name, problem.cap)
+def _run(
+    solver: Solver, problem: Problem, made: Prepared, lowest: float, enough: float
+) -> dict[str, Any]:
+    cap = (
+        problem.reference
+        if solver.name == "reference"
+        else problem.caps.get(solver.name, problem.cap)
+    )
     ours = solver.needs == "halfspaces"
     task = Task(
         solver=solver.name,
@@ -143,7 +175,12 @@ def _work(folder: Path, task: Task) -> tuple[bool, str]:
     pinned = dict.fromkeys(PINNED, str(THREADS))
     command = [sys.executable, "-m", "benchmarks.worker", str(folder)]
     process = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | pinned, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        env=os.environ | pinned,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         patience = 20 + 40e-9 * Path(task.features).stat().st_size  # for reading and tuning
@@ -167,15 +204,24 @@ def _judged(
         if solver.penalizes_bias:
             weights = [objectives.with_best_bias(data, problem.loss, member) for member in weights]
         judged = objectives.values(data, problem.loss, problem.strength, weights)
-        found.update(zip(wanted, np.where(np.isfinite(judged), judged, np.inf).tolist(), strict=True))
+        found.update(
+            zip(wanted, np.where(np.isfinite(judged), judged, np.inf).tolist(), strict=True)
+        )
 
     found: dict[int, float] = {}
     count = len(snapshots)
-    judge(np.unique(np.geomspace(1, count, min(count, problem.points)).round().astype(int) - 1).tolist())
+    judge(
+        np.unique(
+            np.geomspace(1, count, min(count, problem.points)).round().astype(int) - 1
+        ).tolist()
+    )
     while wanted := _between(found, min(lowest, *found.values())):
         judge(wanted)
     marks = [(snapshots[i][0], found[i]) for i in sorted(found)]
-    return [{"seconds": mark.seconds, "passes": mark.passes, "objective": value} for mark, value in marks]
+    return [
+        {"seconds": mark.seconds, "passes": mark.passes, "objective": value}
+        for mark, value in marks
+    ]
 
 
 def _between(found: dict[int, float], lowest: float) -> list[int]:
@@ -248,7 +294,10 @@ def extrapolated(run: dict[str, Any], lowest: float, level: float) -> tuple[floa
         return math.inf, ""
     seconds, logs = np.array([s for s, _ in tail]), np.log([d for _, d in tail])
     options = []
-    for name, forward, back in (("geometric rate", np.asarray, float), ("power law", np.log, math.exp)):
+    for name, forward, back in (
+        ("geometric rate", np.asarray, float),
+        ("power law", np.log, math.exp),
+    ):
         slope, offset = np.polyfit(forward(seconds), logs, 1)
         at = (math.log(level) - offset) / slope if slope < 0 else math.inf
         options.append((back(min(at, 700.0)) if name == "power law" else at, name))

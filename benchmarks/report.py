@@ -18,18 +18,21 @@ Row = Sequence[str]
 INTRODUCTION = """\
 # Benchmarks
 
-Written by `make bench`. Every objective here is computed by the benchmark, in float64 and plain NumPy, from the weights
-that a solver had at that second: L = mean loss + λ ΣW² for standardized features, the bias free. Distances are relative
-to the lowest objective that any solver reached; how far that may be above the minimum is a proven bound.
+Written by `make bench`. Every objective here is computed by the benchmark, in float64 and plain
+NumPy, from the weights that a solver had at that second: L = mean loss + λ ΣW² for standardized
+features, the bias free. Distances are relative to the lowest objective that any solver reached;
+how far that may be above the minimum is a proven bound.
 
-* Each run is a process of its own, threads limited to the number of cores. Clocks stop while snapshots are taken; a fit
-  of a few rows comes first, so that nobody pays for imports.
-* The peers are given standardized features, C-contiguous float32 (float64 for LIBLINEAR, which wants it), made off the
-  clock. halfspaces is given raw features, and its seconds hold everything: checks, moments, sketch, loop.
-* Solvers that cannot be watched (marked *) are run with growing limits, each run from nothing and timed alone; between
-  two of them the logarithm of the distance is taken as linear in the time.
-* A pass is one reading of all rows for value and gradient, a product with the Hessian, or an epoch. Those of halfspaces
-  are its loop's; what it does outside the loop is in its seconds and listed apart.
+* Each run is a process of its own, threads limited to the number of cores. Clocks stop while
+  snapshots are taken; a fit of a few rows comes first, so that nobody pays for imports.
+* The peers are given standardized features, C-contiguous float32 (float64 for LIBLINEAR, which
+  wants it), made off the clock. halfspaces is given raw features, and its seconds hold
+  everything: checks, moments, sketch, loop.
+* Solvers that cannot be watched (marked *) are run with growing limits, each run from nothing and
+  timed alone; between two of them the logarithm of the distance is taken as linear in the time.
+* A pass is one reading of all rows for value and gradient, a product with the Hessian, or an
+  epoch. Those of halfspaces are its loop's; what it does outside the loop is in its seconds and
+  listed apart.
 * LIBLINEAR penalizes the bias: its weights are judged with the bias that suits them best.
 * Step sizes of SGD are tuned before the clock starts.
 * Before the race each peer had to come within 1e-4 of the same minimum on digits.
@@ -59,7 +62,11 @@ def write(store: Store, folder: Path) -> list[Path]:
     parts += ["\n".join(lines) + "\n" for section in sections if (lines := list(section(store)))]
     report = folder / "benchmarks.md"
     report.write_text("\n".join(parts))
-    return [report, _csv(store, folder / "benchmarks.csv"), *([folder / "benchmarks.svg"] if drawn else [])]
+    return [
+        report,
+        _csv(store, folder / "benchmarks.csv"),
+        *([folder / "benchmarks.svg"] if drawn else []),
+    ]
 
 
 def table(head: Row, rows: Sequence[Row], text: int = 1) -> Iterator[str]:
@@ -85,7 +92,8 @@ def machine(store: Store) -> Iterator[str]:
         return
     yield "## Machine and versions\n"
     how = ", a quick run on a few rows" if made_on["quick"] else ""
-    yield f"{made_on['cpu']}, {made_on['cores']} cores, {made_on['memory']:.0f} GB of memory, {made_on['system']},"
+    memory = f"{made_on['memory']:.0f} GB of memory"
+    yield f"{made_on['cpu']}, {made_on['cores']} cores, {memory}, {made_on['system']},"
     yield f"Python {made_on['python']}; {made_on['date']}{how}.\n"
     yield ", ".join(f"{name} {version}" for name, version in made_on["versions"].items()) + "\n"
 
@@ -108,9 +116,20 @@ def roofline_table(store: Store) -> Iterator[str]:
     speeds = ", ".join(f"{name} {speed:.1f}" for name, speed in limits["bandwidth"].items())
     yield "## Roofline\n"
     yield f"SGEMM (square, every core): {limits['sgemm']:.0f} GFLOP/s. Bandwidth in GB/s: {speeds}."
-    yield "A pass must take max(bytes of X / bandwidth, 4·N·D·K flop / SGEMM rate), K the number of score columns.\n"
+    yield "A pass must take max(bytes of X / bandwidth, 4·N·D·K flop / SGEMM rate),"
+    yield "K the number of score columns.\n"
     yield from table(
-        ("data", "loss", "N × D", "K", "must take, ms", "takes, ms", "ratio", "GFLOP/s", "of SGEMM"),
+        (
+            "data",
+            "loss",
+            "N × D",
+            "K",
+            "must take, ms",
+            "takes, ms",
+            "ratio",
+            "GFLOP/s",
+            "of SGEMM",
+        ),
         [
             (
                 row["data"],
@@ -132,12 +151,15 @@ def roofline_table(store: Store) -> Iterator[str]:
 def _memory(store: Store) -> Iterator[str]:
     if store["memory"]:
         yield "## Memory of a fit\n"
-        yield "CIFAR-10 as uint8: peak resident memory less that after imports, a warm-up fit and reading X.\n"
+        yield "CIFAR-10 as uint8: peak resident memory less that after imports,"
+        yield "a warm-up fit and reading X.\n"
         rows = [
             (loss, f"{row['features']:.1f}", f"{row['extra']:.1f}", f"{row['gram']:.1f}")
             for loss, row in store["memory"].items()
         ]
-        yield from table(("loss", "X, MB", "a fit takes more, MB", "of it Gram matrix and factor, MB"), rows)
+        yield from table(
+            ("loss", "X, MB", "a fit takes more, MB", "of it Gram matrix and factor, MB"), rows
+        )
 
 
 def _workers(store: Store) -> Iterator[str]:
@@ -184,10 +206,19 @@ def _outside(store: Store) -> Iterator[str]:
         )
     if rows:
         yield "## halfspaces as it is\n"
-        yield "With its default tolerance, nobody watching: the first fit of a process and the second, in seconds;"
-        yield "passes of the loop; seconds outside the loop, for moments and class sums and for the sketch (in"
-        yield "brackets: as many passes); the proven gap and the true distance, both relative.\n"
-        head = ("problem", "first, s", "second, s", "passes", "moments, s", "sketch, s", "proven", "true")
+        yield "With its default tolerance, nobody watching: the first fit of a process and the"
+        yield "second, in seconds; passes of the loop; seconds outside it, for moments and Gram"
+        yield "matrix (in brackets: as many passes); the proven gap and the true distance, both relative.\n"
+        head = (
+            "problem",
+            "first, s",
+            "second, s",
+            "passes",
+            "moments, s",
+            "sketch, s",
+            "proven",
+            "true",
+        )
         yield from table(head, rows)
 
 
@@ -201,8 +232,9 @@ def _races(store: Store) -> Iterator[str]:
         unsure = max(lowest - lower, 0) / lowest
         N, D, C = entry["shape"]
         yield f"### {entry['title']}\n"
-        yield f"{N:,} × {D:,}, {C:,} classes. Lowest objective {lowest:.9g}, proven to be at most {unsure:.1e}"
-        yield "(relative) above the minimum. Seconds (passes) to each distance; peak memory of the process.\n"
+        yield f"{N:,} × {D:,}, {C:,} classes. Lowest objective {lowest:.9g}, proven to be at most"
+        yield f"{unsure:.1e} (relative) above the minimum. Seconds (passes) to each distance;"
+        yield "peak memory of the process.\n"
         rows = []
         for name, run in _shown(entry):
             cells = []
@@ -222,7 +254,11 @@ def _failure(run: dict[str, Any]) -> str:
 
 
 def _shown(entry: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    return [(name, entry["runs"][name]) for name in SOLVERS if name in entry["runs"] and name not in HIDDEN]
+    return [
+        (name, entry["runs"][name])
+        for name in SOLVERS
+        if name in entry["runs"] and name not in HIDDEN
+    ]
 
 
 def _parity(store: Store) -> Iterator[str]:
@@ -241,7 +277,8 @@ def _parity(store: Store) -> Iterator[str]:
     ]
     if rows:
         yield "## Conventions\n"
-        yield "Whether each solver minimizes the same objective: its distance from the lowest, on digits.\n"
+        yield "Whether each solver minimizes the same objective: its distance from the lowest,"
+        yield "on digits.\n"
         yield from table(("problem", "solver", "distance", ""), rows, text=2)
 
 
@@ -250,9 +287,10 @@ def grid_table(store: Store) -> Iterator[str]:
     if not entries:
         return
     yield from ("## Strengths × folds", "")
-    yield "Every member certified to 1e-4; folds are members of a stack, strengths a path. Ideal: what passes take at"
-    yield "the rate of square products. Separate fits are extrapolated from four (scikit-learn's to 1e-4 of our loss;"
-    yield "~: not reached by all of these within their time). Accuracy: how far it differs from separate fits'."
+    yield "Every member certified to 1e-4; folds are members of a stack, strengths a path. Ideal:"
+    yield "seconds of the passes at the rate of square products. Separate fits are extrapolated from"
+    yield "four (scikit-learn's to 1e-4 of our loss; ~: not all of them reached it in time)."
+    yield "Accuracy: the difference from separate fits."
     yield ""
     rows = [
         (
@@ -270,7 +308,16 @@ def grid_table(store: Store) -> Iterator[str]:
         )
         for name, row in entries.items()
     ]
-    head = ("data", "strengths × folds", "passes a member", "s", "ideal", "ratio", "separate, s", "faster")
+    head = (
+        "data",
+        "strengths × folds",
+        "passes a member",
+        "s",
+        "ideal",
+        "ratio",
+        "separate, s",
+        "faster",
+    )
     yield from table((*head, "scikit-learn, s", "faster", "accuracy"), rows)
 
 
@@ -279,12 +326,17 @@ def _l1path(store: Store) -> Iterator[str]:
     if not entries:
         return
     yield from ("## A path of L1 strengths", "")
-    yield "Softmax + λ Σ|W|, 20 strengths from the largest on, each certified to 1e-3; peers at some, from nothing,"
-    yield "to 1e-3 of the lowest objective known (~: extrapolated). Screened: proved to be 0 by the gap."
+    yield "Softmax + λ Σ|W|, 20 strengths from the largest on, each certified to 1e-3; peers at"
+    yield "some, from nothing, to 1e-3 of the lowest objective known (~: extrapolated)."
+    yield "Screened: proven to be 0 by the gap."
     for name, entry in entries.items():
         peers = list(entry["rivals"])
         passes = f"{sum(entry['passes']):.0f} passes, {entry['seconds']:.3g} s"
-        yield from ("", f"{name}: {passes}, {'all' if entry['certified'] else 'not all'} certified.", "")
+        yield from (
+            "",
+            f"{name}: {passes}, {'all' if entry['certified'] else 'not all'} certified.",
+            "",
+        )
         rows = [
             [
                 number(strength),
@@ -298,7 +350,16 @@ def _l1path(store: Store) -> Iterator[str]:
             ]
             for i, strength in enumerate(entry["strengths"])
         ]
-        head = ["λ", "loss", "proven", "not 0", "screened", "passes", "s", *(f"{peer}, s" for peer in peers)]
+        head = [
+            "λ",
+            "loss",
+            "proven",
+            "not 0",
+            "screened",
+            "passes",
+            "s",
+            *(f"{peer}, s" for peer in peers),
+        ]
         yield from table(head, rows, text=0)
         yield ""
 
@@ -330,7 +391,8 @@ def _lecture(store: Store) -> Iterator[str]:
 def _csv(store: Store, path: Path) -> Path:
     """A row for each solver on each problem."""
     levels = [f"{what} to {level:g}" for level in LEVELS for what in ("seconds", "passes")]
-    head = ["problem", "data", "loss", "strength", "solver", *levels, "last distance", "last seconds",
+    head = ["problem", "data", "loss", "strength", "solver", *levels,
+            "last distance", "last seconds",
             "extrapolated seconds to 0.001", "peak MB", "minimum"]  # fmt: skip
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
@@ -370,7 +432,9 @@ def plot(store: Store, path: Path) -> bool:
     colors = dict(zip(names, ["black", *plt.get_cmap("tab20").colors], strict=False))
     columns = min(3, len(entries))
     rows = -(-len(entries) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(4.6 * columns, 3.4 * rows), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(4.6 * columns, 3.4 * rows), squeeze=False, layout="constrained"
+    )
     shown: dict[str, Any] = {}
     for axis, entry in zip(axes.flat, entries, strict=False):
         _panel(axis, entry, colors, shown)
@@ -379,7 +443,12 @@ def plot(store: Store, path: Path) -> bool:
     order: Callable[[str], int] = names.index
     labels = sorted(shown, key=order)
     figure.legend(
-        [shown[name] for name in labels], labels, loc="outside lower center", ncols=6, frameon=False, fontsize=8
+        [shown[name] for name in labels],
+        labels,
+        loc="outside lower center",
+        ncols=6,
+        frameon=False,
+        fontsize=8,
     )
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
@@ -394,7 +463,12 @@ def _panel(axis: Any, entry: dict[str, Any], colors: dict[str, Any], shown: dict
         if not points:
             continue
         thick = 2.2 if name == "halfspaces" else 1.2
-        style = {"color": colors[name], "lw": thick, "marker": "o" if run["reruns"] else None, "ms": 3}
+        style = {
+            "color": colors[name],
+            "lw": thick,
+            "marker": "o" if run["reruns"] else None,
+            "ms": 3,
+        }
         (shown[name],) = axis.loglog(*zip(*points, strict=True), **style)
     axis.set_ylim(3e-7, 1e1)
     axis.axhline(1e-3, color="0.8", lw=0.8, zorder=0)

@@ -32,7 +32,10 @@ def _seconds(work: Callable[[], Any]) -> float:
 
 def sgemm(size: int) -> float:
     """GFLOP/s of a square product of float32, every core."""
-    A, B = (np.random.default_rng(seed).standard_normal((size, size), dtype=np.float32) for seed in (0, 1))
+    A, B = (
+        np.random.default_rng(seed).standard_normal((size, size), dtype=np.float32)
+        for seed in (0, 1)
+    )
     out = np.empty_like(A)
     np.matmul(A, B, out=out)
     return 2e-9 * size**3 / best_of(5, lambda: np.matmul(A, B, out=out))
@@ -99,7 +102,10 @@ def run(store: Store, *, quick: bool) -> None:
         row["rate"] = row["flops"] / row["seconds"] * 1e-9
     store.put("roofline", "machine", limits)
     store.put("roofline", "passes", rows)
-    print(f"SGEMM {rate:.0f} GFLOP/s; " + ", ".join(f"{name} {speed:.1f} GB/s" for name, speed in speeds.items()))
+    print(
+        f"SGEMM {rate:.0f} GFLOP/s; "
+        + ", ".join(f"{name} {speed:.1f} GB/s" for name, speed in speeds.items())
+    )
     for row in rows:
         print(
             f"  {row['data']:16s} {row['loss']:18s} {row['columns']:5d} columns: {1e3 * row['seconds']:7.1f} ms, "
@@ -111,7 +117,7 @@ def run(store: Store, *, quick: bool) -> None:
 def _pass(name: str, data: Any, loss: str, members: int, times: int) -> dict[str, Any]:
     """One evaluation, value and gradient, through the public objective."""
     from halfspaces import LinearClassifier
-    from halfspaces.objective import Request
+    from halfspaces.request import Request
 
     objective = LinearClassifier(loss, strength=1e-2).objective(data.X, data.y)
     W = 1e-3 * np.random.default_rng(0).standard_normal(objective.zeros(members).shape)

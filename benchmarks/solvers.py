@@ -35,7 +35,9 @@ class Solver:
     losses: tuple[str, ...]
     solve: Solve
     needs: str = "sklearn"
-    features: str = "float32"  # "raw", "float32" or "float64" (raw ones are standardized by the solver)
+    features: str = (
+        "float32"  # "raw", "float32" or "float64" (raw ones are standardized by the solver)
+    )
     reruns: bool = False
     penalizes_bias: bool = False
     warm: bool = True  # whether a fit of a few rows comes first, so that nobody pays for imports and starting threads
@@ -60,7 +62,12 @@ def solver(name: str, *losses: str, **options: Any) -> Callable[[Solve], Solve]:
     return register
 
 
-def rerun(track: Track, fit: Callable[[Any], tuple[Any, float]], budgets: Iterable[Any], growth: float = 2.0) -> None:
+def rerun(
+    track: Track,
+    fit: Callable[[Any], tuple[Any, float]],
+    budgets: Iterable[Any],
+    growth: float = 2.0,
+) -> None:
     """Fit with one limit after another, each from nothing; ends with the time or when nothing changes any more.
 
     `fit` returns what gives (W, b), to be taken off the clock, and the passes.
@@ -75,7 +82,9 @@ def rerun(track: Track, fit: Callable[[Any], tuple[Any, float]], budgets: Iterab
             W, b = weights()
         track.add(W, b, passes, judge=True)
         last = track.now
-        if before is not None and all(np.array_equal(old, new) for old, new in zip(before, (W, b), strict=True)):
+        if before is not None and all(
+            np.array_equal(old, new) for old, new in zip(before, (W, b), strict=True)
+        ):
             return
         before = W, b
 
@@ -84,13 +93,17 @@ def rerun(track: Track, fit: Callable[[Any], tuple[Any, float]], budgets: Iterab
 
 UNWATCHED = "halfspaces, as it is"
 SHORT = 20.0  # seconds of a fit that may be done twice
-OUTSIDE = {"moments": ("Moments", "of"), "class sums": ("Anchor", "of"), "sketch": ("Gram", "build")}
+OUTSIDE = {
+    "moments": ("Moments", "of"),
+    "class sums": ("Anchor", "of"),
+    "sketch": ("Gram", "build"),
+}
 
 
 def _halfspaces(task: Task, X: Array, y: Array, track: Track, tol: float, *, watched: bool) -> Info:
     """Public interface; what is spent outside the loop is timed by wrapping its entry points in this process."""
     from halfspaces import LinearClassifier
-    from halfspaces.result import Reason
+    from halfspaces.loop.result import Reason
 
     seen: list[Any] = [None]
 
@@ -119,7 +132,13 @@ def _halfspaces(task: Task, X: Array, y: Array, track: Track, tol: float, *, wat
         with contextlib.suppress(Enough):
             track.add(result.W[:-1, 0], result.W[-1, 0], result.passes, last=True)
     loss, gap = float(result.loss[0]), float(result.gap[0])
-    told = {"seconds": seconds, "passes": result.passes, "loss": loss, "gap": gap, "reason": str(result.reason)}
+    told = {
+        "seconds": seconds,
+        "passes": result.passes,
+        "loss": loss,
+        "gap": gap,
+        "reason": str(result.reason),
+    }
     return {**told, "tol": tol, "outside": outside}
 
 
@@ -146,7 +165,13 @@ def _outside(track: Track) -> Iterator[dict[str, float]]:
         yield spent
 
 
-@solver("halfspaces", *objectives.LOSSES, needs="halfspaces", features="raw", note="tol = 1e-6, the whole path")
+@solver(
+    "halfspaces",
+    *objectives.LOSSES,
+    needs="halfspaces",
+    features="raw",
+    note="tol = 1e-6, the whole path",
+)
 def halfspaces(task: Task, X: Array, y: Array, track: Track) -> Info:
     return _halfspaces(task, X, y, track, 1e-6, watched=True)
 
@@ -266,7 +291,9 @@ def _linear_svc(task: Task, X: Array, **options: Any) -> Any:
     from sklearn.svm import LinearSVC
 
     scale = 100.0 if options.get("dual") is False else _dual_bias(X)
-    return LinearSVC(C=1 / (2 * task.strength * len(X)), intercept_scaling=scale, random_state=0, **options)
+    return LinearSVC(
+        C=1 / (2 * task.strength * len(X)), intercept_scaling=scale, random_state=0, **options
+    )
 
 
 def _dual_bias(X: Array) -> float:
@@ -274,12 +301,16 @@ def _dual_bias(X: Array) -> float:
     return max(20.0, float(np.sqrt(X.shape[1])))
 
 
-@solver("LinearSVC primal", "ova_squared_hinge", features="float64", reruns=True, penalizes_bias=True)
+@solver(
+    "LinearSVC primal", "ova_squared_hinge", features="float64", reruns=True, penalizes_bias=True
+)
 def linear_svc_primal(task: Task, X: Array, y: Array, track: Track) -> None:
     """Newton's method with conjugate gradients; the limit is on its iterations, passes are unknown."""
 
     def fit(limit: int) -> tuple[Any, float]:
-        return _sklearn_weights(_linear_svc(task, X, dual=False, tol=TINY, max_iter=limit).fit(X, y)), np.nan
+        return _sklearn_weights(
+            _linear_svc(task, X, dual=False, tol=TINY, max_iter=limit).fit(X, y)
+        ), np.nan
 
     rerun(track, fit, DOUBLING)
 
@@ -289,7 +320,9 @@ def linear_svc_dual(task: Task, X: Array, y: Array, track: Track) -> None:
     """Dual coordinate descent; a pass is an epoch."""
 
     def fit(limit: int) -> tuple[Any, float]:
-        return _sklearn_weights(_linear_svc(task, X, dual=True, tol=TINY, max_iter=limit).fit(X, y)), limit
+        return _sklearn_weights(
+            _linear_svc(task, X, dual=True, tol=TINY, max_iter=limit).fit(X, y)
+        ), limit
 
     rerun(track, fit, DOUBLING)
 
@@ -299,7 +332,9 @@ def linear_svc_crammer_singer(task: Task, X: Array, y: Array, track: Track) -> N
     """The limit is its tolerance: it does not heed one on iterations."""
 
     def fit(tolerance: float) -> tuple[Any, float]:
-        return _sklearn_weights(_linear_svc(task, X, multi_class="crammer_singer", tol=tolerance).fit(X, y)), np.nan
+        return _sklearn_weights(
+            _linear_svc(task, X, multi_class="crammer_singer", tol=tolerance).fit(X, y)
+        ), np.nan
 
     rerun(track, fit, TOLERANCES)
 
@@ -326,7 +361,12 @@ def sgd_classifier(task: Task, X: Array, y: Array, track: Track) -> Info:
     some, epochs = _some(X, y)
     steps = [10.0**-k for k in np.arange(0, 7.5, 0.5)]
     etas = {
-        power: _best(steps, task, *some, lambda eta, power=power: model(len(some[0]), power, eta, epochs).fit(*some))
+        power: _best(
+            steps,
+            task,
+            *some,
+            lambda eta, power=power: model(len(some[0]), power, eta, epochs).fit(*some),
+        )
         for power in (0.0, 0.25)
     }
 
@@ -338,7 +378,9 @@ def sgd_classifier(task: Task, X: Array, y: Array, track: Track) -> Info:
     return {f"eta0 at power {power:g}": eta for power, eta in etas.items()}
 
 
-def _some(X: Array, y: Array, rows: int = 5_000, visits: int = 10_000) -> tuple[tuple[Array, Array], int]:
+def _some(
+    X: Array, y: Array, rows: int = 5_000, visits: int = 10_000
+) -> tuple[tuple[Array, Array], int]:
     """Rows to tune on, and epochs."""
     keep = np.random.default_rng(0).permutation(len(X))[:rows]
     return (X[keep], y[keep]), max(1, visits // len(keep))
@@ -412,7 +454,9 @@ def liblinear(task: Task, X: Array, y: Array, track: Track) -> None:
 
         def weights() -> tuple[Array, Array]:
             rows = X.shape[1] + 1
-            W = np.ctypeslib.as_array(model.w, shape=(rows * task.n_classes,)).reshape(rows, task.n_classes)
+            W = np.ctypeslib.as_array(model.w, shape=(rows * task.n_classes,)).reshape(
+                rows, task.n_classes
+            )
             W = W[:, np.argsort(model.get_labels())]
             return W[:-1].copy(), scale * W[-1]
 
@@ -443,7 +487,11 @@ def _torch_loss(loss: str) -> Callable[[Any, Any], Any]:
         flipped = scores.scatter(1, y[:, None], -right(scores, y))
         return torch.relu(flipped + 1).square().sum() / len(y)
 
-    losses = {"hinge": hinge, "crammer_singer": crammer_singer, "ova_squared_hinge": ova_squared_hinge}
+    losses = {
+        "hinge": hinge,
+        "crammer_singer": crammer_singer,
+        "ova_squared_hinge": ova_squared_hinge,
+    }
     return losses.get(loss, torch.nn.functional.cross_entropy)
 
 

@@ -16,16 +16,17 @@ OURS = "halfspaces"
 INTRODUCTION = """\
 # Benchmarks
 
-Written by `make bench`, which also writes every table, all measured points and plots to `benchmarks/results/`.
+Written by `make bench`, which also writes every table, all measured points and plots to
+`benchmarks/results/`.
 
-* Each objective is computed by the benchmark, in float64 and plain NumPy, from the weights that a solver had at that
-  second: L = mean loss + λ ΣW² for standardized features, the bias free.
-* Distances are relative to the lowest objective that any solver reached. The distance of that one from the minimum is
-  bounded by a proof.
-* Each run is a process of its own, with as many threads as cores. Clocks stop while weights are recorded. A fit of a
-  few rows comes first, so imports are not timed.
-* Peers get standardized float32 features (float64 for LIBLINEAR), prepared off the clock. halfspaces gets raw features;
-  its seconds include checks, moments and the Gram matrix.
+* Each objective is computed by the benchmark, in float64 and plain NumPy, from the weights that a
+  solver had at that second: L = mean loss + λ ΣW² for standardized features, the bias free.
+* Distances are relative to the lowest objective that any solver reached. The distance of that one
+  from the minimum is bounded by a proof.
+* Each run is a process of its own, with as many threads as cores. Clocks stop while weights are
+  recorded. A fit of a few rows comes first, so imports are not timed.
+* Peers get standardized float32 features (float64 for LIBLINEAR), prepared off the clock.
+  halfspaces gets raw features; its seconds include checks, moments and the Gram matrix.
 * Before a race, each peer came within 1e-4 of the same minimum on digits.
 * A pass is one reading of all rows.
 """
@@ -44,11 +45,13 @@ def _races(store: Store) -> Iterator[str]:
     if not store["races"]:
         return
     yield "## Races\n"
-    yield f"Seconds (passes) until the objective is within {BAR:g} of its minimum; until a fit with the default"
-    yield "tolerance ends with a proof of that, nobody watching; and each peer's seconds. A number after > is where the"
-    yield "peer was stopped. Peers that were not run on a problem are missing.\n"
+    yield f"Seconds (passes) until the objective is within {BAR:g} of its minimum; until a fit"
+    yield "with the default tolerance ends with a proof of that, nobody watching; and each peer's"
+    yield "seconds. A number after > is where the peer was stopped. Peers not run are missing.\n"
     rows = [_row(entry) for entry in store["races"].values() if math.isfinite(minimum(entry))]
-    yield from report.table(("problem", "N × D, classes", "halfspaces", "proven", "peers"), rows, text=2)
+    yield from report.table(
+        ("problem", "N × D, classes", "halfspaces", "proven", "peers"), rows, text=2
+    )
 
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:
@@ -57,7 +60,9 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
     N, D, C = entry["shape"]
     seconds, passes = reached(runs[OURS], lowest, BAR) if OURS in runs else (math.nan, math.nan)
     ours = f"{report.number(seconds)} ({report.number(passes)})"
-    peers = [_peer(name, run, lowest) for name, run in runs.items() if name not in (OURS, UNWATCHED)]
+    peers = [
+        _peer(name, run, lowest) for name, run in runs.items() if name not in (OURS, UNWATCHED)
+    ]
     others = ", ".join(filter(None, peers)) or "none"
     return entry["title"], f"{N:,} × {D:,}, {C:,}", ours, _proven(entry), others
 

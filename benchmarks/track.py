@@ -89,7 +89,14 @@ class Track:
         return time.perf_counter() - self._started
 
     def add(
-        self, W: Array, b: Array, passes: float, value: float | None = None, *, judge: bool = False, last: bool = False
+        self,
+        W: Array,
+        b: Array,
+        passes: float,
+        value: float | None = None,
+        *,
+        judge: bool = False,
+        last: bool = False,
     ) -> None:
         """A snapshot, W (D, C) and b (C,); raises Enough once there is no more to see.
 
@@ -109,7 +116,9 @@ class Track:
     @property
     def limit(self) -> float:
         """Seconds that a run may take."""
-        return self.task.cap if self.best <= self.task.level else max(self.task.cap, self.task.until)
+        return (
+            self.task.cap if self.best <= self.task.level else max(self.task.cap, self.task.until)
+        )
 
     def _write(self, W: Array, b: Array, passes: float) -> None:
         self._kept, self._count = self.now, self._count + 1
@@ -120,7 +129,9 @@ class Track:
             file.write(json.dumps(asdict(Mark(self.now, passes, self.peak))) + "\n")
 
 
-def read_track(folder: Path, n_features: int, n_classes: int) -> list[tuple[Mark, tuple[Array, Array]]]:
+def read_track(
+    folder: Path, n_features: int, n_classes: int
+) -> list[tuple[Mark, tuple[Array, Array]]]:
     """The snapshots of a run, also of one that was killed."""
     if not (folder / MARKS).exists():
         return []
@@ -152,8 +163,14 @@ def reset_peak() -> float:
 def _status(name: str) -> float:
     status = Path("/proc/self/status")
     if status.exists():
-        return next(int(line.split()[1]) * 1.024e-3 for line in status.read_text().splitlines() if name in line)
+        return next(
+            int(line.split()[1]) * 1.024e-3
+            for line in status.read_text().splitlines()
+            if name in line
+        )
     import resource
     import sys
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1e-6 if sys.platform == "darwin" else 1.024e-3)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1e-6 if sys.platform == "darwin" else 1.024e-3
+    )

@@ -37,7 +37,9 @@ def work(folder: Path) -> None:
     with contextlib.suppress(Enough):
         info = solver.solve(task, X, y, track)
     memory = {"base": track.base, "peak": max(track.peak, peak()), "features": X.nbytes / 1e6}
-    (folder / "end.json").write_text(json.dumps({"info": info or {}, "memory": memory, "seconds": track.now}))
+    (folder / "end.json").write_text(
+        json.dumps({"info": info or {}, "memory": memory, "seconds": track.now})
+    )
 
 
 def _warm_up(solver: Solver, task: Task, X: np.ndarray, y: np.ndarray) -> None:

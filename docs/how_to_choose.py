@@ -7,17 +7,18 @@ from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from halfspaces.optimizers.auto import RULES
+from halfspaces.optimizers.choose import RULES
 
 PAGE = Path(__file__).with_name("how-to-choose.md")
 
 LOSSES = {
     "softmax": "The default: it gives probabilities, and its score differences are log odds.",
-    "hinge": "A multiclass SVM: examples beyond the margin no longer count. Ahead of softmax on digits "
-    "(97.9 against 96.5 %), behind on CIFAR-10 (40.4 against 42.0 %).",
-    "squared_hinge": "A smooth hinge that punishes large violations more. On some data it is better: "
-    "compare the validation accuracies.",
-    "crammer_singer": "A hinge for the strongest wrong class alone. With many classes its loss stays small.",
+    "hinge": "A multiclass SVM: examples beyond the margin no longer count. "
+    "Ahead of softmax on digits (97.9 against 96.5 %), behind on CIFAR-10 (40.4 against 42.0 %).",
+    "squared_hinge": "A smooth hinge that punishes large violations more. "
+    "On some data it is better: compare the validation accuracies.",
+    "crammer_singer": "A hinge for the strongest wrong class alone. "
+    "With many classes its loss stays small.",
     "ova_logistic": "One yes-or-no question per class, each with a probability of its own.",
     "ova_squared_hinge": "The same for the margin alone, as scikit-learn's LinearSVC fits it.",
     "ova_hinge": "The same, for comparison with LIBLINEAR and SGDClassifier.",
@@ -33,12 +34,14 @@ START = """\
 # How to choose
 
 Written by `python docs/how_to_choose.py` from the rules that `optimizer="auto"` follows.
-With the defaults, `halfspaces train DATA` or `LinearClassifierCV().fit(X, y)`, only λ is chosen, by validation.
+With the defaults, `halfspaces train DATA` or `LinearClassifierCV().fit(X, y)`, only λ is chosen,
+by validation.
 """
 END = """\
-For losses with kinks (the hinges), L-BFGS minimizes a smoothed loss in stages; the proven bound is for the loss itself.
-By hand: `sgd` to see minibatches at work or for a rough answer in a few passes, `gradient_descent` to see
-the plain rule, `random_search` as the baseline. None of the three is faster than the choice above.
+For losses with kinks (the hinges), L-BFGS minimizes a smoothed loss in stages; the proven bound is
+for the loss itself. By hand: `sgd` to see minibatches at work or for a rough answer in few passes,
+`gradient_descent` to see the plain rule, `random_search` as the baseline. None of the three is
+faster than the choice above.
 """
 
 
@@ -67,7 +70,9 @@ def _rules() -> list[str]:
     for rule in RULES:
         conditions = ", ".join(condition.words for condition in rule.conditions) or "otherwise"
         optimizer = f"{rule.name}: `{_code(rule.make())}`"
-        lines.append(f"| {conditions} | {optimizer} | {rule.reason.format(penalty='the penalty')} |")
+        lines.append(
+            f"| {conditions} | {optimizer} | {rule.reason.format(penalty='the penalty')} |"
+        )
     return lines
 
 

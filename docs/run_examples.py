@@ -1,9 +1,9 @@
-"""Run the console examples of the README and of docs/getting-started.md again and replace their output.
+"""Run the console examples of README and docs/getting-started.md, and replace their output.
 
     python docs/run_examples.py [folder of data]
 
-They run in a folder of links to the data, so the files that they save are removed afterwards. An output that differs
-only in its seconds is left as it was.
+They run in a folder of links to the data, so the files that they save are removed afterwards. An
+output that differs only in its seconds is left as it was.
 """
 
 import os
@@ -15,7 +15,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "docs" / "getting-started.md")
-EXAMPLE = re.compile(r"(<!-- executed by docs/run_examples\.py -->\n```console\n)(.*?)(```)", re.DOTALL)
+EXAMPLE = re.compile(
+    r"(<!-- executed by docs/run_examples\.py -->\n```console\n)(.*?)(```)", re.DOTALL
+)
 COMMAND = re.compile(r"\$ (.+)\n((?:(?!\$ ).*\n)*)")
 SECONDS = re.compile(r"\b\d+\.\d+ s\b")
 
@@ -26,7 +28,9 @@ def run(command: str, folder: str) -> str:
     words = [sys.executable, "-m", "halfspaces.cli", *command.removeprefix("halfspaces ").split()]
     if not command.startswith("halfspaces "):
         words = command.split()
-    output = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(
+        words, cwd=folder, env=environment, capture_output=True, text=True, check=True
+    ).stdout
     return "\n".join(line.rstrip() for line in output.splitlines()) + "\n" if output else ""
 
 
@@ -36,8 +40,14 @@ def renewed(example: re.Match[str], data: Path) -> str:
     with tempfile.TemporaryDirectory() as folder:
         for entry in data.iterdir():
             Path(folder, entry.name).symlink_to(entry.resolve())
-        outputs = [(command, run(command, folder), before) for command, before in COMMAND.findall(body)]
-    return start + "".join(f"$ {command}\n{_chosen(output, before)}" for command, output, before in outputs) + end
+        outputs = [
+            (command, run(command, folder), before) for command, before in COMMAND.findall(body)
+        ]
+    return (
+        start
+        + "".join(f"$ {command}\n{_chosen(output, before)}" for command, output, before in outputs)
+        + end
+    )
 
 
 def _chosen(output: str, before: str) -> str:

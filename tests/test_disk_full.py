@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 import halfspaces
-from halfspaces import datasets, run_file
-from halfspaces.datasets import DataError, arrays
+from halfspaces import datasets
+from halfspaces.datasets import DataError
+from halfspaces.files import run_file
 from halfspaces.objective import Objective
-from test_cli import refused, run  # noqa: F401  (fixtures)
+from halfspaces.support import memory
 
 SIZE, PAGE = 1 << 20, 4096
 TRAIN = ("train", "digits", "--strength", "0.1")
@@ -26,7 +27,9 @@ def disk(tmp_path):
     if shutil.which("mount") is None or os.name != "posix":
         pytest.skip("this needs a system that can mount")
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", place], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", place],
+        capture_output=True,
+        check=False,
     )
     if mounted.returncode:
         pytest.skip(f"mounting a small disk is not allowed here: {mounted.stderr.decode().strip()}")
@@ -42,38 +45,49 @@ def fill(disk, pages_left=0):
 
 
 def held(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name != "filler"}
+    return {
+        path.name: path.read_bytes()
+        for path in folder.iterdir()
+        if path.is_file() and path.name != "filler"
+    }
 
 
-def test_a_model_and_its_run_file(run, refused, disk):  # noqa: F811
+def test_a_model_and_its_run_file(run, refused, disk):
     model = disk / "model.safetensors"
     assert run(*TRAIN, "--out", model).code == 0
     fill(disk, pages_left=1)
     before = held(disk)
-    refused([*TRAIN, "--tol", "0.1", "--out", model], f"{model} cannot be written: No space left on device; save it")
+    refused(
+        [*TRAIN, "--tol", "0.1", "--out", model],
+        f"{model} cannot be written: No space left on device; save it",
+    )
     assert held(disk) == before
     (disk / "filler").unlink()
     fill(disk, pages_left=-(-model.stat().st_size // PAGE))
     other = disk / "other.safetensors"
-    refused([*TRAIN, "--out", other], f"{other.with_suffix('.run.toml')} cannot be written: No space left on device")
+    refused(
+        [*TRAIN, "--out", other],
+        f"{other.with_suffix('.run.toml')} cannot be written: No space left on device",
+    )
     assert set(held(disk)) == {*before, other.name}, "the model has its run file in it, too"
     assert "strength = 0.1" in run_file.read(other)
     assert halfspaces.load(model).n_features_in_ == 64
 
 
-def test_a_table_of_predictions(run, refused, disk, tmp_path):  # noqa: F811
+def test_a_table_of_predictions(run, refused, disk, tmp_path):
     model = tmp_path / "model.safetensors"
     run(*TRAIN, "--out", model)
     fill(disk, pages_left=1)
     for name in ("labels.csv", "labels.jsonl", "labels.parquet"):
         out = disk / name
         refused(
-            ["predict", model, "digits", "--probabilities", "--out", out], f"{out} cannot be written: No space left"
+            ["predict", model, "digits", "--probabilities", "--out", out],
+            f"{out} cannot be written: No space left",
         )
     assert held(disk) == {}
 
 
-def test_a_checkpoint(run, refused, disk, tmp_path, monkeypatch):  # noqa: F811
+def test_a_checkpoint(run, refused, disk, tmp_path, monkeypatch):
     train = [*TRAIN, "--tol", "1e-6", "--checkpoint", disk / "kept", "--every", "0"]
     assert run(*train, "--out", tmp_path / "whole").code == 0
     evaluate = Objective.evaluate
@@ -86,7 +100,10 @@ def test_a_checkpoint(run, refused, disk, tmp_path, monkeypatch):  # noqa: F811
 
     with monkeypatch.context() as broken:
         broken.setattr(Objective, "evaluate", fills_up)
-        refused(train, f"{disk / 'kept' / 'run.safetensors'} cannot be written: No space left on device; save it")
+        refused(
+            train,
+            f"{disk / 'kept' / 'run.safetensors'} cannot be written: No space left on device; save it",
+        )
     assert held(disk / "kept") == fills_up.before
     (disk / "filler").unlink()
     assert run(*train, "--resume", "--out", tmp_path / "resumed").code == 0
@@ -104,7 +121,8 @@ def test_the_cache_of_images(disk, tmp_path, monkeypatch):
     before = held(disk / "cache" / "images")
     fill(disk, pages_left=3)
     with pytest.raises(
-        DataError, match=r"cannot be written \(No space left on device\); set HALFSPACES_CACHE to a folder"
+        DataError,
+        match=r"cannot be written \(No space left on device\); set HALFSPACES_CACHE to a folder",
     ):
         datasets.open(tmp_path / "pets")
     assert held(disk / "cache" / "images") == before
@@ -115,7 +133,12 @@ def test_arrays_larger_than_the_memory(disk, monkeypatch):
     """Their place is taken before they are filled: a map of a file that cannot grow would kill the process."""
     monkeypatch.setenv("HALFSPACES_CACHE", str(disk / "cache"))
     usage = type(shutil.disk_usage(disk))(SIZE, 0, 2 * SIZE)
-    monkeypatch.setattr(arrays.shutil, "disk_usage", lambda path: usage)  # as if another program took the room at once
-    with arrays.memory(0), pytest.raises(DataError, match=r"cannot be written \(No space left on device\); set"):
-        arrays.empty(disk / "X.parquet", (2 * SIZE,), np.uint8)
+    monkeypatch.setattr(
+        memory.shutil, "disk_usage", lambda path: usage
+    )  # as if another program took the room at once
+    with (
+        memory.budget(0),
+        pytest.raises(DataError, match=r"cannot be written \(No space left on device\); set"),
+    ):
+        memory.empty(disk / "X.parquet", (2 * SIZE,), np.uint8)
     assert list((disk / "cache" / "large").iterdir()) == []

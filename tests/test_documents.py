@@ -28,7 +28,9 @@ def test_readme_is_short():
 
 def test_results_of_benchmarks_are_a_summary():
     assert (DOCS / "benchmarks.md").stat().st_size <= 10_000
-    large = [named(path) for path in DOCS.rglob("*") if path.is_file() and path.stat().st_size > 50_000]
+    large = [
+        named(path) for path in DOCS.rglob("*") if path.is_file() and path.stat().st_size > 50_000
+    ]
     assert large == []
 
 
@@ -43,7 +45,9 @@ def test_links_lead_somewhere(page):
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_source_files_exist(page):
     files = MODULE.findall(page.read_text(encoding="utf-8"))
-    assert [file for file in files if not ((SOURCE / file).exists() or (ROOT / file).exists())] == []
+    assert [
+        file for file in files if not ((SOURCE / file).exists() or (ROOT / file).exists())
+    ] == []
 
 
 @pytest.mark.parametrize("page", DECISIONS, ids=named)

@@ -6,16 +6,23 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize as scipy_minimize
 
-from halfspaces import blocks as blocks_module
-from halfspaces.blocks import Blocks
 from halfspaces.gradcheck import WEIGHTS_AND_BIAS, Problem, check_gradient, data_loss
-from halfspaces.losses import LOSSES, Hinge, Softmax, SquaredHinge
-from halfspaces.minimize import minimize
-from halfspaces.moments import Moments
-from halfspaces.objective import Objective, Request
+from halfspaces.losses import LOSSES
+from halfspaces.losses.hinge import Hinge, SquaredHinge
+from halfspaces.losses.softmax import Softmax
+from halfspaces.objective import Objective
 from halfspaces.optimizers import LBFGS, Gram, ProximalGradient
-from halfspaces.optimizers.auto import choose
-from halfspaces.penalties import L1, L2, ElasticNet, MaxNorm, NoPenalty
+from halfspaces.optimizers.choose import choose
+from halfspaces.penalties.elastic_net import ElasticNet
+from halfspaces.penalties.l1 import L1
+from halfspaces.penalties.l2 import L2
+from halfspaces.penalties.max_norm import MaxNorm
+from halfspaces.penalties.none import NoPenalty
+from halfspaces.proofs.minimize import minimize
+from halfspaces.request import Request
+from halfspaces.rows import blocks as blocks_module
+from halfspaces.rows.blocks import Blocks
+from halfspaces.rows.moments import Moments
 
 N, D, C = 60, 5, 3
 PENALTIES = [L2(0.05), L1(0.02), ElasticNet(0.02), MaxNorm(0.5)]
@@ -26,18 +33,24 @@ def data(n=N, d=D, c=C, seed=0):
     """Classes that overlap, features of different scale and offset; weights, some of them 0."""
     rng = np.random.default_rng(seed)
     y = rng.integers(c, size=n)
-    X = rng.uniform(0.5, 3, d) * (rng.standard_normal((n, d)) + np.eye(c, d)[y]) + rng.normal(size=d)
+    X = rng.uniform(0.5, 3, d) * (rng.standard_normal((n, d)) + np.eye(c, d)[y]) + rng.normal(
+        size=d
+    )
     return X, y, np.where(rng.uniform(size=n) < 0.1, 0.0, rng.uniform(0.5, 2.0, size=n))
 
 
-def make(X, y, weight=None, loss=None, penalty=None, *, standardize=True, fit_intercept=True, n_jobs=1):
+def make(
+    X, y, weight=None, loss=None, penalty=None, *, standardize=True, fit_intercept=True, n_jobs=1
+):
     """An objective, standardized and centred as the estimators do."""
     blocks = Blocks(X, y, weight, n_jobs=n_jobs)
     # A standardization of several members' weights is not defined; theirs is that of the unweighted rows.
     moments = Moments.of(blocks if np.ndim(weight) < 2 else Blocks(X, y, n_jobs=n_jobs))
     standardization = moments.standardization(with_mean=fit_intercept) if standardize else None
     blocks = blocks if standardization is None else standardization.without_offsets(blocks)
-    return Objective(loss or Softmax(), penalty or L2(0.1), blocks, C, standardization, fit_intercept)
+    return Objective(
+        loss or Softmax(), penalty or L2(0.1), blocks, C, standardization, fit_intercept
+    )
 
 
 def parameters(members=1, d=D, scale=0.5, seed=1):
@@ -46,7 +59,9 @@ def parameters(members=1, d=D, scale=0.5, seed=1):
 
 def same_evaluation(found, expected, rtol=1e-12):
     for name in ("data", "exact_data", "penalty", "total", "gap", "stage_gap"):
-        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=rtol, err_msg=name)
+        np.testing.assert_allclose(
+            getattr(found, name), getattr(expected, name), rtol=rtol, err_msg=name
+        )
     scale = np.abs(expected.gradient).max()
     np.testing.assert_allclose(found.gradient, expected.gradient, rtol=rtol, atol=rtol * scale)
 
@@ -141,10 +156,22 @@ def wide(n_jobs):
 def test_results_are_the_same_bits_for_any_number_of_workers():
     def everything(n_jobs):
         objective, W = wide(n_jobs), parameters(d=600, scale=0.05)
-        moments, at_W = Moments.of(objective.blocks), evaluate(replace(objective, loss=Hinge()), W, smoothing=0.1)
+        moments, at_W = (
+            Moments.of(objective.blocks),
+            evaluate(replace(objective, loss=Hinge()), W, smoothing=0.1),
+        )
         direction = Gram().build(objective, 1)(at_W.gradient)
         fit = minimize(objective, LBFGS(preconditioner=Gram()), tol=1e-3)
-        numbers = [moments.mean, moments.squares, at_W.data, at_W.gradient, at_W.gap, direction, fit.W, fit.gap]
+        numbers = [
+            moments.mean,
+            moments.squares,
+            at_W.data,
+            at_W.gradient,
+            at_W.gap,
+            direction,
+            fit.W,
+            fit.gap,
+        ]
         return [*numbers, *objective.assess(W), fit.history["loss"]]
 
     blocks = wide(1).blocks
@@ -164,7 +191,11 @@ def test_a_weight_of_two_is_the_row_twice_and_of_zero_no_row(smoothing):
     counts = np.random.default_rng(2).integers(3, size=N)
     weighted = make(X, y, counts.astype(float), Hinge())
     copied = make(np.repeat(X, counts, axis=0), np.repeat(y, counts), None, Hinge())
-    same_evaluation(evaluate(weighted, parameters(), smoothing), evaluate(copied, parameters(), smoothing), rtol=1e-10)
+    same_evaluation(
+        evaluate(weighted, parameters(), smoothing),
+        evaluate(copied, parameters(), smoothing),
+        rtol=1e-10,
+    )
 
 
 def test_a_column_that_is_constant_among_the_rows_that_count_gets_scale_one():
@@ -187,10 +218,16 @@ def test_weights_for_each_member_are_as_many_objectives(loss):
     together = evaluate(stack, W, smoothing=0.1)
     for m, strength in enumerate(strengths):
         blocks = replace(stack.blocks, weight=members[:, m])
-        one = evaluate(replace(stack, blocks=blocks, penalty=L2(strength)), W[:, m : m + 1], smoothing=0.1)
-        np.testing.assert_allclose(together.gradient[:, m], one.gradient[:, 0], rtol=1e-10, atol=1e-14)
+        one = evaluate(
+            replace(stack, blocks=blocks, penalty=L2(strength)), W[:, m : m + 1], smoothing=0.1
+        )
+        np.testing.assert_allclose(
+            together.gradient[:, m], one.gradient[:, 0], rtol=1e-10, atol=1e-14
+        )
         for name in ("total", "exact_total", "lower", "stage_lower"):
-            assert getattr(together, name)[m] == pytest.approx(getattr(one, name)[0], rel=1e-10), name
+            assert getattr(together, name)[m] == pytest.approx(getattr(one, name)[0], rel=1e-10), (
+                name
+            )
 
 
 def test_a_subset_is_a_copy_of_the_rows():
@@ -198,13 +235,18 @@ def test_a_subset_is_a_copy_of_the_rows():
     index = np.random.default_rng(3).permutation(N)[:31]
     inner = index[[4, 30, 7, 7, 2]]  # of a subset; a row may come twice
     blocks = Blocks(X, y, weight, n_jobs=1)
-    for subset, rows in ((blocks.subset(index), index), (blocks.subset(index).subset([4, 30, 7, 7, 2]), inner)):
+    for subset, rows in (
+        (blocks.subset(index), index),
+        (blocks.subset(index).subset([4, 30, 7, 7, 2]), inner),
+    ):
         copied = make(X[rows], y[rows], weight[rows], Hinge())
         found = replace(copied, blocks=subset)
         same_evaluation(evaluate(found, parameters()), evaluate(copied, parameters()))
         assert np.array_equal(Moments.of(subset).squares, Moments.of(copied.blocks).squares)
         batch = np.array([0, 3, 3])
-        same_evaluation(evaluate(found, parameters(), rows=batch), evaluate(copied, parameters(), rows=batch))
+        same_evaluation(
+            evaluate(found, parameters(), rows=batch), evaluate(copied, parameters(), rows=batch)
+        )
 
 
 # ------------------------------------------------------------------------------------------- types and standardization
@@ -236,7 +278,9 @@ def test_offsets_cost_no_digits_in_float32(offset):
     error = np.linalg.norm(found.gradient - expected.gradient) / np.linalg.norm(expected.gradient)
     assert error < 1e-5
     held_out = narrow.on(Blocks(X[:50], y[:50]))
-    assert held_out.assess(W)[0] == pytest.approx(make(Z[:50], y[:50], standardize=False).assess(W)[0], rel=1e-5)
+    assert held_out.assess(W)[0] == pytest.approx(
+        make(Z[:50], y[:50], standardize=False).assess(W)[0], rel=1e-5
+    )
 
 
 def test_unfold_is_the_inverse_and_pullback_the_transpose_of_fold():
@@ -258,7 +302,9 @@ def test_constant_and_duplicated_columns_survive(penalty):
     X, y, weight = data()
     columns = np.column_stack([X, np.full(N, 0.1), np.zeros(N), X[:, 0]])
     objective = make(columns, y, weight, penalty=penalty)
-    result = minimize(objective, choose(objective.loss, penalty, columns.shape[1]).optimizer, tol=1e-8)
+    result = minimize(
+        objective, choose(objective.loss, penalty, columns.shape[1]).optimizer, tol=1e-8
+    )
     assert result.reason.name == "CERTIFIED"
     assert np.abs(result.W[[D, D + 1]]).max() < 1e-12, "a constant column has no weight"
     if isinstance(penalty, L2):
@@ -278,8 +324,17 @@ def descent(objective, smoothing=0.0, steps=25):
         gradient = evaluate(objective, W, smoothing).data_gradient
         W = W - step * gradient
         W[:-1] = penalty.prox(W[:-1], step)
-    for shift in (0.0, 0.05):  # a bias that is off by little: where a certificate without its correction lies
-        yield W + np.eye(D + 1)[-1][:, None, None] * shift * np.array([1.0, 0.0, -1.0]) * objective.fit_intercept
+    for shift in (
+        0.0,
+        0.05,
+    ):  # a bias that is off by little: where a certificate without its correction lies
+        yield (
+            W
+            + np.eye(D + 1)[-1][:, None, None]
+            * shift
+            * np.array([1.0, 0.0, -1.0])
+            * objective.fit_intercept
+        )
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
@@ -294,7 +349,9 @@ def test_no_loss_is_below_the_lower_bound(loss, penalty, fit_intercept):
     assert max(evaluation.lower[0] for evaluation, _ in told) <= least + 1e-12
     for mu in stages:
         own = [evaluation for evaluation, stage in told if stage == mu]
-        assert max(e.stage_lower[0] for e in own) <= min(e.total[0] for e in own) + 1e-12, f"stage {mu}"
+        assert max(e.stage_lower[0] for e in own) <= min(e.total[0] for e in own) + 1e-12, (
+            f"stage {mu}"
+        )
 
 
 @pytest.mark.parametrize("penalty", PENALTIES, ids=str)
@@ -323,17 +380,34 @@ def reference(objective, penalty):
             absolute[:-1] = getattr(penalty, "strength", 0)
         squares = penalty.strength * penalty.beta if isinstance(penalty, ElasticNet) else 0.0
         gradient[:-1] += 2 * squares * of(P)[:-1]
-        total = evaluation.data[0] + squares * np.sum(of(P)[:-1] ** 2) + np.tile(absolute.ravel(), 2) @ P
-        return total, np.concatenate([gradient.ravel(), -gradient.ravel()]) + np.tile(absolute.ravel(), 2)
+        total = (
+            evaluation.data[0]
+            + squares * np.sum(of(P)[:-1] ** 2)
+            + np.tile(absolute.ravel(), 2) @ P
+        )
+        return total, np.concatenate([gradient.ravel(), -gradient.ravel()]) + np.tile(
+            absolute.ravel(), 2
+        )
 
     constraints = []
     if isinstance(penalty, MaxNorm):
-        constraints = [{"type": "ineq", "fun": lambda P: penalty.radius**2 - np.sum(of(P)[:-1, 0] ** 2, axis=0)}]
+        constraints = [
+            {
+                "type": "ineq",
+                "fun": lambda P: penalty.radius**2 - np.sum(of(P)[:-1, 0] ** 2, axis=0),
+            }
+        ]
     options = {"maxiter": 1000, "ftol": 1e-13}
     method = "SLSQP" if constraints else "L-BFGS-B"
     start, bounds = np.zeros(2 * size), [(0, None)] * (2 * size)
     found = scipy_minimize(
-        value, start, jac=True, bounds=bounds, constraints=constraints, method=method, options=options
+        value,
+        start,
+        jac=True,
+        bounds=bounds,
+        constraints=constraints,
+        method=method,
+        options=options,
     )
     return found.fun
 
@@ -381,7 +455,9 @@ def test_without_a_strength_nothing_is_certified_but_the_trivial():
 
 def test_a_value_costs_half_a_pass_and_has_no_gradient():
     X, y, weight = data()
-    evaluation = make(X, y, weight).evaluate(Request(parameters(), rows=np.arange(15), gradient=False))
+    evaluation = make(X, y, weight).evaluate(
+        Request(parameters(), rows=np.arange(15), gradient=False)
+    )
     assert evaluation.visited == 0.5 * 15 / N
     with pytest.raises(ValueError, match=r"value only; ask with Request\(gradient=True\)"):
         _ = evaluation.gradient

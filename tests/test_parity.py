@@ -15,30 +15,30 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
-from threadpoolctl import threadpool_limits
 
 from halfspaces import LinearClassifier
-from halfspaces.penalties import ElasticNet
+from halfspaces.penalties.elastic_net import ElasticNet
 
 X, Y = load_digits(return_X_y=True)
 X = X / 16
 SMOOTH, KINKS = 1e-6, 1e-4
 
 
-@pytest.fixture(autouse=True)
-def one_blas_thread():
-    """On data this small BLAS threads mostly wait for one another, seconds at a time."""
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_blas_thread")
 
 
 def two_columns(classifier):
     """Weights (C, D) and biases (C,), of two classes too."""
-    coef, intercept = classifier.coef_, np.broadcast_to(classifier.intercept_, len(classifier.coef_))
+    coef, intercept = (
+        classifier.coef_,
+        np.broadcast_to(classifier.intercept_, len(classifier.coef_)),
+    )
     if len(coef) > 1:
         return coef, intercept
     half = 1 if isinstance(classifier, LinearSVC) else 0.5
-    return np.concatenate([-half * coef, half * coef]), np.concatenate([-half * intercept, half * intercept])
+    return np.concatenate([-half * coef, half * coef]), np.concatenate(
+        [-half * intercept, half * intercept]
+    )
 
 
 def softmax(scores, right):
@@ -84,13 +84,19 @@ def assert_same_minimum(ours, theirs, X, y, loss, penalty, strength, *, toleranc
 def digits(n_classes, kind):
     rows = n_classes > Y
     N = rows.sum()
-    return X[rows], Y[rows], np.random.default_rng(0).integers(0, 4, N) / 3 if kind == "weighted" else None
+    return (
+        X[rows],
+        Y[rows],
+        np.random.default_rng(0).integers(0, 4, N) / 3 if kind == "weighted" else None,
+    )
 
 
 def logistic_regression(C, *, l1_ratio=0.0):
     if l1_ratio == 0:
         return LogisticRegression(C=C, solver="newton-cholesky", tol=1e-9, max_iter=1000)
-    return LogisticRegression(C=C, solver="saga", l1_ratio=l1_ratio, tol=1e-6, max_iter=5000, random_state=0)
+    return LogisticRegression(
+        C=C, solver="saga", l1_ratio=l1_ratio, tol=1e-6, max_iter=5000, random_state=0
+    )
 
 
 @pytest.mark.parametrize("strength", [1e-2, 1e-4])
@@ -102,7 +108,9 @@ def test_softmax(n_classes, kind, strength):
     C = 1 / (strength * N) if n_classes == 2 else 1 / (2 * strength * N)
     ours = LinearClassifier(strength=strength, standardize=False, tol=1e-8)
     theirs = logistic_regression(C)
-    assert_same_minimum(ours, theirs, data, y, softmax, l2, strength, tolerance=SMOOTH, weight=weight)
+    assert_same_minimum(
+        ours, theirs, data, y, softmax, l2, strength, tolerance=SMOOTH, weight=weight
+    )
     np.testing.assert_allclose(ours.predict_proba(data), theirs.predict_proba(data), atol=2e-3)
 
 
@@ -122,8 +130,12 @@ def test_hinges(loss, n_classes, options, tolerance, kind):
     strength = 3e-2
     C = 1 / (2 * strength * (len(y) if weight is None else weight.sum()))
     theirs = LinearSVC(C=C, fit_intercept=False, max_iter=100_000, random_state=0, **options)
-    ours = LinearClassifier(loss.__name__, strength=strength, standardize=False, fit_intercept=False, tol=tolerance)
-    assert_same_minimum(ours, theirs, data, y, loss, l2, strength, tolerance=tolerance, weight=weight)
+    ours = LinearClassifier(
+        loss.__name__, strength=strength, standardize=False, fit_intercept=False, tol=tolerance
+    )
+    assert_same_minimum(
+        ours, theirs, data, y, loss, l2, strength, tolerance=tolerance, weight=weight
+    )
 
 
 @pytest.mark.parametrize("n_classes", [2, 10])
@@ -144,12 +156,16 @@ def test_softmax_with_elastic_net():
     beta = (1 - ratio) / (2 * ratio)
     ours = LinearClassifier(penalty=ElasticNet(strength, beta), standardize=False, tol=KINKS / 10)
     theirs = logistic_regression(ratio / (strength * len(Y)), l1_ratio=ratio)
-    assert_same_minimum(ours, theirs, X, Y, softmax, lambda W: beta * l2(W) + l1(W), strength, tolerance=KINKS)
+    assert_same_minimum(
+        ours, theirs, X, Y, softmax, lambda W: beta * l2(W) + l1(W), strength, tolerance=KINKS
+    )
 
 
 def test_standardization_is_that_of_a_standard_scaler_and_offsets_are_nothing():
     scaled, strength = StandardScaler().fit_transform(X), 1e-2
-    scores = logistic_regression(1 / (2 * strength * len(Y))).fit(scaled, Y).decision_function(scaled)
+    scores = (
+        logistic_regression(1 / (2 * strength * len(Y))).fit(scaled, Y).decision_function(scaled)
+    )
     scores -= scores.mean(axis=1, keepdims=True)
     for offset in (0, 500):
         ours = LinearClassifier(strength=strength, tol=1e-9).fit(X + offset, Y)

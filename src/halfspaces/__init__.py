@@ -1,37 +1,24 @@
 """Linear classifiers for images, features and embeddings: exact, fast, with nothing hidden."""
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from halfspaces.cross_validation import LinearClassifierCV
-    from halfspaces.estimators import LinearClassifier
-    from halfspaces.minimize import minimize
-    from halfspaces.saved import load, save
+    from halfspaces.estimators.classifier import LinearClassifier
+    from halfspaces.estimators.cross_validation import LinearClassifierCV
+    from halfspaces.files.models import load, save
+    from halfspaces.proofs.minimize import minimize
 
 __version__ = "0.1.0"
 __all__ = ["LinearClassifier", "LinearClassifierCV", "load", "minimize", "save"]
 
 _HOMES = {
-    "LinearClassifier": "estimators",
-    "LinearClassifierCV": "cross_validation",
-    "minimize": "minimize",
-    "load": "saved",
-    "save": "saved",
+    "LinearClassifier": "estimators.classifier",
+    "LinearClassifierCV": "estimators.cross_validation",
+    "minimize": "proofs.minimize",
+    "load": "files.models",
+    "save": "files.models",
 }
-
-
-class _Package(ModuleType):
-    """The package. Importing the module `minimize`, which any fit does, would put it where the function belongs."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in _HOMES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

@@ -24,12 +24,12 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.blocks import Blocks, Visit
-from halfspaces.losses import Loss
-from halfspaces.penalties import Penalty
+from halfspaces.losses.base import Loss
+from halfspaces.penalties.base import Penalty
+from halfspaces.rows.blocks import Blocks
+from halfspaces.rows.moments import Centroids
 from halfspaces.scores import Linear
-
-Array = np.ndarray
+from halfspaces.support.types import Array, Visit
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Anchor:
     def of(cls, blocks: Blocks, linear: Linear, n_classes: int) -> "Anchor":
         """From the class means where there is one weight an example, else by one visit."""
         if blocks.weight is None or blocks.weight.ndim == 1:
-            members, masses, means = 1, *blocks.centroids.padded(n_classes)
+            members, masses, means = 1, *Centroids.of(blocks).padded(n_classes)
             sums = (masses[:, None] * means).T
         else:
             members = blocks.weight.shape[1]
@@ -86,19 +86,28 @@ def lower_bound(
     second argument is a pair of the factor s₀ (M,) and the mean conjugate (M,) of s₀ a.
     """
     gradient = _without_shift(loss, gradient)
-    labels, nothing = np.arange(gradient.shape[2]), np.zeros((gradient.shape[2], *gradient.shape[1:]))
+    labels, nothing = (
+        np.arange(gradient.shape[2]),
+        np.zeros((gradient.shape[2], *gradient.shape[1:])),
+    )
     rest = _mean_conjugate(loss, nothing, labels, anchor.frequencies)
     unmixed = np.zeros_like(rest)
     hoped = _dual_value(penalty, gradient[:-1], rest, unmixed, unmixed)
     if not fit_intercept:
-        return lambda conjugate, shortened=None: (hoped(conjugate, shortened), hoped(conjugate, shortened))
+        return lambda conjugate, shortened=None: (
+            hoped(conjugate, shortened),
+            hoped(conjugate, shortened),
+        )
     v = loss.certainty
     t, kick = _least_mixing(gradient[-1], v * anchor.room)
     beta = v * (anchor.frequencies - np.eye(len(labels))[:, None, :]) - kick
     with np.errstate(invalid="ignore"):
         anchored = np.where(t > 0, t * _mean_conjugate(loss, beta, labels, anchor.frequencies), 0.0)
     proved = _dual_value(penalty, _mixed(gradient, anchor, v, t, kick), rest, t, anchored)
-    return lambda conjugate, shortened=None: (proved(conjugate, shortened), hoped(conjugate, shortened))
+    return lambda conjugate, shortened=None: (
+        proved(conjugate, shortened),
+        hoped(conjugate, shortened),
+    )
 
 
 def dual_point(
@@ -122,7 +131,9 @@ def _mixed(gradient: Array, anchor: Anchor, v: float, t: Array, kick: Array) -> 
     return (1 - t)[:, None] * gradient[:-1] + t[:, None] * anchor.pull(v, kick)
 
 
-def _dual_value(penalty: Penalty, G: Array, rest: Array, t: Array, anchored: Array) -> Callable[..., Array]:
+def _dual_value(
+    penalty: Penalty, G: Array, rest: Array, t: Array, anchored: Array
+) -> Callable[..., Array]:
     """The dual objective (M,) of a' = (1 − t) a + t β with this G, scaled into the penalty's domain by s.
 
     By the mean conjugate of a; `anchored` is t times that of β. L* is convex, so that of s a' is at most the mean of
@@ -140,7 +151,12 @@ def _dual_value(penalty: Penalty, G: Array, rest: Array, t: Array, anchored: Arr
             with np.errstate(divide="ignore", invalid="ignore"):
                 part = np.fmin((1 - scale) / (1 - shorter), scale * (1 - t) / shorter)
             whole = np.clip(scale * (1 - t) - part * shorter, 0, None)
-            nearer = whole * conjugate + part * its_conjugate + scale * anchored + (left - whole - part) * rest
+            nearer = (
+                whole * conjugate
+                + part * its_conjugate
+                + scale * anchored
+                + (left - whole - part) * rest
+            )
             mean = np.fmin(mean, nearer)
         return np.fmax(-(mean + regularized), -rest)
 

@@ -5,118 +5,23 @@ An optimizer asks with a `Request` and is told an `Evaluation`. What a proximal 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from halfspaces.blocks import Blocks, Features, Rows, Visit
 from halfspaces.certificate import Anchor, lower_bound
-from halfspaces.losses import Loss
-from halfspaces.penalties import Penalty
-from halfspaces.scores import Linear, Standardization
+from halfspaces.losses.base import Loss
+from halfspaces.penalties.base import Penalty
+from halfspaces.request import Evaluation, Request
+from halfspaces.rows.blocks import Blocks
+from halfspaces.rows.moments import Centroids
+from halfspaces.rows.standardization import Standardization
+from halfspaces.scores import Linear
+from halfspaces.support.types import Array, Features, Rows, Visit
 
-Array = np.ndarray
 LOSS_SCORES = 1 << 16  # scores that a loss is told at a time
-
-
-@dataclass(frozen=True, eq=False)
-class Request:
-    """What an optimizer wants to know.
-
-    Parameters
-    ----------
-    W : array, shape (D+1, M, C)
-        Where.
-    rows : slice, integer array or None
-        On which examples: all (None), a minibatch, a growing subset.
-    gradient : bool
-        Value and gradient, or the value only (about half the work).
-    smoothing : float
-        μ of the smoothed loss at this stage; 0 for the loss itself.
-    offsets : array, shape (N, M, C), or None
-        What the smoothed loss adds to the scores to be smooth about a dual point (`Loss.offsets`).
-    recentre : float
-        Above 0: take the dual point found here, and evaluate the loss that is smoothed by this μ about it. The
-        evaluation's `offsets` are its.
-    shrink : array, shape (M,), or None
-        Factors below 1 by which the penalty may shorten the dual point: near the right one they make bounds tighter
-        for losses without kinks.
-    soon : integer array or None
-        Rows that the next requests will ask for, rising: where they lie on disk they are read ahead.
-    """
-
-    W: Array
-    rows: Rows = None
-    gradient: bool = True
-    smoothing: float = 0.0
-    offsets: Array | None = field(default=None, repr=False)
-    recentre: float = 0.0
-    shrink: Array | None = None
-    soon: Array | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """What the objective answers. Values have shape (M,).
-
-    `data` and `data_gradient` are those of the smoothed loss where one was asked for; `exact_data` is
-    always the loss itself. `penalty_gradient` is None for penalties that have a prox instead. `lower` is a proven
-    bound on min L from below, −∞ where nothing is proved, and `stage_lower` the same for the smoothed objective
-    (with offsets a guide for leaving the stage, no proof).
-    `prospect` is what `lower` would be if the bias were optimal: no proof, but a sign that a better bias would give it.
-    `conjugate` is the mean of L*_i at the dual point.
-    """
-
-    request: Request
-    data: Array
-    exact_data: Array
-    data_gradient: Array | None
-    penalty: Array
-    penalty_gradient: Array | None
-    lower: Array
-    stage_lower: Array
-    prospect: Array
-    conjugate: Array
-    visited: float  # passes spent: the part of the examples that was visited
-    offsets: Array | None = field(default=None, repr=False)  # of the smoothed loss that was evaluated
-
-    @property
-    def total(self) -> Array:
-        """Data loss + penalty, of the smoothed loss where one was asked for."""
-        return self.data + self.penalty
-
-    @property
-    def exact_total(self) -> Array:
-        """Data loss + penalty of the loss itself."""
-        return self.exact_data + self.penalty
-
-    @property
-    def gap(self) -> Array:
-        """A proven bound on exact_total − min L, infinite where nothing is proved."""
-        return np.maximum(self.exact_total - self.lower, 0.0)
-
-    @property
-    def stage_gap(self) -> Array:
-        """The same for the smoothed objective."""
-        return np.maximum(self.total - self.stage_lower, 0.0)
-
-    @property
-    def hoped_gap(self) -> Array:
-        """What `gap` would be if the bias were optimal."""
-        return np.maximum(self.exact_total - self.prospect, 0.0)
-
-    @cached_property
-    def gradient(self) -> Array:
-        """∇L (D+1, M, C): of data loss and penalty where the penalty is smooth, else of the data loss alone."""
-        if self.data_gradient is None:
-            raise ValueError("This evaluation was asked for the value only; ask with Request(gradient=True).")
-        if self.penalty_gradient is None:
-            return self.data_gradient
-        gradient = self.data_gradient.copy()
-        gradient[:-1] += self.penalty_gradient
-        return gradient
 
 
 class _Sums(NamedTuple):
@@ -146,8 +51,8 @@ class Objective:
     Examples
     --------
     >>> import numpy as np
-    >>> from halfspaces.losses import Softmax
-    >>> from halfspaces.penalties import L2
+    >>> from halfspaces.losses.softmax import Softmax
+    >>> from halfspaces.penalties.l2 import L2
     >>> objective = Objective(Softmax(), L2(0.1), Blocks(np.eye(3), np.arange(3)), n_classes=3)
     >>> objective.evaluate(Request(objective.zeros())).total.round(4).tolist()
     [1.0986]
@@ -187,7 +92,11 @@ class Objective:
     def linear(self) -> Any:
         """The score function."""
         standardization = self.standardization or Standardization.identity(self.n_features)
-        center = np.zeros(self.n_features) if self.blocks.center is None else self.blocks.center.astype(np.float64)
+        center = (
+            np.zeros(self.n_features)
+            if self.blocks.center is None
+            else self.blocks.center.astype(np.float64)
+        )
         return Linear(standardization, center, self.fit_intercept)
 
     @cached_property
@@ -227,13 +136,34 @@ class Objective:
         penalized, penalty = request.W[:-1], self.penalty.value(request.W[:-1])
         if not request.gradient:
             none = np.full(len(data), -np.inf)
-            return Evaluation(request, data, exact_data, None, penalty, None, none, none, none, none, part / 2, offsets)
+            return Evaluation(
+                request,
+                data,
+                exact_data,
+                None,
+                penalty,
+                None,
+                none,
+                none,
+                none,
+                none,
+                part / 2,
+                offsets,
+            )
         factor = 1 / np.repeat(np.broadcast_to(count, len(data)), self.n_classes)
         gradient = self.linear.pullback(sums.dV * factor, sums.dc * factor, request.W.shape)
         penalty_gradient = self.penalty.gradient(penalized) if self.penalty.smooth else None
         bounds = self._bounds(request, data, gradient, sums.conjugate / count)
         return Evaluation(
-            request, data, exact_data, gradient, penalty, penalty_gradient, **bounds, visited=part, offsets=offsets
+            request,
+            data,
+            exact_data,
+            gradient,
+            penalty,
+            penalty_gradient,
+            **bounds,
+            visited=part,
+            offsets=offsets,
         )
 
     def _sums(self, request: Request, offsets: Array | None) -> tuple[Any, ...]:
@@ -243,8 +173,12 @@ class Objective:
             # Offsets are found by the number of their row, which travels beside the label.
             numbered = replace(blocks, y=np.stack([blocks.y, np.arange(len(blocks.y))], axis=1))
             return numbered.sum(self._visit(request, offsets), request.rows, columns)
-        if request.rows is None and not request.W.any() and (blocks.weight is None or blocks.weight.ndim == 1):
-            masses, means = blocks.centroids.padded(self.n_classes)
+        if (
+            request.rows is None
+            and not request.W.any()
+            and (blocks.weight is None or blocks.weight.ndim == 1)
+        ):
+            masses, means = Centroids.of(blocks).padded(self.n_classes)
             return self._visit(request)(means, np.arange(self.n_classes), masses)
         return blocks.sum(self._visit(request), request.rows, columns)
 
@@ -256,30 +190,49 @@ class Objective:
         def visit(X: Features, y: Array, weight: Array | None) -> _Sums:
             scores = linear.scores(folded, X).reshape(len(y), *request.W.shape[1:])
             values, exact, conjugate, dscores = _in_cache(told, scores, y)
-            data, exact, conjugate = (_weighted_sum(each, weight) for each in (values, exact, conjugate))
+            data, exact, conjugate = (
+                _weighted_sum(each, weight) for each in (values, exact, conjugate)
+            )
             if not request.gradient:
                 return _Sums(data, exact, conjugate, 0.0, 0.0)
-            return _Sums(data, exact, conjugate, *linear.pull(X, _weigh(dscores, weight).reshape(len(y), -1)))
+            return _Sums(
+                data, exact, conjugate, *linear.pull(X, _weigh(dscores, weight).reshape(len(y), -1))
+            )
 
         return visit
 
-    def _bounds(self, request: Request, data: Array, gradient: Array, conjugate: Array) -> dict[str, Array]:
+    def _bounds(
+        self, request: Request, data: Array, gradient: Array, conjugate: Array
+    ) -> dict[str, Array]:
         """What an evaluation proves; −∞ on a part of the rows."""
         if request.rows is not None:
-            return dict.fromkeys(("lower", "stage_lower", "prospect", "conjugate"), np.full(len(data), -np.inf))
-        bound = lower_bound(self.loss, self.penalty, gradient, self.anchor, fit_intercept=self.fit_intercept)
+            return dict.fromkeys(
+                ("lower", "stage_lower", "prospect", "conjugate"), np.full(len(data), -np.inf)
+            )
+        bound = lower_bound(
+            self.loss, self.penalty, gradient, self.anchor, fit_intercept=self.fit_intercept
+        )
         # Fenchel and Young's equality at the gradient: the mean conjugate is ⟨gradient, W⟩ − data.
         at_stage = np.sum(gradient * request.W, axis=(0, 2)) - data
         shortened = (request.shrink, conjugate) if _shortens(request) else None
         conjugate = conjugate if request.smoothing > 0 else at_stage
         stage_lower, stage_prospect = bound(at_stage, shortened)
-        lower, prospect = bound(conjugate) if request.smoothing > 0 else (stage_lower, stage_prospect)
-        return {"lower": lower, "stage_lower": stage_lower, "prospect": prospect, "conjugate": conjugate}
+        lower, prospect = (
+            bound(conjugate) if request.smoothing > 0 else (stage_lower, stage_prospect)
+        )
+        return {
+            "lower": lower,
+            "stage_lower": stage_lower,
+            "prospect": prospect,
+            "conjugate": conjugate,
+        }
 
     def scores(self, W: Array, rows: Rows = None) -> Array:
         """Scores of the rows asked for, shape (N, M·C), in the precision of the products."""
         linear, folded = self.linear, self.linear.fold(W, self.blocks.dtype)
-        parts = self.blocks.map(lambda X, y, weight: linear.scores(folded, X), rows, linear.columns(W))
+        parts = self.blocks.map(
+            lambda X, y, weight: linear.scores(folded, X), rows, linear.columns(W)
+        )
         return np.concatenate(list(parts))
 
     def assess(self, W: Array) -> tuple[Array, Array]:
@@ -298,7 +251,9 @@ class Objective:
 
 def _shortens(request: Request) -> bool:
     """Whether the conjugate of a shortened dual point is asked for."""
-    return request.shrink is not None and request.smoothing == 0 and bool(np.any(request.shrink < 1))
+    return (
+        request.shrink is not None and request.smoothing == 0 and bool(np.any(request.shrink < 1))
+    )
 
 
 def _told(
@@ -316,7 +271,10 @@ def _told(
 
         return plain
 
-    smoothed, following = loss.smoothed(request.smoothing), loss.smoothed(request.recentre or request.smoothing)
+    smoothed, following = (
+        loss.smoothed(request.smoothing),
+        loss.smoothed(request.recentre or request.smoothing),
+    )
 
     def staged(scores: Array, y: Array) -> tuple[Array, ...]:
         shifted = scores
@@ -325,7 +283,9 @@ def _told(
             if request.offsets is not None:
                 shifted = scores + request.offsets[rows]
             if request.recentre > 0:
-                offsets[rows] = loss.offsets(smoothed.value_and_grad(shifted, y)[1], y, request.recentre)
+                offsets[rows] = loss.offsets(
+                    smoothed.value_and_grad(shifted, y)[1], y, request.recentre
+                )
                 shifted = scores + offsets[rows]
         values, dscores = following.value_and_grad(shifted, y)
         return values, loss.value_and_grad(scores, y)[0], loss.conjugate(dscores, y), dscores
@@ -333,7 +293,9 @@ def _told(
     return staged
 
 
-def _in_cache(told: Callable[[Array, Array], tuple[Array, ...]], scores: Array, y: Array) -> tuple[Array, ...]:
+def _in_cache(
+    told: Callable[[Array, Array], tuple[Array, ...]], scores: Array, y: Array
+) -> tuple[Array, ...]:
     """What is told, by slices of rows that stay in the cache; the last of it, gradients, in the scores' memory."""
     rows = max(1, LOSS_SCORES * len(scores) // max(scores.size, 1))
     if len(scores) <= 2 * rows:
@@ -350,7 +312,9 @@ def _weighted_sum(values: Array, weight: Array | None) -> Array:
     """Σ_i w_i v_i (M,) in float64, for values (B, M) and weights (B,) or (B, M)."""
     if weight is None:
         return values.sum(axis=0, dtype=np.float64)
-    return (values * (weight[:, None] if weight.ndim == 1 else weight)).sum(axis=0, dtype=np.float64)
+    return (values * (weight[:, None] if weight.ndim == 1 else weight)).sum(
+        axis=0, dtype=np.float64
+    )
 
 
 def _weigh(dscores: Array, weight: Array | None) -> Array:

@@ -9,9 +9,11 @@ import typer
 
 if TYPE_CHECKING:
     from halfspaces.datasets.catalogue import Entry
-    from halfspaces.datasets.download import Progress
+    from halfspaces.datasets.files.download import Progress
 
-app = typer.Typer(no_args_is_help=True, help="Well-known data sets: what there is, and how to get it.")
+app = typer.Typer(
+    no_args_is_help=True, help="Well-known data sets: what there is, and how to get it."
+)
 NameArgument = Annotated[str, typer.Argument(help="A name of `halfspaces data list`.")]
 BUNDLED = "handwritten digits, 1,437 + 360 grey images of 8 x 8 pixels in 10 classes"
 
@@ -27,7 +29,9 @@ def list_all() -> None:
     table = Table("name", "", "", box=None, pad_edge=False, header_style="dim", show_header=False)
     table.add_row("digits", "comes along", BUNDLED)
     for entry in CATALOGUE.values():
-        table.add_row(entry.name, "is here" if entry.folder.is_dir() else megabytes(entry.size), entry.about)
+        table.add_row(
+            entry.name, "is here" if entry.folder.is_dir() else megabytes(entry.size), entry.about
+        )
     Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
 
 
@@ -35,7 +39,8 @@ def list_all() -> None:
 def get(
     name: NameArgument,
     mirror: Annotated[
-        str | None, typer.Option(help="Address that has the files as NAME/FILE, instead of the official ones.")
+        str | None,
+        typer.Option(help="Address that has the files as NAME/FILE, instead of the official ones."),
     ] = None,
 ) -> None:
     """Download a data set, verify it and keep it; what was cut is resumed."""
@@ -61,7 +66,9 @@ def info(name: NameArgument) -> None:
     typer.echo(f"homepage  {entry.homepage}")
     for file in entry.files:
         typer.echo(f"file      {file.url}  {file.size:,} bytes  md5 {file.md5}")
-    here = str(entry.folder) if entry.folder.is_dir() else f"not yet; run: halfspaces data get {name}"
+    here = (
+        str(entry.folder) if entry.folder.is_dir() else f"not yet; run: halfspaces data get {name}"
+    )
     typer.echo(f"here      {here}")
 
 
@@ -69,24 +76,28 @@ def info(name: NameArgument) -> None:
 def cache(
     keep: Annotated[
         str | None,
-        typer.Option(help="Remove the sets used longest ago until the rest takes at most so much, such as 5GB or 0."),
+        typer.Option(
+            help="Remove the sets used longest ago until the rest takes at most so much, such as 5GB or 0."
+        ),
     ] = None,
 ) -> None:
     """Decoded images, and their features, that are kept for a second run: where, of what, how large; remove some."""
     import time
 
-    from halfspaces.cli.recipe import size_bytes
-    from halfspaces.datasets import store
+    from halfspaces.cli.train import size_bytes
+    from halfspaces.datasets.files import decoded_cache
 
-    removed = [] if keep is None else store.prune(size_bytes("--keep", keep))
-    there = store.kept()
+    removed = [] if keep is None else decoded_cache.prune(size_bytes("--keep", keep))
+    there = decoded_cache.kept()
     for each in there:
         day = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.used))
         typer.echo(f"{megabytes(each.size):>10}  used {day}  {each.source}")
     for each in removed:
         typer.echo(f"{megabytes(each.size):>10}  removed                {each.source}")
     sets = f"{len(there)} set{'' if len(there) == 1 else 's'} of decoded images or features"
-    typer.echo(f"{megabytes(sum(each.size for each in there)):>10}  in {sets}, in {store.folder()}")
+    typer.echo(
+        f"{megabytes(sum(each.size for each in there)):>10}  in {sets}, in {decoded_cache.folder()}"
+    )
 
 
 def megabytes(size: int) -> str:
@@ -100,13 +111,15 @@ def megabytes(size: int) -> str:
 
 def _entry(name: str) -> "Entry | None":
     """What the catalogue has; None for what comes along."""
-    from halfspaces._validation import nearest
     from halfspaces.datasets import BUILT_IN, CATALOGUE
+    from halfspaces.support.validation import nearest
 
     if name in BUILT_IN:
         return None
     if name not in CATALOGUE:
-        raise ValueError(f"The data set {name!r} is not in the catalogue: {nearest(name, [*BUILT_IN, *CATALOGUE])}")
+        raise ValueError(
+            f"The data set {name!r} is not in the catalogue: {nearest(name, [*BUILT_IN, *CATALOGUE])}"
+        )
     return CATALOGUE[name]
 
 
@@ -114,17 +127,33 @@ def _entry(name: str) -> "Entry | None":
 def _bar(total: int) -> "Iterator[Progress]":
     """A progress bar over all files, on the error stream where that is a terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
-    columns = [TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()]
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    ]
     columns.append(TimeRemainingColumn())
     console = Console(stderr=True)
     done: dict[str, int] = {}
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("", total=total)
 
         def progress(name: str, have: int, size: int) -> None:
             done[name] = have
-            bar.update(task, description=f"{name} of {megabytes(size)}", completed=sum(done.values()))
+            bar.update(
+                task, description=f"{name} of {megabytes(size)}", completed=sum(done.values())
+            )
 
         yield progress

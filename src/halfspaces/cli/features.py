@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="What describes images: the words of train --features, and pictures.")
+app = typer.Typer(
+    no_args_is_help=True, help="What describes images: the words of train --features, and pictures."
+)
 
 
 @app.command("list")
@@ -22,31 +24,41 @@ def list_all() -> None:
 
     table = Table(box=None, pad_edge=False, show_header=False)
     for word, kind in FEATURES.items():
-        table.add_row(word, Text((inspect.getdoc(kind) or "").partition("\n\n")[0].replace("\n", " ")))
+        table.add_row(
+            word, Text((inspect.getdoc(kind) or "").partition("\n\n")[0].replace("\n", " "))
+        )
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     console.print(table)
-    console.print("[dim]With options and side by side: hog(cell=4)+hue(bins=12); see docs/features.md.[/]")
+    console.print(
+        "[dim]With options and side by side: hog(cell=4)+hue(bins=12); see docs/features.md.[/]"
+    )
 
 
 @app.command()
 def show(
     image: Annotated[
-        Path, typer.Argument(help="An image, or a model (.safetensors) whose learned patches or words are to be seen.")
+        Path,
+        typer.Argument(
+            help="An image, or a model (.safetensors) whose learned patches or words are to be seen."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Write here: .png, .svg or .pdf.")],
     features: Annotated[
         str, typer.Option(help="Words as for train: hog, hue, colors, lbp, words, textons, pixels.")
     ] = "hog+hue",
-    image_size: Annotated[str | None, typer.Option(help="Resize the image to this: a side, or HEIGHTxWIDTH.")] = None,
+    image_size: Annotated[
+        str | None, typer.Option(help="Resize the image to this: a side, or HEIGHTxWIDTH.")
+    ] = None,
 ) -> None:
     """Draw what features see in an image, or what a model's features have learned."""
     import halfspaces
     from halfspaces import datasets
-    from halfspaces.cli import show as shown
-    from halfspaces.cli.recipe import _image_size, check_out
-    from halfspaces.features import parse, pictures
-    from halfspaces.model_file import write_whole
-    from halfspaces.saved import features_of
+    from halfspaces.cli import report as shown
+    from halfspaces.cli.train import _image_size, check_out
+    from halfspaces.features import parse
+    from halfspaces.files.atomic import write_whole
+    from halfspaces.files.models import features_of
+    from halfspaces.plots import features as pictures
 
     check_out(out)
     pictures.check_format(out)

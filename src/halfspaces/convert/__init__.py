@@ -19,9 +19,12 @@ Three things no parameter can translate:
 from dataclasses import MISSING, fields
 from typing import Any
 
-from halfspaces._validation import check_number, lookup, nearest
 from halfspaces.convert.conventions import CONVENTIONS, Convention, Norms
-from halfspaces.penalties import L1, L2, ElasticNet, Penalty
+from halfspaces.penalties.base import Penalty
+from halfspaces.penalties.elastic_net import ElasticNet
+from halfspaces.penalties.l1 import L1
+from halfspaces.penalties.l2 import L2
+from halfspaces.support.validation import check_number, lookup, nearest
 
 __all__ = ["CONVENTIONS", "Convention", "from_penalty", "to_penalty"]
 
@@ -127,7 +130,9 @@ def from_penalty(
     l1, l2 = _parts(penalty)
     _check_joined(library, loss, penalty)
     if convention.summed and l1 == l2 == 0:
-        raise ValueError(f"{library} takes 1/strength; penalty must have a strength above 0, got {penalty!r}.")
+        raise ValueError(
+            f"{library} takes 1/strength; penalty must have a strength above 0, got {penalty!r}."
+        )
     factors = _factors(library, loss, n_examples, n_classes)
     return convention.parameters(Norms(l1 / factors.l1, l2 / factors.half_l2), loss)
 
@@ -138,10 +143,14 @@ def _parts(penalty: Penalty) -> tuple[float, float]:
         raise TypeError(f"penalty must be L2(...), L1(...) or ElasticNet(...), got {penalty!r}.")
     strength = penalty.strength
     if isinstance(strength, tuple):
-        raise ValueError(f"penalty must have one strength, got {penalty!r}; convert one after the other.")
+        raise ValueError(
+            f"penalty must have one strength, got {penalty!r}; convert one after the other."
+        )
     if isinstance(penalty, L2):
         return 0.0, float(strength)
-    return float(strength), float(strength * penalty.beta) if isinstance(penalty, ElasticNet) else 0.0
+    return float(strength), float(strength * penalty.beta) if isinstance(
+        penalty, ElasticNet
+    ) else 0.0
 
 
 def _joined(l1: float, l2: float) -> L2 | L1 | ElasticNet:
@@ -157,14 +166,18 @@ def _factors(library: str, loss: str, n_examples: float | None, n_classes: int |
     scale, half = 1.0, 0.5
     if convention.summed:
         if n_examples is None:
-            raise ValueError(f"{library} sums over the examples; give n_examples=N, or the sum of the sample weights.")
+            raise ValueError(
+                f"{library} sums over the examples; give n_examples=N, or the sum of the sample weights."
+            )
         check_number("n_examples", n_examples, above=0)
         scale /= float(n_examples)
     if loss in convention.halved:
         scale *= 2
     if loss in convention.one_column | convention.class_means:
         if n_classes is None:
-            raise ValueError(f"{library} with loss={loss!r} depends on the number of classes; give n_classes=...")
+            raise ValueError(
+                f"{library} with loss={loss!r} depends on the number of classes; give n_classes=..."
+            )
         check_number("n_classes", n_classes, at_least=2, integer=True)
         if loss in convention.class_means:
             scale *= n_classes
@@ -175,7 +188,9 @@ def _factors(library: str, loss: str, n_examples: float | None, n_classes: int |
 
 def _convention(library: str) -> type[Convention]:
     if not isinstance(library, str):
-        raise TypeError(f"library must be one of {', '.join(map(repr, CONVENTIONS))}, got {library!r}.")
+        raise TypeError(
+            f"library must be one of {', '.join(map(repr, CONVENTIONS))}, got {library!r}."
+        )
     if library in DECOUPLED:
         raise ValueError(
             f"{library} decays W beside the gradient, which is no penalty and has no strength; "
@@ -216,4 +231,6 @@ def _check_joined(library: str, loss: str, penalty: Penalty) -> None:
     known = _convention(library).losses[loss]
     if type(penalty) not in known:
         names = " or ".join(f"{kind.__name__}(...)" for kind in known)
-        raise ValueError(f"{library} has no {type(penalty).__name__} with loss={loss!r}; it has {names}.")
+        raise ValueError(
+            f"{library} has no {type(penalty).__name__} with loss={loss!r}; it has {names}."
+        )

@@ -4,8 +4,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from halfspaces._validation import check_number
-from halfspaces.penalties import L1, L2, ElasticNet, Penalty
+from halfspaces.penalties.base import Penalty
+from halfspaces.penalties.elastic_net import ElasticNet
+from halfspaces.penalties.l1 import L1
+from halfspaces.penalties.l2 import L2
+from halfspaces.support.validation import check_number
 
 Penalties = tuple[type[Penalty], ...]
 ALL: Penalties = (L2, L1, ElasticNet)
@@ -26,11 +29,17 @@ class Convention(ABC):
     row in `CONVENTIONS`.
     """
 
-    losses: ClassVar[dict[str, Penalties]]  # ours that it has, with the penalties it joins to each; its default first
+    losses: ClassVar[
+        dict[str, Penalties]
+    ]  # ours that it has, with the penalties it joins to each; its default first
     summed: ClassVar[bool] = False  # its data loss is Σ w_i L_i, not the mean
-    one_column: ClassVar[frozenset[str]] = frozenset()  # losses for which it fits w_1 − w_0 alone of two classes
+    one_column: ClassVar[frozenset[str]] = (
+        frozenset()
+    )  # losses for which it fits w_1 − w_0 alone of two classes
     halved: ClassVar[frozenset[str]] = frozenset()  # losses that it writes with a ½ that ours lack
-    class_means: ClassVar[frozenset[str]] = frozenset()  # losses that it divides by the number of classes
+    class_means: ClassVar[frozenset[str]] = (
+        frozenset()
+    )  # losses that it divides by the number of classes
 
     @abstractmethod
     def norms(self) -> Norms:
@@ -156,7 +165,11 @@ class SGDClassifier(Convention):
     alpha: float = 1e-4
     penalty: str = "l2"
     l1_ratio: float = 0.15
-    losses: ClassVar[dict[str, Penalties]] = {"ova_hinge": ALL, "ova_squared_hinge": ALL, "ova_logistic": ALL}
+    losses: ClassVar[dict[str, Penalties]] = {
+        "ova_hinge": ALL,
+        "ova_squared_hinge": ALL,
+        "ova_logistic": ALL,
+    }
 
     def norms(self) -> Norms:
         """alpha ρ and alpha (1 − ρ)."""
@@ -197,7 +210,9 @@ class Liblinear(Convention):
         "crammer_singer": (L2,),
     }
     summed: ClassVar[bool] = True
-    solvers: ClassVar[dict[int, tuple[str, str]]] = {  # of two for the same objective, the primal one first
+    solvers: ClassVar[
+        dict[int, tuple[str, str]]
+    ] = {  # of two for the same objective, the primal one first
         0: ("ova_logistic", "l2"),
         7: ("ova_logistic", "l2"),
         2: ("ova_squared_hinge", "l2"),
@@ -221,7 +236,10 @@ class Liblinear(Convention):
     def parameters(cls, norms: Norms, loss: str) -> dict[str, Any]:
         """The solver and its cost."""
         objective = (loss, _penalty_name(norms))
-        return {"s": next(s for s, solved in cls.solvers.items() if solved == objective), "c": 1 / _total(norms)}
+        return {
+            "s": next(s for s, solved in cls.solvers.items() if solved == objective),
+            "c": 1 / _total(norms),
+        }
 
     def check(self, library: str) -> None:
         """A solver for classification, c > 0."""

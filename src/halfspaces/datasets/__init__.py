@@ -14,27 +14,27 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.datasets import (
-    arrays,
-    catalogue,
+from halfspaces.datasets import catalogue, named_arrays
+from halfspaces.datasets.catalogue import CATALOGUE
+from halfspaces.datasets.dataset import Dataset, Features
+from halfspaces.datasets.files import remote
+from halfspaces.datasets.formats import (
     cifar,
     digits,
     hdf5,
     hugging_face,
     idx,
-    images,
+    image_folder,
     npy,
     npz,
-    remote,
     stl10,
     svhn,
     svmlight,
     tables,
-    zarr_folder,
+    zarr,
 )
-from halfspaces.datasets.catalogue import CATALOGUE
-from halfspaces.datasets.dataset import Dataset, Features
-from halfspaces.datasets.errors import DataError, listed
+from halfspaces.support.errors import DataError, listed
+from halfspaces.support.memory import budget
 
 __all__ = [
     "BUILT_IN",
@@ -50,22 +50,24 @@ __all__ = [
 
 BUILT_IN: dict[str, Callable[[], Dataset]] = {"digits": digits.read}
 Recognizes = Callable[[Path], bool]
-Readers = tuple[tuple[Recognizes, Callable[..., Dataset]], ...]  # the first that recognizes a path reads it
+Readers = tuple[
+    tuple[Recognizes, Callable[..., Dataset]], ...
+]  # the first that recognizes a path reads it
 FOLDERS: Readers = (
     (cifar.recognizes, cifar.read),
     (idx.recognizes, idx.read),
     (svhn.recognizes, svhn.read),
     (stl10.recognizes, stl10.read),
     (hugging_face.recognizes, hugging_face.read),
-    (zarr_folder.recognizes, zarr_folder.read),
+    (zarr.recognizes, zarr.read),
     (tables.recognizes_folder, tables.read),
     (npy.recognizes_folder, npy.read),
-    (images.recognizes, images.read),
+    (image_folder.recognizes, image_folder.read),
 )
 FILES: Readers = (
     (cifar.recognizes_archive, cifar.read),
-    (images.recognizes, images.read),
-    (images.is_one, images.refuse_one),
+    (image_folder.recognizes, image_folder.read),
+    (image_folder.is_one, image_folder.refuse_one),
     (npz.recognizes, npz.read),
     (npy.recognizes, npy.read),
     (tables.recognizes, tables.read),
@@ -73,19 +75,21 @@ FILES: Readers = (
     (tables.recognizes_text, tables.refuse_text),
     (svmlight.recognizes, svmlight.read),  # looks into the file, so the last
 )
-ROWS_ALONE: dict[Callable[..., Dataset], Callable[..., Features]] = {  # readers of rows that need no labels
+ROWS_ALONE: dict[
+    Callable[..., Dataset], Callable[..., Features]
+] = {  # readers of rows that need no labels
     npz.read: npz.read_features,
     npy.read: npy.read_features,
     tables.read: tables.read_features,
     hdf5.read: hdf5.read_features,
     hugging_face.read: hugging_face.read_features,
-    zarr_folder.read: zarr_folder.read_features,
+    zarr.read: zarr.read_features,
 }
 IMAGES, TABLE = ("image_size", "skip_bad"), ("label",)
 # What readers take.
 OPTIONS = {
-    images.read: IMAGES,
-    images.refuse_one: IMAGES,
+    image_folder.read: IMAGES,
+    image_folder.refuse_one: IMAGES,
     tables.read: TABLE,
     hugging_face.read: TABLE,
     cifar.read: TABLE,
@@ -101,7 +105,7 @@ def open(
     path_or_name: str | os.PathLike[str],
     *,
     label: str | None = None,
-    image_size: images.ImageSize | None = None,
+    image_size: image_folder.ImageSize | None = None,
     skip_bad: bool = False,
     memory: float | None = None,
 ) -> Dataset:
@@ -116,7 +120,7 @@ def open(
 
     `label` names the column of a table that holds the classes; of CIFAR-100 it is "fine" or "coarse". Images of many
     sizes are resized to 32 x 32, or to `image_size`, a side, (height, width), or (height, width, channels); `skip_bad`
-    leaves out files among them that cannot be decoded: see `halfspaces.datasets.images`. Arrays that would take more
+    leaves out files among them that cannot be decoded: see `halfspaces.datasets.formats.image_folder`. Arrays that would take more
     than a quarter of `memory` (bytes; this machine's unless given) lie on disk, in files without a name: data sets need
     not fit into memory.
 
@@ -126,10 +130,10 @@ def open(
     digits: 1,437 examples + 360 for testing, 64 features (8 x 8 x 1, uint8), 10 classes
     >>> open("digit")
     Traceback (most recent call last):
-    halfspaces.datasets.errors.DataError: There is no data set 'digit' (did you mean 'digits'?); give a name (digits...
+    halfspaces.support.errors.DataError: There is no data set 'digit' (did you mean 'digits'?); give a name (digits...
     """
     asked = {"label": label, "image_size": image_size, "skip_bad": skip_bad or None}
-    with arrays.memory(memory):
+    with budget(memory):
         if isinstance(path_or_name, str) and path_or_name in BUILT_IN:
             _options(path_or_name, None, asked)
             return BUILT_IN[path_or_name]()
@@ -145,7 +149,7 @@ def open_features(
     path_or_name: str | os.PathLike[str],
     *,
     label: str | None = None,
-    image_size: images.ImageSize | None = None,
+    image_size: image_folder.ImageSize | None = None,
     skip_bad: bool = False,
     memory: float | None = None,
 ) -> Features:
@@ -161,7 +165,9 @@ def open_features(
     rows = _rows_alone(path_or_name, asked, memory)
     if rows is not None:
         return rows.reshape(len(rows), -1) if isinstance(rows, np.ndarray) else rows
-    dataset = open(path_or_name, label=label, image_size=image_size, skip_bad=skip_bad, memory=memory)
+    dataset = open(
+        path_or_name, label=label, image_size=image_size, skip_bad=skip_bad, memory=memory
+    )
     return dataset.X if dataset.X_test is None else dataset.X_test
 
 
@@ -169,7 +175,7 @@ def open_images(
     path_or_name: str | os.PathLike[str],
     *,
     label: str | None = None,
-    image_size: images.ImageSize | None = None,
+    image_size: image_folder.ImageSize | None = None,
     skip_bad: bool = False,
     memory: float | None = None,
 ) -> np.ndarray:
@@ -181,14 +187,18 @@ def open_images(
     (360, 8, 8, 1)
     """
     asked = {"label": label, "image_size": image_size, "skip_bad": skip_bad or None}
-    with arrays.shapes_kept():
+    with named_arrays.shapes_kept():
         found: Any = _rows_alone(path_or_name, asked, memory)
     if found is None:
-        dataset = open(path_or_name, label=label, image_size=image_size, skip_bad=skip_bad, memory=memory)
+        dataset = open(
+            path_or_name, label=label, image_size=image_size, skip_bad=skip_bad, memory=memory
+        )
         X: Any = dataset.X if dataset.X_test is None else dataset.X_test
         return dataset.images(X)
     if found.ndim < 3:
-        raise DataError(f"{path_or_name} holds no images: it has rows {found.shape}; give images (N, H, W, 3).")
+        raise DataError(
+            f"{path_or_name} holds no images: it has rows {found.shape}; give images (N, H, W, 3)."
+        )
     return found
 
 
@@ -199,11 +209,13 @@ def _rows_alone(path_or_name: Any, asked: dict[str, Any], memory: float | None) 
     path = _path(path_or_name)
     read: Any = _reader(path_or_name, path)
     options = _options(path, read, asked)
-    bare = read in (images.read, images.refuse_one) and images.without_classes(path)
-    alone: Any = images.read_without_classes if bare else ROWS_ALONE.get(read)
+    bare = read in (image_folder.read, image_folder.refuse_one) and image_folder.without_classes(
+        path
+    )
+    alone: Any = image_folder.read_without_classes if bare else ROWS_ALONE.get(read)
     if alone is None:
         return None
-    with arrays.memory(memory):
+    with budget(memory):
         return alone(path, **options)
 
 
@@ -215,7 +227,10 @@ def holds_images(path_or_name: str | os.PathLike[str]) -> bool:
     """
     if path_or_name in BUILT_IN or path_or_name in CATALOGUE:
         return False
-    return _reader(path_or_name, _path(path_or_name)) in (images.read, images.refuse_one)
+    return _reader(path_or_name, _path(path_or_name)) in (
+        image_folder.read,
+        image_folder.refuse_one,
+    )
 
 
 def _path(given: str | os.PathLike[str]) -> Path:
@@ -224,15 +239,21 @@ def _path(given: str | os.PathLike[str]) -> Path:
     return Path(os.path.expanduser(given))
 
 
-def _options(given: str | Path, read: Callable[..., Dataset] | None, asked: dict[str, Any]) -> dict[str, Any]:
+def _options(
+    given: str | Path, read: Callable[..., Dataset] | None, asked: dict[str, Any]
+) -> dict[str, Any]:
     """What was asked for, if the reader has it."""
     options = {name: value for name, value in asked.items() if value is not None}
     for name, value in options.items():
         if read is None or name not in OPTIONS.get(read, ()):
             if name in TABLE:
-                raise DataError(f"The label {value!r} names a column of a table, and {given} is none; leave it out.")
+                raise DataError(
+                    f"The label {value!r} names a column of a table, and {given} is none; leave it out."
+                )
             option = f"{name} (--{name.replace('_', '-')})"
-            raise DataError(f"{given} is no folder, .tar or .zip of images, for which {option} is; leave it out.")
+            raise DataError(
+                f"{given} is no folder, .tar or .zip of images, for which {option} is; leave it out."
+            )
     return options
 
 
@@ -263,7 +284,12 @@ def _unknown(given: str, path: Path) -> str:
     """Name what is nearest to what was given: a known name, or else what lies where the path points."""
     near = difflib.get_close_matches(given, (*BUILT_IN, *CATALOGUE), n=1)
     if not near and os.path.isdir(path.parent) and os.access(path.parent, os.R_OK):
-        near = [str(path.parent / name) for name in difflib.get_close_matches(path.name, os.listdir(path.parent), n=2)]
+        near = [
+            str(path.parent / name)
+            for name in difflib.get_close_matches(path.name, os.listdir(path.parent), n=2)
+        ]
     hint = f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
-    accepted = f"a name ({', '.join((*BUILT_IN, *CATALOGUE))}) or the path of an existing folder or file"
+    accepted = (
+        f"a name ({', '.join((*BUILT_IN, *CATALOGUE))}) or the path of an existing folder or file"
+    )
     return f"There is no data set {given!r}{hint}; give {accepted}."

@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from halfspaces.datasets import cache, cifar, download, idx, stl10, svhn
 from halfspaces.datasets.dataset import Dataset
-from halfspaces.datasets.download import File, Progress
-from halfspaces.datasets.errors import DataError
+from halfspaces.datasets.files import download
+from halfspaces.datasets.files.download import File, Progress
+from halfspaces.datasets.formats import cifar, idx, stl10, svhn
+from halfspaces.support import cache_folder
+from halfspaces.support.errors import DataError
 
 MIRROR = "HALFSPACES_MIRROR"
 
@@ -43,7 +45,7 @@ class Entry:
     @property
     def folder(self) -> Path:
         """Where it is, or will be; it exists only when it is whole."""
-        return cache.folder("data", self.name)
+        return cache_folder.folder("data", self.name)
 
 
 def _idx(base: str, *files: tuple[str, int, str]) -> tuple[File, ...]:
@@ -63,7 +65,11 @@ ENTRIES = (
             ),
         ),
         read=cifar.read,
-        members=(*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin", "batches.meta.txt"),
+        members=(
+            *(f"data_batch_{i}.bin" for i in range(1, 6)),
+            "test_batch.bin",
+            "batches.meta.txt",
+        ),
     ),
     Entry(
         name="cifar100",
@@ -147,10 +153,17 @@ def read(name: str, **options: Any) -> Dataset:
     if entry.folder.is_dir():
         return replace(entry.read(entry.folder, **options), name=name)
     path = f" (for the path of that name give ./{name})" if os.path.exists(name) else ""
-    raise DataError(f"The data set {name!r} is not downloaded yet; run: halfspaces data get {name}{path}.")
+    raise DataError(
+        f"The data set {name!r} is not downloaded yet; run: halfspaces data get {name}{path}."
+    )
 
 
-def get(name: str, mirror: str | None = None, progress: Progress | None = None) -> Path:
+def get(
+    name: str,
+    mirror: str | None = None,
+    progress: Progress | None = None,
+    tries: download.Tries = download.TRIES,
+) -> Path:
     """Download a data set, unless it is there, and return its folder, which appears only when all of it is there.
 
     `mirror`, or the environment variable HALFSPACES_MIRROR, is an address under which the files are to be found as
@@ -161,17 +174,22 @@ def get(name: str, mirror: str | None = None, progress: Progress | None = None) 
         return entry.folder
     mirror = mirror or os.environ.get(MIRROR)
     if mirror is not None and not mirror.startswith(("http://", "https://")):
-        raise DataError(f"The mirror {mirror!r} is no address; give one that starts with https:// or http://.")
+        raise DataError(
+            f"The mirror {mirror!r} is no address; give one that starts with https:// or http://."
+        )
     arriving = entry.folder.with_name(f"{name}.part")
     try:
         arriving.mkdir(parents=True, exist_ok=True)
         for file in entry.files:
             url = f"{mirror.rstrip('/')}/{name}/{file.name}" if mirror else file.url
-            path = download.retrieve(file, arriving, url, progress)
+            path = download.retrieve(file, arriving, url, progress, tries)
             if entry.members:
                 _unpack(path, entry.members, arriving)
                 path.unlink()
-        for left in {path.name for path in arriving.iterdir()} - {*entry.members, *(file.name for file in entry.files)}:
+        for left in {path.name for path in arriving.iterdir()} - {
+            *entry.members,
+            *(file.name for file in entry.files),
+        }:
             (arriving / left).unlink()  # of a download that was killed
         os.replace(arriving, entry.folder)
     except OSError as error:
@@ -194,5 +212,7 @@ def _unpack(archive: Path, members: tuple[str, ...], folder: Path) -> None:
                 if not missing:
                     return
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise DataError(f"{archive} cannot be unpacked ({error}); remove it and get it again.") from error
+        raise DataError(
+            f"{archive} cannot be unpacked ({error}); remove it and get it again."
+        ) from error
     raise DataError(f"{archive} lacks {', '.join(sorted(missing))}; remove it and get it again.")

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from halfspaces.datasets.errors import DataError
-from halfspaces.datasets.rows import held_by
+from halfspaces.datasets.duplicates import held_by
+from halfspaces.support.errors import DataError
 
 Features = np.ndarray | csr_array
 
@@ -49,7 +49,9 @@ class Dataset:
             X, y = f"X_{split}", f"y_{split}"
             if (getattr(self, X) is None) != (getattr(self, y) is None):
                 given, missing = (y, X) if getattr(self, X) is None else (X, y)
-                raise DataError(f"{self.name}: {given} is given without {missing}; give both or neither.")
+                raise DataError(
+                    f"{self.name}: {given} is given without {missing}; give both or neither."
+                )
         for X, y, suffix in self._splits():
             _check_split(f"{self.name}: X{suffix}", X, f"y{suffix}", y)
         D = _shape(self.X)[1]
@@ -64,11 +66,15 @@ class Dataset:
     def describe(self) -> str:
         """Return one line: the counts of examples, features and classes."""
         held = {"validation": self.X_val, "testing": self.X_test}
-        others = "".join(f" + {_shape(X)[0]:,} for {use}" for use, X in held.items() if X is not None)
+        others = "".join(
+            f" + {_shape(X)[0]:,} for {use}" for use, X in held.items() if X is not None
+        )
         shape = "" if self.image_shape is None else " x ".join(map(str, self.image_shape)) + ", "
         classes = len(self.class_names) if self.class_names else len(np.unique(self.y))
         N, D = _shape(self.X)
-        stored = "" if isinstance(self.X, np.ndarray) else f", {100 * self.X.nnz / (N * D):.2g} % stored"
+        stored = (
+            "" if isinstance(self.X, np.ndarray) else f", {100 * self.X.nnz / (N * D):.2g} % stored"
+        )
         features = f"{D:,} features ({shape}{self.X.dtype}{stored})"
         return f"{self.name}: {N:,} examples{others}, {features}, {classes:,} class{'es' * (classes != 1)}"
 
@@ -83,7 +89,9 @@ class Dataset:
         [1, 2]
         """
         if self.image_shape is None:
-            raise DataError(f"{self.name} holds no images: its rows are plain features; use X itself.")
+            raise DataError(
+                f"{self.name} holds no images: its rows are plain features; use X itself."
+            )
         if X_rows.shape[1:] != _shape(self.X)[1:]:
             needed = f"(n, {_shape(self.X)[1]})"
             raise DataError(
@@ -116,7 +124,9 @@ def _shape(X: Any) -> tuple[int, ...]:
 
 def _check_split(X_name: str, X: Features, y_name: str, y: np.ndarray) -> None:
     if X.ndim != 2 or 0 in _shape(X):
-        raise DataError(f"{X_name} has shape {_shape(X)}; give at least one example and one feature, shape (N, D).")
+        raise DataError(
+            f"{X_name} has shape {_shape(X)}; give at least one example and one feature, shape (N, D)."
+        )
     if y.ndim != 1:
         raise DataError(
             f"{X_name} needs labels {y_name} of shape ({_shape(X)[0]},), got {y.shape}; give one label an example."

@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
-PIECES, PIECE_BYTES = 256, 1 << 18  # of X that are looked at: all of it up to 64 MiB, spread evenly beyond
+PIECES, PIECE_BYTES = (
+    256,
+    1 << 18,
+)  # of X that are looked at: all of it up to 64 MiB, spread evenly beyond
 
 
 def fingerprint(X: Any, y: np.ndarray) -> dict[str, Any]:
@@ -18,7 +21,11 @@ def fingerprint(X: Any, y: np.ndarray) -> dict[str, Any]:
     {'shape': [3, 3], 'dtype': 'uint8', 'digest': '632822c8949fad8a'}
     """
     digest = hashlib.blake2b(digest_size=8)
-    parts = [X] if isinstance(X, np.ndarray) else [X.data, X.indices.astype(np.int64), X.indptr.astype(np.int64)]
+    parts = (
+        [X]
+        if isinstance(X, np.ndarray)
+        else [X.data, X.indices.astype(np.int64), X.indptr.astype(np.int64)]
+    )
     for part in [*parts, y if y.dtype.kind in "biuf" else y.astype(str)]:
         digest.update(f"{part.dtype.str}{part.shape}".encode())
         for piece in _pieces(part):

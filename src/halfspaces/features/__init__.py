@@ -32,19 +32,19 @@ from halfspaces.features.augmentation import Augmentation
 from halfspaces.features.bag import BagOfWords
 from halfspaces.features.base import Feature, LocalFeature
 from halfspaces.features.color import ColorHistogram, HueHistogram
-from halfspaces.features.described import Described
 from halfspaces.features.encoder import OnnxEncoder
+from halfspaces.features.expressions import FEATURES, parse
 from halfspaces.features.gist import GIST
 from halfspaces.features.hog import HOG
+from halfspaces.features.lazy_rows import Described
 from halfspaces.features.lbp import LBP
-from halfspaces.features.mixture import Mixture
 from halfspaces.features.patches import Patches
 from halfspaces.features.pixels import Pixels
-from halfspaces.features.raw import RawPatches
+from halfspaces.features.raw_patches import RawPatches
 from halfspaces.features.sift import DenseSIFT
 from halfspaces.features.similarity import SelfSimilarity
 from halfspaces.features.textons import FilterBank, Textons
-from halfspaces.features.words import FEATURES, parse
+from halfspaces.features.union import Mixture
 
 __all__ = [
     "FEATURES",

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces._validation import check_number
-from halfspaces.features.images import Array, Images
+from halfspaces.features.images import Images
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_number
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ class _Copies(Images):
         height, width = planes.shape[2:]
         found = np.empty(planes.shape, planes.dtype)
         padded = np.pad(planes, ((0, 0), (0, 0), edge, edge), mode="edge")
-        for copy, image, (top, left) in zip(found, padded, self.shift - self.moves[rows], strict=True):
+        for copy, image, (top, left) in zip(
+            found, padded, self.shift - self.moves[rows], strict=True
+        ):
             copy[:] = image[:, top : top + height, left : left + width]
         return found

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces._validation import check_name, check_number
-from halfspaces.blocks import available_workers, one_blas_thread, ordered_map
 from halfspaces.features.base import Feature, LocalFeature, fresh
-from halfspaces.features.images import Array
-from halfspaces.features.loops import run
-from halfspaces.features.regions import Pyramid
+from halfspaces.features.pooling_regions import Pyramid
 from halfspaces.features.sift import DenseSIFT
+from halfspaces.kernels.compile import run
+from halfspaces.support.parallel import available_workers, one_blas_thread, ordered_map
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_name, check_number
 
 ASSIGNMENTS = ("hard", "triangle", "gaussian")
 DRAWN, DRAWN_EACH = 100_000, 100  # descriptors to learn from: at least, and for one word
@@ -57,9 +57,19 @@ class Bag(Feature):
     def shapes(self, image_shape: tuple[int, int, int], columns: int) -> dict[str, tuple[int, ...]]:
         """Its own and those of its descriptor."""
         height, width, channels = image_shape
-        local = self._descriptor._local_of_planes(np.zeros((1, channels, height, width), np.float32))
-        inner = {f"of_.{name}": shape for name, shape in self._descriptor.shapes(image_shape, columns).items()}
-        return {**super().shapes(image_shape, columns), "words_": (self.n, local.shape[3]), "variance_": (), **inner}
+        local = self._descriptor._local_of_planes(
+            np.zeros((1, channels, height, width), np.float32)
+        )
+        inner = {
+            f"of_.{name}": shape
+            for name, shape in self._descriptor.shapes(image_shape, columns).items()
+        }
+        return {
+            **super().shapes(image_shape, columns),
+            "words_": (self.n, local.shape[3]),
+            "variance_": (),
+            **inner,
+        }
 
     def _made_of(self, name: str) -> Any:
         return self._descriptor if name == "of" else super()._made_of(name)
@@ -68,8 +78,14 @@ class Bag(Feature):
         name = type(self).__name__
         if not isinstance(self._descriptor, LocalFeature):
             known = "sift, raw, ssim or filters"
-            given = self._descriptor if isinstance(self._descriptor, Feature) else repr(self._descriptor)
-            raise TypeError(f"{name}(of=...) must have descriptors at points ({known}), got {given}.")
+            given = (
+                self._descriptor
+                if isinstance(self._descriptor, Feature)
+                else repr(self._descriptor)
+            )
+            raise TypeError(
+                f"{name}(of=...) must have descriptors at points ({known}), got {given}."
+            )
         check_number(f"{name}(n=...)", self.n, at_least=1, integer=True)
         if not isinstance(self.levels, tuple | list) or not self.levels:
             raise TypeError(
@@ -95,7 +111,9 @@ class Bag(Feature):
         different = len({row.tobytes() for row in drawn})
         if different < self.n:
             given = f"n={self.n} is larger than the {different:,} different descriptors in the training images"
-            raise ValueError(f"{type(self).__name__}(n=...): {given}; give a smaller n, or more images.")
+            raise ValueError(
+                f"{type(self).__name__}(n=...): {given}; give a smaller n, or more images."
+            )
         self.words_, self.variance_ = _vocabulary(drawn, self.n, int(rng.integers(2**31)))
 
     def _drawn(self, planes: Array, points: int, rng: np.random.Generator) -> Array:
@@ -119,23 +137,29 @@ class Bag(Feature):
         words = np.ascontiguousarray(self.words_.T)
         squares = np.einsum("nd,nd->n", self.words_, self.words_)
         rows = [
-            self._histograms(self.of_._local_of_planes(planes[images]), words, squares) for images in _steps(planes)
+            self._histograms(self.of_._local_of_planes(planes[images]), words, squares)
+            for images in _steps(planes)
         ]
         return np.power(np.concatenate(rows), np.float32(self.power))
 
     def _histograms(self, local: Array, words: Array, squares: Array) -> Array:
         """Means of the votes (n, D) over regions, of descriptors (n, rows, columns, d)."""
-        from halfspaces.features import _bag
+        from halfspaces.features.loops import bag
 
         rows, columns = self._pyramids(*local.shape[1:3])
         sums = np.zeros((len(local), rows.segments, columns.segments, len(squares)), np.float32)
         run(
-            _bag.count_words,
+            bag.count_words,
             *(np.ascontiguousarray(local).reshape(len(local), -1, local.shape[3]), words, squares),
-            *(ASSIGNMENTS.index(self.assignment), np.float32(self.width**2 * float(self.variance_))),
+            *(
+                ASSIGNMENTS.index(self.assignment),
+                np.float32(self.width**2 * float(self.variance_)),
+            ),
             *(rows.segment_of, columns.segment_of, max(1, BAND // len(squares)), sums),
         )
-        shares = [np.kron(down, across) for down, across in zip(rows.shares, columns.shares, strict=True)]
+        shares = [
+            np.kron(down, across) for down, across in zip(rows.shares, columns.shares, strict=True)
+        ]
         sums = sums.reshape(len(local), -1, len(squares))
         return np.matmul(np.concatenate(shares), sums).reshape(len(local), -1)
 
@@ -144,7 +168,9 @@ class Bag(Feature):
         finest = max(self.levels)
         if finest > min(rows, columns):
             given = f"{rows} x {columns} descriptors in an image, fewer than {finest} x {finest} regions"
-            raise ValueError(f"{type(self).__name__}: {given}; give fewer levels, a smaller step, or larger images.")
+            raise ValueError(
+                f"{type(self).__name__}: {given}; give fewer levels, a smaller step, or larger images."
+            )
         levels = tuple(self.levels)
         return Pyramid(rows, levels), Pyramid(columns, levels)
 
@@ -256,7 +282,9 @@ def _vocabulary(drawn: Array, n: int, seed: int) -> tuple[Array, Array]:
         for start in range(0, len(drawn), BATCH):
             rows = drawn[start : start + BATCH]
             distances = squares - 2 * rows @ words.T
-            nearest += float(np.sum(distances.min(axis=1) + np.einsum("nd,nd->n", rows, rows), dtype=np.float64))
+            nearest += float(
+                np.sum(distances.min(axis=1) + np.einsum("nd,nd->n", rows, rows), dtype=np.float64)
+            )
     return words, np.array(max(nearest / len(drawn), 1e-6), np.float32)
 
 

@@ -9,10 +9,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import NotFittedError
 
-from halfspaces.blocks import available_workers, one_blas_thread, ordered_map
-from halfspaces.datasets.arrays import empty
-from halfspaces.features.images import Array, Images, grey
-from halfspaces.progress import Bar
+from halfspaces.features.images import Images, grey
+from halfspaces.support.memory import empty
+from halfspaces.support.parallel import available_workers, one_blas_thread, ordered_map
+from halfspaces.support.progress import Bar
+from halfspaces.support.types import Array
 
 BLOCK_BYTES = 3 << 20  # of planes: they fit a core's share of the cache beside what is made of them
 MOST_ROWS = 1024
@@ -36,7 +37,9 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
       `shapes` tells their shapes.
     """
 
-    channels: ClassVar[str] = "any"  # what _describe sees: "any" (as they come), "color" (three) or "grey" (one)
+    channels: ClassVar[str] = (
+        "any"  # what _describe sees: "any" (as they come), "color" (three) or "grey" (one)
+    )
     n_jobs: int | None
 
     # ------------------------------------------------------------------------------------- what a subclass has
@@ -94,7 +97,7 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
             uint8, or floats in [0, 1]; or copies of such (`Augmentation`).
         out : array, shape (N, D), optional
             Written to, and returned: an array of your own, a memory map too. Otherwise large results lie on disk where
-            the memory is short (`halfspaces.datasets.arrays.memory`).
+            the memory is short (`halfspaces.support.memory.budget`).
 
         Raises
         ------
@@ -105,7 +108,9 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
         self._check_fitted(images.shape)
         self._check_shape(images.shape)
         rows = self._block_rows(images.shape)
-        blocks = [slice(start, min(start + rows, len(images))) for start in range(0, len(images), rows)]
+        blocks = [
+            slice(start, min(start + rows, len(images))) for start in range(0, len(images), rows)
+        ]
         first = self._of_planes(images.planes(blocks[0]))
         shape = len(images), first.shape[1]
         if out is None:
@@ -123,7 +128,7 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
 
     def __str__(self) -> str:
         """Its words, which `halfspaces.features.parse` reads."""
-        from halfspaces.features.words import words
+        from halfspaces.features.expressions import words
 
         return words(self)
 
@@ -147,7 +152,9 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
             if isinstance(given, Feature):
                 setattr(self, name, fresh(given).restore(inner))
             else:
-                parts = [fresh(part).restore(_within(inner, str(at))) for at, part in enumerate(given)]
+                parts = [
+                    fresh(part).restore(_within(inner, str(at))) for at, part in enumerate(given)
+                ]
                 setattr(self, name, parts)
         return self
 
@@ -219,21 +226,29 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
     def _check_shape(self, shape: tuple[int, int, int]) -> None:
         height, width, channels = shape
         if self.channels == "color" and channels != 3:
-            grey = f"{type(self).__name__} needs colour, got grey images of {height} x {width} pixels"
+            grey = (
+                f"{type(self).__name__} needs colour, got grey images of {height} x {width} pixels"
+            )
             raise ValueError(f"{grey}; give images (N, H, W, 3), or leave this feature out.")
         self._check(height, width)
 
     def _check_fitted(self, shape: tuple[int, int, int]) -> None:
         if not hasattr(self, "image_shape_"):
             if self._learns:
-                raise NotFittedError(f"This {type(self).__name__} is not fitted yet; call fit first.")
+                raise NotFittedError(
+                    f"This {type(self).__name__} is not fitted yet; call fit first."
+                )
             return
         fitted = tuple(map(int, self.image_shape_))
         if shape != fitted:
             given, known = (" x ".join(map(str, numbers)) for numbers in (shape, fitted))
-            remedy = "resize them" if shape[2] == fitted[2] else f"give images of {fitted[2]} channels"
+            remedy = (
+                "resize them" if shape[2] == fitted[2] else f"give images of {fitted[2]} channels"
+            )
             name = type(self).__name__
-            raise ValueError(f"This {name} was fitted to images of {known}, got {given}; {remedy}, or fit anew.")
+            raise ValueError(
+                f"This {name} was fitted to images of {known}, got {given}; {remedy}, or fit anew."
+            )
 
 
 class LocalFeature(Feature):
@@ -276,11 +291,17 @@ def _arrays_of(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Array]]:
             yield from ((f"{name}.{inner}", array) for inner, array in value.arrays().items())
         elif isinstance(value, list):
             for at, part in enumerate(value):
-                yield from ((f"{name}.{at}.{inner}", array) for inner, array in part.arrays().items())
+                yield from (
+                    (f"{name}.{at}.{inner}", array) for inner, array in part.arrays().items()
+                )
         else:
             yield name, value
 
 
 def _within(arrays: Mapping[str, Array], name: str) -> dict[str, Array]:
     prefix = f"{name}."
-    return {inner.removeprefix(prefix): value for inner, value in arrays.items() if inner.startswith(prefix)}
+    return {
+        inner.removeprefix(prefix): value
+        for inner, value in arrays.items()
+        if inner.startswith(prefix)
+    }

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from halfspaces._validation import check_number
+from halfspaces.support.validation import check_number
 
 
 class Cells(NamedTuple):
@@ -22,7 +22,9 @@ def check_cell(feature: Any, height: int, width: int) -> None:
     check_number(name, feature.cell, at_least=1, integer=True)
     if feature.cell > min(height, width):
         given = f"images of {height} x {width} pixels are smaller than a cell of {feature.cell} x {feature.cell}"
-        raise ValueError(f"{type(feature).__name__}: {given}; give a smaller cell, or larger images.")
+        raise ValueError(
+            f"{type(feature).__name__}: {given}; give a smaller cell, or larger images."
+        )
 
 
 def cells_of(cell: int | None, height: int, width: int) -> Cells:

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces._validation import check_name, check_number
 from halfspaces.features.base import Feature
 from halfspaces.features.cells import cells_of, check_cell
-from halfspaces.features.images import Array
-from halfspaces.features.loops import run
+from halfspaces.kernels.compile import run
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_name, check_number
 
 
 class HueHistogram(Feature):
@@ -48,7 +48,11 @@ class HueHistogram(Feature):
     channels = "color"
 
     def __init__(
-        self, bins: int = 10, cell: int | None = None, weighted: bool = True, n_jobs: int | None = None
+        self,
+        bins: int = 10,
+        cell: int | None = None,
+        weighted: bool = True,
+        n_jobs: int | None = None,
     ) -> None:
         self.bins = bins
         self.cell = cell
@@ -103,7 +107,9 @@ class ColorHistogram(Feature):
 
     channels = "color"
 
-    def __init__(self, space: str = "rgb", bins: int = 4, cell: int | None = None, n_jobs: int | None = None) -> None:
+    def __init__(
+        self, space: str = "rgb", bins: int = 4, cell: int | None = None, n_jobs: int | None = None
+    ) -> None:
         self.space = space
         self.bins = bins
         self.cell = cell
@@ -157,7 +163,9 @@ def _count_hues(planes: Any, cell_height: int, cell_width: int, weighted: bool, 
                 row[x // cell_width, place[x]] += weight[x]
 
 
-def _count_colors(planes: Any, cell_height: int, cell_width: int, bins: int, hsv: bool, found: Any) -> None:
+def _count_colors(
+    planes: Any, cell_height: int, cell_width: int, bins: int, hsv: bool, found: Any
+) -> None:
     """found (n, rows, columns, bins³) += 1 over the pixels of a cell at each pixel's colour."""
     width = found.shape[2] * cell_width
     place = np.empty(width, np.int32)
@@ -181,7 +189,11 @@ def _count_colors(planes: Any, cell_height: int, cell_width: int, bins: int, hsv
                     first = hue * per_hue
                     second = chroma / (value if value > zero else one) * np.float32(bins)
                     third = value * per_level
-                a, c, d = min(np.int32(first), most), min(np.int32(second), most), min(np.int32(third), most)
+                a, c, d = (
+                    min(np.int32(first), most),
+                    min(np.int32(second), most),
+                    min(np.int32(third), most),
+                )
                 place[x] = (a * bins + c) * bins + d
             row = found[i, y // cell_height]
             for x in range(width):

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces._validation import check_name, check_number, check_numbers
 from halfspaces.features.base import Feature
-from halfspaces.features.images import Array, grey, resized
+from halfspaces.features.images import grey, resized
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_name, check_number, check_numbers
 
 LAYOUTS = ("NCHW", "NHWC")
 TOGETHER = 32  # images given to the network at a time, where it does not say itself
@@ -128,7 +129,9 @@ class OnnxEncoder(Feature):
         check_name("OnnxEncoder(layout=...)", self.layout, LAYOUTS)
         sizes = self.size if isinstance(self.size, tuple | list) else (self.size,) * 2
         if len(sizes) != 2:
-            raise ValueError(f"OnnxEncoder(size=...) must be one number or height and width, got {self.size!r}.")
+            raise ValueError(
+                f"OnnxEncoder(size=...) must be one number or height and width, got {self.size!r}."
+            )
         for length in sizes if self.size is not None else ():
             check_number("OnnxEncoder(size=...)", length, at_least=1, integer=True)
         network = self._network()
@@ -137,12 +140,19 @@ class OnnxEncoder(Feature):
             check_name("OnnxEncoder(output=...)", self.output, network.outputs)
         shape = (height, width) if self.size is None else sizes
         _, _, *needed = _as_nchw(network.takes, self.layout)
-        if any(isinstance(need, int) and need != given for need, given in zip(needed, shape, strict=True)):
+        if any(
+            isinstance(need, int) and need != given
+            for need, given in zip(needed, shape, strict=True)
+        ):
             wanted, given = (" x ".join(map(str, pair)) for pair in (needed, shape))
             remedy = (
-                f"size={_size(needed)}" if all(isinstance(need, int) for need in needed) else "another size or layout"
+                f"size={_size(needed)}"
+                if all(isinstance(need, int) for need in needed)
+                else "another size or layout"
             )
-            raise ValueError(f"{self.path} takes images of {wanted} pixels, got {given}; give {remedy}.")
+            raise ValueError(
+                f"{self.path} takes images of {wanted} pixels, got {given}; give {remedy}."
+            )
 
     def _network(self) -> Network:
         """The network; parsed once a process for each state of the file."""
@@ -150,9 +160,13 @@ class OnnxEncoder(Feature):
         try:
             state = path.stat()
         except (OSError, ValueError) as error:  # ValueError: no path at all
-            raise ValueError(f"OnnxEncoder: no file {self.path!r} can be read; give the path of a network.") from error
+            raise ValueError(
+                f"OnnxEncoder: no file {self.path!r} can be read; give the path of a network."
+            ) from error
         if not stat.S_ISREG(state.st_mode):  # a device has no end, a pipe waits
-            raise ValueError(f"OnnxEncoder: {self.path!r} is no file on disk; give the path of a network.")
+            raise ValueError(
+                f"OnnxEncoder: {self.path!r} is no file on disk; give the path of a network."
+            )
         return _opened(str(path.resolve()), state.st_mtime_ns, state.st_size)
 
     def _channels(self, network: Network) -> int:
@@ -162,15 +176,21 @@ class OnnxEncoder(Feature):
         inputs = len(network.session.get_inputs())
         if len(shape) != 4 or inputs != 1 or kind not in ("tensor(float)", "tensor(float16)"):
             told = f"{inputs} inputs, the first {kind} of {len(shape)} axes"
-            raise ValueError(f"{self.path} takes no images: it has {told}; it needs one, of floats, with 4 axes.")
+            raise ValueError(
+                f"{self.path} takes no images: it has {told}; it needs one, of floats, with 4 axes."
+            )
         channels = _as_nchw(shape, self.layout)[1]
         if isinstance(channels, int) and channels not in (1, 3):
             given = f"{self.path} takes {channels} channels as {self.layout}"
-            raise ValueError(f"{given}; images have 1 or 3: give the other layout, or another network.")
+            raise ValueError(
+                f"{given}; images have 1 or 3: give the other layout, or another network."
+            )
         for name in ("mean", "std"):
             count = np.size(getattr(self, name))
             if count not in (1, channels if isinstance(channels, int) else 3):
-                raise ValueError(f"OnnxEncoder({name}=...) must be 1 number or {channels}, got {count}.")
+                raise ValueError(
+                    f"OnnxEncoder({name}=...) must be 1 number or {channels}, got {count}."
+                )
         return channels if isinstance(channels, int) else 3
 
     # -------------------------------------------------------------------------------------------- describing
@@ -184,7 +204,10 @@ class OnnxEncoder(Feature):
         images = resized(self._normalized(planes, self._channels(network)), self.size)
         fixed = network.takes[0]
         together = fixed if isinstance(fixed, int) else TOGETHER
-        rows = [self._run(network, images[start : start + together]) for start in range(0, len(images), together)]
+        rows = [
+            self._run(network, images[start : start + together])
+            for start in range(0, len(images), together)
+        ]
         return np.concatenate(rows)
 
     def _normalized(self, planes: Array, channels: int) -> Array:
@@ -192,25 +215,39 @@ class OnnxEncoder(Feature):
             planes = grey(planes)
         elif planes.shape[1] == 1:
             planes = np.repeat(planes, channels, axis=1)
-        mean, std = (np.asarray(value, np.float32).reshape(-1, 1, 1) for value in (self.mean, self.std))
+        mean, std = (
+            np.asarray(value, np.float32).reshape(-1, 1, 1) for value in (self.mean, self.std)
+        )
         return (planes / np.float32(255) - mean) / std
 
     def _run(self, network: Network, images: Array) -> Array:
         """Rows (n, D) of images that the network takes at once."""
         count, [given] = len(images), network.session.get_inputs()
         if isinstance(network.takes[0], int) and count < network.takes[0]:
-            images = np.concatenate([images, np.zeros((network.takes[0] - count, *images.shape[1:]), np.float32)])
+            images = np.concatenate(
+                [images, np.zeros((network.takes[0] - count, *images.shape[1:]), np.float32)]
+            )
         if self.layout == "NHWC":
             images = images.transpose(0, 2, 3, 1)
-        images = np.ascontiguousarray(images, np.float16 if given.type == "tensor(float16)" else np.float32)
+        images = np.ascontiguousarray(
+            images, np.float16 if given.type == "tensor(float16)" else np.float32
+        )
         try:
             [found] = network.session.run([self.output or network.outputs[0]], {given.name: images})
         except Exception as error:  # onnxruntime's own kinds share no base
             shape = " x ".join(map(str, images.shape))
-            raise ValueError(f"{self.path} cannot be run on images of {shape}: {_told(error)}.") from error
-        if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu" or found.shape[:1] != (len(images),):
+            raise ValueError(
+                f"{self.path} cannot be run on images of {shape}: {_told(error)}."
+            ) from error
+        if (
+            not isinstance(found, np.ndarray)
+            or found.dtype.kind not in "fiu"
+            or found.shape[:1] != (len(images),)
+        ):
             shape = getattr(found, "shape", type(found).__name__)
-            raise ValueError(f"{self.path} gives {shape} for {len(images)} images; it needs a row of numbers for each.")
+            raise ValueError(
+                f"{self.path} gives {shape} for {len(images)} images; it needs a row of numbers for each."
+            )
         return found.reshape(len(images), -1)[:count].astype(np.float32)
 
 
@@ -220,7 +257,9 @@ def _opened(path: str, changed: int, size: int) -> Network:
     try:
         import onnxruntime
     except ImportError as error:
-        raise ImportError("OnnxEncoder needs onnxruntime; pip install 'halfspaces[onnx]'.") from error
+        raise ImportError(
+            "OnnxEncoder needs onnxruntime; pip install 'halfspaces[onnx]'."
+        ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # workers are the threads
     options.log_severity_level = 3  # errors

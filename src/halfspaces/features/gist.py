@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces._validation import check_number
 from halfspaces.features.base import Feature
-from halfspaces.features.images import Array
-from halfspaces.features.regions import Intervals
+from halfspaces.features.pooling_regions import Intervals
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_number
 
 PIXELS = 1 << 15  # that are filtered at a time
 WIDEST, FACTOR = 0.3, 1.85  # cycles per pixel of the finest filters, and from scale to scale
@@ -120,10 +120,14 @@ class GIST(Feature):
         count = max(1, PIXELS // (size[0] * size[1]))
         for start in range(0, len(planes), count):
             some = slice(start, start + count)
-            images = np.pad(planes[some, 0], ((0, 0), (edge, after[0]), (edge, after[1])), mode="symmetric")
+            images = np.pad(
+                planes[some, 0], ((0, 0), (edge, after[0]), (edge, after[1])), mode="symmetric"
+            )
             spectrum = fft.fft2(self._prefiltered(images, (height, width)))
             for k, transfer in enumerate(bank):
-                response = np.abs(fft.ifft2(spectrum * transfer)[:, edge : edge + height, edge : edge + width])
+                response = np.abs(
+                    fft.ifft2(spectrum * transfer)[:, edge : edge + height, edge : edge + width]
+                )
                 found[some, k] = down @ response @ across.T
         return found.reshape(len(planes), -1)
 

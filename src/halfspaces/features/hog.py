@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from halfspaces._validation import check_number
 from halfspaces.features.base import Feature
 from halfspaces.features.cells import cells_of, check_cell
-from halfspaces.features.images import Array
-from halfspaces.features.loops import run
+from halfspaces.kernels.compile import run
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_number
 
 
 class HOG(Feature):
@@ -101,15 +101,21 @@ class HOG(Feature):
         return (rows - block + 1) * (columns - block + 1) * block**2 * self.orientations
 
     def _describe(self, planes: Array) -> Array:
-        from halfspaces.features import _gradients
+        from halfspaces.features.loops import gradients
 
         n, (rows, columns, *_) = len(planes), cells_of(self.cell, *planes.shape[2:])
         cells = np.zeros((n, rows, columns, self.orientations), np.float32)
-        run(_gradients.soft_cells if self.soft else _gradients.hard_cells, planes, self.cell, bool(self.signed), cells)
+        run(
+            gradients.soft_cells if self.soft else gradients.hard_cells,
+            planes,
+            self.cell,
+            bool(self.signed),
+            cells,
+        )
         if self.block is None:
             return cells.reshape(n, -1)
         block = self.block
         shape = n, rows - block + 1, columns - block + 1, block, block * self.orientations
         found = np.empty(shape, np.float32)
-        run(_gradients.blocks_of_cells, cells, block, float(self.clip), float(self.floor), found)
+        run(gradients.blocks_of_cells, cells, block, float(self.clip), float(self.floor), found)
         return found.reshape(n, -1)

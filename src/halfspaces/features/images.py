@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray
+from halfspaces.support.types import Array
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601: the grey of JPEG, Pillow and OpenCV
+LUMA = np.array(
+    [0.299, 0.587, 0.114], np.float32
+)  # ITU-R BT.601: the grey of JPEG, Pillow and OpenCV
 NEEDED = "images are an array (N, H, W, 3) or (N, H, W) of uint8, or of floats in [0, 1]"
 
 
@@ -40,7 +42,9 @@ class Images:
         if remedy is not None:
             raise ValueError(f"{NEEDED}, got shape {pixels.shape}; {remedy}.")
         if 0 in pixels.shape:
-            raise ValueError(f"{NEEDED}, got shape {pixels.shape}; give at least one image of at least one pixel.")
+            raise ValueError(
+                f"{NEEDED}, got shape {pixels.shape}; give at least one image of at least one pixel."
+            )
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -82,11 +86,19 @@ def _grey_levels(block: Array, rows: Any) -> Array:
     if not inside.all():
         place = np.argwhere(~inside)[0]
         value = float(block[tuple(place)])
-        image = range(rows.start, rows.stop)[place[0]] if isinstance(rows, slice) else int(np.asarray(rows)[place[0]])
+        image = (
+            range(rows.start, rows.stop)[place[0]]
+            if isinstance(rows, slice)
+            else int(np.asarray(rows)[place[0]])
+        )
         if np.isnan(value):
-            raise ValueError(f"Image {image} contains NaN; leave such images out, or fill their pixels.")
+            raise ValueError(
+                f"Image {image} contains NaN; leave such images out, or fill their pixels."
+            )
         remedy = "divide by 255, or give uint8" if value > 1 else "bring them to [0, 1]"
-        raise ValueError(f"Image {image} contains {value:g}, and floats are to lie in [0, 1]; {remedy}.")
+        raise ValueError(
+            f"Image {image} contains {value:g}, and floats are to lie in [0, 1]; {remedy}."
+        )
     return block.astype(np.float32) * np.float32(255)
 
 

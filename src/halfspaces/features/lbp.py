@@ -5,15 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces._validation import check_name
 from halfspaces.features.base import Feature
 from halfspaces.features.cells import cells_of, check_cell
-from halfspaces.features.images import Array
-from halfspaces.features.loops import run
+from halfspaces.kernels.compile import run
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_name
 
 POINTS = 8
 DIAGONAL = np.float32(np.sqrt(0.5))
-SLACK = np.float32(1e-3)  # grey levels: what lies between equal pixels is equal to them, whatever rounding says
+SLACK = np.float32(
+    1e-3
+)  # grey levels: what lies between equal pixels is equal to them, whatever rounding says
 
 
 class LBP(Feature):
@@ -60,7 +62,9 @@ class LBP(Feature):
 
     channels = "grey"
 
-    def __init__(self, patterns: str = "uniform", cell: int | None = 8, n_jobs: int | None = None) -> None:
+    def __init__(
+        self, patterns: str = "uniform", cell: int | None = 8, n_jobs: int | None = None
+    ) -> None:
         self.patterns = patterns
         self.cell = cell
         self.n_jobs = n_jobs

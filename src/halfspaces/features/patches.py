@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from halfspaces._validation import check_name, check_number, check_numbers
 from halfspaces.features.base import Feature
-from halfspaces.features.images import Array, resized
-from halfspaces.features.loops import run
-from halfspaces.features.regions import FractionalIntervals, Intervals
-from halfspaces.progress import Bar
+from halfspaces.features.images import resized
+from halfspaces.features.pooling_regions import FractionalIntervals, Intervals
+from halfspaces.kernels.compile import run
+from halfspaces.support.progress import Bar
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_name, check_number, check_numbers
 
 DICTIONARIES = ("kmeans", "random", "gaussian")
 ACTIVATIONS = ("threshold", "count", "triangle")
@@ -18,7 +19,10 @@ DRAWN, DRAWN_EACH = 100_000, 20  # patches to learn from: at least, and for one 
 VISITS = 10  # of k-means to what was drawn
 FLAT = 1e-3  # length of a whitened patch that is rounding alone
 STEP_BYTES = 1 << 24  # of sums that are pooled at a time
-BAND, CHUNK = 256, 256  # positions and patches compared at a time: their similarities fit the second-level cache
+BAND, CHUNK = (
+    256,
+    256,
+)  # positions and patches compared at a time: their similarities fit the second-level cache
 
 
 class Patches(Feature):
@@ -178,7 +182,9 @@ class Patches(Feature):
             images += f", shrunk to {height} x {width},"
         if self.size > min(height, width):
             patch = f"a patch of {self.size} x {self.size}"
-            raise ValueError(f"{images} are smaller than {patch}; give a smaller size, or larger images.")
+            raise ValueError(
+                f"{images} are smaller than {patch}; give a smaller size, or larger images."
+            )
         rows, columns = self._positions(height, width)
         if self.grid > min(rows, columns):
             regions = f"{rows} x {columns} positions of a patch, fewer than {self.grid} x {self.grid} regions"
@@ -207,10 +213,17 @@ class Patches(Feature):
         channels = planes.shape[1]
         moment = drawn.T @ drawn / np.float32(len(drawn))
         other = _mirror(channels, self.size)
-        symmetric = (moment + moment[other][:, other]) / 2  # of these patches and their mirror images
-        bases = _bases(channels, self.size) if self.mirror else (np.eye(len(other)), np.zeros((len(other), 0)))
+        symmetric = (
+            moment + moment[other][:, other]
+        ) / 2  # of these patches and their mirror images
+        bases = (
+            _bases(channels, self.size)
+            if self.mirror
+            else (np.eye(len(other)), np.zeros((len(other), 0)))
+        )
         self.even_, self.odd_ = (
-            _whitening(symmetric if self.mirror else moment, basis, self.smoothing) for basis in bases
+            _whitening(symmetric if self.mirror else moment, basis, self.smoothing)
+            for basis in bases
         )
         white = _directions(drawn @ np.concatenate([self.even_, self.odd_], axis=1))
         self.patches_ = self._vocabulary(white, rng)
@@ -227,10 +240,14 @@ class Patches(Feature):
 
     def _drawn(self, planes: Array, rng: np.random.Generator) -> Array:
         """Patches (m, d) from anywhere in the images, of mean 0 and a variance near 1."""
-        windows = np.lib.stride_tricks.sliding_window_view(planes, (self.size, self.size), axis=(2, 3))
+        windows = np.lib.stride_tricks.sliding_window_view(
+            planes, (self.size, self.size), axis=(2, 3)
+        )
         images, _, height, width = windows.shape[:4]
         total = images * height * width
-        chosen = rng.choice(total, min(total, max(DRAWN, DRAWN_EACH * self.n)), replace=False, shuffle=False)
+        chosen = rng.choice(
+            total, min(total, max(DRAWN, DRAWN_EACH * self.n)), replace=False, shuffle=False
+        )
         image, row, column = np.unravel_index(chosen, (images, height, width))
         drawn = windows[image, :, row, column].reshape(len(chosen), -1)
         drawn = drawn - drawn.mean(axis=1, keepdims=True)
@@ -248,11 +265,14 @@ class Patches(Feature):
         planes = self._shrunk(planes)
         chunks = _chunks(self.patches_, DRAWS if self.pooling == "fractional" else 1)
         regions = self._regions(len(chunks), *self._positions(*planes.shape[2:]))
-        segments = tuple(max(intervals.segments for intervals in axis) for axis in zip(*regions, strict=True))
+        segments = tuple(
+            max(intervals.segments for intervals in axis) for axis in zip(*regions, strict=True)
+        )
         sums = *segments, len(chunks), len(self._thresholds), 2, chunks.shape[2]
         step = max(1, STEP_BYTES // (4 * int(np.prod(sums))))
         parts = [
-            self._pooled(planes[start : start + step], chunks, regions, sums) for start in range(0, len(planes), step)
+            self._pooled(planes[start : start + step], chunks, regions, sums)
+            for start in range(0, len(planes), step)
         ]
         return np.concatenate(parts)
 
@@ -266,31 +286,49 @@ class Patches(Feature):
         ]
 
     def _pooled(
-        self, planes: Array, chunks: Array, regions: list[tuple[Intervals, Intervals]], shape: tuple[int, ...]
+        self,
+        planes: Array,
+        chunks: Array,
+        regions: list[tuple[Intervals, Intervals]],
+        shape: tuple[int, ...],
     ) -> Array:
-        from halfspaces.features import _patches
+        from halfspaces.features.loops import patches as _patches
 
-        even, largest, sums = self.even_.shape[1], self.pooling != "mean", np.zeros((len(planes), *shape), np.float32)
+        even, largest, sums = (
+            self.even_.shape[1],
+            self.pooling != "mean",
+            np.zeros((len(planes), *shape), np.float32),
+        )
         row_segments, column_segments = (
-            np.stack([intervals.segment_of for intervals in axis]) for axis in zip(*regions, strict=True)
+            np.stack([intervals.segment_of for intervals in axis])
+            for axis in zip(*regions, strict=True)
         )
         run(
             _patches.respond,
             *(planes, self.size, self.stride, np.float32(CONTRAST), self.even_, self.odd_),
-            *(np.ascontiguousarray(chunks[:, :even]), np.ascontiguousarray(chunks[:, even:]), self.n),
+            *(
+                np.ascontiguousarray(chunks[:, :even]),
+                np.ascontiguousarray(chunks[:, even:]),
+                self.n,
+            ),
             *(bool(self.mirror), ACTIVATIONS.index(self.activation), self._thresholds, largest),
             *(row_segments, column_segments),
             max(1, min(BAND // column_segments.shape[1], row_segments.shape[1])),
             sums,
         )
-        pooled = np.empty((len(planes), self.grid, self.grid, *sums.shape[4:6], len(chunks), sums.shape[6]), np.float32)
+        pooled = np.empty(
+            (len(planes), self.grid, self.grid, *sums.shape[4:6], len(chunks), sums.shape[6]),
+            np.float32,
+        )
         for chunk, (rows, columns) in enumerate(regions):
             down, across = rows.slices, columns.slices
             positions = np.outer(rows.lengths, columns.lengths) * (1 + bool(self.mirror))
             for a, b in np.ndindex(self.grid, self.grid):
                 region = sums[:, down[a], across[b], chunk]
                 pooled[:, a, b, :, :, chunk] = (
-                    region.max(axis=(1, 2)) if largest else region.sum(axis=(1, 2)) / positions[a, b]
+                    region.max(axis=(1, 2))
+                    if largest
+                    else region.sum(axis=(1, 2)) / positions[a, b]
                 )
         pooled = pooled.reshape(*pooled.shape[:5], -1)[..., : self.n]
         return np.power(pooled, np.float32(self.power)).reshape(len(planes), -1)
@@ -323,13 +361,17 @@ def _bases(channels: int, size: int) -> tuple[Array, Array]:
     other = _mirror(channels, size)
     identity, here = np.eye(len(other)), np.arange(len(other))
     one, two = identity[:, here < other], identity[:, other[here < other]]
-    return np.concatenate([(one + two) / np.sqrt(2), identity[:, here == other]], axis=1), (one - two) / np.sqrt(2)
+    return np.concatenate([(one + two) / np.sqrt(2), identity[:, here == other]], axis=1), (
+        one - two
+    ) / np.sqrt(2)
 
 
 def _whitening(moment: Array, basis: Array, smoothing: float) -> Array:
     """V (Λ + smoothing)^(−1/2) (d, r) of patches within a subspace; V Λ Vᵀ is their second moment there."""
     values, vectors = np.linalg.eigh(basis.T @ moment @ basis)
-    return np.ascontiguousarray(basis @ (vectors / np.sqrt(np.maximum(values, 0) + smoothing)), dtype=np.float32)
+    return np.ascontiguousarray(
+        basis @ (vectors / np.sqrt(np.maximum(values, 0) + smoothing)), dtype=np.float32
+    )
 
 
 def _directions(rows: Array) -> Array:

@@ -1,7 +1,7 @@
 """Pixels as they are."""
 
 from halfspaces.features.base import Feature
-from halfspaces.features.images import Array
+from halfspaces.support.types import Array
 
 
 class Pixels(Feature):

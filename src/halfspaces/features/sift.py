@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from halfspaces._validation import check_number
 from halfspaces.features.base import LocalFeature
-from halfspaces.features.images import Array
-from halfspaces.features.loops import run
+from halfspaces.kernels.compile import run
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_number
 
 ORIENTATIONS = 8
 SIDE = 4  # cells of a descriptor, each way
@@ -98,11 +98,13 @@ class DenseSIFT(LocalFeature):
         [4, 8, 12, 16, 20, 24, 28]
         """
         near = SIDE // 2 * self.cell
-        rows, columns = (np.arange(near, length - near + 1, self.step) for length in (height, width))
+        rows, columns = (
+            np.arange(near, length - near + 1, self.step) for length in (height, width)
+        )
         return rows, columns
 
     def _local(self, planes: Array) -> Array:
-        from halfspaces.features import _sift
+        from halfspaces.features.loops import sift
 
         images = planes[:, 0]
         if self.sigma > CAMERA:
@@ -111,9 +113,24 @@ class DenseSIFT(LocalFeature):
         weights = _weights(self.cell)
         there = weights > 0
         begin, end = there.argmax(axis=1), weights.shape[1] - there[:, ::-1].argmax(axis=1)
-        level = float(self.floor * np.sum(weights.sum(axis=1) ** 2))  # of a patch with this gradient everywhere
-        found = np.empty((len(images), len(rows), len(columns), SIDE * SIDE * ORIENTATIONS), np.float32)
-        run(_sift.describe_points, images, rows, columns, weights, begin, end, bool(self.root), level, found)
+        level = float(
+            self.floor * np.sum(weights.sum(axis=1) ** 2)
+        )  # of a patch with this gradient everywhere
+        found = np.empty(
+            (len(images), len(rows), len(columns), SIDE * SIDE * ORIENTATIONS), np.float32
+        )
+        run(
+            sift.describe_points,
+            images,
+            rows,
+            columns,
+            weights,
+            begin,
+            end,
+            bool(self.root),
+            level,
+            found,
+        )
         return found
 
 
@@ -128,11 +145,13 @@ def _weights(cell: int) -> Array:
 
 def _blurred(images: Array, sigma: float) -> Array:
     """Images (n, H, W) convolved with a Gaussian, mirrored at the middles of the pixels at their edges."""
-    from halfspaces.features import _sift
+    from halfspaces.features.loops import sift
 
     reach = int(4 * sigma + 0.5)
     weights = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
-    rows, columns = (np.pad(np.arange(length), reach, mode="reflect") for length in images.shape[1:])
+    rows, columns = (
+        np.pad(np.arange(length), reach, mode="reflect") for length in images.shape[1:]
+    )
     found = np.empty(images.shape, np.float32)
-    run(_sift.blur, images, (weights / weights.sum()).astype(np.float32), rows, columns, found)
+    run(sift.blur, images, (weights / weights.sum()).astype(np.float32), rows, columns, found)
     return found

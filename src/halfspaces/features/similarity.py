@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from halfspaces._validation import check_number
 from halfspaces.features.base import LocalFeature
-from halfspaces.features.images import Array
-from halfspaces.features.loops import run
+from halfspaces.kernels.compile import run
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_number
 
 FLAT = 0.1  # of similarities: descriptors whose range is this wide are stretched half
 
@@ -82,7 +82,9 @@ class SelfSimilarity(LocalFeature):
 
     def _check(self, height: int, width: int) -> None:
         for name in ("step", "patch", "rings", "angles"):
-            check_number(f"SelfSimilarity({name}=...)", getattr(self, name), at_least=1, integer=True)
+            check_number(
+                f"SelfSimilarity({name}=...)", getattr(self, name), at_least=1, integer=True
+            )
         check_number("SelfSimilarity(radius=...)", self.radius, at_least=2, integer=True)
         check_number("SelfSimilarity(noise=...)", self.noise, above=0)
         if self.patch % 2 == 0:
@@ -94,7 +96,9 @@ class SelfSimilarity(LocalFeature):
         _, bins = self._displacements()
         if len(set(bins.tolist())) < self.rings * self.angles:
             given = f"{self.rings} rings of {self.angles} angles within {self.radius} pixels"
-            raise ValueError(f"SelfSimilarity: {given} leave a bin without a pixel; give fewer, or a larger radius.")
+            raise ValueError(
+                f"SelfSimilarity: {given} leave a bin without a pixel; give fewer, or a larger radius."
+            )
 
     def points(self, height: int, width: int) -> tuple[Array, Array]:
         """Rows and columns of the grid, in pixels: the middles of patches.
@@ -103,7 +107,9 @@ class SelfSimilarity(LocalFeature):
         [6, 14, 22, 30]
         """
         margin = self.radius + self.patch // 2
-        rows, columns = (np.arange(margin, length - margin, self.step) for length in (height, width))
+        rows, columns = (
+            np.arange(margin, length - margin, self.step) for length in (height, width)
+        )
         return rows, columns
 
     def _displacements(self) -> tuple[Array, Array]:
@@ -120,15 +126,26 @@ class SelfSimilarity(LocalFeature):
         return away, np.maximum(rings, 0) * self.angles + angles
 
     def _local(self, planes: Array) -> Array:
-        from halfspaces.features import _similarity
+        from halfspaces.features.loops import similarity
 
         rows, columns = self.points(*planes.shape[2:])
         away, bins = self._displacements()
-        found = np.empty((len(planes), len(rows), len(columns), self.rings * self.angles), np.float32)
+        found = np.empty(
+            (len(planes), len(rows), len(columns), self.rings * self.angles), np.float32
+        )
         corner = self.patch // 2
         run(
-            _similarity.similarities,
-            *(planes, self.patch, np.float32(self.noise**2), rows - corner, columns - corner, away, bins, 8),
+            similarity.similarities,
+            *(
+                planes,
+                self.patch,
+                np.float32(self.noise**2),
+                rows - corner,
+                columns - corner,
+                away,
+                bins,
+                8,
+            ),
             *(np.float32(FLAT), found),
         )
         return found

@@ -4,10 +4,10 @@ from functools import cache
 
 import numpy as np
 
-from halfspaces._validation import check_number, check_numbers
 from halfspaces.features.bag import Bag
 from halfspaces.features.base import LocalFeature
-from halfspaces.features.images import Array
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_number, check_numbers
 
 REACH = 3  # standard deviations
 BESIDE = 4  # points, side by side, that share a window: gathered once, multiplied with more filters at a time
@@ -89,7 +89,9 @@ class FilterBank(LocalFeature):
 
     def _check(self, height: int, width: int) -> None:
         if not isinstance(self.scales, tuple | list) or not self.scales:
-            raise TypeError(f"FilterBank(scales=...) must be a tuple of pixels, like (1, 2), got {self.scales!r}.")
+            raise TypeError(
+                f"FilterBank(scales=...) must be a tuple of pixels, like (1, 2), got {self.scales!r}."
+            )
         check_numbers("FilterBank(scales=...)", self.scales, above=0)
         check_number("FilterBank(orientations=...)", self.orientations, at_least=1, integer=True)
         check_number("FilterBank(step=...)", self.step, at_least=1, integer=True)
@@ -108,10 +110,15 @@ class FilterBank(LocalFeature):
         rows, columns = -(-height // self.step), -(-width // self.step)
         groups = -(-columns // BESIDE)
         filters = self._beside(bank.reshape(-1, side, side))
-        edge, more = side // 2, (groups * BESIDE - 1) * self.step + 1 - width  # right of the last point: no point of it
+        edge, more = (
+            side // 2,
+            (groups * BESIDE - 1) * self.step + 1 - width,
+        )  # right of the last point: no point of it
         images = np.pad(planes[:, 0], ((0, 0), (edge, edge), (edge, edge)), mode="symmetric")
         images = np.pad(images, ((0, 0), (0, 0), (0, max(0, more))))
-        windows = np.lib.stride_tricks.sliding_window_view(images, (side, filters.shape[0] // side), axis=(1, 2))
+        windows = np.lib.stride_tricks.sliding_window_view(
+            images, (side, filters.shape[0] // side), axis=(1, 2)
+        )
         windows = windows[:, :: self.step, :: self.step * BESIDE][:, :, :groups]
         found = np.empty((len(planes), rows, groups, filters.shape[1]), np.float32)
         count, some_rows = max(1, WINDOWS // (rows * groups)), max(1, WINDOWS // groups)
@@ -134,7 +141,9 @@ class FilterBank(LocalFeature):
         """Responses (…, scales · 3)."""
         by_scale = found.reshape(*found.shape[:3], shape[0], shape[1])
         oriented = by_scale[..., :-1].reshape(*by_scale.shape[:4], 2, self.orientations)
-        largest = np.take_along_axis(oriented, np.abs(oriented).argmax(axis=-1)[..., None], axis=-1)[..., 0]
+        largest = np.take_along_axis(
+            oriented, np.abs(oriented).argmax(axis=-1)[..., None], axis=-1
+        )[..., 0]
         largest[..., 0] = np.abs(largest[..., 0])  # an edge turned half way is minus itself
         return np.concatenate([largest, by_scale[..., -1:]], axis=-1).reshape(*found.shape[:3], -1)
 
@@ -255,4 +264,6 @@ def _balanced(values: Array) -> Array:
 def _weber(responses: Array, floor: float) -> Array:
     """Each point's responses, their length ℓ brought to log(1 + ℓ / floor)."""
     lengths = np.sqrt(np.einsum("nrcd,nrcd->nrc", responses, responses))[..., None]
-    return responses * (np.log1p(lengths / np.float32(floor)) / np.maximum(lengths, np.float32(1e-12)))
+    return responses * (
+        np.log1p(lengths / np.float32(floor)) / np.maximum(lengths, np.float32(1e-12))
+    )

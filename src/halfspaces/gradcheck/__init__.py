@@ -9,7 +9,7 @@ of the coordinates and says in words what is wrong. Three things make it trustwo
 * a random direction sees the coordinates that were not sampled: f(x + td) − f(x) − t⟨g, d⟩ falls like t² only if all
   of g is right.
 
-`check_component` and `check_registry` apply this to losses and penalties; `halfspaces.sanity` holds what else to check
+`check_component` and `check_registry` apply this to losses and penalties; `halfspaces.gradcheck.sanity` holds what else to check
 before a long training.
 """
 
@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from halfspaces._validation import check_number, nearest
 from halfspaces.gradcheck.differences import (
     Judge,
     Layout,
@@ -34,8 +33,11 @@ from halfspaces.gradcheck.differences import (
     taylor_rate,
 )
 from halfspaces.gradcheck.report import BlockRow, Coordinate, GradientReport
-from halfspaces.losses import LOSSES, Loss
-from halfspaces.penalties import PENALTIES, Penalty
+from halfspaces.losses import LOSSES
+from halfspaces.losses.base import Loss
+from halfspaces.penalties import PENALTIES
+from halfspaces.penalties.base import Penalty
+from halfspaces.support.validation import check_number, nearest
 
 __all__ = [
     "WEIGHTS_AND_BIAS",
@@ -57,7 +59,10 @@ __all__ = [
 
 Array = Any  # an array of any library that NumPy converts
 
-WEIGHTS_AND_BIAS: Mapping[str, Any] = {"weights": np.s_[:-1], "bias": np.s_[-1]}  # the blocks of W (D+1, M, C)
+WEIGHTS_AND_BIAS: Mapping[str, Any] = {
+    "weights": np.s_[:-1],
+    "bias": np.s_[-1],
+}  # the blocks of W (D+1, M, C)
 
 
 def numerical_gradient(
@@ -208,7 +213,9 @@ def check_gradient(
 
 def _check_scheme(scheme: str) -> None:
     if scheme not in ("centered", "forward"):
-        raise ValueError(f"scheme={scheme!r} is not known: {nearest(scheme, ('centered', 'forward'))}")
+        raise ValueError(
+            f"scheme={scheme!r} is not known: {nearest(scheme, ('centered', 'forward'))}"
+        )
 
 
 class Problem(NamedTuple):
@@ -221,7 +228,12 @@ class Problem(NamedTuple):
 
 
 def small_problem(
-    n_examples: int = 20, n_features: int = 7, n_members: int = 2, n_classes: int = 4, *, seed: int = 0
+    n_examples: int = 20,
+    n_features: int = 7,
+    n_members: int = 2,
+    n_classes: int = 4,
+    *,
+    seed: int = 0,
 ) -> Problem:
     """A random problem in float64, small enough that every coordinate can be checked.
 
@@ -240,7 +252,7 @@ def small_problem(
 def data_loss(loss: Loss, problem: Problem, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Σ w_i L_i / Σ w_i of each member, shape (M,), and its gradient, shape of W: the formula in plain NumPy.
 
-    >>> from halfspaces.losses import Softmax
+    >>> from halfspaces.losses.softmax import Softmax
     >>> problem = small_problem(n_classes=10)
     >>> data_loss(Softmax(), problem, 0 * problem.W)[0].round(4).tolist()  # ln 10
     [2.3026, 2.3026]
@@ -254,7 +266,11 @@ def data_loss(loss: Loss, problem: Problem, W: np.ndarray) -> tuple[np.ndarray, 
 
 
 def check_component(
-    loss: Loss | None = None, penalty: Penalty | None = None, *, problem: Problem | None = None, **options: Any
+    loss: Loss | None = None,
+    penalty: Penalty | None = None,
+    *,
+    problem: Problem | None = None,
+    **options: Any,
 ) -> GradientReport:
     """Check the gradient of a data loss, of a smooth penalty, or of both together, on a small problem.
 
@@ -275,8 +291,8 @@ def check_component(
 
     Examples
     --------
-    >>> from halfspaces.losses import Hinge
-    >>> from halfspaces.penalties import L2
+    >>> from halfspaces.losses.hinge import Hinge
+    >>> from halfspaces.penalties.l2 import L2
     >>> check_component(Hinge(), L2(0.1)).ok
     True
     """
@@ -312,7 +328,7 @@ def prox_slack(penalty: Penalty, W: Array, step: Any, V: Array) -> np.ndarray:
 
     With h(V) = Σ (V − W)²/(2 step) + λR(V), which is strongly convex: h(V) ≥ h(p) + Σ (V − p)²/(2 step).
 
-    >>> from halfspaces.penalties import L1
+    >>> from halfspaces.penalties.l1 import L1
     >>> W = np.ones((1, 1, 1))
     >>> prox_slack(L1(0.1), W, step=1.0, V=-W).round(3).tolist()
     [0.2]
@@ -322,23 +338,37 @@ def prox_slack(penalty: Penalty, W: Array, step: Any, V: Array) -> np.ndarray:
     def half_squares(A: Array, B: Array) -> Array:
         return np.sum((A - B) ** 2 / (2 * step), axis=(0, 2))
 
-    return penalty.value(V) + half_squares(V, W) - penalty.value(p) - half_squares(p, W) - half_squares(V, p)
+    return (
+        penalty.value(V)
+        + half_squares(V, W)
+        - penalty.value(p)
+        - half_squares(p, W)
+        - half_squares(V, p)
+    )
 
 
-def check_prox(penalty: Penalty, *, problem: Problem | None = None, step: float = 0.3, seed: int = 0) -> Check:
+def check_prox(
+    penalty: Penalty, *, problem: Problem | None = None, step: float = 0.3, seed: int = 0
+) -> Check:
     """Whether no random V, near or far, beats prox(W, step).
 
-    >>> from halfspaces.penalties import L1
+    >>> from halfspaces.penalties.l1 import L1
     >>> print(check_prox(L1(0.1)))
     prox: L1(strength=0.1) is beaten by none of 200 random points (least slack ...).
     """
     W = (small_problem() if problem is None else problem).W[:-1]
     rng = np.random.default_rng(seed)
     p = penalty.prox(W, step)
-    points = [penalty.prox(p + 10.0 ** -(k % 5) * rng.standard_normal(W.shape), step) for k in range(200)]
+    points = [
+        penalty.prox(p + 10.0 ** -(k % 5) * rng.standard_normal(W.shape), step) for k in range(200)
+    ]
     slack = min(float(np.min(prox_slack(penalty, W, step, V))) for V in points)
     ok = slack >= -1e-9 * (1 + float(np.sum(W**2)) / step)
-    found = "is beaten by none of 200 random points" if ok else "is no minimum: a random point is better"
+    found = (
+        "is beaten by none of 200 random points"
+        if ok
+        else "is no minimum: a random point is better"
+    )
     return Check("prox", ok, f"{penalty} {found} (least slack {slack:.1e}).")
 
 
@@ -364,5 +394,10 @@ def check_registry(*, seed: int = 0) -> dict[str, GradientReport | Check]:
         reports[name] = check_component(loss, problem=problem)
         for other, penalty in smooth.items():
             reports[f"{name} + {other}"] = check_component(loss, penalty, problem=problem)
-    reports |= {name: check_component(None, penalty, problem=problem) for name, penalty in smooth.items()}
-    return reports | {f"prox of {name}": check_prox(penalty, problem=problem) for name, penalty in penalties.items()}
+    reports |= {
+        name: check_component(None, penalty, problem=problem) for name, penalty in smooth.items()
+    }
+    return reports | {
+        f"prox of {name}": check_prox(penalty, problem=problem)
+        for name, penalty in penalties.items()
+    }

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from halfspaces._validation import check_number
+from halfspaces.support.validation import check_number
 
 Parameters = Any  # one array, or a mapping of block names to arrays
 Scheme = Literal["centered", "forward"]
@@ -35,7 +35,9 @@ def scalar(value: Any) -> float:
     """The one number that f must return."""
     value = np.asarray(value)
     if value.size != 1:
-        raise TypeError(f"f must return one number, got an array of shape {value.shape}: add its entries up.")
+        raise TypeError(
+            f"f must return one number, got an array of shape {value.shape}: add its entries up."
+        )
     return float(value.reshape(()))
 
 
@@ -66,7 +68,9 @@ class Layout:
         """The layout of one array, cut into blocks by indices, or of a mapping, whose keys are its blocks."""
         single = not isinstance(W, Mapping)
         if blocks is not None and not single:
-            raise ValueError("check_gradient(blocks=...) splits one array; the keys of a mapping W are its blocks.")
+            raise ValueError(
+                "check_gradient(blocks=...) splits one array; the keys of a mapping W are its blocks."
+            )
         shapes = {name: np.shape(array) for name, array in ({"W": W} if single else W).items()}
         arrays = cls(shapes, single, {})._split(np.arange(sum(map(math.prod, shapes.values()))))
         if blocks is not None:
@@ -77,16 +81,25 @@ class Layout:
         return cls(shapes, single, positions)
 
     def _split(self, vector: np.ndarray) -> dict[str, np.ndarray]:
-        pieces = np.split(vector, np.cumsum([math.prod(shape) for shape in self.shapes.values()])[:-1])
-        return {name: piece.reshape(self.shapes[name]) for name, piece in zip(self.shapes, pieces, strict=True)}
+        pieces = np.split(
+            vector, np.cumsum([math.prod(shape) for shape in self.shapes.values()])[:-1]
+        )
+        return {
+            name: piece.reshape(self.shapes[name])
+            for name, piece in zip(self.shapes, pieces, strict=True)
+        }
 
     def pack(self, values: Parameters, what: str) -> np.ndarray:
         """One float64 vector of all arrays."""
         named = {"W": values} if self.single else values
         shapes = {name: np.shape(array) for name, array in named.items()}
         if shapes != self.shapes:
-            raise ValueError(f"check_gradient({what}=...) must have the shapes of W, {self.shapes}, got {shapes}.")
-        return np.concatenate([np.ravel(np.asarray(named[name], dtype=np.float64)) for name in self.shapes])
+            raise ValueError(
+                f"check_gradient({what}=...) must have the shapes of W, {self.shapes}, got {shapes}."
+            )
+        return np.concatenate(
+            [np.ravel(np.asarray(named[name], dtype=np.float64)) for name in self.shapes]
+        )
 
     def unpack(self, vector: np.ndarray) -> Parameters:
         """Fresh arrays, so that an f that works in place does no harm."""
@@ -238,7 +251,11 @@ class Judge:
         order, least = (1 / 3, 1e-6) if scheme == "centered" else (1 / 2, 1e-5)
         rounding = 1e3 * noise.gradient_precision if noise.gradient_precision > _EPS else 0.0
         h = noise.relative**order if step is None else step
-        bound = max(least, 20 * noise.relative ** (1 - order), rounding) if tolerance is None else tolerance
+        bound = (
+            max(least, 20 * noise.relative ** (1 - order), rounding)
+            if tolerance is None
+            else tolerance
+        )
         check_number("check_gradient(step=...)", h, above=0)
         check_number("check_gradient(tolerance=...)", bound, above=0)
         largest = float(np.max(np.abs(analytic), initial=0.0, where=np.isfinite(analytic)))
@@ -251,7 +268,12 @@ class Judge:
         the kink is out of the interval.
         """
         plain: Finding | None = None
-        step, slopes, larger, explained = self.step, Slopes(math.nan, math.nan, math.nan), None, False
+        step, slopes, larger, explained = (
+            self.step,
+            Slopes(math.nan, math.nan, math.nan),
+            None,
+            False,
+        )
         for shrink in _SHRINK if self.kink else _SHRINK[:1]:
             step = self.step * shrink * max(1.0, abs(line.at))
             slopes = line.slopes(step, self.noise.here)
@@ -269,7 +291,9 @@ class Judge:
             return beside
         return plain
 
-    def _compare(self, analytic: float, slopes: Slopes, larger: Slopes | None, step: float) -> list[Finding]:
+    def _compare(
+        self, analytic: float, slopes: Slopes, larger: Slopes | None, step: float
+    ) -> list[Finding]:
         """With the difference, and with what the last step, ten times as large, says.
 
         There a kink on one side leaves the slope of the other side right, and less noisy than at this step. Where

@@ -78,7 +78,9 @@ class GradientReport:
     @property
     def rows(self) -> tuple[BlockRow, ...]:
         """One row for each block."""
-        blocks = {c.block: [d for d in self.coordinates if d.block == c.block] for c in self.coordinates}
+        blocks = {
+            c.block: [d for d in self.coordinates if d.block == c.block] for c in self.coordinates
+        }
         return tuple(
             BlockRow(
                 block,
@@ -100,7 +102,9 @@ class GradientReport:
         """The result in words."""
         if self.ok:
             checked = " and ".join(f"{row.checked} coordinates of {row.block}" for row in self.rows)
-            parts = [f"The gradient is right: {checked} agree to {self.worst.error:.1e}, {self._taylor}."]
+            parts = [
+                f"The gradient is right: {checked} agree to {self.worst.error:.1e}, {self._taylor}."
+            ]
         elif self.wrong:
             parts = [
                 f"The gradient is wrong: at {self.worst.name} it is {self.worst.analytic:.6g}, "
@@ -114,7 +118,9 @@ class GradientReport:
                 f"{self.direction.analytic:.6g}, where the slope is {_slope_words(self.direction)}. Raise samples."
             ]
         if self.ok and self.kinks:
-            parts.append(f"At {len(self.kinks)} of them f has a kink, and the value lies between the one-sided slopes.")
+            parts.append(
+                f"At {len(self.kinks)} of them f has a kink, and the value lies between the one-sided slopes."
+            )
         return " ".join(filter(None, [*parts, self.weakness]))
 
     @property
@@ -149,7 +155,12 @@ class GradientReport:
             table.add_row(row.block, *figures, style=style)
         style = "" if self.direction.error <= self.tolerance else "red"
         table.add_row(
-            "random direction", "", f"{self.direction.kink:d}", f"{self.direction.error:.1e}", "", style=style
+            "random direction",
+            "",
+            f"{self.direction.kink:d}",
+            f"{self.direction.error:.1e}",
+            "",
+            style=style,
         )
         return Group(table, Text(self.verdict, style="green" if self.ok else "bold red"))
 
@@ -170,7 +181,9 @@ def _proportion(u: np.ndarray, v: np.ndarray) -> float:
     return k if np.linalg.norm(u - k * v) <= 1e-3 * np.linalg.norm(u) else 0.0
 
 
-def _smooth(report: GradientReport, blocks: Iterable[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _smooth(
+    report: GradientReport, blocks: Iterable[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Analytic slopes, numerical slopes and parameters at the coordinates of these blocks that have no kink."""
     chosen = [c for c in report.coordinates if c.block in blocks and not c.kink]
     table = np.array([(c.analytic, c.numerical, c.at) for c in chosen]).reshape(-1, 3)
@@ -180,7 +193,11 @@ def _smooth(report: GradientReport, blocks: Iterable[str]) -> tuple[np.ndarray, 
 def _ratio_hint(report: GradientReport) -> str:
     blocks = {c.block for c in report.wrong}
     analytic, numerical, _ = _smooth(report, blocks)
-    where = "everywhere" if len(blocks) == len(report.rows) else f"in {' and '.join(sorted(blocks))}, and only there"
+    where = (
+        "everywhere"
+        if len(blocks) == len(report.rows)
+        else f"in {' and '.join(sorted(blocks))}, and only there"
+    )
     if numerical.any() and not analytic.any():
         return f"The gradient is 0 {where}: was it left out?"
     ratio = _proportion(analytic, numerical)
@@ -196,7 +213,9 @@ def _ratio_hint(report: GradientReport) -> str:
         guess = "did you forget to divide by N, or by the sum of the weights?"
     elif 0 < ratio < 0.4:
         guess = "is it divided by N once too often?"
-    words = next((hint for value, hint in known.items() if math.isclose(ratio, value, rel_tol=1e-3)), guess)
+    words = next(
+        (hint for value, hint in known.items() if math.isclose(ratio, value, rel_tol=1e-3)), guess
+    )
     return f"The ratio analytic/numerical is {ratio:.6g} {where}: {words}"
 
 
@@ -208,7 +227,9 @@ def _penalty_hint(report: GradientReport) -> str:
         if blocks == {"bias"}:
             return f"It is off by {k:.3g} bias: f and gradient penalize the bias differently, and neither should."
         reason = (
-            "2λW, the gradient of λΣW², or its 2, is missing" if k < 0 else "f lacks a penalty, or has a half of it"
+            "2λW, the gradient of λΣW², or its 2, is missing"
+            if k < 0
+            else "f lacks a penalty, or has a half of it"
         )
         return f"It is off by {k:.3g} W in {where}: {reason}."
     if k := _proportion(difference, np.sign(at)):
@@ -225,7 +246,11 @@ def _block_hint(report: GradientReport) -> str:
 
 def _class_hint(report: GradientReport) -> str:
     wrong = {c.index[-1:] for c in report.wrong}
-    if len(report.wrong) > 1 and len(wrong) == 1 and {c.index[-1:] for c in report.coordinates} != wrong:
+    if (
+        len(report.wrong) > 1
+        and len(wrong) == 1
+        and {c.index[-1:] for c in report.coordinates} != wrong
+    ):
         return f"Only class {next(iter(wrong))[0]} (the last axis) is wrong: look at the term of the right class."
     return ""
 

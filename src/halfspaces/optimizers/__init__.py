@@ -1,14 +1,22 @@
 """Optimizers, update rules, schedules and preconditioners: each one turn of the same loop per evaluation."""
 
-from halfspaces.optimizers.base import Optimizer, State
+from halfspaces.loop.optimizer import Optimizer, State
 from halfspaces.optimizers.gradient_descent import SGD, GradientDescent
 from halfspaces.optimizers.lbfgs import LBFGS
-from halfspaces.optimizers.preconditioner import ByClass, Gram, LowRank, Preconditioner
-from halfspaces.optimizers.proximal import ProximalGradient
+from halfspaces.optimizers.proximal_gradient import ProximalGradient
 from halfspaces.optimizers.proximal_newton import ProximalNewton
 from halfspaces.optimizers.random_search import RandomSearch
-from halfspaces.optimizers.schedules import SCHEDULES, Constant, Cosine, InverseTime, RangeTest, Schedule, Step, WarmUp
-from halfspaces.optimizers.stages import Stages
+from halfspaces.optimizers.schedules import (
+    SCHEDULES,
+    Constant,
+    Cosine,
+    InverseTime,
+    RangeTest,
+    Schedule,
+    Step,
+    WarmUp,
+)
+from halfspaces.optimizers.smoothing import Stages
 from halfspaces.optimizers.update_rules import (
     UPDATE_RULES,
     Adagrad,
@@ -19,6 +27,8 @@ from halfspaces.optimizers.update_rules import (
     RMSProp,
     UpdateRule,
 )
+from halfspaces.preconditioners.base import Preconditioner
+from halfspaces.preconditioners.gram import ByClass, Gram, LowRank
 
 __all__ = [
     "LBFGS",

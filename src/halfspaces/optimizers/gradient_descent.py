@@ -5,17 +5,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from halfspaces._validation import check_number, lookup
-from halfspaces.objective import Evaluation, Objective, Request
-from halfspaces.optimizers.base import Optimizer, State, by_member, prox_step
-from halfspaces.optimizers.gram_matrix import largest_eigenvalue
+from halfspaces.loop.optimizer import Optimizer, State, by_member, prox_step
+from halfspaces.loop.result import Reason
+from halfspaces.objective import Objective
+from halfspaces.optimizers.epoch_order import Shuffling
 from halfspaces.optimizers.schedules import SCHEDULES, Constant, Cosine, Schedule
-from halfspaces.optimizers.shuffling import Shuffling
 from halfspaces.optimizers.update_rules import UPDATE_RULES, Momentum, Plain, UpdateRule
-from halfspaces.penalties import Penalty
-from halfspaces.result import Reason
-
-Array = np.ndarray
+from halfspaces.penalties.base import Penalty
+from halfspaces.preconditioners.gram_matrix import largest_eigenvalue
+from halfspaces.request import Evaluation, Request
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_number, lookup
 
 
 @dataclass(eq=False)
@@ -29,7 +29,9 @@ class GradientState(State):
     slots: tuple[Array, ...]
     count: int = 0
     order: Shuffling | None = None  # of minibatches
-    window: Array | None = field(default=None, repr=False)  # the rows that minibatches are taken from
+    window: Array | None = field(
+        default=None, repr=False
+    )  # the rows that minibatches are taken from
 
 
 def safe_step(objective: Objective, n_members: int, batch_size: int | None = None) -> Array:
@@ -55,7 +57,9 @@ class _GradientMethod(Optimizer[GradientState]):
     def _check(self) -> None:
         if self.step_size is not None:
             check_number(f"{type(self).__name__}(step_size=...)", self.step_size, above=0)
-        object.__setattr__(self, "update_rule", lookup("update_rule", self.update_rule, UPDATE_RULES, UpdateRule))
+        object.__setattr__(
+            self, "update_rule", lookup("update_rule", self.update_rule, UPDATE_RULES, UpdateRule)
+        )
         object.__setattr__(self, "schedule", lookup("schedule", self.schedule, SCHEDULES, Schedule))
 
     def init(self, W: Array, objective: Objective) -> GradientState:
@@ -63,7 +67,9 @@ class _GradientMethod(Optimizer[GradientState]):
         members = W.shape[1]
         step = self.step_size
         if step is None:
-            step = self.update_rule.default_step(safe_step(objective, members, self._rows_at_a_time()))
+            step = self.update_rule.default_step(
+                safe_step(objective, members, self._rows_at_a_time())
+            )
         zeros, slots = np.zeros_like(W), self.update_rule.slots(W)
         steps = np.full(members, step, dtype=np.float64)
         return GradientState(W, steps, objective.penalty, steps, objective.n_examples, zeros, slots)
@@ -133,7 +139,7 @@ class SGD(_GradientMethod):
     """Minibatch gradient descent: each epoch visits every example once, in a shuffled order, `batch_size` at a time.
 
     Data of more than 64 MB are shuffled by stretches of rows, and these are mixed within windows of that size (see
-    `halfspaces.optimizers.shuffling`); the next window is read while this one is used, so X may lie on disk.
+    `halfspaces.optimizers.epoch_order`); the next window is read while this one is used, so X may lie on disk.
 
     Parameters
     ----------
@@ -200,7 +206,10 @@ class SGD(_GradientMethod):
         window, place = divmod(batch * self.batch_size, state.order.window)
         soon = None
         if place == 0 or state.window is None:
-            state.window, soon = state.order.rows(epoch, window), state.order.next_rows(epoch, window)
+            state.window, soon = (
+                state.order.rows(epoch, window),
+                state.order.next_rows(epoch, window),
+            )
         rows = np.sort(state.window[place : place + self.batch_size])
         return Request(self.update_rule.look_ahead(state.W, state.last_move), rows=rows, soon=soon)
 

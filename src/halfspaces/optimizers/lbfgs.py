@@ -11,16 +11,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from halfspaces._validation import check_number
-from halfspaces.objective import Evaluation, Objective, Request
-from halfspaces.optimizers.base import Optimizer, State, by_member, inner
+from halfspaces.loop.optimizer import Optimizer, State, by_member, inner
+from halfspaces.loop.result import Reason
+from halfspaces.objective import Objective
 from halfspaces.optimizers.line_search import LineSearch
-from halfspaces.optimizers.preconditioner import Identity, Preconditioner, Preconditioning
-from halfspaces.optimizers.stages import Stages
-from halfspaces.penalties import Penalty
-from halfspaces.result import Reason
+from halfspaces.optimizers.smoothing import Stages
+from halfspaces.penalties.base import Penalty
+from halfspaces.preconditioners.base import Identity, Preconditioner, Preconditioning
+from halfspaces.request import Evaluation, Request
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_number
 
-Array = np.ndarray
 PAIR_BYTES = 128 << 20
 MUCH = 0.005  # of the objective that a step promises: beyond what some rows cannot tell
 MOVED = 0.1  # change of a log loss at which the curvature is looked at again
@@ -97,7 +98,9 @@ class LBFGS(Optimizer[LBFGSState]):
         """Builds the preconditioner; nothing is evaluated yet."""
         if not objective.penalty.smooth:
             remedy = "use optimizer='proximal' or penalty='l2'"
-            raise TypeError(f"LBFGS needs a penalty with a gradient, got {objective.penalty}; {remedy}.")
+            raise TypeError(
+                f"LBFGS needs a penalty with a gradient, got {objective.penalty}; {remedy}."
+            )
         members = W.shape[1]
         return LBFGSState(
             W=W,
@@ -107,7 +110,8 @@ class LBFGS(Optimizer[LBFGSState]):
             recentre=0.0,
             cost=np.inf,
             rounding=objective.rounding,
-            least_error=float(np.finfo(objective.blocks.dtype).eps) * objective.loss.chance_value(objective.n_classes),
+            least_error=float(np.finfo(objective.blocks.dtype).eps)
+            * objective.loss.chance_value(objective.n_classes),
             penalty=objective.penalty,
             solved=np.zeros(members, bool),
             preconditioner=(self.preconditioner or Identity()).build(objective, members),
@@ -115,7 +119,9 @@ class LBFGS(Optimizer[LBFGSState]):
             pairs=deque(maxlen=min(self.memory, max(5, PAIR_BYTES // (2 * W.nbytes)))),
         )
 
-    def moved_to(self, objective: Objective, state: LBFGSState, evaluation: Evaluation) -> LBFGSState:
+    def moved_to(
+        self, objective: Objective, state: LBFGSState, evaluation: Evaluation
+    ) -> LBFGSState:
         """The state for the same loss and data under a penalty of another strength, where a run ended.
 
         `evaluation` is its last; the state may not have been told yet. Sketch, pairs, and value and gradient of the
@@ -125,7 +131,9 @@ class LBFGS(Optimizer[LBFGSState]):
         members = state.W.shape[1]
         evaluation = self._told_at_last(state, evaluation)
         W = evaluation.request.W
-        old, new = (np.asarray(penalty.curvature(members)) for penalty in (state.penalty, objective.penalty))
+        old, new = (
+            np.asarray(penalty.curvature(members)) for penalty in (state.penalty, objective.penalty)
+        )
         pairs = deque((_ridged(pair, new - old) for pair in state.pairs), maxlen=state.pairs.maxlen)
         preconditioner, another = state.preconditioner.with_penalty(new).at(W)
         moved = replace(
@@ -142,8 +150,12 @@ class LBFGS(Optimizer[LBFGSState]):
         )
         self._forget(moved, another)
         if state.smoothing == 0:
-            value, gradient = (getattr(objective.penalty, part)(W[:-1]) for part in ("value", "gradient"))
-            moved.search = self._first_search(moved, replace(evaluation, penalty=value, penalty_gradient=gradient))
+            value, gradient = (
+                getattr(objective.penalty, part)(W[:-1]) for part in ("value", "gradient")
+            )
+            moved.search = self._first_search(
+                moved, replace(evaluation, penalty=value, penalty_gradient=gradient)
+            )
         return moved
 
     def _told_at_last(self, state: LBFGSState, evaluation: Evaluation) -> Evaluation:
@@ -154,12 +166,20 @@ class LBFGS(Optimizer[LBFGSState]):
         W, value = evaluation.request.W, search.line.value
         if np.array_equal(W, self.propose(state).W):  # the run ended before its state was told
             lower = np.isfinite(evaluation.total) & (evaluation.total <= value)
-            state.step, value = np.where(lower, search.line.step, 0.0), np.where(lower, evaluation.total, value)
+            state.step, value = (
+                np.where(lower, search.line.step, 0.0),
+                np.where(lower, evaluation.total, value),
+            )
             self._accept(state, search, evaluation, lower)
         gradient = search.gradient.copy()
         gradient[:-1] -= state.penalty.gradient(state.W[:-1])
         data = value - state.penalty.value(state.W[:-1])
-        return replace(evaluation, request=replace(evaluation.request, W=state.W), data=data, data_gradient=gradient)
+        return replace(
+            evaluation,
+            request=replace(evaluation.request, W=state.W),
+            data=data,
+            data_gradient=gradient,
+        )
 
     def propose(self, state: LBFGSState) -> Request:
         """The next trial point of each member's line search."""
@@ -172,7 +192,11 @@ class LBFGS(Optimizer[LBFGSState]):
         search = state.search
         if search is None:
             if state.recentre > 0:
-                state.smoothing, state.offsets, state.recentre = state.recentre, evaluation.offsets, 0.0
+                state.smoothing, state.offsets, state.recentre = (
+                    state.recentre,
+                    evaluation.offsets,
+                    0.0,
+                )
             state.search = self._first_search(state, evaluation)
             return state
         accepted = search.line.judge(evaluation.total, inner(evaluation.gradient, search.direction))
@@ -189,20 +213,34 @@ class LBFGS(Optimizer[LBFGSState]):
         if np.all(stuck & search.fresh):
             state.done = Reason.NO_PROGRESS
         elif np.any(accepted | stuck):
-            self._turn(state, search, np.where(accepted, evaluation.total, search.line.value), accepted, stuck)
+            self._turn(
+                state,
+                search,
+                np.where(accepted, evaluation.total, search.line.value),
+                accepted,
+                stuck,
+            )
         return state
 
     def step_of(self, state: LBFGSState) -> Callable[[Array], Array] | None:
         """A quasi-Newton step; none without a preconditioner, where it would be of any length."""
-        return (lambda gradient: -self._inverse_hessian(state, gradient)) if self.preconditioner else None
+        return (
+            (lambda gradient: -self._inverse_hessian(state, gradient))
+            if self.preconditioner
+            else None
+        )
 
-    def _accept(self, state: LBFGSState, search: Search, evaluation: Evaluation, accepted: Array) -> None:
+    def _accept(
+        self, state: LBFGSState, search: Search, evaluation: Evaluation, accepted: Array
+    ) -> None:
         """Move the accepted members and remember their pair."""
         s = by_member(state.step) * search.direction
         y = np.where(by_member(accepted), evaluation.gradient - search.gradient, 0.0)
         curvature = inner(s, y)
         useful = accepted & (curvature > 1e-12 * np.sqrt(inner(s, s) * inner(y, y)))
-        _remember(state.pairs, (s, y, np.where(useful, 1 / np.where(useful, curvature, 1.0), 0.0)), useful)
+        _remember(
+            state.pairs, (s, y, np.where(useful, 1 / np.where(useful, curvature, 1.0), 0.0)), useful
+        )
         state.W = np.where(by_member(accepted), evaluation.request.W, state.W)
         search.gradient = np.where(by_member(accepted), evaluation.gradient, search.gradient)
         self._adapt(state, evaluation)
@@ -210,7 +248,9 @@ class LBFGS(Optimizer[LBFGSState]):
     def _adapt(self, state: LBFGSState, evaluation: Evaluation) -> None:
         """Look at the curvature again once a loss has changed; where it is quite another, older pairs mislead."""
         data = np.maximum(evaluation.data, state.least_error)
-        moved = (evaluation.request.W == state.W).all(axis=(0, 2)) & (np.abs(np.log(data / state.measured)) > MOVED)
+        moved = (evaluation.request.W == state.W).all(axis=(0, 2)) & (
+            np.abs(np.log(data / state.measured)) > MOVED
+        )
         if moved.any():
             state.measured = np.where(moved, data, state.measured)
             state.preconditioner, another = state.preconditioner.at(state.W)
@@ -234,9 +274,13 @@ class LBFGS(Optimizer[LBFGSState]):
         slope = inner(evaluation.gradient, direction)
         step = self._first_step(state, direction, evaluation.total, slope)
         line = LineSearch.start(state.rounding, state.least_error, evaluation.total, slope, step)
-        return Search(evaluation.gradient, direction, line, np.full_like(state.solved, not state.pairs))
+        return Search(
+            evaluation.gradient, direction, line, np.full_like(state.solved, not state.pairs)
+        )
 
-    def _turn(self, state: LBFGSState, search: Search, value: Array, accepted: Array, stuck: Array) -> None:
+    def _turn(
+        self, state: LBFGSState, search: Search, value: Array, accepted: Array, stuck: Array
+    ) -> None:
         """New directions for the members that took their step; stuck ones forget their pairs."""
         self._forget(state, stuck)
         turning = accepted | stuck
@@ -275,7 +319,10 @@ class LBFGS(Optimizer[LBFGSState]):
         newest, product = np.zeros_like(q), np.zeros(q.shape[1])
         for _, y, rho in reversed(state.pairs):
             new = (rho > 0) & (product == 0)
-            newest, product = np.where(by_member(new), y, newest), np.where(new, 1 / np.where(new, rho, 1.0), product)
+            newest, product = (
+                np.where(by_member(new), y, newest),
+                np.where(new, 1 / np.where(new, rho, 1.0), product),
+            )
             if product.all():
                 break
         if not product.any():
@@ -284,7 +331,10 @@ class LBFGS(Optimizer[LBFGSState]):
         both = state.preconditioner(np.concatenate([q, newest], axis=2))
         solved, mapped = np.split(both, 2, axis=2)
         curvature = inner(newest, mapped)
-        return by_member(np.where(product > 0, product / np.where(product > 0, curvature, 1.0), 1.0)) * solved
+        return (
+            by_member(np.where(product > 0, product / np.where(product > 0, curvature, 1.0), 1.0))
+            * solved
+        )
 
 
 def _ridged(pair: Pair, more: Array) -> Pair:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray
+from halfspaces.support.types import Array
 
 SUFFICIENT_DECREASE = 1e-4
 CURVATURE = 0.9
@@ -28,7 +28,9 @@ class LineSearch:
     trials: Array
 
     @classmethod
-    def start(cls, rounding: float, least_error: float, value: Array, slope: Array, step: Any) -> "LineSearch":
+    def start(
+        cls, rounding: float, least_error: float, value: Array, slope: Array, step: Any
+    ) -> "LineSearch":
         """A first trial at `step` for every member."""
         zeros = np.zeros_like(value)
         steps = zeros + step
@@ -70,7 +72,9 @@ class LineSearch:
         """
         rounding = self._error
         enough = value <= self.value + SUFFICIENT_DECREASE * self.step * self.slope
-        flat = (value <= self.value + rounding) & (slope <= (2 * SUFFICIENT_DECREASE - 1) * self.slope)
+        flat = (value <= self.value + rounding) & (
+            slope <= (2 * SUFFICIENT_DECREASE - 1) * self.slope
+        )
         lower = (enough | flat) & np.isfinite(value) & np.isfinite(slope)
         accepted = lower & (slope >= CURVATURE * self.slope)
         too_long, too_short = ~lower, lower & ~accepted

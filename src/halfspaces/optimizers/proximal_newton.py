@@ -6,15 +6,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from halfspaces._validation import check_number
-from halfspaces.objective import Evaluation, Objective, Request
-from halfspaces.optimizers.base import Optimizer, State, by_member, inner
-from halfspaces.optimizers.sparse_model import Curvature, Sketch, sparse_step
-from halfspaces.optimizers.stages import Stages
-from halfspaces.penalties import Penalty
-from halfspaces.result import Reason
+from halfspaces.loop.optimizer import Optimizer, State, by_member, inner
+from halfspaces.loop.result import Reason
+from halfspaces.objective import Objective
+from halfspaces.optimizers.smoothing import Stages
+from halfspaces.optimizers.soft_threshold_model import Curvature, Sketch, sparse_step
+from halfspaces.penalties.base import Penalty
+from halfspaces.request import Evaluation, Request
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_number
 
-Array = np.ndarray
 PAIR_BYTES = 128 << 20
 SUFFICIENT_DECREASE = 1e-4
 MAX_TRIALS = 25
@@ -38,10 +39,14 @@ class ProximalNewtonState(State):
     gradient: Array | None = field(default=None, repr=False)  # of the data loss at W
     target: Array | None = field(default=None, repr=False)  # None: W is to be evaluated
     slope: Array | None = None  # the model's first-order decrease from W to the target, (M,)
-    offsets: Array | None = field(default=None, repr=False)  # of the smoothed loss, about a dual point
+    offsets: Array | None = field(
+        default=None, repr=False
+    )  # of the smoothed loss, about a dual point
     recentre: float = 0.0  # μ of the stage that begins with the next evaluation, 0 where none does
     cost: float = np.inf  # what smoothing cost at the end of the stage before
-    shrink: Array | None = None  # the factor on the dual point by which the last evaluation was proved, (M,)
+    shrink: Array | None = (
+        None  # the factor on the dual point by which the last evaluation was proved, (M,)
+    )
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
     """W ← argmin of a quadratic model of the data loss plus the penalty t Σ|W| + r ΣW²; L1, elastic net, L2, none.
 
     The model's Hessian is (curvature of the classes) ⊗ Gram, corrected by the last pairs of moves and gradients. Its
-    minimum costs no pass (`halfspaces.optimizers.sparse_model`). Weights that the penalty holds at 0 are exactly 0.
+    minimum costs no pass (`halfspaces.optimizers.soft_threshold_model`). Weights that the penalty holds at 0 are exactly 0.
     A step is accepted if it lowers the objective by a part of what the model's slope promises, else shortened.
 
     Parameters
@@ -94,7 +99,10 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         """Builds the sketch of the Gram matrix; nothing is evaluated yet."""
         members = W.shape[1]
         threshold = _thresholds(objective, members)
-        sketch, pairs = Sketch.of(objective, members), min(self.memory, max(5, PAIR_BYTES // (2 * W.nbytes)))
+        sketch, pairs = (
+            Sketch.of(objective, members),
+            min(self.memory, max(5, PAIR_BYTES // (2 * W.nbytes))),
+        )
         return ProximalNewtonState(
             W,
             np.zeros(members),
@@ -102,7 +110,8 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
             threshold=threshold,
             ridge=np.asarray(objective.penalty.curvature(members)),
             rounding=objective.rounding,
-            least_error=float(np.finfo(objective.blocks.dtype).eps) * objective.loss.chance_value(objective.n_classes),
+            least_error=float(np.finfo(objective.blocks.dtype).eps)
+            * objective.loss.chance_value(objective.n_classes),
             curvatures=[Curvature(sketch, deque(maxlen=pairs)) for _ in range(members)],
             smoothing=self.stages.first(objective.loss),
             solved=np.zeros(members, bool),
@@ -110,7 +119,9 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
             factor=np.ones(members),
         )
 
-    def moved_to(self, objective: Objective, state: ProximalNewtonState, evaluation: Evaluation) -> ProximalNewtonState:
+    def moved_to(
+        self, objective: Objective, state: ProximalNewtonState, evaluation: Evaluation
+    ) -> ProximalNewtonState:
         """The state for the same loss and data under another penalty, where a run ended.
 
         `evaluation` is its last; the state may not have been told yet. Sketch, pairs, and value and gradient of the
@@ -150,7 +161,11 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
             factor = by_member(state.factor)
             W = np.where(factor == 1, state.target, W + factor * (state.target - W))
         return Request(
-            W, smoothing=state.smoothing, offsets=state.offsets, recentre=state.recentre, shrink=state.shrink
+            W,
+            smoothing=state.smoothing,
+            offsets=state.offsets,
+            recentre=state.recentre,
+            shrink=state.shrink,
         )
 
     def update(self, state: ProximalNewtonState, evaluation: Evaluation) -> ProximalNewtonState:
@@ -160,7 +175,11 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         state.shrink = state.penalty.dual_scale(evaluation.data_gradient[:-1])
         if state.target is None:
             if state.recentre > 0:
-                state.smoothing, state.offsets, state.recentre = state.recentre, evaluation.offsets, 0.0
+                state.smoothing, state.offsets, state.recentre = (
+                    state.recentre,
+                    evaluation.offsets,
+                    0.0,
+                )
             state.value, state.gradient = evaluation.total, evaluation.data_gradient
             return self._turn(state, everyone)
         accepted = self._judge(state, evaluation)
@@ -232,7 +251,10 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
                 self.accuracy,
             )
         state.target = target
-        state.factor, state.trials = np.where(members, 1.0, state.factor), np.where(members, 0, state.trials)
+        state.factor, state.trials = (
+            np.where(members, 1.0, state.factor),
+            np.where(members, 0, state.trials),
+        )
         penalties = state.penalty.value(target[:-1]) - state.penalty.value(state.W[:-1])
         state.slope = inner(state.gradient, target - state.W) + penalties
         return state

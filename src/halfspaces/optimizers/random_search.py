@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from halfspaces._validation import check_number
-from halfspaces.objective import Evaluation, Objective, Request
-from halfspaces.optimizers.base import Optimizer, State
-from halfspaces.result import Reason
-
-Array = np.ndarray
+from halfspaces.loop.optimizer import Optimizer, State
+from halfspaces.loop.result import Reason
+from halfspaces.objective import Objective
+from halfspaces.request import Evaluation, Request
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_number
 
 
 @dataclass(eq=False)

@@ -7,7 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from halfspaces._validation import check_number
+from halfspaces.support.validation import check_number
 
 
 class Schedule(ABC):

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces._validation import check_number
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_number
 
-Array = np.ndarray
 Slots = tuple[Array, ...]
 
 
@@ -37,7 +37,9 @@ class UpdateRule(ABC):
         return safe_step
 
     @abstractmethod
-    def move(self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int) -> tuple[Array, Any, Slots]:
+    def move(
+        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
+    ) -> tuple[Array, Any, Slots]:
         """The move, the step size of each coordinate (or of each member), and the new slots.
 
         `step` is a number, or one per member shaped (M, 1); `count` starts at 1.
@@ -48,7 +50,9 @@ class UpdateRule(ABC):
 class Plain(UpdateRule):
     """W ← W − step · ∇L."""
 
-    def move(self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int) -> tuple[Array, Any, Slots]:
+    def move(
+        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
+    ) -> tuple[Array, Any, Slots]:
         """−step · ∇L."""
         return -step * gradient, step, slots
 
@@ -65,7 +69,9 @@ class Momentum(UpdateRule):
     def __post_init__(self) -> None:
         check_number(f"{type(self).__name__}(decay=...)", self.decay, at_least=0, below=1)
 
-    def move(self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int) -> tuple[Array, Any, Slots]:
+    def move(
+        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
+    ) -> tuple[Array, Any, Slots]:
         """ρ v − step · ∇L."""
         return self.decay * last_move - step * gradient, step, slots
 
@@ -96,7 +102,9 @@ class Adagrad(UpdateRule):
         """h = 0."""
         return (np.zeros_like(W),)
 
-    def move(self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int) -> tuple[Array, Any, Slots]:
+    def move(
+        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
+    ) -> tuple[Array, Any, Slots]:
         """−step · ∇L/(√h + ε)."""
         squares = slots[0] + gradient**2
         coordinate_step = step / (np.sqrt(squares) + self.epsilon)
@@ -122,7 +130,9 @@ class RMSProp(UpdateRule):
         """h = 0."""
         return (np.zeros_like(W),)
 
-    def move(self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int) -> tuple[Array, Any, Slots]:
+    def move(
+        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
+    ) -> tuple[Array, Any, Slots]:
         """−step · ∇L/(√h + ε)."""
         squares = self.decay * slots[0] + (1 - self.decay) * gradient**2
         coordinate_step = step / (np.sqrt(squares) + self.epsilon)
@@ -155,7 +165,9 @@ class Adam(UpdateRule):
         """m = h = 0."""
         return np.zeros_like(W), np.zeros_like(W)
 
-    def move(self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int) -> tuple[Array, Any, Slots]:
+    def move(
+        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
+    ) -> tuple[Array, Any, Slots]:
         """−step · m/(√h + ε)."""
         mean = self.beta1 * slots[0] + (1 - self.beta1) * gradient
         squares = self.beta2 * slots[1] + (1 - self.beta2) * gradient**2

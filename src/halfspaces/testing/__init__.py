@@ -15,10 +15,10 @@ that it broke, which is then checked for all components.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from halfspaces.losses import Loss
+from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers import Optimizer
-from halfspaces.penalties import Penalty
+from halfspaces.penalties.base import Penalty
 from halfspaces.testing.losses import LAWS as LOSS_LAWS
 from halfspaces.testing.optimizers import LAWS as OPTIMIZER_LAWS
 from halfspaces.testing.penalties import LAWS as PENALTY_LAWS
@@ -57,7 +57,7 @@ def check_loss(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
 
     Examples
     --------
-    >>> from halfspaces.losses import Hinge
+    >>> from halfspaces.losses.hinge import Hinge
     >>> check_loss(Hinge(margin=2.0))
     """
     _check_all(LOSS_LAWS, loss, n_classes=n_classes, seed=seed)
@@ -82,14 +82,18 @@ def check_penalty(penalty: Penalty, *, seed: int = 0) -> None:
 
     Examples
     --------
-    >>> from halfspaces.penalties import ElasticNet
+    >>> from halfspaces.penalties.elastic_net import ElasticNet
     >>> check_penalty(ElasticNet((0.1, 2.0), beta=0.5))
     """
     _check_all(PENALTY_LAWS, penalty, seed=seed)
 
 
 def check_optimizer(
-    optimizer: Optimizer, *, objective: Objective | None = None, converges: bool = True, seed: int = 0
+    optimizer: Optimizer,
+    *,
+    objective: Objective | None = None,
+    converges: bool = True,
+    seed: int = 0,
 ) -> None:
     """Hold an optimizer to every law of `OPTIMIZER_LAWS`.
 

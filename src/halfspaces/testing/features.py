@@ -8,15 +8,18 @@ import numpy as np
 
 from halfspaces.features import FEATURES, Feature, LocalFeature, parse
 from halfspaces.features.base import fresh
-from halfspaces.features.keeping import kept, parts_of, restored
-from halfspaces.testing.words import Array, Law, register_in, require, same
+from halfspaces.features.serialization import kept, parts_of, restored
+from halfspaces.support.types import Array
+from halfspaces.testing.words import Law, register_in, require, same
 
 LAWS: dict[str, Law] = {}
 _law = register_in(LAWS)
 
 ROUNDING = 1e-5
 COUNT = 24
-CHANGES: dict[str, Callable[[Array], Array]] = {  # of images (N, S, S, C), even grey levels from 40 to 200
+CHANGES: dict[
+    str, Callable[[Array], Array]
+] = {  # of images (N, S, S, C), even grey levels from 40 to 200
     "flip": lambda images: images[:, :, ::-1],
     "turn": lambda images: images.swapaxes(1, 2)[:, ::-1],
     "brightness": lambda images: images + np.uint8(55),
@@ -30,8 +33,14 @@ def _images(feature: Feature, size: tuple[int, int], seed: int) -> Array:
     height, width = size
     y, x = np.mgrid[0:height, 0:width]
     waves = rng.uniform(-0.7, 0.7, (COUNT, 3, 2))
-    phase = np.einsum("nck,kyx->nyxc", waves, np.stack([y, x])) + rng.uniform(0, 6, (COUNT, 1, 1, 3))
-    levels = 120 + 60 * np.sin(phase) + rng.uniform(0, 20, (COUNT, 1, 1, 1)) * rng.standard_normal(phase.shape)
+    phase = np.einsum("nck,kyx->nyxc", waves, np.stack([y, x])) + rng.uniform(
+        0, 6, (COUNT, 1, 1, 3)
+    )
+    levels = (
+        120
+        + 60 * np.sin(phase)
+        + rng.uniform(0, 20, (COUNT, 1, 1, 1)) * rng.standard_normal(phase.shape)
+    )
     images = (2 * np.round(np.clip(levels, 40, 200) / 2)).astype(np.uint8)
     images[1] = 40
     images[2] = 200
@@ -43,7 +52,10 @@ def _fitted(feature: Feature, images: Array, **parameters: Any) -> Feature:
 
 
 def _same_bits(found: Array, expected: Array, what: str) -> None:
-    require(found.dtype == expected.dtype, f"{what} is of type {found.dtype} instead of {expected.dtype}.")
+    require(
+        found.dtype == expected.dtype,
+        f"{what} is of type {found.dtype} instead of {expected.dtype}.",
+    )
     require(np.array_equal(found, expected), f"{what} does not have the same bits.")
 
 
@@ -53,13 +65,24 @@ def law_rows(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None:
     images = _images(feature, size, seed)
     fitted = _fitted(feature, images)
     rows: Any = fitted.transform(images)
-    require(isinstance(rows, np.ndarray) and rows.ndim == 2 and len(rows) == COUNT, "it does not give N rows.")
-    require(rows.dtype == np.float32 and rows.flags.c_contiguous, f"rows are {rows.dtype}, not float32 in C order.")
+    require(
+        isinstance(rows, np.ndarray) and rows.ndim == 2 and len(rows) == COUNT,
+        "it does not give N rows.",
+    )
+    require(
+        rows.dtype == np.float32 and rows.flags.c_contiguous,
+        f"rows are {rows.dtype}, not float32 in C order.",
+    )
     require(np.isfinite(rows).all(), "a row is not finite.")
     known = feature.columns(tuple(map(int, fitted.image_shape_)))  # pyright: ignore[reportArgumentType]
-    require(known in (None, rows.shape[1]), f"it gives {rows.shape[1]} columns where it tells of {known}.")
+    require(
+        known in (None, rows.shape[1]),
+        f"it gives {rows.shape[1]} columns where it tells of {known}.",
+    )
     names = fitted.get_feature_names_out()
-    require(len(set(names)) == rows.shape[1], f"{rows.shape[1]} columns have {len(set(names))} names.")
+    require(
+        len(set(names)) == rows.shape[1], f"{rows.shape[1]} columns have {len(set(names))} names."
+    )
     out = np.full_like(rows, 7)
     require(fitted.transform(images, out=out) is out, "out is not returned.")
     _same_bits(out, rows, "out")
@@ -99,11 +122,15 @@ def law_memory(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> Non
     fitted = _fitted(feature, images)
     rows = fitted.transform(images)
     for dtype in (np.float32, np.float64):
-        _same_bits(fitted.transform((images / 255).astype(dtype)), rows, f"{np.dtype(dtype)}, a row")
+        _same_bits(
+            fitted.transform((images / 255).astype(dtype)), rows, f"{np.dtype(dtype)}, a row"
+        )
     planes = np.moveaxis(np.ascontiguousarray(np.moveaxis(images, -1, 1)), 1, -1)
     planes.flags.writeable = False
     _same_bits(fitted.transform(planes), rows, "of planes, a row")
-    _same_bits(fitted.transform(np.repeat(images, 2, axis=0)[::2]), rows, "of every second image, a row")
+    _same_bits(
+        fitted.transform(np.repeat(images, 2, axis=0)[::2]), rows, "of every second image, a row"
+    )
 
 
 @_law
@@ -115,7 +142,9 @@ def law_channels(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> N
         return
     grey = images if images.ndim == 3 else images[..., 0]
     rows = _fitted(feature, grey).transform(grey)
-    _same_bits(_fitted(feature, grey[..., None]).transform(grey[..., None]), rows, "of (N, H, W, 1), a row")
+    _same_bits(
+        _fitted(feature, grey[..., None]).transform(grey[..., None]), rows, "of (N, H, W, 1), a row"
+    )
     if feature.channels == "grey":
         three = np.repeat(grey[..., None], 3, axis=3)
         same(_fitted(feature, three).transform(three), rows, "of three equal channels, row", 1e-3)
@@ -143,13 +172,21 @@ def law_state(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None
     fitted = _fitted(feature, images)
     require(set(parameters) == set(copy.get_params(deep=False)), "a clone has other parameters.")
     arrays = fitted.arrays()
-    require(all(isinstance(array, np.ndarray) for array in arrays.values()), "it keeps what is no array.")
+    require(
+        all(isinstance(array, np.ndarray) for array in arrays.values()),
+        "it keeps what is no array.",
+    )
     known = {name.partition(".")[0] for name in arrays}
-    strange = {name for name in set(vars(fitted)) - known - set(parameters) if not name.startswith("__")}
+    strange = {
+        name for name in set(vars(fitted)) - known - set(parameters) if not name.startswith("__")
+    }
     require(not strange, f"beside parameters and arrays it keeps {', '.join(sorted(strange))}.")
     height, width, channels = map(int, fitted.image_shape_)
     shapes = fitted.shapes((height, width, channels), fitted.transform(images[:1]).shape[1])
-    require({name: array.shape for name, array in arrays.items()} == shapes, "its arrays are not as `shapes` tells.")
+    require(
+        {name: array.shape for name, array in arrays.items()} == shapes,
+        "its arrays are not as `shapes` tells.",
+    )
     again = _fitted(feature, images).arrays()
     require(again.keys() == arrays.keys(), "fitted a second time, it keeps other arrays.")
     for name, array in arrays.items():
@@ -165,7 +202,10 @@ def law_words(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None
     if type(feature) in FEATURES.values():
         words = str(feature)
         read = parse(words)
-        require(type(read) is type(feature) and str(read) == words, f"its words {words!r} are read as {read!r}.")
+        require(
+            type(read) is type(feature) and str(read) == words,
+            f"its words {words!r} are read as {read!r}.",
+        )
         images = _images(feature, size, seed)
         expected = _fitted(feature, images).transform(images)
         _same_bits(read.fit(images).transform(images), expected, f"of what {words!r} names, a row")
@@ -179,7 +219,11 @@ def law_kept(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None:
         fitted = _fitted(feature, images)
         rows = fitted.transform(images)
         words, arrays = kept(fitted)
-        _same_bits(restored(words, arrays, rows.shape[1]).transform(images), rows, f"kept as {words!r}, a row")
+        _same_bits(
+            restored(words, arrays, rows.shape[1]).transform(images),
+            rows,
+            f"kept as {words!r}, a row",
+        )
 
 
 @_law
@@ -203,8 +247,12 @@ def law_local(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None
         images = _images(feature, size, seed)
         fitted: Any = _fitted(feature, images)
         local = fitted.local(images)
-        require(local.ndim == 3 and len(local) == COUNT, f"local descriptors have shape {local.shape}.")
-        _same_bits(local.reshape(COUNT, -1), fitted.transform(images), "flattened, a local descriptor")
+        require(
+            local.ndim == 3 and len(local) == COUNT, f"local descriptors have shape {local.shape}."
+        )
+        _same_bits(
+            local.reshape(COUNT, -1), fitted.transform(images), "flattened, a local descriptor"
+        )
 
 
 def _in_blocks_of(feature: Any, rows: int) -> None:
@@ -217,7 +265,11 @@ def _refuses(feature: Feature, images: Array, word: str, *, fit: bool = True) ->
         copy.fit(images).transform(images) if fit else copy.transform(images)
     except (ValueError, TypeError) as error:
         told = str(error)
-        require("\n" not in told and told.endswith("."), f"refuses in more than a sentence: {told!r}.")
+        require(
+            "\n" not in told and told.endswith("."), f"refuses in more than a sentence: {told!r}."
+        )
         require(word in told, f"does not say {word!r} when it refuses: {told!r}.")
         return
-    raise AssertionError(f"it takes images of {images.dtype} {images.shape} that it should refuse ({word}).")
+    raise AssertionError(
+        f"it takes images of {images.dtype} {images.shape} that it should refuse ({word})."
+    )

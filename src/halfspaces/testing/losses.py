@@ -5,15 +5,26 @@ from dataclasses import replace
 
 import numpy as np
 
-from halfspaces.blocks import Blocks
-from halfspaces.closing import closing_bounds
 from halfspaces.gradcheck import check_gradient
-from halfspaces.losses import Loss
-from halfspaces.minimize import minimize
-from halfspaces.objective import Objective, Request
-from halfspaces.optimizers.auto import choose_for
-from halfspaces.penalties import L1, L2
-from halfspaces.testing.words import Array, Law, at_least, check_plain, register_in, require, same, torch_if_installed
+from halfspaces.losses.base import Loss
+from halfspaces.objective import Objective
+from halfspaces.optimizers.choose import choose_for
+from halfspaces.penalties.l1 import L1
+from halfspaces.penalties.l2 import L2
+from halfspaces.proofs.minimize import minimize
+from halfspaces.proofs.tighten import tighter_bounds
+from halfspaces.request import Request
+from halfspaces.rows.blocks import Blocks
+from halfspaces.support.types import Array
+from halfspaces.testing.words import (
+    Law,
+    at_least,
+    check_plain,
+    register_in,
+    require,
+    same,
+    torch_if_installed,
+)
 
 LAWS: dict[str, Law] = {}
 _law = register_in(LAWS)
@@ -44,7 +55,10 @@ def law_gradient(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     """The gradient is that of the value; at a kink it lies between the one-sided slopes."""
     scores, _, y, _ = _draw_scores(n_classes, seed)
     report = check_gradient(
-        lambda s: loss.value_and_grad(s, y)[0].sum(), lambda s: loss.value_and_grad(s, y)[1], scores, samples=60
+        lambda s: loss.value_and_grad(s, y)[0].sum(),
+        lambda s: loss.value_and_grad(s, y)[1],
+        scores,
+        samples=60,
     )
     require(report.ok, report.verdict)
 
@@ -67,7 +81,9 @@ def law_shift_invariance(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> No
         value, gradient = loss.value_and_grad(scores, y)
         shifted_value, shifted_gradient = loss.value_and_grad(scores + np.float32(4096), y)
         same(shifted_value, value, "the loss of scores + 4096, in float32,", tolerance=2e-6)
-        same(shifted_gradient, gradient, "the gradient at scores + 4096, in float32,", tolerance=2e-6)
+        same(
+            shifted_gradient, gradient, "the gradient at scores + 4096, in float32,", tolerance=2e-6
+        )
 
 
 @_law
@@ -77,7 +93,10 @@ def law_convexity(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     for spread in (0.1, 1.0, 10.0):
         t = rng.uniform(size=(*a.shape[:2], 1))
         between, _ = loss.value_and_grad(spread * ((1 - t) * a + t * b), y)
-        (at_a, _), (at_b, _) = loss.value_and_grad(spread * a, y), loss.value_and_grad(spread * b, y)
+        (at_a, _), (at_b, _) = (
+            loss.value_and_grad(spread * a, y),
+            loss.value_and_grad(spread * b, y),
+        )
         t = t[..., 0]
         at_least((1 - t) * at_a + t * at_b, between, "a chord lies below the loss")
 
@@ -89,7 +108,11 @@ def law_subgradient(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     value, gradient = loss.value_and_grad(a, y)
     for step in (0.01, 1.0, 100.0):
         c = a + step * (b - a)
-        at_least(loss.value_and_grad(c, y)[0], value + _inner(gradient, c - a), "a tangent lies above the loss")
+        at_least(
+            loss.value_and_grad(c, y)[0],
+            value + _inner(gradient, c - a),
+            "a tangent lies above the loss",
+        )
 
 
 @_law
@@ -101,7 +124,9 @@ def law_permutation(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
         order = rng.permutation(n_classes)
         moved_value, moved_gradient = loss.value_and_grad(scores[..., order], np.argsort(order)[y])
         same(moved_value, value, f"the loss with classes in the order {order}")
-        same(moved_gradient, gradient[..., order], f"the gradient with classes in the order {order}")
+        same(
+            moved_gradient, gradient[..., order], f"the gradient with classes in the order {order}"
+        )
 
 
 @_law
@@ -111,7 +136,9 @@ def law_finite(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     for dtype in (np.float32, np.float64):
         value, gradient = loss.value_and_grad(np.where(scores > 0, 1e4, -1e4).astype(dtype), y)
         finite = np.isfinite(value).all() and np.isfinite(gradient).all()
-        require(finite, f"at scores ±1e4 in {dtype.__name__} the loss or its gradient is not finite.")
+        require(
+            finite, f"at scores ±1e4 in {dtype.__name__} the loss or its gradient is not finite."
+        )
 
 
 @_law
@@ -124,15 +151,24 @@ def law_hessian(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     for label in range(n_classes):
         y = np.full(len(scores), label)
         bumps = 1e-5 * np.eye(n_classes)
-        pairs = ([loss.value_and_grad(scores + sign * bump, y)[1] for sign in (1, -1)] for bump in bumps)
+        pairs = (
+            [loss.value_and_grad(scores + sign * bump, y)[1] for sign in (1, -1)] for bump in bumps
+        )
         expected = np.stack([weight @ (up - down) / 2e-5 for up, down in pairs])
         found = loss.hessian(scores, label, weight)
         same(found, expected, f"the Hessian of label {label}", tolerance=1e-5)
         rounded = loss.hessian(scores.astype(np.float32), label, weight.astype(np.float32))
         for each in (found, rounded):
             same(each, each.T, "the transposed Hessian", tolerance=1e-14)
-            if loss.shift_invariant:  # to the last digits of float64: what is left would be taken for a curvature
-                same(each.sum(axis=1), np.zeros(n_classes), "the sum of the Hessian over the classes", tolerance=1e-14)
+            if (
+                loss.shift_invariant
+            ):  # to the last digits of float64: what is left would be taken for a curvature
+                same(
+                    each.sum(axis=1),
+                    np.zeros(n_classes),
+                    "the sum of the Hessian over the classes",
+                    tolerance=1e-14,
+                )
 
 
 @_law
@@ -147,13 +183,20 @@ def law_stack(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     """Scores (B, M, C) give what each member (B, C) gives alone, and each row alone."""
     scores, _, y, _ = _draw_scores(n_classes, seed)
     value, gradient = loss.value_and_grad(scores, y)
-    require(value.shape == scores.shape[:2], f"the loss has shape {value.shape} instead of {scores.shape[:2]}.")
+    require(
+        value.shape == scores.shape[:2],
+        f"the loss has shape {value.shape} instead of {scores.shape[:2]}.",
+    )
     dual = loss.conjugate(gradient, y)
     for member in range(scores.shape[1]):
         alone, alone_gradient = loss.value_and_grad(scores[:, member], y)
         same(value[:, member], alone, "the loss of a member in a stack")
         same(gradient[:, member], alone_gradient, "the gradient of a member in a stack")
-        same(dual[:, member], loss.conjugate(alone_gradient, y), "the conjugate of a member in a stack")
+        same(
+            dual[:, member],
+            loss.conjugate(alone_gradient, y),
+            "the conjugate of a member in a stack",
+        )
     for row in range(len(y)):
         alone, alone_gradient = loss.value_and_grad(scores[[row]], y[[row]])
         same(value[[row]], alone, "the loss of a row in a batch")
@@ -184,7 +227,10 @@ def law_float32(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     scores = scores.astype(np.float32)
     gradient = loss.value_and_grad(scores, y)[1]
     narrow = *loss.value_and_grad(scores, y), loss.conjugate(gradient, y)
-    wide = *loss.value_and_grad(scores.astype(np.float64), y), loss.conjugate(gradient.astype(np.float64), y)
+    wide = (
+        *loss.value_and_grad(scores.astype(np.float64), y),
+        loss.conjugate(gradient.astype(np.float64), y),
+    )
     for what, a, b in zip(("the loss", "the gradient", "the conjugate"), narrow, wide, strict=True):
         require(a.dtype == np.float32, f"{what} of float32 scores is {a.dtype}.")
         same(a, b, f"{what} of float32 scores", tolerance=1e-5)
@@ -195,10 +241,18 @@ def law_curvature(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     """‖∇L(a) − ∇L(b)‖ ≤ curvature · ‖a − b‖, where a loss is smooth."""
     bound = loss.curvature(n_classes)
     require(bound >= 0, f"curvature({n_classes}) is {bound}.")
-    require(loss.smooth == math.isfinite(bound), f"smooth is {loss.smooth}, but curvature({n_classes}) is {bound}.")
+    require(
+        loss.smooth == math.isfinite(bound),
+        f"smooth is {loss.smooth}, but curvature({n_classes}) is {bound}.",
+    )
     if loss.smooth:
         found = _steepest_bend(loss, n_classes, seed)
-        at_least(bound, found, f"curvature({n_classes}), where gradients were seen to change by more,", tolerance=1e-6)
+        at_least(
+            bound,
+            found,
+            f"curvature({n_classes}), where gradients were seen to change by more,",
+            tolerance=1e-6,
+        )
 
 
 def _steepest_bend(loss: Loss, n_classes: int, seed: int) -> float:
@@ -214,7 +268,11 @@ def _steepest_bend(loss: Loss, n_classes: int, seed: int) -> float:
     points[..., 0] = leads
     points = points.reshape(-1, n_classes)
     y = np.zeros(len(points), dtype=np.int64)
-    gradient, direction, found = loss.value_and_grad(points, y)[1], rng.standard_normal(points.shape), 0.0
+    gradient, direction, found = (
+        loss.value_and_grad(points, y)[1],
+        rng.standard_normal(points.shape),
+        0.0,
+    )
     for _ in range(15):
         direction *= 1e-3 / np.maximum(np.linalg.norm(direction, axis=-1, keepdims=True), 1e-300)
         change = loss.value_and_grad(points + direction, y)[1] - gradient
@@ -232,11 +290,25 @@ def law_conjugate(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     """
     scores, other, y, rng = _draw_scores(n_classes, seed)
     value, gradient = loss.value_and_grad(scores, y)
-    same(value + loss.conjugate(gradient, y), _inner(gradient, scores), "L(s) + L*(∇L(s))", tolerance=1e-9)
+    same(
+        value + loss.conjugate(gradient, y),
+        _inner(gradient, scores),
+        "L(s) + L*(∇L(s))",
+        tolerance=1e-9,
+    )
     elsewhere = loss.value_and_grad(other, y)[1]
-    outside = [3 * elsewhere, -elsewhere, elsewhere + 0.5, elsewhere + 0.3 * rng.standard_normal(other.shape)]
+    outside = [
+        3 * elsewhere,
+        -elsewhere,
+        elsewhere + 0.5,
+        elsewhere + 0.3 * rng.standard_normal(other.shape),
+    ]
     axes = [sign * np.eye(n_classes)[j] for j in range(n_classes) for sign in (-1.0, 1.0)]
-    far = [distance * direction for direction in (*axes, np.ones(n_classes)) for distance in (-100.0, 100.0)]
+    far = [
+        distance * direction
+        for direction in (*axes, np.ones(n_classes))
+        for distance in (-100.0, 100.0)
+    ]
     feasible = [elsewhere, (gradient + elsewhere) / 2]
     # A domain is as wide as float32 rounding, so a point that is barely outside may break the inequality by little.
     for dual, tolerance in [(a, 1e-9) for a in feasible] + [(a, 1e-4) for a in outside]:
@@ -252,7 +324,10 @@ def law_certainty(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     frequencies = np.random.default_rng(seed).dirichlet(np.full(n_classes, 0.3), size=20)
     for y in range(n_classes):
         anchors = loss.certainty * (frequencies - np.eye(n_classes)[y])
-        require(np.isfinite(loss.conjugate(anchors, np.full(20, y))).all(), f"an anchor of class {y} is no dual point.")
+        require(
+            np.isfinite(loss.conjugate(anchors, np.full(20, y))).all(),
+            f"an anchor of class {y} is no dual point.",
+        )
     require(0 < loss.certainty <= 1, f"certainty is {loss.certainty}.")
 
 
@@ -268,7 +343,9 @@ def law_smoothed(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
             continue
         below, gradient = smooth.value_and_grad(scores, y)
         at_least(value, below, f"the loss, smoothed({mu}), lies above the loss")
-        at_least(below, value - n_classes * mu, f"the loss, smoothed({mu}), lies far below the loss")
+        at_least(
+            below, value - n_classes * mu, f"the loss, smoothed({mu}), lies far below the loss"
+        )
         feasible = np.isfinite(loss.conjugate(gradient, y)).all()
         require(feasible, f"gradients of smoothed({mu}) are outside the domain of the conjugate.")
 
@@ -290,7 +367,10 @@ def law_offsets(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
 def law_bounds(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     """No bound exceeds min L, whatever dual points prove it: with folds, with L1, from a part of the rows."""
     rng = np.random.default_rng(seed)
-    y, weight = rng.integers(n_classes, size=60), rng.uniform(0, 2, size=(60, 2)) * (rng.uniform(size=(60, 2)) < 0.7)
+    y, weight = (
+        rng.integers(n_classes, size=60),
+        rng.uniform(0, 2, size=(60, 2)) * (rng.uniform(size=(60, 2)) < 0.7),
+    )
     blocks = Blocks(np.eye(n_classes, 3)[y] + rng.standard_normal((60, 3)), y, weight, n_jobs=1)
     for penalty in (L2((0.3, 0.03)), L1((0.1, 0.03))):
         objective = Objective(loss, penalty, blocks, n_classes)
@@ -309,10 +389,17 @@ def law_bounds(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
             else:
                 request = Request(W, smoothing=rng.choice([1e-3, 0.1]))
             evaluation, length = objective.evaluate(request), rng.uniform(0, 3)
-            others = closing_bounds(objective, evaluation, lambda g, length=length: -length * g, parts=3)
+            others = tighter_bounds(
+                objective, evaluation, lambda g, length=length: -length * g, parts=3
+            )
             for lower in (evaluation.lower, *(lower for lower, _ in others)):
                 proved = np.maximum(proved, lower)
-        at_least(best.loss, proved, f"L(W) with {penalty} is below a bound on its minimum", tolerance=1e-9)
+        at_least(
+            best.loss,
+            proved,
+            f"L(W) with {penalty} is below a bound on its minimum",
+            tolerance=1e-9,
+        )
 
 
 @_law
@@ -339,6 +426,12 @@ def law_array_library(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     for tensor, array in zip(tensors, (value, gradient, loss.conjugate(gradient, y)), strict=True):
         require(isinstance(tensor, torch.Tensor), f"torch tensors give {type(tensor).__name__}.")
         same(tensor.numpy(), array, "a result with torch")
-    elsewhere = torch.empty(scores.shape, device="meta"), torch.empty(y.shape, device="meta", dtype=torch.int64)
+    elsewhere = (
+        torch.empty(scores.shape, device="meta"),
+        torch.empty(y.shape, device="meta", dtype=torch.int64),
+    )
     for tensor in (*loss.value_and_grad(*elsewhere), loss.conjugate(*elsewhere)):
-        require(tensor.device.type == "meta", f"a result left the device of the scores for {tensor.device}.")
+        require(
+            tensor.device.type == "meta",
+            f"a result left the device of the scores for {tensor.device}.",
+        )

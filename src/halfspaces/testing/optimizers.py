@@ -9,14 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.checkpoint import Checkpoint
-from halfspaces.minimize import minimize
-from halfspaces.objective import Objective, Request
+from halfspaces.files.checkpoint import Checkpoint
+from halfspaces.loop.result import Reason, Result
+from halfspaces.objective import Objective
 from halfspaces.optimizers import Optimizer
-from halfspaces.penalties import L1, MaxNorm, Penalty
-from halfspaces.result import Reason, Result
+from halfspaces.penalties.base import Penalty
+from halfspaces.penalties.l1 import L1
+from halfspaces.penalties.max_norm import MaxNorm
+from halfspaces.proofs.minimize import minimize
+from halfspaces.request import Request
+from halfspaces.support.types import Array
 from halfspaces.testing.runs import TURNS, Recorder, Watch, optimum, some_turns, start, supports
-from halfspaces.testing.words import Array, Law, at_least, check_plain, register_in, require, same
+from halfspaces.testing.words import Law, at_least, check_plain, register_in, require, same
 
 LAWS: dict[str, Law] = {}
 _law = register_in(LAWS)
@@ -39,7 +43,9 @@ def _converges(optimizer: Optimizer, objective: Objective) -> bool:
 
 def _number(penalty: Penalty) -> str | None:
     """The field of a penalty that a member may have for itself."""
-    return next((entry.name for entry in fields(penalty) if entry.name in ("strength", "radius")), None)  # pyright: ignore[reportArgumentType]
+    return next(
+        (entry.name for entry in fields(penalty) if entry.name in ("strength", "radius")), None
+    )  # pyright: ignore[reportArgumentType]
 
 
 def _members(objective: Objective) -> tuple[Objective, list[Objective]]:
@@ -82,7 +88,10 @@ def law_start(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> N
 def law_same_seed_same_bits(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
     """A run is repeated bit for bit, whatever the optimizer did before; another seed, where there is one, differs."""
     first = some_turns(optimizer, objective).W
-    some_turns(optimizer, replace(objective, blocks=objective.blocks.subset(np.arange(objective.n_examples // 2))))
+    some_turns(
+        optimizer,
+        replace(objective, blocks=objective.blocks.subset(np.arange(objective.n_examples // 2))),
+    )
     _same_bits(some_turns(optimizer, objective).W, first, "W of the same run again")
     if hasattr(optimizer, "seed"):
         other: Any = replace(optimizer, seed=optimizer.seed + 1)  # pyright: ignore
@@ -104,7 +113,10 @@ class _SeesWeights(Penalty):
     def _checked(self, *arrays: Any) -> Sequence[Any]:
         for array in arrays:
             rows = self.n_features if np.ndim(array) < 3 else len(array)
-            require(rows == self.n_features, f"the penalty was given {rows} rows for {self.n_features} features.")
+            require(
+                rows == self.n_features,
+                f"the penalty was given {rows} rows for {self.n_features} features.",
+            )
         return arrays
 
     def value(self, W: Array) -> Array:
@@ -130,9 +142,13 @@ class _SeesWeights(Penalty):
 
 
 @_law
-def law_the_bias_is_not_penalized(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
+def law_the_bias_is_not_penalized(
+    optimizer: Optimizer, *, objective: Objective, seed: int = 0
+) -> None:
     """The penalty is given W[:-1], never the bias row."""
-    some_turns(optimizer, replace(objective, penalty=_SeesWeights(objective.penalty, objective.n_features)))
+    some_turns(
+        optimizer, replace(objective, penalty=_SeesWeights(objective.penalty, objective.n_features))
+    )
 
 
 @_law
@@ -144,7 +160,11 @@ def law_resume(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> 
         stopped = some_turns(optimizer, objective, turns=turns, validation=held_out)
         at_stop, left = pickle.loads(pickle.dumps(stopped)), TURNS - turns
         resumed = some_turns(optimizer, objective, turns=left, validation=held_out, resume=at_stop)
-        _same_bits(at_stop.state.W, stopped.state.W, f"the iterate of the result after turn {turns}, once resumed,")
+        _same_bits(
+            at_stop.state.W,
+            stopped.state.W,
+            f"the iterate of the result after turn {turns}, once resumed,",
+        )
         for name in ("W", "loss", "gap", "passes"):
             found, expected = getattr(resumed, name), getattr(whole, name)
             _same_bits(found, expected, f"{name} of a run resumed after turn {turns}")
@@ -161,13 +181,21 @@ def law_checkpoint(optimizer: Optimizer, *, objective: Objective, seed: int = 0)
         whole = some_turns(optimizer, given)
         for turns in (2, 5):
             with tempfile.TemporaryDirectory() as folder:
-                stopped = some_turns(optimizer, given, turns=turns, callbacks=[Checkpoint(folder, every=0)])
+                stopped = some_turns(
+                    optimizer, given, turns=turns, callbacks=[Checkpoint(folder, every=0)]
+                )
                 if not type(stopped.state).__module__.startswith("halfspaces."):
                     return  # files name no types of others
                 kept = Checkpoint(folder).run(given, optimizer)
             require(kept is not None, f"a run of {turns} turns has no file.")
-            resumed = some_turns(optimizer, given, turns=TURNS - turns + 1, resume=kept)  # not the turn that stopped it
-            _same_bits(resumed.W, whole.W, f"W of {np.dtype(dtype)} rows, from the file of turn {turns - 1},")
+            resumed = some_turns(
+                optimizer, given, turns=TURNS - turns + 1, resume=kept
+            )  # not the turn that stopped it
+            _same_bits(
+                resumed.W,
+                whole.W,
+                f"W of {np.dtype(dtype)} rows, from the file of turn {turns - 1},",
+            )
 
 
 @_law
@@ -198,7 +226,12 @@ def law_stack(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> N
             together_moves, own_moves = _moves(watch, m), _moves(own, 0)
             count = min(len(together_moves), len(own_moves))
             require(count > 3, f"member {m} makes {count} moves in {3 * TURNS} turns of a stack.")
-            same(together_moves[:count], own_moves[:count], f"W of member {m} after each move", tolerance=1e-7)
+            same(
+                together_moves[:count],
+                own_moves[:count],
+                f"W of member {m} after each move",
+                tolerance=1e-7,
+            )
         return
     tol = 1e-6 if objective.loss.smooth else 1e-3
     result = minimize(stack, optimizer, together, tol=tol, max_passes=100)
@@ -206,13 +239,22 @@ def law_stack(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> N
         alone = minimize(member, optimizer, W, tol=tol, max_passes=100)
         if result.reason is alone.reason and result.converged:
             tolerance = 1e-7 if result.reason is Reason.ALL_STEPS_TAKEN else 2 * tol
-            same(result.loss[m], alone.loss[0], f"the loss of member {m} at the end", tolerance=tolerance)
+            same(
+                result.loss[m],
+                alone.loss[0],
+                f"the loss of member {m} at the end",
+                tolerance=tolerance,
+            )
 
 
 def _moves(watch: Watch, member: int) -> list[Array]:
     """The iterates of one member, without the turns in which it stayed."""
     path = [W[:, member] for W in watch.iterates]
-    return [W for before, W in pairwise([np.full_like(path[0], np.nan), *path]) if not np.array_equal(before, W)]
+    return [
+        W
+        for before, W in pairwise([np.full_like(path[0], np.nan), *path])
+        if not np.array_equal(before, W)
+    ]
 
 
 @_law
@@ -224,12 +266,19 @@ def law_moved(optimizer: Any, *, objective: Objective, seed: int = 0) -> None:
     stack, _ = _members(objective)
     weaker = [0.5 * number for number in getattr(stack.penalty, name)]
     elsewhere = replace(stack, penalty=replace(stack.penalty, **{name: tuple(weaker)}))  # pyright: ignore[reportArgumentType]
-    alone = [replace(objective, penalty=replace(objective.penalty, **{name: number})) for number in weaker]  # pyright: ignore[reportArgumentType]
+    alone = [
+        replace(objective, penalty=replace(objective.penalty, **{name: number}))
+        for number in weaker
+    ]  # pyright: ignore[reportArgumentType]
     best = np.concatenate([optimum(member).loss for member in alone])
     for turns in (1, 2, 5, 9):
-        state = some_turns(optimizer, stack, start(objective, len(FACTORS), seed), turns=turns).state
+        state = some_turns(
+            optimizer, stack, start(objective, len(FACTORS), seed), turns=turns
+        ).state
         trial = stack.evaluate(optimizer.propose(state))
-        trial = replace(trial, data=np.array([np.inf, *trial.data[1:]]))  # the first member's was much too long
+        trial = replace(
+            trial, data=np.array([np.inf, *trial.data[1:]])
+        )  # the first member's was much too long
         before, kept = _value(stack, state.W), state.W[:, 0].copy()
         moved = optimizer.moved_to(elsewhere, state, trial)
         after = _value(stack, moved.W)
@@ -238,7 +287,12 @@ def law_moved(optimizer: Any, *, objective: Objective, seed: int = 0) -> None:
             at_least(before, after, "a member's iterate is below the one that it was moved to")
         result = minimize(elsewhere, optimizer, state=moved, tol=1e-4, max_passes=LIMIT)
         require(result.converged, f"it does not converge once moved: {result}")
-        same(result.loss, best, "the optimal value after a move", tolerance=1e-4 if objective.loss.smooth else 2e-4)
+        same(
+            result.loss,
+            best,
+            "the optimal value after a move",
+            tolerance=1e-4 if objective.loss.smooth else 2e-4,
+        )
 
 
 @_law
@@ -248,12 +302,21 @@ def law_descends(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -
         watch = Watch(50)
         minimize(objective, optimizer, start(objective, seed=seed), callbacks=[watch])
         found = [_value(objective, W) for W in watch.iterates]
-        at_least(_value(objective, start(objective, seed=seed)), min(found), "L(W) at the start is below all others")
+        at_least(
+            _value(objective, start(objective, seed=seed)),
+            min(found),
+            "L(W) at the start is below all others",
+        )
         return
     for W in (start(objective, seed=seed), optimum(objective).W):
         result = minimize(objective, optimizer, W, tol=1e-4, max_passes=50)
         # A method without a line search may circle around the optimum at the length of its step.
-        at_least(_value(objective, W), result.loss, "L(W) at the start is below that at the end", tolerance=2e-2)
+        at_least(
+            _value(objective, W),
+            result.loss,
+            "L(W) at the start is below that at the end",
+            tolerance=2e-2,
+        )
 
 
 def _value(objective: Objective, W: Array) -> Array:
@@ -270,7 +333,10 @@ def law_optimum(optimizer: Optimizer, *, objective: Objective, seed: int = 0) ->
     provable = objective.certifiable(1).all()
     needed = Reason.CERTIFIED if provable else Reason.STATIONARY
     require(result.reason is needed, f"it does not converge: {result}")
-    require(not provable or result.gap <= 1.0001e-4 * result.loss, f"the gap {result.gap} is above the tolerance.")
+    require(
+        not provable or result.gap <= 1.0001e-4 * result.loss,
+        f"the gap {result.gap} is above the tolerance.",
+    )
     same(result.loss, best.loss, "the optimal value", tolerance=1e-4)
 
 
@@ -280,7 +346,9 @@ def law_result(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> 
     best = optimum(objective)
     for turns in (1, 4, TURNS):
         watch = Watch(turns)
-        result = minimize(objective, optimizer, start(objective, seed=seed), tol=0.0, callbacks=[watch])
+        result = minimize(
+            objective, optimizer, start(objective, seed=seed), tol=0.0, callbacks=[watch]
+        )
         same(result.W, watch.iterates[-1], f"W of the result after turn {turns}", tolerance=0.0)
         _check_account(objective, result, best)
     _check_account(objective, minimize(objective, optimizer, tol=1e-3, max_passes=50), best)
@@ -291,7 +359,12 @@ def _check_account(objective: Objective, result: Result, best: Result) -> None:
     same(result.loss, fresh.exact_total, "loss of the result", tolerance=1e-14)
     same(result.data_loss, fresh.exact_data, "data_loss of the result", tolerance=1e-14)
     same(result.penalty, fresh.penalty, "penalty of the result", tolerance=1e-14)
-    at_least(result.gap, result.loss - best.loss, "the gap is below the distance from the optimum", tolerance=1e-12)
+    at_least(
+        result.gap,
+        result.loss - best.loss,
+        "the gap is below the distance from the optimum",
+        tolerance=1e-12,
+    )
 
 
 @_law
@@ -300,7 +373,9 @@ def law_passes(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> 
     recorder = Recorder.of(objective)
     result = some_turns(optimizer, recorder)
     spent = [
-        len(objective.blocks.labels(request.rows)) / objective.n_examples * (1.0 if request.gradient else 0.5)
+        len(objective.blocks.labels(request.rows))
+        / objective.n_examples
+        * (1.0 if request.gradient else 0.5)
         for request in recorder.asked
     ]
     same(result.passes, sum(spent), "passes")
@@ -314,10 +389,18 @@ def law_permutation(optimizer: Optimizer, *, objective: Objective, seed: int = 0
     """Classes have no order: permuting them permutes W, but for methods that draw W by itself."""
     if not _asks_gradients(optimizer, objective):
         return
-    order, W = np.random.default_rng(seed).permutation(objective.n_classes)[::-1], start(objective, seed=seed)
+    order, W = (
+        np.random.default_rng(seed).permutation(objective.n_classes)[::-1],
+        start(objective, seed=seed),
+    )
     order = np.roll(order, 1) if np.array_equal(order, np.arange(len(order))) else order
-    moved = replace(objective, blocks=replace(objective.blocks, y=np.argsort(order)[objective.blocks.y]))
-    found, expected = some_turns(optimizer, moved, W[:, :, order]).W, some_turns(optimizer, objective, W).W
+    moved = replace(
+        objective, blocks=replace(objective.blocks, y=np.argsort(order)[objective.blocks.y])
+    )
+    found, expected = (
+        some_turns(optimizer, moved, W[:, :, order]).W,
+        some_turns(optimizer, objective, W).W,
+    )
     same(found, expected[:, :, order], f"W with classes in the order {order}", tolerance=1e-7)
 
 
@@ -330,7 +413,12 @@ def law_max_norm(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -
         result = minimize(tight, optimizer, tol=0.0, callbacks=[watch])
         for turn, W in enumerate([*watch.iterates, result.W]):
             longest = np.max(np.linalg.norm(W[:-1], axis=0))
-            at_least(0.3, longest, f"after turn {turn} the radius is below the length of a class vector", 1e-6)
+            at_least(
+                0.3,
+                longest,
+                f"after turn {turn} the radius is below the length of a class vector",
+                1e-6,
+            )
 
 
 @_law
@@ -352,4 +440,6 @@ def law_interrupt(optimizer: Optimizer, *, objective: Objective, seed: int = 0) 
     require(result.reason is Reason.INTERRUPTED, f"the reason is {result.reason.name}.")
     same(result.W, watch.iterates[-1], "W after an interrupt", tolerance=0.0)
     resumed = some_turns(optimizer, objective, turns=TURNS - 3, resume=result)
-    _same_bits(resumed.W, some_turns(optimizer, objective).W, "W of a run resumed after an interrupt")
+    _same_bits(
+        resumed.W, some_turns(optimizer, objective).W, "W of a run resumed after an interrupt"
+    )

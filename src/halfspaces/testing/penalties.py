@@ -5,14 +5,24 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.blocks import Blocks
 from halfspaces.gradcheck import check_gradient, prox_slack
-from halfspaces.losses import Softmax
-from halfspaces.minimize import minimize
-from halfspaces.objective import Objective, Request
-from halfspaces.optimizers.auto import choose_for
-from halfspaces.penalties import Penalty
-from halfspaces.testing.words import Array, Law, at_least, check_plain, register_in, require, same, torch_if_installed
+from halfspaces.losses.softmax import Softmax
+from halfspaces.objective import Objective
+from halfspaces.optimizers.choose import choose_for
+from halfspaces.penalties.base import Penalty
+from halfspaces.proofs.minimize import minimize
+from halfspaces.request import Request
+from halfspaces.rows.blocks import Blocks
+from halfspaces.support.types import Array
+from halfspaces.testing.words import (
+    Law,
+    at_least,
+    check_plain,
+    register_in,
+    require,
+    same,
+    torch_if_installed,
+)
 
 LAWS: dict[str, Law] = {}
 _law = register_in(LAWS)
@@ -43,7 +53,9 @@ def _draw(penalty: Penalty, seed: int) -> tuple[Array, Array, np.random.Generato
 def _steps(W: Array, rng: np.random.Generator) -> dict[str, Any]:
     """A step of each form that a prox must take."""
     shapes = {"one step per member": (W.shape[1], 1), "one step per coordinate": W.shape}
-    return {"one step": 0.3} | {form: rng.uniform(0.05, 1.0, size=shape) for form, shape in shapes.items()}
+    return {"one step": 0.3} | {
+        form: rng.uniform(0.05, 1.0, size=shape) for form, shape in shapes.items()
+    }
 
 
 def _dot(a: Array, b: Array) -> Array:
@@ -66,7 +78,9 @@ def law_value(penalty: Penalty, *, seed: int = 0) -> None:
     """λR is one number for each member, at least 0, and 0 at W = 0."""
     W, _, _ = _draw(penalty, seed)
     value = penalty.value(W)
-    require(value.shape == W.shape[1:2], f"the value has shape {value.shape} instead of {W.shape[1:2]}.")
+    require(
+        value.shape == W.shape[1:2], f"the value has shape {value.shape} instead of {W.shape[1:2]}."
+    )
     at_least(value, 0.0, "the value is negative")
     same(penalty.value(0 * W), np.zeros(W.shape[1]), "the value at W = 0")
 
@@ -78,7 +92,11 @@ def law_convexity(penalty: Penalty, *, seed: int = 0) -> None:
     a, b = penalty.prox(a, 1.0), penalty.prox(b, 1.0)
     excess = np.asarray(penalty.curvature(a.shape[1])) / 8 * _dot(a - b, a - b)
     chord = (penalty.value(a) + penalty.value(b)) / 2
-    at_least(chord, penalty.value((a + b) / 2) + excess, "a chord lies below the penalty, or nearer than its curvature")
+    at_least(
+        chord,
+        penalty.value((a + b) / 2) + excess,
+        "a chord lies below the penalty, or nearer than its curvature",
+    )
 
 
 @_law
@@ -91,7 +109,11 @@ def law_gradient(penalty: Penalty, *, seed: int = 0) -> None:
     require(report.ok, report.verdict)
     change, distance = penalty.gradient(W) - penalty.gradient(other), W - other
     bound = np.asarray(penalty.curvature(W.shape[1])) ** 2 * _dot(distance, distance)
-    at_least(bound, _dot(change, change), "curvature², times a squared distance, where the gradient changes by more,")
+    at_least(
+        bound,
+        _dot(change, change),
+        "curvature², times a squared distance, where the gradient changes by more,",
+    )
 
 
 @_law
@@ -125,7 +147,9 @@ def law_prox_is_firm(penalty: Penalty, *, seed: int = 0) -> None:
     a, b, _ = _draw(penalty, seed)
     for step in (0.01, 0.3, 10.0):
         gap = penalty.prox(a, step) - penalty.prox(b, step)
-        at_least(_dot(gap, a - b), _dot(gap, gap), f"⟨p − q, a − b⟩ against ‖p − q‖² with step {step}")
+        at_least(
+            _dot(gap, a - b), _dot(gap, gap), f"⟨p − q, a − b⟩ against ‖p − q‖² with step {step}"
+        )
 
 
 @_law
@@ -134,7 +158,12 @@ def law_forms_of_the_step(penalty: Penalty, *, seed: int = 0) -> None:
     W, _, _ = _draw(penalty, seed)
     expected = penalty.prox(W, 0.3)
     for shape in ((W.shape[1], 1), W.shape):
-        same(penalty.prox(W, np.full(shape, 0.3)), expected, f"prox with steps of shape {shape}", tolerance=1e-9)
+        same(
+            penalty.prox(W, np.full(shape, 0.3)),
+            expected,
+            f"prox with steps of shape {shape}",
+            tolerance=1e-9,
+        )
 
 
 @_law
@@ -145,7 +174,12 @@ def law_projection_is_idempotent(penalty: Penalty, *, seed: int = 0) -> None:
         for form, step in _steps(W, rng).items():
             p = penalty.prox(30 * W, step)
             same(penalty.value(p), np.zeros(W.shape[1]), f"the value of a projection, with {form},")
-            same(penalty.prox(p, step), p, f"the projection of a projection, with {form},", tolerance=1e-9)
+            same(
+                penalty.prox(p, step),
+                p,
+                f"the projection of a projection, with {form},",
+                tolerance=1e-9,
+            )
 
 
 @_law
@@ -156,12 +190,24 @@ def law_members(penalty: Penalty, *, seed: int = 0) -> None:
     for m, alone in enumerate(_members(penalty)):
         one = W[:, m : m + 1]
         same(penalty.value(W)[m : m + 1], alone.value(one), f"the value of member {m}")
-        same(penalty.prox(W, step)[:, m : m + 1], alone.prox(one, float(step[m, 0])), f"the prox of member {m}")
+        same(
+            penalty.prox(W, step)[:, m : m + 1],
+            alone.prox(one, float(step[m, 0])),
+            f"the prox of member {m}",
+        )
         same(penalty.conjugate(W)[m : m + 1], alone.conjugate(one), f"the conjugate of member {m}")
-        same(penalty.dual_scale(W)[m : m + 1], alone.dual_scale(one), f"the dual scale of member {m}")
-        same(penalty.curvature(W.shape[1])[m], alone.curvature(1)[0], f"the curvature of member {m}")
+        same(
+            penalty.dual_scale(W)[m : m + 1], alone.dual_scale(one), f"the dual scale of member {m}"
+        )
+        same(
+            penalty.curvature(W.shape[1])[m], alone.curvature(1)[0], f"the curvature of member {m}"
+        )
         if penalty.smooth:
-            same(penalty.gradient(W)[:, m : m + 1], alone.gradient(one), f"the gradient of member {m}")
+            same(
+                penalty.gradient(W)[:, m : m + 1],
+                alone.gradient(one),
+                f"the gradient of member {m}",
+            )
 
 
 @_law
@@ -171,9 +217,15 @@ def law_strength(penalty: Penalty, *, seed: int = 0) -> None:
     if (strength := getattr(penalty, "strength", None)) is None:
         return
     for factor in (2.0, 0.0):
-        scaled = tuple(factor * s for s in strength) if isinstance(strength, tuple) else factor * strength
+        scaled = (
+            tuple(factor * s for s in strength)
+            if isinstance(strength, tuple)
+            else factor * strength
+        )
         other = replace(penalty, strength=scaled)  # pyright: ignore[reportArgumentType, reportCallIssue]
-        same(other.value(W), factor * penalty.value(W), f"the value at {factor:g} times the strength")
+        same(
+            other.value(W), factor * penalty.value(W), f"the value at {factor:g} times the strength"
+        )
     same(other.prox(W, 1.0), W, "the prox without strength")
 
 
@@ -184,7 +236,12 @@ def law_conjugate(penalty: Penalty, *, seed: int = 0) -> None:
     for step in (0.1, 1.0):
         p = penalty.prox(W, step)
         dual = (W - p) / step
-        same(penalty.value(p) + penalty.conjugate(dual), _dot(p, dual), "value + conjugate at a prox", tolerance=1e-8)
+        same(
+            penalty.value(p) + penalty.conjugate(dual),
+            _dot(p, dual),
+            "value + conjugate at a prox",
+            tolerance=1e-8,
+        )
     for dual in (0.01 * other, other, 100 * other):
         for size in (0.01, 1.0, 100.0):
             for V in (size * W, size * dual, size * np.sign(dual)):
@@ -199,12 +256,22 @@ def law_dual_scale(penalty: Penalty, *, seed: int = 0) -> None:
     W, _, _ = _draw(penalty, seed)
     for dual in (0 * W, 1e-3 * W, W, 100 * W):
         scale = penalty.dual_scale(dual)
-        require(scale.shape == W.shape[1:2], f"the dual scale has shape {scale.shape} instead of {W.shape[1:2]}.")
-        require(((scale >= 0) & (scale <= 1)).all(), f"the dual scale {scale} is not between 0 and 1.")
+        require(
+            scale.shape == W.shape[1:2],
+            f"the dual scale has shape {scale.shape} instead of {W.shape[1:2]}.",
+        )
+        require(
+            ((scale >= 0) & (scale <= 1)).all(), f"the dual scale {scale} is not between 0 and 1."
+        )
         finite = np.isfinite(penalty.conjugate(scale[:, None] * dual))
-        require(finite.all(), f"the conjugate is infinite at {scale} times a dual point, its dual scale.")
+        require(
+            finite.all(),
+            f"the conjugate is infinite at {scale} times a dual point, its dual scale.",
+        )
         beyond = penalty.conjugate(1.01 * scale[:, None] * dual + 1e-6 * W)
-        require((np.isinf(beyond) | (scale == 1)).all(), f"the dual scale {scale} is not the largest.")
+        require(
+            (np.isinf(beyond) | (scale == 1)).all(), f"the dual scale {scale} is not the largest."
+        )
 
 
 @_law
@@ -212,13 +279,26 @@ def law_bounds(penalty: Penalty, *, seed: int = 0) -> None:
     """No bound on min L exceeds it, whatever W it was found at and however short the dual point."""
     rng, members = np.random.default_rng(seed), len(_members(penalty))
     y = rng.integers(3, size=60)
-    blocks = Blocks(np.eye(3)[y] + rng.standard_normal((60, 3)), y, rng.uniform(0.5, 2, size=60), n_jobs=1)
+    blocks = Blocks(
+        np.eye(3)[y] + rng.standard_normal((60, 3)), y, rng.uniform(0.5, 2, size=60), n_jobs=1
+    )
     objective = Objective(Softmax(), penalty, blocks, n_classes=3)
-    best = minimize(objective, choose_for(objective).optimizer, objective.zeros(members), tol=1e-7, max_passes=1000)
+    best = minimize(
+        objective,
+        choose_for(objective).optimizer,
+        objective.zeros(members),
+        tol=1e-7,
+        max_passes=1000,
+    )
     for distance in np.repeat([0.0, 0.01, 0.1, 1.0], 2):
         W = best.W + distance * rng.standard_normal(best.W.shape)
         lower = objective.evaluate(Request(W, shrink=rng.uniform(size=members))).lower
-        at_least(best.loss, lower, f"{distance} from the minimum L(W) is below a bound on it", tolerance=1e-9)
+        at_least(
+            best.loss,
+            lower,
+            f"{distance} from the minimum L(W) is below a bound on it",
+            tolerance=1e-9,
+        )
 
 
 @_law
@@ -243,7 +323,10 @@ def law_float32(penalty: Penalty, *, seed: int = 0) -> None:
     for what, narrow, expected in (
         ("the value", penalty.value(penalty.prox(W, 0.3)), penalty.value(penalty.prox(wide, 0.3))),
         ("the prox", penalty.prox(W, 0.3), penalty.prox(wide, 0.3)),
-        ("the gradient", *((penalty.gradient(W), penalty.gradient(wide)) if penalty.smooth else (W, wide))),
+        (
+            "the gradient",
+            *((penalty.gradient(W), penalty.gradient(wide)) if penalty.smooth else (W, wide)),
+        ),
     ):
         require(narrow.dtype == np.float32, f"{what} of float32 parameters is {narrow.dtype}.")
         same(narrow, expected, f"{what} of float32 parameters", tolerance=1e-5)
@@ -257,7 +340,8 @@ def law_array_library(penalty: Penalty, *, seed: int = 0) -> None:
         return
     tensor = torch.asarray(W)
     pairs = [
-        (getattr(penalty, name)(tensor), getattr(penalty, name)(W)) for name in ("value", "conjugate", "dual_scale")
+        (getattr(penalty, name)(tensor), getattr(penalty, name)(W))
+        for name in ("value", "conjugate", "dual_scale")
     ]
     for step in _steps(W, rng).values():
         torch_step = torch.asarray(step) if isinstance(step, np.ndarray) else step
@@ -272,4 +356,7 @@ def law_array_library(penalty: Penalty, *, seed: int = 0) -> None:
         device = getattr(penalty, name)(elsewhere).device
         require(device.type == "meta", f"{name} leaves the device of the parameters for {device}.")
     for step in (0.3, elsewhere[0, :, :1], elsewhere):
-        require(penalty.prox(elsewhere, step).device.type == "meta", "prox leaves the device of the parameters.")
+        require(
+            penalty.prox(elsewhere, step).device.type == "meta",
+            "prox leaves the device of the parameters.",
+        )

@@ -6,15 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.blocks import Blocks
-from halfspaces.losses import Softmax
-from halfspaces.minimize import Run, minimize
-from halfspaces.objective import Evaluation, Objective, Request
+from halfspaces.loop.result import Reason, Result
+from halfspaces.loop.run import Run
+from halfspaces.losses.softmax import Softmax
+from halfspaces.objective import Objective
 from halfspaces.optimizers import Optimizer
-from halfspaces.optimizers.auto import choose_for
-from halfspaces.penalties import L2
-from halfspaces.result import Reason, Result
-from halfspaces.testing.words import Array, require
+from halfspaces.optimizers.choose import choose_for
+from halfspaces.penalties.l2 import L2
+from halfspaces.proofs.minimize import minimize
+from halfspaces.request import Evaluation, Request
+from halfspaces.rows.blocks import Blocks
+from halfspaces.support.types import Array
+from halfspaces.testing.words import require
 
 TURNS = 12  # of runs that are compared turn by turn
 
@@ -25,7 +28,9 @@ def small_objective(seed: int = 0) -> Objective:
     rng = np.random.default_rng(seed)
     y = rng.integers(3, size=60)
     X = rng.standard_normal((60, 5)) + np.eye(3, 5)[y]
-    return Objective(Softmax(), L2(0.05), Blocks(X, y, rng.uniform(0.5, 2.0, size=60), n_jobs=1), n_classes=3)
+    return Objective(
+        Softmax(), L2(0.05), Blocks(X, y, rng.uniform(0.5, 2.0, size=60), n_jobs=1), n_classes=3
+    )
 
 
 def start(objective: Objective, n_members: int = 1, seed: int = 0) -> Array:
@@ -69,7 +74,9 @@ class Watch:
         raise self.stop
 
 
-def some_turns(optimizer: Optimizer, objective: Objective, W: Array | None = None, **options: Any) -> Result:
+def some_turns(
+    optimizer: Optimizer, objective: Objective, W: Array | None = None, **options: Any
+) -> Result:
     """The result of a few turns from W, or of those that a resumed run has left; no test of convergence."""
     left = options.pop("turns", TURNS)
     callbacks = [Watch(left), *options.pop("callbacks", ())]
@@ -82,7 +89,9 @@ def supports(optimizer: Optimizer, objective: Objective) -> bool:
     try:
         optimizer.init(objective.zeros(), objective)
     except TypeError as error:
-        require(type(objective.penalty).__name__ in str(error), f"the refusal names no penalty: {error}")
+        require(
+            type(objective.penalty).__name__ in str(error), f"the refusal names no penalty: {error}"
+        )
         return False
     return True
 

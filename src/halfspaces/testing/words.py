@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray
 Law = Callable[..., None]
 
 
@@ -22,9 +21,13 @@ def register_in(laws: dict[str, Law]) -> Callable[[Law], Law]:
             try:
                 law(component, **options)
             except AssertionError as error:
-                raise AssertionError(f"{law.__name__} is broken by {component!r}: {error}") from None
+                raise AssertionError(
+                    f"{law.__name__} is broken by {component!r}: {error}"
+                ) from None
             except Exception as error:
-                message = f"{law.__name__} is broken by {component!r}: {type(error).__name__}: {error}"
+                message = (
+                    f"{law.__name__} is broken by {component!r}: {type(error).__name__}: {error}"
+                )
                 raise AssertionError(message) from error
 
         laws[law.__name__] = named
@@ -42,12 +45,17 @@ def require(condition: Any, words: str) -> None:
 def same(found: Any, expected: Any, what: str, tolerance: float = 1e-10) -> None:
     """Require equal shapes, and values that agree relative to the largest."""
     found, expected = np.asarray(found), np.asarray(expected)
-    require(found.shape == expected.shape, f"{what} has shape {found.shape} instead of {expected.shape}.")
+    require(
+        found.shape == expected.shape,
+        f"{what} has shape {found.shape} instead of {expected.shape}.",
+    )
     scale = 1 + np.max(np.abs(expected), initial=0.0, where=np.isfinite(expected))
     bad = ~np.isclose(found, expected, rtol=tolerance, atol=tolerance * scale)
     if bad.any():
         first = tuple(np.argwhere(bad)[0].tolist())
-        raise AssertionError(f"{what}{list(first)} is {found[first]:.9g} instead of {expected[first]:.9g}.")
+        raise AssertionError(
+            f"{what}{list(first)} is {found[first]:.9g} instead of {expected[first]:.9g}."
+        )
 
 
 def at_least(found: Any, bound: Any, what: str, tolerance: float = 1e-9) -> None:
@@ -75,4 +83,6 @@ def check_plain(component: Any) -> None:
     parameters = component.__dataclass_params__  # pyright: ignore[reportAttributeAccessIssue]
     require(parameters.frozen, "the dataclass is not frozen.")
     copy = pickle.loads(pickle.dumps(component))
-    require(copy == component and hash(copy) == hash(component), "a pickled copy is not equal to it.")
+    require(
+        copy == component and hash(copy) == hash(component), "a pickled copy is not equal to it."
+    )

@@ -1,6 +1,0 @@
-"""`python -m halfspaces.cli`."""
-
-from halfspaces.cli import main
-
-if __name__ == "__main__":
-    main()

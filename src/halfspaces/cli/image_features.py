@@ -1,0 +1,130 @@
+"""`halfspaces train --features`: the images of a data set become rows, once, before anything is trained."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import halfspaces
+from halfspaces.datasets import Dataset
+from halfspaces.datasets.files import decoded_cache
+from halfspaces.datasets.fingerprint import content
+from halfspaces.estimators.checked_data import hold_out
+from halfspaces.features import Augmentation, Feature, Mixture
+from halfspaces.support import memory
+from halfspaces.support.errors import DataError
+from halfspaces.support.types import Array
+from halfspaces.tuning.folds import Fold, make_folds
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A data set whose rows are a feature's.
+
+    `dataset.X` holds the rows of the training images and, where there is an `augmentation`, those of their copies after
+    them. `folds` hold out training images alone, and none whose copy is fitted; they are empty where nothing is held
+    out or there are validation rows. The feature has learned from no row that one fold holds out.
+    """
+
+    dataset: Dataset
+    feature: Feature
+    folds: list[Fold]
+    augmentation: Augmentation
+    seconds: float
+
+    @property
+    def as_given(self) -> Dataset:
+        """The data set without copies."""
+        if not self.augmentation:
+            return self.dataset
+        count = len(self.dataset.y) // 2
+        return replace(self.dataset, X=self.dataset.X[:count], y=self.dataset.y[:count])
+
+
+@dataclass(frozen=True)
+class Describing:
+    """What is asked for: a feature, copies of the training images, rows kept on disk, so much memory in bytes."""
+
+    feature: Feature
+    augmentation: Augmentation
+    cached: bool
+    memory: float | None
+
+    def rows(self, dataset: Dataset, folds: list[Fold], *, standardized: bool) -> Rows:
+        """Fit the feature to the training images that are not held out, and describe all images.
+
+        Raises
+        ------
+        DataError, ValueError, TypeError
+            For data that are no images, images that the feature refuses, and several folds where it learns from images.
+        """
+        if dataset.image_shape is None:
+            needed = f"--features {self.feature} describes images, and {dataset.name} holds plain rows of numbers"
+            raise DataError(f"{needed}; leave --features out, or give images.")
+        if len(folds) > 1 and learns(self.feature, standardized=standardized):
+            learned = f"--features {self.feature} learns from images, and {len(folds)} folds hold out all of them in turn"
+            raise ValueError(f"{learned}; give --validation instead of --folds.")
+        started = time.perf_counter()
+        images = dataset.images(np.asarray(dataset.X))
+        self.feature.fit(images, rows=folds[0].train if len(folds) == 1 else None)
+        augmentation = self.augmentation.seen_by(self.feature.invariances)
+        with memory.budget(self.memory):
+            described: dict[str, Any] = {"X": self._described(dataset, dataset.X, augmentation)}
+            for name in ("X_val", "X_test"):
+                X = getattr(dataset, name)
+                described[name] = None if X is None else self._described(dataset, X, Augmentation())
+        count = len(dataset.y)
+        if augmentation:
+            described["y"] = np.tile(dataset.y, 2)
+            folds = [
+                Fold(np.concatenate([fold.train, fold.train + count]), fold.test) for fold in folds
+            ]
+        plain = replace(dataset, **described, image_shape=None, planar=False)
+        return Rows(plain, self.feature, folds, augmentation, time.perf_counter() - started)
+
+    def _described(self, dataset: Dataset, X: Any, augmentation: Augmentation) -> Array:
+        images = dataset.images(X)
+        count, columns = len(images), len(self.feature.get_feature_names_out())
+        copies = augmentation.copies(images) if augmentation else None
+        shape = (2 * count if copies else count), columns
+
+        def fill(out: Array) -> Array:
+            self.feature.transform(images, out=out[:count])
+            if copies:
+                self.feature.transform(copies, out=out[count:])
+            return out
+
+        if not self.cached:
+            return fill(memory.empty(Path(str(self.feature)), shape, np.float32))
+        learned = [
+            f"{name} {content(array)}" for name, array in sorted(self.feature.arrays().items())
+        ]
+        stamp = [
+            halfspaces.__version__,
+            content(X),
+            str((dataset.image_shape, dataset.planar)),
+            *learned,
+        ]
+        name = decoded_cache.key("features", str(self.feature), repr(augmentation), stamp=stamp)
+        return decoded_cache.rows(name, shape, f"{self.feature} of {dataset.name}", fill)
+
+
+def learns(feature: Feature, *, standardized: bool) -> bool:
+    """Whether rows depend on the images that it was fitted to.
+
+    The scales of a mixture do not count where each fold standardizes its own rows.
+    """
+    parts = feature.parts if isinstance(feature, Mixture) and standardized else [feature]
+    return any(part._learns for part in parts)
+
+
+def folds_of(y: Array, folds: int | None, part: float | None, seed: int) -> list[Fold]:
+    """Folds, or one part held out, as `LinearClassifierCV` has them with this seed."""
+    if folds is not None:
+        return make_folds(folds, y, y, seed=seed)
+    if part is None:
+        return []
+    classes, labels = np.unique(y, return_inverse=True)
+    return [Fold(*hold_out(labels, len(classes), part, seed))]

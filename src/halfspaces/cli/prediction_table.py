@@ -1,0 +1,230 @@
+"""What `halfspaces predict` writes: a table, block by block, so that nothing of the size of N x C is ever held."""
+
+import csv
+import io
+import itertools
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from halfspaces.cli import report
+from halfspaces.estimators.base import make_loss, probabilities
+from halfspaces.features import Described
+from halfspaces.files.atomic import writing_whole
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_number
+
+Table = dict[str, Array]  # columns of one length
+Write = Callable[[Table], None]
+
+BLOCK_VALUES = 1 << 26  # of X a block: enough for the fused kernels
+BLOCK_SCORES = 1 << 23
+BLOCK_IMAGES = 1 << 12  # to describe
+
+
+class Columns:
+    """The columns of the table that a classifier makes of rows."""
+
+    def __init__(
+        self, classifier: Any, *, probabilities: bool = False, top: int | None = None
+    ) -> None:
+        if probabilities and not hasattr(classifier, "predict_proba"):
+            raise ValueError(
+                f"The model's loss {classifier.loss!r} gives no probabilities; train with softmax or ova_logistic, or "
+                "with --calibrate temperature."
+            )
+        self.classifier, self.all = classifier, probabilities
+        self.n_classes = len(classifier.classes_)
+        if top is not None:
+            check_number("--top", top, at_least=1, integer=True)
+        self.top = min(top or 0, self.n_classes)
+        name = report.namer(classifier.notes_.get("class_names"))
+        self.names = [name(label) for label in classifier.classes_]
+        plain = self.names == [str(label) for label in classifier.classes_]
+        self.shown = classifier.classes_ if plain else np.array(self.names)
+        self.word = "p" if hasattr(classifier, "predict_proba") else "score"
+
+    def of(self, X: Any, first: int) -> Table:
+        """The table of some rows, the first of which has this number."""
+        numbers = np.arange(first, first + X.shape[0])
+        if not (self.all or self.top):
+            return {"row": numbers, "label": self._shown(self.classifier.predict(X))}
+        scores = self.classifier.decision_function(X)
+        best = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
+        table = {"row": numbers, "label": self.shown[best]}
+        worth = self._worth(scores)
+        order = _best(worth, self.top)
+        for place in range(self.top):
+            table[f"top_{place + 1}"] = self.shown[order[:, place]]
+            table[f"{self.word}_{place + 1}"] = worth[np.arange(len(worth)), order[:, place]]
+        if self.all:
+            table |= {f"p({name})": worth[:, c] for c, name in enumerate(self.names)}
+        return table
+
+    def _shown(self, labels: Array) -> Array:
+        if self.shown is self.classifier.classes_:
+            return labels
+        return self.shown[np.searchsorted(self.classifier.classes_, labels)]
+
+    def _worth(self, scores: Array) -> Array:
+        """Probabilities (N, C), or scores where there are none: of two classes ± half the difference."""
+        if self.word == "p":
+            return probabilities(
+                scores, make_loss(self.classifier.loss), self.classifier.calibration_
+            )
+        return np.stack([-scores / 2, scores / 2], axis=1) if scores.ndim == 1 else scores
+
+
+def _best(worth: Array, count: int) -> Array:
+    """The columns of the largest values of each row, falling; among equals the first."""
+    if count in (0, worth.shape[1]):
+        return np.argsort(-worth, axis=1, kind="stable")[:, :count]
+    part = np.sort(np.argpartition(-worth, count - 1, axis=1)[:, :count], axis=1)
+    order = np.argsort(-np.take_along_axis(worth, part, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(part, order, axis=1)
+
+
+def labels(classifier: Any, X: Any) -> Array:
+    """The label of every row; images are described block by block, and no more of their rows are ever held."""
+    if not isinstance(X, Described):
+        return classifier.predict(X)
+    blocks = report.counted(_blocks(X, len(classifier.classes_)), X.shape[0])
+    return np.concatenate([classifier.predict(X[rows.start : rows.stop]) for rows in blocks])
+
+
+def write(columns: Columns, X: Any, out: Path | None) -> None:
+    """Write the table of all rows: to `out` whole or not at all, or as CSV to the screen."""
+    with _writer(out) as put:
+        for rows in report.counted(_blocks(X, columns.n_classes), X.shape[0]):
+            put(columns.of(X[rows.start : rows.stop], rows.start))
+
+
+def _blocks(X: Any, n_classes: int) -> Iterator[range]:
+    """Row numbers, in blocks of about one size."""
+    n_rows = X.shape[0]
+    if isinstance(X, Described):
+        size = max(n_rows * X.shape[1], n_rows * BLOCK_VALUES // BLOCK_IMAGES)
+    else:
+        size = X.size if isinstance(X, np.ndarray) else X.nnz
+    count = max(1, size // BLOCK_VALUES, -(-n_rows * n_classes // BLOCK_SCORES))
+    ends = [n_rows * block // count for block in range(count + 1)]
+    return (range(start, stop) for start, stop in itertools.pairwise(ends) if stop > start)
+
+
+# --- formats ------------------------------------------------------------------------------------------------------
+
+
+def check_format(out: Path | None) -> None:
+    """Fail before the work, not after it, where the format is not known or its library not there."""
+    if out is None:
+        return
+    if out.suffix.lower() not in FORMATS:
+        raise ValueError(
+            f"--out {out} must end in {', '.join(list(FORMATS)[:-1])} or {list(FORMATS)[-1]}."
+        )
+    if FORMATS[out.suffix.lower()] is _parquet:
+        _pyarrow()
+
+
+@contextmanager
+def _writer(out: Path | None) -> Iterator[Write]:
+    if out is None:
+        yield _csv_to(sys.stdout)
+        return
+    with writing_whole(out) as stream, FORMATS[out.suffix.lower()](stream) as put:
+        yield put
+
+
+@contextmanager
+def _csv(stream: BinaryIO) -> Iterator[Write]:
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+    try:
+        yield _csv_to(text)
+    finally:
+        text.detach()  # flushes, and leaves the stream open
+
+
+def _csv_to(text: Any) -> Write:
+    writer, header = csv.writer(text), True
+
+    def put(table: Table) -> None:
+        nonlocal header
+        if header:
+            writer.writerow(table)
+        header = False
+        writer.writerows(zip(*map(_csv_cells, table.values()), strict=True))
+
+    return put
+
+
+def _csv_cells(column: Array) -> list[Any]:
+    return (
+        [f"{value:.6g}" for value in column.tolist()]
+        if column.dtype.kind == "f"
+        else column.tolist()
+    )
+
+
+@contextmanager
+def _json_lines(stream: BinaryIO) -> Iterator[Write]:
+    encode = cache(partial(json.dumps, ensure_ascii=False))  # labels are few
+
+    def cells(column: Array) -> Iterable[str]:
+        if column.dtype.kind in "iu":
+            return map(str, column.tolist())
+        return _csv_cells(column) if column.dtype.kind == "f" else map(encode, column.tolist())
+
+    def put(table: Table) -> None:
+        line = "{" + ", ".join(encode(name).replace("%", "%%") + ": %s" for name in table) + "}\n"
+        stream.write(
+            "".join(line % row for row in zip(*map(cells, table.values()), strict=True)).encode()
+        )
+
+    yield put
+
+
+@contextmanager
+def _parquet(stream: BinaryIO) -> Iterator[Write]:
+    arrow, parquet = _pyarrow()
+    writer: Any = None
+
+    def put(table: Table) -> None:
+        nonlocal writer
+        block = arrow.table({name: _text(column) for name, column in table.items()})
+        writer = parquet.ParquetWriter(stream, block.schema) if writer is None else writer
+        writer.write_table(block)
+
+    try:
+        yield put
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _text(column: Array) -> Any:
+    return column.tolist() if column.dtype.kind in "UO" else column
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ImportError(
+            "Writing .parquet needs pyarrow; pip install 'halfspaces[parquet]'."
+        ) from error
+    return pyarrow, pyarrow.parquet
+
+
+FORMATS: dict[str, Any] = {
+    ".csv": _csv,
+    ".parquet": _parquet,
+    ".jsonl": _json_lines,
+    ".json": _json_lines,
+}

@@ -1,0 +1,1 @@
+"""Files, archives and addresses, and the folder for what is decoded."""

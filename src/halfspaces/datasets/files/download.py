@@ -1,0 +1,159 @@
+"""Files from the web, whole or not at all: resumed where they were cut, tried again, checked by size and checksum."""
+
+import http.client
+import os
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from halfspaces.datasets import optional
+from halfspaces.support.errors import DataError
+
+CHUNK = 1 << 18
+AGENT = "halfspaces (https://pypi.org/project/halfspaces)"
+LATER = (408, 425, 429, 500, 502, 503, 504)  # answers that may be others the next time
+
+Progress = Callable[[str, int, int], None]  # of a file's name, its bytes so far and in all
+
+
+@dataclass(frozen=True)
+class Tries:
+    """How often a download is tried again, and how long an answer may take."""
+
+    timeout: float = 30.0  # seconds without a byte
+    attempts: int = 5  # in a row that bring nothing
+    pause: float = 1.0  # seconds before the second attempt, doubled each time
+
+
+TRIES = Tries()
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to download: its address, its size in bytes and its md5, as published."""
+
+    url: str
+    size: int
+    md5: str
+
+    @property
+    def name(self) -> str:
+        """The last part of the address."""
+        return self.url.rpartition("/")[2]
+
+
+def retrieve(
+    file: File, folder: Path, url: str, progress: Progress | None = None, tries: Tries = TRIES
+) -> Path:
+    """Download `file` from `url` into `folder`; what is there already, or in part, is not downloaded again.
+
+    Raises DataError, one sentence, where the address does not answer, the checksum is wrong (the file is removed) or
+    the disk is full (the part is kept).
+    """
+    pooch = optional.load("pooch", "remote", f"Downloading {file.name}")
+    pooch.get_logger().setLevel("ERROR")
+    partial = folder / f"{file.name}.part"
+    _check_space(file, folder, partial)
+    try:
+        downloader = Resuming(file, partial, progress, tries)
+        return Path(
+            pooch.retrieve(url, f"md5:{file.md5}", file.name, folder, downloader=downloader)
+        )
+    except DataError:
+        raise
+    except ValueError as error:
+        raise DataError(
+            f"{url} came with another checksum than the published {file.md5} and was removed; try again, or elsewhere."
+        ) from error
+    except OSError as error:
+        raise DataError(
+            f"{url} cannot be written to {folder}: {error.strerror or error}."
+        ) from error
+
+
+def _check_space(file: File, folder: Path, partial: Path) -> None:
+    there = partial.stat().st_size if partial.is_file() else 0
+    free = shutil.disk_usage(folder).free
+    if file.size - there > free:
+        raise DataError(
+            f"{file.name} needs {file.size - there:,} bytes more and {folder} has room for {free:,};"
+            " free some, or name another folder by HALFSPACES_CACHE."
+        )
+
+
+@dataclass(frozen=True)
+class Resuming:
+    """A downloader for pooch: it goes on from `partial`, attempt after attempt, as long as they bring anything."""
+
+    file: File
+    partial: Path
+    progress: Progress | None = None
+    tries: Tries = TRIES
+
+    def __call__(self, url: str, output_file: Any, pooch: Any) -> None:
+        """Fill `partial` and move it to `output_file`."""
+        failures = 0
+        while self._have() != self.file.size:
+            before = self._have()
+            problem = self._attempt(url, before)
+            failures = 0 if self._have() > before else failures + 1
+            if problem is not None and failures == self.tries.attempts:
+                raise DataError(
+                    f"{url} cannot be downloaded ({problem}); {self._have():,} bytes are kept, try again."
+                )
+            if problem is not None and failures:
+                time.sleep(self.tries.pause * 2 ** (failures - 1))
+        os.replace(self.partial, output_file)
+
+    def _have(self) -> int:
+        return self.partial.stat().st_size if self.partial.is_file() else 0
+
+    def _attempt(self, url: str, start: int) -> str | None:
+        """Append what comes; return what went wrong if another attempt may help."""
+        headers = {"User-Agent": AGENT} | ({"Range": f"bytes={start}-"} if start else {})
+        try:
+            request = urllib.request.Request(url, headers=headers)
+            with urllib.request.urlopen(request, timeout=self.tries.timeout) as answer:
+                resumed = answer.status == http.HTTPStatus.PARTIAL_CONTENT
+                if resumed and not (answer.headers["Content-Range"] or "").startswith(
+                    f"bytes {start}-"
+                ):
+                    self.partial.unlink(missing_ok=True)
+                    return "another part than asked for was sent"
+                return self._append(answer, start if resumed else 0)
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                self.partial.unlink(missing_ok=True)
+            elif error.code not in LATER:
+                raise DataError(
+                    f"{url} cannot be downloaded: the server says {error.code} {error.reason}."
+                ) from error
+            return f"the server says {error.code} {error.reason}"
+        except (
+            urllib.error.URLError,
+            http.client.HTTPException,
+            TimeoutError,
+            ConnectionError,
+        ) as error:
+            return " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
+
+    def _append(self, answer: Any, have: int) -> str | None:
+        with self.partial.open("ab" if have else "wb") as stream:
+            while chunk := answer.read(CHUNK):
+                have += len(chunk)
+                if have > self.file.size:
+                    stream.close()
+                    self.partial.unlink()
+                    raise DataError(
+                        f"{answer.url} is longer than the published {self.file.size:,} bytes; removed."
+                    )
+                stream.write(chunk)
+                if self.progress is not None:
+                    self.progress(self.file.name, have, self.file.size)
+        return None if have == self.file.size else f"the connection was cut after {have:,} bytes"

@@ -1,0 +1,243 @@
+"""What fitted linear classifiers share: options, coefficients in the units of X, scores, labels, probabilities."""
+
+import math
+from abc import ABC
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from halfspaces.estimators.calibration import Calibration
+from halfspaces.estimators.checked_data import Data, check_data, check_rows
+from halfspaces.kernels import fused_rows
+from halfspaces.loop.result import Result
+from halfspaces.losses import LOSSES
+from halfspaces.losses.base import Loss
+from halfspaces.objective import Objective
+from halfspaces.optimizers.choose import Choice
+from halfspaces.penalties.base import Penalty
+from halfspaces.rows.blocks import Blocks, compute_dtype
+from halfspaces.rows.moments import Moments
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_finite, check_number, lookup
+
+
+def make_loss(loss: str | Loss) -> Loss:
+    """A loss by name or as it is."""
+    return lookup("loss", loss, LOSSES, Loss)
+
+
+def probabilities(scores: Array, loss: Loss, calibration: Calibration | None = None) -> Array:
+    """Class probabilities (N, C) of scores (N, C), or of the difference (N,) of two classes' scores."""
+    from scipy.special import expit, softmax
+
+    if calibration is not None:
+        columns = np.stack([np.zeros_like(scores), scores], axis=1) if scores.ndim == 1 else scores
+        return calibration.probabilities(columns).astype(scores.dtype, copy=False)
+    one_vs_all = loss.probability == "sigmoid"
+    if scores.ndim == 1:
+        # The two one-vs-all columns mirror each other, so the difference is twice the log-odds.
+        right = expit(scores / 2 if one_vs_all else scores)
+        return np.stack([1 - right, right], axis=1)
+    if not one_vs_all:
+        return softmax(scores, axis=1)
+    p = expit(scores)
+    total = p.sum(axis=1, keepdims=True)
+    return np.divide(p, total, out=np.full_like(p, 1 / p.shape[1]), where=total > 0)
+
+
+def labels_of(scores: Array, classes: Array) -> Array:
+    """The class with the largest score for each row."""
+    return classes[_best(scores)]
+
+
+def _best(scores: Array) -> Array:
+    """The class of the largest score (N,), of scores (N, C), or of the difference of two (N,) or (N, 1)."""
+    if scores.ndim == 1 or scores.shape[1] == 1:
+        return (scores.reshape(-1) > 0).astype(np.intp)
+    return np.argmax(scores, axis=1)
+
+
+def _probability(estimator: Any) -> bool:
+    calibrated = getattr(estimator, "calibrate", None) or getattr(estimator, "calibration_", None)
+    if calibrated is None and make_loss(estimator.loss).probability is None:
+        raise AttributeError(
+            f"loss={estimator.loss!r} gives no probabilities; use loss='softmax' or 'ova_logistic', or "
+            "LinearClassifierCV(calibrate='temperature') or 'sigmoid', for predict_proba."
+        )
+    return True
+
+
+class LinearModel(ClassifierMixin, BaseEstimator, ABC):
+    """A classifier with `coef_` and `intercept_`; a subclass fits them and hands them to `_adopt`."""
+
+    loss: str | Loss
+    standardize: bool
+    fit_intercept: bool
+    class_weight: Any
+    tol: float
+    max_passes: float
+    n_jobs: int | None
+    random_state: Any
+    verbose: int
+
+    classes_: Array
+    coef_: Array
+    intercept_: Array
+    n_iter_: int
+    n_features_in_: int
+    feature_names_in_: Array  # where X had column names
+    calibration_: Calibration | None
+    features_dtype_: str  # of the X that was fitted
+    features_: (
+        Any  # of a loaded classifier: the fitted feature that makes its rows, if there is one
+    )
+    optimizer_choice_: str
+    result_: Result
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # ------------------------------------------------------------------------------------------------ fitting
+
+    def _check_options(self) -> None:
+        """What sklearn's conventions leave unchecked until fit, and no component checks for itself."""
+        check_number("tol", self.tol, at_least=0)
+        check_number("max_passes", self.max_passes, above=0)
+        for name in ("standardize", "fit_intercept", "warm_start"):
+            if not isinstance(getattr(self, name, False), (bool, np.bool_)):
+                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}.")
+        if not isinstance(self.verbose, (Integral, np.bool_)):
+            raise TypeError(f"verbose must be an integer, got {self.verbose!r}.")
+        if self.n_jobs not in (None, -1):
+            check_number("n_jobs (None takes every core)", self.n_jobs, at_least=1, integer=True)
+        if not (
+            self.class_weight is None
+            or isinstance(self.class_weight, dict)
+            or self.class_weight == "balanced"
+        ):
+            raise ValueError(
+                f"class_weight must be 'balanced', a dict or None, got {self.class_weight!r}."
+            )
+
+    def _checked(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        reset: bool = True,
+        classes: Array | None = None,
+    ) -> Data:
+        self._check_options()
+        softmax = make_loss(self.loss).probability == "softmax"
+        return check_data(
+            self, X, y, sample_weight, reset=reset, every_class_counts=softmax, classes=classes
+        )
+
+    def _objective(
+        self, blocks: Blocks, n_classes: int, penalty: Penalty, moments: Moments | None
+    ) -> Objective:
+        """The objective on these rows, standardized by the moments."""
+        standardization = None
+        if moments is not None:
+            standardization = moments.standardization(with_mean=self.fit_intercept)
+            blocks = standardization.without_offsets(blocks)
+        if fused_rows.serve(blocks.X):
+            fused_rows.prefetch(blocks.X.dtype)
+        return Objective(
+            make_loss(self.loss),
+            penalty,
+            blocks,
+            n_classes,
+            standardization,
+            bool(self.fit_intercept),
+        )
+
+    def _seed(self) -> int | None:
+        if self.random_state is None:
+            return None
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _adopt(self, objective: Objective, classes: Array, choice: Choice, result: Result) -> None:
+        """Public attributes, in the units of X."""
+        V, c = objective.linear.fold(result.W, np.dtype(np.float64))
+        if len(classes) == 2:
+            V, c = V[:, 1:] - V[:, :1], c[1:] - c[:1]
+        dtype = compute_dtype(objective.blocks.X.dtype)
+        self.classes_ = classes
+        self.coef_ = np.ascontiguousarray(V.T, dtype=dtype)
+        self.intercept_ = (c - objective.linear.center @ V).astype(dtype)
+        self._center, self._intercept_at_center = objective.blocks.center, c
+        self.calibration_ = None
+        self.features_dtype_ = objective.blocks.X.dtype.name
+        self.n_iter_ = max(1, math.ceil(result.passes))
+        self.optimizer_, self.optimizer_choice_ = choice
+        self.result_ = replace(
+            result, state=None, loop=None
+        )  # the optimizer's memory is many times the model's
+
+    # --------------------------------------------------------------------------------------------- predicting
+
+    def decision_function(self, X: Any) -> Array:
+        """Scores, shape (N, C); for two classes the difference of the two, shape (N,)."""
+        scores = np.concatenate(list(self._of_scores(X, lambda scores: scores)))
+        return scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def predict(self, X: Any) -> Array:
+        """The class with the largest score for each row."""
+        best = np.concatenate(list(self._of_scores(X, _best)))
+        return self.classes_[best]
+
+    def _of_scores(self, X: Any, finish: Callable[[Array], Array]) -> Iterator[Array]:
+        """What `finish` makes of the scores (B, C), or (B, 1) for two classes, of each block of rows, in order.
+
+        Rows that are not finite have scores that are not: they need no look of their own.
+        """
+        check_is_fitted(self)
+        X = check_rows(self, "X", X, finite=False)
+        V, c, center = self.coef_.T, self.intercept_, self._center
+        dtype = np.result_type(compute_dtype(X.dtype), V.dtype)
+        if center is not None and issparse(
+            X
+        ):  # centring would fill the rows; float64 keeps the digits
+            V = V.astype(np.float64)
+            c, center = self._intercept_at_center - center @ V, None
+        elif center is not None:
+            c = self._intercept_at_center.astype(V.dtype)
+        V = np.ascontiguousarray(V) if issparse(X) else V
+        blocks = Blocks(X, np.empty(X.shape[0], dtype=np.int8), center=center, n_jobs=self.n_jobs)
+
+        def visit(rows: Any, y: Array, weight: Array | None) -> tuple[Array, bool]:
+            with np.errstate(over="ignore", invalid="ignore"):  # told below
+                scores = (rows @ V + c).astype(dtype, copy=False)
+            return finish(scores), bool(np.isfinite(scores).all())
+
+        for finished, finite in blocks.map(visit, columns=V.shape[1]):
+            if not finite:
+                check_finite("X", X)
+            yield finished
+
+    @available_if(_probability)
+    def predict_proba(self, X: Any) -> Array:
+        """Class probabilities, shape (N, C).
+
+        Of the calibration where there is one; else softmax of the scores, or each class's logistic, normalized to
+        sum 1.
+        """
+        return probabilities(self.decision_function(X), make_loss(self.loss), self.calibration_)
+
+    @available_if(_probability)
+    def predict_log_proba(self, X: Any) -> Array:
+        """Logarithms of `predict_proba`."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))

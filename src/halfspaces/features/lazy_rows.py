@@ -1,0 +1,48 @@
+"""Rows of images that are made when they are asked for."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from halfspaces.features.base import Feature
+from halfspaces.features.images import Images
+from halfspaces.support.progress import quiet
+from halfspaces.support.types import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """What a fitted feature makes of images, a slice at a time: X[start:stop] is float32 (n, D).
+
+    Parameters
+    ----------
+    feature : Feature
+        Fitted.
+    images : array, shape (N, H, W, 3) or (N, H, W)
+
+    Raises
+    ------
+    ValueError, TypeError
+        For images that the feature refuses.
+
+    Examples
+    --------
+    >>> from halfspaces.features import Pixels
+    >>> import numpy as np
+    >>> rows = Described(Pixels(), np.zeros((5, 2, 2), np.uint8))
+    >>> rows.shape, rows[1:3].shape
+    ((5, 4), (2, 4))
+    """
+
+    feature: Feature
+    images: Array
+    shape: tuple[int, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        first: Any = Images(self.images).pixels[:1]
+        object.__setattr__(
+            self, "shape", (len(self.images), self.feature.transform(first).shape[1])
+        )
+
+    def __getitem__(self, rows: slice) -> Array:
+        with quiet():
+            return self.feature.transform(self.images[rows])

@@ -1,0 +1,137 @@
+"""Several features of one image, side by side."""
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from halfspaces.features.base import Feature, fresh
+from halfspaces.support.parallel import available_workers, one_blas_thread, ordered_map
+from halfspaces.support.types import Array
+
+
+class Mixture(Feature):
+    """Parts side by side, each column brought to mean 0 and variance 1 on a sample of the training images.
+
+    Parameters
+    ----------
+    parts : sequence of Feature
+        They are cloned, and visit each block of images together; their own `n_jobs` do not count.
+    random_state : int
+        Of the sample.
+    n_jobs : int or None
+        Workers; None for every core.
+
+    Attributes
+    ----------
+    parts_ : list of Feature
+        Fitted.
+    mean_, scale_ : array, shape (D,)
+
+    Raises
+    ------
+    ValueError, TypeError
+        In use, for no parts, for parts that are no features, and whatever a part raises.
+
+    Examples
+    --------
+    >>> from halfspaces.features import HueHistogram, Pixels
+    >>> images = np.random.default_rng(0).integers(0, 256, (20, 4, 4, 3), np.uint8)
+    >>> both = Mixture([HueHistogram(bins=6), Pixels()])
+    >>> rows = both.fit_transform(images)
+    >>> rows.shape, bool(abs(rows.mean()) < 1e-6), print(both)
+    hue(bins=6)+pixels
+    ((20, 54), True, None)
+    """
+
+    def __init__(
+        self, parts: Sequence[Feature] = (), random_state: int = 0, n_jobs: int | None = None
+    ) -> None:
+        self.parts = parts
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    @property
+    def channels(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Colour, if a part needs it; each part looks at its own."""
+        return "color" if any(part.channels == "color" for part in self.parts) else "any"
+
+    @property
+    def learns_from(self) -> int:
+        """Images: the most that a part asks for."""
+        return max(part.learns_from for part in self.parts)
+
+    @property
+    def invariances(self) -> frozenset[str]:
+        """What changes no row of any part."""
+        return (
+            frozenset.intersection(*(part.invariances for part in self.parts))
+            if self.parts
+            else frozenset()
+        )
+
+    def shapes(self, image_shape: tuple[int, int, int], columns: int) -> dict[str, tuple[int, ...]]:
+        """Its own and those of its parts."""
+        inner = (
+            (f"parts_.{at}.{name}", shape)
+            for at, part in enumerate(self.parts)
+            for name, shape in part.shapes(image_shape, columns).items()
+        )
+        return {
+            **super().shapes(image_shape, columns),
+            "mean_": (columns,),
+            "scale_": (columns,),
+            **dict(inner),
+        }
+
+    def _check_shape(self, shape: tuple[int, int, int]) -> None:
+        if not self.parts:
+            raise ValueError("Mixture(parts=...) must hold at least one feature, got none.")
+        for part in self.parts:
+            if not isinstance(part, Feature):
+                raise TypeError(f"Mixture(parts=...) must hold features, got {part!r}.")
+            part._check_shape(shape)
+
+    def _learn(self, planes: Array, rng: np.random.Generator) -> None:
+        self.parts_ = [fresh(part).set_params(n_jobs=self.n_jobs) for part in self.parts]
+        for part in self.parts_:
+            some = np.sort(
+                rng.choice(len(planes), min(len(planes), part.learns_from), replace=False)
+            )
+            part._fit_planes(planes[some] if len(some) < len(planes) else planes, rng)
+        self.mean_, self.scale_ = self._moments(planes)
+
+    def _moments(self, planes: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation of each column, 1 where it is constant."""
+        size = self._block_rows((*planes.shape[2:], planes.shape[1]))
+        blocks = [planes[start : start + size] for start in range(0, len(planes), size)]
+
+        def sums(block: Array) -> Array:
+            rows = self._joined(block).astype(np.float64)
+            return np.stack([rows.sum(axis=0), (rows**2).sum(axis=0)])
+
+        with one_blas_thread():
+            totals = ordered_map(sums, blocks, available_workers(self.n_jobs))
+            mean, square = reduce(np.add, totals) / len(planes)
+        variance = square - mean**2
+        scale = np.sqrt(np.where(variance > 1e-10 * square, variance, 1))
+        return mean.astype(np.float32), scale.astype(np.float32)
+
+    def _joined(self, planes: Array) -> Array:
+        return np.concatenate([part._of_planes(planes) for part in self.parts_], axis=1)
+
+    def _describe(self, planes: Array) -> Array:
+        rows = self._joined(planes)
+        rows -= self.mean_
+        rows /= self.scale_
+        return rows
+
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """The names of the parts' columns, after the part's number and word."""
+        self._columns()
+        named = enumerate(self.parts_)
+        return np.array(
+            [f"{at}_{name}" for at, part in named for name in part.get_feature_names_out()],
+            dtype=object,
+        )

@@ -1,0 +1,73 @@
+"""Files that are written whole or not at all."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+
+class ModelFileError(ValueError):
+    """A model file that cannot be written or read: one sentence on what was given, what is needed and what to do."""
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put `content` at `path` in one step that a crash or a full disk cannot halve."""
+    with writing_whole(path) as stream:
+        stream.write(content)
+
+
+@contextlib.contextmanager
+def writing_whole(path: Path) -> Iterator[BinaryIO]:
+    """A stream whose content is at `path` once the context ends well, and nowhere if it does not.
+
+    Raises ModelFileError for a place that cannot be written.
+    """
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
+    try:
+        with _removed_on_failure(temporary):
+            with open(temporary, "xb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+    except FileNotFoundError as error:
+        raise ModelFileError(
+            f"{path} cannot be written: there is no folder {path.parent}; make it first."
+        ) from error
+    except OSError as error:
+        raise ModelFileError(
+            f"{path} cannot be written: {error.strerror or error}; save it elsewhere."
+        ) from error
+    _sync_folder(path.parent)
+
+
+def brief(problem: object) -> str:
+    r"""One line of at most 200 characters, all of them printable, whatever a file put into it.
+
+    >>> brief("two\nlines, a \x1b[31mcolour")
+    'two lines, a ?[31mcolour'
+    """
+    words = " ".join(str(problem).split())
+    words = "".join(character if character.isprintable() else "?" for character in words)
+    return words if len(words) <= 200 else f"{words[:200]}..."
+
+
+@contextlib.contextmanager
+def _removed_on_failure(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:  # an interrupt, too
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name last; some systems cannot sync a folder, and the file is in place by then."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,289 @@
+"""Checkpoints: the state of a run in files, from which it goes on as if it had never stopped, to the last bit.
+
+A file is safetensors with JSON, like a model (`halfspaces.files.safetensors_file`): whole or not there, with a checksum, and
+reading it runs no code. Arrays of a state are tensors; its dataclasses are named, and only halfspaces' own are made.
+Loss, penalty and optimizer are not in it: a run goes on with those that it is given, which must be the same.
+"""
+
+import math
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from halfspaces.files import safetensors_file
+from halfspaces.files.atomic import ModelFileError
+from halfspaces.loop.callbacks import Keeper
+from halfspaces.loop.minimize import problem_of, snapshot
+from halfspaces.loop.optimizer import Optimizer
+from halfspaces.loop.result import History, Result
+from halfspaces.loop.run import Run
+from halfspaces.objective import Objective
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_number
+
+SUFFIX = ".safetensors"
+RUN = "run"
+NAMES = (RUN, "strength-*", "state-*")
+FORMAT = 1
+
+
+@dataclass(eq=False)
+class Checkpoint(Keeper):
+    """Keeps a run in a folder, as a callback; `Checkpoint(folder).run(objective, optimizer)` finds it there.
+
+    Parameters
+    ----------
+    folder : path
+        Made where it is not there. One run a folder.
+    every : float
+        Seconds from one file to the next; 0 writes one after every evaluation.
+
+    Raises
+    ------
+    ModelFileError
+        If a file cannot be written, is damaged, or is of another run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from halfspaces import LinearClassifier
+    >>> from halfspaces import minimize
+    >>> from halfspaces.optimizers import LBFGS
+    >>> from sklearn.datasets import load_digits
+    >>> objective, optimizer = LinearClassifier(strength=0.1).objective(*load_digits(return_X_y=True)), LBFGS()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     kept = Checkpoint(folder, every=0)
+    ...     stopped = minimize(objective, optimizer, max_passes=5, callbacks=[kept])
+    ...     resumed = minimize(objective, optimizer, resume=kept.run(objective, optimizer))
+    >>> bool(np.array_equal(resumed.W, minimize(objective, optimizer).W))
+    True
+    """
+
+    folder: Path | str
+    every: float = 60.0
+    written: float = field(default_factory=time.monotonic, repr=False)
+
+    def __post_init__(self) -> None:
+        check_number("Checkpoint(every=...)", self.every, at_least=0)
+        self.folder = Path(self.folder)
+
+    def __call__(self, run: Run) -> None:
+        """A file, when it is due."""
+        if time.monotonic() >= self.written + self.every:
+            self.write(RUN, snapshot(run), run.objective)
+            self.written = time.monotonic()
+
+    def run(self, objective: Objective, optimizer: Optimizer) -> Result | None:
+        """For `minimize(..., resume=)`: the run that was kept, or None where there is none of this objective."""
+        kept = self.read(RUN, objective)
+        same = kept is not None and kept.loop["problem"] == problem_of(objective, optimizer)
+        return kept if same else None
+
+    def write(self, name: str, value: Any, objective: Objective) -> None:
+        """Any state of an objective's run, as one file of the folder."""
+        folder = Path(self.folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ModelFileError(
+                f"{folder} cannot be made: {error.strerror or error}; give another folder."
+            ) from error
+        writer = _Writer(_given(objective))
+        metadata = {"checkpoint": FORMAT, "value": writer.told(value)}
+        safetensors_file.write(folder / f"{name}{SUFFIX}", writer.tensors, metadata)
+
+    def read(self, name: str, objective: Objective) -> Any:
+        """What was written, or None where there is no such file."""
+        path = Path(self.folder) / f"{name}{SUFFIX}"
+        if not path.is_file():
+            return None
+        tensors, metadata = safetensors_file.read(path)
+        try:
+            if metadata.get("checkpoint") != FORMAT:
+                raise ValueError(f"its format is {metadata.get('checkpoint')!r} and not {FORMAT}")
+            return _Reader(_given(objective), tensors).made(metadata["value"])
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            IndexError,
+            RecursionError,
+        ) as error:
+            raise ModelFileError(
+                f"{path} is no checkpoint of this version ({error}); remove it to start anew."
+            ) from error
+
+    @property
+    def held(self) -> bool:
+        """Whether the folder holds any run."""
+        return any(map(self.names, NAMES))
+
+    def names(self, pattern: str) -> list[str]:
+        """Of the files in the folder that fit a pattern, sorted."""
+        return sorted(path.stem for path in Path(self.folder).glob(f"{pattern}{SUFFIX}"))
+
+    def remove(self, name: str) -> None:
+        """A file, if it is there."""
+        (Path(self.folder) / f"{name}{SUFFIX}").unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove the files: what they lead to is done."""
+        for pattern in NAMES:
+            for name in self.names(pattern):
+                self.remove(name)
+
+
+def _given(objective: Objective) -> dict[str, Any]:
+    """What is not written, but taken from the objective."""
+    return {"loss": objective.loss, "penalty": objective.penalty, "blocks": objective.blocks}
+
+
+@dataclass
+class _Writer:
+    """Python values as JSON beside tensors. Arrays that are one in memory stay one."""
+
+    given: Mapping[str, Any]
+    tensors: dict[str, Array] = field(default_factory=dict)
+    names: dict[int, Any] = field(default_factory=dict)
+    alive: list[Any] = field(default_factory=list)  # so that no two have one identity
+
+    def told(self, value: Any) -> Any:  # noqa: PLR0911
+        if value is None or isinstance(value, (bool, int, str)):
+            return value
+        if isinstance(
+            value, np.generic
+        ):  # a np.float64 is a float, and not one that arithmetic treats alike
+            return {"number": self._array(np.asarray(value))}
+        if isinstance(value, float):
+            return value if math.isfinite(value) else {"float": str(value)}
+        for name, component in self.given.items():
+            if value is component:
+                return {"given": name}
+        if isinstance(value, np.ndarray):
+            return self._array(value)
+        if isinstance(value, (list, tuple, deque)):
+            items = {type(value).__name__: [self.told(item) for item in value]}
+            return items | {"most": value.maxlen} if isinstance(value, deque) else items
+        if isinstance(value, dict):
+            return {"dict": [[self.told(key), self.told(item)] for key, item in value.items()]}
+        if isinstance(value, csr_array):
+            parts = {
+                "data": value.data,
+                "indices": value.indices,
+                "indptr": value.indptr,
+                "shape": value.shape,
+            }
+            return {"csr": self.told(parts)}
+        if isinstance(value, Enum):
+            return {"enum": _name(type(value)), "of": value.name}
+        if isinstance(value, History):
+            return {
+                "history": self.told({name: list(column) for name, column in value.columns.items()})
+            }
+        if is_dataclass(value) and not isinstance(value, type):
+            own = {entry.name: self.told(getattr(value, entry.name)) for entry in fields(value)}
+            return {"object": _name(type(value)), "fields": own}
+        raise ModelFileError(
+            f"{value!r} cannot be kept in a checkpoint; use halfspaces' own components."
+        )
+
+    def _array(self, array: Array) -> dict[str, Any]:
+        if id(array) not in self.names:
+            name = f"a{len(self.tensors)}"
+            turned = array.ndim > 1 and array.flags.f_contiguous and not array.flags.c_contiguous
+            self.tensors[name] = array.T if turned else array
+            self.names[id(array)] = {"array": name, "turned": True} if turned else {"array": name}
+            self.alive.append(array)
+        return self.names[id(array)]
+
+
+@dataclass
+class _Reader:
+    """The values again."""
+
+    given: Mapping[str, Any]
+    tensors: Mapping[str, Array]
+    made_arrays: dict[str, Array] = field(default_factory=dict)
+
+    def made(self, told: Any) -> Any:  # noqa: PLR0911, PLR0912
+        if not isinstance(told, dict):
+            if isinstance(told, list):
+                raise ValueError("a list stands where a value should")
+            return told
+        match told:
+            case {"float": text}:
+                return float(text)
+            case {"given": name}:
+                return self.given[name]
+            case {"array": name}:
+                if name not in self.made_arrays:
+                    array = np.array(self.tensors[name])  # writable
+                    self.made_arrays[name] = array.T if told.get("turned") else array
+                return self.made_arrays[name]
+            case {"number": number}:
+                return self.made(number)[()]
+            case {"list": items}:
+                return [self.made(item) for item in items]
+            case {"tuple": items}:
+                return tuple(self.made(item) for item in items)
+            case {"deque": items, "most": most}:
+                return deque((self.made(item) for item in items), maxlen=most)
+            case {"dict": pairs}:
+                return {self.made(key): self.made(item) for key, item in pairs}
+            case {"csr": parts}:
+                parts = self.made(parts)
+                return csr_array(
+                    (parts["data"], parts["indices"], parts["indptr"]), shape=parts["shape"]
+                )
+            case {"enum": name, "of": member}:
+                return _kind(name, Enum)[member]
+            case {"history": columns}:
+                return History(self.made(columns))
+            case {"object": name, "fields": own}:
+                return _object(
+                    _kind(name, object), {key: self.made(item) for key, item in own.items()}
+                )
+        raise ValueError(f"it holds {sorted(told)}")
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _kind(name: str, base: type) -> Any:
+    """A dataclass or enum of halfspaces by its name; nothing is imported for it."""
+    module, _, attribute = name.partition(":")
+    found = (
+        getattr(sys.modules.get(module), attribute, None)
+        if module.startswith("halfspaces.")
+        else None
+    )
+    known = (
+        isinstance(found, type)
+        and issubclass(found, base)
+        and (is_dataclass(found) or base is Enum)
+    )
+    if not known or found.__module__ != module:
+        raise ValueError(f"it names {name!r}, which is no part of a state")
+    return found
+
+
+def _object(kind: Any, values: dict[str, Any]) -> Any:
+    """A dataclass with these fields and no others."""
+    names = {entry.name: entry.init for entry in fields(kind)}
+    if set(values) != set(names):
+        raise ValueError(f"{kind.__name__} has other fields than {sorted(values)}")
+    made = kind(**{name: value for name, value in values.items() if names[name]})
+    for name, value in values.items():
+        if not names[name]:
+            object.__setattr__(made, name, value)
+    return made

@@ -1,0 +1,354 @@
+"""Fitted classifiers to and from one .safetensors file with JSON metadata; loading runs no code from the file."""
+
+import dataclasses
+import math
+import os
+import platform
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy
+
+import halfspaces
+from halfspaces import losses, optimizers, penalties
+from halfspaces.estimators import calibration
+from halfspaces.estimators.base import LinearModel, make_loss
+from halfspaces.estimators.calibration import Calibration
+from halfspaces.estimators.classifier import LinearClassifier, make_penalty
+from halfspaces.estimators.cross_validation import LinearClassifierCV
+from halfspaces.files import safetensors_file
+from halfspaces.files.atomic import ModelFileError, brief
+from halfspaces.losses import surrogates
+from halfspaces.rows.moments import Moments
+from halfspaces.support.types import Array
+
+if TYPE_CHECKING:
+    from halfspaces.features import Feature
+
+
+_COMPONENTS = {
+    name: kind
+    for module in (losses, surrogates, penalties, optimizers, calibration)
+    for name, kind in vars(module).items()
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type) and not name.startswith("_")
+}
+_NOT_SAVED = {"callbacks", "random_state"}
+_FEATURES = "features."  # before the names of the arrays of a feature
+_LABELS = re.compile(r"[<>=|]?(b1|[iu][1248]|f\d{1,2}|U\d{1,9}|O)")  # types whose values JSON holds
+_MOST_LABEL_BYTES = 1 << 26
+_UNFIT = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+)
+
+
+def versions() -> dict[str, str]:
+    """Of what computes: to tell one machine's results from another's."""
+    packages = {module.__name__: module.__version__ for module in (halfspaces, np, scipy)}
+    return {**packages, "python": platform.python_version()}
+
+
+def features_of(classifier: Any) -> "Feature | None":
+    """The fitted feature whose rows a loaded classifier takes, unless it was fitted anew since; None for plain rows."""
+    return None if hasattr(classifier, "result_") else getattr(classifier, "features_", None)
+
+
+def save(
+    classifier: LinearClassifier | LinearClassifierCV,
+    path: str | os.PathLike[str],
+    *,
+    features: "Feature | None" = None,
+    **notes: Any,
+) -> None:
+    """Write a fitted classifier to one .safetensors file, all of it or nothing.
+
+    Parameters
+    ----------
+    classifier : LinearClassifier or LinearClassifierCV
+        Of the latter its `classifier_` is kept, with its calibration: it predicts the same, without the search.
+    path : path
+    features : Feature or None
+        Fitted: what made the rows that the classifier was fitted to. It is kept as words and arrays, and `load` gives
+        it back as `features_`. None keeps that of a loaded classifier.
+    **notes
+        Kept as metadata: numbers, strings, lists and dicts of them (class names, metrics, image shape).
+
+    Raises
+    ------
+    ModelFileError
+        If the file cannot be written, or a label, parameter, note or feature has no place in it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from halfspaces.features import HueHistogram
+    >>> images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), np.uint8)
+    >>> hue = HueHistogram(bins=6).fit(images)
+    >>> classifier = LinearClassifier(strength=0.1).fit(hue.transform(images), np.arange(20) % 2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(classifier, f"{folder}/model.safetensors", features=hue)
+    ...     loaded = load(f"{folder}/model.safetensors")
+    >>> loaded.features_, loaded.predict(loaded.features_.transform(images[:2])).shape
+    (HueHistogram(bins=6), (2,))
+    """
+    if not isinstance(classifier, LinearModel):
+        given = f"save needs a LinearClassifier, got a {type(classifier).__name__}"
+        raise ModelFileError(
+            f"{given}; of a pipeline give its last step, and its first as features=."
+        )
+    if not hasattr(classifier, "coef_"):
+        raise ModelFileError("The classifier is not fitted yet; call fit before save.")
+    if isinstance(classifier, LinearClassifierCV):
+        classifier = classifier.classifier_
+    tensors = {"coef": classifier.coef_, "intercept": classifier.intercept_}
+    if classifier._center is not None:
+        tensors |= {
+            "center": classifier._center,
+            "intercept_at_center": classifier._intercept_at_center,
+        }
+    if classifier._moments is not None:  # what partial_fit goes on from
+        tensors |= {
+            f"moments_{name}": np.asarray(value)
+            for name, value in vars(classifier._moments).items()
+        }
+    words, arrays = _feature_parts(features or features_of(classifier), classifier.n_features_in_)
+    tensors |= {f"{_FEATURES}{name}": array for name, array in arrays.items()}
+    parameters = {
+        name: _encode(value)
+        for name, value in classifier.get_params().items()
+        if name not in _NOT_SAVED
+    }
+    metadata = {
+        "version": halfspaces.__version__,
+        "versions": versions()
+        if hasattr(classifier, "result_")
+        else classifier.notes_.get("versions"),
+        "parameters": parameters,
+        "classes": classifier.classes_.tolist(),
+        "classes_dtype": classifier.classes_.dtype.str,
+        "features_dtype": getattr(classifier, "features_dtype_", None),
+        **({} if words is None else {"features": words}),
+        "feature_names": getattr(classifier, "feature_names_in_", np.array([])).tolist(),
+        "n_iter": classifier.n_iter_,
+        "calibration": _encode(classifier.calibration_),
+        "fit": _fit_notes(classifier),
+        "notes": _encode({**_earlier(classifier), **notes}),
+    }
+    safetensors_file.write(path, tensors, metadata)
+
+
+def load(path: str | os.PathLike[str]) -> LinearClassifier:
+    """The fitted classifier in a file that `save` wrote; what was noted beside it is its `notes_`.
+
+    Where its rows are those of a feature, this is its `features_`, fitted: `sklearn.pipeline.make_pipeline` of both
+    predicts images.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, truncated, damaged, foreign, oversized or of a newer format.
+    """
+    tensors, metadata = safetensors_file.read(path)
+    try:
+        return _rebuilt(tensors, metadata)
+    except _UNFIT as error:
+        problem = brief(f"it has no {error}" if isinstance(error, KeyError) else error)
+        raise ModelFileError(
+            f"The model file {os.fspath(path)} is not one of a LinearClassifier ({problem}); give one that save wrote."
+        ) from error
+
+
+def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> LinearClassifier:
+    """The classifier, once all of it is known to fit together: nothing is left to fail at its first prediction."""
+    parameters = {name: _decode(value) for name, value in metadata["parameters"].items()}
+    classifier = LinearClassifier(**parameters)
+    classifier._check_options()
+    make_loss(classifier.loss)
+    make_penalty(classifier.penalty, classifier.strength)
+    classifier.classes_ = _labels(metadata["classes"], metadata["classes_dtype"])
+    described = {name: tensor for name, tensor in tensors.items() if name.startswith(_FEATURES)}
+    _put_coefficients(
+        classifier, {name: tensor for name, tensor in tensors.items() if name not in described}
+    )
+    _put_features(classifier, metadata.get("features"), described)
+    if metadata.get("features_dtype") is not None:  # files of earlier versions have none
+        classifier.features_dtype_ = _of(str, metadata["features_dtype"], "features_dtype")
+    classifier.n_iter_ = _of(int, metadata["n_iter"], "n_iter")
+    classifier.calibration_ = _decode(
+        metadata.get("calibration")
+    )  # files of earlier versions have none
+    _check_calibration(classifier)
+    names = _of(list, metadata["feature_names"], "feature_names")
+    if names:
+        classifier.feature_names_in_ = np.array(
+            [_of(str, name, "feature_names") for name in names], dtype=object
+        )
+        if len(names) != classifier.n_features_in_:
+            raise ValueError(
+                f"{len(names)} feature_names do not fit {classifier.n_features_in_} features"
+            )
+    notes = _of(dict, _decode(metadata["notes"]), "notes")
+    told = {name: metadata[name] for name in ("version", "versions", "fit") if name in metadata}
+    classifier.notes_ = {**told, **notes}
+    return classifier
+
+
+def _of(kind: type, value: Any, name: str) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is not of type {kind.__name__}")
+    return value
+
+
+def _labels(classes: Any, dtype: Any) -> Array:
+    """Class labels in the type that they had; a type of their own making is not asked for memory."""
+    if not _LABELS.fullmatch(_of(str, dtype, "classes_dtype")):
+        raise ValueError(f"classes_dtype {dtype!r} is no type of labels")
+    if np.dtype(dtype).itemsize * len(_of(list, classes, "classes")) > _MOST_LABEL_BYTES:
+        raise ValueError(f"classes_dtype {dtype!r} asks for too much memory")
+    if not all(isinstance(label, (bool, int, float, str)) for label in classes):
+        raise TypeError("classes are not numbers or strings")
+    labels = np.array(classes, dtype=np.dtype(dtype))
+    if len(labels) < 2 or len(set(labels.tolist())) < len(labels) or labels.tolist() != classes:
+        raise ValueError("classes are not two or more labels of one type, each once")
+    return labels
+
+
+def _put_coefficients(classifier: LinearClassifier, tensors: dict[str, Array]) -> None:
+    coef, intercept = tensors["coef"], tensors["intercept"]
+    classes = len(classifier.classes_)
+    rows = 1 if classes == 2 else classes
+    if coef.ndim != 2 or len(coef) != rows or coef.shape[1] == 0 or intercept.shape != (rows,):
+        raise ValueError(
+            f"coef {coef.shape} and intercept {intercept.shape} do not fit {classes} classes"
+        )
+    center, at_center = tensors.get("center"), tensors.get("intercept_at_center", intercept)
+    if at_center.shape != (rows,) or (center is not None and center.shape != coef.shape[1:]):
+        raise ValueError("center and intercept_at_center do not fit coef")
+    for name, tensor in tensors.items():
+        if tensor.dtype not in (np.float32, np.float64) or not np.isfinite(tensor).all():
+            raise ValueError(f"the tensor {name!r} is not of finite float32 or float64 numbers")
+    moments = [tensors.get(f"moments_{entry.name}") for entry in dataclasses.fields(Moments)]
+    shapes = [None if part is None else part.shape for part in moments]
+    if moments[0] is not None and shapes != [(), coef.shape[1:], coef.shape[1:]]:
+        raise ValueError("moments do not fit coef")
+    classifier.coef_, classifier.intercept_ = coef, intercept
+    classifier._center, classifier._intercept_at_center = center, at_center
+    classifier._moments = None if moments[0] is None else Moments(*moments)  # pyright: ignore[reportArgumentType]
+    classifier.n_features_in_ = coef.shape[1]
+
+
+def _feature_parts(feature: Any, columns: int) -> tuple[str | None, dict[str, Array]]:
+    """Words and arrays of the feature that makes rows of so many columns; none where there is none."""
+    from halfspaces.features import serialization
+
+    if feature is None:
+        return None, {}
+    try:
+        words, arrays = serialization.kept(feature)
+    except ValueError as error:
+        raise ModelFileError(str(error)) from error
+    made = len(feature.get_feature_names_out())
+    if made != columns:
+        raise ModelFileError(
+            f"The feature {words} makes {made} columns and the classifier takes {columns}; give its own."
+        )
+    return words, arrays
+
+
+def _put_features(classifier: LinearClassifier, words: Any, tensors: dict[str, Array]) -> None:
+    if words is None and not tensors:
+        return
+    from halfspaces.features import serialization
+
+    arrays = {name.removeprefix(_FEATURES): tensor for name, tensor in tensors.items()}
+    classifier.features_ = serialization.restored(
+        _of(str, words, "features"), arrays, classifier.n_features_in_
+    )
+
+
+def _check_calibration(classifier: LinearClassifier) -> None:
+    learned, classes = classifier.calibration_, len(classifier.classes_)
+    if learned is None:
+        return
+    if not isinstance(learned, Calibration):
+        raise TypeError(f"calibration {learned!r} is none")
+    learned.probabilities(np.zeros((1, classes)))  # it says what does not fit
+
+
+def _earlier(classifier: LinearClassifier) -> dict[str, Any]:
+    """What was noted beside a loaded classifier that was not fitted since."""
+    if hasattr(classifier, "result_"):
+        return {}
+    return {
+        name: note
+        for name, note in classifier.notes_.items()
+        if name not in ("version", "versions", "fit")
+    }
+
+
+def _fit_notes(classifier: LinearClassifier) -> dict[str, Any]:
+    if not hasattr(classifier, "result_"):
+        return classifier.notes_["fit"]
+    result = classifier.result_
+    numbers = {
+        "loss": result.loss,
+        "data_loss": result.data_loss,
+        "penalty": result.penalty,
+        "gap": result.gap,
+    }
+    return {
+        "reason": str(result.reason),
+        "optimizer": repr(classifier.optimizer_),
+        **{name: _encode(float(np.max(value))) for name, value in numbers.items()},
+        "passes": result.passes,
+        "seconds": result.seconds,
+    }
+
+
+def _encode(value: Any) -> Any:
+    """JSON for parameters and notes; a component becomes its class's name and its hyperparameters."""
+    if type(value) is _COMPONENTS.get(type(value).__name__):
+        fields = {
+            field.name: _encode(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
+        return {"component": type(value).__name__, **fields}
+    if isinstance(value, dict):
+        return {"pairs": [[_encode(key), _encode(item)] for key, item in value.items()]}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_encode(item) for item in value]
+    if isinstance(value, np.generic):
+        return _encode(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise ModelFileError(
+        f"{value!r} cannot be written into a model file; use numbers, strings, or halfspaces' own components."
+    )
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, dict) and "component" in value:
+        name = value["component"]
+        if name not in _COMPONENTS:
+            raise ValueError(
+                f"component {name!r} is not part of halfspaces {halfspaces.__version__}"
+            )
+        return _COMPONENTS[name](
+            **{key: _decode(item) for key, item in value.items() if key != "component"}
+        )
+    if isinstance(value, dict):
+        return {_hashable(_decode(key)): _decode(item) for key, item in value["pairs"]}
+    if isinstance(value, list):
+        return [_decode(item) for item in value]
+    return value
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,128 @@
+"""Products of many rows with few columns, fused with the conversion of the rows.
+
+A matrix product of BLAS wants rows as floats, and with ten columns it reaches a fifth of the rate that it has on square
+ones. These kernels read uint8, float16, float32 and float64 where they lie: scores in registers of 4 rows × 5 columns,
+gradients of 8 rows over tiles of features that stay in the first-level cache.
+
+They are compiled on first use and cached on disk; `prefetch` loads them on a thread of its own, beside other work.
+NumPy's products are the reference, equal to rounding, and serve small data, wide products and other types.
+"""
+
+import threading
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from halfspaces.support.types import Array
+
+# Beyond, BLAS on converted rows is faster.
+MOST_COLUMNS = {"uint8": 256, "float16": 256, "float32": 128, "float64": 128}
+LEAST_SIZE = 1 << 25  # elements of X; below, loading the kernels costs more than they save
+ROWS_TOGETHER = 8  # fewer rows than these are left to NumPy
+
+
+def serve(X: Any, columns: int = 1) -> bool:
+    """Whether products of these rows with that many columns are for the kernels."""
+    if not isinstance(X, np.ndarray) or X.size < LEAST_SIZE or not X.flags.c_contiguous:
+        return False
+    return columns <= MOST_COLUMNS.get(X.dtype.name, 0) and available()
+
+
+@cache
+def available() -> bool:
+    """Whether numba is there; without it NumPy does everything."""
+    try:
+        import numba  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+class FusedRows:
+    """Rows of one block as they lie in X: `rows @ V` and `rows.T @ A`, like the converted block.
+
+    Parameters
+    ----------
+    rows : array, shape (B, D), C order
+    dtype : dtype
+        Of V, A and the products: float32, or float64 for rows of float64.
+    """
+
+    def __init__(self, rows: Array, dtype: np.dtype) -> None:
+        self.rows, self.dtype = rows, dtype
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __matmul__(self, V: Array) -> Array:
+        """Scores (B, K) of parameters V (D, K)."""
+        if len(self) < ROWS_TOGETHER:
+            return self.rows.astype(self.dtype) @ V
+        product = np.empty((len(self), V.shape[1]), self.dtype)
+        self.run("scores", np.ascontiguousarray(V.T, self.dtype), product)
+        return product
+
+    def add_moments(
+        self, y: Array, weight: Array, origin: Array, sums: Array, squares: Array
+    ) -> None:
+        """Add w_i (x_i − origin) to the sums (C, D) of class y_i and w_i (x_i − origin)² to the squares (D,)."""
+        self.run("moments", y, weight, origin, sums, squares)
+
+    def run(self, kernel: str, *arrays: Array) -> None:
+        """A kernel on these rows."""
+        rows = np.ascontiguousarray(self.rows)  # not a memory map, nor every third row
+        load(kernel, rows.dtype)(
+            rows.view(np.uint16) if rows.dtype == np.float16 else rows, *arrays
+        )
+
+    @property
+    def T(self) -> "_Transposed":
+        """The transpose, for products only."""
+        return _Transposed(self)
+
+
+class _Transposed:
+    def __init__(self, block: FusedRows) -> None:
+        self.block = block
+
+    def __matmul__(self, A: Array) -> Array:
+        """Sums over the rows (D, K) of x_i a_iᵀ, for A (B, K)."""
+        rows, dtype = self.block.rows, self.block.dtype
+        if len(rows) < ROWS_TOGETHER:
+            return rows.astype(dtype).T @ A
+        total = np.zeros((A.shape[1], rows.shape[1]), dtype)
+        self.block.run("pull", np.ascontiguousarray(A, dtype), total)
+        return total.T
+
+
+_one_at_a_time = threading.Lock()
+
+
+def load(name: str, dtype: np.dtype) -> Callable[..., None]:
+    """The kernel of this name for rows of this type; compiled once, however many workers ask."""
+    with _one_at_a_time:
+        return _compiled(name, dtype.name)
+
+
+@cache
+def _compiled(name: str, dtype: str) -> Callable[..., None]:
+    from halfspaces.kernels import product_loops
+
+    return product_loops.compiled(name, dtype)
+
+
+def prefetch(dtype: np.dtype) -> None:
+    """Begin to load the kernels for rows of this type, beside other work."""
+    for name in ("moments", "scores", "pull"):
+        threading.Thread(target=load, args=(name, dtype), daemon=True).start()
+    if dtype == np.uint8:
+        threading.Thread(target=_load_byte_gram, daemon=True).start()
+
+
+def _load_byte_gram() -> None:
+    from halfspaces.kernels import byte_gram
+
+    with _one_at_a_time:
+        byte_gram.available()

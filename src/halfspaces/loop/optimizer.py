@@ -1,0 +1,84 @@
+"""Optimizers ask and are told: `propose` a request, `update` with its evaluation, one turn of `minimize` each.
+
+An optimizer is a frozen dataclass of hyperparameters; all that changes is in its state, which can be saved (it is made
+of arrays and numbers) and resumed. It never sees X: it asks for evaluations.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from halfspaces.loop.result import Reason
+from halfspaces.objective import Objective
+from halfspaces.request import Evaluation, Request
+from halfspaces.support.types import Array
+
+
+@dataclass(eq=False)
+class State:
+    """What every optimizer's state has; `update` may change it in place and returns it."""
+
+    W: Array  # the iterate, (D+1, M, C)
+    step: Array  # the last step size of each member, (M,)
+    done: Reason | None = field(
+        default=None, kw_only=True
+    )  # set when the optimizer itself has nothing more to ask
+
+
+S = TypeVar("S", bound=State)
+
+
+class Optimizer(ABC, Generic[S]):
+    """A method that minimizes an objective by asking for evaluations."""
+
+    stochastic: ClassVar[bool] = False  # evaluations are of samples: no test of convergence on them
+    recovers: ClassVar[bool] = False  # a value that is not finite only makes it take a smaller step
+
+    @abstractmethod
+    def init(self, W: Array, objective: Objective) -> S:
+        """The state at the starting point W (D+1, M, C); the objective tells its penalty, size and curvature."""
+
+    @abstractmethod
+    def propose(self, state: S) -> Request:
+        """What to evaluate next."""
+
+    @abstractmethod
+    def update(self, state: S, evaluation: Evaluation) -> S:
+        """The state after being told."""
+
+    can_diverge: ClassVar[bool] = False  # its steps are not tested, so they can be too long
+
+    def step_of(self, state: S) -> Callable[[Array], Array] | None:
+        """The step (D+1, M, C) that it would take for a gradient; None where it knows no curvature."""
+        return None
+
+    def fraction_done(self, state: S) -> float | None:
+        """The part of a planned run that is done; None where convergence decides."""
+        return None
+
+
+def inner(a: Array, b: Array) -> Array:
+    """⟨a, b⟩ of each member, shape (M,)."""
+    return np.einsum("dmc,dmc->m", a, b)
+
+
+def norm(a: Array) -> Array:
+    """‖a‖ of each member, shape (M,)."""
+    return np.sqrt(inner(a, a))
+
+
+def by_member(values: Array) -> Array:
+    """Numbers (M,) shaped to multiply arrays (D+1, M, C)."""
+    return values[:, None]
+
+
+def prox_step(penalty: Any, W: Array, step: Any) -> Array:
+    """The prox of the penalty on W[:-1]; the bias stays."""
+    moved = W.copy()
+    moved[:-1] = penalty.prox(
+        W[:-1], step[:-1] if isinstance(step, np.ndarray) and step.ndim == W.ndim else step
+    )
+    return moved

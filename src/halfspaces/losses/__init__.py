@@ -1,0 +1,45 @@
+"""Losses: functions of one example's scores and its label, L_i(s, y).
+
+A loss knows nothing of images, parameters, weights or devices. It takes scores of any array library that
+follows the array API standard, shape (B, C) or (B, M, C) for B examples, M members and C classes, and integer labels
+(B,), and gives the loss of each example and its gradient with respect to the scores.
+
+Three kinds of multiclass loss share their formulas here:
+
+* pairwise: Σ_{j≠y} φ(s_j − s_y + Δ), the hinge and squared hinge of Weston and Watkins;
+* one-vs-all: Σ_j φ(Δ ∓ s_j), − for the right class;
+* the largest or the soft-largest score: Crammer and Singer's hinge, softmax.
+
+φ is a `halfspaces.losses.surrogates.Surrogate`, a convex function of one violation z: `Plus`, `SquaredPlus` or `Softplus`.
+"""
+
+from halfspaces.losses.base import Loss
+from halfspaces.losses.crammer_singer import CrammerSinger
+from halfspaces.losses.hinge import Hinge, SquaredHinge
+from halfspaces.losses.one_vs_all import OneVsAll
+from halfspaces.losses.softmax import Softmax
+from halfspaces.losses.surrogates import Plus, Softplus, SquaredPlus, Surrogate
+
+__all__ = [
+    "LOSSES",
+    "CrammerSinger",
+    "Hinge",
+    "Loss",
+    "OneVsAll",
+    "Plus",
+    "Softmax",
+    "Softplus",
+    "SquaredHinge",
+    "SquaredPlus",
+    "Surrogate",
+]
+
+LOSSES: dict[str, Loss] = {
+    "softmax": Softmax(),
+    "hinge": Hinge(),
+    "squared_hinge": SquaredHinge(),
+    "crammer_singer": CrammerSinger(),
+    "ova_hinge": OneVsAll(Plus()),
+    "ova_squared_hinge": OneVsAll(SquaredPlus()),
+    "ova_logistic": OneVsAll(Softplus(), margin=0.0),
+}

@@ -1,0 +1,22 @@
+"""Penalties: functions R of the penalized part of the parameters, W[:-1], never of the bias.
+
+A stack has M members, so a strength is one number or one per member, and values have shape (M,).
+Smooth penalties have a gradient, the others a prox, argmin_V ½‖V − W‖²/step + λR(V).
+"""
+
+from halfspaces.penalties.base import Penalty
+from halfspaces.penalties.elastic_net import ElasticNet
+from halfspaces.penalties.l1 import L1
+from halfspaces.penalties.l2 import L2
+from halfspaces.penalties.max_norm import MaxNorm
+from halfspaces.penalties.none import NoPenalty
+
+__all__ = ["L1", "L2", "PENALTIES", "ElasticNet", "MaxNorm", "NoPenalty", "Penalty"]
+
+PENALTIES: dict[str, type[Penalty]] = {
+    "l2": L2,
+    "l1": L1,
+    "elastic_net": ElasticNet,
+    "max_norm": MaxNorm,
+    "none": NoPenalty,
+}

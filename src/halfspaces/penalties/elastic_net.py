@@ -1,0 +1,71 @@
+"""R = Σ (β W² + |W|)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from halfspaces.penalties.base import Array, _per_member, _soft_threshold, _Strong, _total
+from halfspaces.penalties.l2 import L2
+from halfspaces.support.validation import check_numbers
+
+
+@dataclass(frozen=True)
+class ElasticNet(_Strong):
+    """λ Σ (β W² + |W|); the prox thresholds softly by λ step and shrinks by 1 + 2λβ step.
+
+    Parameters
+    ----------
+    strength : float or one per member
+        λ ≥ 0.
+    beta : float
+        β > 0, the weight of the squares.
+
+    Raises
+    ------
+    ValueError
+        If a strength is negative or `beta` is not above 0.
+
+    References
+    ----------
+    Zou & Hastie, Regularization and variable selection via the elastic net, 2005,
+    https://doi.org/10.1111/j.1467-9868.2005.00503.x
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ElasticNet(1.0, beta=0.5).value(np.array([[[2.0]]])).tolist()
+    [4.0]
+    """
+
+    beta: float = 1.0
+    smooth: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers("ElasticNet(beta=...)", self.beta, above=0)
+
+    def value(self, W: Array) -> Array:
+        """λ Σ (β W² + |W|)."""
+        return _total(_per_member(self.strength, W) * (self.beta * W**2 + abs(W)))
+
+    def prox(self, W: Array, step: Array | float) -> Array:
+        """Soft-thresholding by λ step, then division by 1 + 2λβ step."""
+        threshold = _per_member(self.strength, W) * step
+        return _soft_threshold(W, threshold) / (1 + 2 * self.beta * threshold)
+
+    def conjugate(self, dual: Array) -> Array:
+        """Σ max(0, |dual| − λ)² / (4λβ)."""
+        squares = L2(tuple(self.beta * strength for strength in self._strengths(dual.shape[1])))
+        return squares.conjugate(_soft_threshold(dual, _per_member(self.strength, dual)))
+
+    def dual_scale(self, dual: Array) -> Array:
+        """1; where λ = 0 nothing but 0 is in the domain."""
+        return L2(self.strength).dual_scale(dual)
+
+    def curvature(self, n_members: int) -> Sequence[float]:
+        """2 λ β."""
+        return tuple(2 * self.beta * strength for strength in self._strengths(n_members))
+
+    def thresholds(self, n_members: int) -> Sequence[float] | None:
+        """λ."""
+        return self._strengths(n_members)

@@ -1,0 +1,1 @@
+"""Approximate inverse Hessians for quasi-Newton and proximal Newton steps."""

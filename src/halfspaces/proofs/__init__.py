@@ -1,0 +1,1 @@
+"""Tighter certificates, screening of features, and separable classes."""

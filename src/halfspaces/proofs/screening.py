@@ -1,0 +1,72 @@
+"""Gap-safe screening: weights of which the certificate proves that L1 holds them at 0 at every minimum.
+
+Each loss has an L-Lipschitz gradient, so its conjugate is 1/L-strongly convex, and a dual point whose dual value is
+within `gap` of the optimum lies in a sphere about the best one: Σ w_i ‖a_i − a*_i‖² / Σ w_i ≤ 2 L gap. So
+
+    |G_jc − G*_jc| ≤ std(x_j) √(2 L gap),
+
+the deviation of the feature and not its length where there is a bias, because the class sums of both vanish. A weight
+whose |G*_jc| is below λ is 0.
+
+References
+----------
+Ndiaye, Fercoq, Gramfort & Salmon, Gap safe screening rules for sparsity enforcing penalties, JMLR 2017,
+https://arxiv.org/abs/1611.05780
+"""
+
+import numpy as np
+
+from halfspaces.certificate import dual_point
+from halfspaces.objective import Objective
+from halfspaces.request import Evaluation
+from halfspaces.rows.moments import Moments
+from halfspaces.support.types import Array
+
+
+def gap_safe(objective: Objective, evaluation: Evaluation) -> Array:
+    """Mask (D, M, C) of the weights that are proved to be 0 at every minimum.
+
+    Parameters
+    ----------
+    objective : Objective
+        Its penalty `L1` or `ElasticNet`; none are proved for other penalties, for losses with kinks, and where members
+        differ in their weights of the examples.
+    evaluation : Evaluation
+        With its gradient, on all rows, of the loss itself. The smaller its gap, the more weights are proved to be 0:
+        where λ is small beside √gap, none.
+
+    Examples
+    --------
+    >>> from halfspaces.rows.blocks import Blocks
+    >>> from halfspaces.losses.softmax import Softmax
+    >>> from halfspaces.request import Request
+    >>> from halfspaces.penalties.l1 import L1
+    >>> objective = Objective(Softmax(), L1(1.0), Blocks(np.eye(2), np.arange(2)), n_classes=2)
+    >>> gap_safe(objective, objective.evaluate(Request(objective.zeros()))).tolist()
+    [[[True, True]], [[True, True]]]
+    """
+    G, scale = dual_point(
+        objective.loss,
+        objective.penalty,
+        evaluation.gradient,
+        objective.anchor,
+        fit_intercept=objective.fit_intercept,
+    )
+    none = np.zeros(G.shape, bool)
+    thresholds, weight = objective.penalty.thresholds(G.shape[1]), objective.blocks.weight
+    if thresholds is None or not objective.loss.smooth or (weight is not None and weight.ndim > 1):
+        return none
+    radius = np.sqrt(2 * objective.loss.curvature(objective.n_classes) * evaluation.gap)
+    reach = (
+        np.abs(scale[:, None] * G) + np.sqrt(_squares(objective))[:, None, None] * radius[:, None]
+    )
+    return reach < np.asarray(thresholds)[:, None] * (1 - objective.rounding)
+
+
+def _squares(objective: Objective) -> Array:
+    """Mean squares of the features as the scores see them (D,), about their mean where there is a bias."""
+    moments, linear = Moments.of(objective.blocks), objective.linear
+    squares = moments.squares / moments.count
+    if not objective.fit_intercept:
+        squares = squares + (moments.mean + linear.center - linear.standardization.mean) ** 2
+    return squares / linear.standardization.scale**2

@@ -1,0 +1,1 @@
+"""Examples in rows, visited block by block."""

@@ -1,0 +1,1 @@
+"""Helpers of every room: types, checks, workers, memory, progress."""

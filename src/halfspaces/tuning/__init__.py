@@ -1,0 +1,1 @@
+"""Choosing λ and the step size: paths, grids, folds."""

@@ -1,0 +1,151 @@
+"""Which rows are fitted and which are held out, checked: folds of cross-validation."""
+
+import math
+from collections.abc import Iterable
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from halfspaces.support.types import Array
+from halfspaces.support.validation import check_number
+
+
+class Fold(NamedTuple):
+    """Rows to fit on and rows to score."""
+
+    train: Array
+    test: Array
+
+
+def make_folds(
+    cv: Any, X: Any, y: Array, groups: Any = None, *, weight: Array | None = None, seed: int = 0
+) -> list[Fold]:
+    """The folds of a number, a scikit-learn splitter or an iterable of (train, test).
+
+    Parameters
+    ----------
+    cv : int, splitter or iterable
+        A number makes that many shuffled folds with the classes' proportions; with groups, no group is in two of them.
+    X, y : array, shape (N, D) and (N,)
+        y holds the labels as they were given.
+    groups : array, shape (N,), or None
+    weight : array, shape (N,), or None
+        Rows of weight 0 do not count.
+    seed : int
+
+    Raises
+    ------
+    ValueError, TypeError
+        One sentence if there are fewer groups than folds, fewer examples of a class than folds, a class is missing
+        from the training rows of a fold, or a fold holds nothing out.
+
+    Examples
+    --------
+    >>> y = np.array(["a", "b"] * 3)
+    >>> [sorted(y[fold.test].tolist()) for fold in make_folds(3, y, y)]
+    [['a', 'b'], ['a', 'b'], ['a', 'b']]
+    """
+    if groups is not None:
+        groups = _checked_groups(groups, len(y))
+    splits = _splits(cv, X, y, groups, seed)
+    folds = [Fold(*(_rows(rows, len(y)) for rows in split)) for split in splits]
+    if not folds:
+        raise ValueError(
+            f"cv={cv!r} gives no folds; give at least one pair of training and held-out rows."
+        )
+    classes, labels = np.unique(y, return_inverse=True)
+    counts = np.ones(len(y)) if weight is None else weight
+    for number, fold in enumerate(folds):
+        check_fold(f"The training rows of fold {number}", fold, classes, labels, counts)
+        if not counts[fold.test].any():
+            raise ValueError(
+                f"Fold {number} holds out no example of a weight above 0; leave that fold out of cv."
+            )
+    return folds
+
+
+def _checked_groups(groups: Any, n_rows: int) -> Array:
+    """One known group a row."""
+    groups = np.asarray(groups)
+    if groups.shape != (n_rows,):
+        raise ValueError(
+            f"groups has shape {groups.shape}, but X has {n_rows} rows; give one group a row."
+        )
+    for row, group in enumerate(groups.tolist()):
+        if group is None or (isinstance(group, float) and math.isnan(group)):
+            raise ValueError(f"groups is {group} at row {row}; give one group a row.")
+    return groups
+
+
+def _splits(cv: Any, X: Any, y: Array, groups: Array | None, seed: int) -> Iterable[Any]:
+    if isinstance(cv, Integral) and not isinstance(cv, bool):
+        check_number("cv", cv, at_least=2, integer=True)
+        if groups is not None and groups.dtype == object:
+            groups = groups.astype(str)  # of mixed types they could not be sorted
+        _check_enough(int(cv), y, groups)
+        kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+        return kind(int(cv), shuffle=True, random_state=seed).split(np.zeros(len(y)), y, groups)
+    if hasattr(cv, "split") and not isinstance(cv, (str, type)):
+        return cv.split(X, y, groups)
+    if not isinstance(cv, Iterable) or isinstance(cv, str):
+        raise TypeError(
+            f"cv must be an integer, a scikit-learn splitter or an iterable of (train, test), got {cv!r}."
+        )
+    splits = list(cv)
+    if any(not isinstance(split, (tuple, list)) or len(split) != 2 for split in splits):
+        raise TypeError(
+            "cv must be an iterable of pairs (train, test) of row numbers, but an item of it is no pair."
+        )
+    return splits
+
+
+def _check_enough(n_folds: int, y: Array, groups: Array | None) -> None:
+    if groups is not None:
+        n_groups = len(np.unique(groups))
+        if n_groups < n_folds:
+            raise ValueError(
+                f"{n_folds} folds need at least as many groups, got {n_groups}; take fewer folds."
+            )
+        return
+    classes, counts = np.unique(y, return_counts=True)
+    if counts.min() < n_folds:
+        rare = classes.tolist()[int(np.argmin(counts))]
+        raise ValueError(
+            f"{n_folds} folds need at least as many examples of each class, but class {rare!r} has {counts.min()}; "
+            "take fewer folds or leave the class out."
+        )
+
+
+def _rows(rows: Any, n_rows: int) -> Array:
+    """Row numbers, rising; masks too."""
+    rows = np.asarray(rows)
+    if rows.dtype == bool and rows.shape == (n_rows,):
+        return np.flatnonzero(rows)
+    if rows.ndim != 1 or (rows.dtype.kind not in "iu" and len(rows)):
+        raise TypeError(
+            f"cv must give row numbers or masks, got an array of {rows.dtype} of shape {rows.shape}."
+        )
+    if len(rows) and (rows.min() < -n_rows or rows.max() >= n_rows):
+        raise ValueError(
+            f"cv gives row {rows.max()}, but X has {n_rows} rows; give row numbers below that."
+        )
+    return np.sort(rows.astype(np.intp) % n_rows)
+
+
+def check_fold(
+    what: str,
+    fold: Fold,
+    classes: Array,
+    labels: Array,
+    weight: Array,
+    remedy: str = "use fewer or stratified folds",
+) -> None:
+    """Raise unless every class is among the training rows."""
+    seen = np.bincount(labels[fold.train], weight[fold.train], minlength=len(classes))
+    if seen.min() == 0:
+        missing = classes.tolist()[int(np.argmin(seen))]
+        raise ValueError(
+            f"{what} hold no example of class {missing!r}; {remedy}, or leave the class out."
+        )

@@ -1,0 +1,206 @@
+"""Strengths × folds in one solve: the folds and all rows are members of one stack, the strengths a path.
+
+Every member shares X, the sketch of the Gram matrix and each visit to the data; rows that a fold holds out have weight
+0 in its member. The stack goes down the strengths together, from where the one before ended: sketch, pairs, value and
+gradient carry over, so that most strengths take two or three visits. The member of all rows is the refit.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from halfspaces.loop.optimizer import Optimizer
+from halfspaces.loop.result import Reason, Result
+from halfspaces.loop.run import Callback
+from halfspaces.objective import Objective
+from halfspaces.rows.moments import Moments
+from halfspaces.rows.standardization import Standardization
+from halfspaces.support.types import Array
+from halfspaces.tuning.path import along, gradient_without_weights
+
+NEXT_TO_NOTHING = 0.01  # of the loss at W = 0: what the best W gains at the largest L2 strength
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """What was found for S falling strengths and F folds; the last of the F + 1 members has all rows.
+
+    Parameters
+    ----------
+    strengths : array, shape (S,)
+    W : array, shape (D+1, S, F+1, C)
+        In each member's own standardized units.
+    objectives : list of Objective
+        Of each fold's training rows, standardized by these, and of all rows.
+    loss, gap, passes : array, shape (S, F+1)
+        L(W), a proven bound on L(W) − min L, and the visits to all examples of this member: those of the stack.
+    reasons : list of Reason
+        Why each strength ended.
+    seconds : float
+    interrupted : bool
+        Whether Ctrl-C ended it before its last strength.
+    """
+
+    strengths: Array
+    W: Array = field(repr=False)
+    objectives: list[Objective] = field(repr=False)
+    loss: Array
+    gap: Array
+    passes: Array
+    reasons: list[Reason]
+    seconds: float
+    interrupted: bool = False
+
+
+def solve_grid(
+    members: Sequence[Objective],
+    strengths: Iterable[float],
+    optimizer: Optimizer,
+    *,
+    tol: float = 1e-4,
+    max_passes: float = 1000,
+    each: Callable[[float, Array], Any] | None = None,
+    callbacks: Sequence[Callback] = (),
+    progress: bool = False,
+) -> Grid:
+    """Minimize for every strength on every fold's training rows and on all.
+
+    Parameters
+    ----------
+    members : sequence of Objective
+        `fold_objectives`: those of the folds, the last that of all rows. The strength of their penalty does not matter.
+    strengths : iterable of floats
+        Solved in this order, falling is best; an iterator may look at what was found before it names the next.
+    optimizer : Optimizer
+        One that can be moved from one strength to the next goes on there; any other starts at the last W.
+    tol, max_passes : float
+        As of `minimize`, at each strength.
+    each : callable, optional
+        Told each strength and its W (D+1, F+1, C) when it is there; what it returns, if true, ends the path.
+    callbacks : sequence of callables
+        As of `minimize`, at each strength. A `Checkpoint` keeps the strengths that are done and the run under way; what
+        it holds of the same grid is not solved again.
+    progress : bool
+        Progress bars on a terminal.
+
+    Raises
+    ------
+    ValueError
+        If a strength is negative or not finite.
+
+    Examples
+    --------
+    >>> from halfspaces import LinearClassifier
+    >>> from halfspaces.optimizers import LBFGS, Gram
+    >>> from sklearn.datasets import load_digits
+    >>> objective = LinearClassifier().objective(*load_digits(return_X_y=True))
+    >>> rows = np.arange(objective.n_examples)
+    >>> members = fold_objectives(objective, [rows[rows % 3 != part] for part in range(3)])
+    >>> grid = solve_grid(members, [0.1, 0.01], LBFGS(preconditioner=Gram()))
+    >>> grid.W.shape, bool(np.all(grid.gap <= 1e-4 * grid.loss))
+    ((65, 2, 4, 10), True)
+    """
+    start, results, interrupted = time.perf_counter(), dict[float, Result](), False
+    limits: dict[str, Any] = {"tol": tol, "max_passes": max_passes}
+    steps = along(
+        stacked(members), strengths, optimizer, **limits, callbacks=callbacks, progress=progress
+    )
+    try:
+        for strength, result, _, _ in steps:
+            ended = each is not None and each(strength, result.W)
+            results[strength] = result
+            if ended:
+                break
+    except KeyboardInterrupt:
+        if not results:
+            raise
+        interrupted = True
+    falling = sorted(results, reverse=True)
+    loss, gap = (np.array([getattr(results[s], name) for s in falling]) for name in ("loss", "gap"))
+    return Grid(
+        np.array(falling),
+        np.stack([results[s].W for s in falling], axis=1),
+        list(members),
+        loss,
+        gap,
+        np.repeat(np.array([[results[s].passes] for s in falling]), len(members), axis=1),
+        [results[s].reason for s in falling],
+        time.perf_counter() - start,
+        interrupted,
+    )
+
+
+def fold_objectives(objective: Objective, folds: Sequence[Array]) -> list[Objective]:
+    """The objective of each fold's training rows, standardized by these, and of all rows last.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of all rows.
+    folds : sequence of integer arrays
+        Positions among the objective's rows.
+    """
+    return [*(_of_rows(objective, np.asarray(rows)) for rows in folds), objective]
+
+
+def stacked(members: Sequence[Objective]) -> Objective:
+    """The members as one objective over all rows: of weight 0 where a fold holds them out."""
+    every = members[-1]
+    blocks = every.blocks
+    weight = np.zeros((len(blocks.y), len(members)))
+    given = np.ones(len(blocks.y)) if blocks.weight is None else blocks.weight
+    for member, one in enumerate(members):
+        rows = slice(None) if one.blocks.index is None else one.blocks.index
+        weight[rows, member] = given[rows]
+    units = [one.standardization for one in members if one.standardization is not None]
+    standardization = None
+    if units:
+        mean, scale = (
+            np.stack([getattr(unit, name) for unit in units], axis=1) for name in ("mean", "scale")
+        )
+        standardization = Standardization(mean, scale)
+    return replace(every, blocks=replace(blocks, weight=weight), standardization=standardization)
+
+
+def _of_rows(objective: Objective, rows: Array) -> Objective:
+    """The objective of some of its rows, standardized by these: by the moments of all, less those of the others."""
+    blocks, standardization = objective.blocks, objective.standardization
+    others = blocks.subset(np.delete(np.arange(objective.n_examples), rows))
+    if standardization is not None and others.weights().sum() > 0:
+        moments = Moments.of(blocks).without(Moments.of(others)).shifted(objective.linear.center)
+        standardization = moments.standardization(with_mean=objective.fit_intercept)
+    return replace(objective, blocks=blocks.subset(rows), standardization=standardization)
+
+
+def largest_strength(objective: Objective) -> float:
+    """The λ that leaves W (nearly) 0: where a grid begins.
+
+    For L1 and elastic net the smallest λ at which all weights are 0 at the minimum, max |g|. For L2 that at which the
+    best W gains about 1 % of the loss at W = 0, from L(0) − min L ≈ ‖g‖²/(4λ). g is the gradient in the weights at
+    W = 0 with the best bias, from the class sums: no visit to the data. 1 where g is 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from halfspaces.rows.blocks import Blocks
+    >>> from halfspaces.losses.softmax import Softmax
+    >>> from halfspaces.penalties.l1 import L1
+    >>> from halfspaces.penalties.l2 import L2
+    >>> blocks = Blocks(np.eye(2), np.arange(2))
+    >>> largest_strength(Objective(Softmax(), L1(1.0), blocks, n_classes=2))
+    0.25
+    >>> round(largest_strength(Objective(Softmax(), L2(1.0), blocks, n_classes=2)), 3)
+    9.017
+    """
+    gradient = gradient_without_weights(
+        objective.loss, objective.anchor, fit_intercept=objective.fit_intercept
+    )
+    if not objective.penalty.smooth:
+        largest = float(np.max(np.abs(gradient)))
+    else:
+        at_zero = objective.loss.chance_value(objective.n_classes)
+        largest = float(np.sum(gradient**2)) / (4 * NEXT_TO_NOTHING * at_zero)
+    return largest if largest > 0 else 1.0

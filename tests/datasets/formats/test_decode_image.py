@@ -1,0 +1,136 @@
+"""Images of every format and mode become the pixels that they show, upright and in one size."""
+
+import io
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from halfspaces import datasets
+from tests.data_files import save_image
+from tests.helpers import refuses
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+# --- pixels ------------------------------------------------------------------------------------------------------
+
+
+COLOUR, SHADE, CLEAR = (200, 100, 50), 180, (1, 2, 3, 0)
+WRITTEN = [
+    *((kind, "RGB", COLOUR, COLOUR) for kind in ("JPEG", "PNG", "WEBP", "BMP", "TIFF")),
+    *((kind, "L", SHADE, SHADE) for kind in ("JPEG", "PNG", "BMP", "TIFF", "GIF")),
+    *((kind, "1", 1, 255) for kind in ("PNG", "BMP", "TIFF")),
+    *((kind, "RGBA", CLEAR, (255, 255, 255)) for kind in ("PNG", "WEBP", "TIFF")),
+    *((kind, "RGBA", (*COLOUR, 255), COLOUR) for kind in ("PNG", "WEBP", "TIFF")),
+    *((kind, "I;16", 180 * 256 + 255, SHADE) for kind in ("PNG", "TIFF")),
+    *((kind, "CMYK", (55, 155, 205, 0), COLOUR) for kind in ("JPEG", "TIFF")),
+    ("PNG", "LA", (SHADE, 255), SHADE),
+    ("PNG", "LA", (SHADE, 0), 255),
+    ("GIF", "RGB", COLOUR, COLOUR),
+]
+
+
+@pytest.mark.parametrize(("kind", "mode", "colour", "expected"), WRITTEN)
+def test_every_format_and_mode(tmp_path, kind, mode, colour, expected):
+    for name in ("a", "b"):
+        save_image(tmp_path / name / "x", Image.new(mode, (6, 4), colour), format=kind)
+    (tmp_path / "a" / "x").rename(tmp_path / "a" / f"x.{kind.lower()}")
+    data = datasets.open(tmp_path)
+    channels = np.size(expected)
+    assert data.image_shape == (4, 6, channels)
+    assert (data.X.dtype, data.y.tolist(), data.class_names) == (np.uint8, [0, 1], ("a", "b"))
+    lossy = 4 if kind in ("JPEG", "WEBP") else 0
+    np.testing.assert_allclose(
+        data.images(data.X), np.broadcast_to(expected, (2, 4, 6, channels)), atol=lossy
+    )
+
+
+def test_palettes_animations_and_32_bits(tmp_path):
+    grey, red = Image.new("P", (4, 4), 1), Image.new("P", (4, 4), 1)
+    grey.putpalette([0, 0, 0, 90, 90, 90])
+    red.putpalette([0, 0, 0, 255, 0, 0])
+    for name, frames in {"a": [grey, red], "b": [grey, grey]}.items():
+        save_image(tmp_path / name / "x.gif", frames[0], save_all=True, append_images=frames[1:])
+    first = datasets.open(tmp_path)
+    assert (first.image_shape, np.unique(first.X).tolist()) == ((4, 4, 1), [90])
+    save_image(tmp_path / "b" / "y.png", red)
+    both = datasets.open(tmp_path)
+    assert both.image_shape == (4, 4, 3)
+    assert both.X[:, :3].tolist() == [[90, 90, 90], [90, 90, 90], [255, 0, 0]]
+    save_image(tmp_path / "b" / "z.tiff", Image.new("F", (4, 4), 1.5))
+    refuses(tmp_path, "b/z.tiff, which holds floats of 32 bits")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_images_stand_upright(tmp_path, kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    scene = np.kron(np.arange(6).reshape(2, 3) * 45, np.ones((8, 8))).astype(np.uint8)
+    for name in ("a", "b"):
+        save_image(tmp_path / name / f"x.{kind.lower()}", Image.fromarray(scene), exif=exif)
+    data = datasets.open(tmp_path)
+    stream = io.BytesIO(
+        (tmp_path / "a" / f"x.{kind.lower()}").read_bytes()
+    )  # by its path, Pillow 13 turns a TIFF twice
+    upright = ImageOps.exif_transpose(Image.open(stream))
+    assert data.image_shape[:2] == upright.size[::-1] == ((24, 16) if orientation > 4 else (16, 24))
+    np.testing.assert_allclose(
+        data.images(data.X)[0, ..., 0], np.asarray(upright.convert("L")), atol=1
+    )
+
+
+def test_sizes(tmp_path, pets):
+    data = datasets.open(pets)
+    assert (data.image_shape, data.notes) == ((4, 5, 1), ("6 images of 4 x 5, kept as they are",))
+    assert datasets.open(pets, image_size=(2, 3)).image_shape == (2, 3, 1)
+    coloured = datasets.open(pets, image_size=(4, 5, 3))
+    np.testing.assert_array_equal(
+        coloured.images(coloured.X), np.repeat(data.images(data.X), 3, axis=3)
+    )
+    save_image(
+        pets / "dog" / "wide.png",
+        Image.fromarray(np.repeat([[0, 255]], 40, axis=1).astype(np.uint8)),
+    )
+    many = datasets.open(pets)
+    assert many.image_shape == (32, 32, 1)
+    assert many.notes == (
+        "7 images of 2 sizes from 4 x 5 to 1 x 80, each resized whole to 32 x 32",
+    )
+    assert many.images(many.X)[-1, :, [0, 31], 0].tolist() == [
+        [0] * 32,
+        [255] * 32,
+    ]  # both its ends are there
+    for size in (0, 5000, (3,), (3, 4, 5), (3, 4, 1, 1), "32", 2.5):
+        refuses(pets, "image_size must be a side or (height, width)", image_size=size)
+    refuses("digits", "digits is no folder", "image_size", image_size=3)
+    refuses("digits", "skip_bad (--skip-bad)", skip_bad=True)
+
+
+def test_a_large_jpeg_is_averaged_not_sampled(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (512, 512), np.uint8)
+    for name in ("a", "b"):
+        save_image(tmp_path / name / "x.jpg", Image.fromarray(noise), quality=95)
+    data = datasets.open(tmp_path)
+    means = noise.reshape(32, 16, 32, 16).mean((1, 3))
+    assert np.corrcoef(data.images(data.X)[0, ..., 0].ravel(), means.ravel())[0, 1] > 0.8
+    assert abs(data.X[0].mean() - means.mean()) < 1
+    assert data.X[0].std() < 2 * means.std()
+
+
+# --- archives ----------------------------------------------------------------------------------------------------
+
+
+def test_image_bombs_are_refused_by_name(pets, monkeypatch):
+    save_image(pets / "dog" / "vast.png", Image.new("1", (300, 400)))
+    for most, words in {
+        100_000: "has 400 x 300 pixels, more than",
+        30_000: "exceeds limit",
+    }.items():
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            refuses(pets, "dog/vast.png, which ", "limit" if words == "exceeds limit" else "")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    assert len(datasets.open(pets).y) == 7

@@ -1,0 +1,201 @@
+"""Data that the estimator takes, of every type and order, and what it refuses, in which words."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_array
+from sklearn.datasets import load_digits
+
+from halfspaces import LinearClassifier
+from halfspaces.kernels import fused_rows
+from tests.helpers import NAMES
+
+X, Y = load_digits(return_X_y=True)
+TRAIN, TEST = slice(0, 1200), slice(1200, None)
+
+# --- types and orders of X ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "computed"),
+    [("f8", "f8"), ("f4", "f4"), ("f2", "f4"), ("u1", "f4"), ("i8", "f8"), ("?", "f8")],
+)
+def test_precision_follows_the_data(given, computed):
+    data = X.astype(given)
+    classifier = LinearClassifier().fit(data, Y)
+    scores, probabilities = classifier.decision_function(data), classifier.predict_proba(data)
+    assert {
+        classifier.coef_.dtype,
+        classifier.intercept_.dtype,
+        scores.dtype,
+        probabilities.dtype,
+    } == {np.dtype(computed)}
+    assert scores.shape == probabilities.shape == (len(X), 10)
+    assert classifier.score(data, Y) > 0.9
+
+
+@pytest.mark.parametrize("kind", ["f8", "f4", "f2", "u1"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_these_types_are_used_where_they_lie(kind, order):
+    data = np.array(X, dtype=kind, order=order)
+    assert np.shares_memory(LinearClassifier().objective(data, Y).blocks.X, data)
+
+
+def test_memory_map_gives_the_same_bits(tmp_path):
+    np.save(tmp_path / "X.npy", X.astype(np.uint8))
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    classifier, other = LinearClassifier(), LinearClassifier().fit(X.astype(np.uint8), Y)
+    assert np.shares_memory(classifier.objective(mapped, Y).blocks.X, mapped)
+    np.testing.assert_array_equal(classifier.fit(mapped, Y).coef_, other.coef_)
+    np.testing.assert_array_equal(
+        classifier.decision_function(mapped), other.decision_function(X.astype(np.uint8))
+    )
+
+
+def test_narrow_types_and_other_orders_give_the_same_model():
+    expected = LinearClassifier(tol=1e-8).fit(X, Y).decision_function(X)
+    for data in (np.asfortranarray(X), np.repeat(X, 2, axis=1)[:, ::2], X[::-1].copy()[::-1]):
+        scores = LinearClassifier(tol=1e-8).fit(data, Y).decision_function(data)
+        np.testing.assert_allclose(scores, expected, atol=1e-4)
+    for kind in (np.uint8, np.float16, np.float32):
+        scores = LinearClassifier(tol=1e-5).fit(X.astype(kind), Y).decision_function(X)
+        np.testing.assert_allclose(scores, expected, atol=0.1)
+
+
+def test_data_frame_and_series():
+    frame = pd.DataFrame(X, columns=[f"pixel {column}" for column in range(64)])
+    classifier = LinearClassifier().fit(frame[TRAIN], pd.Series(NAMES[Y])[TRAIN])
+    assert classifier.feature_names_in_.tolist() == list(frame.columns)
+    assert classifier.score(frame[TEST], NAMES[Y][TEST]) > 0.9
+    with pytest.raises(ValueError, match="feature names should match"):
+        classifier.predict(frame.rename(columns={"pixel 0": "other"}))
+
+
+@pytest.mark.parametrize("loss", ["softmax", "squared_hinge"])
+def test_large_offsets_in_float32(loss):
+    rng = np.random.default_rng(0)
+    y = rng.integers(3, size=2000)
+    shifted = (rng.standard_normal((2000, 8)) + rng.standard_normal((3, 8))[y] + 1e5).astype(
+        np.float32
+    )
+    centred = shifted - np.float32(1e5)  # exact
+    classifier, expected = (LinearClassifier(loss).fit(data, y) for data in (shifted, centred))
+    assert classifier.coef_.dtype == np.float32
+    np.testing.assert_array_equal(classifier.predict(shifted), expected.predict(centred))
+    scores = classifier.decision_function(shifted)
+    np.testing.assert_allclose(scores, expected.decision_function(centred), atol=2e-3)
+
+
+# --- errors ------------------------------------------------------------------------------------------------------
+
+
+def spoiled(value):
+    data = X.copy()
+    data[17, 5] = value
+    return data
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        (
+            {"X": spoiled(np.nan)},
+            ValueError,
+            "X contains NaN at row 17, column 5; remove or impute",
+        ),
+        (
+            {"X": spoiled(-np.inf).astype("f2")},
+            ValueError,
+            "X contains infinity (inf) at row 17, column 5",
+        ),
+        (
+            {"y": np.full(len(X), "cat")},
+            ValueError,
+            "y holds one class, 'cat'; a classifier needs at least two",
+        ),
+        ({"y": Y[:-1]}, ValueError, "inconsistent numbers of samples: [1797, 1796]"),
+        ({"y": Y + 0.5}, ValueError, "Unknown label type: continuous"),
+        ({"X": X[:0], "y": Y[:0]}, ValueError, "Found array with 0 sample(s)"),
+        (
+            {"sample_weight": np.ones(3)},
+            ValueError,
+            "sample_weight has shape (3,), but X has 1797 rows",
+        ),
+        (
+            {"sample_weight": -np.ones(len(X))},
+            ValueError,
+            "must be finite and at least 0 everywhere",
+        ),
+        (
+            {"sample_weight": np.zeros(len(X))},
+            ValueError,
+            "sample_weight is zero everywhere; give some example",
+        ),
+        (
+            {"validation": (X[:3], Y[:2])},
+            ValueError,
+            "The validation X has 3 rows and its y 2 labels",
+        ),
+        (
+            {"validation": (X[:3, :4], Y[:3])},
+            ValueError,
+            "X has 4 features, but LinearClassifier is expecting 64",
+        ),
+        (
+            {"validation": (spoiled(np.nan), Y)},
+            ValueError,
+            "The validation X contains NaN at row 17, column 5",
+        ),
+        (
+            {"validation": (X[:2], [0, 77])},
+            ValueError,
+            "y[1] = 77 is not among the classes 0, 1, 2, 3, 4, 5, 6, 7, 8",
+        ),
+        ({"validation": 1.0}, ValueError, "validation must be above 0 and below 1, got 1.0."),
+        (
+            {"validation": "rows"},
+            TypeError,
+            "validation must be (X, y), a number or None, got a str.",
+        ),
+    ],
+    ids=lambda case: next(iter(case), None) if isinstance(case, dict) else None,
+)
+def test_data_that_cannot_be(given, error, words):
+    with pytest.raises(error, match=re.escape(words)) as caught:
+        LinearClassifier().fit(**{"X": X, "y": Y, **given})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kernels_from", [0, fused_rows.LEAST_SIZE])
+@pytest.mark.parametrize("labels", [Y, Y > 4], ids=["ten classes", "two"])
+def test_a_feature_without_weight_must_be_finite_all_the_same(
+    monkeypatch, value, kernels_from, labels
+):
+    monkeypatch.setattr(fused_rows, "LEAST_SIZE", kernels_from)
+    data = X.astype(np.float32)
+    classifier = LinearClassifier(strength=0.1).fit(data, labels)
+    classifier.coef_[:, 5] = 0  # what L1 leaves
+    data[17, 5] = value
+    for rows in (data, csr_array(data)):
+        with pytest.raises(
+            ValueError, match=r"X contains (NaN|infinity \(-?inf\)) at row 17, column 5"
+        ):
+            classifier.predict(rows)
+
+
+def test_a_part_too_small_for_every_class_is_held_out_all_the_same():
+    history = LinearClassifier().fit(X[:30], Y[:30], validation=0.1).result_.history
+    assert "validation_loss" in history
+
+
+def test_prediction_refuses_what_was_not_fitted():
+    classifier = LinearClassifier().fit(X, Y)
+    with pytest.raises(
+        ValueError, match="X has 63 features, but LinearClassifier is expecting 64 features"
+    ):
+        classifier.predict(X[:, 1:])
+    with pytest.raises(ValueError, match="X contains NaN at row 17, column 5"):
+        classifier.predict(spoiled(np.nan))

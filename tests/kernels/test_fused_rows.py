@@ -1,0 +1,168 @@
+"""The kernels against NumPy's products: equal to rounding for every type, shape and layout; chosen by size alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from halfspaces import LinearClassifier
+from halfspaces.kernels import fused_rows
+from halfspaces.losses.softmax import Softmax
+from halfspaces.objective import Objective
+from halfspaces.penalties.l2 import L2
+from halfspaces.preconditioners import gram_matrix
+from halfspaces.request import Request
+from halfspaces.rows.blocks import Blocks
+from halfspaces.rows.moments import Centroids
+
+pytest.importorskip("numba")
+DTYPES = ("uint8", "float16", "float32", "float64")
+
+
+def made(dtype, n=43, d=70, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, d)).astype(dtype)
+
+
+@pytest.fixture
+def on_any_size(monkeypatch):
+    monkeypatch.setattr(fused_rows, "LEAST_SIZE", 0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("columns", [1, 5, 7, 10])
+@pytest.mark.parametrize("rows", [3, 8, 43])
+def test_products_equal_those_of_numpy(dtype, columns, rows):
+    rng = np.random.default_rng(1)
+    X = made(
+        dtype, rows, 770 if columns in (7, 10) else 70
+    )  # more than a tile, not a multiple of anything
+    number = np.float64 if dtype == "float64" else np.float32
+    V, A = rng.standard_normal((X.shape[1], columns)), rng.standard_normal((rows, columns))
+    fused, exact = fused_rows.FusedRows(X, np.dtype(number)), X.astype(np.float64)
+    for found, product in (
+        (fused @ V.astype(number), exact @ V),
+        (fused.T @ A.astype(number), exact.T @ A),
+    ):
+        assert found.dtype == number
+        assert np.abs(found - product).max() <= 1e-5 * np.abs(product).max()
+
+
+def test_infinities_and_nan_keep_their_meaning():
+    V = np.ones((70, 6), np.float32)
+    V[0, 1], V[0, 2] = np.inf, np.nan
+    scores = fused_rows.FusedRows(made("uint8") + np.uint8(1), np.dtype(np.float32)) @ V
+    assert np.isposinf(scores[made("uint8")[:, 0] != 255, 1]).all()
+    assert np.isnan(scores[:, 2]).all()
+    assert np.isfinite(scores[:, [0, 3, 4, 5]]).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_objective_is_the_same_with_and_without(dtype, weighted, on_any_size, monkeypatch):
+    rng = np.random.default_rng(2)
+    X, y = made(dtype, 300), rng.integers(0, 4, 300)
+    X.flags.writeable = False
+    weight = rng.uniform(0, 2, 300) if weighted else None
+
+    def told(rows):
+        blocks = Blocks(X, y, weight, n_jobs=1)
+        standardization = Centroids.of(blocks).moments.standardization()
+        objective = Objective(Softmax(), L2(0.1), blocks, 5, standardization)
+        W = np.random.default_rng(3).standard_normal((71, 1, 5)) * 0.1
+        evaluation = objective.evaluate(Request(W, rows))
+        return (
+            evaluation.total,
+            evaluation.gradient,
+            standardization.scale,
+            blocks.centroids.means,
+            objective.anchor.sums,
+        )
+
+    for rows in (None, slice(0, 300, 3), np.array([5, 5, 2, 77, 30, 1, 8, 9, 11])):
+        fused = told(rows)
+        with monkeypatch.context() as without:
+            without.setattr(fused_rows, "available", lambda: False)
+            reference = told(rows)
+        for mine, theirs in zip(fused, reference, strict=True):
+            assert np.abs(mine - theirs).max() <= 1e-5 * np.abs(theirs).max()
+
+
+def test_small_wide_and_foreign_data_stay_with_numpy(on_any_size, monkeypatch):
+    X = made("uint8")
+    assert fused_rows.serve(X, 10)
+    assert not fused_rows.serve(X, 1000)
+    assert not fused_rows.serve(X.astype(np.int32), 10)
+    assert not fused_rows.serve(np.asfortranarray(X), 10)
+    monkeypatch.setattr(fused_rows, "LEAST_SIZE", X.size + 1)
+    assert not fused_rows.serve(X, 10)
+
+
+def test_bits_do_not_depend_on_the_number_of_workers_nor_a_memory_map(on_any_size, tmp_path):
+    X, y = made("uint8", 2000, 300), np.arange(2000) % 3
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    fits = [
+        LinearClassifier(n_jobs=jobs).fit(data, y) for jobs, data in ((1, X), (2, X), (3, mapped))
+    ]
+    for fit in fits[1:]:
+        assert np.array_equal(fit.coef_, fits[0].coef_)
+        assert np.array_equal(fit.decision_function(mapped), fits[0].decision_function(X))
+
+
+def test_large_offsets_and_views_are_converted(on_any_size):
+    rng = np.random.default_rng(4)
+    X, y = rng.standard_normal((200, 6)).astype(np.float32), np.arange(200) % 2
+    shifted = LinearClassifier(tol=1e-6).fit(X + np.float32(4096), y)
+    plain = LinearClassifier(tol=1e-6).fit((X + np.float32(4096)) - np.float32(4096), y)
+    assert np.allclose(shifted.coef_, plain.coef_, atol=1e-4)
+    wide = np.repeat(X, 2, axis=1)[:, ::2]
+    blocks = Blocks(wide, y)
+    assert np.array_equal(
+        replace(blocks, X=X).centroids.means.round(5), blocks.centroids.means.round(5)
+    )
+
+
+# ------------------------------------------------------------------------------------------------ products of bytes
+
+
+@pytest.fixture
+def byte_gram():
+    from halfspaces.kernels import byte_gram as _byte_gram
+
+    if not _byte_gram.available():
+        pytest.skip("this processor has no products of bytes")
+    return _byte_gram.byte_gram
+
+
+@pytest.mark.parametrize(("chunks", "d"), [([43], 70), ([2048, 2], 48), ([1], 1), ([7, 2048], 97)])
+def test_products_of_bytes_are_exact(chunks, d, byte_gram):
+    X = np.random.default_rng(0).choice(
+        np.array([0, 1, 127, 128, 254, 255], np.uint8), (sum(chunks), d)
+    )
+    products, sums = byte_gram(np.split(X, np.cumsum(chunks)[:-1]), d, 2)
+    whole = X.astype(np.int64)
+    exact = (whole - 128).T @ whole
+    assert np.array_equal(sums, whole.sum(axis=0))
+    assert np.array_equal(np.tril(products[:d, :d]), np.tril(exact))
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("d", [70, 96])
+def test_a_gram_matrix_from_bytes_is_that_from_floats(
+    d, fit_intercept, byte_gram, on_any_size, monkeypatch
+):
+    X, y = made("uint8", 300, d), np.arange(300) % 3
+    folds = np.stack([np.arange(300) % 3 != fold for fold in range(3)], axis=1).astype(float)
+    objective = LinearClassifier(fit_intercept=fit_intercept).objective(X, y)
+    for weight in (None, 2.0 * (np.arange(300) % 5 > 0), folds):
+        member = replace(objective, blocks=replace(objective.blocks, weight=weight))
+        rows = gram_matrix.sample_rows(member, 200)
+        found, expected = [], []
+        for results, served in ((found, True), (expected, False)):
+            assert not served or gram_matrix.are_bytes(member)
+            monkeypatch.setattr(gram_matrix, "MOST_BYTE_ROWS", 1 << 16 if served else 0)
+            results.extend(gram_matrix.centred_gram(member, rows))
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=2e-6, atol=2e-6)
+    uneven = replace(objective, blocks=replace(objective.blocks, weight=np.arange(300.0)))
+    assert not gram_matrix.are_bytes(uneven)
