@@ -208,7 +208,8 @@ def _outside(store: Store) -> Iterator[str]:
         yield "## halfspaces as it is\n"
         yield "With its default tolerance, nobody watching: the first fit of a process and the"
         yield "second, in seconds; passes of the loop; seconds outside it, for moments and Gram"
-        yield "matrix (in brackets: as many passes); the proven gap and the true distance, both relative.\n"
+        yield "matrix (in brackets: as many passes); the proven gap and"
+        yield "the true distance, both relative.\n"
         head = (
             "problem",
             "first, s",
@@ -288,7 +289,8 @@ def grid_table(store: Store) -> Iterator[str]:
         return
     yield from ("## Strengths × folds", "")
     yield "Every member certified to 1e-4; folds are members of a stack, strengths a path. Ideal:"
-    yield "seconds of the passes at the rate of square products. Separate fits are extrapolated from"
+    yield "seconds of the passes at the rate of square products."
+    yield "Separate fits are extrapolated from"
     yield "four (scikit-learn's to 1e-4 of our loss; ~: not all of them reached it in time)."
     yield "Accuracy: the difference from separate fits."
     yield ""
