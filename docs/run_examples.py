@@ -25,7 +25,7 @@ SECONDS = re.compile(r"\b\d+\.\d+ s\b")
 def run(command: str, folder: str) -> str:
     """The command's output, as wide as a page."""
     environment = os.environ | {"COLUMNS": "110"}
-    words = [sys.executable, "-m", "halfspaces.cli", *command.removeprefix("halfspaces ").split()]
+    words = [sys.executable, "-m", "halfspaces", *command.removeprefix("halfspaces ").split()]
     if not command.startswith("halfspaces "):
         words = command.split()
     output = subprocess.run(

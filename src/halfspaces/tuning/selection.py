@@ -13,7 +13,7 @@ def tied(first: float, second: float) -> bool:
 
 
 def best_of(mean: Array) -> int:
-    """Index of the highest mean (S,): the strongest among equals, strengths falling; nan is ignored."""
+    """Index of the highest mean (S,): the first among equals, strengths falling; nan is ignored."""
     highest = float(np.nanmax(mean))
     return int(np.flatnonzero(mean >= highest - TIE * abs(highest))[0])
 
