@@ -53,7 +53,14 @@ def _stored_number(typingctx: Any, stored: Any) -> Any:
     return number(stored), codegen
 
 
-_load: Any = intrinsic(_stored_number)
+def _stored_number_uncompiled(stored: Any) -> Any:
+    """The same, for the loops as plain Python: with NUMBA_DISABLE_JIT=1."""
+    if isinstance(stored, np.uint16):
+        return np.float32(stored.view(np.float16))
+    return stored if isinstance(stored, np.float64) else np.float32(stored)
+
+
+_load: Any = _stored_number_uncompiled if numba.config.DISABLE_JIT else intrinsic(_stored_number)
 
 
 def _scores(X: Any, Vt: Any, S: Any) -> None:  # noqa: PLR0915
