@@ -12,6 +12,7 @@ from halfspaces.minimize import minimize
 from halfspaces.objective import Objective, Request
 from halfspaces.optimizers.auto import choose_for
 from halfspaces.penalties import Penalty
+from halfspaces.testing.tolerance import OPERATIONS, rounding
 from halfspaces.testing.words import Array, Law, at_least, check_plain, register_in, require, same, torch_if_installed
 
 LAWS: dict[str, Law] = {}
@@ -240,13 +241,14 @@ def law_float32(penalty: Penalty, *, seed: int = 0) -> None:
     """float32 parameters give float32 results, near those of float64."""
     W = _draw(penalty, seed)[0].astype(np.float32)
     wide = W.astype(np.float64)
+    close = rounding(OPERATIONS * W.shape[0] * W.shape[2], np.float32)
     for what, narrow, expected in (
         ("the value", penalty.value(penalty.prox(W, 0.3)), penalty.value(penalty.prox(wide, 0.3))),
         ("the prox", penalty.prox(W, 0.3), penalty.prox(wide, 0.3)),
         ("the gradient", *((penalty.gradient(W), penalty.gradient(wide)) if penalty.smooth else (W, wide))),
     ):
         require(narrow.dtype == np.float32, f"{what} of float32 parameters is {narrow.dtype}.")
-        same(narrow, expected, f"{what} of float32 parameters", tolerance=1e-5)
+        same(narrow, expected, f"{what} of float32 parameters", tolerance=close)
 
 
 @_law

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 SAFETY = 4.0
+OPERATIONS = 16  # that round, for each term of a loss or a penalty: an exponential or a root counts for a few
 
 
 def rounding(terms: int, dtype: DTypeLike) -> float:
@@ -18,7 +19,8 @@ def rounding(terms: int, dtype: DTypeLike) -> float:
 
     Processors add in different orders: a vector of 16 numbers has 16 partial sums, one of 4 has 4; and libraries choose
     their loops by shape. Results that are compared with another order need this tolerance; the same call on the same
-    processor, with more workers or a resumed run, needs none.
+    processor, with more workers or a resumed run, needs none. One number added n times rounds to the same side each
+    time: n ε/2 then.
 
     Parameters
     ----------
