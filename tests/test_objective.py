@@ -128,7 +128,7 @@ def test_blocks_equal_the_whole(monkeypatch, smoothing):
     monkeypatch.setattr(blocks_module, "BLOCK_BYTES", 1)
     monkeypatch.setattr(blocks_module, "MIN_BLOCK_ROWS", 16)
     cut = make(X, y, weight, Hinge(), n_jobs=2)
-    assert sum(1 for _ in cut.blocks.map(lambda X, y, weight: None)) == 13
+    assert sum(1 for _ in cut.blocks.map(lambda block: None)) == 13
     same_evaluation(evaluate(cut, parameters(members=2), smoothing), whole)
 
 

@@ -28,7 +28,7 @@ from halfspaces.losses.base import Loss
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Centroids
 from halfspaces.scores import Linear
-from halfspaces.support.types import Array, Features
+from halfspaces.support.types import Array, Block
 
 ROWS_A_CLASS = 500  # that tell the curvature
 MOST_NUMBERS = 1 << 23  # in the curvatures of all classes and members
@@ -77,7 +77,8 @@ class ClassHessians:
         members, classes = W.shape[1:]
         folded = self.linear.fold(W, self.blocks.dtype)
 
-        def visit(X: Features, y: Array, weight: Array | None) -> list[tuple[int, Array, Array]]:
+        def visit(block: Block) -> list[tuple[int, Array, Array]]:
+            X, y, weight, _ = block
             scores = self.linear.scores(folded, X).reshape(len(y), members, classes)
             weight = np.ones((len(y), 1)) if weight is None else weight.reshape(len(y), -1)
             weight = np.broadcast_to(weight.astype(scores.dtype), (len(y), members))

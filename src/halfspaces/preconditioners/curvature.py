@@ -167,9 +167,7 @@ class Probe:
         """Scores (n, M, C)."""
         blocks = Blocks(self.X, self.y, center=self.center, n_jobs=1)
         folded = self.linear.fold(W, blocks.dtype)
-        scores = np.concatenate(
-            list(blocks.map(lambda X, y, weight: self.linear.scores(folded, X)))
-        )
+        scores = np.concatenate(list(blocks.map(lambda block: self.linear.scores(folded, block.X))))
         return scores.reshape(len(self.y), *W.shape[1:])
 
     @cached_property

@@ -20,7 +20,7 @@ from halfspaces.support.parallel import (
     one_blas_thread,
     ordered_map,
 )
-from halfspaces.support.types import Array, Features, Visit
+from halfspaces.support.types import Array, Block, Visit
 
 CHUNK_ROWS = 3072
 PANEL = 256
@@ -143,8 +143,8 @@ def _sparse_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
         objective.linear.shared.standardization,
     )
 
-    def visit(X: Any, y: Array, weight: Array | None) -> tuple[csr_array, Array]:
-        return X, _mean_weight(y, weight)
+    def visit(block: Block) -> tuple[csr_array, Array]:
+        return block.X, _mean_weight(block)
 
     parts, weights = zip(*objective.blocks.map(visit, rows), strict=True)
     Z: Any = stacked(parts)
@@ -193,10 +193,10 @@ def standardized(
     Z = np.empty((len(rows), len(shift)), dtype) if out is None else out[: len(rows)]
     weights = np.empty(len(rows))
 
-    def visit(X: Any, y: Array, weight: Array | None) -> tuple[Array, Array]:
-        standardized = X - shift
+    def visit(block: Block) -> tuple[Array, Array]:
+        standardized = block.X - shift
         standardized *= factor
-        return standardized, _mean_weight(y, weight)
+        return standardized, _mean_weight(block)
 
     start = 0
     for part, weight in objective.blocks.map(visit, rows):
@@ -205,9 +205,11 @@ def standardized(
     return Z, weights
 
 
-def _mean_weight(y: Array, weight: Array | None) -> Array:
+def _mean_weight(block: Block) -> Array:
     """The weight of each example (B,), the members' mean where they have weights of their own."""
-    return np.ones(len(y)) if weight is None else weight.reshape(len(y), -1).mean(axis=1)
+    if block.weight is None:
+        return np.ones(len(block.y))
+    return block.weight.reshape(len(block.y), -1).mean(axis=1)
 
 
 def largest_eigenvalue(
@@ -250,9 +252,11 @@ def largest_eigenvalue(
 def _turn(linear: Linear, folded: tuple[Array, Array]) -> Visit[tuple[Array, Array, float]]:
     """A visit that adds up w_i [x̃_i, 1] s_i for the scores s_i of the folded parameters, and w_i."""
 
-    def visit(X: Features, y: Array, weight: Array | None) -> tuple[Array, Array, float]:
-        scores, counted = linear.scores(folded, X), _mean_weight(y, weight)
-        return *linear.pull(X, scores * counted.astype(scores.dtype)[:, None]), float(counted.sum())
+    def visit(block: Block) -> tuple[Array, Array, float]:
+        scores, counted = linear.scores(folded, block.X), _mean_weight(block)
+        return *linear.pull(block.X, scores * counted.astype(scores.dtype)[:, None]), float(
+            counted.sum()
+        )
 
     return visit
 
@@ -263,9 +267,9 @@ def _lengths(objective: Objective) -> Visit[Array]:
     factor = 1 / linear.standardization.scale
     shift = (linear.standardization.mean - linear.center) * factor
 
-    def visit(X: Any, y: Array, weight: Array | None) -> Array:
-        Z = X * factor
+    def visit(block: Block) -> Array:
+        Z = block.X * factor
         squares = (Z**2).sum(axis=1) - 2 * (Z @ shift) + shift @ shift
-        return _mean_weight(y, weight) * (squares + objective.fit_intercept)
+        return _mean_weight(block) * (squares + objective.fit_intercept)
 
     return visit

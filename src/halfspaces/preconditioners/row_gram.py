@@ -18,7 +18,7 @@ from halfspaces.objective import Objective
 from halfspaces.rows.blocks import Blocks, compute_dtype
 from halfspaces.scores import Linear
 from halfspaces.support.parallel import one_blas_thread
-from halfspaces.support.types import Array, Features
+from halfspaces.support.types import Array, Block, Features
 
 FILLED = 1 << 21  # elements of the standardized rows that are formed at a time
 PANEL = 256
@@ -64,11 +64,10 @@ class CentredRows:
         mean = whole.pull(share[:, None])[:, 0] * objective.fit_intercept
         return replace(whole, root=np.sqrt(share), mean=mean)
 
-    def blocks(self, beside: Array | None = None) -> Blocks:
-        """The rows in blocks, each beside its rows of an array where labels would be."""
-        return Blocks(
-            self.X, self.root if beside is None else beside, center=self.center, n_jobs=self.n_jobs
-        )
+    def blocks(self) -> Blocks:
+        """The rows in blocks, all with the label 0."""
+        labels = np.zeros(len(self.root), np.int64)
+        return Blocks(self.X, labels, center=self.center, n_jobs=self.n_jobs)
 
     def times(self, V: Array, first: int = 0) -> Array:
         """Z[first:] V (n − first, K) for V (D, K), in the precision of the rows."""
@@ -76,15 +75,15 @@ class CentredRows:
         folded = linear.fold(W, blocks.dtype)
         rows = slice(first, None)
         scores = blocks.map(
-            lambda X, y, weight: linear.scores(folded, X), rows, columns=linear.columns(W)
+            lambda block: linear.scores(folded, block.X), rows, columns=linear.columns(W)
         )
         return np.concatenate(list(scores)) * self.root[rows].astype(blocks.dtype)[:, None]
 
     def pull(self, S: Array) -> Array:
         """Zᵀ S (D, K), float64, for S (n, K)."""
         linear, weighed = self.linear, (S * self.root[:, None]).astype(compute_dtype(self.X.dtype))
-        dV, dc = self.blocks(weighed).sum(
-            lambda X, S, weight: linear.pull(X, S), columns=S.shape[1]
+        dV, dc = self.blocks().sum(
+            lambda block: linear.pull(block.X, weighed[block.rows]), columns=S.shape[1]
         )
         return linear.pullback(dV, dc, (len(dV) + 1, dV.shape[1]))[:-1] - np.outer(self.mean, dc)
 
@@ -102,8 +101,8 @@ class CentredRows:
         """Some rows of Z."""
         units = self.linear.standardization
 
-        def visit(X: Any, y: Array, weight: Array | None) -> Array:
-            dense = X if isinstance(X, np.ndarray) else X.toarray()
+        def visit(block: Block) -> Array:
+            dense = block.X if isinstance(block.X, np.ndarray) else block.X.toarray()
             return (dense - (units.mean - self.linear.center)) / units.scale
 
         filled = np.concatenate(list(self.blocks().map(visit, panel)))

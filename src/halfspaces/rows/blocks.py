@@ -19,7 +19,7 @@ from scipy.sparse import csr_array, issparse, vstack
 
 from halfspaces.rows.read_ahead import READ_AHEAD, _ask_for, _map_of
 from halfspaces.support.parallel import available_workers, one_blas_thread, ordered_map
-from halfspaces.support.types import Array, Features, Partial, Rows, Visit
+from halfspaces.support.types import Array, Block, Features, Partial, Rows, Visit
 
 BLOCK_BYTES = 3 << 20  # a converted block: fits a core's share of the cache beside its scores
 MIN_BLOCK_ROWS = 64
@@ -88,7 +88,7 @@ class Blocks:
     Examples
     --------
     >>> blocks = Blocks(np.eye(3), np.arange(3))
-    >>> [float(X.sum()) for X in blocks.map(lambda X, y, weight: X)]
+    >>> [float(X.sum()) for X in blocks.map(lambda block: block.X)]
     [3.0]
     """
 
@@ -165,10 +165,10 @@ class Blocks:
     def map(
         self, visit: Visit[Partial], rows: Rows = None, columns: int | None = None
     ) -> Iterator[Partial]:
-        """visit(X_b, y_b, weight_b) for each block of the rows asked for, in order; X_b lives as long as the visit.
+        """visit(block) for each block of the rows asked for, in order; `block.X` lives as long as the visit.
 
-        A visit that only multiplies X_b or its transpose by matrices says by how many `columns`; with few, X_b may be
-        the rows as they lie (`kernels.FusedRows`).
+        A visit that only multiplies `block.X` or its transpose by matrices says by how many `columns`; with few, it may
+        be the rows as they lie (`kernels.FusedRows`).
         """
         work, chunks = self._work(visit, rows, columns)
         with one_blas_thread():
@@ -208,11 +208,8 @@ class Blocks:
         def work(chunk: slice | Array) -> Partial:
             weight = None if self.weight is None else self._take(self.weight, chunk)
             X = self._rows(chunk)
-            return visit(
-                fused_rows.FusedRows(X, self.dtype) if fused else self._converted(X),
-                self._take(self.y, chunk),
-                weight,
-            )
+            X = fused_rows.FusedRows(X, self.dtype) if fused else self._converted(X)
+            return visit(Block(X, self._take(self.y, chunk), weight, self._numbers(chunk)))
 
         return work, self._chunks(rows, size)
 
@@ -253,6 +250,14 @@ class Blocks:
 
     def _take(self, values: Any, chunk: slice | Array) -> Any:
         return values[chunk] if self.index is None else values[self.index[chunk]]
+
+    def _numbers(self, chunk: slice | Array) -> Array:
+        """The row numbers of a chunk in the whole X."""
+        if self.index is not None:
+            return self.index[chunk]
+        if isinstance(chunk, np.ndarray):
+            return chunk
+        return np.arange(chunk.start, chunk.stop, chunk.step)
 
     def _rows(self, chunk: slice | Array) -> Any:
         """Of X, as they are."""

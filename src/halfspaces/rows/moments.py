@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.standardization import Standardization
-from halfspaces.support.types import Array, Visit
+from halfspaces.support.types import Array, Block, Visit
 
 Sums = tuple[Array, Array, Array, Array]
 
@@ -84,7 +84,7 @@ class Centroids:
         # Deviations are taken from the first block's mean, so that large offsets cost no digits.
         # Of rows that count: a column that is constant among them must not get a scale from rounding.
         first_rows = np.flatnonzero(blocks.weights())[: blocks.block_rows]
-        (origin,) = blocks.map(lambda X, y, weight: X.mean(axis=0, dtype=np.float64), first_rows)
+        (origin,) = blocks.map(lambda block: block.X.mean(axis=0, dtype=np.float64), first_rows)
         n_classes = int(blocks.labels().max()) + 1
         masses, sums, total, squares = blocks.sum(_visit(n_classes, origin), columns=1)
         count = float(masses.sum())
@@ -109,7 +109,8 @@ def _visit(n_classes: int, origin: Array) -> Visit[Sums]:
 
     from halfspaces.kernels.fused_rows import FusedRows
 
-    def visit(X: Any, y: Array, weight: Array | None) -> Sums:
+    def visit(block: Block) -> Sums:
+        X, y, weight, _ = block
         weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
         masses = np.bincount(y, weight, minlength=n_classes)
         if isinstance(X, FusedRows):
