@@ -9,7 +9,8 @@ from halfspaces.request import Evaluation
 from halfspaces.support.types import Array
 
 TIGHTEN_PAUSE = 1.05  # times the passes so far, before tighter dual points are computed again
-# Tighter dual points are computed where the gap would be at most so many times its target if the class sums vanished:
+# Tighter dual points are computed where the gap would be at most so many times its target if the
+# class sums vanished:
 SUMS_WITHIN = 0.5  # by making the class sums vanish alone
 STEPS_WITHIN = 2.0  # by steps of the optimizer, too
 

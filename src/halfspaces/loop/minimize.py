@@ -37,14 +37,14 @@ def minimize(
 ) -> Result:
     """Minimize an objective by one turn of an optimizer for each evaluation.
 
-    `halfspaces.minimize` is this loop with a progress bar and tighter dual points; the other parameters are explained
-    there.
+    `halfspaces.minimize` is this loop with a progress bar and tighter dual points; the other
+    parameters are explained there.
 
     Parameters
     ----------
     tighten : callable or None
-        Yields tighter bounds on min L from an evaluation, each with the passes that it cost, such as
-        `halfspaces.proofs.tighten.tighter_bounds`. None: the bounds of the evaluations alone.
+        Yields tighter bounds on min L from an evaluation, each with the passes that it cost, such
+        as `halfspaces.proofs.tighten.tighter_bounds`. None: the bounds of the evaluations alone.
 
     Returns
     -------
@@ -71,7 +71,8 @@ def minimize(
         run = _resumed(objective, optimizer, resume, tol)
         run.started = started - resume.seconds
     run.validation = held_out
-    # What is not finite is judged by the loop and reported in words: a shorter step, or that the run diverged.
+    # What is not finite is judged by the loop and reported in words: a shorter step, or that the
+    # run diverged.
     with np.errstate(over="ignore", invalid="ignore"):
         try:  # a run may be resumed at its end
             reason = ended(run) or _turns(run, max_passes, callbacks, tighten)

@@ -125,8 +125,8 @@ class Run(SoFar):
 def problem_of(objective: Objective, optimizer: Optimizer) -> str:
     """A digest of what must be the same for a state and its bounds to hold.
 
-    Components, sizes, labels, weights, and the class sums of the certificate, which stand for the features: reading
-    all of X again would cost a pass.
+    Components, sizes, labels, weights, and the class sums of the certificate, which stand for the
+    features: reading all of X again would cost a pass.
     """
     digest = hashlib.blake2b()
     for array in (objective.blocks.labels(), objective.blocks.weights(), objective.anchor.sums):

@@ -41,7 +41,8 @@ def sample_rows(objective: Objective, size: int, seed: int = 0) -> Array:
 def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
     """Weighted Gram matrix (D, D) of the sampled features about their mean, and that mean (D,).
 
-    In standardized units. Without a bias the Hessian is that of the features as they are: the mean counts as 0.
+    In standardized units. Without a bias the Hessian is that of the features as they are: the mean
+    counts as 0.
     """
     if isinstance(objective.blocks.X, csr_array):
         return _sparse_gram(objective, rows)
@@ -51,7 +52,8 @@ def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
     gram, mean, count = np.zeros((D, D), dtype), np.zeros(D), 0.0
     chunk = np.empty((min(CHUNK_ROWS, len(rows)), D), dtype)
     add: Any = scipy.linalg.get_blas_funcs("syrk", dtype=dtype)
-    # Rows are standardized on this thread: workers would wait for BLAS's own, which spin between the products.
+    # Rows are standardized on this thread: workers would wait for BLAS's own, which spin between
+    # the products.
     alone = replace(objective, blocks=replace(objective.blocks, n_jobs=1))
     for start in range(0, len(rows), CHUNK_ROWS):
         Z, weight = standardized(alone, rows[start : start + CHUNK_ROWS], chunk)
@@ -218,7 +220,8 @@ def largest_eigenvalue(
     """λ_max of [x̃, 1]ᵀ[x̃, 1]/N over a sample of the standardized rows, by power iteration: 1.1 times a lower bound.
 
     For random batches the expected smoothness, λ_max + (max ‖[x̃, 1]‖² − λ_max) (N − B)/(B (N − 1))
-    (Gower et al., SGD: general analysis and improved rates, ICML 2019, https://arxiv.org/abs/1901.09401).
+    (Gower et al., SGD: general analysis and improved rates, ICML 2019,
+    https://arxiv.org/abs/1901.09401).
     """
     blocks, linear, rows_taken = (
         objective.blocks,

@@ -44,12 +44,14 @@ def minimize(
         ‖∇L‖ ≤ tol · ‖∇L(0)‖. Not for stochastic optimizers, which end with their schedule.
     max_passes : float
     validation : Blocks or None
-        Examples to assess the iterate on: once a pass for stochastic optimizers, at each new iterate for the others.
+        Examples to assess the iterate on: once a pass for stochastic optimizers, at each new
+        iterate for the others.
     callbacks : sequence of callables
         Each is given the `Run` after every evaluation and may return a `Reason` to stop.
     resume : Result or None
-        Go on from an earlier result of the same optimizer; the same as never having stopped, and the earlier result
-        stays as it is. The evaluation with which it ended is not counted again in the passes.
+        Go on from an earlier result of the same optimizer; the same as never having stopped, and
+        the earlier result stays as it is. The evaluation with which it ended is not counted again
+        in the passes.
     state : State or None
         Of the optimizer, to begin with in place of `W`: one that was moved to this objective.
     progress : bool
