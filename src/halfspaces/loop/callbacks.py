@@ -1,4 +1,4 @@
-"""Callbacks: functions of a run in progress, called after every evaluation; a returned `Reason` stops it."""
+"""Callbacks: functions of a run, called after every evaluation; a returned `Reason` stops it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from halfspaces.support.validation import check_number, lookup
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Stop once the validation score has not improved for a number of assessments, and end with the best W seen.
+    """Stop once the validation score has not improved for some assessments, at the best W.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ class EarlyStopping:
 
 @runtime_checkable
 class Store(Protocol):
-    """A callback that writes runs somewhere and reads them again, such as a `Checkpoint` in files."""
+    """A callback that stores runs and reads them again, such as a `Checkpoint` in files."""
 
     def run(self, objective: Objective, optimizer: Optimizer) -> Result | None:
-        """The stored run, for `minimize(..., resume=)`, or None where there is none of this objective."""
+        """The stored run of an objective, for `minimize(..., resume=)`, or None."""
         ...
 
     def write(self, name: str, value: Any, objective: Objective) -> None:

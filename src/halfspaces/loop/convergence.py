@@ -1,4 +1,4 @@
-"""The stop rule: every member's gap, or where nothing bounds W its gradient norm, within the tolerance."""
+"""The stop rule: each member's gap, or its gradient norm where nothing bounds W."""
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def ended(run: Run) -> Reason | None:
 
 
 def tightened(run: Run, evaluation: Evaluation, tighten: Tighten) -> Reason | None:
-    """A reason if tighter dual points of a part of the examples prove that every member has converged."""
+    """A reason if tighter dual points of some examples prove that every member has converged."""
     if not _may_tighten(run, evaluation):
         return None
     target = run.target(evaluation.exact_total)
@@ -77,7 +77,7 @@ def _of_all_rows(run: Run, evaluation: Evaluation) -> bool:
 
 
 def _may_tighten(run: Run, evaluation: Evaluation) -> bool:
-    """Whether the evaluation has a dual point of each example for each member, and tighter ones are due."""
+    """Whether there is a dual point of each example for each member, and tighter ones are due."""
     smooth = run.objective.loss.smooth or evaluation.request.smoothing > 0
     due = run.passes >= run.next_tightening and not run.optimizer.stochastic
     has_gradient = evaluation.data_gradient is not None
@@ -85,5 +85,5 @@ def _may_tighten(run: Run, evaluation: Evaluation) -> bool:
 
 
 def _all_hope(run: Run, evaluation: Evaluation, gap: Array) -> bool:
-    """Whether every member that has not ended would be below this gap if its class sums vanished."""
+    """Whether members that have not ended would be below the gap if their class sums vanished."""
     return bool(np.all(run.final.known | (evaluation.hoped_gap < gap)))

@@ -1,4 +1,4 @@
-"""The loop: propose, evaluate, update; then test, record, and call the callbacks. Written once, for all optimizers."""
+"""The loop of all optimizers: propose, evaluate, update, record, test, call the callbacks."""
 
 import copy
 import time
@@ -146,7 +146,7 @@ def _turns(
 
 
 def _result(run: Run, reason: Reason) -> Result:
-    """The end; members that did not converge are evaluated once more, on all rows and the loss itself."""
+    """The end; members without one are evaluated once more, on all rows and the loss itself."""
     so_far = copy.deepcopy(run.so_far())
     final = run.final if run.chosen is None else Final.unknown(run.chosen)
     if not final.known.all():

@@ -98,14 +98,14 @@ class Run(SoFar):
         self.history.append(**row | self._assessment())
 
     def _gradient_norm(self, evaluation: Evaluation) -> Array:
-        """‖∇L‖; for a penalty with a prox the length of a prox step of size 1, which is 0 at the minimum too."""
+        """‖∇L‖, or for a penalty with a prox the length of a prox step of size 1."""
         if evaluation.penalty_gradient is not None:
             return norm(evaluation.gradient)
         W = evaluation.request.W
         return norm(W - prox_step(self.objective.penalty, W - evaluation.gradient, 1.0))
 
     def _assessment(self) -> dict[str, Array]:
-        """Loss and accuracy on the validation data, where there are any; nan where they are not due."""
+        """Loss and accuracy on the validation data if there are any; nan where not due."""
         if self.validation is None:
             return {}
         early = self.passes < self.next_assessment - 1e-9

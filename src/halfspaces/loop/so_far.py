@@ -1,4 +1,4 @@
-"""What a run has found so far: ends of members, best validation scores, and what a resumed run goes on with."""
+"""Values of a run so far: ends of members, best validation scores, what a resumed run needs."""
 
 from dataclasses import dataclass, field
 

@@ -65,7 +65,9 @@ class Identity(Preconditioner, Preconditioning):
     """No preconditioning."""
 
     def build(self, objective: Objective, n_members: int) -> "Identity":
+        """Itself."""
         return self
 
     def __call__(self, gradient: Array) -> Array:
+        """The gradient."""
         return gradient

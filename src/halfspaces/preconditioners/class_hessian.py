@@ -51,7 +51,7 @@ MOST_FALL = 100.0  # of a curvature at a time
 
 @dataclass(frozen=True, eq=False)
 class ClassCurvatures:
-    """Measures the class means of some examples, and the classes' curvatures in the scores at any W.
+    """Measures class means, and the classes' curvatures in the scores at any W.
 
     Parameters
     ----------
@@ -128,7 +128,9 @@ class ClassCurvatures:
 
 @dataclass(frozen=True, eq=False)
 class ClassHessian:
-    """H of one member in the eigenvectors of G, the bias as a last feature, uncorrelated with centred ones.
+    """H of one member in the eigenvectors of G.
+
+    The bias is a last feature, uncorrelated with the centred ones.
 
     Parameters
     ----------
@@ -161,7 +163,7 @@ class ClassHessian:
 
     @cached_property
     def first_term(self) -> tuple[Array, Array]:
-        """Eigenvectors of A (C, C), and the inverse eigenvalues of G ⊗ A + 2λ (n, C), 0 where flat."""
+        """Eigenvectors of A (C, C); inverse eigenvalues of G ⊗ A + 2λ (n, C), 0 where flat."""
         curvatures, vectors = np.linalg.eigh(self.total)
         values = self.values[:, None] * np.maximum(curvatures, 0) + self.ridge[:, None]
         curved = values > FLAT * np.max(values, axis=1, keepdims=True)
@@ -256,7 +258,7 @@ class ClassInverse(Preconditioning):
     def of(
         cls, sketch: ClassSketch, scale: ScalarCurvature, W: Array
     ) -> tuple["ClassInverse", Array]:
-        """With the curvatures at W, and the members (a mask) whose curvature is not that of `scale`.
+        """With the curvatures at W, and a mask of the members whose curvature has changed much.
 
         A step too far may lead to where every example is classified correctly by far, and the
         curvature next to nothing: it falls by a factor of 100 at most.

@@ -1,4 +1,4 @@
-"""The typical second derivative of a loss along the scores: one number a member multiplies the Gram matrix.
+"""The typical second derivative of a loss along the scores, which multiplies the Gram matrix.
 
 It is largest near W = 0 and falls as the scores of the fitted rows grow, so a sample of the rows
 measures how it has changed at an iterate, and how long a step along a direction should be.
@@ -177,7 +177,7 @@ class Probe:
         return self._second_derivative(np.zeros(shape))
 
     def _second_derivative(self, scores: Array) -> Array:
-        """Weighted sums (M,) of second differences, in directions ±1 by a digit of the class number."""
+        """Weighted sums (M,) of second differences, along ±1 by a bit of the class number."""
         classes = np.arange(scores.shape[2])
         total = np.zeros(scores.shape[1])
         for digit in range(min(DIRECTIONS, int(classes[-1]).bit_length())):
@@ -189,7 +189,7 @@ class Probe:
 
 
 def chance_curvature(objective: Objective) -> float:
-    """Mean second derivative of the loss in one score when all scores are 0, by centred differences.
+    """Mean second derivative of the loss in one score at scores 0, by centred differences.
 
     A loss with kinks has none; its smoothing with μ = 1 measures the density of kinks along a
     score.

@@ -34,7 +34,7 @@ EIGEN_PASSES = 4  # in D × D products: passes that an eigendecomposition for on
 
 @dataclass(frozen=True)
 class Gram(Preconditioner):
-    """(a · Gram + 2λI)⁻¹ for every class, the Gram matrix of the centred features from a sample of the rows.
+    """(a · Gram + 2λI)⁻¹ for every class, the Gram matrix of a sample of the centred rows.
 
     Parameters
     ----------
@@ -82,11 +82,11 @@ class Gram(Preconditioner):
 
 @dataclass(frozen=True)
 class ByClass(Gram):
-    """`Gram` that turns into a Hessian by classes (`halfspaces.preconditioners.class_hessian`) where it pays.
+    """`Gram` that turns into a Hessian by classes where that pays.
 
-    That takes an eigendecomposition instead of a Cholesky factor, and the curvatures of 500
-    examples a class. It pays for several strengths in turn, and for one where a pass is dear beside
-    D × D products; for smooth losses.
+    `halfspaces.preconditioners.class_hessian` needs an eigendecomposition instead of a Cholesky
+    factor, and the curvatures of 500 examples a class. It pays for several strengths in turn, and for
+    one where a pass is dear beside D × D products; for smooth losses.
 
     Examples
     --------
@@ -186,7 +186,7 @@ class ByClassInverse(Preconditioning):
         return self.inverse(gradient)
 
     def at(self, W: Array, penalty: Array | None = None) -> tuple[Preconditioning, Array]:
-        """By classes where another strength begins, or where a pass is dear beside D × D products."""
+        """By classes where another strength begins, or a pass is dear beside D × D products."""
         pass_products = self.curvatures.blocks.n_examples * W[0].size
         if penalty is None and len(self.inverse.mean) ** 2 > EIGEN_PASSES * pass_products:
             inverse, forgotten = self.inverse.at(W)

@@ -163,7 +163,7 @@ class RowGram:
         return RowGramInverse(self, np.maximum(ridges, least))
 
     def damping(self, dimension: float) -> float:
-        """τ for which the effective dimension Σ κ/(κ + τ) is `dimension`; 0 where none is so large."""
+        """τ that makes the effective dimension Σ κ/(κ + τ) equal; 0 where it is less for any τ."""
         present = self.values[self.values > 1e-12 * self.values.max(initial=0.0)]
         if len(present) <= dimension:
             return 0.0
@@ -180,7 +180,7 @@ class RowGram:
 
 @dataclass(frozen=True, eq=False)
 class RowGramInverse:
-    """Solves (Gram + ridge I) V = R for a ridge of each member (M,), by the Gram matrix of the rows."""
+    """Solves (Gram + ridge I) V = R for a ridge of each member (M,), by `RowGram`."""
 
     gram: RowGram
     ridges: Array

@@ -1,4 +1,7 @@
-"""`halfspaces.minimize`: the loop with tighter dual points, which prove convergence in fewer passes, and a bar."""
+"""`halfspaces.minimize`: the loop with a progress bar and with tighter dual points.
+
+Tighter dual points prove convergence in fewer passes.
+"""
 
 import math
 from collections.abc import Sequence
@@ -97,7 +100,7 @@ def minimize(
 
 
 def fraction_done(run: Run) -> float | None:
-    """The part of a planned run, or how far the logarithm of the gap has come; None if it is not known."""
+    """The part of a planned run, or of the logarithm of the gap; None if it is not known."""
     planned = run.optimizer.fraction_done(run.state)
     if planned is not None or not math.isfinite(run.gap) or run.gap <= 0:
         return planned
