@@ -83,7 +83,7 @@ def test_float16_is_widened_exactly_without_an_instruction_for_it():
 )
 def test_other_targets_of_numba_do_without_products_of_bytes(target):
     """LLVM would end the process: the target is asked, not the processor that it runs on."""
-    code = "from halfspaces import _byte_gram; print(_byte_gram.available())"
+    code = "from halfspaces.kernels import byte_gram; print(byte_gram.available())"
     ended = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | target,
