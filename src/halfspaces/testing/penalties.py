@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.gradcheck import check_gradient, prox_slack
+from halfspaces.gradcheck.check import check_gradient
+from halfspaces.gradcheck.components import prox_slack
 from halfspaces.losses.softmax import Softmax
 from halfspaces.objective import Objective
 from halfspaces.optimizers.choose import choose_for
