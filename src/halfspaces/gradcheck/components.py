@@ -1,6 +1,5 @@
 """Checks of losses and penalties: their gradients and proxes."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -107,7 +106,7 @@ def check_prox(
 
 def _example(kind: type[Penalty]) -> Penalty:
     """A registered penalty, with a strength for each of two members if it has one."""
-    create: Callable[..., Penalty] = kind
+    create: Any = kind
     return create(strength=(0.1, 0.3)) if kind.has_strength else create()
 
 

@@ -270,7 +270,7 @@ class Judge:
         """
         order = 1 / 3 if scheme == "centered" else 1 / 2
         if step is None:
-            step = noise.relative**order
+            step = float(noise.relative**order)
         if tolerance is None:
             least = 1e-6 if scheme == "centered" else 1e-5
             rounding = 1e3 * noise.gradient_precision if noise.gradient_precision > _EPS else 0.0

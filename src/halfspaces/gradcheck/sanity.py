@@ -147,7 +147,8 @@ def check_registry_sanity(*, seed: int = 0) -> list[Check]:
     """The sanity checks of every registered loss on scikit-learn's digits."""
     from sklearn.datasets import load_digits
 
-    blocks = Blocks(*load_digits(return_X_y=True))
+    digits: Any = load_digits()
+    blocks = Blocks(digits.data, digits.target)
     standardization = Moments.of(blocks).standardization()
     checks: list[Check] = []
     for name, loss in LOSSES.items():
