@@ -4,7 +4,7 @@ Inner loops run over contiguous features; what they reuse has a name of its own,
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numba
 import numpy as np
@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 # Sums may be reordered and products fused; infinities and NaN keep their meaning.
 FASTMATH = {"reassoc", "contract", "nsz"}
 STORED = {"uint8": types.uint8, "float16": types.uint16, "float32": types.float32, "float64": types.float64}
+UNCOMPILED = bool(cast("Any", numba).config.DISABLE_JIT)  # NUMBA_DISABLE_JIT=1: all loops run as plain Python
 TILE = 256  # features of a tile: five lines of the gradient lie in the first-level cache
 
 
@@ -78,12 +79,12 @@ def _widened(builder: Any, half: Any) -> Any:
 
 def _stored_number_uncompiled(stored: Any) -> Any:
     """The same, for the loops as plain Python: with NUMBA_DISABLE_JIT=1."""
-    if isinstance(stored, np.uint16):
+    if stored.dtype == np.uint16:
         return np.float32(stored.view(np.float16))
-    return stored if isinstance(stored, np.float64) else np.float32(stored)
+    return stored if stored.dtype == np.float64 else np.float32(stored)
 
 
-_load: Any = _stored_number_uncompiled if numba.config.DISABLE_JIT else intrinsic(_stored_number)
+_load: Any = _stored_number_uncompiled if UNCOMPILED else intrinsic(_stored_number)
 
 
 def _scores(X: Any, Vt: Any, S: Any) -> None:  # noqa: PLR0915
