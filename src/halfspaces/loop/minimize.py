@@ -210,7 +210,11 @@ def _loop(
 ) -> Reason:
     """Turns, until there is a reason to stop."""
     while run.state.done is None:
-        evaluation = run.objective.evaluate(run.optimizer.propose(run.state))
+        request = run.optimizer.propose(run.state)
+        ahead = run.optimizer.rows_ahead(run.state)
+        if ahead is not None:
+            run.objective.blocks.read_ahead(ahead)
+        evaluation = run.objective.evaluate(request)
         run.passes += evaluation.visited
         if not (run.optimizer.recovers or np.all(np.isfinite(evaluation.data))):
             return Reason.DIVERGED
@@ -270,7 +274,7 @@ def _judge(run: Run, evaluation: Evaluation) -> None:
     unbounded = ~run.objective.certifiable(len(gap))
     if (
         unbounded.any()
-        and evaluation.request.smoothing == 0
+        and evaluation.request.smoothing.mu == 0
         and evaluation.data_gradient is not None
     ):
         done |= unbounded & (
@@ -305,7 +309,7 @@ def _tightened(run: Run, evaluation: Evaluation, tighten: Tighten) -> Reason | N
 def _may_tighten(run: Run, evaluation: Evaluation) -> bool:
     """Whether the evaluation has a dual point of each example for each member, and better ones are due."""
     whole = evaluation.request.rows is None and len(evaluation.data) == len(run.lower)
-    smooth = run.objective.loss.smooth or evaluation.request.smoothing > 0
+    smooth = run.objective.loss.smooth or evaluation.request.smoothing.mu > 0
     due = run.passes >= run.next_tightening and not run.optimizer.stochastic
     return whole and smooth and due and evaluation.data_gradient is not None
 
