@@ -129,7 +129,7 @@ class LBFGS(Optimizer[LBFGSState]):
         old = np.asarray(state.penalty.curvature(members))
         new = np.asarray(objective.penalty.curvature(members))
         pairs = deque((_ridged(pair, new - old) for pair in state.pairs), maxlen=state.pairs.maxlen)
-        preconditioner, another = state.preconditioner.with_penalty(new).at(W)
+        preconditioner, another = state.preconditioner.at(W, new)
         moved = replace(
             state,
             W=W,
