@@ -280,7 +280,7 @@ def law_bounds(penalty: Penalty, *, seed: int = 0) -> None:
     best = minimize(objective, optimizer, objective.zeros(members), tol=1e-7, max_passes=1000)
     for distance in np.repeat([0.0, 0.01, 0.1, 1.0], 2):
         W = best.W + distance * rng.standard_normal(best.W.shape)
-        lower = objective.evaluate(Request(W, shrink=rng.uniform(size=members))).lower
+        lower = objective.evaluate(Request(W, dual_scale=rng.uniform(size=members))).lower
         what = f"{distance} from the minimum L(W) is below a bound on it"
         at_least(best.loss, lower, what, tolerance=1e-9)
 
