@@ -14,8 +14,8 @@ from halfspaces.loop.callbacks import store_in
 from halfspaces.loop.run import Callback
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
-from halfspaces.optimizers import SGD, Constant, Optimizer
-from halfspaces.optimizers.choose import OPTIMIZERS, Choice, choose_for
+from halfspaces.optimizers import OPTIMIZERS, SGD, Constant, Optimizer
+from halfspaces.optimizers.choose import Choice, choose_for
 from halfspaces.penalties import PENALTIES
 from halfspaces.penalties.base import Penalty
 from halfspaces.penalties.max_norm import MaxNorm

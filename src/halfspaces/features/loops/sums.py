@@ -6,11 +6,12 @@ arrays overlap: that takes two to five times as long.
 
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
+
+from halfspaces.kernels.product_loops import UNCOMPILED
 
 INTEGER, REAL = ir.IntType(64), ir.FloatType()
 FASTMATH = ("reassoc", "contract", "nsz")
@@ -98,7 +99,7 @@ def _weighted_sum(width: int) -> Any:
         places = first + stride * np.arange(count)[:, None] + np.arange(width)
         sums[at : at + width] = weights[start : start + count] @ given[places]
 
-    return uncompiled if numba.config.DISABLE_JIT else intrinsic(typed)
+    return uncompiled if UNCOMPILED else intrinsic(typed)
 
 
 sum_of_8s: Any = _weighted_sum(8)
