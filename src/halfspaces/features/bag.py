@@ -9,7 +9,7 @@ import numpy as np
 from halfspaces.features.base import Feature, LocalFeature, fresh
 from halfspaces.features.pooling_regions import Pyramid
 from halfspaces.features.sift import DenseSIFT
-from halfspaces.kernels.compile import run
+from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.parallel import available_workers, one_blas_thread, ordered_map
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_name, check_number
@@ -71,8 +71,8 @@ class Bag(Feature):
             **inner,
         }
 
-    def _made_of(self, name: str) -> Any:
-        return self._descriptor if name == "of" else super()._made_of(name)
+    def _nested(self, name: str) -> Any:
+        return self._descriptor if name == "of" else super()._nested(name)
 
     def _check_shape(self, shape: tuple[int, int, int]) -> None:
         name = type(self).__name__
@@ -148,7 +148,7 @@ class Bag(Feature):
 
         rows, columns = self._pyramids(*local.shape[1:3])
         sums = np.zeros((len(local), rows.segments, columns.segments, len(squares)), np.float32)
-        run(
+        run_compiled(
             bag.count_words,
             *(np.ascontiguousarray(local).reshape(len(local), -1, local.shape[3]), words, squares),
             *(
@@ -237,6 +237,8 @@ class BagOfWords(Bag):
     >>> BagOfWords(n=10, levels=(1, 2)).fit_transform(images).shape
     (20, 50)
     """
+
+    word = "words"
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ import numpy as np
 
 from halfspaces.features.base import Feature
 from halfspaces.features.cells import cells_of, check_cell
-from halfspaces.kernels.compile import run
+from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_name, check_number
 
@@ -45,6 +45,7 @@ class HueHistogram(Feature):
     [[0.5, 0.0, 0.5, 0.0, 0.0, 0.0]]
     """
 
+    word = "hue"
     channels = "color"
 
     def __init__(
@@ -71,7 +72,7 @@ class HueHistogram(Feature):
     def _describe(self, planes: Array) -> Array:
         cells = cells_of(self.cell, *planes.shape[2:])
         found = np.zeros((len(planes), cells.rows, cells.columns, self.bins), np.float32)
-        run(_count_hues, planes, cells.height, cells.width, bool(self.weighted), found)
+        run_compiled(_count_hues, planes, cells.height, cells.width, bool(self.weighted), found)
         return found.reshape(len(planes), -1)
 
 
@@ -105,6 +106,7 @@ class ColorHistogram(Feature):
     [[0.0, 0.0, 0.5, 0.0, 0.5, 0.0, 0.0, 0.0]]
     """
 
+    word = "colors"
     channels = "color"
 
     def __init__(
@@ -133,7 +135,9 @@ class ColorHistogram(Feature):
     def _describe(self, planes: Array) -> Array:
         cells = cells_of(self.cell, *planes.shape[2:])
         found = np.zeros((len(planes), cells.rows, cells.columns, self.bins**3), np.float32)
-        run(_count_colors, planes, cells.height, cells.width, self.bins, self.space == "hsv", found)
+        run_compiled(
+            _count_colors, planes, cells.height, cells.width, self.bins, self.space == "hsv", found
+        )
         return found.reshape(len(planes), -1)
 
 

@@ -93,6 +93,8 @@ class OnnxEncoder(Feature):
     onnx(path='resnet18.onnx')
     """
 
+    word = "onnx"
+
     def __init__(
         self,
         path: str = "model.onnx",

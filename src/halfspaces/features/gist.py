@@ -61,6 +61,7 @@ class GIST(Feature):
     (2, 512)
     """
 
+    word = "gist"
     channels = "grey"
 
     def __init__(

@@ -4,7 +4,7 @@ import numpy as np
 
 from halfspaces.features.base import Feature
 from halfspaces.features.cells import cells_of, check_cell
-from halfspaces.kernels.compile import run
+from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
@@ -60,6 +60,8 @@ class HOG(Feature):
     (1, 36)
     """
 
+    word = "hog"
+
     def __init__(
         self,
         cell: int = 8,
@@ -105,7 +107,7 @@ class HOG(Feature):
 
         n, (rows, columns, *_) = len(planes), cells_of(self.cell, *planes.shape[2:])
         cells = np.zeros((n, rows, columns, self.orientations), np.float32)
-        run(
+        run_compiled(
             gradients.soft_cells if self.soft else gradients.hard_cells,
             planes,
             self.cell,
@@ -117,5 +119,7 @@ class HOG(Feature):
         block = self.block
         shape = n, rows - block + 1, columns - block + 1, block, block * self.orientations
         found = np.empty(shape, np.float32)
-        run(gradients.blocks_of_cells, cells, block, float(self.clip), float(self.floor), found)
+        run_compiled(
+            gradients.blocks_of_cells, cells, block, float(self.clip), float(self.floor), found
+        )
         return found.reshape(n, -1)

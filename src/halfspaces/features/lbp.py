@@ -7,7 +7,7 @@ import numpy as np
 
 from halfspaces.features.base import Feature
 from halfspaces.features.cells import cells_of, check_cell
-from halfspaces.kernels.compile import run
+from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_name
 
@@ -60,6 +60,7 @@ class LBP(Feature):
     [[1, 0, 0, 0, 0, 0, 0, 0, 24, 0]]
     """
 
+    word = "lbp"
     channels = "grey"
 
     def __init__(
@@ -83,7 +84,7 @@ class LBP(Feature):
         cells, bins = cells_of(self.cell, *planes.shape[2:]), bins_of_patterns(self.patterns)
         found = np.zeros((len(planes), cells.rows, cells.columns, int(bins.max()) + 1), np.float32)
         padded = np.pad(planes[:, 0], ((0, 0), (1, 1), (1, 1)), mode="edge")
-        run(_count_patterns, padded, bins, cells.height, cells.width, found)
+        run_compiled(_count_patterns, padded, bins, cells.height, cells.width, found)
         return found.reshape(len(planes), -1)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from halfspaces.features.base import Feature
 from halfspaces.features.images import resized
 from halfspaces.features.pooling_regions import FractionalIntervals, Intervals
-from halfspaces.kernels.compile import run
+from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.progress import Bar
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_name, check_number, check_numbers
@@ -117,6 +117,8 @@ class Patches(Feature):
     >>> rows.shape
     (50, 360)
     """
+
+    word = "patches"
 
     def __init__(
         self,
@@ -303,7 +305,7 @@ class Patches(Feature):
             np.stack([intervals.segment_of for intervals in axis])
             for axis in zip(*regions, strict=True)
         )
-        run(
+        run_compiled(
             _patches.respond,
             *(planes, self.size, self.stride, np.float32(CONTRAST), self.even_, self.odd_),
             *(

@@ -22,6 +22,8 @@ class Pixels(Feature):
     array([[0.2, 0.2]], dtype=float32)
     """
 
+    word = "pixels"
+
     def __init__(self, n_jobs: int | None = None) -> None:
         self.n_jobs = n_jobs
 

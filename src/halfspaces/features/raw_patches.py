@@ -39,6 +39,8 @@ class RawPatches(LocalFeature):
     (2, 12, 75)
     """
 
+    word = "raw"
+
     def __init__(self, size: int = 6, step: int = 2, n_jobs: int | None = None) -> None:
         self.size = size
         self.step = step

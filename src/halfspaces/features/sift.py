@@ -3,7 +3,7 @@
 import numpy as np
 
 from halfspaces.features.base import LocalFeature
-from halfspaces.kernels.compile import run
+from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
@@ -58,6 +58,7 @@ class DenseSIFT(LocalFeature):
     (2, 49, 128)
     """
 
+    word = "sift"
     channels = "grey"
 
     def __init__(
@@ -119,7 +120,7 @@ class DenseSIFT(LocalFeature):
         found = np.empty(
             (len(images), len(rows), len(columns), SIDE * SIDE * ORIENTATIONS), np.float32
         )
-        run(
+        run_compiled(
             sift.describe_points,
             images,
             rows,
@@ -153,5 +154,7 @@ def _blurred(images: Array, sigma: float) -> Array:
         np.pad(np.arange(length), reach, mode="reflect") for length in images.shape[1:]
     )
     found = np.empty(images.shape, np.float32)
-    run(sift.blur, images, (weights / weights.sum()).astype(np.float32), rows, columns, found)
+    run_compiled(
+        sift.blur, images, (weights / weights.sum()).astype(np.float32), rows, columns, found
+    )
     return found

@@ -3,7 +3,7 @@
 import numpy as np
 
 from halfspaces.features.base import LocalFeature
-from halfspaces.kernels.compile import run
+from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
@@ -56,6 +56,8 @@ class SelfSimilarity(LocalFeature):
     >>> SelfSimilarity(step=4).local(np.zeros((2, 32, 32, 3), np.uint8)).shape
     (2, 25, 24)
     """
+
+    word = "ssim"
 
     def __init__(
         self,
@@ -134,7 +136,7 @@ class SelfSimilarity(LocalFeature):
             (len(planes), len(rows), len(columns), self.rings * self.angles), np.float32
         )
         corner = self.patch // 2
-        run(
+        run_compiled(
             similarity.similarities,
             *(
                 planes,

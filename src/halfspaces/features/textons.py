@@ -64,6 +64,7 @@ class FilterBank(LocalFeature):
     (2, 256, 26)
     """
 
+    word = "filters"
     channels = "grey"
 
     def __init__(
@@ -199,6 +200,8 @@ class Textons(Bag):
     >>> Textons(n=10, scales=(1,), levels=(2,)).fit_transform(images).shape
     (20, 40)
     """
+
+    word = "textons"
 
     def __init__(
         self,

@@ -119,7 +119,7 @@ class Mixture(Feature):
         return mean.astype(np.float32), scale.astype(np.float32)
 
     def _joined(self, planes: Array) -> Array:
-        return np.concatenate([part._of_planes(planes) for part in self.parts_], axis=1)
+        return np.concatenate([part._rows_of_planes(planes) for part in self.parts_], axis=1)
 
     def _describe(self, planes: Array) -> Array:
         rows = self._joined(planes)
@@ -127,9 +127,13 @@ class Mixture(Feature):
         rows /= self.scale_
         return rows
 
+    def __str__(self) -> str:
+        """The expressions of its parts, joined by +."""
+        return "+".join(map(str, self.parts))
+
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """The names of the parts' columns, after the part's number and word."""
-        self._columns()
+        self._count_columns()
         named = enumerate(self.parts_)
         return np.array(
             [f"{at}_{name}" for at, part in named for name in part.get_feature_names_out()],

@@ -8,7 +8,7 @@ import numpy as np
 
 from halfspaces.features import FEATURES, Feature, LocalFeature, parse
 from halfspaces.features.base import fresh
-from halfspaces.features.serialization import kept, parts_of, restored
+from halfspaces.features.serialization import from_state, parts_of, to_state
 from halfspaces.support.types import Array
 from halfspaces.testing.words import Law, register_in, require, same
 
@@ -218,9 +218,9 @@ def law_kept(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None:
         images = _images(feature, size, seed)
         fitted = _fitted(feature, images)
         rows = fitted.transform(images)
-        words, arrays = kept(fitted)
+        words, arrays = to_state(fitted)
         _same_bits(
-            restored(words, arrays, rows.shape[1]).transform(images),
+            from_state(words, arrays, rows.shape[1]).transform(images),
             rows,
             f"kept as {words!r}, a row",
         )
