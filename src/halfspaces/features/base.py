@@ -1,4 +1,4 @@
-"""The base classes of all features: checks, blocks of images, workers, expressions and saved arrays.
+"""The base classes of features: checks, blocks of images, workers, expressions, saved arrays.
 
 A feature of your own is a subclass with a `word` and a `_describe`.
 """
