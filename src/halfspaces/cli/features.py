@@ -39,7 +39,7 @@ def show(
     image: Annotated[
         Path,
         typer.Argument(
-            help="An image, or a model (.safetensors) whose learned patches or words are to be seen."
+            help="An image, or a model (.safetensors) whose learned patches or words are drawn."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Write here: .png, .svg or .pdf.")],
