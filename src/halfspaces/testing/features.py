@@ -259,7 +259,7 @@ def _image_shape(fitted: Feature) -> tuple[int, int, int]:
 
 
 def _set_block_rows(feature: Feature, rows: int) -> None:
-    feature.__dict__["_block_rows"] = lambda shape: rows
+    vars(feature)["_block_rows"] = lambda shape: rows
 
 
 def _refuses(feature: Feature, images: Array, word: str, *, fit: bool = True) -> None:
