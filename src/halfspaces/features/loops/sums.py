@@ -4,13 +4,17 @@ A loop over numbers within a loop over lines reads and writes the sum at every l
 time whether arrays overlap. That takes two to five times as long.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
+import numba
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from halfspaces.kernels.compile import FASTMATH
+from halfspaces.support.types import Array
 
 INTEGER = ir.IntType(64)
 REAL = ir.FloatType()
@@ -33,6 +37,8 @@ class _Operands(NamedTuple):
 
 def _weighted_sum(width: int) -> Any:
     """The compiled sum of lines of `width` float32."""
+    if numba.config.DISABLE_JIT:
+        return partial(_sum_in_numpy, width)
 
     def typed(
         typingctx: Any,
@@ -63,6 +69,22 @@ def _weighted_sum(width: int) -> Any:
         return context.get_dummy_value()
 
     return intrinsic(typed)
+
+
+def _sum_in_numpy(
+    width: int,
+    sums: Array,
+    at: int,
+    given: Array,
+    first: int,
+    stride: int,
+    weights: Array,
+    start: int,
+    count: int,
+) -> None:
+    """The sum in NumPy, for loops that are not compiled (NUMBA_DISABLE_JIT=1)."""
+    places = first + stride * np.arange(count)[:, None] + np.arange(width)
+    sums[at : at + width] = weights[start : start + count] @ given[places]
 
 
 def _emit_sum(builder: Any, width: int, operands: _Operands) -> None:
