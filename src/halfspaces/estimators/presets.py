@@ -288,7 +288,7 @@ class Split:
 
 def _from_costs(costs: Iterable[float], split: Split, n_classes: int) -> LinearClassifierCV:
     """The grid of scikit-learn's C, the factor of the sum of losses of all rows of the split."""
-    options = {"n_examples": split.n_examples, "n_classes": n_classes}
+    options: dict[str, Any] = {"n_examples": split.n_examples, "n_classes": n_classes}
     library = "sklearn.LogisticRegression"
     return _probe([to_penalty(library, C=cost, **options) for cost in costs], split)
 
