@@ -20,7 +20,6 @@ Rockafellar, Convex Analysis, 1970, §31; Shalev-Shwartz & Zhang, Stochastic dua
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ from halfspaces.penalties.base import Penalty
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Centroids
 from halfspaces.scores import Linear
-from halfspaces.support.types import Array, Visit
+from halfspaces.support.types import Array, Block, Visit
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +65,12 @@ class Anchor:
 def _class_sums(members: int, n_classes: int) -> Visit[tuple[Array, Array]]:
     """A block's Σ w x and Σ w of each class, for weights (B, M)."""
 
-    def visit(X: Any, y: Array, weight: Array | None) -> tuple[Array, Array]:
-        onehot = np.zeros((len(y), members, n_classes))
-        onehot[np.arange(len(y)), :, y] = weight
-        onehot = onehot.reshape(len(y), -1)
-        return (X.T @ onehot).astype(np.float64), onehot.sum(axis=0)
+    def visit(block: Block) -> tuple[Array, Array]:
+        rows = np.arange(len(block.y))
+        onehot = np.zeros((len(rows), members, n_classes))
+        onehot[rows, :, block.y] = block.weight
+        onehot = onehot.reshape(len(rows), -1)
+        return (block.X.T @ onehot).astype(np.float64), onehot.sum(axis=0)
 
     return visit
 

@@ -19,7 +19,7 @@ from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Centroids
 from halfspaces.rows.standardization import Standardization
 from halfspaces.scores import Linear
-from halfspaces.support.types import Array, Features, Rows, Visit
+from halfspaces.support.types import Array, Block, Rows, Visit
 
 LOSS_SCORES = 1 << 16  # scores that a loss is told at a time
 
@@ -169,27 +169,26 @@ class Objective:
     def _sums(self, request: Request, offsets: Array | None) -> tuple[Any, ...]:
         """Over the rows asked for; at W = 0, where only labels matter, class means stand for all examples."""
         blocks, columns = self.blocks, self.linear.columns(request.W)
-        if offsets is not None:
-            # Offsets are found by the number of their row, which travels beside the label.
-            numbered = replace(blocks, y=np.stack([blocks.y, np.arange(len(blocks.y))], axis=1))
-            return numbered.sum(self._visit(request, offsets), request.rows, columns)
         if (
-            request.rows is None
+            offsets is None
+            and request.rows is None
             and not request.W.any()
             and (blocks.weight is None or blocks.weight.ndim == 1)
         ):
             masses, means = Centroids.of(blocks).padded(self.n_classes)
-            return self._visit(request)(means, np.arange(self.n_classes), masses)
-        return blocks.sum(self._visit(request), request.rows, columns)
+            classes = np.arange(self.n_classes)
+            return self._visit(request)(Block(means, classes, masses, classes))
+        return blocks.sum(self._visit(request, offsets), request.rows, columns)
 
     def _visit(self, request: Request, offsets: Array | None = None) -> Visit[_Sums]:
         """What is done with one block, while it is in cache; `offsets` are read, or written where it recentres."""
         told = _told(self.loss, request, offsets, self.blocks.dtype)
         linear, folded = self.linear, self.linear.fold(request.W, self.blocks.dtype)
 
-        def visit(X: Features, y: Array, weight: Array | None) -> _Sums:
+        def visit(block: Block) -> _Sums:
+            X, y, weight, rows = block
             scores = linear.scores(folded, X).reshape(len(y), *request.W.shape[1:])
-            values, exact, conjugate, dscores = _in_cache(told, scores, y)
+            values, exact, conjugate, dscores = _in_cache(told, scores, y, rows)
             data, exact, conjugate = (
                 _weighted_sum(each, weight) for each in (values, exact, conjugate)
             )
@@ -231,7 +230,7 @@ class Objective:
         """Scores of the rows asked for, shape (N, M·C), in the precision of the products."""
         linear, folded = self.linear, self.linear.fold(W, self.blocks.dtype)
         parts = self.blocks.map(
-            lambda X, y, weight: linear.scores(folded, X), rows, linear.columns(W)
+            lambda block: linear.scores(folded, block.X), rows, linear.columns(W)
         )
         return np.concatenate(list(parts))
 
@@ -239,7 +238,8 @@ class Objective:
         """Mean loss and accuracy (the largest score wins) of each member, shape (M,) each."""
         linear, folded = self.linear, self.linear.fold(W, self.blocks.dtype)
 
-        def visit(X: Features, y: Array, weight: Array | None) -> tuple[Array, Array]:
+        def visit(block: Block) -> tuple[Array, Array]:
+            X, y, weight, _ = block
             scores = linear.scores(folded, X).reshape(len(y), *W.shape[1:])
             right = np.argmax(scores, axis=-1) == y[:, None]
             loss = self.loss.value_and_grad(scores, y)[0]
@@ -258,12 +258,12 @@ def _shortens(request: Request) -> bool:
 
 def _told(
     loss: Loss, request: Request, offsets: Array | None, dtype: np.dtype
-) -> Callable[[Array, Array], tuple[Array, ...]]:
-    """Of scores and labels (or labels and row numbers): values, exact values, conjugates, and gradients."""
+) -> Callable[[Array, Array, Array], tuple[Array, ...]]:
+    """Of scores, labels and row numbers: values, exact values, conjugates, and gradients."""
     if request.smoothing == 0:
         shrink: Any = None if request.shrink is None else request.shrink.astype(dtype)
 
-        def plain(scores: Array, y: Array) -> tuple[Array, ...]:
+        def plain(scores: Array, y: Array, rows: Array) -> tuple[Array, ...]:
             values, dscores = loss.value_and_grad(scores, y)
             if not _shortens(request):
                 return values, values, np.zeros_like(values), dscores
@@ -276,17 +276,15 @@ def _told(
         loss.smoothed(request.recentre or request.smoothing),
     )
 
-    def staged(scores: Array, y: Array) -> tuple[Array, ...]:
+    def staged(scores: Array, y: Array, rows: Array) -> tuple[Array, ...]:
         shifted = scores
-        if offsets is not None:
-            y, rows = y.T
-            if request.offsets is not None:
-                shifted = scores + request.offsets[rows]
-            if request.recentre > 0:
-                offsets[rows] = loss.offsets(
-                    smoothed.value_and_grad(shifted, y)[1], y, request.recentre
-                )
-                shifted = scores + offsets[rows]
+        if request.offsets is not None:
+            shifted = scores + request.offsets[rows]
+        if offsets is not None and request.recentre > 0:
+            offsets[rows] = loss.offsets(
+                smoothed.value_and_grad(shifted, y)[1], y, request.recentre
+            )
+            shifted = scores + offsets[rows]
         values, dscores = following.value_and_grad(shifted, y)
         return values, loss.value_and_grad(scores, y)[0], loss.conjugate(dscores, y), dscores
 
@@ -294,16 +292,16 @@ def _told(
 
 
 def _in_cache(
-    told: Callable[[Array, Array], tuple[Array, ...]], scores: Array, y: Array
+    told: Callable[[Array, Array, Array], tuple[Array, ...]], scores: Array, y: Array, rows: Array
 ) -> tuple[Array, ...]:
     """What is told, by slices of rows that stay in the cache; the last of it, gradients, in the scores' memory."""
-    rows = max(1, LOSS_SCORES * len(scores) // max(scores.size, 1))
-    if len(scores) <= 2 * rows:
-        return told(scores, y)
+    size = max(1, LOSS_SCORES * len(scores) // max(scores.size, 1))
+    if len(scores) <= 2 * size:
+        return told(scores, y, rows)
     parts = []
-    for start in range(0, len(scores), rows):
-        part = slice(start, start + rows)
-        *values, scores[part] = told(scores[part], y[part])
+    for start in range(0, len(scores), size):
+        part = slice(start, start + size)
+        *values, scores[part] = told(scores[part], y[part], rows[part])
         parts.append(values)
     return *map(np.concatenate, zip(*parts, strict=True)), scores
 

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from halfspaces.estimators.base import LinearModel
 from halfspaces.estimators.checked_data import check_validation, hold_out, is_part
 from halfspaces.estimators.components import make_optimizer, make_penalty
-from halfspaces.loop.callbacks import keeper_in
+from halfspaces.loop.callbacks import store_in
 from halfspaces.loop.run import Callback
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
@@ -325,7 +325,7 @@ class LinearClassifier(LinearModel):
     ) -> None:
         if self.verbose > 0:
             print(f"{type(self).__name__}: {choice.why}.")
-        keeper = keeper_in(self.callbacks)
+        store = store_in(self.callbacks)
         result = minimize(
             objective,
             choice.optimizer,
@@ -334,7 +334,7 @@ class LinearClassifier(LinearModel):
             max_passes=self.max_passes,
             validation=validation,
             callbacks=self.callbacks,
-            resume=None if keeper is None else keeper.run(objective, choice.optimizer),
+            resume=None if store is None else store.run(objective, choice.optimizer),
             progress=self.verbose >= 0,
         )
         if self.verbose > 0:

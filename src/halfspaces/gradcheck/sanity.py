@@ -37,7 +37,7 @@ def _sample(objective: Objective, size: int, seed: int) -> Objective:
     """The objective over some of the rows, in float64."""
     rows = np.random.default_rng(seed).permutation(objective.n_examples)[:size]
     blocks = objective.blocks.subset(rows)
-    X = stacked(list(blocks.map(lambda X, y, weight: X.astype(np.float64))))
+    X = stacked(list(blocks.map(lambda block: block.X.astype(np.float64))))
     X = X if blocks.center is None else X + blocks.center
     return replace(objective, blocks=Blocks(X, blocks.labels(), n_jobs=1))
 

@@ -1,7 +1,7 @@
 """Optimizers ask and are told: `propose` a request, `update` with its evaluation, one turn of `minimize` each.
 
-An optimizer is a frozen dataclass of hyperparameters; all that changes is in its state, which can be saved (it is made
-of arrays and numbers) and resumed. It never sees X: it asks for evaluations.
+An optimizer is a frozen dataclass of hyperparameters; all that changes is in its state, which can
+be saved (it is made of arrays and numbers) and resumed. It never sees X: it asks for evaluations.
 """
 
 from abc import ABC, abstractmethod

@@ -28,7 +28,8 @@ from halfspaces.optimizers.update_rules import (
     UpdateRule,
 )
 from halfspaces.preconditioners.base import Preconditioner
-from halfspaces.preconditioners.gram import ByClass, Gram, LowRank
+from halfspaces.preconditioners.gram import ByClass, Gram
+from halfspaces.preconditioners.low_rank import LowRank
 
 __all__ = [
     "LBFGS",

@@ -18,7 +18,8 @@ from halfspaces.optimizers.proximal_gradient import ProximalGradient
 from halfspaces.optimizers.proximal_newton import ProximalNewton
 from halfspaces.optimizers.random_search import RandomSearch
 from halfspaces.penalties.base import Penalty
-from halfspaces.preconditioners.gram import ByClass, Gram, LowRank
+from halfspaces.preconditioners.gram import ByClass, Gram
+from halfspaces.preconditioners.low_rank import LowRank
 
 # Below this number of stored values of X, a pass over the data costs less than one step of a
 # proximal Newton method in its model.

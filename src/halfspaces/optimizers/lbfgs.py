@@ -135,7 +135,7 @@ class LBFGS(Optimizer[LBFGSState]):
             np.asarray(penalty.curvature(members)) for penalty in (state.penalty, objective.penalty)
         )
         pairs = deque((_ridged(pair, new - old) for pair in state.pairs), maxlen=state.pairs.maxlen)
-        preconditioner, another = state.preconditioner.with_penalty(new).at(W)
+        preconditioner, another = state.preconditioner.at(W, new)
         moved = replace(
             state,
             W=W,

@@ -22,6 +22,7 @@ import numpy as np
 import scipy.linalg
 
 from halfspaces.objective import Objective
+from halfspaces.preconditioners.conjugate_gradients import conjugate_gradients
 from halfspaces.preconditioners.curvature import chance_curvature
 from halfspaces.preconditioners.gram import TYPICAL, enough_rows
 from halfspaces.preconditioners.gram_matrix import centred_gram, sample_rows
@@ -378,23 +379,14 @@ class _System:
 
     def solve(self, right: Array) -> Array:
         """Conjugate gradients to a small part of the right side."""
-        x, residual = np.zeros_like(right), right
-        z = self.precondition(residual)
-        direction, energy = z, residual @ z
         target = CG_ACCURACY * np.linalg.norm(right)
-        for _ in range(CG_STEPS):
-            if np.linalg.norm(residual) <= target:
-                break
-            bent = self.product(direction)
-            curvature = direction @ bent
-            if curvature <= 0:  # rounding
-                break
-            x = x + (energy / curvature) * direction
-            residual = residual - (energy / curvature) * bent
-            z = self.precondition(residual)
-            before, energy = energy, residual @ z
-            direction = z + (energy / before) * direction
-        return x
+        return conjugate_gradients(
+            self.product,
+            right,
+            precondition=self.precondition,
+            enough=lambda residual, energy, first: bool(np.linalg.norm(residual) <= target),
+            max_steps=CG_STEPS,
+        )
 
 
 def _factor(Q: Array) -> Array:

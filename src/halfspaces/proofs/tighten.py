@@ -162,6 +162,8 @@ def _pulled(objective: Objective, moved: Array, rows: Array) -> Array:
     index = rows if given.index is None else given.index[rows]
     numbers = np.zeros(len(given.y), np.int64)
     numbers[index] = np.arange(len(index))
-    numbered, columns = replace(given, y=numbers, weight=None), moved.reshape(len(moved), -1)
-    dV, dc = numbered.sum(lambda X, i, weight: linear.pull(X, columns[i]), rows, columns.shape[1])
+    columns = moved.reshape(len(moved), -1)
+    dV, dc = given.sum(
+        lambda block: linear.pull(block.X, columns[numbers[block.rows]]), rows, columns.shape[1]
+    )
     return linear.pullback(dV, dc, (objective.n_features + 1, *moved.shape[1:]))

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from halfspaces.certificate import Anchor
-from halfspaces.loop.callbacks import Keeper, keeper_in
-from halfspaces.loop.minimize import problem_of
+from halfspaces.loop.callbacks import Store, store_in
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Reason, Result
-from halfspaces.loop.run import Callback
+from halfspaces.loop.run import Callback, problem_of
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers.choose import choose_for
@@ -162,18 +161,18 @@ def along(
 ) -> Iterator[tuple[float, Result, Objective, Evaluation | None]]:
     """Each strength in turn, its result, the objective that has it, and the last evaluation of that.
 
-    Strengths that a keeper holds are not solved again; of these there is no evaluation but the last.
+    Strengths that a store holds are not solved again; of these there is no evaluation but the last.
     An optimizer that can be moved goes on from its state, which is not for keeping: it is changed in place. Any other
-    begins at the W before. A `Keeper` among the callbacks keeps what is done. Raises KeyboardInterrupt where a run
+    begins at the W before. A `Store` among the callbacks keeps what is done. Raises KeyboardInterrupt where a run
     was interrupted.
     """
     given = {entry.name: getattr(objective, entry.name) for entry in fields(Objective)}
     moved_to: Any = getattr(optimizer, "moved_to", None)
-    keeper = keeper_in(callbacks)
+    store = store_in(callbacks)
     kept = (
         None
-        if keeper is None
-        else _Kept(keeper, f"{problem_of(objective, optimizer)} {tol} {max_passes}")
+        if store is None
+        else _Kept(store, f"{problem_of(objective, optimizer)} {tol} {max_passes}")
     )
     W, state, before = None, None, None
     for index, strength in enumerate(strengths):
@@ -185,7 +184,7 @@ def along(
         else:
             W = member.zeros(len(member.total_weight)) if W is None else W
             begun: dict[str, Any] = {
-                "resume": None if keeper is None else keeper.run(member, optimizer)
+                "resume": None if store is None else store.run(member, optimizer)
             }
             if moved_to is not None and before is not None:
                 begun["state"] = moved_to(member, state, before)
@@ -204,13 +203,13 @@ def along(
 
 @dataclass
 class _Kept:
-    """The strengths that are done, in the files of a keeper: a result each, and the state of the last."""
+    """The strengths that are done, in the files of a store: a result each, and the state of the last."""
 
-    keeper: Keeper
+    store: Store
     problem: str
 
     def __post_init__(self) -> None:
-        names = self.keeper.names("state-*")
+        names = self.store.names("state-*")
         self.last = int(names[-1].removeprefix("state-")) if names else -1
 
     def found(
@@ -226,9 +225,9 @@ class _Kept:
         return replace(result, state=state), before
 
     def _read(self, name: str, strength: float, member: Objective) -> Any:
-        told = self.keeper.read(name, member)
+        told = self.store.read(name, member)
         if told is None or told["problem"] != self.problem or told["strength"] != strength:
-            raise ValueError(f"{self.keeper} holds another run; give another, or empty it.")
+            raise ValueError(f"{self.store} holds another run; give another, or empty it.")
         return told["value"]
 
     def keep(
@@ -241,8 +240,8 @@ class _Kept:
         }
         for name, value in values.items():
             told = {"problem": self.problem, "strength": strength, "value": value}
-            self.keeper.write(f"{name}-{index:04}", told, member)
-        self.keeper.remove(f"state-{index - 1:04}")
+            self.store.write(f"{name}-{index:04}", told, member)
+        self.store.remove(f"state-{index - 1:04}")
         self.last = index
 
 
