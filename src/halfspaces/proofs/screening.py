@@ -1,17 +1,18 @@
 """Gap-safe screening: weights of which the certificate proves that L1 holds them at 0 at every minimum.
 
-Each loss has an L-Lipschitz gradient, so its conjugate is 1/L-strongly convex, and a dual point whose dual value is
-within `gap` of the optimum lies in a sphere about the best one: Σ w_i ‖a_i − a*_i‖² / Σ w_i ≤ 2 L gap. So
+Each loss has an L-Lipschitz gradient, so its conjugate is 1/L-strongly convex, and a dual point
+whose dual value is within `gap` of the optimum lies in a sphere about the best one: Σ w_i ‖a_i −
+a*_i‖² / Σ w_i ≤ 2 L gap. So
 
     |G_jc − G*_jc| ≤ std(x_j) √(2 L gap),
 
-the deviation of the feature and not its length where there is a bias, because the class sums of both vanish. A weight
-whose |G*_jc| is below λ is 0.
+the deviation of the feature and not its length where there is a bias, because the class sums of
+both vanish. A weight whose |G*_jc| is below λ is 0.
 
 References
 ----------
-Ndiaye, Fercoq, Gramfort & Salmon, Gap safe screening rules for sparsity enforcing penalties, JMLR 2017,
-https://arxiv.org/abs/1611.05780
+Ndiaye, Fercoq, Gramfort & Salmon, Gap safe screening rules for sparsity enforcing penalties, JMLR
+2017, https://arxiv.org/abs/1611.05780
 """
 
 import numpy as np
@@ -29,11 +30,11 @@ def gap_safe(objective: Objective, evaluation: Evaluation) -> Array:
     Parameters
     ----------
     objective : Objective
-        Its penalty `L1` or `ElasticNet`; none are proved for other penalties, for losses with kinks, and where members
-        differ in their weights of the examples.
+        Its penalty `L1` or `ElasticNet`; none are proved for other penalties, for losses with
+        kinks, and where members differ in their weights of the examples.
     evaluation : Evaluation
-        With its gradient, on all rows, of the loss itself. The smaller its gap, the more weights are proved to be 0:
-        where λ is small beside √gap, none.
+        With its gradient, on all rows, of the loss itself. The smaller its gap, the more weights
+        are proved to be 0: where λ is small beside √gap, none.
 
     Examples
     --------

@@ -1,12 +1,13 @@
 """Better dual points for a part of the examples: a proof without another pass.
 
-The dual point of an iterate, a_i = ∇L_i(s_i), proves little until the gradient of the whole objective is nearly 0: its
-class sums must vanish while the bias is free, and Σ w_i x_i a_iᵀ/Σ w_i must be that of the penalty, or ‖∇L‖²/(4λ) is
-lost. But any point of the domain will do, and a few of the examples can make up for all: these take the dual point of
-scores that are moved, a_i = ∇L_i(s_i + x_i V + δ): in the domain whatever V and δ are. V is the optimizer's own
-step for the gradient that is left, larger by as much as the examples are fewer; δ makes the class sums vanish, the
-minimum of a small convex problem on scores held in memory. X is read for these rows alone; the next part of the rows
-goes on with what is left then.
+The dual point of an iterate, a_i = ∇L_i(s_i), proves little until the gradient of the whole
+objective is nearly 0: its class sums must vanish while the bias is free, and Σ w_i x_i a_iᵀ/Σ w_i
+must be that of the penalty, or ‖∇L‖²/(4λ) is lost. But any point of the domain will do, and a few
+of the examples can make up for all: these take the dual point of scores that are moved, a_i =
+∇L_i(s_i + x_i V + δ): in the domain whatever V and δ are. V is the optimizer's own step for the
+gradient that is left, larger by as much as the examples are fewer; δ makes the class sums vanish,
+the minimum of a small convex problem on scores held in memory. X is read for these rows alone; the
+next part of the rows goes on with what is left then.
 """
 
 from collections.abc import Callable, Iterator
@@ -57,7 +58,8 @@ def tighter_bounds(
     evaluation : Evaluation
         On all rows, with a gradient.
     step : callable or None
-        The step (D+1, M, C) that an optimizer takes for a gradient of the objective; None closes the class sums alone.
+        The step (D+1, M, C) that an optimizer takes for a gradient of the objective; None closes
+        the class sums alone.
     parts : int, optional
         Into how many the rows are split, at random: each bound costs one of them.
     """
@@ -65,7 +67,8 @@ def tighter_bounds(
     assert gradient is not None
     G, conjugate = gradient.copy(), evaluation.conjugate.copy()
     parts = parts or max(1, min(PARTS, objective.n_examples // LEAST_ROWS))
-    # Not every eighth row: folds and labels that follow each other in turn would leave a part without some member.
+    # Not every eighth row: folds and labels that follow each other in turn would leave a part
+    # without some member.
     order = np.random.default_rng(0).permutation(objective.n_examples)
     for part in range(min(parts, MOST_STEPS) if step else 1):
         rows = np.sort(order[part::parts])
