@@ -38,7 +38,8 @@ from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_name, check_number, check_numbers, lookup
 from halfspaces.tuning.folds import Fold, check_fold, make_folds
-from halfspaces.tuning.grid import Grid, fold_objectives, largest_strength, solve_grid
+from halfspaces.tuning.grid import Grid, fold_objectives, solve_grid
+from halfspaces.tuning.largest_strength import largest_strength
 
 RANGE, SPARSE_RANGE = (
     1e-6,

@@ -19,9 +19,7 @@ from halfspaces.objective import Objective
 from halfspaces.rows.moments import Moments
 from halfspaces.rows.standardization import Standardization
 from halfspaces.support.types import Array
-from halfspaces.tuning.path import along, gradient_without_weights
-
-NEXT_TO_NOTHING = 0.01  # of the loss at W = 0: what the best W gains at the largest L2 strength
+from halfspaces.tuning.path import along
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +104,7 @@ def solve_grid(
     start, results, interrupted = time.perf_counter(), dict[float, Result](), False
     limits: dict[str, Any] = {"tol": tol, "max_passes": max_passes}
     steps = along(
-        stacked(members), strengths, optimizer, **limits, callbacks=callbacks, progress=progress
+        stack_of(members), strengths, optimizer, **limits, callbacks=callbacks, progress=progress
     )
     try:
         for strength, result, _, _ in steps:
@@ -146,7 +144,7 @@ def fold_objectives(objective: Objective, folds: Sequence[Array]) -> list[Object
     return [*(_of_rows(objective, np.asarray(rows)) for rows in folds), objective]
 
 
-def stacked(members: Sequence[Objective]) -> Objective:
+def stack_of(members: Sequence[Objective]) -> Objective:
     """The members as one objective over all rows: of weight 0 where a fold holds them out."""
     every = members[-1]
     blocks = every.blocks
@@ -173,34 +171,3 @@ def _of_rows(objective: Objective, rows: Array) -> Objective:
         moments = Moments.of(blocks).without(Moments.of(others)).shifted(objective.linear.center)
         standardization = moments.standardization(with_mean=objective.fit_intercept)
     return replace(objective, blocks=blocks.subset(rows), standardization=standardization)
-
-
-def largest_strength(objective: Objective) -> float:
-    """The λ that leaves W (nearly) 0: where a grid begins.
-
-    For L1 and elastic net the smallest λ at which all weights are 0 at the minimum, max |g|. For L2 that at which the
-    best W gains about 1 % of the loss at W = 0, from L(0) − min L ≈ ‖g‖²/(4λ). g is the gradient in the weights at
-    W = 0 with the best bias, from the class sums: no visit to the data. 1 where g is 0.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from halfspaces.rows.blocks import Blocks
-    >>> from halfspaces.losses.softmax import Softmax
-    >>> from halfspaces.penalties.l1 import L1
-    >>> from halfspaces.penalties.l2 import L2
-    >>> blocks = Blocks(np.eye(2), np.arange(2))
-    >>> largest_strength(Objective(Softmax(), L1(1.0), blocks, n_classes=2))
-    0.25
-    >>> round(largest_strength(Objective(Softmax(), L2(1.0), blocks, n_classes=2)), 3)
-    9.017
-    """
-    gradient = gradient_without_weights(
-        objective.loss, objective.anchor, fit_intercept=objective.fit_intercept
-    )
-    if not objective.penalty.smooth:
-        largest = float(np.max(np.abs(gradient)))
-    else:
-        at_zero = objective.loss.chance_value(objective.n_classes)
-        largest = float(np.sum(gradient**2)) / (4 * NEXT_TO_NOTHING * at_zero)
-    return largest if largest > 0 else 1.0

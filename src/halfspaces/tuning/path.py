@@ -16,19 +16,13 @@ from halfspaces.loop.callbacks import Store, store_in
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import Callback, problem_of
-from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers.choose import choose_for
-from halfspaces.optimizers.lbfgs import LBFGS
-from halfspaces.penalties.none import NoPenalty
 from halfspaces.proofs.minimize import minimize
 from halfspaces.proofs.screening import gap_safe
 from halfspaces.request import Evaluation, Request
-from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_numbers
-
-FIRST_SMOOTHING = 0.5  # of a loss with kinks, where its largest strength is asked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +117,7 @@ def solve_path(
     Examples
     --------
     >>> from halfspaces import LinearClassifier
+    >>> from halfspaces.tuning.largest_strength import largest_strength
     >>> from sklearn.datasets import load_digits
     >>> objective = LinearClassifier(penalty="l1").objective(*load_digits(return_X_y=True))
     >>> path = solve_path(objective, largest_strength(objective) * np.array([1.0, 0.5, 0.25]))
@@ -270,40 +265,3 @@ class _Remembering(Objective):
         """Kept until the next."""
         self.seen[:] = [super().evaluate(request)]
         return self.seen[0]
-
-
-def largest_strength(objective: Objective) -> Array:
-    """λ_max of each member, (M,): for L1 the smallest strength at which all weights are 0 at the minimum.
-
-    max |Σ_i w_i x_i ∂L_i/∂s / Σ_i w_i| at W = 0 with the best bias, from the class sums: no visit to the data. Elastic
-    net has the same. A loss with kinks has several gradients there; that of its first smoothing is taken, so that a
-    little smaller strengths may have the same minimum.
-
-    Examples
-    --------
-    >>> from halfspaces.losses.softmax import Softmax
-    >>> from halfspaces.penalties.l1 import L1
-    >>> objective = Objective(Softmax(), L1(1.0), Blocks(np.eye(2), np.arange(2)), n_classes=2)
-    >>> largest_strength(objective).tolist()
-    [0.25]
-    """
-    gradient = gradient_without_weights(
-        objective.loss, objective.anchor, fit_intercept=objective.fit_intercept
-    )
-    return np.max(np.abs(gradient), axis=(0, 2))
-
-
-def gradient_without_weights(loss: Loss, anchor: Anchor, *, fit_intercept: bool) -> Array:
-    """The data gradient (D, M, C) at W = 0 with the best bias."""
-    members, classes = anchor.frequencies.shape
-    loss, labels = loss if loss.smooth else loss.smoothed(FIRST_SMOOTHING), np.arange(classes)
-    bias = np.zeros((members, classes))
-    if fit_intercept:
-        blocks = Blocks(np.zeros((classes, 1)), labels, np.ascontiguousarray(anchor.frequencies.T))
-        constant = Objective(loss, NoPenalty(), blocks, classes)
-        result = minimize(constant, LBFGS(), constant.zeros(members), tol=1e-9)
-        if result.reason is Reason.INTERRUPTED:
-            raise KeyboardInterrupt
-        bias = result.W[-1]
-    slopes = loss.value_and_grad(np.repeat(bias[None], classes, axis=0), labels)[1]
-    return np.einsum("dmy,ymc->dmc", anchor.sums, slopes)
