@@ -28,7 +28,7 @@ from halfspaces.scores import Linear
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number, lookup
 
-DEFAULT_STRENGTH = 1e-2  # see docs/decisions.md for the measurement
+DEFAULT_STRENGTH = 1e-2  # see docs/decisions/strengths.md
 
 
 def make_penalty(penalty: str | Penalty, strength: float | Sequence[float] | None) -> Penalty:

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
+import numba
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from halfspaces.kernels.product_loops import kept
@@ -34,8 +36,16 @@ DOT = "llvm.x86.avx512.vpdpbusd.512"
 
 @cache
 def available() -> bool:
-    """Whether this processor multiplies bytes, and the kernel could be compiled."""
-    if not dict(binding.get_host_cpu_features()).get("avx512vnni", False):
+    """Whether the processor that numba compiles for multiplies bytes, and the kernel could be compiled.
+
+    LLVM ends the process when it meets the instruction for a processor without it, so numba's target is asked: it is
+    not this processor where NUMBA_CPU_NAME or NUMBA_CPU_FEATURES name another, or where NUMBA_ENABLE_AVX=0 leaves
+    AVX out.
+    """
+    if numba.config.DISABLE_JIT:
+        return False
+    *_, features = cpu_target.target_context.codegen().magic_tuple()
+    if "+avx512vnni" not in features.split(","):
         return False
     try:
         _kernels()

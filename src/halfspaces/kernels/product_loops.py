@@ -54,14 +54,44 @@ def _stored_number(typingctx: Any, stored: Any) -> Any:
     number = types.float64 if stored == types.float64 else types.float32
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if stored == types.uint16:
+        if stored != types.uint16:
+            return context.cast(builder, args[0], stored, number)
+        if _has_half_precision(context):
             return builder.fpext(builder.bitcast(args[0], ir.HalfType()), ir.FloatType())
-        return context.cast(builder, args[0], stored, number)
+        return _widened(builder, args[0])
 
     return number(stored), codegen
 
 
-_load: Any = intrinsic(_stored_number)
+def _has_half_precision(context: Any) -> bool:
+    """Whether numba's target converts float16 itself: all but x86 without F16C.
+
+    There LLVM calls a function of the compiler's own library, which is missing in most processes: they crash.
+    """
+    triple, _, features = context.codegen().magic_tuple()
+    return not triple.startswith(("x86", "i386", "i686")) or "+f16c" in features.split(",")
+
+
+def _widened(builder: Any, half: Any) -> Any:
+    """The float32 of a float16's bits, exactly: its exponent and fraction moved in place, times 2^112."""
+    i32, f32 = ir.IntType(32), ir.FloatType()
+    bits = builder.zext(half, i32)
+    sign = builder.shl(builder.and_(bits, i32(0x8000)), i32(16))
+    size = builder.shl(builder.and_(bits, i32(0x7FFF)), i32(13))
+    scaled = builder.fmul(builder.bitcast(size, f32), ir.Constant(f32, 2.0**112))
+    beyond = builder.icmp_unsigned(">=", size, i32(0x7C00 << 13))  # infinity and NaN
+    size = builder.select(beyond, builder.or_(size, i32(0x7F800000)), builder.bitcast(scaled, i32))
+    return builder.bitcast(builder.or_(size, sign), f32)
+
+
+def _stored_number_uncompiled(stored: Any) -> Any:
+    """The same, for the loops as plain Python: with NUMBA_DISABLE_JIT=1."""
+    if isinstance(stored, np.uint16):
+        return np.float32(stored.view(np.float16))
+    return stored if isinstance(stored, np.float64) else np.float32(stored)
+
+
+_load: Any = _stored_number_uncompiled if numba.config.DISABLE_JIT else intrinsic(_stored_number)
 
 
 def _scores(X: Any, Vt: Any, S: Any) -> None:  # noqa: PLR0915

@@ -14,6 +14,7 @@ from halfspaces.proofs.minimize import minimize
 from halfspaces.request import Request
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
+from halfspaces.testing.tolerance import OPERATIONS, rounding
 from halfspaces.testing.words import (
     Law,
     at_least,
@@ -320,6 +321,7 @@ def law_float32(penalty: Penalty, *, seed: int = 0) -> None:
     """float32 parameters give float32 results, near those of float64."""
     W = _draw(penalty, seed)[0].astype(np.float32)
     wide = W.astype(np.float64)
+    close = rounding(OPERATIONS * W.shape[0] * W.shape[2], np.float32)
     for what, narrow, expected in (
         ("the value", penalty.value(penalty.prox(W, 0.3)), penalty.value(penalty.prox(wide, 0.3))),
         ("the prox", penalty.prox(W, 0.3), penalty.prox(wide, 0.3)),
@@ -329,7 +331,7 @@ def law_float32(penalty: Penalty, *, seed: int = 0) -> None:
         ),
     ):
         require(narrow.dtype == np.float32, f"{what} of float32 parameters is {narrow.dtype}.")
-        same(narrow, expected, f"{what} of float32 parameters", tolerance=1e-5)
+        same(narrow, expected, f"{what} of float32 parameters", tolerance=close)
 
 
 @_law
