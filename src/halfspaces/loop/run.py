@@ -98,7 +98,7 @@ class Run(SoFar):
         self.history.append(**row | self._assessment())
 
     def _gradient_norm(self, evaluation: Evaluation) -> Array:
-        """‖∇L‖, or for a penalty with a prox the length of a prox step of size 1."""
+        """‖∇L‖, or for a penalty with a prox the length of a prox step of size 1: 0 at the minimum."""
         if evaluation.penalty_gradient is not None:
             return norm(evaluation.gradient)
         W = evaluation.request.W
@@ -137,7 +137,7 @@ def problem_of(objective: Objective, optimizer: Optimizer) -> str:
 
 
 def snapshot(run: Run) -> Result:
-    """The run so far, for `minimize(..., resume=)`, nothing copied; its losses are not computed (nan)."""
+    """The run so far, for `minimize(..., resume=)`, nothing copied; losses are nan."""
     nan = np.full(run.W.shape[1], np.nan)
     return Result(
         W=run.W,

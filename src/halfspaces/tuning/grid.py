@@ -1,8 +1,9 @@
-"""Strengths × folds in one solve: the folds and all rows are members of one stack, the strengths a path.
+"""Strengths × folds in one solve: folds and all rows are members of a stack, strengths a path.
 
-Every member shares X, the sketch of the Gram matrix and each visit to the data; rows that a fold holds out have weight
-0 in its member. The stack goes down the strengths together, from where the one before ended: sketch, pairs, value and
-gradient carry over, so that most strengths take two or three visits. The member of all rows is the refit.
+Every member shares X, the sketch of the Gram matrix and each visit to the data; rows that a fold
+holds out have weight 0 in its member. The stack goes down the strengths together, each from the end
+of the one before: sketch, pairs, value and gradient carry over, so that most strengths take two or
+three visits. The member of all rows is the refit.
 """
 
 import time
@@ -24,7 +25,7 @@ from halfspaces.tuning.path import along
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """What was found for S falling strengths and F folds; the last of the F + 1 members has all rows.
+    """The results of S falling strengths and F folds; the last of the F + 1 members has all rows.
 
     Parameters
     ----------
@@ -97,18 +98,21 @@ def solve_grid(
     Parameters
     ----------
     members : sequence of Objective
-        `fold_objectives`: those of the folds, the last that of all rows. The strength of their penalty does not matter.
+        As of `fold_objectives`, the last with all rows. The strength of their penalty does not
+        matter.
     strengths : iterable of floats
-        Solved in this order, falling is best; an iterator may look at what was found before it names the next.
+        Solved in this order, falling is best; an iterator may choose each from the results before.
     optimizer : Optimizer
-        One that can be moved from one strength to the next goes on there; any other starts at the last W.
+        Goes on from one strength to the next where it can (`Optimizer.continued`), else starts at
+        the last W.
     tol, max_passes : float
         As of `minimize`, at each strength.
     each : callable, optional
-        Told each strength and its W (D+1, F+1, C) when it is there; what it returns, if true, ends the path.
+        Called with each strength and its W (D+1, F+1, C) as soon as it is solved; a true value ends
+        the path.
     callbacks : sequence of callables
-        As of `minimize`, at each strength. A `Checkpoint` keeps the strengths that are done and the run under way; what
-        it holds of the same grid is not solved again.
+        As of `minimize`, at each strength. A `Checkpoint` stores solved strengths and the run under
+        way; strengths of the same grid that it stores are not solved again.
     progress : bool
         Progress bars on a terminal.
 
@@ -172,27 +176,30 @@ def fold_objectives(objective: Objective, folds: Sequence[Array]) -> list[Object
 
 
 def stack_of(members: Sequence[Objective]) -> Objective:
-    """The members as one objective over all rows: of weight 0 where a fold holds them out."""
-    every = members[-1]
-    blocks = every.blocks
+    """The members as one objective over all rows, of weight 0 where a fold holds them out."""
+    whole = members[-1]
+    blocks = whole.blocks
     weight = np.zeros((len(blocks.y), len(members)))
     given = np.ones(len(blocks.y)) if blocks.weight is None else blocks.weight
-    for member, one in enumerate(members):
-        rows = slice(None) if one.blocks.index is None else one.blocks.index
-        weight[rows, member] = given[rows]
-    units = [one.standardization for one in members if one.standardization is not None]
+    for column, member in enumerate(members):
+        rows = slice(None) if member.blocks.index is None else member.blocks.index
+        weight[rows, column] = given[rows]
+    units = [member.standardization for member in members if member.standardization is not None]
     standardization = None
     if units:
-        mean, scale = (
-            np.stack([getattr(unit, name) for unit in units], axis=1) for name in ("mean", "scale")
-        )
+        mean = np.stack([unit.mean for unit in units], axis=1)
+        scale = np.stack([unit.scale for unit in units], axis=1)
         standardization = Standardization(mean, scale)
-    return replace(every, blocks=replace(blocks, weight=weight), standardization=standardization)
+    return replace(whole, blocks=replace(blocks, weight=weight), standardization=standardization)
 
 
 def _of_rows(objective: Objective, rows: Array) -> Objective:
-    """The objective of some of its rows, standardized by these: by the moments of all, less those of the others."""
-    blocks, standardization = objective.blocks, objective.standardization
+    """The objective of some of its rows, standardized by these.
+
+    By the moments of all rows less those of the others.
+    """
+    blocks = objective.blocks
+    standardization = objective.standardization
     others = blocks.subset(np.delete(np.arange(objective.n_examples), rows))
     if standardization is not None and others.weights().sum() > 0:
         moments = Moments.of(blocks).without(Moments.of(others)).shifted(objective.linear.center)

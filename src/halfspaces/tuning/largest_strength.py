@@ -19,9 +19,9 @@ L2_GAIN = 0.01  # of the loss at W = 0: gained by the best W at the largest L2 s
 def largest_strength(objective: Objective) -> float:
     """The λ at which the minimum has (nearly) W = 0, the largest of all members.
 
-    For L1 and elastic net that of `largest_strengths`. For L2 that at which the best W gains about 1 % of
-    the loss at W = 0, from L(0) − min L ≈ ‖g‖²/(4λ), g the gradient in the weights at W = 0 with the best
-    bias. 1 where g is 0.
+    For L1 and elastic net that of `largest_strengths`. For L2 that at which the best W gains about
+    1 % of the loss at W = 0, from L(0) − min L ≈ ‖g‖²/(4λ), g the gradient in the weights at W = 0
+    with the best bias. 1 where g is 0.
 
     Examples
     --------
@@ -45,9 +45,9 @@ def largest_strength(objective: Objective) -> float:
 def largest_strengths(objective: Objective) -> Array:
     """λ_max of each member, (M,): for L1 the smallest λ at which all weights are 0 at the minimum.
 
-    max |Σ_i w_i x_i ∂L_i/∂s / Σ_i w_i| at W = 0 with the best bias, from the class sums: no visit to the
-    data. Elastic net has the same. For a loss with kinks the gradient is that of its first smoothing: a
-    slightly smaller λ may have the same minimum.
+    max |Σ_i w_i x_i ∂L_i/∂s / Σ_i w_i| at W = 0 with the best bias, from the class sums: no visit
+    to the data. Elastic net has the same. For a loss with kinks the gradient is that of its first
+    smoothing: a slightly smaller λ may have the same minimum.
 
     Examples
     --------

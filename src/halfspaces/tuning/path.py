@@ -1,7 +1,8 @@
 """A path: the same objective for falling strengths, each solved and certified from where the one before ended.
 
-One sketch of the Gram matrix serves all strengths, and what the data loss told at one strength (its value and gradient
-at W, the pairs that correct its curvature) is known at the next: each begins with a step, not with a visit.
+One sketch of the Gram matrix serves all strengths, and what the data loss told at one strength (its
+value and gradient at W, the pairs that correct its curvature) is known at the next: each begins
+with a step, not with a visit.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -89,7 +90,8 @@ def solve_path(
     Parameters
     ----------
     objective : Objective
-        Of one member, its penalty `L1` or `ElasticNet`; the strength that it carries does not matter.
+        Of one member, its penalty `L1` or `ElasticNet`; the strength that it carries does not
+        matter.
     strengths : sequence of floats
     optimizer : Optimizer, optional
         The one that fits the objective, unless given.
@@ -111,8 +113,8 @@ def solve_path(
 
     References
     ----------
-    Friedman, Hastie & Tibshirani, Regularization paths for generalized linear models via coordinate descent, 2010,
-    https://doi.org/10.18637/jss.v033.i01
+    Friedman, Hastie & Tibshirani, Regularization paths for generalized linear models via coordinate
+    descent, 2010, https://doi.org/10.18637/jss.v033.i01
 
     Examples
     --------
@@ -157,9 +159,9 @@ def along(
     """Each strength in turn, its result, the objective that has it, and the last evaluation of that.
 
     Strengths that a store holds are not solved again; of these there is no evaluation but the last.
-    An optimizer that can be moved goes on from its state, which is not for keeping: it is changed in place. Any other
-    begins at the W before. A `Store` among the callbacks keeps what is done. Raises KeyboardInterrupt where a run
-    was interrupted.
+    An optimizer that can be moved goes on from its state, which is not for keeping: it is changed
+    in place. Any other begins at the W before. A `Store` among the callbacks keeps what is done.
+    Raises KeyboardInterrupt where a run was interrupted.
     """
     given = {entry.name: getattr(objective, entry.name) for entry in fields(Objective)}
     moved_to: Any = getattr(optimizer, "moved_to", None)
