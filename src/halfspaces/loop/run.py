@@ -98,7 +98,7 @@ class Run(SoFar):
         self.history.append(**row | self._assessment())
 
     def _gradient_norm(self, evaluation: Evaluation) -> Array:
-        """‖∇L‖, or for a penalty with a prox the length of a prox step of size 1: 0 at the minimum."""
+        """‖∇L‖, or for a penalty with a prox the length of a prox step of size 1."""
         if evaluation.penalty_gradient is not None:
             return norm(evaluation.gradient)
         W = evaluation.request.W

@@ -201,17 +201,24 @@ class SGD(_GradientMethod):
 
     def propose(self, state: GradientState) -> Request:
         """The gradient on the next rows of this epoch's order, at the rule's look-ahead."""
-        epoch, batch = divmod(state.count, self._batches(state))
         assert state.order is not None
-        window, place = divmod(batch * self.batch_size, state.order.window)
-        soon = None
+        epoch, window, place = self._place(state, state.order)
         if place == 0 or state.window is None:
-            state.window, soon = (
-                state.order.rows(epoch, window),
-                state.order.next_rows(epoch, window),
-            )
+            state.window = state.order.rows(epoch, window)
         rows = np.sort(state.window[place : place + self.batch_size])
-        return Request(self.update_rule.look_ahead(state.W, state.last_move), rows=rows, soon=soon)
+        return Request(self.update_rule.look_ahead(state.W, state.last_move), rows=rows)
+
+    def _place(self, state: GradientState, order: Shuffling) -> tuple[int, int, int]:
+        """The epoch, the window, and the first row of the next batch within the window."""
+        epoch, batch = divmod(state.count, self._batches(state))
+        window, place = divmod(batch * self.batch_size, order.window)
+        return epoch, window, place
+
+    def rows_ahead(self, state: GradientState) -> Array | None:
+        """The rows of the next window, where one begins."""
+        assert state.order is not None
+        epoch, window, place = self._place(state, state.order)
+        return state.order.next_rows(epoch, window) if place == 0 else None
 
     def update(self, state: GradientState, evaluation: Evaluation) -> GradientState:
         """One move; after the last epoch the run is done."""

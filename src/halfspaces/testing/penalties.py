@@ -293,7 +293,7 @@ def law_bounds(penalty: Penalty, *, seed: int = 0) -> None:
     )
     for distance in np.repeat([0.0, 0.01, 0.1, 1.0], 2):
         W = best.W + distance * rng.standard_normal(best.W.shape)
-        lower = objective.evaluate(Request(W, shrink=rng.uniform(size=members))).lower
+        lower = objective.evaluate(Request(W, dual_scale=rng.uniform(size=members))).lower
         at_least(
             best.loss,
             lower,

@@ -34,7 +34,7 @@ def find_step_size(
     lowest: float = 1e-6,
     highest: float = 1e2,
 ) -> StepSizes:
-    """Range test: minibatch steps grow exponentially; the suggestion is where the loss falls fastest.
+    """Range test: minibatch steps grow exponentially; suggests where the loss falls fastest.
 
     Parameters
     ----------
