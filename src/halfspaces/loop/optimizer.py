@@ -1,7 +1,7 @@
 """Optimizers propose a request and are updated with its evaluation, once a turn of `minimize`.
 
-An optimizer is a frozen dataclass of hyperparameters; everything that changes is in its state, arrays
-and numbers that can be saved and resumed. It never sees X: it requests evaluations.
+An optimizer is a frozen dataclass of hyperparameters; everything that changes is in its state,
+arrays and numbers that can be saved and resumed. It never sees X: it requests evaluations.
 """
 
 from abc import ABC, abstractmethod

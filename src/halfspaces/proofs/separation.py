@@ -109,12 +109,12 @@ class Separation:
     def __str__(self) -> str:
         if not self.separable:
             return (
-                f"No W was found in {self.passes:.3g} passes that classifies every training example "
-                "correctly; that is no proof that there is none."
+                f"No W was found in {self.passes:.3g} passes that classifies every training "
+                "example correctly; that is no proof that there is none."
             )
         found = (
-            "The classes are linearly separable: every training example can be classified correctly "
-            f"(margin {self.margin:.2g} at ‖W‖ = 1)"
+            "The classes are linearly separable: every training example can be classified "
+            f"correctly (margin {self.margin:.2g} at ‖W‖ = 1)"
         )
         if not self.falls_forever:
             return f"{found}; this loss has a finite answer at any strength."
