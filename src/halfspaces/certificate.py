@@ -241,7 +241,7 @@ class _DualPoint:
 
 
 def _least_mixing(g: Array, room: Array) -> tuple[Array, Array]:
-    """The least mixing weight t (M,) for the room of each class, and the kick (1 − t)/t · g (M, C)."""
+    """The least mixing weight t (M,) for the classes' room, and the kick (1 − t)/t · g (M, C)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.max(np.where(g == 0, 0.0, np.abs(g) / room), axis=-1)
         t = np.where(np.isinf(ratio), 1.0, ratio / (1 + ratio))

@@ -1,4 +1,6 @@
-"""The objective L(W) = Σ w_i L_i / Σ w_i + λ R(W): one visit to each block gives its value and gradient.
+"""The objective L(W) = Σ w_i L_i / Σ w_i + λ R(W).
+
+One visit to each block gives its value and gradient.
 
 An optimizer asks with a `Request` and receives an `Evaluation`. It reports the data gradient, the
 penalty and the dual quantities one by one, since proximal steps and certificates need them apart.
@@ -198,8 +200,8 @@ class Objective:
     def _losses(self, request: Request, new_offsets: Array | None = None) -> EvaluateLoss:
         """The loss that is asked for.
 
-        Each call writes the offsets of its rows into `new_offsets`, which belongs to this evaluation
-        alone; no two blocks share a row.
+        Each call writes the offsets of its rows into `new_offsets`, which belongs to this
+        evaluation alone; no two blocks share a row.
         """
         scale = request.dual_scale
         factor: Any = None if scale is None else scale.astype(self.blocks.dtype)[:, None]

@@ -1,6 +1,6 @@
 """L-BFGS with a preconditioner; each member of a stack has its own line search, in the same passes.
 
-Losses with kinks are smoothed in stages: once the gap that the smoothing causes dominates, μ shrinks.
+Losses with kinks are smoothed in stages: once the gap caused by the smoothing dominates, μ shrinks.
 """
 
 from collections import deque
@@ -249,7 +249,7 @@ class LBFGS(Optimizer[LBFGSState]):
     def _turn(
         self, state: LBFGSState, search: Search, value: Array, accepted: Array, stuck: Array
     ) -> None:
-        """New directions for members that accepted their trial or are stuck; these drop their pairs."""
+        """New directions for members that accepted their trial; stuck ones drop their pairs."""
         self._forget(state, stuck)
         turning = accepted | stuck
         newest = -self._inverse_hessian(state, search.gradient)

@@ -20,7 +20,7 @@ MAX_REJECTIONS = 60  # halvings of the step in a row
 
 @dataclass(eq=False)
 class ProximalState(State):
-    """The iterate, the extrapolated point, value and gradient there, and the candidate under test."""
+    """The iterate, the extrapolated point, value and gradient there, and the candidate tested."""
 
     penalty: Penalty
     stage: Stage
@@ -36,7 +36,7 @@ class ProximalState(State):
 
 @dataclass(frozen=True)
 class ProximalGradient(Optimizer[ProximalState]):
-    """W ← prox(V − step · ∇data(V), step) at an extrapolated point V, each member with its own step.
+    """W ← prox(V − step · ∇data(V), step) at an extrapolated point V, with a step for each member.
 
     A step is accepted if the data loss lies below the parabola on which it was taken, else halved;
     accepted steps grow a little, so that they follow the local curvature. Momentum restarts where

@@ -1,4 +1,4 @@
-"""Proximal quasi-Newton steps for penalties that threshold softly: few passes instead of hundreds."""
+"""Proximal quasi-Newton steps for soft-thresholding penalties: few passes instead of hundreds."""
 
 from collections import deque
 from dataclasses import dataclass, field, replace
@@ -9,8 +9,9 @@ import numpy as np
 from halfspaces.loop.optimizer import Optimizer, State, by_member, inner
 from halfspaces.loop.result import Reason
 from halfspaces.objective import Objective
+from halfspaces.optimizers.sketch import Curvature, Sketch
 from halfspaces.optimizers.smoothing import Stage, Stages
-from halfspaces.optimizers.soft_threshold_model import Curvature, Sketch, sparse_step
+from halfspaces.optimizers.soft_threshold_model import sparse_step
 from halfspaces.penalties.base import Penalty
 from halfspaces.request import Evaluation, Request
 from halfspaces.support.types import Array
@@ -24,7 +25,7 @@ LOST = 10  # times the error of a value: where a smaller decrease cannot be seen
 
 @dataclass(eq=False)
 class ProximalNewtonState(State):
-    """The iterate, value and gradient there, the minimum of the model, and each member's curvature."""
+    """The iterate, value and gradient there, the model's minimum, and each member's curvature."""
 
     penalty: Penalty
     threshold: Array  # t of t Σ|W| + r ΣW², (M,)
@@ -72,8 +73,8 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
     References
     ----------
     Lee, Sun & Saunders, Proximal Newton-type methods for minimizing composite functions, 2014,
-    https://doi.org/10.1137/130921428; Scheinberg & Tang, Practical inexact proximal quasi-Newton method, 2016,
-    https://doi.org/10.1007/s10107-016-0997-3
+    https://doi.org/10.1137/130921428; Scheinberg & Tang, Practical inexact proximal quasi-Newton
+    method, 2016, https://doi.org/10.1007/s10107-016-0997-3
 
     Examples
     --------

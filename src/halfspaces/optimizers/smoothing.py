@@ -84,7 +84,7 @@ class Stages:
         return Stage(Smoothing(mu), np.zeros(n_members, bool))
 
     def again(self, stage: Stage) -> Stage:
-        """The stage with which a run on a similar objective begins: the second μ, about the last dual point."""
+        """The first stage under another penalty: the second μ, about the last dual point."""
         smoothing = stage.smoothing
         recentre = self.second if smoothing.mu > 0 else 0.0
         return Stage(replace(smoothing, recentre=recentre), np.zeros_like(stage.solved))
@@ -115,11 +115,11 @@ class Stages:
         return evaluation.stage_gap <= SOLVED_GAP * self.cost(evaluation)
 
     def cost(self, evaluation: Evaluation) -> Array:
-        """The part (M,) of the gap that the smoothing causes; a constant missing in both losses cancels."""
+        """The part (M,) of the gap that is due to the smoothing."""
         return evaluation.gap - evaluation.stage_gap
 
     def next(self, mu: float, cost: float, cost_before: float) -> float | None:
-        """μ of the next stage, by the costs of this one and of the one before; None after the last."""
+        """μ of the next stage, from the costs of the last two; None after the last stage."""
         if cost_before == np.inf:
             return min(self.second, mu)
         if cost <= FALLEN * cost_before:
