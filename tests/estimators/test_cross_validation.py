@@ -19,8 +19,7 @@ from halfspaces.penalties.elastic_net import ElasticNet
 from halfspaces.penalties.l2 import L2
 from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.tuning.folds import make_folds
-from halfspaces.tuning.grid import largest_strength
-from halfspaces.tuning.path import largest_strength as largest_of_l1
+from halfspaces.tuning.largest_strength import largest_strength, largest_strengths
 from tests.helpers import NAMES
 
 DIGITS = load_digits(return_X_y=True)
@@ -213,7 +212,7 @@ def test_the_largest_strength_leaves_next_to_nothing_to_gain(loss):
         0.01, rel=0.05
     )
     l1 = LinearClassifier(loss, penalty="l1").objective(X, Y)
-    assert largest_strength(l1) == largest_of_l1(l1)[0]
+    assert largest_strength(l1) == largest_strengths(l1)[0]
 
 
 def test_a_grid_grows_while_its_best_is_at_the_edge():

@@ -7,8 +7,8 @@ from typing import Any
 from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
-from halfspaces.optimizers import Optimizer
-from halfspaces.optimizers.choose import OPTIMIZERS, Choice, choose_for
+from halfspaces.optimizers import OPTIMIZERS, Optimizer
+from halfspaces.optimizers.choose import Choice, choose_for
 from halfspaces.penalties import PENALTIES
 from halfspaces.penalties.base import Penalty
 from halfspaces.support.validation import lookup
@@ -21,7 +21,7 @@ def make_loss(loss: str | Loss) -> Loss:
     return lookup("loss", loss, LOSSES, Loss)
 
 
-def make_penalty(penalty: str | Penalty, strength: float | Sequence[float] | None) -> Penalty:
+def make_penalty(penalty: str | Penalty, strength: float | tuple[float, ...] | None) -> Penalty:
     """The penalty of a name, with a strength if it has one, or the penalty itself.
 
     Raises
