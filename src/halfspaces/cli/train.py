@@ -29,8 +29,7 @@ from halfspaces.files.models import save, versions
 from halfspaces.loop.result import Reason
 from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss
-from halfspaces.optimizers import SCHEDULES, UPDATE_RULES, Optimizer
-from halfspaces.optimizers.choose import OPTIMIZERS
+from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES, Optimizer
 from halfspaces.penalties import PENALTIES
 from halfspaces.penalties.base import Penalty
 from halfspaces.penalties.max_norm import MaxNorm

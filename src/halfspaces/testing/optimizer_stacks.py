@@ -93,10 +93,10 @@ def _moves(watch: Watch, member: int) -> list[Array]:
 
 
 @_law
-def law_moved(optimizer: Any, *, objective: Objective, seed: int = 0) -> None:
+def law_moved(optimizer: Optimizer[Any], *, objective: Objective, seed: int = 0) -> None:
     """A state moved to another strength keeps the better of iterate and trial, and converges."""
-    movable = hasattr(optimizer, "moved_to") and supports(optimizer, objective)
-    if not movable or _numbers(objective) is None:
+    begins_anew = type(optimizer).continued is Optimizer.continued
+    if begins_anew or _numbers(objective) is None or not supports(optimizer, objective):
         return
     stack, _ = _members(objective)
     weaker = tuple(0.5 * number for number in _numbers(stack))
@@ -110,7 +110,7 @@ def law_moved(optimizer: Any, *, objective: Objective, seed: int = 0) -> None:
         trial = replace(trial, data=np.array([np.inf, *trial.data[1:]]))
         before = value_at(stack, state.W)
         iterate = state.W[:, 0].copy()
-        moved = optimizer.moved_to(elsewhere, state, trial)
+        moved = optimizer.continued(elsewhere, state, trial)
         after = value_at(stack, moved.W)
         same_bits(moved.W[:, 0], iterate, "W of a member whose last trial was worse, once moved,")
         if objective.loss.smooth:  # else trials are judged by the smoothed loss
