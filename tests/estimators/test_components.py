@@ -9,8 +9,7 @@ from sklearn.datasets import load_digits
 from halfspaces import LinearClassifier, LinearClassifierCV
 from halfspaces.estimators.components import make_penalty, penalty_by_strength
 from halfspaces.losses import LOSSES, Softmax
-from halfspaces.optimizers import LBFGS
-from halfspaces.optimizers.choose import OPTIMIZERS
+from halfspaces.optimizers import LBFGS, OPTIMIZERS
 from halfspaces.penalties import L1, L2, PENALTIES, MaxNorm, NoPenalty
 
 X, Y = (part[:200] for part in load_digits(return_X_y=True))
