@@ -271,9 +271,20 @@ def test_a_path_is_not_left_while_the_penalty_rises():
     assert searched.strengths_[peak] / searched.strengths_[solved - 1] > 10
 
 
+def test_the_result_is_that_of_the_path():
+    searched = LinearClassifierCV(strengths=[0.1, 0.01], cv=2).fit(X, Y)
+    history = searched.result_.history
+    assert len(history) > 1
+    assert history["loss"].shape == (len(history), 1)
+    assert searched.result_.loss == searched.result_.data_loss + searched.result_.penalty
+    assert history["passes"][-1] <= searched.result_.passes
+    assert history["loss"][-1] == pytest.approx(searched.result_.loss)
+
+
 def test_what_did_not_converge_says_so():
     with pytest.warns(ConvergenceWarning, match=r"limit on passes .* at most .* above the minimum"):
         searched = LinearClassifierCV(strengths=[0.01], cv=2, max_passes=3).fit(X, Y)
+    assert searched.result_.reason is Reason.MAX_PASSES
     assert searched.result_.gap == searched.cv_results_["gap"][0] > 0
 
 
