@@ -1,15 +1,15 @@
-"""Conformance checks: the laws that every loss, penalty, optimizer and feature must keep, one's own included.
+"""Conformance checks: the laws of all losses, penalties, optimizers and features.
 
-`check_loss`, `check_penalty`, `check_optimizer` and `check_feature` hold a component to all of its laws and name those
-that it breaks, with figures:
+`check_loss`, `check_penalty`, `check_optimizer` and `check_feature` test a component, also one of
+your own, against all of its laws, and name the broken ones, with figures:
 
     from halfspaces.testing import check_loss
 
     def test_my_loss():
         check_loss(MyLoss(temperature=2.0))
 
-Each law is a function of its own, too: `LOSS_LAWS["law_gradient"](MyLoss())`. The fix of a bug begins with the law
-that it broke, which is then checked for all components.
+Each law is a function: `LOSS_LAWS["law_gradient"](MyLoss())`. The fix of a bug begins with a law
+that the bug breaks; the law is then checked for all components.
 """
 
 from collections.abc import Mapping
@@ -19,9 +19,7 @@ from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers import Optimizer
 from halfspaces.penalties.base import Penalty
-from halfspaces.testing.losses import LAWS as LOSS_LAWS
-from halfspaces.testing.optimizers import LAWS as OPTIMIZER_LAWS
-from halfspaces.testing.penalties import LAWS as PENALTY_LAWS
+from halfspaces.testing import duality, losses, optimizers, penalties, resuming
 from halfspaces.testing.runs import small_objective
 from halfspaces.testing.words import Law
 
@@ -38,17 +36,21 @@ __all__ = [
     "check_penalty",
 ]
 
+LOSS_LAWS = losses.LAWS | duality.LAWS
+OPTIMIZER_LAWS = optimizers.LAWS | resuming.LAWS
+PENALTY_LAWS = penalties.LAWS
+
 
 def check_loss(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
-    """Hold a loss, and its smoothed form, to every law of `LOSS_LAWS`.
+    """Test a loss, and its smoothed form, against every law of `LOSS_LAWS`.
 
     Parameters
     ----------
     loss : Loss
-        With every option on: a law can only see what is switched on.
+        With every option on: laws test only options that are on.
     n_classes : int ≥ 2
     seed : int
-        Of the random scores.
+        Seed of the random scores.
 
     Raises
     ------
@@ -66,14 +68,14 @@ def check_loss(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
 
 
 def check_penalty(penalty: Penalty, *, seed: int = 0) -> None:
-    """Hold a penalty to every law of `PENALTY_LAWS`.
+    """Test a penalty against every law of `PENALTY_LAWS`.
 
     Parameters
     ----------
     penalty : Penalty
-        One with a number for each member (a tuple) is checked on so many members.
+        With a tuple of numbers it is tested with this number of members.
     seed : int
-        Of the random parameters.
+        Seed of the random parameters.
 
     Raises
     ------
@@ -95,18 +97,19 @@ def check_optimizer(
     converges: bool = True,
     seed: int = 0,
 ) -> None:
-    """Hold an optimizer to every law of `OPTIMIZER_LAWS`.
+    """Test an optimizer against every law of `OPTIMIZER_LAWS`.
 
     Parameters
     ----------
     optimizer : Optimizer
-        With numbers that suit a small problem: 60 examples, 5 features, 3 classes.
+        With options for a small problem: 60 examples, 5 features, 3 classes.
     objective : Objective, optional
-        One of a few examples, in float64, instead of that problem (softmax and L2).
+        A small objective in float64 instead of this problem (softmax and L2).
     converges : bool
-        Whether it is to reach the optimum, if it uses gradients on all rows. Steps that shrink too fast do not.
+        Whether it must reach the optimum, if it uses gradients on all rows. With steps that shrink
+        too fast it cannot.
     seed : int
-        Of the random starting points.
+        Seed of the random starting points.
 
     Raises
     ------
@@ -123,16 +126,16 @@ def check_optimizer(
 
 
 def check_feature(feature: "Feature", *, size: tuple[int, int] = (32, 40), seed: int = 0) -> None:
-    """Hold a feature to every law of `halfspaces.testing.features.LAWS`.
+    """Test a feature against every law of `halfspaces.testing.features.LAWS`.
 
     Parameters
     ----------
     feature : Feature
-        Small where it learns: there are 24 images.
+        If it learns, with small options: there are 24 images.
     size : tuple of two ints
         Height and width of the images.
     seed : int
-        Of the images.
+        Seed of the images.
 
     Raises
     ------
@@ -150,7 +153,7 @@ def check_feature(feature: "Feature", *, size: tuple[int, int] = (32, 40), seed:
 
 
 def _check_all(laws: Mapping[str, Law], component: Any, **options: Any) -> None:
-    broken = []
+    broken: list[str] = []
     for law in laws.values():
         try:
             law(component, **options)
