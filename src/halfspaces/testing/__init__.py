@@ -1,15 +1,15 @@
-"""Conformance checks: the laws of all losses, penalties, optimizers and features.
+"""Conformance checks: laws for every loss, penalty, optimizer and feature, your own included.
 
-`check_loss`, `check_penalty`, `check_optimizer` and `check_feature` test a component, also one of
-your own, against all of its laws, and name the broken ones, with figures:
+`check_loss`, `check_penalty`, `check_optimizer` and `check_feature` check all laws of a component
+and name those that it breaks, with figures:
 
     from halfspaces.testing import check_loss
 
     def test_my_loss():
         check_loss(MyLoss(temperature=2.0))
 
-Each law is a function: `LOSS_LAWS["law_gradient"](MyLoss())`. The fix of a bug begins with a law
-that the bug breaks; the law is then checked for all components.
+Each law is also a function: `LOSS_LAWS["law_gradient"](MyLoss())`. The fix of a bug begins with the
+law that it broke, which is then checked for all components.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,12 @@ from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers import Optimizer
 from halfspaces.penalties.base import Penalty
-from halfspaces.testing import duality, losses, optimizers, penalties, resuming
+from halfspaces.testing.duality import LAWS as DUALITY_LAWS
+from halfspaces.testing.losses import LAWS as SCORE_LAWS
+from halfspaces.testing.optimizer_resume import LAWS as RESUME_LAWS
+from halfspaces.testing.optimizer_stacks import LAWS as STACK_LAWS
+from halfspaces.testing.optimizers import LAWS as RUN_LAWS
+from halfspaces.testing.penalties import LAWS as PENALTY_LAWS
 from halfspaces.testing.runs import small_objective
 from halfspaces.testing.words import Law
 
@@ -36,18 +41,17 @@ __all__ = [
     "check_penalty",
 ]
 
-LOSS_LAWS = losses.LAWS | duality.LAWS
-OPTIMIZER_LAWS = optimizers.LAWS | resuming.LAWS
-PENALTY_LAWS = penalties.LAWS
+LOSS_LAWS: dict[str, Law] = {**SCORE_LAWS, **DUALITY_LAWS}
+OPTIMIZER_LAWS: dict[str, Law] = {**RUN_LAWS, **RESUME_LAWS, **STACK_LAWS}
 
 
 def check_loss(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
-    """Test a loss, and its smoothed form, against every law of `LOSS_LAWS`.
+    """Check a loss, and its smoothed form, by every law of `LOSS_LAWS`.
 
     Parameters
     ----------
     loss : Loss
-        With every option on: laws test only options that are on.
+        With every option switched on: laws check no other.
     n_classes : int ≥ 2
     seed : int
         Seed of the random scores.
@@ -68,12 +72,12 @@ def check_loss(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
 
 
 def check_penalty(penalty: Penalty, *, seed: int = 0) -> None:
-    """Test a penalty against every law of `PENALTY_LAWS`.
+    """Check a penalty by every law of `PENALTY_LAWS`.
 
     Parameters
     ----------
     penalty : Penalty
-        With a tuple of numbers it is tested with this number of members.
+        One with a number for each member (a tuple) is checked on as many members.
     seed : int
         Seed of the random parameters.
 
@@ -97,17 +101,17 @@ def check_optimizer(
     converges: bool = True,
     seed: int = 0,
 ) -> None:
-    """Test an optimizer against every law of `OPTIMIZER_LAWS`.
+    """Check an optimizer by every law of `OPTIMIZER_LAWS`.
 
     Parameters
     ----------
     optimizer : Optimizer
-        With options for a small problem: 60 examples, 5 features, 3 classes.
+        With numbers that suit a small problem: 60 examples, 5 features, 3 classes.
     objective : Objective, optional
-        A small objective in float64 instead of this problem (softmax and L2).
+        One of a few examples, in float64, instead of that problem (softmax and L2).
     converges : bool
-        Whether it must reach the optimum, if it uses gradients on all rows. With steps that shrink
-        too fast it cannot.
+        Whether it must reach the optimum, if it uses gradients on all rows. Methods whose steps
+        shrink too fast do not reach it.
     seed : int
         Seed of the random starting points.
 
@@ -126,12 +130,12 @@ def check_optimizer(
 
 
 def check_feature(feature: "Feature", *, size: tuple[int, int] = (32, 40), seed: int = 0) -> None:
-    """Test a feature against every law of `halfspaces.testing.features.LAWS`.
+    """Check a feature by every law of `halfspaces.testing.features.LAWS`.
 
     Parameters
     ----------
     feature : Feature
-        If it learns, with small options: there are 24 images.
+        A small one if it learns from images: there are 24.
     size : tuple of two ints
         Height and width of the images.
     seed : int
@@ -153,7 +157,7 @@ def check_feature(feature: "Feature", *, size: tuple[int, int] = (32, 40), seed:
 
 
 def _check_all(laws: Mapping[str, Law], component: Any, **options: Any) -> None:
-    broken: list[str] = []
+    broken = []
     for law in laws.values():
         try:
             law(component, **options)

@@ -1,8 +1,7 @@
-"""The laws of optimizers, held on a small objective that the caller may replace."""
+"""Laws of optimizers, checked on a small objective that the caller may replace."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from halfspaces.proofs.minimize import minimize
 from halfspaces.request import Request
 from halfspaces.support.types import Array
 from halfspaces.testing.runs import (
-    LIMIT,
+    MAX_PASSES,
     TURNS,
     Recorder,
     Watch,
@@ -25,19 +24,25 @@ from halfspaces.testing.runs import (
     optimum,
     same_bits,
     some_turns,
-    stack_of,
     start,
     supports,
-    total_at,
+    value_at,
 )
-from halfspaces.testing.words import Law, at_least, check_plain, register_in, require, same
+from halfspaces.testing.words import (
+    Law,
+    at_least,
+    check_plain,
+    register_in,
+    require,
+    same,
+)
 
 LAWS: dict[str, Law] = {}
 _law = register_in(LAWS)
 
 
 def _converges(optimizer: Optimizer, objective: Objective) -> bool:
-    """Whether theory promises the optimum: gradients on all rows, of a smooth or smoothed loss."""
+    """Whether theory promises the optimum: gradients on all rows of a smooth or smoothed loss."""
     smooth = objective.loss.smooth or hasattr(optimizer, "stages")
     return smooth and not optimizer.stochastic and asks_gradients(optimizer, objective)
 
@@ -50,7 +55,7 @@ def law_plain(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> N
 
 @_law
 def law_start(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
-    """The first request is for the given W, and this array does not change."""
+    """The first evaluation is at the given W, and that array is not changed."""
     recorder = Recorder.of(objective)
     W = start(objective, seed=seed)
     given = W.copy()
@@ -62,10 +67,12 @@ def law_start(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> N
 
 @_law
 def law_same_seed_same_bits(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
-    """A second run has the same bits, also after another run; another seed gives another W."""
+    """A run repeated has the same bits, whatever ran in between; another seed gives other bits."""
     first = some_turns(optimizer, objective).W
-    half = objective.blocks.subset(np.arange(objective.n_examples // 2))
-    some_turns(optimizer, replace(objective, blocks=half))
+    some_turns(
+        optimizer,
+        replace(objective, blocks=objective.blocks.subset(np.arange(objective.n_examples // 2))),
+    )
     same_bits(some_turns(optimizer, objective).W, first, "W of the same run again")
     if hasattr(optimizer, "seed"):
         other: Any = replace(optimizer, seed=optimizer.seed + 1)  # pyright: ignore
@@ -87,8 +94,10 @@ class _SeesWeights(Penalty):
     def _checked(self, *arrays: Any) -> Sequence[Any]:
         for array in arrays:
             rows = self.n_features if np.ndim(array) < 3 else len(array)
-            words = f"the penalty was given {rows} rows for {self.n_features} features."
-            require(rows == self.n_features, words)
+            require(
+                rows == self.n_features,
+                f"the penalty was given {rows} rows for {self.n_features} features.",
+            )
         return arrays
 
     def value(self, W: Array) -> Array:
@@ -117,92 +126,64 @@ class _SeesWeights(Penalty):
 def law_the_bias_is_not_penalized(
     optimizer: Optimizer, *, objective: Objective, seed: int = 0
 ) -> None:
-    """The penalty receives W[:-1], never the bias row."""
-    penalty = _SeesWeights(objective.penalty, objective.n_features)
-    some_turns(optimizer, replace(objective, penalty=penalty))
-
-
-@_law
-def law_stack(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
-    """Each member of a stack takes the steps that it takes alone, or ends at the same loss."""
-    stack, members = stack_of(objective)
-    starts = [start(member, seed=seed + m) for m, member in enumerate(members)]
-    together = np.concatenate(starts, axis=1)
-    # Members wait for each other between stages of smoothing, and random search evaluates several
-    # draws together only for one member.
-    if objective.loss.smooth and asks_gradients(optimizer, objective):
-        watch = Watch(3 * TURNS)
-        minimize(stack, optimizer, together, tol=0.0, callbacks=[watch])
-        for m, (member, W) in enumerate(zip(members, starts, strict=True)):
-            own = Watch(TURNS)
-            minimize(member, optimizer, W, tol=0.0, callbacks=[own])
-            together_moves = _moves(watch, m)
-            own_moves = _moves(own, 0)
-            count = min(len(together_moves), len(own_moves))
-            require(count > 3, f"member {m} makes {count} moves in {3 * TURNS} turns of a stack.")
-            what = f"W of member {m} after each move"
-            same(together_moves[:count], own_moves[:count], what, tolerance=1e-7)
-        return
-    tol = 1e-6 if objective.loss.smooth else 1e-3
-    result = minimize(stack, optimizer, together, tol=tol, max_passes=100)
-    for m, (member, W) in enumerate(zip(members, starts, strict=True)):
-        alone = minimize(member, optimizer, W, tol=tol, max_passes=100)
-        if result.reason is alone.reason and result.converged:
-            tolerance = 1e-7 if result.reason is Reason.ALL_STEPS_TAKEN else 2 * tol
-            what = f"the loss of member {m} at the end"
-            same(result.loss[m], alone.loss[0], what, tolerance=tolerance)
-
-
-def _moves(watch: Watch, member: int) -> list[Array]:
-    """The iterates of one member, without the turns in which it did not move."""
-    path = [W[:, member] for W in watch.iterates]
-    pairs = pairwise([np.full_like(path[0], np.nan), *path])
-    return [W for before, W in pairs if not np.array_equal(before, W)]
+    """The penalty is given W[:-1], never the bias row."""
+    some_turns(
+        optimizer, replace(objective, penalty=_SeesWeights(objective.penalty, objective.n_features))
+    )
 
 
 @_law
 def law_descends(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
-    """The last iterate (of a stochastic method the best) is no worse than the start.
-
-    This holds for a start at the optimum, too.
-    """
+    """The end is no worse than the start, even at the optimum; a stochastic run's best is."""
     if optimizer.stochastic:
         watch = Watch(50)
         minimize(objective, optimizer, start(objective, seed=seed), callbacks=[watch])
-        found = [total_at(objective, W) for W in watch.iterates]
-        at_start = total_at(objective, start(objective, seed=seed))
-        at_least(at_start, min(found), "L(W) at the start is below all others")
+        found = [value_at(objective, W) for W in watch.iterates]
+        at_least(
+            value_at(objective, start(objective, seed=seed)),
+            min(found),
+            "L(W) at the start is below all others",
+        )
         return
     for W in (start(objective, seed=seed), optimum(objective).W):
         result = minimize(objective, optimizer, W, tol=1e-4, max_passes=50)
         # A method without a line search may circle around the optimum at the length of its step.
-        what = "L(W) at the start is below that at the end"
-        at_least(total_at(objective, W), result.loss, what, tolerance=2e-2)
+        at_least(
+            value_at(objective, W),
+            result.loss,
+            "L(W) at the start is below that at the end",
+            tolerance=2e-2,
+        )
 
 
 @_law
 def law_optimum(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
-    """Methods that converge reach the same optimum, with a proven gap where one can be proved."""
+    """Methods that converge reach the same optimum, with a proven bound."""
     if not _converges(optimizer, objective):
         return
     best = optimum(objective)
-    result = minimize(objective, optimizer, start(objective, seed=seed), tol=1e-4, max_passes=LIMIT)
+    result = minimize(
+        objective, optimizer, start(objective, seed=seed), tol=1e-4, max_passes=MAX_PASSES
+    )
     provable = objective.certifiable(1).all()
     needed = Reason.CERTIFIED if provable else Reason.STATIONARY
     require(result.reason is needed, f"it does not converge: {result}")
-    is_proved = not provable or result.gap <= 1.0001e-4 * result.loss
-    require(is_proved, f"the gap {result.gap} is above the tolerance.")
+    require(
+        not provable or result.gap <= 1.0001e-4 * result.loss,
+        f"the gap {result.gap} is above the tolerance.",
+    )
     same(result.loss, best.loss, "the optimal value", tolerance=1e-4)
 
 
 @_law
 def law_result(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
-    """W of the result is the last iterate, with its loss and a gap of at least L(W) − min L."""
+    """The result holds the iterate, its evaluated loss, and a gap no less than L(W) − min L."""
     best = optimum(objective)
     for turns in (1, 4, TURNS):
         watch = Watch(turns)
-        W = start(objective, seed=seed)
-        result = minimize(objective, optimizer, W, tol=0.0, callbacks=[watch])
+        result = minimize(
+            objective, optimizer, start(objective, seed=seed), tol=0.0, callbacks=[watch]
+        )
         same(result.W, watch.iterates[-1], f"W of the result after turn {turns}", tolerance=0.0)
         _check_account(objective, result, best)
     _check_account(objective, minimize(objective, optimizer, tol=1e-3, max_passes=50), best)
@@ -213,20 +194,26 @@ def _check_account(objective: Objective, result: Result, best: Result) -> None:
     same(result.loss, fresh.exact_total, "loss of the result", tolerance=1e-14)
     same(result.data_loss, fresh.exact_data, "data_loss of the result", tolerance=1e-14)
     same(result.penalty, fresh.penalty, "penalty of the result", tolerance=1e-14)
-    what = "the gap is below the distance from the optimum"
-    at_least(result.gap, result.loss - best.loss, what, tolerance=1e-12)
+    at_least(
+        result.gap,
+        result.loss - best.loss,
+        "the gap is below the distance from the optimum",
+        tolerance=1e-12,
+    )
 
 
 @_law
 def law_passes(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
-    """Passes count the visited rows, half for values alone; history columns have equal lengths."""
+    """Passes count visited rows, half without a gradient; each iterate is a row of the history."""
     recorder = Recorder.of(objective)
     result = some_turns(optimizer, recorder)
-    spent = 0.0
-    for request in recorder.asked:
-        part = len(objective.blocks.labels(request.rows)) / objective.n_examples
-        spent += part * (1.0 if request.gradient else 0.5)
-    same(result.passes, spent, "passes")
+    spent = [
+        len(objective.blocks.labels(request.rows))
+        / objective.n_examples
+        * (1.0 if request.gradient else 0.5)
+        for request in recorder.asked
+    ]
+    same(result.passes, sum(spent), "passes")
     at_least(np.diff(result.history["passes"]), 0.0, "the history's passes go back")
     lengths = {name: len(result.history[name]) for name in result.history}
     require(len(set(lengths.values())) == 1, f"the history's columns have {lengths} rows.")
@@ -234,15 +221,15 @@ def law_passes(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> 
 
 @_law
 def law_permutation(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
-    """Classes have no order: permuting them permutes W, except for methods that draw W."""
+    """Permuting the classes permutes W, except for methods that draw W at random."""
     if not asks_gradients(optimizer, objective):
         return
-    W = start(objective, seed=seed)
     order = np.random.default_rng(seed).permutation(objective.n_classes)[::-1]
-    if np.array_equal(order, np.arange(len(order))):
-        order = np.roll(order, 1)
-    blocks = replace(objective.blocks, y=np.argsort(order)[objective.blocks.y])
-    moved = replace(objective, blocks=blocks)
+    W = start(objective, seed=seed)
+    order = np.roll(order, 1) if np.array_equal(order, np.arange(len(order))) else order
+    moved = replace(
+        objective, blocks=replace(objective.blocks, y=np.argsort(order)[objective.blocks.y])
+    )
     found = some_turns(optimizer, moved, W[:, :, order]).W
     expected = some_turns(optimizer, objective, W).W
     same(found, expected[:, :, order], f"W with classes in the order {order}", tolerance=1e-7)
@@ -257,8 +244,12 @@ def law_max_norm(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -
         result = minimize(tight, optimizer, tol=0.0, callbacks=[watch])
         for turn, W in enumerate([*watch.iterates, result.W]):
             longest = np.max(np.linalg.norm(W[:-1], axis=0))
-            what = f"after turn {turn} the radius is below the length of a class vector"
-            at_least(0.3, longest, what, tolerance=1e-6)
+            at_least(
+                0.3,
+                longest,
+                f"after turn {turn} the radius is below the length of a class vector",
+                1e-6,
+            )
 
 
 @_law

@@ -1,4 +1,4 @@
-"""Small runs for the laws of optimizers, and helpers that record them."""
+"""Small runs for the laws of optimizers, and two ways to record them."""
 
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
@@ -12,9 +12,7 @@ from halfspaces.losses.softmax import Softmax
 from halfspaces.objective import Objective
 from halfspaces.optimizers import Optimizer
 from halfspaces.optimizers.choose import choose_for
-from halfspaces.penalties.base import Penalty, PerMember
 from halfspaces.penalties.l2 import L2
-from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.proofs.minimize import minimize
 from halfspaces.request import Evaluation, Request
 from halfspaces.rows.blocks import Blocks
@@ -22,8 +20,7 @@ from halfspaces.support.types import Array
 from halfspaces.testing.words import require, same
 
 TURNS = 12  # of runs that are compared turn by turn
-LIMIT = 1500  # passes of runs that must converge
-FACTORS = (1.0, 4.0, 0.25)  # of the penalty's number, for a stack of three members
+MAX_PASSES = 1500  # of runs that must converge
 
 
 @lru_cache(maxsize=8)
@@ -32,9 +29,8 @@ def small_objective(seed: int = 0) -> Objective:
     rng = np.random.default_rng(seed)
     y = rng.integers(3, size=60)
     X = rng.standard_normal((60, 5)) + np.eye(3, 5)[y]
-    return Objective(
-        Softmax(), L2(0.05), Blocks(X, y, rng.uniform(0.5, 2.0, size=60), n_jobs=1), n_classes=3
-    )
+    blocks = Blocks(X, y, rng.uniform(0.5, 2.0, size=60), n_jobs=1)
+    return Objective(Softmax(), L2(0.05), blocks, n_classes=3)
 
 
 def start(objective: Objective, n_members: int = 1, seed: int = 0) -> Array:
@@ -45,13 +41,13 @@ def start(objective: Objective, n_members: int = 1, seed: int = 0) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Recorder(Objective):
-    """An objective that records its requests."""
+    """An objective that records the requests for its value."""
 
     asked: list[Request] = field(default_factory=list)
 
     @classmethod
     def of(cls, objective: Objective) -> "Recorder":
-        """The objective, with an empty record."""
+        """The same objective as a recorder."""
         return cls(*(getattr(objective, entry.name) for entry in fields(Objective)))
 
     def evaluate(self, request: Request) -> Evaluation:
@@ -69,7 +65,7 @@ class Watch:
     iterates: list[Array] = field(default_factory=list)
 
     def __call__(self, run: Run) -> Reason | None:
-        """Record the iterate; stop by a reason or by an exception."""
+        """Record the iterate; after the last turn return the reason, or raise."""
         self.iterates.append(run.W.copy())
         if len(self.iterates) < self.turns:
             return None
@@ -81,70 +77,51 @@ class Watch:
 def some_turns(
     optimizer: Optimizer, objective: Objective, W: Array | None = None, **options: Any
 ) -> Result:
-    """The result of a few turns from W or of a resumed run, without a test of convergence."""
-    watch = Watch(options.pop("turns", TURNS))
-    callbacks = [watch, *options.pop("callbacks", ())]
+    """The result of a few turns from W, or of a resumed run, without a test of convergence."""
+    turns = options.pop("turns", TURNS)
+    callbacks = [Watch(turns), *options.pop("callbacks", ())]
     W = start(objective) if W is None else W
     return minimize(objective, optimizer, W, tol=0.0, callbacks=callbacks, **options)
 
 
 def supports(optimizer: Optimizer, objective: Objective) -> bool:
-    """Whether the optimizer accepts the penalty; a refusal is a TypeError that names it."""
+    """Whether the optimizer takes the penalty of the objective.
+
+    A refusal must be a TypeError that names the penalty.
+    """
     try:
         optimizer.init(objective.zeros(), objective)
     except TypeError as error:
-        name = type(objective.penalty).__name__
-        require(name in str(error), f"the refusal names no penalty: {error}")
+        named = type(objective.penalty).__name__ in str(error)
+        require(named, f"the refusal names no penalty: {error}")
         return False
     return True
 
 
-@lru_cache(maxsize=8)
-def optimum(objective: Objective) -> Result:
-    """The optimum to nine digits (five for a loss with kinks), by the optimizer of `choose_for`."""
-    optimizer = choose_for(objective).optimizer
-    tol = 1e-9 if objective.loss.smooth else 1e-5
-    result = minimize(objective, optimizer, tol=tol, max_passes=5000)
-    require(result.converged, f"the reference solution was not found: {result}")
-    return result
-
-
 def asks_gradients(optimizer: Optimizer, objective: Objective) -> bool:
-    """Whether the optimizer asks for gradients in its first turns."""
+    """Whether the optimizer requests gradients."""
     recorder = Recorder.of(objective)
     some_turns(optimizer, recorder, turns=3)
     return any(request.gradient for request in recorder.asked[:-1])
 
 
-def total_at(objective: Objective, W: Array) -> Array:
-    """L(W) of each member."""
-    return objective.evaluate(Request(W, gradient=False)).total
-
-
-def number_of(penalty: Penalty) -> float | None:
-    """The strength or the radius of a penalty; None if it has neither."""
-    return getattr(penalty, "strength" if penalty.has_strength else "radius", None)
-
-
-def with_number(objective: Objective, number: PerMember) -> Objective:
-    """The objective with another strength or radius of its penalty."""
-    penalty = objective.penalty
-    other = penalty.with_strength(number) if penalty.has_strength else MaxNorm(number)
-    return replace(objective, penalty=other)
-
-
-def stack_of(objective: Objective) -> tuple[Objective, list[Objective]]:
-    """A stack of three members with different penalties, and each member alone."""
-    number = number_of(objective.penalty)
-    if number is None:
-        return objective, [objective] * len(FACTORS)
-    numbers = [factor * number for factor in FACTORS]
-    alone = [with_number(objective, own) for own in numbers]
-    return with_number(objective, tuple(numbers)), alone
-
-
-def same_bits(found: Array, expected: Array, what: str) -> None:
-    """Require equal arrays."""
+def same_bits(found: Any, expected: Any, what: str) -> None:
+    """Require arrays that are equal to the last bit; nan equals nan."""
     if not np.array_equal(found, expected, equal_nan=True):
         same(found, expected, what)
         raise AssertionError(f"{what} differs in the last bits.")
+
+
+def value_at(objective: Objective, W: Array) -> Array:
+    """L(W) of each member, (M,)."""
+    return objective.evaluate(Request(W, gradient=False)).total
+
+
+@lru_cache(maxsize=8)
+def optimum(objective: Objective) -> Result:
+    """A solution to nine digits (five for a loss with kinks), by the optimizer of `choose_for`."""
+    optimizer = choose_for(objective).optimizer
+    tol = 1e-9 if objective.loss.smooth else 1e-5
+    result = minimize(objective, optimizer, tol=tol, max_passes=5000)
+    require(result.converged, f"the reference solution was not found: {result}")
+    return result
