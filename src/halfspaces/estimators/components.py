@@ -7,8 +7,8 @@ from typing import Any
 from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
-from halfspaces.optimizers import Optimizer
-from halfspaces.optimizers.choose import OPTIMIZERS, Choice, choose_for
+from halfspaces.optimizers import OPTIMIZERS, Optimizer
+from halfspaces.optimizers.choose import Choice, choose_for
 from halfspaces.penalties import PENALTIES
 from halfspaces.penalties.base import Penalty
 from halfspaces.support.validation import lookup
