@@ -44,16 +44,16 @@ def reading(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def decoding(path: Path, kind: str, *errors: type[BaseException]) -> Iterator[None]:
+def decoding(
+    path: Path, kind: str, *errors: type[BaseException], remedy: str = "get it or save it again"
+) -> Iterator[None]:
     """A context in which the errors that a library raises on a bad file become one DataError."""
     try:
         yield
     except DataError:
         raise
     except errors as error:
-        raise DataError(
-            f"{path} cannot be read as {kind} ({cause(error)}); get it or save it again."
-        ) from error
+        raise DataError(f"{path} cannot be read as {kind} ({cause(error)}); {remedy}.") from error
 
 
 def cause(error: BaseException) -> str:

@@ -41,10 +41,9 @@ def look(stream: BinaryIO) -> Header:
     Raises DataError, a phrase without a subject, for a file that is no image or too large.
     """
     with _opened(stream) as image:
-        width, height = image.size
         if _orientation(image) in SIDEWAYS:
-            width, height = height, width
-        return Header(height, width, _is_grey(image))
+            return Header(image.width, image.height, _is_grey(image))
+        return Header(image.height, image.width, _is_grey(image))
 
 
 def decode(stream: BinaryIO, height: int, width: int, channels: int) -> np.ndarray:

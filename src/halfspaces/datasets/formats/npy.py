@@ -53,7 +53,8 @@ def read(path: Path) -> Dataset:
     arrays: dict[str, np.ndarray] = {}
     fields: dict[str, Any] = {}
     for split, files in _splits(path, folder).items():
-        X, y = f"X{SUFFIXES[split]}", f"y{SUFFIXES[split]}"
+        X = f"X{SUFFIXES[split]}"
+        y = f"y{SUFFIXES[split]}"
         arrays[X] = open_mapped(files.X)
         fields[X] = named_arrays.flatten(files.X, "an array", _in_order(files.X, arrays[X]))
         fields[y] = _labels(files)

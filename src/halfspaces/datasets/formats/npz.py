@@ -48,7 +48,7 @@ def _load(path: Path, wanted: Sequence[str], needed: tuple[str, ...]) -> dict[st
     """The wanted arrays that the file has; no others are read."""
     with (
         compressed.reading(path) as stream,
-        compressed.decoding(path, ".npz", *DAMAGE),
+        compressed.decoding(path, ".npz", *DAMAGE, remedy="save it again with np.savez"),
         zipfile.ZipFile(stream) as archive,
     ):
         members = [name for name in archive.namelist() if name.endswith(".npy")]
