@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 import halfspaces
 from halfspaces import LinearClassifier
-from halfspaces.files.atomic import ModelFileError
+from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.losses import LOSSES
 from halfspaces.losses.crammer_singer import CrammerSinger
 from halfspaces.losses.hinge import Hinge

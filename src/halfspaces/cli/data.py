@@ -84,7 +84,7 @@ def cache(
     """Decoded images, and their features, that are kept for a second run: where, of what, how large; remove some."""
     import time
 
-    from halfspaces.cli.train import size_bytes
+    from halfspaces.cli.values import size_bytes
     from halfspaces.datasets.files import decoded_cache
 
     removed = [] if keep is None else decoded_cache.prune(size_bytes("--keep", keep))

@@ -54,19 +54,19 @@ def show(
     import halfspaces
     from halfspaces import datasets
     from halfspaces.cli import report as shown
-    from halfspaces.cli.train import _image_size, check_out
+    from halfspaces.cli import values
     from halfspaces.features import parse
     from halfspaces.files.atomic import write_whole
     from halfspaces.files.models import features_of
     from halfspaces.plots import features as pictures
 
-    check_out(out)
+    values.check_out(out)
     pictures.check_format(out)
     if image.suffix == ".safetensors":
         feature = features_of(halfspaces.load(image))
         figure = pictures.learned(feature, image.name)
     else:
-        size = _image_size(image_size) or pictures.size_of(image)
+        size = values.image_size(image_size) or pictures.size_of(image)
         (pixels, *more) = datasets.open_images(str(image), image_size=size)
         if more:
             raise ValueError(f"{image} holds {len(more) + 1:,} images; give one of them.")

@@ -191,7 +191,7 @@ def fit(classifier: Any, *, cost: bool) -> None:
     data, penalty, gap = (
         float(np.max(value)) for value in (result.data_loss, result.penalty, result.gap)
     )
-    strength = getattr(classifier, "strength", None)
+    strength = strength_of(classifier)
     _pair("loss", f"{data + penalty:.6g} = data {data:.6g} + penalty {penalty:.6g}")
     if strength is not None:
         _pair("λ", f"{strength:.3g}")
@@ -204,6 +204,12 @@ def fit(classifier: Any, *, cost: bool) -> None:
     separation = getattr(classifier, "separation_", None)
     if separation is not None and separation.too_small:
         _pair("separable", str(separation))
+
+
+def strength_of(classifier: Any) -> float | None:
+    """λ, given as a number or in the penalty; None where it was not given."""
+    given = classifier.strength
+    return getattr(classifier.penalty, "strength", None) if given is None else given
 
 
 def calibration(classifier: Any) -> None:
@@ -238,8 +244,9 @@ def model(classifier: Any, path: Path) -> None:
 def noted(classifier: Any) -> None:
     """Strength, how the training ended and how well it did, where the file tells."""
     notes = classifier.notes_
-    if classifier.strength is not None:
-        _pair("λ", f"{classifier.strength:.3g}")
+    strength = strength_of(classifier)
+    if strength is not None:
+        _pair("λ", f"{strength:.3g}")
     if "reason" in notes.get("fit", {}):
         _pair("reason", notes["fit"]["reason"])
     if notes.get("metrics"):

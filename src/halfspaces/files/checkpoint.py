@@ -19,7 +19,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from halfspaces.files import safetensors_file
-from halfspaces.files.atomic import ModelFileError
+from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.loop.callbacks import Keeper
 from halfspaces.loop.minimize import problem_of, snapshot
 from halfspaces.loop.optimizer import Optimizer

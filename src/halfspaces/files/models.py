@@ -18,7 +18,8 @@ from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.classifier import LinearClassifier, make_penalty
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.files import safetensors_file
-from halfspaces.files.atomic import ModelFileError, brief
+from halfspaces.files.atomic import brief
+from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.losses import surrogates
 from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array
