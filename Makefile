@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check lint format clean fuzz chaos bench bench-quick bench-peers
+.PHONY: demo test test-portability test-portability-quick check lint format clean fuzz chaos bench bench-quick bench-peers
 
 demo: $(INSTALLED)
 	$(BIN)/halfspaces train digits --out digits.safetensors
@@ -17,6 +17,14 @@ test: $(INSTALLED)
 fuzz: $(INSTALLED)
 	$(BIN)/python -m tests.fuzz --inputs 20000
 	$(BIN)/python -m tests.fuzz.model_file 20000
+
+# As on other processors: without AVX-512, by numba's generic target and other kernels of OpenBLAS; the whole suite for
+# each, about an hour and a half. A short selection takes two minutes: test-portability-quick.
+test-portability: $(INSTALLED)
+	$(BIN)/python tests/portability.py
+
+test-portability-quick: $(INSTALLED)
+	$(BIN)/python tests/portability.py --quick
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import checks, grid, l1path, lecture, race, report, roofline
+from benchmarks import checks, grid, l1path, lecture, race, report, roofline, summary
 from benchmarks.data import ROOT
 from benchmarks.problems import Problem, parity_problems, problems, quick_problems
 from benchmarks.solvers import SOLVERS
@@ -66,6 +66,9 @@ def main() -> None:
             print(f"== {name} took {time.perf_counter() - start:.0f} s", flush=True)
     for path in report.write(store, options.out):
         print(f"wrote {path}")
+    if options.summary:
+        options.summary.write_text(summary.page(store), encoding="utf-8")
+        print(f"wrote {options.summary}")
 
 
 def _options() -> argparse.Namespace:
@@ -93,13 +96,25 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--out",
         type=Path,
-        help="folder for results and report; docs/, or build/benchmarks when quick",
+        help="folder for results and report; benchmarks/results, or build/benchmarks when quick",
+    )
+    parser.add_argument(
+        "--summary",
+        type=Path,
+        help="file for the summary; docs/benchmarks.md when everything is run at full length",
     )
     options = parser.parse_args()
     unknown = set(options.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"unknown section {min(unknown)!r}; there are {', '.join(SECTIONS)}")
-    options.out = options.out or ROOT / ("build/benchmarks" if options.quick else "docs")
+    options.out = options.out or ROOT / (
+        "build/benchmarks" if options.quick else "benchmarks/results"
+    )
+    # A part of the results would make a summary with holes, so it is written only when asked for.
+    if options.summary is None and not (
+        options.quick or options.sections or options.problems or options.solvers
+    ):
+        options.summary = ROOT / "docs/benchmarks.md"
     return options
 
 
@@ -136,8 +151,9 @@ def _machine(*, quick: bool) -> dict[str, object]:
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "not installed"
     cpu = Path("/proc/cpuinfo")
-    model = next((line.split(":")[1].strip() for line in cpu.read_text().splitlines() if "model name" in line), "") \
-        if cpu.exists() else platform.processor()  # fmt: skip
+    lines = cpu.read_text().splitlines() if cpu.exists() else []
+    models = [line.split(":")[1].strip() for line in lines if "model name" in line]
+    model = models[0] if models else platform.processor()
     return {
         "cpu": model or platform.machine(),
         "cores": race.THREADS,

@@ -1,4 +1,4 @@
-"""The report: Markdown, CSV and a plot, drawn from the stored results alone."""
+"""The full report: Markdown, CSV and a plot, drawn from the stored results alone."""
 
 import csv
 import math
@@ -12,25 +12,27 @@ from benchmarks.race import LEVELS, distances, extrapolated, lower_bound, minimu
 from benchmarks.solvers import SOLVERS, UNWATCHED
 from benchmarks.store import Store
 
-NOTES = Path(__file__).with_name("notes.md")
 HIDDEN = ("reference", UNWATCHED)
 Row = Sequence[str]
 
 INTRODUCTION = """\
 # Benchmarks
 
-Written by `make bench`. Every objective here is computed by the benchmark, in float64 and plain NumPy, from the weights
-that a solver had at that second: L = mean loss + λ ΣW² for standardized features, the bias free. Distances are relative
-to the lowest objective that any solver reached; how far that may be above the minimum is a proven bound.
+Written by `make bench`. Every objective here is computed by the benchmark, in float64 and plain
+NumPy, from the weights that a solver had at that second: L = mean loss + λ ΣW² for standardized
+features, the bias free. Distances are relative to the lowest objective that any solver reached;
+how far that may be above the minimum is a proven bound.
 
-* Each run is a process of its own, threads limited to the number of cores. Clocks stop while snapshots are taken; a fit
-  of a few rows comes first, so that nobody pays for imports.
-* The peers are given standardized features, C-contiguous float32 (float64 for LIBLINEAR, which wants it), made off the
-  clock. halfspaces is given raw features, and its seconds hold everything: checks, moments, sketch, loop.
-* Solvers that cannot be watched (marked *) are run with growing limits, each run from nothing and timed alone; between
-  two of them the logarithm of the distance is taken as linear in the time.
-* A pass is one reading of all rows for value and gradient, a product with the Hessian, or an epoch. Those of halfspaces
-  are its loop's; what it does outside the loop is in its seconds and listed apart.
+* Each run is a process of its own, threads limited to the number of cores. Clocks stop while
+  snapshots are taken; a fit of a few rows comes first, so that nobody pays for imports.
+* The peers are given standardized features, C-contiguous float32 (float64 for LIBLINEAR, which
+  wants it), made off the clock. halfspaces is given raw features, and its seconds hold
+  everything: checks, moments, sketch, loop.
+* Solvers that cannot be watched (marked *) are run with growing limits, each run from nothing and
+  timed alone; between two of them the logarithm of the distance is taken as linear in the time.
+* A pass is one reading of all rows for value and gradient, a product with the Hessian, or an
+  epoch. Those of halfspaces are its loop's; what it does outside the loop is in its seconds and
+  listed apart.
 * LIBLINEAR penalizes the bias: its weights are judged with the bias that suits them best.
 * Step sizes of SGD are tuned before the clock starts.
 * Before the race each peer had to come within 1e-4 of the same minimum on digits.
@@ -42,15 +44,15 @@ def write(store: Store, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     drawn = plot(store, folder / "benchmarks.svg")
     sections = (
-        _machine,
-        _bars,
-        _roofline,
+        machine,
+        bars_table,
+        roofline_table,
         _memory,
         _workers,
         _outside,
         _races,
         _parity,
-        _grid,
+        grid_table,
         _l1path,
         _lecture,
     )
@@ -58,8 +60,6 @@ def write(store: Store, folder: Path) -> list[Path]:
     if drawn:
         parts.append("![Relative distance against seconds](benchmarks.svg)\n")
     parts += ["\n".join(lines) + "\n" for section in sections if (lines := list(section(store)))]
-    if NOTES.exists():
-        parts.append(NOTES.read_text())
     report = folder / "benchmarks.md"
     report.write_text("\n".join(parts))
     return [
@@ -78,7 +78,7 @@ def table(head: Row, rows: Sequence[Row], text: int = 1) -> Iterator[str]:
     yield ""
 
 
-def _number(value: float | None, digits: int = 3) -> str:
+def number(value: float | None, digits: int = 3) -> str:
     if value is None or math.isnan(value):
         return ""
     if math.isinf(value):
@@ -86,36 +86,38 @@ def _number(value: float | None, digits: int = 3) -> str:
     return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
 
 
-def _machine(store: Store) -> Iterator[str]:
-    machine = store["machine"]
-    if not machine:
+def machine(store: Store) -> Iterator[str]:
+    made_on = store["machine"]
+    if not made_on:
         return
     yield "## Machine and versions\n"
-    how = ", a quick run on a few rows" if machine["quick"] else ""
-    yield f"{machine['cpu']}, {machine['cores']} cores, {machine['memory']:.0f} GB of memory, {machine['system']},"
-    yield f"Python {machine['python']}; {machine['date']}{how}.\n"
-    yield ", ".join(f"{name} {version}" for name, version in machine["versions"].items()) + "\n"
+    how = ", a quick run on a few rows" if made_on["quick"] else ""
+    memory = f"{made_on['memory']:.0f} GB of memory"
+    yield f"{made_on['cpu']}, {made_on['cores']} cores, {memory}, {made_on['system']},"
+    yield f"Python {made_on['python']}; {made_on['date']}{how}.\n"
+    yield ", ".join(f"{name} {version}" for name, version in made_on["versions"].items()) + "\n"
 
 
-def _bars(store: Store) -> Iterator[str]:
+def bars_table(store: Store) -> Iterator[str]:
     quick = store["machine"].get("quick")
     words = {True: "met", False: "**missed**", None: "open"}
     rows = [(bar.text, bar.figure, "" if quick else words[bar.met]) for bar in bars(store)]
     if rows:
-        yield "## Bars\n"
+        yield "## Targets\n"
         if quick:
             yield "Of a few rows and seconds: these figures say nothing.\n"
-        yield from table(("bar", "figure", ""), rows, text=3)
+        yield from table(("target", "measured", ""), rows, text=3)
 
 
-def _roofline(store: Store) -> Iterator[str]:
+def roofline_table(store: Store) -> Iterator[str]:
     limits, rows = store["roofline"].get("machine"), store["roofline"].get("passes", [])
     if not limits:
         return
     speeds = ", ".join(f"{name} {speed:.1f}" for name, speed in limits["bandwidth"].items())
     yield "## Roofline\n"
     yield f"SGEMM (square, every core): {limits['sgemm']:.0f} GFLOP/s. Bandwidth in GB/s: {speeds}."
-    yield "A pass must take max(bytes of X / bandwidth, 4·N·D·K flop / SGEMM rate), K the number of score columns.\n"
+    yield "A pass must take max(bytes of X / bandwidth, 4·N·D·K flop / SGEMM rate),"
+    yield "K the number of score columns.\n"
     yield from table(
         (
             "data",
@@ -149,7 +151,8 @@ def _roofline(store: Store) -> Iterator[str]:
 def _memory(store: Store) -> Iterator[str]:
     if store["memory"]:
         yield "## Memory of a fit\n"
-        yield "CIFAR-10 as uint8: peak resident memory less that after imports, a warm-up fit and reading X.\n"
+        yield "CIFAR-10 as uint8: peak resident memory less that after imports,"
+        yield "a warm-up fit and reading X.\n"
         rows = [
             (loss, f"{row['features']:.1f}", f"{row['extra']:.1f}", f"{row['gram']:.1f}")
             for loss, row in store["memory"].items()
@@ -192,20 +195,21 @@ def _outside(store: Store) -> Iterator[str]:
         rows.append(
             (
                 entry["title"],
-                _number(info["first"]),
-                _number(info["seconds"]),
-                _number(info["passes"]),
-                f"{_number(reading)} ({_number(reading / a_pass, 2)})",
-                f"{_number(sketch)} ({_number(sketch / a_pass, 2)})",
+                number(info["first"]),
+                number(info["seconds"]),
+                number(info["passes"]),
+                f"{number(reading)} ({number(reading / a_pass, 2)})",
+                f"{number(sketch)} ({number(sketch / a_pass, 2)})",
                 "none" if info["gap"] is None else f"{info['gap'] / info['loss']:.1e}",
                 f"{distances(run, minimum(entry))[-1][2]:.1e}",
             )
         )
     if rows:
         yield "## halfspaces as it is\n"
-        yield "With its default tolerance, nobody watching: the first fit of a process and the second, in seconds;"
-        yield "passes of the loop; seconds outside the loop, for moments and class sums and for the sketch (in"
-        yield "brackets: as many passes); the proven gap and the true distance, both relative.\n"
+        yield "With its default tolerance, nobody watching: the first fit of a process and the"
+        yield "second, in seconds; passes of the loop; seconds outside it, for moments and Gram"
+        yield "matrix (in brackets: as many passes); the proven gap and"
+        yield "the true distance, both relative.\n"
         head = (
             "problem",
             "first, s",
@@ -229,19 +233,20 @@ def _races(store: Store) -> Iterator[str]:
         unsure = max(lowest - lower, 0) / lowest
         N, D, C = entry["shape"]
         yield f"### {entry['title']}\n"
-        yield f"{N:,} × {D:,}, {C:,} classes. Lowest objective {lowest:.9g}, proven to be at most {unsure:.1e}"
-        yield "(relative) above the minimum. Seconds (passes) to each distance; peak memory of the process.\n"
+        yield f"{N:,} × {D:,}, {C:,} classes. Lowest objective {lowest:.9g}, proven to be at most"
+        yield f"{unsure:.1e} (relative) above the minimum. Seconds (passes) to each distance;"
+        yield "peak memory of the process.\n"
         rows = []
         for name, run in _shown(entry):
             cells = []
             for level in LEVELS:
                 seconds, passes = reached(run, lowest, level)
-                told = f" ({_number(passes)})" if math.isfinite(passes) else ""
-                cells.append(_number(seconds) + (told if math.isfinite(seconds) else ""))
+                told = f" ({number(passes)})" if math.isfinite(passes) else ""
+                cells.append(number(seconds) + (told if math.isfinite(seconds) else ""))
             ends = distances(run, lowest)
-            last = f"{ends[-1][2]:.1e} after {_number(ends[-1][0])} s" if ends else _failure(run)
+            last = f"{ends[-1][2]:.1e} after {number(ends[-1][0])} s" if ends else _failure(run)
             label = name + ("*" if run["reruns"] else "")
-            rows.append((label, *cells, last, f"{_number(run['memory'].get('peak'))} MB"))
+            rows.append((label, *cells, last, f"{number(run['memory'].get('peak'))} MB"))
         yield from table(("solver", *(f"{level:g}" for level in LEVELS), "ends at", "peak"), rows)
 
 
@@ -273,18 +278,21 @@ def _parity(store: Store) -> Iterator[str]:
     ]
     if rows:
         yield "## Conventions\n"
-        yield "Whether each solver minimizes the same objective: its distance from the lowest, on digits.\n"
+        yield "Whether each solver minimizes the same objective: its distance from the lowest,"
+        yield "on digits.\n"
         yield from table(("problem", "solver", "distance", ""), rows, text=2)
 
 
-def _grid(store: Store) -> Iterator[str]:
+def grid_table(store: Store) -> Iterator[str]:
     entries = store["grid"]
     if not entries:
         return
     yield from ("## Strengths × folds", "")
-    yield "Every member certified to 1e-4; folds are members of a stack, strengths a path. Ideal: what passes take at"
-    yield "the rate of square products. Separate fits are extrapolated from four (scikit-learn's to 1e-4 of our loss;"
-    yield "~: not reached by all of these within their time). Accuracy: how far it differs from separate fits'."
+    yield "Every member certified to 1e-4; folds are members of a stack, strengths a path. Ideal:"
+    yield "seconds of the passes at the rate of square products."
+    yield "Separate fits are extrapolated from"
+    yield "four (scikit-learn's to 1e-4 of our loss; ~: not all of them reached it in time)."
+    yield "Accuracy: the difference from separate fits."
     yield ""
     rows = [
         (
@@ -320,8 +328,9 @@ def _l1path(store: Store) -> Iterator[str]:
     if not entries:
         return
     yield from ("## A path of L1 strengths", "")
-    yield "Softmax + λ Σ|W|, 20 strengths from the largest on, each certified to 1e-3; peers at some, from nothing,"
-    yield "to 1e-3 of the lowest objective known (~: extrapolated). Screened: proved to be 0 by the gap."
+    yield "Softmax + λ Σ|W|, 20 strengths from the largest on, each certified to 1e-3; peers at"
+    yield "some, from nothing, to 1e-3 of the lowest objective known (~: extrapolated)."
+    yield "Screened: proven to be 0 by the gap."
     for name, entry in entries.items():
         peers = list(entry["rivals"])
         passes = f"{sum(entry['passes']):.0f} passes, {entry['seconds']:.3g} s"
@@ -332,13 +341,13 @@ def _l1path(store: Store) -> Iterator[str]:
         )
         rows = [
             [
-                _number(strength),
-                _number(entry["loss"][i], 6),
+                number(strength),
+                number(entry["loss"][i], 6),
                 f"{entry['gap'][i] / entry['loss'][i]:.1e}",
                 str(entry["nonzeros"][i]),
                 str(entry["screened"][i]),
-                _number(entry["passes"][i]),
-                _number(entry["each"][i]),
+                number(entry["passes"][i]),
+                number(entry["each"][i]),
                 *(_seconds_of(entry["rivals"][peer].get(str(i))) for peer in peers),
             ]
             for i, strength in enumerate(entry["strengths"])
@@ -362,7 +371,7 @@ def _seconds_of(row: dict[str, Any] | None) -> str:
         return ""
     if row["seconds"] is None:
         return "never"
-    return ("" if row["measured"] else "~") + _number(row["seconds"])
+    return ("" if row["measured"] else "~") + number(row["seconds"])
 
 
 def _lecture(store: Store) -> Iterator[str]:
@@ -384,7 +393,8 @@ def _lecture(store: Store) -> Iterator[str]:
 def _csv(store: Store, path: Path) -> Path:
     """A row for each solver on each problem."""
     levels = [f"{what} to {level:g}" for level in LEVELS for what in ("seconds", "passes")]
-    head = ["problem", "data", "loss", "strength", "solver", *levels, "last distance", "last seconds",
+    head = ["problem", "data", "loss", "strength", "solver", *levels,
+            "last distance", "last seconds",
             "extrapolated seconds to 0.001", "peak MB", "minimum"]  # fmt: skip
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)

@@ -1,7 +1,9 @@
-"""Run the README's console examples again and put their output in: `python docs/run_examples.py [folder of data]`.
+"""Run the console examples of README and docs/getting-started.md, and replace their output.
 
-They run in a folder of links to the data, so that what they save is gone afterwards. An output that differs in
-nothing but its seconds stays as it was.
+    python docs/run_examples.py [folder of data]
+
+They run in a folder of links to the data, so the files that they save are removed afterwards. An
+output that differs only in its seconds is left as it was.
 """
 
 import os
@@ -12,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "getting-started.md")
 EXAMPLE = re.compile(
     r"(<!-- executed by docs/run_examples\.py -->\n```console\n)(.*?)(```)", re.DOTALL
 )
@@ -32,7 +35,7 @@ def run(command: str, folder: str) -> str:
 
 
 def renewed(example: re.Match[str], data: Path) -> str:
-    """The example, one command or several in the same folder, with its output of today."""
+    """The example, one command or several in the same folder, with new output."""
     start, body, end = example.groups()
     with tempfile.TemporaryDirectory() as folder:
         for entry in data.iterdir():
@@ -54,9 +57,9 @@ def _chosen(output: str, before: str) -> str:
 def main() -> None:
     """Replace the output of every marked example."""
     data = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT.parent / "shared" / "data")
-    readme = ROOT / "README.md"
-    text = EXAMPLE.sub(lambda example: renewed(example, data), readme.read_text(encoding="utf-8"))
-    readme.write_text(text, encoding="utf-8")
+    for page in PAGES:
+        text = EXAMPLE.sub(lambda example: renewed(example, data), page.read_text(encoding="utf-8"))
+        page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -45,9 +45,7 @@ def losses_of_many_classes() -> Arrays:
 
 @run
 def losses_with_options() -> Arrays:
-    from halfspaces.losses.crammer_singer import CrammerSinger
-    from halfspaces.losses.hinge import Hinge
-    from halfspaces.losses.softmax import Softmax
+    from halfspaces.losses import CrammerSinger, Hinge, Softmax
 
     X, y = digits()
     chosen = [Softmax(label_smoothing=0.1), Hinge(margin=2.0), CrammerSinger(margin=0.5)]
@@ -254,7 +252,7 @@ def l1_path() -> Arrays:
 def several_strengths_in_one_solve() -> Arrays:
     from halfspaces import minimize
     from halfspaces.optimizers import LBFGS, Gram
-    from halfspaces.penalties.l2 import L2
+    from halfspaces.penalties import L2
 
     stack = replace(objective(digits()), penalty=L2((1e-4, 1e-2, 1.0)))
     result = minimize(stack, LBFGS(preconditioner=Gram()), stack.zeros(3), progress=False)

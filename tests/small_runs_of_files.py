@@ -77,7 +77,7 @@ def checkpointed() -> Arrays:
 @run
 def early_stopping_and_warm_starts() -> Arrays:
     from halfspaces import LinearClassifier
-    from halfspaces.loop.callbacks import EarlyStopping
+    from halfspaces.callbacks import EarlyStopping
 
     X, y = digits()
     options = {"optimizer": "sgd", "callbacks": [EarlyStopping(patience=1)]}
@@ -143,7 +143,7 @@ def learned_features() -> Arrays:
 @run
 def saved_and_exported() -> Arrays:
     import halfspaces
-    from halfspaces.files.export import to_sklearn
+    from halfspaces.export import to_sklearn
 
     X, y = digits()
     halfspaces.save(halfspaces.LinearClassifier("hinge").fit(X, y), "model.safetensors")
@@ -162,14 +162,8 @@ def command_line() -> Arrays:
     parts = {}
     sgd = ["--optimizer", "sgd", "--strength", "0.01", "--step-size", "find"]
     for name, options in {"grid": ["--calibrate", "temperature"], "sgd": sgd}.items():
-        command = [
-            sys.executable,
-            "-c",
-            "from halfspaces.cli import main; main()",
-            "train",
-            "digits",
-            *options,
-        ]
+        main = "from halfspaces.cli import main; main()"
+        command = [sys.executable, "-c", main, "train", "digits", *options]
         command += ["--out", f"{name}.safetensors"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         model: Any = halfspaces.load(f"{name}.safetensors")

@@ -19,10 +19,11 @@ from halfspaces.penalties.l2 import L2
 from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.penalties.none import NoPenalty
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request
+from halfspaces.request import Request, Smoothing
 from halfspaces.rows import blocks as blocks_module
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Moments
+from halfspaces.testing.tolerance import rounding
 
 N, D, C = 60, 5, 3
 PENALTIES = [L2(0.05), L1(0.02), ElasticNet(0.02), MaxNorm(0.5)]
@@ -67,7 +68,7 @@ def same_evaluation(found, expected, rtol=1e-12):
 
 
 def evaluate(objective, W, smoothing=0.0, rows=None):
-    return objective.evaluate(Request(W, rows=rows, smoothing=smoothing))
+    return objective.evaluate(Request(W, rows=rows, smoothing=Smoothing(smoothing)))
 
 
 # ---------------------------------------------------------------------------------------- the formula itself
@@ -128,7 +129,7 @@ def test_blocks_equal_the_whole(monkeypatch, smoothing):
     monkeypatch.setattr(blocks_module, "BLOCK_BYTES", 1)
     monkeypatch.setattr(blocks_module, "MIN_BLOCK_ROWS", 16)
     cut = make(X, y, weight, Hinge(), n_jobs=2)
-    assert sum(1 for _ in cut.blocks.map(lambda X, y, weight: None)) == 13
+    assert sum(1 for _ in cut.blocks.map(lambda block: None)) == 13
     same_evaluation(evaluate(cut, parameters(members=2), smoothing), whole)
 
 
@@ -258,10 +259,11 @@ def test_narrow_types_give_what_float64_gives(dtype):
     X = rng.integers(256, size=(300, D)).astype(dtype)
     narrow, exact = make(X, y, weight), make(X.astype(np.float64), y, weight)
     found, expected = evaluate(narrow, parameters()), evaluate(exact, parameters())
-    assert found.data == pytest.approx(expected.data, rel=2e-6)
+    close = rounding(D + 300, np.float32)  # the gradient adds a term a row, to scores of D terms
+    assert found.data == pytest.approx(expected.data, rel=close)
     error = np.linalg.norm(found.gradient - expected.gradient) / np.linalg.norm(expected.gradient)
-    assert error < 1e-5
-    assert found.lower == pytest.approx(expected.lower, abs=1e-5)
+    assert error < close
+    assert found.lower == pytest.approx(expected.lower, abs=close)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e5])
@@ -274,12 +276,13 @@ def test_offsets_cost_no_digits_in_float32(offset):
     Z = (wide - mean) / np.sqrt(np.average((wide - mean) ** 2, axis=0, weights=weight))
     expected = evaluate(make(Z, y, weight, standardize=False), W)
     found = evaluate(narrow, W)
-    assert found.total == pytest.approx(expected.total, rel=1e-6)
+    close = rounding(D + 500, np.float32)
+    assert found.total == pytest.approx(expected.total, rel=close)
     error = np.linalg.norm(found.gradient - expected.gradient) / np.linalg.norm(expected.gradient)
-    assert error < 1e-5
+    assert error < close
     held_out = narrow.on(Blocks(X[:50], y[:50]))
     assert held_out.assess(W)[0] == pytest.approx(
-        make(Z[:50], y[:50], standardize=False).assess(W)[0], rel=1e-5
+        make(Z[:50], y[:50], standardize=False).assess(W)[0], rel=close
     )
 
 

@@ -1,10 +1,15 @@
-"""The score function f(x; W) = x W[:-1] + W[-1], with standardized features folded into the parameters.
+"""The score function f(x; W) = x W[:-1] + W[-1], with the standardization folded into W.
 
-Standardized scores ((x − mean)/scale) W[:-1] + W[-1] equal x V + c with V = W[:-1]/scale and c = W[-1] − mean·V,
-so X itself is never touched. A product over raw rows loses digits when |mean|/scale is large; then the blocks
-subtract a `center` while they are converted, and only the remainder mean − center is folded. So sparse rows are
-centred like all others and stay sparse.
+Scores of standardized features, ((x − mean)/scale) W[:-1] + W[-1], equal x V + c with
+V = W[:-1]/scale and c = W[-1] − mean·V. So X is never changed, and sparse rows stay sparse.
+
+Products with raw rows lose digits if |mean|/scale is large. Blocks then subtract a `center` during
+their conversion, and only the rest of the mean, mean − center, is folded into c.
 """
+
+# scipy.sparse has no type stubs:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from dataclasses import dataclass, replace
 
@@ -22,9 +27,9 @@ class Linear:
     ----------
     standardization : Standardization
     center : array, shape (D,)
-        What the blocks subtract from each row by themselves.
+        Subtracted from each row by the blocks.
     fit_intercept : bool
-        Without it the bias row is ignored and its gradient is 0.
+        If False, the bias row is ignored and its gradient is 0.
     """
 
     standardization: Standardization
@@ -33,7 +38,8 @@ class Linear:
 
     def fold(self, W: Array, dtype: np.dtype) -> tuple[Array, Array]:
         """V (D, M·C) and c (M·C,), for which the scores of raw rows are X V + c."""
-        weights = (W if W.ndim == 3 else W[:, None])[:-1] / _by_feature(self.standardization.scale)
+        stack = W if W.ndim == 3 else W[:, None]
+        weights = stack[:-1] / _by_feature(self.standardization.scale)
         residual = self._residual_mean
         if residual.ndim == 1:
             offset = -residual @ weights.reshape(len(residual), -1)
@@ -44,7 +50,7 @@ class Linear:
         return weights.reshape(len(weights), -1).astype(dtype), offset.astype(dtype)
 
     def columns(self, W: Array) -> int | None:
-        """How many columns raw rows are multiplied by."""
+        """The number of columns of V."""
         return W[0].size
 
     def scores(self, folded: tuple[Array, Array], X: Features) -> Array:
@@ -53,18 +59,18 @@ class Linear:
         return X @ V + c
 
     def pull(self, X: Features, dscores: Array) -> tuple[Array, Array]:
-        """A block's part of the gradients in V and c, from dscores (B, M·C)."""
+        """A block's terms of the gradients in V and c, from dscores (B, M·C)."""
         return X.T @ dscores, dscores.sum(axis=0, dtype=np.float64)
 
     def unfold(self, V: Array, c: Array) -> Array:
-        """Parameters (D+1, M·C) in standardized units, for which raw rows have the scores X V + c: `fold`'s inverse."""
+        """The inverse of `fold`: parameters W (D+1, M·C) whose scores of raw rows are X V + c."""
         W = np.empty((len(V) + 1, V.shape[1]))
         W[:-1] = V * self.standardization.scale[:, None]
         W[-1] = c + self._residual_mean @ V if self.fit_intercept else 0
         return W
 
     def pullback(self, dV: Array, dc: Array, shape: tuple[int, ...]) -> Array:
-        """The gradient in W, shape (D+1, M, C), from the gradients in V and c: `fold`'s transpose."""
+        """The transpose of `fold`: the gradient in W (D+1, M, C) from the gradients in V and c."""
         gradient = np.empty(shape)
         members = shape[1:] if len(shape) == 3 else (1, shape[1])
         raw = dV.reshape(len(dV), *members) - _by_feature(self._residual_mean) * dc.reshape(members)
@@ -74,13 +80,13 @@ class Linear:
 
     @property
     def _residual_mean(self) -> Array:
-        """What the blocks leave of the mean."""
+        """mean − center."""
         mean = self.standardization.mean
         return mean - (self.center if mean.ndim == 1 else self.center[:, None])
 
     @property
     def shared(self) -> "Linear":
-        """With one standardization for all members."""
+        """The score function with one standardization for all members."""
         return replace(self, standardization=self.standardization.shared)
 
 
@@ -91,14 +97,14 @@ def _by_feature(values: Array) -> Array:
 
 @dataclass(frozen=True)
 class Shift:
-    """Scores that are given, plus the bias: parameters W (1, M, C), examples the scores themselves (N, M·C)."""
+    """Given scores X (N, M·C) plus a bias W (1, M, C): s = x + W[0]."""
 
     def fold(self, W: Array, dtype: np.dtype) -> tuple[Array, Array]:
-        """No V, and c (M·C,)."""
+        """An empty V, and c (M·C,)."""
         return np.empty(0), W.ravel().astype(dtype)
 
     def columns(self, W: Array) -> int | None:
-        """Examples are not multiplied."""
+        """None: X is not multiplied by parameters."""
         return None
 
     def scores(self, folded: tuple[Array, Array], X: Array) -> Array:
@@ -106,7 +112,7 @@ class Shift:
         return X + folded[1]
 
     def pull(self, X: Array, dscores: Array) -> tuple[Array, Array]:
-        """Nothing for V, and the sums for c."""
+        """An empty gradient in V, and a block's terms of the gradient in c."""
         return np.zeros((0, dscores.shape[1])), dscores.sum(axis=0, dtype=np.float64)
 
     def pullback(self, dV: Array, dc: Array, shape: tuple[int, ...]) -> Array:

@@ -5,6 +5,7 @@ import pytest
 
 from halfspaces.features import HOG, BagOfWords, DenseSIFT, HueHistogram, Mixture, RawPatches, parse
 from halfspaces.testing import check_feature
+from halfspaces.testing.tolerance import rounding
 from tests.helpers import pieces_of_photographs
 
 FEATURES = [
@@ -70,8 +71,9 @@ def test_a_level_is_the_mean_of_the_next(photos):
     """10 x 8 points can be halved."""
     bag = BagOfWords(n=16, levels=(1, 2), power=1)
     rows = bag.fit_transform(photos).reshape(40, 5, 16)
-    np.testing.assert_allclose(rows.sum(axis=2), 1, rtol=1e-5)
-    np.testing.assert_allclose(rows[:, 0], rows[:, 1:].mean(axis=1), atol=1e-6)
+    close = rounding(10 * 8, np.float32)  # of shares of 80 points
+    np.testing.assert_allclose(rows.sum(axis=2), 1, rtol=0, atol=close)
+    np.testing.assert_allclose(rows[:, 0], rows[:, 1:].mean(axis=1), rtol=0, atol=close)
 
 
 def test_words_are_the_centres_of_clusters():

@@ -13,7 +13,7 @@ from halfspaces.optimizers import SGD, epoch_order
 from halfspaces.optimizers.epoch_order import Shuffling
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs.minimize import minimize
-from halfspaces.rows import blocks
+from halfspaces.rows import read_ahead
 from halfspaces.rows.blocks import Blocks
 from halfspaces.testing.runs import Recorder, small_objective
 
@@ -67,14 +67,14 @@ def test_sgd_on_disk_reads_ahead_and_ends_with_the_bits_of_sgd_in_memory(monkeyp
     monkeypatch.setattr(epoch_order, "WINDOW_BYTES", 1 << 12)
     np.save(tmp_path / "X.npy", X := load_digits().data.astype(np.uint8)[:500])
     y, optimizer = load_digits().target[:500], SGD(batch_size=16, epochs=2)
-    ask_for, asked, runs = blocks._ask_for, [], []
+    advise, asked, runs = read_ahead._advise, [], []
 
     def watched(file, X, rows):
-        assert threading.current_thread().name == blocks.READ_AHEAD
+        assert threading.current_thread().name == read_ahead.THREAD_NAME
         asked.append(rows)
-        ask_for(file, X, rows)
+        advise(file, X, rows)
 
-    monkeypatch.setattr(blocks, "_ask_for", watched)
+    monkeypatch.setattr(read_ahead, "_advise", watched)
     for rows in (X, np.load(tmp_path / "X.npy", mmap_mode="r")):
         objective = Objective(Softmax(), L2(0.01), Blocks(rows, y, n_jobs=1), n_classes=10)
         whole, kept = minimize(objective, optimizer), Checkpoint(tmp_path / str(len(runs)), every=0)
@@ -85,7 +85,7 @@ def test_sgd_on_disk_reads_ahead_and_ends_with_the_bits_of_sgd_in_memory(monkeyp
         assert isinstance(rows, np.memmap) or not asked, "rows in memory need no reading"
     assert len({run.W.tobytes() for run in runs}) == 1
     for thread in threading.enumerate():
-        if thread.name == blocks.READ_AHEAD:
+        if thread.name == read_ahead.THREAD_NAME:
             thread.join()
     read = np.unique(np.concatenate(asked))
     assert np.array_equal(read, np.arange(500)), "every row is read ahead in some epoch"

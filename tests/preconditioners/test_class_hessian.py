@@ -40,7 +40,7 @@ def test_it_is_the_hessian_where_examples_lie_on_the_means_of_their_classes(loss
     def gradient(W):
         return objective.evaluate(Request(W)).gradient
 
-    inverse, _ = ByClass().build(objective, 1).with_penalty(np.array([RIDGE])).at(W)
+    inverse, _ = ByClass().build(objective, 1).at(W, np.array([RIDGE]))
     for seed in range(3):
         V = np.random.default_rng(seed).standard_normal(W.shape)
         V[-1] -= V[-1].mean()  # no step adds the same to all biases
@@ -99,13 +99,13 @@ def test_members_of_a_stack_are_as_alone():
     X, y = clusters(900, 12, 4, spread=2.0)
     objective = replace(LinearClassifier().objective(X, y), penalty=L2(1e-3))
     both = np.random.default_rng(0).standard_normal((13, 2, 4))
-    stack, _ = ByClass().build(objective, 2).with_penalty(np.array([1e-3, 0.1])).at(both)
+    stack, _ = ByClass().build(objective, 2).at(both, np.array([1e-3, 0.1]))
     gradient = np.random.default_rng(1).standard_normal(both.shape)
     gradient -= gradient.mean(axis=2, keepdims=True)
     steps = stack(gradient)
     for member, curvature in enumerate([1e-3, 0.1]):
         W = np.ascontiguousarray(both[:, [member]])
-        alone, _ = ByClass().build(objective, 1).with_penalty(np.array([curvature])).at(W)
+        alone, _ = ByClass().build(objective, 1).at(W, np.array([curvature]))
         assert steps[:, [member]] == pytest.approx(alone(gradient[:, [member]]), rel=1e-2, abs=1e-2)
 
 

@@ -17,8 +17,7 @@ from halfspaces.files.checkpoint import Checkpoint
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss
-from halfspaces.optimizers import SCHEDULES, UPDATE_RULES
-from halfspaces.optimizers.choose import OPTIMIZERS
+from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES
 from halfspaces.penalties import PENALTIES
 from halfspaces.penalties.base import Penalty
 from halfspaces.support.validation import check_number, nearest

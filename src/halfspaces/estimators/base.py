@@ -25,7 +25,7 @@ from halfspaces.optimizers.choose import Choice
 from halfspaces.penalties.base import Penalty
 from halfspaces.rows.blocks import Blocks, compute_dtype
 from halfspaces.rows.moments import Moments
-from halfspaces.support.types import Array
+from halfspaces.support.types import Array, Block
 from halfspaces.support.validation import check_finite, check_number, lookup
 
 
@@ -217,9 +217,9 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
         V = np.ascontiguousarray(V) if issparse(X) else V
         blocks = Blocks(X, np.empty(X.shape[0], dtype=np.int8), center=center, n_jobs=self.n_jobs)
 
-        def visit(rows: Any, y: Array, weight: Array | None) -> tuple[Array, bool]:
+        def visit(block: Block) -> tuple[Array, bool]:
             with np.errstate(over="ignore", invalid="ignore"):  # told below
-                scores = (rows @ V + c).astype(dtype, copy=False)
+                scores = (block.X @ V + c).astype(dtype, copy=False)
             return finish(scores), bool(np.isfinite(scores).all())
 
         for finished, finite in blocks.map(visit, columns=V.shape[1]):

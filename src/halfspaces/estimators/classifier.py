@@ -10,12 +10,12 @@ from sklearn.exceptions import ConvergenceWarning
 
 from halfspaces.estimators.base import LinearModel
 from halfspaces.estimators.checked_data import check_validation, hold_out, is_part
-from halfspaces.loop.callbacks import keeper_in
+from halfspaces.loop.callbacks import store_in
 from halfspaces.loop.run import Callback
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
-from halfspaces.optimizers import SGD, Constant, Optimizer
-from halfspaces.optimizers.choose import OPTIMIZERS, Choice, choose_for
+from halfspaces.optimizers import OPTIMIZERS, SGD, Constant, Optimizer
+from halfspaces.optimizers.choose import Choice, choose_for
 from halfspaces.penalties import PENALTIES
 from halfspaces.penalties.base import Penalty
 from halfspaces.penalties.max_norm import MaxNorm
@@ -28,7 +28,7 @@ from halfspaces.scores import Linear
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number, lookup
 
-DEFAULT_STRENGTH = 1e-2  # see docs/decisions.md for the measurement
+DEFAULT_STRENGTH = 1e-2  # see docs/decisions/strengths.md
 
 
 def make_penalty(penalty: str | Penalty, strength: float | Sequence[float] | None) -> Penalty:
@@ -309,7 +309,7 @@ class LinearClassifier(LinearModel):
     ) -> None:
         if self.verbose > 0:
             print(f"{type(self).__name__}: {choice.why}.")
-        keeper = keeper_in(self.callbacks)
+        store = store_in(self.callbacks)
         result = minimize(
             objective,
             choice.optimizer,
@@ -318,7 +318,7 @@ class LinearClassifier(LinearModel):
             max_passes=self.max_passes,
             validation=validation,
             callbacks=self.callbacks,
-            resume=None if keeper is None else keeper.run(objective, choice.optimizer),
+            resume=None if store is None else store.run(objective, choice.optimizer),
             progress=self.verbose >= 0,
         )
         if self.verbose > 0:

@@ -18,13 +18,10 @@ from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.scoring import (
     FittedView,
     HeldOut,
-    best_of,
     check_probabilities,
     make_scorer,
-    one_standard_error_of,
     score,
     standard_error,
-    tied,
 )
 from halfspaces.loop.result import History, Reason, Result
 from halfspaces.loop.run import LEAST_LOSS, Callback
@@ -39,6 +36,7 @@ from halfspaces.support.types import Array
 from halfspaces.support.validation import check_name, check_number, check_numbers, lookup
 from halfspaces.tuning.folds import Fold, check_fold, make_folds
 from halfspaces.tuning.grid import Grid, fold_objectives, largest_strength, solve_grid
+from halfspaces.tuning.selection import best_of, one_standard_error_of, tied
 
 RANGE, SPARSE_RANGE = (
     1e-6,

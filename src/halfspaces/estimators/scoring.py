@@ -1,4 +1,4 @@
-"""What held-out scores are worth: accuracy, log-loss, the loss itself, any scorer of scikit-learn; and the choice."""
+"""What held-out scores are worth: accuracy, log-loss, the loss itself, any scorer of scikit-learn."""
 
 import inspect
 from collections.abc import Callable
@@ -17,7 +17,6 @@ from halfspaces.support.types import Array
 from halfspaces.support.validation import nearest
 
 OWN = ("accuracy", "log_loss", "loss")
-TIE = 1e-12  # relative: means of the same numbers in another order
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,20 +132,3 @@ def standard_error(scores: Array, among_examples: Array) -> Array:
     """Of the mean over folds (S, F): from their spread; for one fold, from the spread among its examples."""
     folds = scores.shape[1]
     return np.std(scores, axis=1, ddof=1) / np.sqrt(folds) if folds > 1 else among_examples[:, 0]
-
-
-def tied(first: float, second: float) -> bool:
-    """Whether two means are the same but for rounding."""
-    return bool(abs(first - second) <= TIE * max(abs(first), abs(second)))
-
-
-def best_of(mean: Array) -> int:
-    """Index of the highest mean (S,), strengths falling: among equals the strongest penalty; nan is none."""
-    highest = float(np.nanmax(mean))
-    return int(np.flatnonzero(mean >= highest - TIE * abs(highest))[0])
-
-
-def one_standard_error_of(mean: Array, error: Array) -> int:
-    """Index of the strongest penalty whose mean is within one standard error of the best."""
-    best = best_of(mean)
-    return int(np.flatnonzero(mean >= mean[best] - error[best])[0])

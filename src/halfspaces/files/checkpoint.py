@@ -20,11 +20,10 @@ from scipy.sparse import csr_array
 
 from halfspaces.files import safetensors_file
 from halfspaces.files.safetensors_file import ModelFileError
-from halfspaces.loop.callbacks import Keeper
-from halfspaces.loop.minimize import problem_of, snapshot
+from halfspaces.loop.callbacks import Store
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import History, Result
-from halfspaces.loop.run import Run
+from halfspaces.loop.run import Run, problem_of, snapshot
 from halfspaces.objective import Objective
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
@@ -36,7 +35,7 @@ FORMAT = 1
 
 
 @dataclass(eq=False)
-class Checkpoint(Keeper):
+class Checkpoint(Store):
     """Keeps a run in a folder, as a callback; `Checkpoint(folder).run(objective, optimizer)` finds it there.
 
     Parameters
@@ -84,7 +83,7 @@ class Checkpoint(Keeper):
     def run(self, objective: Objective, optimizer: Optimizer) -> Result | None:
         """For `minimize(..., resume=)`: the run that was kept, or None where there is none of this objective."""
         kept = self.read(RUN, objective)
-        same = kept is not None and kept.loop["problem"] == problem_of(objective, optimizer)
+        same = kept is not None and kept.loop.problem == problem_of(objective, optimizer)
         return kept if same else None
 
     def write(self, name: str, value: Any, objective: Objective) -> None:

@@ -1,20 +1,21 @@
-"""Callbacks: functions of a run in progress, called after every evaluation; a returned `Reason` stops the run."""
+"""Callbacks: functions of a run, called after every evaluation; a returned `Reason` stops it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from halfspaces.loop.result import Reason
+from halfspaces.loop.optimizer import Optimizer
+from halfspaces.loop.result import Reason, Result
+from halfspaces.loop.run import Callback, Run
+from halfspaces.objective import Objective
 from halfspaces.support.validation import check_number, lookup
-
-if TYPE_CHECKING:
-    from halfspaces.loop.run import Run
 
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Stop once the validation score has not improved for a number of assessments, and end with the best W seen.
+    """Stop once the validation score has not improved for some assessments, at the best W.
 
     Parameters
     ----------
@@ -40,12 +41,11 @@ class EarlyStopping:
         check_number("EarlyStopping(patience=...)", self.patience, at_least=1, integer=True)
         lookup("EarlyStopping(monitor=...)", self.monitor, {"loss": 0, "accuracy": 0}, int)
 
-    def __call__(self, run: "Run") -> Reason | None:
-        """Stop when every member has waited long enough."""
+    def __call__(self, run: Run) -> Reason | None:
+        """Stop once the score of every member has not improved for `patience` assessments."""
         if run.validation is None:
-            raise ValueError(
-                "EarlyStopping needs validation data: fit(X, y, validation=(X_val, y_val) or a fraction)."
-            )
+            needed = "fit(X, y, validation=(X_val, y_val) or a fraction)"
+            raise ValueError(f"EarlyStopping needs validation data: {needed}.")
         best = run.best.get(f"validation_{self.monitor}")
         if best is None or np.any(best.waiting < self.patience):
             return None
@@ -53,39 +53,48 @@ class EarlyStopping:
         return Reason.EARLY_STOPPED
 
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any
+@runtime_checkable
+class Store(Protocol):
+    """A callback that stores runs and reads them again, such as a `Checkpoint` in files."""
 
-from halfspaces.loop.optimizer import Optimizer
-from halfspaces.loop.result import Result
-from halfspaces.objective import Objective
-
-
-class Keeper(ABC):
-    """A callback of runs that can be asked for the run again; names stand for what it keeps."""
-
-    @abstractmethod
     def run(self, objective: Objective, optimizer: Optimizer) -> Result | None:
-        """The run that was kept, for `minimize(..., resume=)`, or None where there is none of this objective."""
+        """The stored run of an objective, for `minimize(..., resume=)`, or None."""
+        ...
 
-    @abstractmethod
     def write(self, name: str, value: Any, objective: Objective) -> None:
-        """Keep a value of an objective's run."""
+        """Store a value of an objective's run under a name."""
+        ...
 
-    @abstractmethod
     def read(self, name: str, objective: Objective) -> Any:
-        """The value, or None where there is no such name."""
+        """The stored value, or None where there is none of this name."""
+        ...
 
-    @abstractmethod
     def names(self, pattern: str) -> list[str]:
-        """Of what is kept, sorted, those that fit a pattern such as "state-*"."""
+        """Names of stored values that match a pattern such as "state-*", sorted."""
+        ...
 
-    @abstractmethod
     def remove(self, name: str) -> None:
-        """Forget a value, if it is there."""
+        """Remove a stored value, if there is one."""
+        ...
 
 
-def keeper_in(callbacks: Sequence[Any]) -> Keeper | None:
-    """The first among some callbacks, or None."""
-    return next((callback for callback in callbacks if isinstance(callback, Keeper)), None)
+def store_in(callbacks: Sequence[Any]) -> Store | None:
+    """The first `Store` among the callbacks, or None."""
+    return next((callback for callback in callbacks if isinstance(callback, Store)), None)
+
+
+def checked_callbacks(callbacks: Any) -> Sequence[Callback]:
+    """The callbacks; raises TypeError unless they are a sequence of callables."""
+    if isinstance(callbacks, Sequence) and all(map(callable, callbacks)):
+        return callbacks
+    required = "a sequence of callables, such as [EarlyStopping()]"
+    raise TypeError(f"callbacks must be {required}, got {callbacks!r}.")
+
+
+def answer_of(callback: Callback, run: Run) -> Reason | None:
+    """What a callback returns; raises TypeError unless that is a `Reason` or None."""
+    reason = callback(run)
+    if reason is None or isinstance(reason, Reason):
+        return reason
+    required = "a Reason to stop or None to go on"
+    raise TypeError(f"A callback must return {required}, {callback!r} returned {reason!r}.")

@@ -1,4 +1,4 @@
-"""What a run of the loop gives back: the parameters, why it ended, what it cost, how it went."""
+"""The result of a run: the parameters, why it ended, what it cost, and its curves."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from halfspaces.loop.so_far import SoFar
 from halfspaces.support.types import Array
 
 
@@ -18,17 +19,29 @@ class Reason(Enum):
         "The gradient norm fell below the tolerance times that at W = 0; "
         "without a strength above 0 nothing bounds the distance from the minimum."
     )
-    ALL_STEPS_TAKEN = "All steps of the schedule were taken; such a run ends by plan, not by a test of convergence."
+    ALL_STEPS_TAKEN = (
+        "All steps of the schedule were taken; "
+        "such a run ends by plan, not by a test of convergence."
+    )
     MAX_PASSES = "The limit on passes was reached before the tolerance; raise max_passes or tol."
-    NO_PROGRESS = "No step lowers the objective any further in this precision; use float64 data or a larger tol."
-    EARLY_STOPPED = "The validation score stopped improving; the parameters are the best ones seen on the validation data."
-    DIVERGED = "The loss is above that of W = 0 or no longer a number: the steps are too long; use a smaller step size."
+    NO_PROGRESS = (
+        "No step lowers the objective any further in this precision; "
+        "use float64 data or a larger tol."
+    )
+    EARLY_STOPPED = (
+        "The validation score stopped improving; "
+        "the parameters are the best ones seen on the validation data."
+    )
+    DIVERGED = (
+        "The loss is above that of W = 0 or no longer a number: the steps are too long; "
+        "use a smaller step size."
+    )
     STOPPED_BY_CALLBACK = "A callback asked to stop."
     INTERRUPTED = "Interrupted from the keyboard; the parameters are the last ones."
 
     @property
     def converged(self) -> bool:
-        """Whether the run reached what it was asked for."""
+        """Whether the run reached its goal."""
         return self in (
             Reason.CERTIFIED,
             Reason.STATIONARY,
@@ -41,23 +54,25 @@ class Reason(Enum):
 
 
 class History(Mapping[str, Array]):
-    """Curves of a run, a row for each new iterate: `history["loss"]` has shape (rows, M), `history["passes"]` (rows,).
+    """Curves of a run, a row for each new iterate.
 
-    Columns: passes, seconds, data_loss, penalty, loss (their sum), gradient_norm, step, update_ratio (‖ΔW‖/‖W‖), gap,
-    and, where validation data were given, validation_loss and validation_accuracy (nan between two assessments).
-    gradient_norm is nan where only a value was asked for.
+    `history["loss"]` has shape (rows, M), `history["passes"]` (rows,).
+
+    Columns: passes, seconds, data_loss, penalty, loss (their sum), gradient_norm, step,
+    update_ratio (‖ΔW‖/‖W‖), gap, and, where validation data were given, validation_loss and
+    validation_accuracy (nan between two assessments). gradient_norm is nan where only the value
+    was computed.
     """
 
     def __init__(self, columns: Mapping[str, list[Any]] | None = None) -> None:
         self.columns: dict[str, list[Any]] = dict(columns or {})
 
     def append(self, **row: Any) -> None:
-        """Add one row; a column that starts late is filled with nan before, one that is left out gets nan."""
+        """Add one row, with nan in the columns left out; a new column has nan in earlier rows."""
         length = len(self)
         for name, value in row.items():
-            self.columns.setdefault(
-                name, [np.full_like(value, np.nan, dtype=float)] * length
-            ).append(value)
+            unknown = np.full_like(value, np.nan, dtype=float)
+            self.columns.setdefault(name, [unknown] * length).append(value)
         for column in self.columns.values():
             if len(column) == length:
                 column.append(np.full_like(column[-1], np.nan, dtype=float))
@@ -87,8 +102,8 @@ class Result:
     Parameters
     ----------
     W : array, shape (D+1, M, C)
-        The iterate, in standardized units; the last row is the bias. Where the gap was proved at the look-ahead of an
-        accelerated method, it is that point.
+        The iterate, in standardized units; the last row is the bias. Where the gap was proved at
+        the look-ahead of an accelerated method, it is that point.
     reason : Reason
         Why the run ended; `str(result.reason)` is a sentence.
     loss, data_loss, penalty : array, shape (M,)
@@ -101,8 +116,9 @@ class Result:
     history : History
     state : Any
         The optimizer's state, from which `minimize(..., resume=result)` goes on.
-    loop : dict
-        What the loop itself must remember to go on: bounds, members that have converged, best validation scores.
+    loop : SoFar or None
+        What the loop itself needs to go on: bounds, members that have converged, best validation
+        scores.
     """
 
     W: Array
@@ -115,20 +131,21 @@ class Result:
     seconds: float
     history: History = field(repr=False)
     state: Any = field(repr=False)
-    loop: dict[str, Any] | None = field(default=None, repr=False)
+    loop: SoFar | None = field(default=None, repr=False)
 
     @property
     def converged(self) -> bool:
-        """Whether the run reached what it was asked for."""
+        """Whether the run reached its goal."""
         return self.reason.converged
 
     @property
     def nonzeros(self) -> Array:
-        """Weights of each member that are not 0, the bias not counted, (M,)."""
+        """Number of weights of each member that are not 0, without the bias, (M,)."""
         return np.count_nonzero(self.W[:-1], axis=(0, 2))
 
     def __str__(self) -> str:
-        gap, loss = float(np.max(self.gap)), float(np.max(self.loss))
+        gap = float(np.max(self.gap))
+        loss = float(np.max(self.loss))
         distance = f"at most {gap:.3g}" if np.isfinite(gap) else "at an unknown distance"
         cost = f"{self.passes:.4g} passes, {self.seconds:.3g} s"
         return f"{self.reason} L(W) = {loss:.6g}, {distance} above the minimum; {cost}."

@@ -1,15 +1,16 @@
 """A run in progress, as the loop and its callbacks see it."""
 
-import math
+import hashlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
-from halfspaces.loop.optimizer import Optimizer
-from halfspaces.loop.result import History, Reason
+from halfspaces.loop.optimizer import Optimizer, norm, prox_step
+from halfspaces.loop.result import History, Reason, Result
+from halfspaces.loop.so_far import Best, SoFar
 from halfspaces.objective import Objective
 from halfspaces.request import Evaluation
 from halfspaces.support.types import Array
@@ -18,106 +19,42 @@ Callback = Callable[["Run"], "Reason | None"]
 Step = Callable[[Array], Array]  # the step (D+1, M, C) that an optimizer takes for a gradient
 Tighten = Callable[[Objective, Evaluation, Step | None], Iterator[tuple[Array, float]]]
 
-
-LEAST_LOSS = 1e-3  # tol is relative to the loss, or to this part of the loss at W = 0 where the loss tends to 0
-
-
-@dataclass(eq=False)
-class Best:
-    """The best validation score of each member, the W it was seen at and the assessments since."""
-
-    score: Array
-    W: Array
-    waiting: Array
-
-    def offer(self, score: Array, W: Array) -> None:
-        """Keep W for the members whose score (higher is better) rose."""
-        better = score > self.score
-        self.score = np.where(better, score, self.score)
-        self.W = np.where(better[:, None], W, self.W)
-        self.waiting = np.where(better, 0, self.waiting + 1)
+LEAST_LOSS = 1e-3  # of the loss at W = 0: where the loss is less, tol is relative to this
 
 
-@dataclass(eq=False)
-class Final:
-    """What is known of each member's end: filled when it converges, or by one evaluation when the run stops."""
+@dataclass(eq=False, repr=False, kw_only=True)
+class Run(SoFar):
+    """A run in progress, as callbacks see it.
 
-    W: Array
-    data_loss: Array
-    penalty: Array
-    gap: Array
-    known: Array
-
-    @classmethod
-    def unknown(cls, W: Array) -> "Final":
-        """Nothing yet."""
-        nan = np.full(W.shape[1], np.nan)
-        return cls(W.copy(), nan, nan, np.full(W.shape[1], np.inf), np.zeros(W.shape[1], bool))
-
-    def fill(self, evaluation: Evaluation, gap: Array, members: Array) -> None:
-        """Take the evaluation for the members (a mask)."""
-        self.W = np.where(members[:, None], evaluation.request.W, self.W)
-        self.data_loss = np.where(members, evaluation.exact_data, self.data_loss)
-        self.penalty = np.where(members, evaluation.penalty, self.penalty)
-        self.gap = np.where(members, gap, self.gap)
-        self.known |= members
-
-
-@dataclass(eq=False, repr=False)
-class Run:
-    """A run in progress, as callbacks see it."""
+    Parameters
+    ----------
+    objective : Objective
+    optimizer : Optimizer
+    state : State
+        Of the optimizer.
+    validation : Objective or None
+        The same objective over the validation data.
+    history : History
+    gap : float
+        Of the last evaluation on all rows, the worst member's.
+    started : float
+        By `time.perf_counter`.
+    chosen : array, shape (D+1, M, C), or None
+        Set by a callback that wants the run to end with another W than the iterate.
+    """
 
     objective: Objective
     optimizer: Optimizer
     state: Any
-    tol: float
-    final: Final
     validation: Objective | None = None
     history: History = field(default_factory=History)
-    passes: float = 0.0
-    lower: Array = field(
-        default_factory=lambda: np.array([-np.inf])
-    )  # the best proven bounds on min L, (M,)
-    gap: float = np.inf  # of the last evaluation on all rows, the worst member's
-    best: dict[str, Best] = field(default_factory=dict)  # "validation_loss", "validation_accuracy"
+    gap: float = np.inf
     started: float = field(default_factory=time.perf_counter)
-    next_assessment: float = 1.0
-    next_tightening: float = 0.0  # passes before which no tighter dual point is computed
-    chosen: Array | None = (
-        None  # set by a callback that wants the run to end with another W than the iterate
-    )
+    chosen: Array | None = None
 
     def __repr__(self) -> str:
-        return f"Run({self.optimizer!r}, {self.passes:.4g} passes, {self.seconds:.3g} s, {self.history!r})"
-
-    @property
-    def fraction_done(self) -> float | None:
-        """The planned part, or how far the logarithm of the gap has come; None if it is not known."""
-        planned = self.optimizer.fraction_done(self.state)
-        if planned is not None or not math.isfinite(self.gap) or self.gap <= 0:
-            return planned
-        gaps = (float(np.max(gap)) for gap in self.history.columns.get("gap", ()))
-        first = next((gap for gap in gaps if math.isfinite(gap)), self.gap)
-        target = float(np.min(self.target(self.history.last("loss"))))
-        if not 0 < target < first:
-            return None
-        fraction = math.log(first / self.gap) / math.log(first / target)
-        return min(1.0, max(0.0, fraction))
-
-    @property
-    def status(self) -> str:
-        """Passes, loss, gap and validation accuracy so far, in words."""
-        words = [f"{self.passes:.1f} passes"]
-        loss = self.history.last("loss")
-        if loss is not None:
-            words.append(f"loss {float(np.mean(loss)):.5g}")
-        if math.isfinite(self.gap):
-            words.append(f"gap {self.gap:.2g}")
-        accuracy = self.best.get("validation_accuracy")
-        if accuracy is not None:
-            best = 100 * float(np.max(accuracy.score))
-            words.append(f"best validation accuracy {best:.1f} %")
-        return ", ".join(words)
+        cost = f"{self.passes:.4g} passes, {self.seconds:.3g} s"
+        return f"Run({self.optimizer!r}, {cost}, {self.history!r})"
 
     @property
     def W(self) -> Array:
@@ -133,3 +70,85 @@ class Run:
         """The gap at which a member of this loss has converged."""
         at_zero = self.objective.loss.chance_value(self.objective.n_classes)
         return self.tol * np.maximum(loss, LEAST_LOSS * at_zero)
+
+    def so_far(self) -> SoFar:
+        """The values that a resumed run goes on with, not copied."""
+        self.problem = problem_of(self.objective, self.optimizer)
+        return SoFar(**{entry.name: getattr(self, entry.name) for entry in fields(SoFar)})
+
+    def record(self, evaluation: Evaluation, before: Array) -> None:
+        """Add a row of history if there is a new iterate; `before` is the W before it."""
+        if self.W is before and self.history:
+            return
+        pick = np.arange(self.W.shape[1])
+        if len(evaluation.data) != len(pick):  # a batch of draws
+            pick = np.array([np.argmin(evaluation.total)])
+        row = {
+            "passes": self.passes,
+            "seconds": self.seconds,
+            "data_loss": evaluation.exact_data[pick],
+            "penalty": evaluation.penalty[pick],
+            "loss": evaluation.exact_total[pick],
+            "gap": evaluation.exact_total[pick] - self.lower,
+            "step": self.state.step.copy(),
+            "update_ratio": norm(self.W - before) / np.maximum(norm(before), 1e-30),
+        }
+        if evaluation.data_gradient is not None:
+            row["gradient_norm"] = self._gradient_norm(evaluation)
+        self.history.append(**row | self._assessment())
+
+    def _gradient_norm(self, evaluation: Evaluation) -> Array:
+        """‖∇L‖, or for a penalty with a prox the length of a prox step of size 1."""
+        if evaluation.penalty_gradient is not None:
+            return norm(evaluation.gradient)
+        W = evaluation.request.W
+        return norm(W - prox_step(self.objective.penalty, W - evaluation.gradient, 1.0))
+
+    def _assessment(self) -> dict[str, Array]:
+        """Loss and accuracy on the validation data if there are any; nan where not due."""
+        if self.validation is None:
+            return {}
+        early = self.passes < self.next_assessment - 1e-9
+        if self.optimizer.stochastic and early and self.state.done is None:
+            nan = np.full(self.W.shape[1], np.nan)
+            return {"validation_loss": nan, "validation_accuracy": nan}
+        self.next_assessment = np.floor(self.passes + 1e-9) + 1
+        loss, accuracy = self.validation.assess(self.W)
+        for name, score in (("validation_loss", -loss), ("validation_accuracy", accuracy)):
+            if name in self.best:
+                self.best[name].offer(score, self.W)
+            else:
+                self.best[name] = Best(score, self.W.copy(), np.zeros(len(score), int))
+        return {"validation_loss": loss, "validation_accuracy": accuracy}
+
+
+def problem_of(objective: Objective, optimizer: Optimizer) -> str:
+    """A digest of what must be the same for a state and its bounds to hold.
+
+    Components, sizes, labels, weights, and the class sums of the certificate, which stand for the
+    features: reading all of X again would cost a pass.
+    """
+    digest = hashlib.blake2b()
+    for array in (objective.blocks.labels(), objective.blocks.weights(), objective.anchor.sums):
+        digest.update(array.tobytes())
+    sizes = objective.n_examples, objective.n_features, objective.n_classes, objective.fit_intercept
+    digest.update(repr((optimizer, objective.loss, objective.penalty, sizes)).encode())
+    return digest.hexdigest()
+
+
+def snapshot(run: Run) -> Result:
+    """The run so far, for `minimize(..., resume=)`, nothing copied; its losses are not computed (nan)."""
+    nan = np.full(run.W.shape[1], np.nan)
+    return Result(
+        W=run.W,
+        reason=Reason.STOPPED_BY_CALLBACK,
+        loss=nan,
+        data_loss=nan,
+        penalty=nan,
+        gap=nan,
+        passes=run.passes,
+        seconds=run.seconds,
+        history=run.history,
+        state=run.state,
+        loop=run.so_far(),
+    )

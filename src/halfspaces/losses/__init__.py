@@ -1,16 +1,20 @@
 """Losses: functions of one example's scores and its label, L_i(s, y).
 
-A loss knows nothing of images, parameters, weights or devices. It takes scores of any array library that
-follows the array API standard, shape (B, C) or (B, M, C) for B examples, M members and C classes, and integer labels
-(B,), and gives the loss of each example and its gradient with respect to the scores.
+A loss does not depend on images, parameters, weights or devices. It takes the scores, arrays of any
+library that follows the array API standard, of shape (B, C) or (B, M, C) for B examples, M members
+and C classes, and integer labels (B,). It returns the loss of each example and the gradient with
+respect to the scores.
 
-Three kinds of multiclass loss share their formulas here:
+There are three kinds of multiclass loss:
 
 * pairwise: Σ_{j≠y} φ(s_j − s_y + Δ), the hinge and squared hinge of Weston and Watkins;
 * one-vs-all: Σ_j φ(Δ ∓ s_j), − for the right class;
 * the largest or the soft-largest score: Crammer and Singer's hinge, softmax.
 
-φ is a `halfspaces.losses.surrogates.Surrogate`, a convex function of one violation z: `Plus`, `SquaredPlus` or `Softplus`.
+φ is a `halfspaces.losses.surrogates.Surrogate`, a convex function of one violation z: `Plus`,
+`SquaredPlus` or `Softplus`.
+
+A new loss is one class and one row in `LOSSES`.
 """
 
 from halfspaces.losses.base import Loss

@@ -7,31 +7,20 @@ from typing import ClassVar
 import numpy as np
 from array_api_compat import array_namespace
 
-from halfspaces.losses.base import (
-    Array,
-    Loss,
-    _in_simplex,
-    _is_right,
-    _minus_target,
-    _nearest_in_simplex,
-    _over_classes,
-    _right_score,
-    _with_right,
-)
-from halfspaces.losses.surrogates import (
-    DOMAIN_TOLERANCE,
-    inside,
-)
+from halfspaces.losses import base
+from halfspaces.losses.surrogates import DOMAIN_TOLERANCE, inside
+from halfspaces.support.types import AnyArray, Array
 from halfspaces.support.validation import check_number
 
 
 @dataclass(frozen=True)
-class CrammerSinger(Loss):
+class CrammerSinger(base.Loss):
     """Structured SVM of Crammer and Singer: L = max(0, max_{j≠y} s_j − s_y + Δ).
 
-    Gradient: 1 at the worst violator, −1 at the right class; 0 once the margin is met. Among equal violators the
-    gradient is shared. With `smoothing` μ > 0 the maximum of the violations v becomes that of ⟨q, v⟩ − (μ/2)|q|² over
-    the simplex, at most μ/2 below; the best q, the gradient plus onehot(y), is the point nearest to v/μ (sparsemax).
+    Gradient: 1 at the worst violator, −1 at the right class; 0 once the margin is met. Equal
+    violators share the gradient. With `smoothing` μ > 0 the maximum of the violations v becomes the
+    maximum of ⟨q, v⟩ − (μ/2)|q|² over the simplex, at most μ/2 below. Its maximizer q, the gradient
+    plus onehot(y), is the projection of v/μ onto the simplex (sparsemax).
 
     Parameters
     ----------
@@ -47,13 +36,15 @@ class CrammerSinger(Loss):
 
     References
     ----------
-    Crammer & Singer, On the algorithmic implementation of multiclass kernel-based vector machines, JMLR 2001; Martins &
-    Astudillo, From softmax to sparsemax, ICML 2016, https://arxiv.org/abs/1602.02068
+    Crammer & Singer, On the algorithmic implementation of multiclass kernel-based vector machines,
+    JMLR 2001; Martins & Astudillo, From softmax to sparsemax, ICML 2016,
+    https://arxiv.org/abs/1602.02068
 
     Examples
     --------
     >>> import numpy as np
-    >>> CrammerSinger().value_and_grad(np.array([[3.2, 5.1, -1.7]]), np.array([0]))[0].round(2).tolist()
+    >>> value, grad = CrammerSinger().value_and_grad(np.array([[3.2, 5.1, -1.7]]), np.array([0]))
+    >>> value.round(2).tolist()
     [2.9]
     """
 
@@ -65,45 +56,48 @@ class CrammerSinger(Loss):
         check_number("CrammerSinger(margin=...)", self.margin, above=0)
         check_number("CrammerSinger(smoothing=...)", self.smoothing, at_least=0)
 
-    def value_and_grad(self, scores: Array, y: Array) -> tuple[Array, Array]:
+    def value_and_grad(self, scores: AnyArray, y: AnyArray) -> tuple[AnyArray, AnyArray]:
         """max_j (s_j + Δ [j≠y]) − s_y and its (soft) argmax minus onehot(y)."""
         xp = array_namespace(scores)
-        right = _is_right(scores, y)
+        right = base.right_class_mask(scores, y)
         onehot = xp.astype(right, scores.dtype)
-        violations = scores - _right_score(scores, y) + self.margin * (1 - onehot)
+        violations = scores - base.right_class_scores(scores, y) + self.margin * (1 - onehot)
         if self.smoothing > 0:
-            q = _nearest_in_simplex(violations / self.smoothing)
-            value = _over_classes(q * (violations - self.smoothing / 2 * q))[..., 0]
-            return value, _minus_target(q, y)
+            q = base.project_onto_simplex(violations / self.smoothing)
+            value = base.sum_over_classes(q * (violations - self.smoothing / 2 * q))[..., 0]
+            return value, base.minus_target(q, y)
         worst = xp.max(violations, axis=-1, keepdims=True)
         violators = xp.astype((violations == worst) & ((worst <= 0) == right), scores.dtype)
-        return worst[..., 0], violators / _over_classes(violators) - onehot
+        return worst[..., 0], violators / base.sum_over_classes(violators) - onehot
 
     def curvature(self, n_classes: int) -> float:
         """1/μ, infinite without smoothing."""
         return 1 / self.smoothing if self.smoothing > 0 else math.inf
 
     def hessian(self, scores: Array, label: int, weight: Array) -> Array:
-        """Σ w (diag(S) − S Sᵀ/|S|)/μ, S the classes of positive q; 0 without smoothing."""
+        """Σ w (diag(S) − S Sᵀ/|S|)/μ with the classes S of positive q; 0 without smoothing."""
         if self.smoothing == 0:
             return np.zeros((scores.shape[1], scores.shape[1]))
-        q = self.value_and_grad(scores, np.full(len(scores), label))[1] + (
-            np.arange(scores.shape[1]) == label
-        )
+        y = np.full(len(scores), label)
+        q: Array = self.value_and_grad(scores, y)[1] + base.right_class_mask(scores, y)
         support = (q > DOMAIN_TOLERANCE).astype(np.float64)
         share = weight[:, None] / np.maximum(support.sum(axis=1, keepdims=True), 1)
         return (np.diag(weight @ support) - support.T @ (share * support)) / self.smoothing
 
-    def conjugate(self, dual: Array, y: Array) -> Array:
+    def conjugate(self, dual: AnyArray, y: AnyArray) -> AnyArray:
         """(μ/2) |q|² − Δ Σ_{j≠y} q_j with q = a + onehot(y), on the simplex."""
-        q = _with_right(dual, y, 1 + _right_score(dual, y))
-        value = self.smoothing / 2 * _over_classes(q**2) + self.margin * _right_score(dual, y)
-        return inside(_in_simplex(q), value[..., 0])
+        q = self._plus_onehot(dual, y)
+        distance = self.margin * base.right_class_scores(dual, y)
+        value = self.smoothing / 2 * base.sum_over_classes(q**2) + distance
+        return inside(base.in_simplex(q), value[..., 0])
 
     def smoothed(self, mu: float) -> "CrammerSinger":
-        """The same loss with `smoothing=mu`."""
+        """The loss with `smoothing=mu`."""
         return replace(self, smoothing=mu)
 
-    def offsets(self, dual: Array, y: Array, mu: float) -> Array:
+    def offsets(self, dual: AnyArray, y: AnyArray, mu: float) -> AnyArray:
         """μ q with q = dual + onehot(y): the distance is ½ |q − q'|²."""
-        return mu * _with_right(dual, y, 1 + _right_score(dual, y))
+        return mu * self._plus_onehot(dual, y)
+
+    def _plus_onehot(self, dual: AnyArray, y: AnyArray) -> AnyArray:
+        return base.with_right_class(dual, y, 1 + base.right_class_scores(dual, y))

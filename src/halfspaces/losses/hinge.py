@@ -7,19 +7,14 @@ from typing import ClassVar
 import numpy as np
 from array_api_compat import array_namespace
 
-from halfspaces.losses.base import Array, Loss, _is_right, _over_classes, _right_score, _with_right
-from halfspaces.losses.surrogates import (
-    DOMAIN_TOLERANCE,
-    Plus,
-    SquaredPlus,
-    Surrogate,
-    inside,
-)
+from halfspaces.losses import base
+from halfspaces.losses.surrogates import DOMAIN_TOLERANCE, Plus, SquaredPlus, Surrogate, inside
+from halfspaces.support.types import AnyArray, Array
 from halfspaces.support.validation import check_number
 
 
 @dataclass(frozen=True)
-class _Pairwise(Loss):
+class _Pairwise(base.Loss):
     """Σ_{j≠y} φ(s_j − s_y + Δ)."""
 
     margin: float = 1.0
@@ -33,50 +28,48 @@ class _Pairwise(Loss):
     def surrogate(self) -> Surrogate:
         """φ."""
 
-    def value_and_grad(self, scores: Array, y: Array) -> tuple[Array, Array]:
-        """The sum over the wrong classes; gradient φ' there and minus their sum at the right class."""
+    def value_and_grad(self, scores: AnyArray, y: AnyArray) -> tuple[AnyArray, AnyArray]:
+        """The sum over the wrong classes; gradient φ' there, −Σ φ' at the right class."""
         xp = array_namespace(scores)
-        right = _is_right(scores, y)
-        value, slope = self.surrogate.value_and_slope(
-            scores - _right_score(scores, y) + self.margin
-        )
-        zero = xp.zeros_like(scores)
-        value, slope = xp.where(right, zero, value), xp.where(right, zero, slope)
-        return xp.sum(value, axis=-1), xp.where(right, -_over_classes(slope), slope)
+        right = base.right_class_mask(scores, y)
+        violations = scores - base.right_class_scores(scores, y) + self.margin
+        value, slope = self.surrogate.value_and_slope(violations)
+        slope = xp.where(right, 0.0, slope)
+        gradient = xp.where(right, -base.sum_over_classes(slope), slope)
+        return xp.sum(xp.where(right, 0.0, value), axis=-1), gradient
 
     def curvature(self, n_classes: int) -> float:
-        """C times that of φ: the largest eigenvalue of the Laplacian of a star with C nodes is C."""
+        """C times the curvature of φ: the Laplacian of a star of C nodes has the eigenvalue C."""
         return self.surrogate.curvature * n_classes
 
     def hessian(self, scores: Array, label: int, weight: Array) -> Array:
         """Σ w Σ_{j≠y} φ''_j (e_j − e_y)(e_j − e_y)ᵀ."""
-        bent = (
-            weight @ self.surrogate.second_derivative(scores - scores[:, [label]] + self.margin)
-        ).astype(np.float64)
-        bent[label] = 0
-        total = np.diag(bent)
-        total[label] -= bent
-        total[:, label] -= bent
-        total[label, label] = bent.sum()
+        violations = scores - scores[:, [label]] + self.margin
+        second = (weight @ self.surrogate.second_derivative(violations)).astype(np.float64)
+        second[label] = 0
+        total = np.diag(second)
+        total[label] -= second
+        total[:, label] -= second
+        total[label, label] = second.sum()
         return total
 
-    def conjugate(self, dual: Array, y: Array) -> Array:
+    def conjugate(self, dual: AnyArray, y: AnyArray) -> AnyArray:
         """Σ_{j≠y} φ*(a_j) − Δ a_j, where Σ_j a_j = 0."""
         xp = array_namespace(dual)
-        wrong = xp.where(_is_right(dual, y), xp.zeros_like(dual), dual)
-        imbalance = abs(_over_classes(dual)[..., 0])
+        wrong = base.with_right_class(dual, y, 0.0)
+        imbalance = abs(base.sum_over_classes(dual)[..., 0])
         balanced = imbalance <= DOMAIN_TOLERANCE * (1 + xp.max(abs(dual), axis=-1))
-        return inside(
-            balanced, xp.sum(self.surrogate.conjugate(wrong) - self.margin * wrong, axis=-1)
-        )
+        values = self.surrogate.conjugate(wrong) - self.margin * wrong
+        return inside(balanced, xp.sum(values, axis=-1))
 
 
 @dataclass(frozen=True)
 class Hinge(_Pairwise):
     """Multiclass hinge of Weston and Watkins: L = Σ_{j≠y} max(0, s_j − s_y + Δ).
 
-    Gradient: 1 for every wrong class whose margin is violated, minus their number at the right class. At a kink
-    the violation is taken as met. With `smoothing` μ > 0 each term is Huberized, at most μ/2 below.
+    Gradient: 1 for every wrong class whose margin is violated, minus their number at the right
+    class. At a kink the slope is 0. With `smoothing` μ > 0 each term is Huberized, at most μ/2
+    below.
 
     Parameters
     ----------
@@ -114,12 +107,12 @@ class Hinge(_Pairwise):
         return Plus(self.smoothing)
 
     def smoothed(self, mu: float) -> "Hinge":
-        """The same hinge with `smoothing=mu`."""
+        """The hinge with `smoothing=mu`."""
         return replace(self, smoothing=mu)
 
-    def offsets(self, dual: Array, y: Array, mu: float) -> Array:
+    def offsets(self, dual: AnyArray, y: AnyArray, mu: float) -> AnyArray:
         """μ a_j of the wrong classes: the distance is ½ Σ_{j≠y} (a_j − dual_j)²."""
-        return _with_right(mu * dual, y, 0.0)
+        return base.with_right_class(mu * dual, y, 0.0)
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,17 @@ from typing import ClassVar
 import numpy as np
 from array_api_compat import array_namespace
 
-from halfspaces.losses.base import Array, Loss, _is_right
-from halfspaces.losses.surrogates import (
-    Plus,
-    Softplus,
-    Surrogate,
-)
+from halfspaces.losses import base
+from halfspaces.losses.surrogates import Plus, Softplus, Surrogate
+from halfspaces.support.types import AnyArray, Array
 from halfspaces.support.validation import check_number
 
 
 @dataclass(frozen=True)
-class OneVsAll(Loss):
-    """One binary problem for each class: L = Σ_j φ(Δ − t_j s_j), t_j = 1 for the right class and −1 for the others.
+class OneVsAll(base.Loss):
+    """One binary problem for each class: L = Σ_j φ(Δ − t_j s_j).
+
+    t_j is 1 for the right class and −1 for the others.
 
     Parameters
     ----------
@@ -38,7 +37,8 @@ class OneVsAll(Loss):
     Examples
     --------
     >>> import numpy as np
-    >>> OneVsAll(Softplus(), margin=0).value_and_grad(np.zeros((1, 2)), np.array([0]))[0].round(4).tolist()
+    >>> loss = OneVsAll(Softplus(), margin=0)
+    >>> loss.value_and_grad(np.zeros((1, 2)), np.array([0]))[0].round(4).tolist()
     [1.3863]
     """
 
@@ -47,44 +47,44 @@ class OneVsAll(Loss):
     shift_invariant: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.surrogate, Surrogate):
+        if not isinstance(self.surrogate, Surrogate):  # pyright: ignore[reportUnnecessaryIsInstance]
             known = "Plus(), SquaredPlus() or Softplus()"
             raise TypeError(f"OneVsAll(surrogate=...) must be {known}, got {self.surrogate!r}.")
         check_number("OneVsAll(margin=...)", self.margin, at_least=0)
 
     @property
     def probability(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Scores of the logistic form are log-odds."""
+        """The scores of the logistic loss are log-odds."""
         return "sigmoid" if self.surrogate == Softplus() and self.margin == 0 else None
 
-    def value_and_grad(self, scores: Array, y: Array) -> tuple[Array, Array]:
+    def value_and_grad(self, scores: AnyArray, y: AnyArray) -> tuple[AnyArray, AnyArray]:
         """The sum over classes; gradient −t_j φ'(Δ − t_j s_j)."""
         xp = array_namespace(scores)
-        right = _is_right(scores, y)
-        value, slope = self.surrogate.value_and_slope(
-            xp.where(right, -scores, scores) + self.margin
-        )
+        right = base.right_class_mask(scores, y)
+        violations = xp.where(right, -scores, scores) + self.margin
+        value, slope = self.surrogate.value_and_slope(violations)
         return xp.sum(value, axis=-1), xp.where(right, -slope, slope)
 
     def curvature(self, n_classes: int) -> float:
-        """That of φ: the classes do not interact."""
+        """The curvature of φ: the classes do not interact."""
         return self.surrogate.curvature
 
     def hessian(self, scores: Array, label: int, weight: Array) -> Array:
         """Σ w diag(φ''(Δ − t_j s_j))."""
-        towards = np.where(np.arange(scores.shape[1]) == label, -1, 1)
-        return np.diag(weight @ self.surrogate.second_derivative(towards * scores + self.margin))
+        signs = np.ones(scores.shape[1], np.int64)
+        signs[label] = -1
+        return np.diag(weight @ self.surrogate.second_derivative(signs * scores + self.margin))
 
-    def conjugate(self, dual: Array, y: Array) -> Array:
+    def conjugate(self, dual: AnyArray, y: AnyArray) -> AnyArray:
         """Σ_j φ*(−t_j a_j) + Δ t_j a_j."""
         xp = array_namespace(dual)
-        slope = xp.where(_is_right(dual, y), -dual, dual)
+        slope = xp.where(base.right_class_mask(dual, y), -dual, dual)
         return xp.sum(self.surrogate.conjugate(slope) - self.margin * slope, axis=-1)
 
     def smoothed(self, mu: float) -> "OneVsAll":
-        """The same loss over the smoothed φ."""
+        """The loss with the smoothed φ."""
         return replace(self, surrogate=self.surrogate.smoothed(mu))
 
-    def offsets(self, dual: Array, y: Array, mu: float) -> Array:
+    def offsets(self, dual: AnyArray, y: AnyArray, mu: float) -> AnyArray:
         """μ · dual: the distance is ½ Σ_j (a_j − dual_j)²."""
         return mu * dual

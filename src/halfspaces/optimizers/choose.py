@@ -1,5 +1,10 @@
-"""Which optimizer fits an objective, and why, in words."""
+"""Choosing the optimizer for an objective: a table of rules; the first that applies decides.
 
+The page docs/how-to-choose.md is written from the same table.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -7,20 +12,19 @@ import numpy as np
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
-from halfspaces.optimizers.gradient_descent import SGD, GradientDescent
 from halfspaces.optimizers.lbfgs import LBFGS
 from halfspaces.optimizers.proximal_gradient import ProximalGradient
 from halfspaces.optimizers.proximal_newton import ProximalNewton
-from halfspaces.optimizers.random_search import RandomSearch
 from halfspaces.penalties.base import Penalty
-from halfspaces.preconditioners.gram import ByClass, Gram, LowRank
+from halfspaces.preconditioners.gram import ByClass, Gram
+from halfspaces.preconditioners.low_rank import LowRank
 
-SMALL = (
-    1 << 20
-)  # stored values of X; below, a pass costs less than a step in the model of a proximal Newton method
-GRAM_FEATURES = (
-    4096  # beyond, a D × D factor costs more than the passes that it saves over one of low rank
-)
+# Below this number of stored values of X, a pass over the data costs less than one step of a
+# proximal Newton method in its model.
+SMALL = 1 << 20
+# Beyond this number of features, a D × D factor costs more than the passes that it saves over a
+# preconditioner of low rank.
+GRAM_FEATURES = 4096
 
 
 class Choice(NamedTuple):
@@ -30,28 +34,123 @@ class Choice(NamedTuple):
     why: str
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    "lbfgs": LBFGS,
-    "gradient_descent": GradientDescent,
-    "sgd": SGD,
-    "proximal": ProximalGradient,
-    "proximal_newton": ProximalNewton,
-    "random_search": RandomSearch,
-}
+class Case(NamedTuple):
+    """The properties of an objective that the choice depends on."""
+
+    loss: Loss
+    penalty: Penalty
+    n_features: int
+    uncorrelated: bool
+    small: bool
+
+
+class Condition(NamedTuple):
+    """A condition in words, and the test of it."""
+
+    words: str
+    holds: Callable[[Case], bool]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Where all conditions hold, the optimizer that `make` returns, and the reason.
+
+    The reason may contain {penalty}, which stands for the name of the penalty's class.
+    """
+
+    conditions: tuple[Condition, ...]
+    name: str
+    make: Callable[[], Optimizer]
+    reason: str
+
+    def applies(self, case: Case) -> bool:
+        """Whether all conditions hold."""
+        return all(condition.holds(case) for condition in self.conditions)
+
+    def choice(self, case: Case) -> Choice:
+        """The optimizer, with the reason in words."""
+        reason = self.reason.format(penalty=type(case.penalty).__name__)
+        smoothing = "" if case.loss.smooth or not case.penalty.smooth else SMOOTHING
+        return Choice(self.make(), f"{self.name}: {reason}{smoothing}")
+
+
+def _shrinks(case: Case) -> bool:
+    return not case.penalty.smooth and case.penalty.thresholds(1) is not None
+
+
+def _is_constraint(case: Case) -> bool:
+    penalty = case.penalty
+    return not penalty.smooth and penalty.curvature(1) == (0.0,) and hasattr(penalty, "radius")
+
+
+SMOOTHING = ", the loss smoothed in stages because it has kinks"
+GRADIENTS = "loss and penalty have gradients"
+
+SHRINKS = Condition("the penalty sets weights to 0 (`l1`, `elastic_net`)", _shrinks)
+CONSTRAINT = Condition("the penalty is a constraint (`max_norm`)", _is_constraint)
+KINK = Condition("the penalty has no gradient", lambda case: not case.penalty.smooth)
+NARROW = Condition(
+    f"at most {GRAM_FEATURES:,} features", lambda case: case.n_features <= GRAM_FEATURES
+)
+WIDE = Condition(
+    f"more than {GRAM_FEATURES:,} features", lambda case: case.n_features > GRAM_FEATURES
+)
+LARGE = Condition(f"at least {SMALL:,} stored values", lambda case: not case.small)
+FEW = Condition(f"fewer than {SMALL:,} stored values", lambda case: case.small)
+# Word counts of equal variance are nearly uncorrelated, and passes over them are cheap beside a
+# step in so many features.
+UNCORRELATED = Condition("sparse rows, standardized", lambda case: case.uncorrelated)
+
+RULES = (
+    Rule(
+        (SHRINKS, NARROW, LARGE),
+        "proximal Newton on the Gram matrix",
+        ProximalNewton,
+        "{penalty} has a kink, so each step minimizes a model that keeps it",
+    ),
+    Rule(
+        (CONSTRAINT,),
+        "proximal gradient, accelerated",
+        ProximalGradient,
+        "{penalty} is a constraint, so steps go through its prox",
+    ),
+    Rule(
+        (KINK,),
+        "proximal gradient, accelerated",
+        ProximalGradient,
+        "{penalty} has a kink, so steps go through its prox",
+    ),
+    Rule((WIDE, UNCORRELATED), "L-BFGS", LBFGS, GRADIENTS),
+    Rule(
+        (WIDE,),
+        "L-BFGS preconditioned by a Gram matrix of low rank",
+        lambda: LBFGS(preconditioner=LowRank()),
+        GRADIENTS,
+    ),
+    Rule(
+        (FEW,),
+        "L-BFGS preconditioned by the Gram matrix",
+        lambda: LBFGS(preconditioner=Gram()),
+        GRADIENTS,
+    ),
+    Rule(
+        (),
+        "L-BFGS preconditioned by the Gram matrix",
+        lambda: LBFGS(preconditioner=ByClass()),
+        GRADIENTS,
+    ),
+)
 
 
 def choose_for(objective: Objective) -> Choice:
     """The optimizer for an objective."""
-    # Words of equal variance are nearly uncorrelated, and passes over them cheap beside a step in so many features.
-    uncorrelated = objective.standardization is not None and not isinstance(
-        objective.blocks.X, np.ndarray
-    )
+    sparse = not isinstance(objective.blocks.X, np.ndarray)
     small = objective.n_examples * objective.blocks.row_size < SMALL
     return choose(
         objective.loss,
         objective.penalty,
         objective.n_features,
-        uncorrelated=uncorrelated,
+        uncorrelated=sparse and objective.standardization is not None,
         small=small,
     )
 
@@ -64,37 +163,15 @@ def choose(
     uncorrelated: bool = False,
     small: bool = False,
 ) -> Choice:
-    """The optimizer for a loss, a penalty and a number of features.
+    """The optimizer for a loss, a penalty and a number of features: the first rule that applies.
 
-    Features may be known to be about uncorrelated, and the examples to be so few or sparse that passes cost next to
-    nothing.
+    `uncorrelated` says that the features are nearly uncorrelated, `small` that X has so few stored
+    values that a pass over it costs next to nothing.
 
     >>> from halfspaces.losses.softmax import Softmax
     >>> from halfspaces.penalties.l1 import L1
     >>> choose(Softmax(), L1(0.1), 64).why
-    'proximal Newton on the Gram matrix: L1 has a kink, so each step minimizes a model that keeps it'
+    'proximal Newton on the Gram matrix: L1 has a kink, so each step ...'
     """
-    if (
-        not penalty.smooth
-        and penalty.thresholds(1) is not None
-        and n_features <= GRAM_FEATURES
-        and not small
-    ):
-        kept = f"{type(penalty).__name__} has a kink, so each step minimizes a model that keeps it"
-        return Choice(ProximalNewton(), f"proximal Newton on the Gram matrix: {kept}")
-    if not penalty.smooth:
-        kink = (
-            "is a constraint"
-            if penalty.curvature(1) == (0.0,) and hasattr(penalty, "radius")
-            else "has a kink"
-        )
-        why = f"proximal gradient, accelerated: {type(penalty).__name__} {kink}, so steps go through its prox"
-        return Choice(ProximalGradient(), why)
-    stages = "" if loss.smooth else ", the loss smoothed in stages because it has kinks"
-    if n_features > GRAM_FEATURES and uncorrelated:
-        return Choice(LBFGS(), f"L-BFGS: loss and penalty have gradients{stages}")
-    few = n_features <= GRAM_FEATURES
-    told = "the Gram matrix" if few else "a Gram matrix of low rank"
-    why = f"L-BFGS preconditioned by {told}: loss and penalty have gradients{stages}"
-    sketch = (Gram() if small else ByClass()) if few else LowRank()
-    return Choice(LBFGS(preconditioner=sketch), why)
+    case = Case(loss, penalty, n_features, uncorrelated, small)
+    return next(rule for rule in RULES if rule.applies(case)).choice(case)

@@ -1,7 +1,9 @@
 """Penalties: functions R of the penalized part of the parameters, W[:-1], never of the bias.
 
 A stack has M members, so a strength is one number or one per member, and values have shape (M,).
-Smooth penalties have a gradient, the others a prox, argmin_V ½‖V − W‖²/step + λR(V).
+All penalties have a prox, argmin_V ½‖V − W‖²/step + λR(V); smooth ones have a gradient, too.
+
+A new penalty is one class and one row in `PENALTIES`.
 """
 
 from halfspaces.penalties.base import Penalty

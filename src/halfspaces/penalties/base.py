@@ -1,48 +1,32 @@
-"""What every penalty has: R(W), its prox, its conjugate."""
+"""The interface of every penalty: λR(W), its prox, its conjugate."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from array_api_compat import array_namespace, device
+import numpy as np
+from array_api_compat import array_namespace
 
+from halfspaces.support.types import AnyArray
 from halfspaces.support.validation import check_numbers
 
-Array = Any  # an array of any library that follows the array API standard
-
-
-Strength = float | tuple[float, ...]
-
-
-def _per_member(numbers: Strength, like: Array) -> Array:
-    """One number or one per member, shaped (1, 1) or (M, 1) to broadcast against W (D, M, C)."""
-    xp = array_namespace(like)
-    values = numbers if isinstance(numbers, tuple) else (numbers,)
-    return xp.reshape(xp.asarray(values, dtype=like.dtype, device=device(like)), (-1, 1))
-
-
-def _total(values: Array) -> Array:
-    return array_namespace(values).sum(values, axis=(0, 2))
-
-
-def _soft_threshold(W: Array, threshold: Array) -> Array:
-    xp = array_namespace(W)
-    return xp.sign(W) * xp.clip(abs(W) - threshold, 0, None)
+PerMember = float | tuple[float, ...]  # one number for all members of a stack, or one for each
 
 
 class Penalty(ABC):
     """λ R(W) for the penalized part W of shape (D, M, C).
 
-    A new penalty is one frozen dataclass with `value`, `prox` and `conjugate` (and `gradient` where it is smooth)
-    and one row in `PENALTIES`; `halfspaces.testing.check_penalty` then holds it to every law.
+    A new penalty is one frozen dataclass with `value`, `prox` and `conjugate`, and with `gradient`
+    if it is smooth, and one row in `PENALTIES`. With a strength it is a `WithStrength`.
+    `halfspaces.testing.check_penalty` tests it against every law.
     """
 
     smooth: ClassVar[bool]
     has_strength: ClassVar[bool] = False  # whether there is a λ to choose
 
-    def with_strength(self, strength: Strength) -> "Penalty":
-        """The same penalty with another λ.
+    def with_strength(self, strength: PerMember) -> "Penalty":
+        """The penalty with this λ, one number or one per member.
 
         Raises
         ------
@@ -52,61 +36,92 @@ class Penalty(ABC):
         raise TypeError(f"{self!r} has no strength to choose; leave the strength out.")
 
     @abstractmethod
-    def value(self, W: Array) -> Array:
+    def value(self, W: AnyArray) -> AnyArray:
         """λ R(W) of each member, shape (M,); infinite outside a constraint."""
 
     @abstractmethod
-    def prox(self, W: Array, step: Array | float) -> Array:
+    def prox(self, W: AnyArray, step: AnyArray | float) -> AnyArray:
         """argmin_V Σ (V − W)²/(2 step) + λ R(V).
 
         `step` is a number, one per member shaped (M, 1), or one per coordinate.
         """
 
     @abstractmethod
-    def conjugate(self, dual: Array) -> Array:
+    def conjugate(self, dual: AnyArray) -> AnyArray:
         """sup_W ⟨dual, W⟩ − λ R(W) of each member, shape (M,)."""
 
-    def gradient(self, W: Array) -> Array:
+    def gradient(self, W: AnyArray) -> AnyArray:
         """λ ∇R(W), shape (D, M, C), where the penalty is smooth."""
         raise TypeError(
             f"{type(self).__name__} has no gradient; use its prox (optimizer='proximal' or 'sgd')."
         )
 
-    def dual_scale(self, dual: Array) -> Array:
+    def dual_scale(self, dual: AnyArray) -> AnyArray:
         """Largest factor ≤ 1, shape (M,), that brings `dual` into the domain of the conjugate."""
         xp = array_namespace(dual)
-        return xp.ones(dual.shape[1], dtype=dual.dtype, device=device(dual))
+        return xp.ones(dual.shape[1], dtype=dual.dtype, device=dual.device)
 
     def curvature(self, n_members: int) -> Sequence[float]:
-        """The penalty's own curvature, for each member: its strong convexity, too."""
+        """ρ of each member, where λR = (ρ/2) ΣW² plus a function without curvature."""
         return (0.0,) * n_members
 
     def thresholds(self, n_members: int) -> Sequence[float] | None:
-        """t of each member where the penalty is t Σ|W| + r ΣW², 2r its curvature; None where it is not."""
+        """t of each member if the penalty is t Σ|W| + (curvature/2) ΣW², else None."""
         return None
 
 
 @dataclass(frozen=True)
-class _Strong(Penalty):
-    """A penalty with a strength λ, one number or one per member."""
+class WithStrength(Penalty):
+    """A penalty with a strength λ ≥ 0, one number or one per member."""
 
-    strength: Strength
+    strength: PerMember
     has_strength: ClassVar[bool] = True
 
-    def with_strength(self, strength: Strength) -> "Penalty":
-        """The same penalty with another λ, one number or one per member."""
-        return replace(self, strength=strength)
-
     def __post_init__(self) -> None:
-        object.__setattr__(self, "strength", _as_strength(self.strength))
-        check_numbers(f"{type(self).__name__}(strength=...)", self.strength, at_least=0)
+        store_numbers(self, "strength", at_least=0)
+
+    def with_strength(self, strength: PerMember) -> Self:
+        """The penalty with this λ, one number or one per member."""
+        return replace(self, strength=strength)
 
     def _strengths(self, n_members: int) -> tuple[float, ...]:
         return self.strength if isinstance(self.strength, tuple) else (self.strength,) * n_members
 
+    def _strength(self, like: AnyArray) -> AnyArray:
+        """λ, shaped to broadcast against W (D, M, C)."""
+        return per_member(self.strength, like)
 
-def _as_strength(numbers: Any) -> Any:
-    """Lists and arrays become tuples, so that components stay comparable and hashable."""
-    if isinstance(numbers, (list, tuple)) or getattr(numbers, "ndim", 0) > 0:
-        return tuple(float(number) for number in numbers)
-    return numbers
+
+def store_numbers(penalty: Penalty, field: str, **bounds: float) -> None:
+    """Check a field that holds one number or one per member; lists and arrays become tuples.
+
+    With tuples components are comparable and hashable.
+    """
+    numbers: Any = getattr(penalty, field)
+    if np.ndim(numbers) > 0:
+        numbers = tuple(map(float, numbers))
+        object.__setattr__(penalty, field, numbers)
+    check_numbers(f"{type(penalty).__name__}({field}=...)", numbers, **bounds)
+
+
+def per_member(numbers: PerMember, like: AnyArray) -> AnyArray:
+    """One number or one per member, shaped (1, 1) or (M, 1) to broadcast against W (D, M, C)."""
+    xp = array_namespace(like)
+    values = numbers if isinstance(numbers, tuple) else (numbers,)
+    return xp.reshape(xp.asarray(values, dtype=like.dtype, device=like.device), (-1, 1))
+
+
+def sum_per_member(values: AnyArray) -> AnyArray:
+    """Sums (M,) of values (D, M, C)."""
+    return array_namespace(values).sum(values, axis=(0, 2))
+
+
+def max_per_member(values: AnyArray) -> AnyArray:
+    """Maxima (M,) of the absolute values of (D, M, C)."""
+    return array_namespace(values).max(abs(values), axis=(0, 2))
+
+
+def soft_threshold(W: AnyArray, threshold: AnyArray) -> AnyArray:
+    """sign(W) max(0, |W| − threshold)."""
+    xp = array_namespace(W)
+    return xp.sign(W) * xp.clip(abs(W) - threshold, 0, None)

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from halfspaces.penalties.base import Array, _per_member, _soft_threshold, _Strong, _total
+from halfspaces.penalties.base import WithStrength, soft_threshold, sum_per_member
 from halfspaces.penalties.l2 import L2
+from halfspaces.support.types import AnyArray
 from halfspaces.support.validation import check_numbers
 
 
 @dataclass(frozen=True)
-class ElasticNet(_Strong):
-    """λ Σ (β W² + |W|); the prox thresholds softly by λ step and shrinks by 1 + 2λβ step.
+class ElasticNet(WithStrength):
+    """λ Σ (β W² + |W|); the prox is soft-thresholding by λ step, then division by 1 + 2λβ step.
 
     Parameters
     ----------
@@ -44,22 +45,22 @@ class ElasticNet(_Strong):
         super().__post_init__()
         check_numbers("ElasticNet(beta=...)", self.beta, above=0)
 
-    def value(self, W: Array) -> Array:
+    def value(self, W: AnyArray) -> AnyArray:
         """λ Σ (β W² + |W|)."""
-        return _total(_per_member(self.strength, W) * (self.beta * W**2 + abs(W)))
+        return sum_per_member(self._strength(W) * (self.beta * W**2 + abs(W)))
 
-    def prox(self, W: Array, step: Array | float) -> Array:
+    def prox(self, W: AnyArray, step: AnyArray | float) -> AnyArray:
         """Soft-thresholding by λ step, then division by 1 + 2λβ step."""
-        threshold = _per_member(self.strength, W) * step
-        return _soft_threshold(W, threshold) / (1 + 2 * self.beta * threshold)
+        threshold = self._strength(W) * step
+        return soft_threshold(W, threshold) / (1 + 2 * self.beta * threshold)
 
-    def conjugate(self, dual: Array) -> Array:
+    def conjugate(self, dual: AnyArray) -> AnyArray:
         """Σ max(0, |dual| − λ)² / (4λβ)."""
         squares = L2(tuple(self.beta * strength for strength in self._strengths(dual.shape[1])))
-        return squares.conjugate(_soft_threshold(dual, _per_member(self.strength, dual)))
+        return squares.conjugate(soft_threshold(dual, self._strength(dual)))
 
-    def dual_scale(self, dual: Array) -> Array:
-        """1; where λ = 0 nothing but 0 is in the domain."""
+    def dual_scale(self, dual: AnyArray) -> AnyArray:
+        """1; where λ = 0 only 0 is in the domain."""
         return L2(self.strength).dual_scale(dual)
 
     def curvature(self, n_members: int) -> Sequence[float]:

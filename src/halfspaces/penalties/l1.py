@@ -7,11 +7,14 @@ from typing import ClassVar
 
 from array_api_compat import array_namespace
 
-from halfspaces.penalties.base import Array, _per_member, _soft_threshold, _Strong, _total
+from halfspaces.penalties.base import WithStrength, max_per_member, soft_threshold, sum_per_member
+from halfspaces.support.types import AnyArray
+
+ROUNDING = 1e-9  # of a dual point that was scaled into the domain of the conjugate
 
 
 @dataclass(frozen=True)
-class L1(_Strong):
+class L1(WithStrength):
     """Lasso: λ Σ |W|; the prox is soft-thresholding by λ step.
 
     Parameters
@@ -33,31 +36,28 @@ class L1(_Strong):
 
     smooth: ClassVar[bool] = False
 
-    def value(self, W: Array) -> Array:
+    def value(self, W: AnyArray) -> AnyArray:
         """λ Σ |W|."""
-        return _total(_per_member(self.strength, W) * abs(W))
+        return sum_per_member(self._strength(W) * abs(W))
 
-    def prox(self, W: Array, step: Array | float) -> Array:
+    def prox(self, W: AnyArray, step: AnyArray | float) -> AnyArray:
         """Soft-thresholding by λ step."""
-        return _soft_threshold(W, _per_member(self.strength, W) * step)
+        return soft_threshold(W, self._strength(W) * step)
 
-    def conjugate(self, dual: Array) -> Array:
+    def conjugate(self, dual: AnyArray) -> AnyArray:
         """0 where |dual| ≤ λ everywhere, else infinite."""
         xp = array_namespace(dual)
-        largest = xp.max(abs(dual), axis=(0, 2))
-        inside = largest <= _per_member(self.strength, dual)[:, 0] * (1 + 1e-9)
-        return xp.where(inside, xp.zeros_like(largest), xp.full_like(largest, math.inf))
+        largest = max_per_member(dual)
+        inside = largest <= self._strength(dual)[:, 0] * (1 + ROUNDING)
+        return xp.where(inside, xp.zeros_like(largest), math.inf)
 
-    def dual_scale(self, dual: Array) -> Array:
+    def dual_scale(self, dual: AnyArray) -> AnyArray:
         """min(1, λ / max |dual|)."""
         xp = array_namespace(dual)
-        largest, strength = xp.max(abs(dual), axis=(0, 2)), _per_member(self.strength, dual)[:, 0]
+        largest = max_per_member(dual)
+        strength = self._strength(dual)[:, 0]
         outside = largest > strength
-        return xp.where(
-            outside,
-            strength / xp.where(outside, largest, xp.ones_like(largest)),
-            xp.ones_like(largest),
-        )
+        return xp.where(outside, strength / xp.where(outside, largest, 1.0), 1.0)
 
     def thresholds(self, n_members: int) -> Sequence[float] | None:
         """λ."""

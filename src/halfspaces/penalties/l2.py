@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from array_api_compat import array_namespace
 
-from halfspaces.penalties.base import Array, _per_member, _Strong, _total
+from halfspaces.penalties.base import WithStrength, sum_per_member
 from halfspaces.penalties.l1 import L1
+from halfspaces.support.types import AnyArray
 
 
 @dataclass(frozen=True)
-class L2(_Strong):
+class L2(WithStrength):
     """Weight decay: λ Σ W², with no hidden ½. Gradient 2λW, prox W/(1 + 2λ step).
 
     Parameters
@@ -34,35 +35,36 @@ class L2(_Strong):
 
     smooth: ClassVar[bool] = True
 
-    def value(self, W: Array) -> Array:
+    def value(self, W: AnyArray) -> AnyArray:
         """λ Σ W²."""
-        return _total(_per_member(self.strength, W) * W**2)
+        return sum_per_member(self._strength(W) * W**2)
 
-    def gradient(self, W: Array) -> Array:
+    def gradient(self, W: AnyArray) -> AnyArray:
         """2 λ W."""
-        return 2 * _per_member(self.strength, W) * W
+        return 2 * self._strength(W) * W
 
-    def prox(self, W: Array, step: Array | float) -> Array:
+    def prox(self, W: AnyArray, step: AnyArray | float) -> AnyArray:
         """W / (1 + 2 λ step)."""
-        return W / (1 + 2 * _per_member(self.strength, W) * step)
+        return W / (1 + 2 * self._strength(W) * step)
 
-    def conjugate(self, dual: Array) -> Array:
-        """Σ dual² / (4λ); where λ = 0, infinite but at 0."""
+    def conjugate(self, dual: AnyArray) -> AnyArray:
+        """Σ dual² / (4λ); where λ = 0, 0 at 0 and infinite elsewhere."""
         xp = array_namespace(dual)
-        squares, strength = _total(dual**2), _per_member(self.strength, dual)[:, 0]
-        quotient = squares / xp.where(strength > 0, 4 * strength, xp.ones_like(strength))
-        return xp.where((strength > 0) | (squares == 0), quotient, xp.full_like(quotient, math.inf))
+        squares = sum_per_member(dual**2)
+        strength = self._strength(dual)[:, 0]
+        quotient = squares / xp.where(strength > 0, 4 * strength, 1.0)
+        return xp.where((strength > 0) | (squares == 0), quotient, math.inf)
 
-    def dual_scale(self, dual: Array) -> Array:
-        """1; where λ = 0 nothing but 0 is in the domain."""
+    def dual_scale(self, dual: AnyArray) -> AnyArray:
+        """1; where λ = 0 only 0 is in the domain."""
         xp = array_namespace(dual)
-        strength = _per_member(self.strength, dual)[:, 0]
-        return xp.where(strength > 0, xp.ones_like(strength), L1(0.0).dual_scale(dual))
+        strength = self._strength(dual)[:, 0]
+        return xp.where(strength > 0, 1.0, L1(0.0).dual_scale(dual))
 
     def curvature(self, n_members: int) -> Sequence[float]:
         """2 λ."""
         return tuple(2 * strength for strength in self._strengths(n_members))
 
     def thresholds(self, n_members: int) -> Sequence[float] | None:
-        """0: nothing is held at 0."""
+        """0: no weights are exactly 0."""
         return (0.0,) * n_members

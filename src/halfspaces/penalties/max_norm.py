@@ -6,8 +6,11 @@ from typing import ClassVar
 
 from array_api_compat import array_namespace
 
-from halfspaces.penalties.base import Array, Penalty, Strength, _as_strength, _per_member
-from halfspaces.support.validation import check_numbers
+from halfspaces.penalties.base import Penalty, PerMember, per_member, store_numbers
+from halfspaces.support.types import AnyArray
+
+ROUNDING_UNITS = 32  # by which a norm may exceed the radius
+NEWTON_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -35,55 +38,54 @@ class MaxNorm(Penalty):
     [0.6, 0.8]
     """
 
-    radius: Strength = 1.0
+    radius: PerMember = 1.0
     smooth: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "radius", _as_strength(self.radius))
-        check_numbers("MaxNorm(radius=...)", self.radius, above=0)
+        store_numbers(self, "radius", above=0)
 
-    def value(self, W: Array) -> Array:
+    def value(self, W: AnyArray) -> AnyArray:
         """0 where the constraint holds (to rounding), infinite elsewhere."""
         xp = array_namespace(W)
-        excess = xp.max(_class_norms(W) / _per_member(self.radius, W), axis=-1)
-        return xp.where(
-            excess <= 1 + 32 * xp.finfo(W.dtype).eps,
-            xp.zeros_like(excess),
-            xp.full_like(excess, math.inf),
-        )
+        ratio = xp.max(_class_norms(W) / per_member(self.radius, W), axis=-1)
+        inside = ratio <= 1 + ROUNDING_UNITS * xp.finfo(W.dtype).eps
+        return xp.where(inside, xp.zeros_like(ratio), math.inf)
 
-    def prox(self, W: Array, step: Array | float) -> Array:
-        """W with longer class vectors scaled back to length r; only steps that differ within a class matter."""
-        radius = _per_member(self.radius, W)
-        if getattr(step, "ndim", 0) == W.ndim:
-            W = _shrunk(W, radius, step)
-        return W * array_namespace(W).clip(radius / _positive(_class_norms(W)), None, 1)
+    def prox(self, W: AnyArray, step: AnyArray | float) -> AnyArray:
+        """W with longer class vectors scaled to length r.
 
-    def conjugate(self, dual: Array) -> Array:
+        The step matters only where it differs between the weights of a class.
+        """
+        radius = per_member(self.radius, W)
+        differs = getattr(step, "ndim", 0) == W.ndim
+        V = _weighted_projection(W, radius, step) if differs else W
+        return V * array_namespace(V).clip(radius / _positive(_class_norms(V)), None, 1)
+
+    def conjugate(self, dual: AnyArray) -> AnyArray:
         """r Σ_c ‖dual_c‖₂."""
-        return array_namespace(dual).sum(
-            _class_norms(dual) * _per_member(self.radius, dual), axis=-1
-        )
+        products = _class_norms(dual) * per_member(self.radius, dual)
+        return array_namespace(dual).sum(products, axis=-1)
 
 
-def _class_norms(W: Array) -> Array:
+def _class_norms(W: AnyArray) -> AnyArray:
     xp = array_namespace(W)
     return xp.sqrt(xp.sum(W**2, axis=0))
 
 
-def _positive(norms: Array) -> Array:
-    xp = array_namespace(norms)
-    return xp.where(norms > 0, norms, xp.ones_like(norms))
+def _positive(norms: AnyArray) -> AnyArray:
+    """The norms, 1 instead of 0."""
+    return array_namespace(norms).where(norms > 0, norms, 1.0)
 
 
-def _shrunk(W: Array, radius: Array, step: Array) -> Array:
-    """V = W / (1 + ν step) with the least ν ≥ 0 that gives ‖v_c‖ ≤ r: the projection in the metric of the steps.
+def _weighted_projection(W: AnyArray, radius: AnyArray, step: AnyArray) -> AnyArray:
+    """The projection in the metric of steps (D, M, C).
 
-    Newton's method on 1/‖v_c‖ − 1/r, which is concave and nearly straight in ν, climbs to the root from ν = 0.
+    V = W / (1 + ν step) with the least ν ≥ 0 that gives ‖v_c‖ ≤ r. Newton's method on
+    1/‖v_c‖ − 1/r, which is concave and nearly linear in ν, increases ν from 0 to the root.
     """
     xp = array_namespace(W)
     nu = xp.zeros_like(_class_norms(W))
-    for _ in range(20):
+    for _ in range(NEWTON_STEPS):
         V = W / (1 + nu * step)
         norms = _class_norms(V)
         slope = xp.sum(step * V**2 / (1 + nu * step), axis=0)

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
 
-from halfspaces.penalties.base import Array, Penalty
+from halfspaces.penalties.base import Penalty
 from halfspaces.penalties.l1 import L1
+from halfspaces.support.types import AnyArray
 
 
 @dataclass(frozen=True)
@@ -21,24 +22,24 @@ class NoPenalty(Penalty):
 
     smooth: ClassVar[bool] = True
 
-    def value(self, W: Array) -> Array:
+    def value(self, W: AnyArray) -> AnyArray:
         """0."""
-        return array_namespace(W).zeros(W.shape[1], dtype=W.dtype, device=device(W))
+        return array_namespace(W).zeros(W.shape[1], dtype=W.dtype, device=W.device)
 
-    def gradient(self, W: Array) -> Array:
+    def gradient(self, W: AnyArray) -> AnyArray:
         """0."""
         return array_namespace(W).zeros_like(W)
 
-    def prox(self, W: Array, step: Array | float) -> Array:
+    def prox(self, W: AnyArray, step: AnyArray | float) -> AnyArray:
         """W itself."""
         return W
 
-    def conjugate(self, dual: Array) -> Array:
+    def conjugate(self, dual: AnyArray) -> AnyArray:
         """0 at 0, else infinite."""
         return L1(0.0).conjugate(dual)
 
-    def dual_scale(self, dual: Array) -> Array:
-        """Nothing but 0 is in the domain."""
+    def dual_scale(self, dual: AnyArray) -> AnyArray:
+        """1 at 0, else 0: only 0 is in the domain."""
         return L1(0.0).dual_scale(dual)
 
     def thresholds(self, n_members: int) -> Sequence[float] | None:

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from halfspaces.estimators.scoring import best_of, one_standard_error_of
+from halfspaces.tuning.selection import best_of, one_standard_error_of
 
 
 class Searched(Protocol):

@@ -1,15 +1,16 @@
-"""Preconditioners: the Hessian of every one of these losses is about (curvature of a class) ⊗ Gram(X) + 2λ.
+"""Preconditioners: approximate inverse Hessians, which turn a gradient into a step.
 
-One sketch of the Gram matrix, from some of the rows, serves every class and member. Cholesky for one strength, an
-eigendecomposition for several; by the side of the rows (`dual`) where those are fewer than the features. All at fixed
-thread counts: the bits do not depend on the number of workers.
+The Hessian of every loss here is about (curvature of a class) ⊗ Gram(X) + 2λ. One sketch of the
+Gram matrix, from a sample of the rows, serves every class and member:
+
+    gram            by one number a member for the curvature; from at least 2 D rows
+    low_rank        the same from fewer rows than features, by the Gram matrix of the rows
+    class_hessian   by the curvatures among the classes and along their means
 
 References
 ----------
-Frangella, Rathore, Zhao & Udell, PROMISE: preconditioned stochastic optimization methods by incorporating scalable
-curvature estimates, JMLR 2024, https://arxiv.org/abs/2309.02014
-Frangella, Tropp & Udell, Randomized Nyström preconditioning, SIMAX 2023, https://arxiv.org/abs/2110.02820
-Rudi, Carratino & Rosasco, FALKON, 2017, https://arxiv.org/abs/1705.10958
+Frangella, Rathore, Zhao & Udell, PROMISE: preconditioned stochastic optimization methods by
+incorporating scalable curvature estimates, JMLR 2024, https://arxiv.org/abs/2309.02014
 """
 
 from abc import ABC, abstractmethod
@@ -22,22 +23,32 @@ from halfspaces.support.types import Array
 
 
 class Preconditioning(ABC):
-    """A linear map of gradients (D+1, M, C) to steps."""
+    """An approximate inverse Hessian: a linear map of gradients (D+1, M, C) to steps."""
 
     @abstractmethod
     def __call__(self, gradient: Array) -> Array:
-        """The steps."""
+        """The steps, of the gradient's shape."""
 
-    def at(self, W: Array) -> tuple["Preconditioning", Array]:
-        """The map for the curvature at W, and the members (a mask) whose curvature there is quite another."""
+    def at(self, W: Array, penalty: Array | None = None) -> tuple["Preconditioning", Array]:
+        """The inverse Hessian at W, and the members (a mask) whose curvature has changed much.
+
+        Parameters
+        ----------
+        W : array, shape (D+1, M, C)
+        penalty : array, shape (M,), or None
+            The penalty's own curvature, 2λ, where another strength begins; None leaves it.
+        """
         return self, np.zeros(W.shape[1], bool)
 
-    def with_penalty(self, curvature: Array) -> "Preconditioning":
-        """The map for a penalty of another curvature, 2λ (M,)."""
-        return self
-
     def length(self, W: Array, direction: Array, slope: Array) -> Array:
-        """How far to go first (M,) along a direction (D+1, M, C) with these slopes (M,): 1 is a quasi-Newton step."""
+        """The length (M,) of the first trial step; 1 is a quasi-Newton step.
+
+        Parameters
+        ----------
+        W, direction : arrays, shape (D+1, M, C)
+        slope : array, shape (M,)
+            Of the objective along the direction.
+        """
         return np.ones(W.shape[1])
 
 
@@ -46,7 +57,7 @@ class Preconditioner(ABC):
 
     @abstractmethod
     def build(self, objective: Objective, n_members: int) -> Preconditioning:
-        """A linear map of gradients (D+1, M, C) to steps of the same shape."""
+        """The approximate inverse Hessian at W = 0."""
 
 
 @dataclass(frozen=True)

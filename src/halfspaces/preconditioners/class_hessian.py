@@ -1,22 +1,25 @@
-"""The Hessian by classes: a model that knows the curvature among the classes, and what the class means do.
+"""The Hessian by classes: a model with the curvature among the classes and along the class means.
 
-The Hessian of the mean loss is Σ_i w_i x_i x_iᵀ ⊗ A_i/Σ w_i, A_i = ∇²L_i in the scores (C, C). With x_i = μ_k + ε_i for
-an example of class k, and the spread ε alike in all classes, it is
+The Hessian of the mean loss is Σ_i w_i x_i x_iᵀ ⊗ A_i/Σ w_i, A_i = ∇²L_i in the scores (C, C). With
+x_i = μ_k + ε_i for an example of class k, and the spread ε alike in all classes, it is
 
-    H V = G V A + Σ_k μ_k μ_kᵀ V (A_k − f_k A) + 2λ V,    A_k = Σ_{y_i = k} w_i A_i/Σ_i w_i,    A = Σ_k A_k,
+    H V = G V A + Σ_k μ_k μ_kᵀ V (A_k − f_k A) + 2λ V,
+    A_k = Σ_{y_i = k} w_i A_i/Σ_i w_i,    A = Σ_k A_k,
 
-G the Gram matrix and f_k the classes' frequencies. One number a in the place of A, and no second term, make it
-`GramInverse`. That is much the same at W = 0. Where the classes are far apart and mostly told right, as those of
-embeddings are, it is not: an example's curvature then depends on its class most of all, along the class means.
+G the Gram matrix and f_k the classes' frequencies. One number a in the place of A, and no second
+term, make it `GramInverse`. That is much the same at W = 0. Where the classes are far apart and
+mostly classified correctly, as those of embeddings are, it is not: an example's curvature then
+depends on its class most, along the class means.
 
-In the eigenvectors of G the first term is diagonal times A, and the second of rank K: solved by conjugate gradients,
-preconditioned by the first term, at C (D C + K D) operations a turn, no product with a D × D matrix among them.
+In the eigenvectors of G the first term is diagonal times A, and the second of rank K: solved by
+conjugate gradients, preconditioned by the first term, at C (D C + K D) operations a step, without a
+product with a D × D matrix.
 
 References
 ----------
 Papyan, Traces of class/cross-class structure pervade deep learning spectra, JMLR 2020,
-https://jmlr.org/papers/v21/20-933.html (class means in Hessians); Van Loan, The ubiquitous Kronecker product, 2000,
-https://doi.org/10.1016/S0377-0427(00)00393-9
+https://jmlr.org/papers/v21/20-933.html (class means in Hessians); Van Loan, The ubiquitous
+Kronecker product, 2000, https://doi.org/10.1016/S0377-0427(00)00393-9
 """
 
 from dataclasses import dataclass, replace
@@ -25,28 +28,39 @@ from functools import cached_property
 import numpy as np
 
 from halfspaces.losses.base import Loss
+from halfspaces.preconditioners.base import Preconditioning
+from halfspaces.preconditioners.conjugate_gradients import conjugate_gradients
+from halfspaces.preconditioners.curvature import ScalarCurvature
+from halfspaces.preconditioners.factors import Eigen
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Centroids
 from halfspaces.scores import Linear
-from halfspaces.support.types import Array, Features
+from halfspaces.support.parallel import available_workers, one_blas_thread, ordered_map
+from halfspaces.support.types import Array, Block, Visit
 
-ROWS_A_CLASS = 500  # that tell the curvature
-MOST_NUMBERS = 1 << 23  # in the curvatures of all classes and members
-TURNS = 60  # of conjugate gradients, at most
-ACCURACY = 1e-3  # of their energy norm, about
+ROWS_A_CLASS = 500  # the sample that measures the curvatures
+CURVATURE_ELEMENTS = 1 << 23  # at most, of the curvatures of all classes and members
+CG_STEPS = 60  # of conjugate gradients, at most
+CG_ACCURACY = 1e-3  # of their energy norm, about
 FLAT = 1e-9  # of the largest curvature: less is rounding
+# Where the classes' curvatures are known, measuring them again is cheap:
+MEASURED_AGAIN = 1.02  # times a curvature: a change worth measuring the classes' again
+FORGOTTEN = 1.25  # times a curvature: a change after which older pairs mislead
+MOST_FALL = 100.0  # of a curvature at a time
 
 
 @dataclass(frozen=True, eq=False)
-class ClassHessians:
-    """Sees the class means of some examples, and their curvatures in the scores at some W.
+class ClassCurvatures:
+    """Measures class means, and the classes' curvatures in the scores at any W.
 
     Parameters
     ----------
     blocks : Blocks
-    sketched, probed : integer arrays
-        The examples of the Gram matrix, whose means these are, and those whose curvatures are looked at, by class: so
-        that a block has few classes.
+    sketched : integer array
+        The examples of the Gram matrix, whose class means these are.
+    probed : integer array
+        The examples whose curvatures are measured, sorted by class: so that a block has few
+        classes.
     linear : Linear
     loss : Loss
     n_classes : int
@@ -61,51 +75,62 @@ class ClassHessians:
 
     def means(self, center: Array) -> tuple[Array, Array]:
         """Frequencies (K,) and means (K, D) of the classes, standardized, less a center (D,)."""
-        weights = self.blocks.weights().reshape(self.blocks.n_examples, -1).mean(axis=1)
-        every = np.ones(len(self.blocks.y))
-        every[slice(None) if self.blocks.index is None else self.blocks.index] = weights
-        rows = replace(self.blocks, weight=every).subset(self.sketched)
+        blocks = self.blocks
+        weight = np.ones(len(blocks.y))
+        index = slice(None) if blocks.index is None else blocks.index
+        weight[index] = blocks.weights().reshape(blocks.n_examples, -1).mean(axis=1)
+        rows = replace(blocks, weight=weight).subset(self.sketched)
         masses, means = Centroids.of(rows).padded(self.n_classes)
         linear = self.linear.shared
-        standardized = (
-            means - (linear.standardization.mean - linear.center)
-        ) / linear.standardization.scale - center
+        units = linear.standardization
+        standardized = (means - (units.mean - linear.center)) / units.scale - center
         return masses / masses.sum(), standardized * (masses > 0)[:, None]
 
     def at(self, W: Array, more: Array) -> Array:
-        """A_k of each class and member, (K, M, C, C), and so much more (M,) in every direction that has any."""
-        members, classes = W.shape[1:]
-        folded = self.linear.fold(W, self.blocks.dtype)
+        """A_k of each class and member at W, (K, M, C, C).
 
-        def visit(X: Features, y: Array, weight: Array | None) -> list[tuple[int, Array, Array]]:
-            scores = self.linear.scores(folded, X).reshape(len(y), members, classes)
-            weight = np.ones((len(y), 1)) if weight is None else weight.reshape(len(y), -1)
-            weight = np.broadcast_to(weight.astype(scores.dtype), (len(y), members))
-            parts = []
-            for k in np.unique(y):
-                rows = np.flatnonzero(y == k)
-                each = (
-                    self.loss.hessian(scores[rows, m], int(k), weight[rows, m])
-                    for m in range(members)
-                )
-                parts.append((int(k), np.stack(list(each)), weight[rows].sum(axis=0)))
-            return parts
-
-        sums, masses = np.zeros((classes, members, classes, classes)), np.zeros((classes, members))
-        for parts in self.blocks.map(visit, self.probed, self.linear.columns(W)):
+        `more` (M,) is added to the curvature in every direction that has any.
+        """
+        _, members, classes = W.shape
+        sums = np.zeros((classes, members, classes, classes))
+        masses = np.zeros((classes, members))
+        for parts in self.blocks.map(self._visit(W), self.probed, self.linear.columns(W)):
             for k, part, mass in parts:
                 sums[k] += part
                 masses[k] += mass
-        sums += (masses * more)[:, :, None, None] * (
-            np.eye(classes) - self.loss.shift_invariant / classes
-        )
+        directions = np.eye(classes) - self.loss.shift_invariant / classes
+        sums += (masses * more)[:, :, None, None] * directions
         total = masses.sum(axis=0)
         return sums / np.where(total > 0, total, 1.0)[:, None, None]
 
+    def _visit(self, W: Array) -> Visit[list[tuple[int, Array, Array]]]:
+        """A visit that returns Σ w_i A_i (M, C, C) and Σ w_i (M,) of each class of a block."""
+        _, members, classes = W.shape
+        folded = self.linear.fold(W, self.blocks.dtype)
+
+        def visit(block: Block) -> list[tuple[int, Array, Array]]:
+            n = len(block.y)
+            scores = self.linear.scores(folded, block.X).reshape(n, members, classes)
+            weight = np.ones((n, 1)) if block.weight is None else block.weight.reshape(n, -1)
+            weight = np.broadcast_to(weight.astype(scores.dtype), (n, members))
+            parts = []
+            for k in np.unique(block.y):
+                rows = np.flatnonzero(block.y == k)
+                hessians = [
+                    self.loss.hessian(scores[rows, m], int(k), weight[rows, m])
+                    for m in range(members)
+                ]
+                parts.append((int(k), np.stack(hessians), weight[rows].sum(axis=0)))
+            return parts
+
+        return visit
+
 
 @dataclass(frozen=True, eq=False)
-class ClassModel:
-    """H of one member in the eigenvectors of G, the bias as a last feature, uncorrelated with centred ones.
+class ClassHessian:
+    """H of one member in the eigenvectors of G.
+
+    The bias is a last feature, uncorrelated with the centred ones.
 
     Parameters
     ----------
@@ -138,37 +163,27 @@ class ClassModel:
 
     @cached_property
     def first_term(self) -> tuple[Array, Array]:
-        """The eigenvectors of A, (C, C), and 1 over the eigenvalues of G ⊗ A + 2λ, (n, C); 0 where flat."""
-        turned, vectors = np.linalg.eigh(self.total)
-        values = self.values[:, None] * np.maximum(turned, 0) + self.ridge[:, None]
+        """Eigenvectors of A (C, C); inverse eigenvalues of G ⊗ A + 2λ (n, C), 0 where flat."""
+        curvatures, vectors = np.linalg.eigh(self.total)
+        values = self.values[:, None] * np.maximum(curvatures, 0) + self.ridge[:, None]
         curved = values > FLAT * np.max(values, axis=1, keepdims=True)
         return vectors, np.where(curved, 1 / np.where(curved, values, 1.0), 0.0)
 
     def solve(self, right: Array) -> Array:
-        """H⁻¹ of a right side (n, C), by conjugate gradients."""
-        V, residual = np.zeros_like(right), right.copy()
-        direction = z = self._precondition(residual)
-        energy = first = _inner(residual, z)
-        for _ in range(TURNS):
-            bent = self.product(direction)
-            curvature = _inner(direction, bent)
-            if not (energy > ACCURACY**2 * first and curvature > 0):
-                break
-            V += (energy / curvature) * direction
-            residual -= (energy / curvature) * bent
-            z = self._precondition(residual)
-            before, energy = energy, _inner(residual, z)
-            direction = z + (energy / before) * direction
-        return V
+        """H⁻¹ of a right side (n, C)."""
+        return conjugate_gradients(
+            self.product,
+            right,
+            precondition=self._precondition,
+            enough=lambda residual, energy, first: not energy > CG_ACCURACY**2 * first,
+            max_steps=CG_STEPS,
+        )
 
     def product(self, V: Array) -> Array:
         """H V."""
         along_means = np.matmul((self.means @ V)[:, None], self.between)[:, 0]  # (K, C)
-        return (
-            (self.values[:, None] * V) @ self.total
-            + self.means.T @ along_means
-            + self.ridge[:, None] * V
-        )
+        within = (self.values[:, None] * V) @ self.total
+        return within + self.means.T @ along_means + self.ridge[:, None] * V
 
     def _precondition(self, right: Array) -> Array:
         """(G ⊗ A + 2λ)⁻¹."""
@@ -176,5 +191,128 @@ class ClassModel:
         return (right @ vectors) * inverse @ vectors.T
 
 
-def _inner(left: Array, right: Array) -> float:
-    return float(np.vdot(left, right))
+@dataclass(frozen=True, eq=False)
+class ClassSketch:
+    """The part of the Hessians that no W changes: the Gram matrix and the class means.
+
+    Parameters
+    ----------
+    eigen : Eigen
+        Of the Gram matrix.
+    mean : array, shape (D,)
+        Of the features, in standardized units.
+    curvatures : ClassCurvatures
+    fit_intercept : bool
+    frequencies : array, shape (K,)
+        Of the classes.
+    means : array, shape (K, D)
+        Of the classes, in the eigenvectors.
+    """
+
+    eigen: Eigen
+    mean: Array
+    curvatures: ClassCurvatures
+    fit_intercept: bool
+    frequencies: Array
+    means: Array
+
+    @classmethod
+    def of(
+        cls, eigen: Eigen, mean: Array, curvatures: ClassCurvatures, *, fit_intercept: bool
+    ) -> "ClassSketch":
+        """With the class means."""
+        frequencies, means = curvatures.means(mean)
+        means = eigen.to_eigenvectors(np.ascontiguousarray(means.T)).T
+        return cls(eigen, mean, curvatures, fit_intercept, frequencies, means)
+
+    def hessians(self, curvatures: Array, penalty: Array) -> list[ClassHessian]:
+        """The Hessian of each member, from A_k (K, M, C, C) and 2λ (M,)."""
+        bias = int(self.fit_intercept)
+        values = np.append(self.eigen.values.astype(np.float64) + self.eigen.floor, np.ones(bias))
+        means = np.pad(self.means, ((0, 0), (0, bias)), constant_values=1.0)
+        hessians = []
+        for m, two_lambda in enumerate(penalty):
+            ridge = np.append(np.full(len(self.mean), two_lambda), np.zeros(bias))
+            hessians.append(ClassHessian(values, self.frequencies, means, curvatures[:, m], ridge))
+        return hessians
+
+
+@dataclass(frozen=True, eq=False)
+class ClassInverse(Preconditioning):
+    """H⁻¹ by the curvatures among the classes at some W.
+
+    Parameters
+    ----------
+    sketch : ClassSketch
+    scale : ScalarCurvature
+        Whose change shows that the curvatures are to be measured again.
+    curvatures : array, shape (K, M, C, C)
+        A_k.
+    """
+
+    sketch: ClassSketch
+    scale: ScalarCurvature
+    curvatures: Array
+
+    @classmethod
+    def of(
+        cls, sketch: ClassSketch, scale: ScalarCurvature, W: Array
+    ) -> tuple["ClassInverse", Array]:
+        """With the curvatures at W, and a mask of the members whose curvature has changed much.
+
+        A step too far may lead to where every example is classified correctly by far, and the
+        curvature next to nothing: it falls by a factor of 100 at most.
+        """
+        found = scale.at(W)
+        a = np.maximum(found, scale.a / MOST_FALL)
+        curvatures = sketch.curvatures.at(W, more=a - found)
+        return cls(sketch, replace(scale, a=a), curvatures), scale.ratio(a) >= FORGOTTEN
+
+    @cached_property
+    def hessians(self) -> list[ClassHessian]:
+        """The Hessian of each member, with the bias where there is one."""
+        return self.sketch.hessians(self.curvatures, self.scale.penalty)
+
+    def __call__(self, gradient: Array) -> Array:
+        """H⁻¹ of the gradient, or of J gradients side by side, (D+1, M, J·C)."""
+        sketch = self.sketch
+        slope = gradient[-1]
+        centred = gradient[:-1] - sketch.mean[:, None, None] * slope
+        right = sketch.eigen.to_eigenvectors(centred)
+        right = np.concatenate([right, slope[None]])[: len(self.hessians[0].values)]
+        V = self._solved(right)
+        step = np.zeros_like(gradient)
+        step[:-1] = sketch.eigen.to_features(V[: len(sketch.mean)])
+        if sketch.fit_intercept:
+            step[-1] = V[-1] - np.einsum("d,dmc->mc", sketch.mean, step[:-1])
+        return step
+
+    def _solved(self, right: Array) -> Array:
+        """H⁻¹ of right sides (n, M, J·C) in the eigenvectors, members and gradients on workers."""
+        V = np.empty_like(right)
+        n_classes = len(self.sketch.means)
+        starts = range(0, right.shape[2], n_classes)
+        parts = [(m, slice(c, c + n_classes)) for m in range(right.shape[1]) for c in starts]
+
+        def solve(part: tuple[int, slice]) -> None:
+            m, columns = part
+            V[:, m, columns] = self.hessians[m].solve(right[:, m, columns].astype(np.float64))
+
+        with one_blas_thread():
+            workers = available_workers(self.sketch.curvatures.blocks.n_jobs)
+            for _ in ordered_map(solve, parts, workers):
+                pass
+        return V
+
+    def at(self, W: Array, penalty: Array | None = None) -> tuple["ClassInverse", Array]:
+        """With the curvatures at W, measured again where they have changed."""
+        scale = self.scale.with_penalty(penalty)
+        a = np.maximum(scale.at(W), scale.a / MOST_FALL)
+        if np.all(scale.ratio(a) < MEASURED_AGAIN):
+            same = self if penalty is None else replace(self, scale=scale)
+            return same, np.zeros(W.shape[1], bool)
+        return ClassInverse.of(self.sketch, scale, W)
+
+    def length(self, W: Array, direction: Array, slope: Array) -> Array:
+        """1, unless some rows show that another length gains much more."""
+        return self.scale.length(W, direction, slope)

@@ -1,6 +1,10 @@
-"""The typical second derivative of a loss along the scores."""
+"""The typical second derivative of a loss along the scores, which multiplies the Gram matrix.
 
-from dataclasses import dataclass
+It is largest near W = 0 and falls as the scores of the fitted rows grow, so a sample of the rows
+measures how it has changed at an iterate, and how long a step along a direction should be.
+"""
+
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -8,34 +12,24 @@ import numpy as np
 
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
-from halfspaces.preconditioners.gram_matrix import (
-    sample_rows,
-)
+from halfspaces.preconditioners.gram_matrix import sample_rows
 from halfspaces.rows.blocks import Blocks
 from halfspaces.scores import Linear
 from halfspaces.support.types import Array, Features
 
-PROBED_ROWS = 256  # that tell the curvature at an iterate
-
-
-LENGTHS = 2.0 ** np.arange(-8, 2.5, 0.5)  # of a step that are looked at
-
-
-WORTH_IT = 1.5  # times what a step of length 1 gains
-
-
+PROBED_ROWS = 256  # the sample that measures the curvature at an iterate
+LENGTHS = 2.0 ** np.arange(-8, 2.5, 0.5)  # of a step, to choose from
+WORTH_IT = 1.5  # times the gain of a step of length 1: the least gain of another length
 BUMP = 0.25  # of a score, for a second difference
-
-
 DIRECTIONS = 3  # in the scores, at most
-
-
-NO_CURVATURE = 1e-11  # of that at W = 0: where every example is right by far there is none, and a map needs some
+# Where every example is classified correctly by far there is no curvature, and an inverse needs
+# some:
+LEAST_CURVATURE = 1e-11  # of that at W = 0
 
 
 @dataclass(frozen=True, eq=False)
-class Curvature:
-    """What multiplies the Gram matrix, and what is added to it: a (Gram + ridge I), of each member.
+class ScalarCurvature:
+    """The Hessian a (Gram + ridge I) of each member, without the Gram matrix.
 
     Parameters
     ----------
@@ -48,7 +42,7 @@ class Curvature:
     start : float
         a at W = 0.
     probe : Probe or None
-        Rows that tell how it changes; None keeps a as it is.
+        Rows that measure how a changes; None leaves a as it is.
     """
 
     a: Array
@@ -65,8 +59,8 @@ class Curvature:
         given: float | None,
         typical: float,
         tau: float = 0.0,
-    ) -> "Curvature":
-        """At chance, unless it is given."""
+    ) -> "ScalarCurvature":
+        """At W = 0: `given`, or `typical` times the loss's own."""
         start = typical * chance_curvature(objective) if given is None else given
         probe = Probe.of(objective) if given is None and objective.loss.smooth else None
         penalty = np.zeros(n_members) + objective.penalty.curvature(n_members)
@@ -74,30 +68,36 @@ class Curvature:
 
     @property
     def ridges(self) -> Array:
-        """(M,)."""
+        """The ridge of each member beside its Gram matrix, (M,)."""
         return self.penalty / self.a + self.tau
 
     def at(self, W: Array) -> Array:
-        """a where W is, (M,)."""
-        return (
-            self.a
-            if self.probe is None
-            else self.start * np.maximum(self.probe.share(W), NO_CURVATURE)
-        )
+        """a at W, (M,)."""
+        if self.probe is None:
+            return self.a
+        return self.start * np.maximum(self.probe.share(W), LEAST_CURVATURE)
+
+    def with_penalty(self, penalty: Array | None) -> "ScalarCurvature":
+        """For a penalty of another curvature, 2λ (M,); None leaves it."""
+        return self if penalty is None else replace(self, penalty=penalty)
+
+    def ratio(self, a: Array) -> Array:
+        """The factor, at least 1, between this a and another, (M,)."""
+        return np.maximum(a / self.a, self.a / a)
 
     def length(self, W: Array, direction: Array, slope: Array) -> Array:
-        """Of `LENGTHS` the best for the objective along a direction as some rows see it, its slope that of all.
+        """The best of `LENGTHS` (M,) along a direction: the loss of some rows, the slope of all.
 
-        1 where that is nearly as good, or nothing is known.
+        1 where that is nearly as good, or no rows measure it.
         """
         if self.probe is None:
             return np.ones(W.shape[1])
         t = LENGTHS[:, None]
-        bent = self.probe.bent(W, direction, LENGTHS) + 0.5 * t**2 * self.penalty * np.sum(
-            direction[:-1] ** 2, (0, 2)
-        )
+        squares = np.sum(direction[:-1] ** 2, (0, 2))
+        bent = self.probe.bent(W, direction, LENGTHS) + 0.5 * t**2 * self.penalty * squares
         change = np.where(np.isfinite(bent), bent + t * slope, np.inf)
-        best, whole = np.argmin(change, axis=0), change[LENGTHS == 1][0]
+        best = np.argmin(change, axis=0)
+        whole = change[LENGTHS == 1][0]
         better = np.min(change, axis=0) < np.minimum(WORTH_IT * whole, 0)
         return np.where(better, LENGTHS[best], 1.0)
 
@@ -125,81 +125,82 @@ class Probe:
 
     @classmethod
     def of(cls, objective: Objective) -> "Probe":
-        """Rows of an objective."""
+        """A sample of an objective's rows."""
         rows = sample_rows(objective, PROBED_ROWS)
-        every, taken = objective.blocks, objective.blocks.subset(rows)
-        X: Any = every.X
-        weight = taken.weights().reshape(len(rows), -1)
+        blocks = objective.blocks
+        sample = blocks.subset(rows)
+        X: Any = blocks.X
         return cls(
-            X[taken.index],
-            taken.labels(),
-            weight,
-            every.center,
-            objective.linear,
-            objective.loss,
-            objective.n_classes,
+            X=X[sample.index],
+            y=sample.labels(),
+            weight=sample.weights().reshape(len(rows), -1),
+            center=blocks.center,
+            linear=objective.linear,
+            loss=objective.loss,
+            n_classes=objective.n_classes,
         )
 
     def share(self, W: Array) -> Array:
-        """The mean second derivative at W over that at 0, (M,); 1 where a loss is flat at 0, or rows have no weight."""
-        at_zero, here = self._at_zero, self._second(self._scores(W))
+        """The mean second derivative at W over that at 0, (M,).
+
+        1 where a loss is flat at 0, or the rows have no weight.
+        """
+        at_zero = self._at_zero
+        here = self._second_derivative(self._scores(W))
         return np.where(at_zero > 0, here / np.where(at_zero > 0, at_zero, 1.0), 1.0)
 
     def bent(self, W: Array, direction: Array, lengths: Array) -> Array:
         """The mean loss at W + t direction above its tangent at W, for each length t, (T, M)."""
-        start, step = self._scores(W), self._scores(direction)
+        start = self._scores(W)
+        step = self._scores(direction)
         total = self.weight.sum(axis=0)
         share = self.weight / np.where(total > 0, total, 1.0)
-        value, slope = self.loss.value_and_grad(start.copy(), self.y)
-        slope = np.sum(slope * step, axis=2)
-        there = (
-            self.loss.value_and_grad(start + t.astype(step.dtype) * step, self.y)[0]
-            for t in lengths
-        )
-        return np.stack(
-            [
-                np.sum(share * (each - value - t * slope), 0)
-                for t, each in zip(lengths, there, strict=True)
-            ]
-        )
+        value, dscores = self.loss.value_and_grad(start.copy(), self.y)
+        slope = np.sum(dscores * step, axis=2)
+        rises = []
+        for t in lengths:
+            there = self.loss.value_and_grad(start + t.astype(step.dtype) * step, self.y)[0]
+            rises.append(np.sum(share * (there - value - t * slope), 0))
+        return np.stack(rises)
 
     def _scores(self, W: Array) -> Array:
         """Scores (n, M, C)."""
         blocks = Blocks(self.X, self.y, center=self.center, n_jobs=1)
         folded = self.linear.fold(W, blocks.dtype)
-        scores = np.concatenate(
-            list(blocks.map(lambda X, y, weight: self.linear.scores(folded, X)))
-        )
+        scores = np.concatenate(list(blocks.map(lambda block: self.linear.scores(folded, block.X))))
         return scores.reshape(len(self.y), *W.shape[1:])
 
     @cached_property
     def _at_zero(self) -> Array:
-        """Those at W = 0, (M,) or (1,)."""
-        return self._second(np.zeros((len(self.y), self.weight.shape[1], self.n_classes)))
+        """The sum of second derivatives at W = 0, (M,) or (1,)."""
+        shape = (len(self.y), self.weight.shape[1], self.n_classes)
+        return self._second_derivative(np.zeros(shape))
 
-    def _second(self, scores: Array) -> Array:
-        """Second differences, in directions ±1 by the digits of the classes' numbers; weighted sums (M,)."""
-        classes, total = np.arange(scores.shape[2]), np.zeros(scores.shape[1])
+    def _second_derivative(self, scores: Array) -> Array:
+        """Weighted sums (M,) of second differences, along ±1 by a bit of the class number."""
+        classes = np.arange(scores.shape[2])
+        total = np.zeros(scores.shape[1])
         for digit in range(min(DIRECTIONS, int(classes[-1]).bit_length())):
             bump = (BUMP * (1 - 2.0 * (classes >> digit & 1))).astype(scores.dtype)
-            up, down = (
-                self.loss.value_and_grad(scores + sign * bump, self.y)[1] for sign in (1, -1)
-            )
+            up = self.loss.value_and_grad(scores + 1 * bump, self.y)[1]
+            down = self.loss.value_and_grad(scores + -1 * bump, self.y)[1]
             total += np.sum(self.weight * ((up - down) @ bump), axis=0)
         return total
 
 
 def chance_curvature(objective: Objective) -> float:
-    """Mean second derivative of the loss in one score when all scores are 0, by centred differences.
+    """Mean second derivative of the loss in one score at scores 0, by centred differences.
 
-    A loss with kinks has none; its smoothing with μ = 1 tells the density of kinks along a score.
+    A loss with kinks has none; its smoothing with μ = 1 measures the density of kinks along a
+    score.
     """
     loss = objective.loss if objective.loss.smooth else objective.loss.smoothed(1.0)
-    n_classes, h = objective.n_classes, 0.25
-    # All labels are alike at equal scores: the first stands for them, and of its classes the right one and a wrong one.
-    bumps = h * np.eye(2, n_classes)
-    up, down = (
-        loss.value_and_grad(sign * bumps, np.zeros(2, dtype=np.int64))[1] for sign in (1, -1)
-    )
-    right, wrong = np.diag(up - down) / (2 * h)
+    n_classes = objective.n_classes
+    # At equal scores all labels are alike: the first stands for them, with its right class and a
+    # wrong one.
+    bumps = BUMP * np.eye(2, n_classes)
+    labels = np.zeros(2, dtype=np.int64)
+    up = loss.value_and_grad(1 * bumps, labels)[1]
+    down = loss.value_and_grad(-1 * bumps, labels)[1]
+    right, wrong = np.diag(up - down) / (2 * BUMP)
     return max(float(right + (n_classes - 1) * wrong) / n_classes, 1e-6)

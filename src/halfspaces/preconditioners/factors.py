@@ -1,4 +1,8 @@
-"""Factorizations that solve (Gram + ridge I) V = R."""
+"""Factorizations of a Gram matrix that solve (Gram + ridge I) V = R.
+
+Cholesky for one ridge, an eigendecomposition for several. Both at a fixed number of threads: the
+bits do not depend on the number of workers.
+"""
 
 import math
 from dataclasses import dataclass, replace
@@ -6,17 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.linalg
 
-from halfspaces.preconditioners.gram_matrix import (
-    copy_lower_to_upper,
-    panels,
-)
+from halfspaces.preconditioners.gram_matrix import copy_lower_to_upper, panels
 from halfspaces.support.parallel import blas_threads, one_blas_thread, ordered_map
 from halfspaces.support.types import Array
 
-TURNED_ROWS = 1024  # of eigenvectors
-
-
-FACTOR_THREADS = 2  # of a factorization, for any number of workers: so its bits are the same
+PANEL_ROWS = 1024  # of the eigenvectors, multiplied at a time
+FACTOR_THREADS = 2  # for any number of workers: so the bits are the same
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,25 +40,26 @@ class Cholesky:
         A ridge too small for this precision grows until it is not.
         """
         diagonal = np.diag(gram).copy()
-        ridge = max(float(np.exp(np.mean(np.log(np.maximum(ridges, 1e-300))))), _floor(gram))
+        ridge = float(np.exp(np.mean(np.log(np.maximum(ridges, 1e-300)))))
+        ridge = max(ridge, _least_ridge(gram))
         while True:
             np.fill_diagonal(gram, diagonal + ridge)
             try:
                 with blas_threads(FACTOR_THREADS):
-                    factor = scipy.linalg.cho_factor(gram.T, overwrite_a=True, check_finite=False)[
-                        0
-                    ]
+                    factor, _ = scipy.linalg.cho_factor(
+                        gram.T, overwrite_a=True, check_finite=False
+                    )
                 return cls(factor, diagonal)
             except scipy.linalg.LinAlgError:
                 ridge *= 10
-                copy_lower_to_upper(gram.T)  # the half that the attempt has not touched
+                copy_lower_to_upper(gram.T)  # the half that the attempt left intact
 
     def ridged(self, ridges: Array) -> "Cholesky":
         """For another ridge, in the memory of this one."""
         return Cholesky.of(self._gram(), ridges)
 
     def eigen(self, ridges: Array) -> "Eigen":
-        """The decomposition instead, in the memory of this factor."""
+        """The eigendecomposition instead, in the memory of this factor."""
         return Eigen.of(self._gram(), ridges)
 
     def _gram(self) -> Array:
@@ -79,7 +79,16 @@ class Cholesky:
 
 @dataclass(frozen=True, eq=False)
 class Eigen:
-    """Solves (Gram + ridge I) V = R for a ridge of each member: eigenvalues (D,), eigenvectors (D, D), ridges (M,)."""
+    """Solves (Gram + ridge I) V = R for a ridge of each member, by an eigendecomposition.
+
+    Parameters
+    ----------
+    values : array, shape (D,)
+    vectors : array, shape (D, D)
+    ridges : array, shape (M,)
+    floor : float
+        The least ridge that is safe in this precision.
+    """
 
     values: Array
     vectors: Array
@@ -88,8 +97,8 @@ class Eigen:
 
     @classmethod
     def of(cls, gram: Array, ridges: Array) -> "Eigen":
-        """The decomposition."""
-        floor = _floor(gram)
+        """The decomposition, in gram's own memory."""
+        floor = _least_ridge(gram)
         with blas_threads(FACTOR_THREADS):
             # The transpose is the same matrix in the order that LAPACK overwrites without a copy.
             values, vectors = scipy.linalg.eigh(
@@ -101,23 +110,35 @@ class Eigen:
         """For other ridges."""
         return replace(self, ridges=ridges)
 
+    def eigen(self, ridges: Array) -> "Eigen":
+        """For other ridges, as of a `Cholesky`."""
+        return self.ridged(ridges)
+
     def solve(self, right: Array) -> Array:
         """V (D, M, C)."""
         shrunk = self.values[:, None] + np.maximum(self.ridges, self.floor)
-        return self.turned(self.turned(right, back=True) / shrunk[:, :, None])
+        return self.to_features(self.to_eigenvectors(right) / shrunk[:, :, None])
 
-    def turned(self, columns: Array, *, back: bool = False) -> Array:
-        """From the eigenvectors to the features, or back, (D, ...), in panels by two workers."""
-        vectors = self.vectors.T if back else self.vectors
-        flat = columns.reshape(len(columns), -1).astype(vectors.dtype)
-        with one_blas_thread():
-            parts = ordered_map(
-                lambda panel: vectors[panel] @ flat, panels(len(flat), TURNED_ROWS), FACTOR_THREADS
-            )
-            return np.concatenate(list(parts)).reshape(columns.shape)
+    def to_eigenvectors(self, columns: Array) -> Array:
+        """Coordinates along the eigenvectors of columns (D, ...) in the features."""
+        return _product(self.vectors.T, columns)
+
+    def to_features(self, columns: Array) -> Array:
+        """Columns in the features of coordinates (D, ...) along the eigenvectors."""
+        return _product(self.vectors, columns)
 
 
-def _floor(gram: Array) -> float:
+def _product(vectors: Array, columns: Array) -> Array:
+    """vectors @ columns (D, ...), in panels by two workers."""
+    flat = columns.reshape(len(columns), -1).astype(vectors.dtype)
+    with one_blas_thread():
+        parts = ordered_map(
+            lambda panel: vectors[panel] @ flat, panels(len(flat), PANEL_ROWS), FACTOR_THREADS
+        )
+        return np.concatenate(list(parts)).reshape(columns.shape)
+
+
+def _least_ridge(gram: Array) -> float:
     """The least ridge for which a factorization in this precision is safe."""
     eps = float(np.finfo(gram.dtype).eps)
     return 30 * eps * max(float(np.max(np.diag(gram))), 1e-30) * math.sqrt(len(gram))

@@ -1,19 +1,19 @@
-"""Preconditioners from the Gram matrix of the features."""
+"""Preconditioners from the Gram matrix of the features, of at least 2 D rows."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
 from halfspaces.objective import Objective
 from halfspaces.preconditioners.base import Preconditioner, Preconditioning
 from halfspaces.preconditioners.class_hessian import (
-    MOST_NUMBERS,
+    CURVATURE_ELEMENTS,
     ROWS_A_CLASS,
-    ClassHessians,
-    ClassModel,
+    ClassCurvatures,
+    ClassInverse,
+    ClassSketch,
 )
-from halfspaces.preconditioners.curvature import Curvature
+from halfspaces.preconditioners.curvature import ScalarCurvature
 from halfspaces.preconditioners.factors import Cholesky, Eigen
 from halfspaces.preconditioners.gram_matrix import (
     MOST_BYTE_ROWS,
@@ -21,50 +21,29 @@ from halfspaces.preconditioners.gram_matrix import (
     centred_gram,
     sample_rows,
 )
-from halfspaces.preconditioners.row_gram import CentredRows, Dual, DualInverse
-from halfspaces.support.parallel import available_workers, one_blas_thread, ordered_map
+from halfspaces.preconditioners.row_gram import CentredRows, RowGram, RowGramInverse
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
 TYPICAL = 0.8  # curvature of a fitted loss beside that at chance: it falls as scores grow
-
-
-CHEAPER = 2  # rows where bytes are multiplied: still for less than half the time
-
-
-LEAST_RANK, MOST_RANK = 512, 2048
-
-
-CHANGED, ANOTHER = (
-    2.0,
-    10.0,
-)  # times a curvature: worth another factorization; older pairs tell nothing of it
-
-
-CLASSES_CHANGED, CLASSES_ANOTHER = (
-    1.02,
-    1.25,
-)  # the same where the curvatures of the classes are known: a look is cheap
-
-
-MOST_FALL = 100.0  # of a curvature at a time
-
-
-CHEAP = 4  # passes, in D × D products: an eigendecomposition for one strength
+BYTE_ROWS = 2  # times the rows where bytes are multiplied: still for less than half the time
+REFACTORED = 2.0  # times a curvature: a change worth another factorization
+FORGOTTEN = 10.0  # times a curvature: a change after which older pairs mislead
+EIGEN_PASSES = 4  # in D × D products: passes that an eigendecomposition for one strength may cost
 
 
 @dataclass(frozen=True)
 class Gram(Preconditioner):
-    """(a · Gram + 2λI)⁻¹ for every class, the Gram matrix of the centred features from a sample of the rows.
+    """(a · Gram + 2λI)⁻¹ for every class, the Gram matrix of a sample of the centred rows.
 
     Parameters
     ----------
     rows : int or None
-        Size of the sample. None takes at least 2 D, and more where a pass is dear beside the sketch: as many as cost
-        three passes.
+        Size of the sample. None takes at least 2 D, and more where a pass is dear beside the
+        sketch: as many as cost three passes.
     curvature : float or None
-        a, the typical second derivative of the loss in one score. None takes 0.8 times the loss's own: at chance
-        first, and then where the iterate is (`GramInverse.at`).
+        a, the typical second derivative of the loss in one score. None takes 0.8 times the loss's
+        own: at chance first, and then at the iterate (`GramInverse.at`).
 
     Raises
     ------
@@ -82,34 +61,32 @@ class Gram(Preconditioner):
             check_number("Gram(curvature=...)", self.curvature, above=0)
 
     def build(self, objective: Objective, n_members: int) -> Preconditioning:
-        """Sketch, factorize, and solve for each gradient."""
-        rows = sample_rows(objective, self.rows or enough_rows(objective, n_members))
-        scale = Curvature.of(objective, n_members, self.curvature, TYPICAL)
-        if 2 * len(rows) <= objective.n_features:
-            centred = CentredRows.of(objective, rows)
-            return GramInverse(
-                Dual.of(centred).inverse(scale.ridges), centred.mean, scale, objective.fit_intercept
-            )
-        gram, mean = centred_gram(objective, rows)
-        one = np.ptp(scale.ridges) == 0
-        factor = Cholesky.of(gram, scale.ridges) if one else Eigen.of(gram, scale.ridges)
-        return GramInverse(
-            factor, mean, scale, objective.fit_intercept, self._hessians(objective, n_members, rows)
-        )
+        """Compute the Gram matrix of the sample and factorize it."""
+        return self._inverse(objective, n_members, self._sample(objective, n_members))
 
-    def _hessians(
-        self, objective: Objective, n_members: int, sketched: Array
-    ) -> ClassHessians | None:
-        """None: the curvature is one number."""
-        return None
+    def _sample(self, objective: Objective, n_members: int) -> Array:
+        return sample_rows(objective, self.rows or enough_rows(objective, n_members))
+
+    def _inverse(self, objective: Objective, n_members: int, rows: Array) -> "GramInverse":
+        """By the side of the rows where they are at most half as many as the features."""
+        scale = ScalarCurvature.of(objective, n_members, self.curvature, TYPICAL)
+        if _by_rows(objective, rows):
+            centred = CentredRows.of(objective, rows)
+            factor = RowGram.of(centred).inverse(scale.ridges)
+            return GramInverse(factor, centred.mean, scale, objective.fit_intercept)
+        gram, mean = centred_gram(objective, rows)
+        one_ridge = np.ptp(scale.ridges) == 0
+        factor = (Cholesky if one_ridge else Eigen).of(gram, scale.ridges)
+        return GramInverse(factor, mean, scale, objective.fit_intercept)
 
 
 @dataclass(frozen=True)
 class ByClass(Gram):
-    """`Gram` that becomes a model of the Hessian by classes (`halfspaces.preconditioners.class_hessian`) where that pays.
+    """`Gram` that turns into a Hessian by classes where that pays.
 
-    It takes an eigendecomposition instead of a Cholesky factor, and looks at the curvatures of 500 examples a class.
-    So it does for several strengths in turn, and for one where a pass is dear beside D × D products; for smooth losses.
+    `halfspaces.preconditioners.class_hessian` needs an eigendecomposition instead of a Cholesky
+    factor, and the curvatures of 500 examples a class. It pays for several strengths in turn, and for
+    one where a pass is dear beside D × D products; for smooth losses.
 
     Examples
     --------
@@ -118,81 +95,52 @@ class ByClass(Gram):
     >>> from halfspaces.optimizers import LBFGS
     >>> from sklearn.datasets import load_digits
     >>> objective = LinearClassifier(strength=0.01).objective(*load_digits(return_X_y=True))
-    >>> passes = [minimize(objective, LBFGS(preconditioner=each), tol=1e-4).passes for each in (Gram(), ByClass())]
+    >>> passes = [
+    ...     minimize(objective, LBFGS(preconditioner=each), tol=1e-4).passes
+    ...     for each in (Gram(), ByClass())
+    ... ]
     >>> passes[1] < 0.8 * passes[0]
     True
     """
 
-    def _hessians(
-        self, objective: Objective, n_members: int, sketched: Array
-    ) -> ClassHessians | None:
-        """Of smooth losses whose curvatures find room."""
-        classes = objective.n_classes
-        if (
-            self.curvature is not None
-            or not objective.loss.smooth
-            or n_members * classes**3 > MOST_NUMBERS
-        ):
-            return None
-        probed = sample_rows(objective, ROWS_A_CLASS * classes)
-        probed = probed[np.argsort(objective.blocks.labels(probed), kind="stable")]
-        return ClassHessians(
-            objective.blocks, sketched, probed, objective.linear, objective.loss, classes
-        )
-
-
-@dataclass(frozen=True)
-class LowRank(Preconditioner):
-    """(a · Gram + (2λ + a τ) I)⁻¹ for every class, the Gram matrix from so few rows that its rank is below D.
-
-    The diagonal a τ stands for what these rows do not show. τ is where the effective dimension Σ κ/(κ + τ) of their
-    Gram matrix is a quarter of their number: in the directions that stand out from τ, so many rows tell the curvature
-    to a constant factor. Where all rows are drawn, τ is 0. Costs n² D operations, holds n rows.
-
-    Parameters
-    ----------
-    rank : int or None
-        n, the number of rows drawn. None takes as many as cost three passes, 512 at least and 2,048 at most.
-    curvature : float or None
-        a, the typical second derivative of the loss in one score; None takes the loss's own, as `Gram` does.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of range.
-    """
-
-    rank: int | None = None
-    curvature: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.rank is not None:
-            check_number("LowRank(rank=...)", self.rank, at_least=1, integer=True)
-        if self.curvature is not None:
-            check_number("LowRank(curvature=...)", self.curvature, above=0)
-
     def build(self, objective: Objective, n_members: int) -> Preconditioning:
-        """Draw the rows, decompose their products, and solve for each gradient."""
-        rows = sample_rows(objective, self.rank or affordable_rank(objective, n_members))
-        centred = CentredRows.of(objective, rows)
-        dual, every = Dual.of(centred), len(sample_rows(objective, objective.n_examples))
-        tau = dual.damping(len(rows) / 4) if len(rows) < every else 0.0
-        scale = Curvature.of(objective, n_members, self.curvature, 1.0, tau)
-        return GramInverse(dual.inverse(scale.ridges), centred.mean, scale, objective.fit_intercept)
+        """`Gram`'s, and what it takes to turn into a Hessian by classes."""
+        rows = self._sample(objective, n_members)
+        inverse = self._inverse(objective, n_members, rows)
+        n_classes = objective.n_classes
+        fits = n_members * n_classes**3 <= CURVATURE_ELEMENTS
+        measured = self.curvature is None and objective.loss.smooth
+        if _by_rows(objective, rows) or not (measured and fits):
+            return inverse
+        probed = sample_rows(objective, ROWS_A_CLASS * n_classes)
+        probed = probed[np.argsort(objective.blocks.labels(probed), kind="stable")]
+        curvatures = ClassCurvatures(
+            objective.blocks, rows, probed, objective.linear, objective.loss, n_classes
+        )
+        return ByClassInverse(inverse, curvatures)
 
 
 @dataclass(frozen=True, eq=False)
 class GramInverse(Preconditioning):
-    """The linear map of gradients to steps, the bias included."""
+    """(a · Gram + 2λI)⁻¹ by one curvature a of each member, the bias included.
 
-    factor: Cholesky | Eigen | DualInverse
+    Parameters
+    ----------
+    factor : Cholesky, Eigen or RowGramInverse
+        Solves with Gram + 2λ/a.
+    mean : array, shape (D,)
+        Of the features, in standardized units.
+    scale : ScalarCurvature
+    fit_intercept : bool
+    """
+
+    factor: Cholesky | Eigen | RowGramInverse
     mean: Array
-    scale: Curvature
+    scale: ScalarCurvature
     fit_intercept: bool
-    hessians: ClassHessians | None = None
 
     def __call__(self, gradient: Array) -> Array:
-        """(a · Gram + 2λI)⁻¹ of each class's gradient."""
+        """The steps."""
         # The bias is decoupled from centred features: solve in (w, b + mean·w), then change back.
         slope = gradient[-1]
         step = np.zeros_like(gradient)
@@ -201,132 +149,75 @@ class GramInverse(Preconditioning):
             step[-1] = slope - np.einsum("d,dmc->mc", self.mean, step[:-1])
         return step / self.scale.a[:, None]
 
-    def at(self, W: Array) -> tuple[Preconditioning, Array]:
-        """With the curvature at W, where that is no longer the one before."""
-        if (
-            self.hessians is not None
-            and len(self.mean) ** 2 <= CHEAP * self.hessians.blocks.n_examples * W[0].size
-        ):
-            return self._by_class(self.scale).at(W)
-        a = self.scale.at(W)
-        ratio = np.maximum(a / self.scale.a, self.scale.a / a)
-        if np.all(ratio < CHANGED):
-            return self, ratio >= ANOTHER
-        return self._scaled(
-            replace(self.scale, a=np.where(ratio < CHANGED, self.scale.a, a))
-        ), ratio >= ANOTHER
+    def at(self, W: Array, penalty: Array | None = None) -> tuple["GramInverse", Array]:
+        """With the curvatures at W that have changed much, factorized again if any has."""
+        scale = self.scale.with_penalty(penalty)
+        a = scale.at(W)
+        ratio = scale.ratio(a)
+        forgotten = ratio >= FORGOTTEN
+        if np.all(ratio < REFACTORED):
+            return (self if penalty is None else self._scaled(scale)), forgotten
+        a = np.where(ratio < REFACTORED, scale.a, a)
+        return self._scaled(replace(scale, a=a)), forgotten
 
     def length(self, W: Array, direction: Array, slope: Array) -> Array:
-        """1, unless some rows tell that another length gains much more."""
+        """1, unless some rows show that another length gains much more."""
         return self.scale.length(W, direction, slope)
 
-    def with_penalty(self, curvature: Array) -> Preconditioning:
-        """With another ridge; since there are several, in the eigenvectors of the Gram matrix."""
-        scale = replace(self.scale, penalty=curvature)
-        return self._scaled(scale) if self.hessians is None else self._by_class(scale)
-
-    def _scaled(self, scale: Curvature) -> "GramInverse":
+    def _scaled(self, scale: ScalarCurvature) -> "GramInverse":
         return replace(self, factor=self.factor.ridged(scale.ridges), scale=scale)
-
-    def _by_class(self, scale: Curvature) -> "ClassInverse":
-        hessians, factor = self.hessians, self.factor
-        assert hessians is not None
-        assert not isinstance(factor, DualInverse)
-        eigen = factor if isinstance(factor, Eigen) else factor.eigen(scale.ridges)
-        frequencies, means = hessians.means(self.mean)
-        turned = eigen.turned(np.ascontiguousarray(means.T), back=True).T
-        return ClassInverse(
-            eigen, self.mean, scale, self.fit_intercept, hessians, frequencies, turned
-        )
 
 
 @dataclass(frozen=True, eq=False)
-class ClassInverse(Preconditioning):
-    """The same map by a model that knows the curvature among the classes and along their means (`by_class`)."""
+class ByClassInverse(Preconditioning):
+    """`GramInverse` until the curvatures by classes pay, then `ClassInverse`.
 
-    eigen: Eigen
-    mean: Array
-    scale: Curvature
-    fit_intercept: bool
-    hessians: ClassHessians
-    frequencies: Array  # of the classes, (K,)
-    means: Array  # of the classes in the eigenvectors, (K, D)
-    curvatures: Array | None = None  # A_k (K, M, C, C); None before any W was seen
+    Parameters
+    ----------
+    inverse : GramInverse
+    curvatures : ClassCurvatures
+    """
 
-    @cached_property
-    def models(self) -> list[ClassModel]:
-        """The Hessian of each member, with the bias where there is one."""
-        assert self.curvatures is not None
-        bias = int(self.fit_intercept)
-        values = np.append(self.eigen.values.astype(np.float64) + self.eigen.floor, np.ones(bias))
-        means = np.pad(self.means, ((0, 0), (0, bias)), constant_values=1.0)
-        ridges = (
-            np.append(np.full(len(self.mean), ridge), np.zeros(bias))
-            for ridge in self.scale.penalty
-        )
-        curvatures = np.moveaxis(self.curvatures, 1, 0)
-        return [
-            ClassModel(values, self.frequencies, means, each, ridge)
-            for each, ridge in zip(curvatures, ridges, strict=True)
-        ]
+    inverse: GramInverse
+    curvatures: ClassCurvatures
 
     def __call__(self, gradient: Array) -> Array:
-        """H⁻¹ of the gradient, or of several, one behind the other, (D+1, M, J·C)."""
-        slope, classes = gradient[-1], len(self.means)
-        right = self.eigen.turned(gradient[:-1] - self.mean[:, None, None] * slope, back=True)
-        right = np.concatenate([right, slope[None]])[: len(self.models[0].values)]
-        V, members = np.empty_like(right), len(self.models)
-        parts = [
-            (m, slice(c, c + classes))
-            for m in range(members)
-            for c in range(0, right.shape[2], classes)
-        ]
+        """The steps."""
+        return self.inverse(gradient)
 
-        def solve(part: tuple[int, slice]) -> None:
-            m, columns = part
-            V[:, m, columns] = self.models[m].solve(right[:, m, columns].astype(np.float64))
-
-        with one_blas_thread():
-            for _ in ordered_map(solve, parts, available_workers(self.hessians.blocks.n_jobs)):
-                pass
-        step = np.zeros_like(gradient)
-        step[:-1] = self.eigen.turned(V[: len(self.mean)])
-        if self.fit_intercept:
-            step[-1] = V[-1] - np.einsum("d,dmc->mc", self.mean, step[:-1])
-        return step
-
-    def at(self, W: Array) -> tuple["ClassInverse", Array]:
-        """With the curvatures at W, where these are no longer those before.
-
-        A step too far may lead to where every example is right by far, and the curvature next to nothing: it falls by a
-        factor of 100 at most.
-        """
-        found = self.scale.at(W)
-        a = np.maximum(found, self.scale.a / MOST_FALL)
-        ratio = np.maximum(a / self.scale.a, self.scale.a / a)
-        if self.curvatures is not None and np.all(ratio < CLASSES_CHANGED):
-            return self, np.zeros(W.shape[1], bool)
-        curvatures = self.hessians.at(W, more=a - found)
-        seen = replace(self, curvatures=curvatures, scale=replace(self.scale, a=a))
-        return seen, ratio >= CLASSES_ANOTHER
+    def at(self, W: Array, penalty: Array | None = None) -> tuple[Preconditioning, Array]:
+        """By classes where another strength begins, or a pass is dear beside D × D products."""
+        pass_products = self.curvatures.blocks.n_examples * W[0].size
+        if penalty is None and len(self.inverse.mean) ** 2 > EIGEN_PASSES * pass_products:
+            inverse, forgotten = self.inverse.at(W)
+            return replace(self, inverse=inverse), forgotten
+        factor = self.inverse.factor
+        assert not isinstance(factor, RowGramInverse)
+        scale = self.inverse.scale.with_penalty(penalty)
+        sketch = ClassSketch.of(
+            factor.eigen(scale.ridges),
+            self.inverse.mean,
+            self.curvatures,
+            fit_intercept=self.inverse.fit_intercept,
+        )
+        return ClassInverse.of(sketch, scale, W)
 
     def length(self, W: Array, direction: Array, slope: Array) -> Array:
-        """1, unless some rows tell that another length gains much more."""
-        return self.scale.length(W, direction, slope)
+        """1, unless some rows show that another length gains much more."""
+        return self.inverse.length(W, direction, slope)
 
-    def with_penalty(self, curvature: Array) -> "ClassInverse":
-        """With another ridge."""
-        return replace(self, scale=replace(self.scale, penalty=curvature))
+
+def _by_rows(objective: Objective, rows: Array) -> bool:
+    """Whether the Gram matrix of the rows is the smaller one by far."""
+    return 2 * len(rows) <= objective.n_features
 
 
 def enough_rows(objective: Objective, n_members: int) -> int:
-    """At least 2 D and 4096; n rows cost n D² operations, three passes 12 N D M C. More where bytes are multiplied."""
-    D, columns = objective.n_features, n_members * objective.n_classes
-    rows = max(4096, 2 * D, 12 * objective.n_examples * columns // D)
-    return min(CHEAPER * rows, MOST_BYTE_ROWS) if are_bytes(objective) else rows
+    """Rows of a sample: at least 2 D and 4096, and as many as cost three passes.
 
-
-def affordable_rank(objective: Objective, n_members: int) -> int:
-    """n rows cost n² D operations, three passes 12 N D M C."""
+    n rows cost n D² operations, three passes 12 N D M C. More where bytes are multiplied.
+    """
+    D = objective.n_features
     columns = n_members * objective.n_classes
-    return int(np.clip(np.sqrt(12 * objective.n_examples * columns), LEAST_RANK, MOST_RANK))
+    rows = max(4096, 2 * D, 12 * objective.n_examples * columns // D)
+    return min(BYTE_ROWS * rows, MOST_BYTE_ROWS) if are_bytes(objective) else rows

@@ -1,11 +1,18 @@
-"""The Gram matrix of n rows by its n × n side: nothing of size D × D, and sparse rows are filled a few at a time.
+"""The Gram matrix of n rows by its n × n side: nothing of size D × D, for fewer rows than features.
 
-Let Z (n, D) hold the centred rows, each times √(w_i / Σ w). Gram = ZᵀZ has the eigenvalues of ZZᵀ = Q diag(κ) Qᵀ, and
+Let Z (n, D) hold the centred rows, each times √(w_i / Σ w). Gram = ZᵀZ has the eigenvalues of
+ZZᵀ = Q diag(κ) Qᵀ, and
 
     (Gram + ρI)⁻¹ = (I − Zᵀ Q diag(1/(κ + ρ)) Qᵀ Z) / ρ,
 
-so that a solve is two products with the rows. Z itself is never formed: rows stay as they came, and the products are
-those of the score function.
+so that a solve is two products with the rows. Z itself is never formed: rows stay as they came,
+sparse ones too, and the products are those of the score function.
+
+References
+----------
+Frangella, Tropp & Udell, Randomized Nyström preconditioning, SIMAX 2023,
+https://arxiv.org/abs/2110.02820; Rudi, Carratino & Rosasco, FALKON, 2017,
+https://arxiv.org/abs/1705.10958
 """
 
 from dataclasses import dataclass, replace
@@ -18,10 +25,10 @@ from halfspaces.objective import Objective
 from halfspaces.rows.blocks import Blocks, compute_dtype
 from halfspaces.scores import Linear
 from halfspaces.support.parallel import one_blas_thread
-from halfspaces.support.types import Array, Features
+from halfspaces.support.types import Array, Block, Features
 
-FILLED = 1 << 21  # elements of the standardized rows that are formed at a time
-PANEL = 256
+DENSE_ELEMENTS = 1 << 21  # of the standardized rows that are formed at a time
+PANEL = 256  # rows of ZZᵀ that are formed at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +40,16 @@ class CentredRows:
     X : array or csr_array, shape (n, D)
         A copy of the rows, as they came.
     center : array, shape (D,), or None
+        As `Blocks` takes it.
     n_jobs : int or None
-        As blocks take them. Blocks are made for each product: with their buffers this could not be saved.
+        As `Blocks` takes it. Blocks are made for each product: their buffers could not be saved.
     linear : Linear
-        What standardizes them.
+        Standardizes the rows.
     root : array, shape (n,)
         √(w_i / Σ w).
     mean : array, shape (D,)
-        Theirs, in standardized units; 0 without a bias, where the Hessian is that of the rows as they are.
+        Of the rows, in standardized units; 0 without a bias, where the Hessian is that of the rows
+        as they are.
     """
 
     X: Features
@@ -52,75 +61,92 @@ class CentredRows:
 
     @classmethod
     def of(cls, objective: Objective, rows: Array) -> "CentredRows":
-        """Those of an objective; members with weights of their own share their mean."""
-        taken, every = objective.blocks.subset(rows), objective.blocks
-        X: Any = every.X
-        share = taken.weights().reshape(len(rows), -1).mean(axis=1)
+        """Some rows of an objective; where members have weights of their own, by their mean."""
+        blocks = objective.blocks
+        sample = blocks.subset(rows)
+        X: Any = blocks.X
+        share = sample.weights().reshape(len(rows), -1).mean(axis=1)
         share /= share.sum()
-        ones, zeros = np.ones(len(rows)), np.zeros(objective.n_features)
-        whole = cls(
-            X[taken.index], every.center, every.n_jobs, objective.linear.shared, ones, zeros
+        uncentred = cls(
+            X=X[sample.index],
+            center=blocks.center,
+            n_jobs=blocks.n_jobs,
+            linear=objective.linear.shared,
+            root=np.ones(len(rows)),
+            mean=np.zeros(objective.n_features),
         )
-        mean = whole.pull(share[:, None])[:, 0] * objective.fit_intercept
-        return replace(whole, root=np.sqrt(share), mean=mean)
+        mean = uncentred.transposed_times(share[:, None])[:, 0] * objective.fit_intercept
+        return replace(uncentred, root=np.sqrt(share), mean=mean)
 
-    def blocks(self, beside: Array | None = None) -> Blocks:
-        """The rows in blocks, each beside its rows of an array where labels would be."""
-        return Blocks(
-            self.X, self.root if beside is None else beside, center=self.center, n_jobs=self.n_jobs
-        )
+    def blocks(self) -> Blocks:
+        """The rows in blocks, all with the label 0."""
+        labels = np.zeros(len(self.root), np.int64)
+        return Blocks(self.X, labels, center=self.center, n_jobs=self.n_jobs)
 
     def times(self, V: Array, first: int = 0) -> Array:
         """Z[first:] V (n − first, K) for V (D, K), in the precision of the rows."""
-        linear, W, blocks = self.linear, np.concatenate([V, -(self.mean @ V)[None]]), self.blocks()
-        folded = linear.fold(W, blocks.dtype)
+        W = np.concatenate([V, -(self.mean @ V)[None]])
+        blocks = self.blocks()
+        folded = self.linear.fold(W, blocks.dtype)
         rows = slice(first, None)
         scores = blocks.map(
-            lambda X, y, weight: linear.scores(folded, X), rows, columns=linear.columns(W)
+            lambda block: self.linear.scores(folded, block.X),
+            rows,
+            columns=self.linear.columns(W),
         )
         return np.concatenate(list(scores)) * self.root[rows].astype(blocks.dtype)[:, None]
 
-    def pull(self, S: Array) -> Array:
+    def transposed_times(self, S: Array) -> Array:
         """Zᵀ S (D, K), float64, for S (n, K)."""
-        linear, weighed = self.linear, (S * self.root[:, None]).astype(compute_dtype(self.X.dtype))
-        dV, dc = self.blocks(weighed).sum(
-            lambda X, S, weight: linear.pull(X, S), columns=S.shape[1]
+        weighed = (S * self.root[:, None]).astype(compute_dtype(self.X.dtype))
+        dV, dc = self.blocks().sum(
+            lambda block: self.linear.pull(block.X, weighed[block.rows]), columns=S.shape[1]
         )
-        return linear.pullback(dV, dc, (len(dV) + 1, dV.shape[1]))[:-1] - np.outer(self.mean, dc)
+        pulled = self.linear.pullback(dV, dc, (len(dV) + 1, dV.shape[1]))[:-1]
+        return pulled - np.outer(self.mean, dc)
 
     def products(self) -> Array:
         """The lower half of ZZᵀ (n, n)."""
-        n, D = len(self.root), len(self.mean)
-        kernel = np.empty((n, n), compute_dtype(self.X.dtype))
-        size = max(1, min(PANEL, FILLED // D))
+        n = len(self.root)
+        products = np.empty((n, n), compute_dtype(self.X.dtype))
+        size = max(1, min(PANEL, DENSE_ELEMENTS // len(self.mean)))
         for start in range(0, n, size):
             panel = np.arange(start, min(start + size, n))
-            kernel[start:, panel] = self.times(self._filled(panel).T, start)
-        return kernel
+            products[start:, panel] = self.times(self._dense(panel).T, start)
+        return products
 
-    def _filled(self, panel: Array) -> Array:
+    def _dense(self, panel: Array) -> Array:
         """Some rows of Z."""
         units = self.linear.standardization
 
-        def visit(X: Any, y: Array, weight: Array | None) -> Array:
-            dense = X if isinstance(X, np.ndarray) else X.toarray()
+        def visit(block: Block) -> Array:
+            dense = block.X if isinstance(block.X, np.ndarray) else block.X.toarray()
             return (dense - (units.mean - self.linear.center)) / units.scale
 
-        filled = np.concatenate(list(self.blocks().map(visit, panel)))
-        return (filled - self.mean) * self.root[panel][:, None]
+        dense = np.concatenate(list(self.blocks().map(visit, panel)))
+        return (dense - self.mean) * self.root[panel][:, None]
 
 
 @dataclass(frozen=True, eq=False)
-class Dual:
-    """The eigenvalues κ (n,) and vectors Q (n, n) of ZZᵀ."""
+class RowGram:
+    """The eigendecomposition of ZZᵀ, the Gram matrix of the rows.
+
+    Parameters
+    ----------
+    rows : CentredRows
+    values : array, shape (n,)
+        κ.
+    vectors : array, shape (n, n)
+        Q.
+    """
 
     rows: CentredRows
     values: Array
     vectors: Array
 
     @classmethod
-    def of(cls, rows: CentredRows) -> "Dual":
-        """The decomposition, at one thread."""
+    def of(cls, rows: CentredRows) -> "RowGram":
+        """The decomposition, by one thread."""
         products = rows.products()
         with one_blas_thread():
             # The transpose is the order that LAPACK overwrites without a copy.
@@ -128,42 +154,49 @@ class Dual:
             values, vectors = scipy.linalg.eigh(products.T, **options)
         return cls(rows, np.maximum(values.astype(np.float64), 0.0), vectors)
 
-    def inverse(self, ridges: Array) -> "DualInverse":
+    def inverse(self, ridges: Array) -> "RowGramInverse":
         """(Gram + ridge I)⁻¹ for a ridge of each member (M,)."""
-        # 1/ρ cancels to 1/(κ + ρ) along the rows, which costs κ/ρ of the precision: what is left must keep its sign.
-        floor = 100 * float(np.finfo(self.vectors.dtype).eps) * max(float(self.values.max()), 1e-30)
-        return DualInverse(self, np.maximum(ridges, floor))
+        # 1/ρ cancels to 1/(κ + ρ) along the rows, at the cost of κ/ρ of the precision: the rest
+        # must keep its sign.
+        eps = float(np.finfo(self.vectors.dtype).eps)
+        least = 100 * eps * max(float(self.values.max()), 1e-30)
+        return RowGramInverse(self, np.maximum(ridges, least))
 
-    def damping(self, freedom: float) -> float:
-        """τ of which Σ κ/(κ + τ), the effective dimension, is `freedom`; 0 where it is below that for every τ."""
+    def damping(self, dimension: float) -> float:
+        """τ that makes the effective dimension Σ κ/(κ + τ) equal; 0 where it is less for any τ."""
         present = self.values[self.values > 1e-12 * self.values.max(initial=0.0)]
-        if len(present) <= freedom:
+        if len(present) <= dimension:
             return 0.0
-        low, high = np.log(1e-15 * present.max()), np.log(present.sum() / freedom)
-        for _ in range(60):
+        low = np.log(1e-15 * present.max())
+        high = np.log(present.sum() / dimension)
+        for _ in range(60):  # bisection of log τ
             middle = (low + high) / 2
-            many = np.sum(present / (present + np.exp(middle))) > freedom
-            low, high = (middle, high) if many else (low, middle)
+            if np.sum(present / (present + np.exp(middle))) > dimension:
+                low = middle
+            else:
+                high = middle
         return float(np.exp(high))
 
 
 @dataclass(frozen=True, eq=False)
-class DualInverse:
-    """Solves (Gram + ridge I) V = R for a ridge of each member (M,)."""
+class RowGramInverse:
+    """Solves (Gram + ridge I) V = R for a ridge of each member (M,), by `RowGram`."""
 
-    dual: Dual
+    gram: RowGram
     ridges: Array
 
-    def ridged(self, ridges: Array) -> "DualInverse":
+    def ridged(self, ridges: Array) -> "RowGramInverse":
         """For other ridges."""
-        return self.dual.inverse(ridges)
+        return self.gram.inverse(ridges)
 
     def solve(self, right: Array) -> Array:
         """V (D, M, C)."""
-        rows, vectors = self.dual.rows, self.dual.vectors
+        rows = self.gram.rows
+        vectors = self.gram.vectors
         along = rows.times(right.reshape(len(right), -1))
-        shrunk = self.dual.values[:, None] + self.ridges
+        shrunk = self.gram.values[:, None] + self.ridges
         with one_blas_thread():
             rotated = (vectors.T @ along).reshape(-1, *right.shape[1:]) / shrunk[:, :, None]
             along = vectors @ rotated.reshape(along.shape).astype(vectors.dtype)
-        return (right - rows.pull(along).reshape(right.shape)) / self.ridges[:, None]
+        outside = right - rows.transposed_times(along).reshape(right.shape)
+        return outside / self.ridges[:, None]

@@ -51,7 +51,7 @@ from halfspaces.penalties.none import NoPenalty
 from halfspaces.proofs.minimize import minimize
 from halfspaces.request import Evaluation
 from halfspaces.rows.blocks import Blocks
-from halfspaces.support.types import Array
+from halfspaces.support.types import Array, Block
 from halfspaces.support.validation import check_number
 
 if TYPE_CHECKING:
@@ -368,7 +368,8 @@ def _margins(objective: Objective, W: Array) -> tuple[Array, Array]:
     # |fl(x·v) − x·v| ≤ n ε/(1 − n ε) |x|·|v| in any order of summation; a margin is the difference of two scores.
     rounding, largest = 4 * (len(V) + 2) * float(np.finfo(np.float64).eps), np.abs(V).max(axis=1)
 
-    def visit(X: Array, y: Array, weight: Array | None) -> tuple[Array, Array]:
+    def visit(block: Block) -> tuple[Array, Array]:
+        X, y, weight, _ = block
         scores, rows = linear.scores((V, c), X), np.arange(len(y))
         right = scores[rows, y]
         scores[rows, y] = -math.inf

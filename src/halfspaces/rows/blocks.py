@@ -1,44 +1,53 @@
-"""Data in rows: examples are visited block by block, each block once a pass, by several workers.
+"""Examples in rows, visited block by block, each block once a pass, by several workers.
 
-X stays as it came (uint8, float16, float32, float64, memory-mapped, sparse): a worker converts the rows of one block
-into a buffer of its own and never more; for products with few columns rows are read as they lie (`kernels`). A block of
-sparse rows is sparse, and only its stored values are converted. How rows are cut into blocks depends on shape, type and
-number of stored values alone, BLAS runs on one thread inside a worker, and partial results come back in block order:
-sums are the same bits for any number of workers.
+X is never converted as a whole (uint8, float16, float32, float64, memory-mapped, sparse). A worker
+converts the rows of one block into a buffer of its own. For products with few columns the kernels
+read the rows as they are stored. A block of sparse rows is sparse, and only its stored values are
+converted.
+
+Sums are the same bits for any number of workers: how rows are cut into blocks depends only on the
+shape, the type and the number of stored values, BLAS runs on one thread inside a worker, and
+partial results are added in block order.
 """
+
+# scipy.sparse has no type stubs:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from itertools import chain
 from typing import Any
 
 import numpy as np
-import scipy.linalg  # noqa: F401  (its BLAS must be loaded before the controller looks for libraries)
 from scipy.sparse import csr_array, issparse, vstack
 
-from halfspaces.rows.read_ahead import READ_AHEAD, _ask_for, _map_of
+from halfspaces.rows.read_ahead import memory_map_of, start_reading
 from halfspaces.support.parallel import available_workers, one_blas_thread, ordered_map
-from halfspaces.support.types import Array, Features, Partial, Rows, Visit
+from halfspaces.support.types import Array, Block, Features, Partial, Rows, Visit
 
 BLOCK_BYTES = 3 << 20  # a converted block: fits a core's share of the cache beside its scores
 MIN_BLOCK_ROWS = 64
-MOST_TOGETHER = 8  # blocks that a worker adds up by itself
-LEAST_GROUPS = 32  # of such blocks, so that every worker has its share
+MAX_BLOCK_ROWS = 4096
+MAX_GROUP = 8  # blocks whose results one worker adds up
+MIN_GROUPS = 32  # so that every worker has work to do
 
 
 def compute_dtype(dtype: np.dtype) -> np.dtype:
-    """The type that products are computed in: float64 for float64, float32 for everything narrower."""
+    """The type of products: float64 for float64, float32 for all narrower types."""
     return np.dtype(np.float64 if dtype == np.float64 else np.float32)
 
 
 def _block_rows(row_bytes: int) -> int:
-    """A power of two."""
-    return max(MIN_BLOCK_ROWS, min(4096, 1 << max(BLOCK_BYTES // row_bytes, 1).bit_length() - 1))
+    """The number of rows of a block, a power of two."""
+    power = max(BLOCK_BYTES // row_bytes, 1).bit_length() - 1
+    return max(MIN_BLOCK_ROWS, min(MAX_BLOCK_ROWS, 1 << power))
 
 
 def canonical(X: Any) -> csr_array:
-    """A sparse matrix as sorted rows without duplicates; the memory is shared where it is so already.
+    """A sparse matrix as sorted rows without duplicates; sorted rows share their memory with X.
 
     >>> import scipy.sparse
     >>> canonical(scipy.sparse.coo_array(([1.0, 2.0], ([0, 0], [1, 1])), shape=(1, 2))).toarray()
@@ -52,43 +61,44 @@ def canonical(X: Any) -> csr_array:
 
 
 def _sparse_rows(X: Any, chunk: slice | Array) -> csr_array:
-    """X[chunk]; scipy would copy even the rows of a slice, which here stay where they lie."""
+    """X[chunk], without the copy that scipy makes of the rows of a slice."""
     if isinstance(chunk, np.ndarray) or chunk.step != 1:
         return X[chunk]
     ends = X.indptr[chunk.start : chunk.stop + 1]
     stored = slice(ends[0], ends[-1])
-    return csr_array(
-        (X.data[stored], X.indices[stored], ends - ends[0]), shape=(len(ends) - 1, X.shape[1])
-    )
+    arrays = (X.data[stored], X.indices[stored], ends - ends[0])
+    return csr_array(arrays, shape=(len(ends) - 1, X.shape[1]))
 
 
 def stacked(parts: Sequence[Any]) -> Features:
-    """Rows below rows, dense or sparse as they are."""
+    """Dense or sparse parts concatenated along the rows."""
     return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else csr_array(vstack(parts))
 
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """Examples in an array: X (N, D) of any real dtype, labels y (N,), weights (N,) or, for folds, (N, M).
+    """Examples in arrays: X (N, D), labels y (N,), weights (N,) or, for folds, (N, M).
 
     Parameters
     ----------
     X : array or csr_array, shape (N, D)
-        Used as it is: uint8, float16, float32, float64; a memory map too. Other sparse formats become a csr_array.
+        Not copied: uint8, float16, float32, float64, also a memory map. Other sparse formats become
+        a csr_array.
     y : integer array, shape (N,)
     weight : array, shape (N,) or (N, M), or None
-        None counts every example once.
+        None: every weight is 1.
     index : integer array, or None
-        The rows of X, y and weight that belong to this set; None takes all. Nothing is copied.
+        The rows of X, y and weight that belong to this set, without a copy; None: all rows.
     center : array, shape (D,), or None
-        Subtracted while a block of dense rows is converted: for features with large offsets (see `Standardization`).
+        Subtracted while a block of dense rows is converted: for features with large offsets (see
+        `Standardization`).
     n_jobs : int or None
-        Workers; None for every core.
+        Number of workers; None: one for every core.
 
     Examples
     --------
     >>> blocks = Blocks(np.eye(3), np.arange(3))
-    >>> [float(X.sum()) for X in blocks.map(lambda X, y, weight: X)]
+    >>> [float(X.sum()) for X in blocks.map(lambda block: block.X)]
     [3.0]
     """
 
@@ -109,15 +119,15 @@ class Blocks:
             object.__setattr__(self, "X", canonical(self.X))
 
     def __deepcopy__(self, memo: Any) -> "Blocks":
-        """Itself: whoever copies a state does not copy the data."""
+        """Return this object: a copy of a state does not copy the data."""
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the buffers of threads."""
+        """The fields, without the buffers of the threads."""
         return {name: value for name, value in vars(self).items() if name != "_buffers"}
 
     def __setstate__(self, values: dict[str, Any]) -> None:
-        """With new buffers."""
+        """Restore the fields and create new buffers."""
         vars(self).update(values, _buffers=threading.local())
 
     @property
@@ -132,7 +142,7 @@ class Blocks:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Of X, with the rows that do not belong to this set."""
+        """Shape of X, including rows outside `index`."""
         X: Any = self.X
         return X.shape
 
@@ -143,19 +153,17 @@ class Blocks:
 
     @property
     def block_rows(self) -> int:
-        """Rows of one converted block, from the shape alone; from the mean number of stored values where sparse."""
+        """The number of rows of a converted block, from shape and number of stored values only."""
         rows = _block_rows(int(self.row_size * self.dtype.itemsize))
-        # A block's gradient has D rows: so many stored values that filling them is the smaller part of the work.
+        # A block has at least D stored values: zeroing its gradient of D rows must stay cheap.
         return max(rows, int(self.n_features / self.row_size))
 
     @property
     def row_size(self) -> float:
-        """The mean number of stored values in a row: D of dense ones."""
-        return (
-            self.n_features
-            if isinstance(self.X, np.ndarray)
-            else max(self.X.nnz / max(self.shape[0], 1), 1.0)
-        )
+        """The mean number of stored values in a row: D for dense rows."""
+        if isinstance(self.X, np.ndarray):
+            return self.n_features
+        return max(self.X.nnz / max(self.shape[0], 1), 1.0)
 
     def subset(self, index: Array) -> "Blocks":
         """The rows `index` of this set, without a copy."""
@@ -165,10 +173,11 @@ class Blocks:
     def map(
         self, visit: Visit[Partial], rows: Rows = None, columns: int | None = None
     ) -> Iterator[Partial]:
-        """visit(X_b, y_b, weight_b) for each block of the rows asked for, in order; X_b lives as long as the visit.
+        """Yield visit(block) for each block of the rows, in order.
 
-        A visit that only multiplies X_b or its transpose by matrices says by how many `columns`; with few, X_b may be
-        the rows as they lie (`kernels.FusedRows`).
+        `block.X` is valid during the visit only. Pass `columns`, the number of columns of the
+        matrices, if the visit only multiplies `block.X` or its transpose by matrices: with few
+        columns `block.X` may then be a `FusedRows`, which reads the rows as they are stored.
         """
         work, chunks = self._work(visit, rows, columns)
         with one_blas_thread():
@@ -177,29 +186,27 @@ class Blocks:
     def sum(
         self, visit: Visit[tuple[Any, ...]], rows: Rows = None, columns: int | None = None
     ) -> tuple[Any, ...]:
-        """The tuples of numbers that the visits give, added up in block order.
+        """The sum, in block order, of the tuples of numbers or arrays that the visits return.
 
-        A worker adds up the tuples of a few blocks in their own precision, and all these are added in float64.
+        A worker adds the tuples of a few blocks in their own precision; these sums are added in
+        float64.
         """
         work, chunks = self._work(visit, rows, columns)
-        together = min(MOST_TOGETHER, max(len(chunks) // LEAST_GROUPS, 1))
-        groups = [chunks[start : start + together] for start in range(0, len(chunks), together)]
-        total: tuple[Any, ...] = ()
+        size = min(MAX_GROUP, max(len(chunks) // MIN_GROUPS, 1))
+        groups = [chunks[start : start + size] for start in range(0, len(chunks), size)]
+
+        def add_group(group: list[slice | Array]) -> tuple[Any, ...]:
+            return _added(map(work, group))
+
         with one_blas_thread():
-            for partial in ordered_map(
-                lambda group: _added(map(work, group)), groups, available_workers(self.n_jobs)
-            ):
-                total = (
-                    _added([total, partial])
-                    if total
-                    else tuple(np.array(part, np.float64) for part in partial)
-                )
-        return total
+            sums = ordered_map(add_group, groups, available_workers(self.n_jobs))
+            total = tuple(np.array(part, np.float64) for part in next(sums, ()))
+            return _added(chain([total], sums))
 
     def _work(
         self, visit: Visit[Partial], rows: Rows, columns: int | None
     ) -> tuple[Callable[[slice | Array], Partial], list[slice | Array]]:
-        """What a worker does with one chunk of the rows asked for, and these chunks."""
+        """A function of one chunk of the rows, which visits its block, and the list of chunks."""
         from halfspaces.kernels import fused_rows
 
         fused = columns is not None and self.center is None and fused_rows.serve(self.X, columns)
@@ -207,42 +214,35 @@ class Blocks:
 
         def work(chunk: slice | Array) -> Partial:
             weight = None if self.weight is None else self._take(self.weight, chunk)
-            X = self._rows(chunk)
-            return visit(
-                fused_rows.FusedRows(X, self.dtype) if fused else self._converted(X),
-                self._take(self.y, chunk),
-                weight,
-            )
+            stored: Any = self._rows(chunk)
+            X = fused_rows.FusedRows(stored, self.dtype) if fused else self._converted(stored)
+            return visit(Block(X, self._take(self.y, chunk), weight, self._numbers(chunk)))
 
         return work, self._chunks(rows, size)
 
     def read_ahead(self, rows: Array) -> None:
-        """Have rows of a mapped file read on a thread of its own, so that they are in memory when they are visited.
+        """Read rows of a mapped file into the system's file cache, on a thread, before a visit.
 
-        Nothing is kept: the system has them in its cache of the file. Rows that are in memory anyway are left alone.
+        Rows in memory need nothing.
         """
-        file = _map_of(self.X)
+        X: Any = self.X
+        file = memory_map_of(X)
         if file is not None:
-            rows = rows if self.index is None else np.sort(self.index[rows])
-            threading.Thread(
-                target=_ask_for, args=(file, self.X, rows), name=READ_AHEAD, daemon=True
-            ).start()
+            start_reading(file, X, rows if self.index is None else np.sort(self.index[rows]))
 
     def labels(self, rows: Rows = None) -> Array:
-        """y of the rows asked for."""
+        """The labels of the rows."""
         return self.of_rows(self.y, rows)
 
     def of_rows(self, values: Array, rows: Rows = None) -> Array:
-        """Those values, one for each row of X, that belong to the rows asked for."""
+        """The entries for these rows of an array with one entry for each row of X."""
         return self._take(values, slice(None) if rows is None else rows)
 
     def weights(self) -> Array:
-        """Weights of the examples, shape (N,) or (N, M); ones where none were given."""
-        return (
-            np.ones(self.n_examples)
-            if self.weight is None
-            else self._take(self.weight, slice(None))
-        )
+        """Weights of the examples, shape (N,) or (N, M); ones if there are none."""
+        if self.weight is None:
+            return np.ones(self.n_examples)
+        return self._take(self.weight, slice(None))
 
     def _chunks(self, rows: Rows, size: int) -> list[slice | Array]:
         if isinstance(rows, np.ndarray):
@@ -251,11 +251,19 @@ class Blocks:
         size *= stride
         return [slice(first, min(first + size, stop), stride) for first in range(start, stop, size)]
 
-    def _take(self, values: Any, chunk: slice | Array) -> Any:
+    def _take(self, values: Array, chunk: slice | Array) -> Array:
         return values[chunk] if self.index is None else values[self.index[chunk]]
 
-    def _rows(self, chunk: slice | Array) -> Any:
-        """Of X, as they are."""
+    def _numbers(self, chunk: slice | Array) -> Array:
+        """The row numbers of a chunk in the whole X."""
+        if self.index is not None:
+            return self.index[chunk]
+        if isinstance(chunk, np.ndarray):
+            return chunk
+        return np.arange(chunk.start, chunk.stop, chunk.step)
+
+    def _rows(self, chunk: slice | Array) -> Features:
+        """The rows of X, not converted."""
         if isinstance(self.X, np.ndarray):
             return self._take(self.X, chunk)
         return _sparse_rows(self.X, chunk if self.index is None else self.index[chunk])
@@ -267,7 +275,7 @@ class Blocks:
             return csr_array((X.data.astype(self.dtype), X.indices, X.indptr), shape=X.shape)
         buffer = getattr(self._buffers, "rows", None)
         if buffer is None or len(buffer) < len(X):
-            # A fresh block a visit would be returned to the system and faulted in again each time.
+            # Memory allocated in each visit would be freed and page-faulted again each time.
             buffer = self._buffers.rows = np.empty((len(X), self.n_features), dtype=self.dtype)
         converted = buffer[: len(X)]
         if self.center is None:
@@ -278,12 +286,9 @@ class Blocks:
 
 
 def _added(tuples: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:
-    """The sum of some tuples of numbers, in the memory of the first where these are arrays."""
+    """The sum of tuples of numbers or arrays, in the memory of the first arrays."""
 
-    def add(total: tuple[Any, ...], another: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(
-            np.add(so_far, part, out=so_far) if isinstance(so_far, np.ndarray) else so_far + part
-            for so_far, part in zip(total, another, strict=True)
-        )
+    def add(total: Any, part: Any) -> Any:
+        return np.add(total, part, out=total) if isinstance(total, np.ndarray) else total + part
 
-    return reduce(add, tuples)
+    return reduce(lambda totals, parts: tuple(map(add, totals, parts)), tuples)

@@ -1,8 +1,12 @@
-"""What one visit tells of all examples: means of the classes and deviations of the features.
+"""Class means and feature variances of all examples, computed in one visit.
 
-Standardization needs the mean and the deviations, the certificate the class means; and at W = 0, where the gradient in
-the scores depends on the label alone, the class means stand for all examples.
+Standardization needs mean and variance, the certificate the class means. At W = 0 the gradient in
+the scores depends only on the label, so the class means suffice for the gradient in W.
 """
+
+# scipy.sparse has no type stubs:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +17,13 @@ from scipy.sparse import csr_array
 
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.standardization import Standardization
-from halfspaces.support.types import Array, Visit
+from halfspaces.support.types import Array, Block, Visit
 
 Sums = tuple[Array, Array, Array, Array]
 
-NOTHING_LEFT = 1e-11  # of a sum of squares: what rounding leaves of a difference
+ROUNDING = 1e-11  # of a sum of squares: a smaller difference of two sums is rounding error
+
+CONSTANT = 1e-12  # a column is constant if its deviation is at most this part of its mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,42 +36,48 @@ class Moments:
 
     @classmethod
     def of(cls, blocks: Blocks) -> "Moments":
-        """Those of all examples."""
+        """The moments of all examples."""
         return Centroids.of(blocks).moments
 
     def merged(self, other: "Moments") -> "Moments":
-        """The moments of both sets together (Chan, Golub & LeVeque 1983, https://doi.org/10.1080/00031305.1983.10483115)."""
+        """The moments of the union of two sets.
+
+        Chan, Golub & LeVeque 1983, https://doi.org/10.1080/00031305.1983.10483115
+        """
         count = self.count + other.count
         shift = other.mean - self.mean
         squares = self.squares + other.squares + shift**2 * (self.count * other.count / count)
         return Moments(count, self.mean + shift * (other.count / count), squares)
 
     def without(self, part: "Moments") -> "Moments":
-        """The moments of the rest, `merged` turned round; a column whose rest is rounding has no deviations."""
+        """The inverse of `merged`: the moments of the other examples.
+
+        Squares that are rounding errors become 0.
+        """
         count = self.count - part.count
         mean = self.mean + (self.mean - part.mean) * (part.count / count)
         shift = (mean - part.mean) ** 2 * (part.count * count / self.count)
         squares = self.squares - part.squares - shift
-        return Moments(count, mean, np.where(squares > NOTHING_LEFT * self.squares, squares, 0.0))
+        return Moments(count, mean, np.where(squares > ROUNDING * self.squares, squares, 0.0))
 
     def shifted(self, origin: Array) -> "Moments":
-        """Of the features plus a constant (D,)."""
+        """The moments of the features plus a constant (D,)."""
         return Moments(self.count, self.mean + origin, self.squares)
 
     def standardization(self, *, with_mean: bool = True) -> Standardization:
-        """Mean and standard deviation; a column of zero variance gets scale 1; without a mean nothing is centred."""
+        """Mean (0 without `with_mean`) and standard deviation (1 for constant columns)."""
         variance = self.squares / self.count
-        # Rounding leaves a tiny positive variance in a constant column; it is no scale.
-        constant = variance <= (1e-12 * self.mean) ** 2
+        # Rounding errors give a constant column a tiny variance.
+        constant = variance <= (CONSTANT * self.mean) ** 2
         scale = np.sqrt(np.where(constant, 1.0, variance))
         return Standardization(self.mean if with_mean else np.zeros_like(self.mean), scale)
 
 
 @dataclass(frozen=True, eq=False)
 class Centroids:
-    """Weight (C,) and mean (C, D) of each class's examples, and the moments of all, in float64.
+    """Weight (C,) and mean (C, D) of each class, and the moments of all examples, in float64.
 
-    Of rows as blocks give them: where those subtract a center, so do these.
+    The center of the blocks is subtracted from the means.
     """
 
     masses: Array
@@ -74,55 +86,53 @@ class Centroids:
 
     @classmethod
     def of(cls, blocks: Blocks) -> "Centroids":
-        """Computed in one visit to the data, the first time that these blocks are given."""
-        if blocks not in _computed:
-            _computed[blocks] = cls._by_one_visit(blocks)
-        return _computed[blocks]
+        """The centroids of these blocks, computed at the first call."""
+        if blocks not in _cache:
+            _cache[blocks] = cls._compute(blocks)
+        return _cache[blocks]
 
     @classmethod
-    def _by_one_visit(cls, blocks: Blocks) -> "Centroids":
-        # Deviations are taken from the first block's mean, so that large offsets cost no digits.
-        # Of rows that count: a column that is constant among them must not get a scale from rounding.
+    def _compute(cls, blocks: Blocks) -> "Centroids":
+        # Deviations from the mean of the first block: large offsets cost no digits. Its rows have
+        # weights above 0: if a column is constant over such rows, its deviations are exactly 0.
         first_rows = np.flatnonzero(blocks.weights())[: blocks.block_rows]
-        (origin,) = blocks.map(lambda X, y, weight: X.mean(axis=0, dtype=np.float64), first_rows)
+        (origin,) = blocks.map(lambda block: block.X.mean(axis=0, dtype=np.float64), first_rows)
         n_classes = int(blocks.labels().max()) + 1
         masses, sums, total, squares = blocks.sum(_visit(n_classes, origin), columns=1)
         count = float(masses.sum())
-        moments = Moments(
-            count, origin + total / count, np.maximum(squares - total**2 / count, 0.0)
-        )
+        squares = np.maximum(squares - total**2 / count, 0.0)
+        moments = Moments(count, origin + total / count, squares)
         return cls(masses, origin + sums / np.where(masses > 0, masses, 1.0)[:, None], moments)
 
     def padded(self, n_classes: int) -> tuple[Array, Array]:
-        """Weights and means of this many classes, of which the last may have no examples."""
+        """Weights and means of `n_classes` classes; the last classes may have no examples."""
         missing = n_classes - len(self.masses)
         return np.pad(self.masses, (0, missing)), np.pad(self.means, ((0, missing), (0, 0)))
 
 
-_computed: WeakKeyDictionary[Blocks, Centroids] = (
-    WeakKeyDictionary()
-)  # certificate and standardization share them
+_cache: WeakKeyDictionary[Blocks, Centroids] = WeakKeyDictionary()
 
 
 def _visit(n_classes: int, origin: Array) -> Visit[Sums]:
-    """A block's masses (C,) and, of deviations from the origin, class sums (C, D), sums and sums of squares (D,)."""
+    """A visit that returns class weights (C,), class sums (C, D), sums and sums of squares (D,).
 
+    The sums are those of deviations from the origin.
+    """
     from halfspaces.kernels.fused_rows import FusedRows
 
-    def visit(X: Any, y: Array, weight: Array | None) -> Sums:
+    def visit(block: Block) -> Sums:
+        X, y, weight, _ = block
         weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
         masses = np.bincount(y, weight, minlength=n_classes)
         if isinstance(X, FusedRows):
-            sums, squares = np.zeros((n_classes, len(origin))), np.zeros(len(origin))
+            sums = np.zeros((n_classes, len(origin)))
+            squares = np.zeros(len(origin))
             X.add_moments(y.astype(np.int64), weight, origin, sums, squares)
             return masses, sums, sums.sum(axis=0), squares
         members: Any = csr_array((weight, (y, np.arange(len(y)))), shape=(n_classes, len(y)))
         if isinstance(X, csr_array):
-            return (
-                masses,
-                (members @ X).toarray() - np.outer(masses, origin),
-                *_sparse_deviations(X, weight, origin),
-            )
+            sums = (members @ X).toarray() - np.outer(masses, origin)
+            return masses, sums, *_sparse_deviations(X, weight, origin)
         deviations = X - origin
         sums = members @ deviations
         return masses, sums, sums.sum(axis=0), weight @ np.square(deviations, out=deviations)
@@ -132,10 +142,16 @@ def _visit(n_classes: int, origin: Array) -> Visit[Sums]:
 
 def _sparse_deviations(X: csr_array, weight: Array, origin: Array) -> tuple[Array, Array]:
     """Weighted sums of x − origin and of its square, (D,) each, in float64."""
-    columns, weights = X.indices, np.repeat(weight, np.diff(X.indptr))
-    stored, shifted = np.bincount(columns, weights, len(origin)), X.data - origin[columns]
-    # What is not stored deviates by −origin. Where every row that counts stores a value, rounding must leave nothing.
-    full = np.bincount(columns, weights > 0, len(origin)) == np.count_nonzero(weight)
-    rest = np.where(full, 0.0, weight.sum() - stored)
-    total = np.bincount(columns, weights * shifted, len(origin)) - rest * origin
-    return total, np.bincount(columns, weights * shifted**2, len(origin)) + rest * origin**2
+    columns = X.indices
+    weights = np.repeat(weight, np.diff(X.indptr))
+
+    def by_column(values: Array) -> Array:
+        return np.bincount(columns, values, len(origin))
+
+    deviations = X.data - origin[columns]
+    # Values that are not stored deviate by −origin. Their weight is a difference of sums, and must
+    # be exactly 0 for a column that is stored in every row of a weight above 0.
+    full = by_column(weights > 0) == np.count_nonzero(weight)
+    rest = np.where(full, 0.0, weight.sum() - by_column(weights))
+    total = by_column(weights * deviations) - rest * origin
+    return total, by_column(weights * deviations**2) + rest * origin**2

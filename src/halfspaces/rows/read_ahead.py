@@ -1,43 +1,45 @@
-"""Rows of mapped files, read before they are visited."""
+"""Reading rows of memory-mapped files before they are visited."""
 
 import mmap
-from typing import Any
+import threading
 
 import numpy as np
-import scipy.linalg  # noqa: F401  (its BLAS must be loaded before the controller looks for libraries)
 
-from halfspaces.support.types import Array
+from halfspaces.support.types import Array, Features
 
-READ_AHEAD = "halfspaces-read-ahead"  # the name of a thread
+THREAD_NAME = "halfspaces-read-ahead"
 
 
-def _map_of(X: Any) -> mmap.mmap | None:
-    """The map of the file that rows lie in; None of rows in memory.
+def memory_map_of(X: Features) -> mmap.mmap | None:
+    """The memory map that rows lie in; None for rows in memory.
 
-    >>> _map_of(np.eye(2)) is None
+    >>> memory_map_of(np.eye(2)) is None
     True
     """
-    if (
-        not isinstance(X, np.ndarray)
-        or not X.flags.c_contiguous
-        or not hasattr(mmap, "MADV_WILLNEED")
-    ):
+    if not isinstance(X, np.ndarray) or not X.flags.c_contiguous:
         return None
-    owner: Any = X
+    owner: object = X if hasattr(mmap, "MADV_WILLNEED") else None
     while owner is not None and not isinstance(owner, mmap.mmap):
         owner = getattr(owner, "base", None)
     return owner
 
 
-def _ask_for(file: mmap.mmap, X: Array, rows: Array) -> None:
-    """Ask the system for rising rows, each stretch in one go, and for nothing around them.
+def start_reading(file: mmap.mmap, X: Array, rows: Array) -> None:
+    """Read rising rows of X, which lies in this map, into the file cache on a thread."""
+    arguments = (file, X, rows)
+    threading.Thread(target=_advise, args=arguments, name=THREAD_NAME, daemon=True).start()
 
-    Rows that are only touched are read with what lies around them, up to megabytes for each.
+
+def _advise(file: mmap.mmap, X: Array, rows: Array) -> None:
+    """Advise the system that rising rows will be needed: one call for each run of adjacent rows.
+
+    Without advice the system reads up to megabytes around each row that is touched.
     """
-    start, size = X.ctypes.data - np.frombuffer(file, np.uint8).ctypes.data, X.strides[0]
+    start = X.ctypes.data - np.frombuffer(file, np.uint8).ctypes.data
+    row_bytes = X.strides[0]
     ends = np.flatnonzero(np.diff(rows) > 1)
-    for first, last in zip(
-        rows[[0, *(ends + 1)]].tolist(), rows[[*ends, -1]].tolist(), strict=True
-    ):
-        page = (start + first * size) // mmap.PAGESIZE * mmap.PAGESIZE
-        file.madvise(mmap.MADV_WILLNEED, page, start + (last + 1) * size - page)
+    firsts: Array = rows[np.append(0, ends + 1)]
+    lasts: Array = rows[np.append(ends, -1)]
+    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+        page = (start + first * row_bytes) // mmap.PAGESIZE * mmap.PAGESIZE
+        file.madvise(mmap.MADV_WILLNEED, page, start + (last + 1) * row_bytes - page)

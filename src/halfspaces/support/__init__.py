@@ -1,1 +1,1 @@
-"""Helpers of every room: types, checks, workers, memory, progress."""
+"""Helpers of all other packages: types, checks, workers, memory, progress."""

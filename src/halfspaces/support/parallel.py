@@ -1,26 +1,33 @@
 """Worker threads and the threads of BLAS."""
 
+# Not typed: threadpoolctl and joblib.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 from functools import cache
-from typing import Any
+from importlib import import_module
+from typing import Any, TypeVar
 
-import scipy.linalg  # noqa: F401  (its BLAS must be loaded before the controller looks for libraries)
 from threadpoolctl import ThreadpoolController
 
 from halfspaces.support.types import Partial
 
+Item = TypeVar("Item")
+
 
 @cache
 def _controller() -> ThreadpoolController:
+    import_module("scipy.linalg")  # the controller finds only libraries that are loaded
     return ThreadpoolController()
 
 
 def blas_threads(count: int) -> AbstractContextManager[Any]:
-    """A context in which BLAS uses so many threads; the limits before it are restored after it."""
+    """A context in which BLAS uses `count` threads; the earlier limits are restored at its end."""
     return _controller().limit(limits=count, user_api="blas")
 
 
@@ -30,29 +37,29 @@ def one_blas_thread() -> AbstractContextManager[Any]:
 
 
 def available_workers(n_jobs: int | None) -> int:
-    """The number of workers: `n_jobs`, or every core this process may use (one inside a joblib worker).
+    """The number of workers: `n_jobs`, or the number of cores (1 inside a joblib worker).
 
     >>> available_workers(3)
     3
     """
     import joblib
 
-    return joblib.effective_n_jobs(-1 if n_jobs is None else n_jobs)
+    count: Any = joblib.effective_n_jobs(-1 if n_jobs is None else n_jobs)
+    return count
 
 
 def ordered_map(
-    visit: Callable[[Any], Partial], items: list[Any], workers: int
+    visit: Callable[[Item], Partial], items: list[Item], workers: int
 ) -> Iterator[Partial]:
-    """visit(item) for each item on worker threads, results in order, a bounded number of them waiting."""
+    """Yield visit(item) for each item in order, computed on threads, at most 2 × workers ahead."""
     if workers == 1 or len(items) <= 1:
         yield from map(visit, items)
         return
     waiting: deque[Future[Partial]] = deque()
     with ThreadPoolExecutor(min(workers, len(items))) as pool:
         for item in items:
-            waiting.append(
-                pool.submit(copy_context().run, visit, item)
-            )  # np.errstate holds on every worker
+            # Each worker has the context of the caller: np.errstate holds there, too.
+            waiting.append(pool.submit(copy_context().run, visit, item))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:

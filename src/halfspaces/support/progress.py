@@ -1,8 +1,8 @@
-"""The progress bar: shown on a terminal once the work has taken a second, removed when it is done."""
+"""The progress bar: shown on a terminal after one second of work, removed when the work is done."""
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Self, TypeVar
@@ -15,8 +15,8 @@ _quiet: ContextVar[bool] = ContextVar("_quiet", default=False)
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """A context in which no bar is drawn, for work that is a step of something with its own bar."""
+def quiet() -> Generator[None]:
+    """A context without bars, for work that is one step of a task with its own bar."""
     token = _quiet.set(True)
     try:
         yield
@@ -30,13 +30,13 @@ class Bar:
     Parameters
     ----------
     title : str
-        What is being done.
+        The name of the task.
     total : float or None
         The amount of work; None if it is not known.
     unit : str
         What is counted, such as "images". Empty: the bar shows a status text instead of a count.
     shown : bool
-        Without it nothing is drawn.
+        If False, nothing is drawn.
 
     Examples
     --------
@@ -66,72 +66,62 @@ class Bar:
             self._bar.stop()
 
     def advance(self, count: float = 1) -> None:
-        """Count further work as done."""
+        """Add `count` to the completed work."""
         self.completed = (self.completed or 0) + count
         if self.is_due():
             self.draw()
 
     def show(self, completed: float | None, status: str = "") -> None:
-        """Draw what is completed (None: unknown) and a status text."""
+        """Draw the completed work (None: unknown) and a status text."""
         self.completed = completed
         self.status = status
         self.draw()
 
     def is_due(self) -> bool:
-        """Whether there is a terminal, a second has passed, and the last drawing is old enough."""
+        """Whether the bar is shown, a second has passed, and the last drawing is old enough."""
         now = time.perf_counter()
-        patient = now - self._started >= PATIENCE
-        return self._shown and patient and now - self._drawn >= REFRESH
+        is_late = now - self._started >= PATIENCE and now - self._drawn >= REFRESH
+        return self._shown and is_late
 
     def draw(self) -> None:
-        """Draw the bar as it stands."""
+        """Draw the bar."""
         if not self._shown:
             return
         self._drawn = time.perf_counter()
         if self._bar is None:
-            self._open()
+            self._bar = self._open()
         self._bar.update(
             self._task, description=self.title, completed=self.completed, status=self.status
         )
 
-    def _open(self) -> None:
+    def _open(self) -> Any:
         from rich.console import Console
         from rich.progress import Progress
 
-        self._bar = Progress(*self._columns(), console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task(self.title, total=self.total, status=self.status)
-        self._bar.start()
+        bar = Progress(*self._columns(), console=Console(stderr=True), transient=True)
+        self._task = bar.add_task(self.title, total=self.total, status=self.status)
+        bar.start()
+        return bar
 
     def _columns(self) -> Sequence[Any]:
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            MofNCompleteColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
+        from rich import progress
 
-        title = TextColumn("{task.description}")
+        columns = [progress.TextColumn("{task.description}"), progress.BarColumn()]
         if self.unit == "bytes":
-            return (
-                title,
-                BarColumn(),
-                DownloadColumn(),
-                TransferSpeedColumn(),
-                TimeRemainingColumn(),
-            )
-        if self.unit:
-            left = TimeElapsedColumn() if self.total is None else TimeRemainingColumn()
-            return title, BarColumn(), MofNCompleteColumn(), TextColumn(self.unit), left
-        return title, BarColumn(), TextColumn("{task.fields[status]}"), TimeElapsedColumn()
+            columns += [progress.DownloadColumn(), progress.TransferSpeedColumn()]
+        elif self.unit:
+            columns += [progress.MofNCompleteColumn(), progress.TextColumn(self.unit)]
+        else:
+            columns += [progress.TextColumn("{task.fields[status]}")]
+        is_timed = self.unit == "bytes" or (self.unit != "" and self.total is not None)
+        time_column = progress.TimeRemainingColumn() if is_timed else progress.TimeElapsedColumn()
+        return [*columns, time_column]
 
 
 def tracked(
     items: Iterable[T], title: str, total: int | None = None, unit: str = "images"
 ) -> Iterator[T]:
-    """Yield the items and show how many of them are done.
+    """Yield the items and show the number of processed items.
 
     >>> list(tracked("ab", "reading"))
     ['a', 'b']

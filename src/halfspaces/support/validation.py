@@ -1,4 +1,8 @@
-"""Checks of values that a caller typed: one sentence that says what was given and what is needed."""
+"""Checks of a caller's values: an error says in one sentence what was given and what is needed."""
+
+# scipy.sparse has no type stubs:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import difflib
 import math
@@ -7,6 +11,11 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+
+from halfspaces.support.types import Features
+
+LARGEST = 1e100  # of a feature: larger values overflow in sums of squares
+CHECKED_AT_ONCE = 1 << 22  # values
 
 
 def check_number(
@@ -39,46 +48,47 @@ def check_number(
 
 
 def check_numbers(name: str, values: float | Iterable[float], **bounds: Any) -> None:
-    """`check_number` for a number or for each number of a sequence, which must not be empty."""
-    several = (
-        (values,) if isinstance(values, str) or not isinstance(values, Iterable) else tuple(values)
-    )
-    if not several:
+    """`check_number` for one number, or for each number of a sequence, which must not be empty."""
+    numbers: tuple[Any, ...] = (values,)
+    if isinstance(values, Iterable) and not isinstance(values, str):
+        numbers = tuple(values)
+    if not numbers:
         raise ValueError(f"{name} must be a number or several, got {values!r}.")
-    for value in several:
-        check_number(name, value, **bounds)
+    for number in numbers:
+        check_number(name, number, **bounds)
 
 
-LARGEST = 1e100  # of a feature: moments take squares and sum them
-
-
-def check_finite(name: str, X: Any) -> None:
-    """Raise with the row and the column of the first value of X (N, D), dense or CSR, that is not finite."""
+def check_finite(name: str, X: Features) -> None:
+    """Raise if a value of X (N, D) is not finite, with the row and column of the first one."""
     if X.dtype.kind != "f":
         return
-    values = (
-        X if isinstance(X, np.ndarray) else X.data[:, None]
-    )  # stored values are rows of one column
-    rows = max(1, (1 << 22) // max(1, values.shape[1]))
+    # The stored values of sparse rows are checked as rows of one column.
+    values = X if isinstance(X, np.ndarray) else X.data[:, None]
+    limit = min(LARGEST, float(np.finfo(X.dtype).max))
+    rows = max(1, CHECKED_AT_ONCE // max(1, values.shape[1]))
     for start in range(0, len(values), rows):
-        usable = np.abs(values[start : start + rows]) <= min(LARGEST, float(np.finfo(X.dtype).max))
+        usable = np.abs(values[start : start + rows]) <= limit
         if not usable.all():
-            row, column = np.argwhere(~usable)[0]
-            row += start
+            row, column = np.argwhere(~usable)[0] + (start, 0)
             value = float(values[row, column])
             if not isinstance(X, np.ndarray):
-                row, column = np.searchsorted(X.indptr, row, side="right") - 1, X.indices[row]
-            word = (
-                "NaN" if np.isnan(value) else "infinity (inf)" if np.isinf(value) else f"{value:g}"
-            )
-            remedy = "remove or impute such values first (sklearn.impute.SimpleImputer)"
-            if np.isfinite(value):
-                remedy = f"rescale the features below {LARGEST:g}, or their squares overflow"
-            raise ValueError(f"{name} contains {word} at row {row}, column {column}; {remedy}.")
+                column = X.indices[row]
+                row = np.searchsorted(X.indptr, row, side="right") - 1
+            raise ValueError(f"{name} contains {_problem(value, f'row {row}, column {column}')}.")
+
+
+def _problem(value: float, place: str) -> str:
+    """The value, its place and what to do about it."""
+    if math.isfinite(value):
+        remedy = f"rescale the features below {LARGEST:g}, or their squares overflow"
+        return f"{value:g} at {place}; {remedy}"
+    word = "NaN" if math.isnan(value) else "infinity (inf)"
+    remedy = "remove or impute such values first (sklearn.impute.SimpleImputer)"
+    return f"{word} at {place}; {remedy}"
 
 
 def nearest(given: str, known: Iterable[str]) -> str:
-    """A sentence's end that names the nearest known words, or all of them."""
+    """The end of a sentence that names the most similar known words, or all of them."""
     names = list(known)
     close = difflib.get_close_matches(given, names, n=3, cutoff=0.5)
     if close:
@@ -100,7 +110,7 @@ def check_name(what: str, given: Any, known: Iterable[str]) -> None:
 
 
 def lookup(what: str, given: Any, registry: Mapping[str, Any], kind: type) -> Any:
-    """The registry's entry for a name, or `given` itself if it is an instance of `kind` already.
+    """The registry's entry for a name, or `given` itself if it is an instance of `kind`.
 
     >>> lookup("loss", "sofmax", {"softmax": 1, "hinge": 2}, float)
     Traceback (most recent call last):

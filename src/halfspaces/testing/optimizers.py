@@ -261,7 +261,8 @@ def _moves(watch: Watch, member: int) -> list[Array]:
 def law_moved(optimizer: Any, *, objective: Objective, seed: int = 0) -> None:
     """A state that is moved to another strength keeps the better of iterate and last trial, and finds the optimum."""
     name = _number(objective.penalty)
-    if not hasattr(optimizer, "moved_to") or name is None or not supports(optimizer, objective):
+    begins_anew = type(optimizer).continued is Optimizer.continued
+    if begins_anew or name is None or not supports(optimizer, objective):
         return
     stack, _ = _members(objective)
     weaker = [0.5 * number for number in getattr(stack.penalty, name)]
@@ -280,7 +281,7 @@ def law_moved(optimizer: Any, *, objective: Objective, seed: int = 0) -> None:
             trial, data=np.array([np.inf, *trial.data[1:]])
         )  # the first member's was much too long
         before, kept = _value(stack, state.W), state.W[:, 0].copy()
-        moved = optimizer.moved_to(elsewhere, state, trial)
+        moved = optimizer.continued(elsewhere, state, trial)
         after = _value(stack, moved.W)
         _same_bits(moved.W[:, 0], kept, "W of a member whose last trial was worse, once moved,")
         if objective.loss.smooth:  # else trials are judged by the smoothed loss

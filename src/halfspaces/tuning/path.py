@@ -4,19 +4,18 @@ One sketch of the Gram matrix serves all strengths, and what the data loss told 
 at W, the pairs that correct its curvature) is known at the next: each begins with a step, not with a visit.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from halfspaces.certificate import Anchor
-from halfspaces.loop.callbacks import Keeper, keeper_in
-from halfspaces.loop.minimize import problem_of
+from halfspaces.loop.callbacks import Store, store_in
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Reason, Result
-from halfspaces.loop.run import Callback
+from halfspaces.loop.run import Callback, problem_of
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers.choose import choose_for
@@ -162,40 +161,40 @@ def along(
 ) -> Iterator[tuple[float, Result, Objective, Evaluation | None]]:
     """Each strength in turn, its result, the objective that has it, and the last evaluation of that.
 
-    Strengths that a keeper holds are not solved again; of these there is no evaluation but the last.
+    Strengths that a store holds are not solved again; of these there is no evaluation but the last.
     An optimizer that can be moved goes on from its state, which is not for keeping: it is changed in place. Any other
-    begins at the W before. A `Keeper` among the callbacks keeps what is done. Raises KeyboardInterrupt where a run
+    begins at the W before. A `Store` among the callbacks keeps what is done. Raises KeyboardInterrupt where a run
     was interrupted.
     """
-    given = {entry.name: getattr(objective, entry.name) for entry in fields(Objective)}
-    moved_to: Any = getattr(optimizer, "moved_to", None)
-    keeper = keeper_in(callbacks)
+    store = store_in(callbacks)
     kept = (
         None
-        if keeper is None
-        else _Kept(keeper, f"{problem_of(objective, optimizer)} {tol} {max_passes}")
+        if store is None
+        else _Kept(store, f"{problem_of(objective, optimizer)} {tol} {max_passes}")
     )
     W, state, before = None, None, None
+    member, seen = objective, deque(maxlen=1)  # the last evaluation
     for index, strength in enumerate(strengths):
         penalty: Any = replace(objective.penalty, strength=float(strength))  # pyright: ignore[reportCallIssue, reportArgumentType]
-        member = _Remembering(**given | {"penalty": penalty, "known": objective})
+        member = member.with_penalty(penalty, observe=seen.append)
         found = None if kept is None else kept.found(index, float(strength), member)
         if found is not None:
             result, before = found
         else:
             W = member.zeros(len(member.total_weight)) if W is None else W
             begun: dict[str, Any] = {
-                "resume": None if keeper is None else keeper.run(member, optimizer)
+                "resume": None if store is None else store.run(member, optimizer)
             }
-            if moved_to is not None and before is not None:
-                begun["state"] = moved_to(member, state, before)
+            if before is not None:
+                begun["state"] = optimizer.continued(member, state, before)
+            seen.clear()
             limits: dict[str, Any] = {"tol": tol, "max_passes": max_passes}
             result = minimize(
                 member, optimizer, W, **limits, **begun, callbacks=callbacks, progress=progress
             )
             if result.reason is Reason.INTERRUPTED:
                 raise KeyboardInterrupt
-            before = member.seen[0] if member.seen else member.evaluate(Request(result.state.W))
+            before = seen[0] if seen else member.evaluate(Request(result.state.W))
             if kept is not None:
                 kept.keep(index, float(strength), result, before, member)
         W, state = result.W, result.state
@@ -204,13 +203,13 @@ def along(
 
 @dataclass
 class _Kept:
-    """The strengths that are done, in the files of a keeper: a result each, and the state of the last."""
+    """The strengths that are done, in the files of a store: a result each, and the state of the last."""
 
-    keeper: Keeper
+    store: Store
     problem: str
 
     def __post_init__(self) -> None:
-        names = self.keeper.names("state-*")
+        names = self.store.names("state-*")
         self.last = int(names[-1].removeprefix("state-")) if names else -1
 
     def found(
@@ -226,9 +225,9 @@ class _Kept:
         return replace(result, state=state), before
 
     def _read(self, name: str, strength: float, member: Objective) -> Any:
-        told = self.keeper.read(name, member)
+        told = self.store.read(name, member)
         if told is None or told["problem"] != self.problem or told["strength"] != strength:
-            raise ValueError(f"{self.keeper} holds another run; give another, or empty it.")
+            raise ValueError(f"{self.store} holds another run; give another, or empty it.")
         return told["value"]
 
     def keep(
@@ -241,36 +240,9 @@ class _Kept:
         }
         for name, value in values.items():
             told = {"problem": self.problem, "strength": strength, "value": value}
-            self.keeper.write(f"{name}-{index:04}", told, member)
-        self.keeper.remove(f"state-{index - 1:04}")
+            self.store.write(f"{name}-{index:04}", told, member)
+        self.store.remove(f"state-{index - 1:04}")
         self.last = index
-
-
-@dataclass(frozen=True, eq=False)
-class _Remembering(Objective):
-    """The objective with its last evaluation: that of the W with which a run ends."""
-
-    known: Objective | None = field(
-        default=None, repr=False
-    )  # whose class sums are those of this one
-    seen: list[Evaluation] = field(default_factory=list, repr=False)
-
-    @cached_property
-    def anchor(self) -> Anchor:
-        """Of the objective of which this is a strength."""
-        assert self.known is not None
-        return self.known.anchor
-
-    @cached_property
-    def total_weight(self) -> Array:
-        """The same."""
-        assert self.known is not None
-        return self.known.total_weight
-
-    def evaluate(self, request: Request) -> Evaluation:
-        """Kept until the next."""
-        self.seen[:] = [super().evaluate(request)]
-        return self.seen[0]
 
 
 def largest_strength(objective: Objective) -> Array:

@@ -6,9 +6,12 @@ arrays overlap: that takes two to five times as long.
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
+
+from halfspaces.kernels.product_loops import UNCOMPILED
 
 INTEGER, REAL = ir.IntType(64), ir.FloatType()
 FASTMATH = ("reassoc", "contract", "nsz")
@@ -82,7 +85,21 @@ def _weighted_sum(width: int) -> Any:
         builder.store(result, line(sums, at), align=4)
         return context.get_dummy_value()
 
-    return intrinsic(typed)
+    def uncompiled(
+        sums: Any,
+        at: int,
+        given: Any,
+        first: int,
+        stride: int,
+        weights: Any,
+        start: int,
+        count: int,
+    ) -> None:
+        """The same, for the loops as plain Python: with NUMBA_DISABLE_JIT=1."""
+        places = first + stride * np.arange(count)[:, None] + np.arange(width)
+        sums[at : at + width] = weights[start : start + count] @ given[places]
+
+    return uncompiled if UNCOMPILED else intrinsic(typed)
 
 
 sum_of_8s: Any = _weighted_sum(8)

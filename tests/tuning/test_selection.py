@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from halfspaces.estimators.scoring import best_of, one_standard_error_of
+from halfspaces.tuning.selection import best_of, one_standard_error_of
 
 
 def test_rules():
