@@ -10,8 +10,8 @@ import pytest
 
 from halfspaces import LinearClassifier, LinearClassifierCV
 from halfspaces.files import safetensors_file
-from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.files.checkpoint import RUN, SUFFIX, Checkpoint
+from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.losses.base import Loss
 from halfspaces.losses.hinge import Hinge
 from halfspaces.losses.softmax import Softmax

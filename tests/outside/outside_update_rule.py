@@ -1,4 +1,4 @@
-"""An update rule from outside the package: steps by the sign of an averaged gradient."""
+"""An update rule from outside the package: steps along an averaged gradient."""
 
 from dataclasses import dataclass
 
@@ -8,20 +8,17 @@ from halfspaces.optimizers import UPDATE_RULES, UpdateRule
 
 
 @dataclass(frozen=True)
-class SignMomentum(UpdateRule):
-    """m ← ρ m + (1 − ρ) ∇L, W ← W − step · sign(m)."""
+class AveragedGradient(UpdateRule):
+    """m ← ρ m + (1 − ρ) ∇L, W ← W − step · m."""
 
     decay: float = 0.9
-
-    def default_step(self, safe_step):
-        return 1e-3
 
     def slots(self, W):
         return (np.zeros_like(W),)
 
     def move(self, slots, gradient, last_move, step, count):
         mean = self.decay * slots[0] + (1 - self.decay) * gradient
-        return -step * np.sign(mean), step, (mean,)
+        return -step * mean, step, (mean,)
 
 
-UPDATE_RULES["sign_momentum"] = SignMomentum()
+UPDATE_RULES["averaged_gradient"] = AveragedGradient()

@@ -11,10 +11,12 @@ from halfspaces.cli.options import (
     default,
 )
 
+DATA = default("data")
+
 
 def evaluate(
     model: ModelArgument,
-    data: DataArgument = default("data"),
+    data: DataArgument = DATA,
     label: LabelOption = None,
     skip_bad: SkipOption = False,
     memory: MemoryOption = None,

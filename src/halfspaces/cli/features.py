@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
+from halfspaces.cli.options import PluginOption
+
 app = typer.Typer(
     no_args_is_help=True, help="What describes images: the words of train --features, and pictures."
 )
 
 
 @app.command("list")
-def list_all() -> None:
+def list_all(plugin: PluginOption = None) -> None:
     """The words, and what each of them sees."""
     import inspect
 
@@ -49,6 +51,7 @@ def show(
     image_size: Annotated[
         str | None, typer.Option(help="Resize the image to this: a side, or HEIGHTxWIDTH.")
     ] = None,
+    plugin: PluginOption = None,
 ) -> None:
     """Draw what features see in an image, or what a model's features have learned."""
     import halfspaces

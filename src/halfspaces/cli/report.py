@@ -1,6 +1,5 @@
 """What the command line prints: tables and sentences."""
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from halfspaces.datasets.formats import image_folder
-from halfspaces.support.progress import PATIENCE
+from halfspaces.support.progress import Bar
 from halfspaces.support.types import Array
 
 console = Console(highlight=False)
@@ -341,30 +340,12 @@ def plotted(path: Path) -> None:
     _pair("plot", f"{path}")
 
 
-def counted(blocks: Iterable[Any], rows: int) -> Iterator[Any]:
-    """The blocks one after the other; after a second, a bar on the error stream tells how many rows are done."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    errors = Console(stderr=True)
-    columns = (TextColumn("rows"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar, started = Progress(*columns, console=errors, transient=True), time.perf_counter()
-    task, running = bar.add_task("", total=rows), False
-    try:
+def counted(blocks: Iterable[range], rows: int) -> Iterator[range]:
+    """Yield the blocks and show the number of rows that are done."""
+    with Bar("", rows, "rows") as bar:
         for block in blocks:
             yield block
-            bar.advance(task, len(block))
-            if errors.is_terminal and not running and time.perf_counter() - started > PATIENCE:
-                bar.start()
-                running = True
-    finally:
-        if running:
-            bar.stop()
+            bar.advance(len(block))
 
 
 def gradient_checks(seed: int, *, verbose: bool) -> bool:
