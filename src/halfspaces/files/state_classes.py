@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import is_dataclass
 from enum import Enum
 from types import ModuleType
+from typing import Any
 
 from halfspaces import request, scores
 from halfspaces.files.components import known_classes
@@ -46,7 +47,8 @@ MODULES = (
 
 
 def _defined_in(module: ModuleType) -> Iterator[type]:
-    for kind in vars(module).values():
+    kinds: list[Any] = list(vars(module).values())
+    for kind in kinds:
         own = isinstance(kind, type) and kind.__module__ == module.__name__
         if own and (is_dataclass(kind) or issubclass(kind, Enum)):
             yield kind
