@@ -153,5 +153,5 @@ def test_files_that_are_no_classifier_are_refused(tmp_path):
         halfspaces.load(path)
     metadata["parameters"]["loss"] = {"component": "System", "command": "rm"}
     halfspaces.files.safetensors_file.write(path, tensors, metadata)
-    with pytest.raises(ModelFileError, match="component 'System', which is not part of halfspaces"):
+    with pytest.raises(ModelFileError, match="needs 'System', which is not part of halfspaces"):
         halfspaces.load(path)

@@ -58,7 +58,7 @@ def test_products_equal_those_of_numpy(dtype, columns, rows):
 
 def test_float16_is_widened_exactly_without_an_instruction_for_it():
     """As on x86 processors without F16C, and numba's generic target: all 65,536 of them."""
-    if _kernels.UNCOMPILED:
+    if product_loops.UNCOMPILED:
         pytest.skip("compiled loops only")
 
     @intrinsic

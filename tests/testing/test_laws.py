@@ -324,6 +324,8 @@ def test_a_wrong_penalty_breaks_a_law(mutant, law):
 class DoublePrecision(Pixels):
     """Keeps what no model file takes; fitted and restored in memory it is right."""
 
+    word = "mutant"
+
     def _learn(self, planes, rng):
         self.mean_ = planes.mean(axis=(0, 2, 3), dtype=np.float64)
 
@@ -335,6 +337,8 @@ class DoublePrecision(Pixels):
 
 
 class ForgetsItsMean(DoublePrecision):
+    word = "mutant"
+
     def _learn(self, planes, rng):
         super()._learn(planes, rng)
         self.mean_ = self.mean_.astype(np.float32)

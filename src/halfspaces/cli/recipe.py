@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from halfspaces.cli import values
 from halfspaces.estimators.calibration import CALIBRATIONS
-from halfspaces.estimators.classifier import DEFAULT_STRENGTH, LinearClassifier
+from halfspaces.estimators.classifier import LinearClassifier
+from halfspaces.estimators.components import DEFAULT_STRENGTH
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.features import parse
 from halfspaces.files import options as table

@@ -24,6 +24,7 @@ from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.losses import LOSSES, surrogates
 from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES
 from halfspaces.penalties import PENALTIES
+from halfspaces.support.errors import UnknownComponentError
 
 REGISTRIES: tuple[Mapping[str, Any], ...] = (
     LOSSES,
@@ -46,13 +47,6 @@ _OWN: dict[str, type] = {
 }
 
 
-class UnregisteredError(ValueError):
-    """A file names a component that neither the package nor a registry has."""
-
-    def __init__(self, what: str, name: object) -> None:
-        super().__init__(f"the {what} {name!r}")
-
-
 def known_classes() -> dict[str, type]:
     """The classes of components by name: the package's own and those in the registries."""
     registered: dict[str, type] = {}
@@ -63,11 +57,11 @@ def known_classes() -> dict[str, type]:
 
 
 def check_registered(parameters: Mapping[str, Any]) -> None:
-    """Raise UnregisteredError for a loss, penalty or optimizer by a name that no registry has."""
+    """Raise UnknownComponentError for a loss, penalty or optimizer by a name that no registry has."""
     for option, registry in NAMED.items():
         name = parameters.get(option)
         if isinstance(name, str) and name not in registry and name != "auto":
-            raise UnregisteredError(option, name)
+            raise UnknownComponentError(f"the {option} {name!r} is not registered", name)
 
 
 def encode(value: Any) -> Any:
@@ -92,12 +86,12 @@ def encode(value: Any) -> Any:
 
 
 def decode(value: Any) -> Any:
-    """The parameter or note that `encode` wrote; raises UnregisteredError for other components."""
+    """The parameter or note that `encode` wrote; raises UnknownComponentError for other components."""
     if isinstance(value, dict) and "component" in value:
         name = value["component"]
         known = known_classes()
         if name not in known:
-            raise UnregisteredError("component", name)
+            raise UnknownComponentError(f"the component {name!r} is not registered", str(name))
         given = {key: decode(item) for key, item in value.items() if key != "component"}
         return known[name](**given)
     if isinstance(value, dict):

@@ -1,6 +1,5 @@
 """Fitted classifiers to and from one .safetensors file with JSON metadata; loading runs no code from the file."""
 
-import ast
 import dataclasses
 import os
 import platform
@@ -11,15 +10,17 @@ import numpy as np
 import scipy
 
 import halfspaces
-from halfspaces.estimators.base import LinearModel, make_loss
+from halfspaces.estimators.base import LinearModel
 from halfspaces.estimators.calibration import Calibration
-from halfspaces.estimators.classifier import LinearClassifier, make_penalty
+from halfspaces.estimators.classifier import LinearClassifier
+from halfspaces.estimators.components import make_loss, make_penalty
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.files import safetensors_file
 from halfspaces.files.atomic import brief
-from halfspaces.files.components import UnregisteredError, check_registered, decode, encode
+from halfspaces.files.components import check_registered, decode, encode
 from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.rows.moments import Moments
+from halfspaces.support.errors import UnknownComponentError
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
@@ -150,11 +151,11 @@ def load(path: str | os.PathLike[str]) -> LinearClassifier:
     tensors, metadata = safetensors_file.read(path)
     try:
         return _rebuilt(tensors, metadata)
-    except UnregisteredError as error:
+    except UnknownComponentError as error:
+        needed = brief(f"needs {error.name!r}, which is not part of halfspaces")
         raise ModelFileError(
-            f"The model file {os.fspath(path)} uses {brief(error)}, which is not part of halfspaces "
-            f"{halfspaces.__version__} and not registered; give --plugin FILE, or import the "
-            "module that registers it first."
+            f"The model file {os.fspath(path)} {needed} {halfspaces.__version__} and not registered; "
+            "give --plugin FILE, or import the module that registers it first."
         ) from error
     except _UNFIT as error:
         problem = brief(f"it has no {error}" if isinstance(error, KeyError) else error)
@@ -250,7 +251,7 @@ def _feature_parts(feature: Any, columns: int) -> tuple[str | None, dict[str, Ar
     if feature is None:
         return None, {}
     try:
-        words, arrays = serialization.kept(feature)
+        words, arrays = serialization.to_state(feature)
     except ValueError as error:
         raise ModelFileError(str(error)) from error
     made = len(feature.get_feature_names_out())
@@ -267,23 +268,9 @@ def _put_features(classifier: LinearClassifier, words: Any, tensors: dict[str, A
     from halfspaces.features import serialization
 
     arrays = {name.removeprefix(_FEATURES): tensor for name, tensor in tensors.items()}
-    _check_words(_of(str, words, "features"))
-    classifier.features_ = serialization.restored(
+    classifier.features_ = serialization.from_state(
         _of(str, words, "features"), arrays, classifier.n_features_in_
     )
-
-
-def _check_words(expression: str) -> None:
-    """Raise UnregisteredError for a feature that is not registered; other errors are left to the parser."""
-    from halfspaces.features import FEATURES
-
-    try:
-        nodes = list(ast.walk(ast.parse(expression, mode="eval")))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    for node in nodes:
-        if isinstance(node, ast.Name) and node.id not in FEATURES:
-            raise UnregisteredError("feature", node.id)
 
 
 def _check_calibration(classifier: LinearClassifier) -> None:

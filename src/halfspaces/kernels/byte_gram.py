@@ -19,7 +19,8 @@ from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-from halfspaces.kernels.product_loops import UNCOMPILED, kept
+from halfspaces.kernels.compile import compile_loop
+from halfspaces.kernels.product_loops import UNCOMPILED
 from halfspaces.support.parallel import available_workers, ordered_map
 from halfspaces.support.types import Array
 
@@ -105,8 +106,8 @@ def _kernels() -> tuple[Callable[..., None], Callable[..., None]]:
     packed = types.Array(types.uint32, 3, "C")
     products = types.Array(types.int32, 2, "C")
     sums = types.Array(types.float64, 1, "C")
-    pack = kept(_pack, (rows, packed, packed, sums, types.int64))
-    return pack, kept(_add_products, (packed, packed, products, types.int64, types.int64))
+    pack = compile_loop(_pack, (rows, packed, packed, sums, types.int64))
+    return pack, compile_loop(_add_products, (packed, packed, products, types.int64, types.int64))
 
 
 def _pack(X: Any, unsigned: Any, signed: Any, sums: Any, panel: Any) -> None:

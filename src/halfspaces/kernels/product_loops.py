@@ -13,8 +13,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-# Sums may be reordered and products fused; infinities and NaN keep their meaning.
-FASTMATH = {"reassoc", "contract", "nsz"}
+from halfspaces.kernels.compile import FASTMATH, compile_loop
+
 STORED = {
     "uint8": types.uint8,
     "float16": types.uint16,
@@ -40,15 +40,7 @@ def compiled(name: str, dtype: str) -> Callable[..., None]:
         "pull": (_pull, (rows, factor, product)),
         "moments": (_moments, (rows, labels, weights, weights, sums, squares)),
     }[name]
-    return kept(loops, arguments, fastmath=FASTMATH)
-
-
-def kept(loops: Callable[..., None], arguments: Any, **options: Any) -> Callable[..., None]:
-    """Loops compiled for arguments of these types, cached on disk if it is writable."""
-    try:
-        return numba.njit(types.void(*arguments), cache=True, nogil=True, **options)(loops)
-    except (RuntimeError, OSError):  # no cache can be written
-        return numba.njit(types.void(*arguments), nogil=True, **options)(loops)
+    return compile_loop(loops, arguments, fastmath=FASTMATH)
 
 
 def _stored_number(typingctx: Any, stored: Any) -> Any:

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.estimators.base import make_loss
 from halfspaces.estimators.calibration import Sigmoid, Temperature
 from halfspaces.estimators.classifier import LinearClassifier
+from halfspaces.estimators.components import make_loss
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.files.models import features_of
 from halfspaces.support.types import Array
