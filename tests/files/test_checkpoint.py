@@ -229,7 +229,7 @@ FULL = """
 import resource, signal, sys
 import numpy as np
 from halfspaces import LinearClassifier
-from halfspaces.checkpoint import Checkpoint
+from halfspaces.callbacks import Checkpoint
 from halfspaces.testing.runs import small_objective
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 blocks = small_objective().blocks
