@@ -1,6 +1,7 @@
 """Callbacks: functions of a run in progress, called after every evaluation; a returned `Reason` stops it."""
 
 from halfspaces.files.checkpoint import Checkpoint
+from halfspaces.files.state_classes import STATE_CLASSES
 from halfspaces.loop.callbacks import EarlyStopping
 
-__all__ = ["Checkpoint", "EarlyStopping"]
+__all__ = ["STATE_CLASSES", "Checkpoint", "EarlyStopping"]

@@ -156,7 +156,7 @@ def test_predictions_keep_within_a_memory(run, refused, digits_model, tmp_path, 
         "memmap",
         lambda *given, memmap=np.memmap, **more: made.append(given) or memmap(*given, **more),
     )
-    monkeypatch.setattr("halfspaces.cli.train.LEAST_MEMORY", 1e4)
+    monkeypatch.setattr("halfspaces.cli.values.LEAST_MEMORY", 1e4)
     outs = [run("predict", digits_model, tmp_path, *given) for given in ((), ("--memory", "20kB"))]
     assert outs[0].out == outs[1].out
     assert len(made) == 1, "within 20 kB the rows lie on disk"

@@ -15,7 +15,7 @@ from halfspaces.features import (
     Pixels,
     parse,
 )
-from halfspaces.files.atomic import ModelFileError
+from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.testing import check_feature
 
 FEATURES = [

@@ -9,7 +9,7 @@ import halfspaces
 from halfspaces import LinearClassifier
 from halfspaces.features import HueHistogram, Patches, Pixels, parse, serialization
 from halfspaces.files import export, safetensors_file
-from halfspaces.files.atomic import ModelFileError
+from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.files.models import features_of
 from tests.helpers import stripes
 

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 import halfspaces
 from halfspaces import LinearClassifier, LinearClassifierCV
 from halfspaces.estimators.calibration import Sigmoid, Temperature
-from halfspaces.files.export import export, numpy_code, sklearn_code, to_onnx, to_sklearn, to_torch
+from halfspaces.export import export, numpy_code, sklearn_code, to_onnx, to_sklearn, to_torch
 
 DIGITS, Y = load_digits(return_X_y=True)
 X = DIGITS.astype(np.uint8)

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 import halfspaces
 from halfspaces import LinearClassifier
-from halfspaces.files.atomic import ModelFileError
+from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.losses import LOSSES
 from halfspaces.losses.crammer_singer import CrammerSinger
 from halfspaces.losses.hinge import Hinge
@@ -153,5 +153,5 @@ def test_files_that_are_no_classifier_are_refused(tmp_path):
         halfspaces.load(path)
     metadata["parameters"]["loss"] = {"component": "System", "command": "rm"}
     halfspaces.files.safetensors_file.write(path, tensors, metadata)
-    with pytest.raises(ModelFileError, match="component 'System' is not part of halfspaces"):
+    with pytest.raises(ModelFileError, match="needs 'System', which is not part of halfspaces"):
         halfspaces.load(path)

@@ -10,7 +10,7 @@ import safetensors.numpy
 from safetensors.numpy import load_file, save
 
 from halfspaces.files import safetensors_file
-from halfspaces.files.atomic import ModelFileError
+from halfspaces.files.safetensors_file import ModelFileError
 from tests.fuzz import model_file as mutated_models
 
 METADATA = {

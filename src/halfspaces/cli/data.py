@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from halfspaces.support.progress import Bar
+
 if TYPE_CHECKING:
     from halfspaces.datasets.catalogue import Entry
     from halfspaces.datasets.files.download import Progress
@@ -50,7 +52,7 @@ def get(
     if entry is None:
         typer.echo(f"{name} comes along; train on it: halfspaces train {name}")
         return
-    with _bar(entry.size) as progress:
+    with _progress(entry.size) as progress:
         folder = catalogue.get(name, mirror, progress)
     typer.echo(f"{name} is at {folder}; train on it: halfspaces train {name}")
 
@@ -84,7 +86,7 @@ def cache(
     """Decoded images, and their features, that are kept for a second run: where, of what, how large; remove some."""
     import time
 
-    from halfspaces.cli.train import size_bytes
+    from halfspaces.cli.values import size_bytes
     from halfspaces.datasets.files import decoded_cache
 
     removed = [] if keep is None else decoded_cache.prune(size_bytes("--keep", keep))
@@ -124,36 +126,15 @@ def _entry(name: str) -> "Entry | None":
 
 
 @contextmanager
-def _bar(total: int) -> "Iterator[Progress]":
-    """A progress bar over all files, on the error stream where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    columns = [
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-    ]
-    columns.append(TimeRemainingColumn())
-    console = Console(stderr=True)
+def _progress(total: int) -> "Iterator[Progress]":
+    """A function that shows what has been downloaded of all files."""
     done: dict[str, int] = {}
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("", total=total)
+    with Bar("", total, "bytes") as bar:
 
         def progress(name: str, have: int, size: int) -> None:
             done[name] = have
-            bar.update(
-                task, description=f"{name} of {megabytes(size)}", completed=sum(done.values())
-            )
+            bar.title = f"{name} of {megabytes(size)}"
+            bar.completed = sum(done.values())
+            bar.advance(0)
 
         yield progress

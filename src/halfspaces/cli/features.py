@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
+from halfspaces.cli.options import PluginOption
+
 app = typer.Typer(
     no_args_is_help=True, help="What describes images: the words of train --features, and pictures."
 )
 
 
 @app.command("list")
-def list_all() -> None:
+def list_all(plugin: PluginOption = None) -> None:
     """The words, and what each of them sees."""
     import inspect
 
@@ -49,12 +51,13 @@ def show(
     image_size: Annotated[
         str | None, typer.Option(help="Resize the image to this: a side, or HEIGHTxWIDTH.")
     ] = None,
+    plugin: PluginOption = None,
 ) -> None:
     """Draw what features see in an image, or what a model's features have learned."""
     import halfspaces
     from halfspaces import datasets
     from halfspaces.cli import report as shown
-    from halfspaces.cli.train import _image_size, check_out
+    from halfspaces.cli import values
     from halfspaces.features import parse
     from halfspaces.files.atomic import write_whole
     from halfspaces.files.models import features_of
@@ -62,13 +65,13 @@ def show(
     from halfspaces.plots.figure import check_format, content_of
     from halfspaces.plots.vocabulary import plot_vocabulary
 
-    check_out(out)
+    values.check_out(out)
     check_format(out)
     if image.suffix == ".safetensors":
         feature = features_of(halfspaces.load(image))
         figure = plot_vocabulary(feature, image.name)
     else:
-        size = _image_size(image_size) or size_of(image)
+        size = values.image_size(image_size) or size_of(image)
         (pixels, *more) = datasets.open_images(str(image), image_size=size)
         if more:
             raise ValueError(f"{image} holds {len(more) + 1:,} images; give one of them.")

@@ -1,6 +1,5 @@
 """What the command line prints: tables and sentences."""
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from halfspaces.datasets.formats import image_folder
-from halfspaces.support.progress import PATIENCE
+from halfspaces.support.progress import Bar
 from halfspaces.support.types import Array
 
 console = Console(highlight=False)
@@ -191,7 +190,7 @@ def fit(classifier: Any, *, cost: bool) -> None:
     data, penalty, gap = (
         float(np.max(value)) for value in (result.data_loss, result.penalty, result.gap)
     )
-    strength = getattr(classifier, "strength", None)
+    strength = strength_of(classifier)
     _pair("loss", f"{data + penalty:.6g} = data {data:.6g} + penalty {penalty:.6g}")
     if strength is not None:
         _pair("λ", f"{strength:.3g}")
@@ -204,6 +203,12 @@ def fit(classifier: Any, *, cost: bool) -> None:
     separation = getattr(classifier, "separation_", None)
     if separation is not None and separation.too_small:
         _pair("separable", str(separation))
+
+
+def strength_of(classifier: Any) -> float | None:
+    """λ, given as a number or in the penalty; None where it was not given."""
+    given = classifier.strength
+    return getattr(classifier.penalty, "strength", None) if given is None else given
 
 
 def calibration(classifier: Any) -> None:
@@ -238,8 +243,9 @@ def model(classifier: Any, path: Path) -> None:
 def noted(classifier: Any) -> None:
     """Strength, how the training ended and how well it did, where the file tells."""
     notes = classifier.notes_
-    if classifier.strength is not None:
-        _pair("λ", f"{classifier.strength:.3g}")
+    strength = strength_of(classifier)
+    if strength is not None:
+        _pair("λ", f"{strength:.3g}")
     if "reason" in notes.get("fit", {}):
         _pair("reason", notes["fit"]["reason"])
     if notes.get("metrics"):
@@ -334,30 +340,12 @@ def plotted(path: Path) -> None:
     _pair("plot", f"{path}")
 
 
-def counted(blocks: Iterable[Any], rows: int) -> Iterator[Any]:
-    """The blocks one after the other; after a second, a bar on the error stream tells how many rows are done."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    errors = Console(stderr=True)
-    columns = (TextColumn("rows"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar, started = Progress(*columns, console=errors, transient=True), time.perf_counter()
-    task, running = bar.add_task("", total=rows), False
-    try:
+def counted(blocks: Iterable[range], rows: int) -> Iterator[range]:
+    """Yield the blocks and show the number of rows that are done."""
+    with Bar("", rows, "rows") as bar:
         for block in blocks:
             yield block
-            bar.advance(task, len(block))
-            if errors.is_terminal and not running and time.perf_counter() - started > PATIENCE:
-                bar.start()
-                running = True
-    finally:
-        if running:
-            bar.stop()
+            bar.advance(len(block))
 
 
 def gradient_checks(seed: int, *, verbose: bool) -> bool:

@@ -8,21 +8,24 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-class ModelFileError(ValueError):
-    """A model file that cannot be written or read: one sentence on what was given, what is needed and what to do."""
+class FileError(ValueError):
+    """A file that cannot be written or read: one sentence with what was given and what to do."""
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Put `content` at `path` in one step that a crash or a full disk cannot halve."""
-    with writing_whole(path) as stream:
+def write_whole(path: Path, content: bytes, error: type[FileError] = FileError) -> None:
+    """Write `content` to `path`: after a crash or on a full disk an earlier file is still there.
+
+    Raises `error` for a place that cannot be written.
+    """
+    with writing_whole(path, error) as stream:
         stream.write(content)
 
 
 @contextlib.contextmanager
-def writing_whole(path: Path) -> Iterator[BinaryIO]:
-    """A stream whose content is at `path` once the context ends well, and nowhere if it does not.
+def writing_whole(path: Path, error: type[FileError] = FileError) -> Iterator[BinaryIO]:
+    """A stream whose content appears at `path` when the context ends without an error.
 
-    Raises ModelFileError for a place that cannot be written.
+    Raises `error` for a place that cannot be written.
     """
     temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
     try:
@@ -32,14 +35,14 @@ def writing_whole(path: Path) -> Iterator[BinaryIO]:
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(temporary, path)
-    except FileNotFoundError as error:
-        raise ModelFileError(
+    except FileNotFoundError as missing:
+        raise error(
             f"{path} cannot be written: there is no folder {path.parent}; make it first."
-        ) from error
-    except OSError as error:
-        raise ModelFileError(
-            f"{path} cannot be written: {error.strerror or error}; save it elsewhere."
-        ) from error
+        ) from missing
+    except OSError as problem:
+        raise error(
+            f"{path} cannot be written: {problem.strerror or problem}; save it elsewhere."
+        ) from problem
     _sync_folder(path.parent)
 
 

@@ -1,12 +1,12 @@
 """Checkpoints: the state of a run in files, from which it goes on as if it had never stopped, to the last bit.
 
 A file is safetensors with JSON, like a model (`halfspaces.files.safetensors_file`): whole or not there, with a checksum, and
-reading it runs no code. Arrays of a state are tensors; its dataclasses are named, and only halfspaces' own are made.
+reading it runs no code. Arrays of a state are tensors; its dataclasses are named, and only those in
+`halfspaces.files.state_classes` are made. A checkpoint is read by the version of halfspaces that wrote it.
 Loss, penalty and optimizer are not in it: a run goes on with those that it is given, which must be the same.
 """
 
 import math
-import sys
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -18,8 +18,11 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
+import halfspaces
 from halfspaces.files import safetensors_file
-from halfspaces.files.atomic import ModelFileError
+from halfspaces.files.atomic import brief
+from halfspaces.files.safetensors_file import ModelFileError
+from halfspaces.files.state_classes import class_named, name_of
 from halfspaces.loop.callbacks import Store
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import History, Result
@@ -31,7 +34,7 @@ from halfspaces.support.validation import check_number
 SUFFIX = ".safetensors"
 RUN = "run"
 NAMES = (RUN, "strength-*", "state-*")
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(eq=False)
@@ -96,7 +99,11 @@ class Checkpoint(Store):
                 f"{folder} cannot be made: {error.strerror or error}; give another folder."
             ) from error
         writer = _Writer(_given(objective))
-        metadata = {"checkpoint": FORMAT, "value": writer.told(value)}
+        metadata = {
+            "checkpoint": FORMAT,
+            "version": halfspaces.__version__,
+            "value": writer.told(value),
+        }
         safetensors_file.write(folder / f"{name}{SUFFIX}", writer.tensors, metadata)
 
     def read(self, name: str, objective: Objective) -> Any:
@@ -105,6 +112,7 @@ class Checkpoint(Store):
         if not path.is_file():
             return None
         tensors, metadata = safetensors_file.read(path)
+        _check_version(path, metadata.get("version"))
         try:
             if metadata.get("checkpoint") != FORMAT:
                 raise ValueError(f"its format is {metadata.get('checkpoint')!r} and not {FORMAT}")
@@ -139,6 +147,16 @@ class Checkpoint(Store):
         for pattern in NAMES:
             for name in self.names(pattern):
                 self.remove(name)
+
+
+def _check_version(path: Path, version: Any) -> None:
+    """Raise for a checkpoint that another version wrote: its states may have other fields."""
+    if version != halfspaces.__version__:
+        wrote = brief(version) if isinstance(version, str) else "an earlier version"
+        raise ModelFileError(
+            f"{path} is a checkpoint of halfspaces {wrote}, and this is {halfspaces.__version__}; "
+            "go on with that version, or remove the file to start anew."
+        )
 
 
 def _given(objective: Objective) -> dict[str, Any]:
@@ -183,17 +201,25 @@ class _Writer:
             }
             return {"csr": self.told(parts)}
         if isinstance(value, Enum):
-            return {"enum": _name(type(value)), "of": value.name}
+            return {"enum": self._name(value), "of": value.name}
         if isinstance(value, History):
             return {
                 "history": self.told({name: list(column) for name, column in value.columns.items()})
             }
         if is_dataclass(value) and not isinstance(value, type):
             own = {entry.name: self.told(getattr(value, entry.name)) for entry in fields(value)}
-            return {"object": _name(type(value)), "fields": own}
-        raise ModelFileError(
-            f"{value!r} cannot be kept in a checkpoint; use halfspaces' own components."
-        )
+            return {"object": self._name(value), "fields": own}
+        raise ModelFileError(f"{value!r} cannot be stored in a checkpoint; use a dataclass.")
+
+    def _name(self, value: Any) -> str:
+        name = name_of(type(value))
+        if name is None:
+            kind = type(value).__name__
+            raise ModelFileError(
+                f"A {kind} cannot be stored in a checkpoint; register it first: "
+                f"halfspaces.callbacks.STATE_CLASSES[{kind!r}] = {kind}."
+            )
+        return name
 
     def _array(self, array: Array) -> dict[str, Any]:
         if id(array) not in self.names:
@@ -254,24 +280,10 @@ class _Reader:
         raise ValueError(f"it holds {sorted(told)}")
 
 
-def _name(kind: type) -> str:
-    return f"{kind.__module__}:{kind.__qualname__}"
-
-
-def _kind(name: str, base: type) -> Any:
-    """A dataclass or enum of halfspaces by its name; nothing is imported for it."""
-    module, _, attribute = name.partition(":")
-    found = (
-        getattr(sys.modules.get(module), attribute, None)
-        if module.startswith("halfspaces.")
-        else None
-    )
-    known = (
-        isinstance(found, type)
-        and issubclass(found, base)
-        and (is_dataclass(found) or base is Enum)
-    )
-    if not known or found.__module__ != module:
+def _kind(name: Any, base: type) -> Any:
+    """The dataclass or the enum of this name."""
+    found = class_named(name) if isinstance(name, str) else None
+    if found is None or not issubclass(found, base):
         raise ValueError(f"it names {name!r}, which is no part of a state")
     return found
 

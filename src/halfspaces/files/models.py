@@ -1,7 +1,6 @@
 """Fitted classifiers to and from one .safetensors file with JSON metadata; loading runs no code from the file."""
 
 import dataclasses
-import math
 import os
 import platform
 import re
@@ -11,16 +10,15 @@ import numpy as np
 import scipy
 
 import halfspaces
-from halfspaces import losses, optimizers, penalties
-from halfspaces.estimators import calibration
 from halfspaces.estimators.base import LinearModel
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_loss, make_penalty
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.files import safetensors_file
-from halfspaces.files.atomic import ModelFileError, brief
-from halfspaces.losses import surrogates
+from halfspaces.files.atomic import brief
+from halfspaces.files.components import check_registered, decode, encode
+from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.rows.moments import Moments
 from halfspaces.support.errors import UnknownComponentError
 from halfspaces.support.types import Array
@@ -29,12 +27,6 @@ if TYPE_CHECKING:
     from halfspaces.features import Feature
 
 
-_COMPONENTS = {
-    name: kind
-    for module in (losses, surrogates, penalties, optimizers, calibration)
-    for name, kind in vars(module).items()
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type) and not name.startswith("_")
-}
 _NOT_SAVED = {"callbacks", "random_state"}
 _FEATURES = "features."  # before the names of the arrays of a feature
 _LABELS = re.compile(r"[<>=|]?(b1|[iu][1248]|f\d{1,2}|U\d{1,9}|O)")  # types whose values JSON holds
@@ -122,7 +114,7 @@ def save(
     words, arrays = _feature_parts(features or features_of(classifier), classifier.n_features_in_)
     tensors |= {f"{_FEATURES}{name}": array for name, array in arrays.items()}
     parameters = {
-        name: _encode(value)
+        name: encode(value)
         for name, value in classifier.get_params().items()
         if name not in _NOT_SAVED
     }
@@ -138,9 +130,9 @@ def save(
         **({} if words is None else {"features": words}),
         "feature_names": getattr(classifier, "feature_names_in_", np.array([])).tolist(),
         "n_iter": classifier.n_iter_,
-        "calibration": _encode(classifier.calibration_),
+        "calibration": encode(classifier.calibration_),
         "fit": _fit_notes(classifier),
-        "notes": _encode({**_earlier(classifier), **notes}),
+        "notes": encode({**_earlier(classifier), **notes}),
     }
     safetensors_file.write(path, tensors, metadata)
 
@@ -160,10 +152,10 @@ def load(path: str | os.PathLike[str]) -> LinearClassifier:
     try:
         return _rebuilt(tensors, metadata)
     except UnknownComponentError as error:
-        needed = f"needs {error.name!r}, which is not registered"
-        remedy = "load the plugin that defines it first"
+        needed = brief(f"needs {error.name!r}, which is not part of halfspaces")
         raise ModelFileError(
-            f"The model file {os.fspath(path)} {brief(needed)}; {remedy}."
+            f"The model file {os.fspath(path)} {needed} {halfspaces.__version__} and not registered; "
+            "give --plugin FILE, or import the module that registers it first."
         ) from error
     except _UNFIT as error:
         problem = brief(f"it has no {error}" if isinstance(error, KeyError) else error)
@@ -174,7 +166,8 @@ def load(path: str | os.PathLike[str]) -> LinearClassifier:
 
 def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> LinearClassifier:
     """The classifier, once all of it is known to fit together: nothing is left to fail at its first prediction."""
-    parameters = {name: _decode(value) for name, value in metadata["parameters"].items()}
+    parameters = {name: decode(value) for name, value in metadata["parameters"].items()}
+    check_registered(parameters)
     classifier = LinearClassifier(**parameters)
     classifier._check_options()
     make_loss(classifier.loss)
@@ -188,7 +181,7 @@ def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> LinearClass
     if metadata.get("features_dtype") is not None:  # files of earlier versions have none
         classifier.features_dtype_ = _of(str, metadata["features_dtype"], "features_dtype")
     classifier.n_iter_ = _of(int, metadata["n_iter"], "n_iter")
-    classifier.calibration_ = _decode(
+    classifier.calibration_ = decode(
         metadata.get("calibration")
     )  # files of earlier versions have none
     _check_calibration(classifier)
@@ -201,7 +194,7 @@ def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> LinearClass
             raise ValueError(
                 f"{len(names)} feature_names do not fit {classifier.n_features_in_} features"
             )
-    notes = _of(dict, _decode(metadata["notes"]), "notes")
+    notes = _of(dict, decode(metadata["notes"]), "notes")
     told = {name: metadata[name] for name in ("version", "versions", "fit") if name in metadata}
     classifier.notes_ = {**told, **notes}
     return classifier
@@ -313,50 +306,7 @@ def _fit_notes(classifier: LinearClassifier) -> dict[str, Any]:
     return {
         "reason": str(result.reason),
         "optimizer": repr(classifier.optimizer_),
-        **{name: _encode(float(np.max(value))) for name, value in numbers.items()},
+        **{name: encode(float(np.max(value))) for name, value in numbers.items()},
         "passes": result.passes,
         "seconds": result.seconds,
     }
-
-
-def _encode(value: Any) -> Any:
-    """JSON for parameters and notes; a component becomes its class's name and its hyperparameters."""
-    if type(value) is _COMPONENTS.get(type(value).__name__):
-        fields = {
-            field.name: _encode(getattr(value, field.name)) for field in dataclasses.fields(value)
-        }
-        return {"component": type(value).__name__, **fields}
-    if isinstance(value, dict):
-        return {"pairs": [[_encode(key), _encode(item)] for key, item in value.items()]}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [_encode(item) for item in value]
-    if isinstance(value, np.generic):
-        return _encode(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    raise ModelFileError(
-        f"{value!r} cannot be written into a model file; use numbers, strings, or halfspaces' own components."
-    )
-
-
-def _decode(value: Any) -> Any:
-    if isinstance(value, dict) and "component" in value:
-        name = value["component"]
-        if name not in _COMPONENTS:
-            raise ValueError(
-                f"component {name!r} is not part of halfspaces {halfspaces.__version__}"
-            )
-        return _COMPONENTS[name](
-            **{key: _decode(item) for key, item in value.items() if key != "component"}
-        )
-    if isinstance(value, dict):
-        return {_hashable(_decode(key)): _decode(item) for key, item in value["pairs"]}
-    if isinstance(value, list):
-        return [_decode(item) for item in value]
-    return value
-
-
-def _hashable(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

@@ -17,7 +17,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from halfspaces.files.atomic import ModelFileError, brief, write_whole
+from halfspaces.files.atomic import FileError, brief, write_whole
 
 KEY = "halfspaces"
 FORMAT = 1
@@ -36,6 +36,10 @@ ITEM_BYTES = {
     "F32": 4,
 }
 ITEM_BYTES |= {"I64": 8, "U64": 8, "F64": 8}
+
+
+class ModelFileError(FileError):
+    """A model file that cannot be written or read: one sentence with what was given and what to do."""
 
 
 def write(
@@ -67,7 +71,7 @@ def write(
         raise ModelFileError(
             f"The metadata take {length:,} bytes, {LONGEST_HEADER:,} fit; move arrays to the tensors."
         )
-    write_whole(Path(path), content)
+    write_whole(Path(path), content, ModelFileError)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

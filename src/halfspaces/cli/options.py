@@ -1,0 +1,103 @@
+"""Parameters of commands, made from the table of options in `halfspaces.files.options`."""
+
+from collections.abc import Callable
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from halfspaces.files import options as table
+
+
+def with_all_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command `(context, **options)` one parameter for each option of the table."""
+    kinds: dict[str, Any] = {"context": typer.Context}
+    for name, field in table.all_options().items():
+        kinds[name] = Annotated[field.annotation, typer_option(name)]
+    parameters = [
+        Parameter(
+            name,
+            Parameter.KEYWORD_ONLY,
+            default=Parameter.empty if name == "context" else default(name),
+            annotation=kind,
+        )
+        for name, kind in kinds.items()
+    ]
+    command.__signature__ = Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
+    command.__annotations__ = kinds
+    return command
+
+
+def default(name: str) -> Any:
+    """The value of an option that is not given."""
+    return table.all_options()[name].default
+
+
+def typer_option(name: str) -> Any:
+    """An option of the table as typer describes it; `data` is an argument."""
+    field = table.all_options()[name]
+    if name == "data":
+        return typer.Argument(help=field.description)
+    has_no_form = field.annotation is bool and field.default  # --standardize, --no-standardize
+    flag = table.flag(name)
+    return typer.Option(
+        *([f"{flag}/--no-{flag[2:]}"] if has_no_form else [flag]),
+        help=_help(name),
+        callback=_callback(name),
+        is_eager=name in ("plugin", "print_schema"),
+        metavar="<path>" if name == "plugin" else None,
+        rich_help_panel=_panel(name),
+    )
+
+
+def _help(name: str) -> str:
+    needed = table.rule(name, "needs")
+    text = table.all_options()[name].description or ""
+    return text if needed is None else f"With {table.flag(needed)}: {text[0].lower()}{text[1:]}"
+
+
+def _panel(name: str) -> str | None:
+    section = table.section(name)
+    return None if section is None else section.capitalize()
+
+
+def _callback(name: str) -> Callable[[Any], Any]:
+    """What is done with the value of an option as soon as it is read."""
+    own = {"plugin": _load_plugins, "print_schema": _print_schema}
+
+    def check(value: Any) -> Any:
+        table.check_value(name, value)
+        return value
+
+    return own.get(name, check)
+
+
+def _load_plugins(files: list[Path] | None) -> list[Path] | None:
+    from halfspaces.cli.plugins import load_file
+
+    for file in files or ():
+        load_file(file)
+    return files
+
+
+def _print_schema(asked: bool) -> bool:
+    if asked:
+        import json
+
+        from halfspaces.files.run_file import json_schema
+
+        typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+        raise typer.Exit
+    return asked
+
+
+DataArgument = Annotated[str, typer_option("data")]
+LabelOption = Annotated[str | None, typer_option("label")]
+SkipOption = Annotated[bool, typer_option("skip_bad")]
+MemoryOption = Annotated[str | None, typer_option("memory")]
+JobsOption = Annotated[int | None, typer_option("jobs")]
+PluginOption = Annotated[list[Path] | None, typer_option("plugin")]
+ModelArgument = Annotated[
+    Path, typer.Argument(help="A .safetensors file that `halfspaces train --out` wrote.")
+]

@@ -1,0 +1,51 @@
+"""`halfspaces predict`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halfspaces.cli.options import (
+    JobsOption,
+    LabelOption,
+    MemoryOption,
+    ModelArgument,
+    PluginOption,
+)
+
+
+def predict(
+    model: ModelArgument,
+    data: Annotated[
+        str, typer.Argument(help="As for train, or X alone; test rows where there is a test split.")
+    ],
+    label: LabelOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write here: .csv, .parquet, or .jsonl (or .json), an object a line."),
+    ] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Add a column for each class.")
+    ] = False,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            help="Add the K best classes with probabilities, or scores if there are none."
+        ),
+    ] = None,
+    memory: MemoryOption = None,
+    jobs: JobsOption = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Predict a label for each row: row, label, and what else is asked for; CSV on the screen unless --out is given."""
+    import halfspaces
+    from halfspaces.cli import model_data, prediction_table, report, values
+
+    values.check_out(out)
+    prediction_table.check_format(out)
+    budget = values.memory_bytes(memory)
+    classifier = halfspaces.load(model).set_params(n_jobs=jobs)
+    columns = prediction_table.Columns(classifier, probabilities=probabilities, top=top)
+    with report.reading(data):
+        X = model_data.open_features(classifier, data, label, budget)
+    prediction_table.write(columns, X, out)

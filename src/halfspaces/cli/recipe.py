@@ -1,0 +1,259 @@
+"""The options of one training, checked against each other, and the components that they name."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from pydantic import ValidationError
+
+from halfspaces.cli import values
+from halfspaces.estimators.calibration import CALIBRATIONS
+from halfspaces.estimators.classifier import LinearClassifier
+from halfspaces.estimators.components import DEFAULT_STRENGTH
+from halfspaces.estimators.cross_validation import LinearClassifierCV
+from halfspaces.features import parse
+from halfspaces.files import options as table
+from halfspaces.files.checkpoint import Checkpoint
+from halfspaces.loop.optimizer import Optimizer
+from halfspaces.losses import LOSSES
+from halfspaces.losses.base import Loss
+from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES
+from halfspaces.penalties import PENALTIES
+from halfspaces.penalties.base import Penalty
+from halfspaces.support.validation import check_number, nearest
+
+NAMES: dict[str, Mapping[str, Any]] = {
+    "loss": LOSSES,
+    "penalty": PENALTIES,
+    "optimizer": OPTIMIZERS,
+    "update_rule": UPDATE_RULES,
+    "schedule": SCHEDULES,
+    "calibrate": CALIBRATIONS,
+}
+CHOOSE_STRENGTH = ("strengths", "folds", "validation")
+
+
+def recipe_of(options: Mapping[str, Any]) -> "Recipe":
+    """The recipe with these options.
+
+    Raises
+    ------
+    ValueError
+        One sentence, for a value that its option cannot have and for options that rule each other out.
+    """
+    try:
+        recipe = Recipe(**options)
+    except ValidationError as error:
+        raise ValueError(table.first_problem(error)) from None
+    recipe.check()
+    return recipe
+
+
+class Recipe(table.Options):
+    """How to train."""
+
+    # ------------------------------------------------------------------------------------------ checks
+
+    def check(self) -> None:
+        """Raise ValueError for names that are not known and options that rule each other out."""
+        for name, known in NAMES.items():
+            self._check_name(name, known)
+        if self.finds_step_size and self.optimizer != "sgd":
+            raise ValueError(
+                f"--step-size find belongs to --optimizer sgd, got --optimizer {self.optimizer}."
+            )
+        for component in ("loss", "penalty", "optimizer"):
+            self._check_parts(component)
+        self._check_needed()
+        self._check_strength()
+        self._check_calibrate()
+        if self.class_weight not in (None, "balanced"):
+            raise ValueError(
+                f"--class-weight must be balanced or left out, got {self.class_weight}."
+            )
+        if self.features is not None:
+            parse(self.features)
+        self._check_checkpoint()
+
+    def _check_name(self, name: str, known: Iterable[str]) -> None:
+        given = getattr(self, name)
+        names = ["auto", *known] if name == "optimizer" else list(known)
+        if given is not None and given not in names:
+            raise ValueError(f"{table.flag(name)} {given} is not known: {nearest(given, names)}")
+
+    def _check_parts(self, component: str) -> None:
+        """Raise for a parameter that the loss, the penalty or the optimizer does not have."""
+        registry = NAMES[component]
+        chosen = registry.get(getattr(self, component))
+        for name in self.parts(component):
+            if name not in _parameters(chosen):
+                owners = [key for key, other in registry.items() if name in _parameters(other)]
+                flag = table.flag(component)
+                raise ValueError(
+                    f"{table.flag(name)} belongs to {flag} {' or '.join(owners)}, "
+                    f"got {flag} {getattr(self, component)}."
+                )
+
+    def _check_needed(self) -> None:
+        """Raise for an option without the one that it belongs to."""
+        for name in table.all_options():
+            needed = table.rule(name, "needs")
+            if needed and self.is_given(name) and getattr(self, needed) is None:
+                flag = table.flag(needed)
+                example = f"give {flag} {table.EXAMPLES[needed]}, too"
+                raise ValueError(f"{table.flag(name)} belongs to {flag}; {example}.")
+
+    def _check_strength(self) -> None:
+        """Raise where λ is given twice, or where there is none to give or to choose."""
+        if self.strength is not None and not PENALTIES[self.penalty].has_strength:
+            remedy = "give --radius" if self.penalty == "max_norm" else "leave it out"
+            raise ValueError(
+                f"--strength {self.strength:g} has no place in --penalty {self.penalty}; {remedy}."
+            )
+        for name in CHOOSE_STRENGTH:
+            given = getattr(self, name)
+            held_out = self.calibrate is not None and name != "strengths"
+            if given is not None and not (self.chooses_strength or held_out):
+                fixed = "these options"
+                if self.strength is not None:
+                    fixed = f"--strength {self.strength:g}"
+                raise ValueError(
+                    f"{table.flag(name)} {given} is for choosing λ, but {fixed} leave no choice; "
+                    "give one of them."
+                )
+        if self.folds is not None and self.validation is not None:
+            both = f"--folds {self.folds} and --validation {self.validation:g}"
+            raise ValueError(f"{both} both hold rows out; give one.")
+
+    def _check_calibrate(self) -> None:
+        """Calibration needs the held-out scores, which only the search for λ has."""
+        if self.calibrate is None:
+            return
+        given = f"--calibrate {self.calibrate}"
+        for name, needed in (table.rule("calibrate", "only_with") or {}).items():
+            value = getattr(self, name)
+            if value != needed:
+                flag = table.flag(name)
+                raise ValueError(
+                    f"{given} needs {flag} {needed}, got {flag} {value}; leave one of them out."
+                )
+        if not PENALTIES[self.penalty].has_strength:
+            raise ValueError(
+                f"{given} needs a penalty with a strength, got --penalty {self.penalty}; use l2."
+            )
+        if self.strength is not None:
+            check_number(f"--strength, with {given},", self.strength, above=0)
+
+    def _check_checkpoint(self) -> None:
+        checkpoint = self.stored_run
+        if checkpoint is not None and checkpoint.held and not self.resume:
+            held = f"{self.checkpoint} holds the checkpoint of a run that has not ended"
+            raise ValueError(
+                f"{held}; give --resume to go on from it, or another --checkpoint to start anew."
+            )
+
+    # -------------------------------------------------------------------------------------- components
+
+    def is_given(self, name: str) -> bool:
+        """Whether an option has another value than its default."""
+        return getattr(self, name) != table.all_options()[name].default
+
+    def parts(self, component: str) -> dict[str, Any]:
+        """The parameters that were given for the loss, the penalty or the optimizer."""
+        names = [name for name in table.parts_of(component) if self.is_given(name)]
+        return {name: getattr(self, name) for name in names}
+
+    def make_loss(self) -> Loss:
+        """The loss with its parameters."""
+        loss: Any = LOSSES[self.loss]
+        return replace(loss, **self.parts("loss")) if self.parts("loss") else loss
+
+    def make_penalty(self, strength: float | None) -> dict[str, Any]:
+        """The classifier's penalty and strength: a name and λ, or an instance with its parameters."""
+        parts = self.parts("penalty")
+        if not parts:
+            return {"penalty": self.penalty, "strength": strength}
+        return {"penalty": self._penalty_with(parts, strength), "strength": None}
+
+    def make_optimizer(self) -> str | Optimizer:
+        """The optimizer's name, or an instance with its parameters."""
+        kind: Any = OPTIMIZERS.get(self.optimizer)
+        parts = self.parts("optimizer")
+        if "step_size" in parts:
+            step = parts.pop("step_size")
+            parts |= {} if step == "find" else {"step_size": values.step_size(step)}
+        if self.seed is not None and hasattr(kind, "seed"):
+            parts["seed"] = self.seed
+        return kind(**parts) if parts or self.finds_step_size else self.optimizer
+
+    def classifier(self) -> LinearClassifier:
+        """The classifier to fit."""
+        return LinearClassifier(
+            loss=self.make_loss(),
+            optimizer=self.make_optimizer(),
+            **self.make_penalty(self.strength),
+            **self._fit_options,
+        )
+
+    def search(self) -> LinearClassifierCV:
+        """The classifier that chooses its λ."""
+        strengths = values.strengths(self.strengths)
+        if self.strength is not None:
+            strengths = [self.strength]
+        parts = self.parts("penalty")
+        return LinearClassifierCV(
+            loss=self.make_loss(),
+            penalty=self._penalty_with(parts, None) if parts else self.penalty,
+            strengths=strengths,
+            cv=self.folds or 2,
+            calibrate=self.calibrate,
+            random_state=self.seed,
+            **self._fit_options,
+        )
+
+    @cached_property
+    def stored_run(self) -> Checkpoint | None:
+        """The checkpoint in which the run is stored."""
+        if self.checkpoint is None:
+            return None
+        return Checkpoint(self.checkpoint, table.EVERY if self.every is None else self.every)
+
+    @property
+    def finds_step_size(self) -> bool:
+        """Whether a range test comes first."""
+        return self.step_size == "find"
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether rows are needed that are not fitted on."""
+        return self.chooses_strength or self.calibrate is not None
+
+    @property
+    def chooses_strength(self) -> bool:
+        """Whether λ is to be chosen."""
+        return self.strength is None and table.chooses_by_strength(self.penalty, self.optimizer)
+
+    def _penalty_with(self, parts: dict[str, Any], strength: float | None) -> Penalty:
+        kind: Any = PENALTIES[self.penalty]
+        if not kind.has_strength:
+            return kind(**parts)
+        return kind(DEFAULT_STRENGTH if strength is None else strength, **parts)
+
+    @property
+    def _fit_options(self) -> dict[str, Any]:
+        """What both classifiers have."""
+        checkpoint = self.stored_run
+        return {
+            "class_weight": self.class_weight,
+            "standardize": self.standardize,
+            "tol": self.tol,
+            "max_passes": self.max_passes,
+            "n_jobs": self.jobs,
+            "callbacks": [] if checkpoint is None else [checkpoint],
+        }
+
+
+def _parameters(component: Any) -> set[str]:
+    """The names of a component's parameters; none where there is no component."""
+    return {entry.name for entry in fields(component)} if is_dataclass(component) else set()

@@ -1,0 +1,101 @@
+"""Values of options that are written as text: sizes, lists of strengths, numbers, files to write."""
+
+import os
+import re
+from pathlib import Path
+
+from halfspaces.files.options import STRENGTHS
+from halfspaces.support.validation import check_number, check_numbers
+
+LEAST_MEMORY = 256e6  # bytes: what fitting takes by itself, whatever the data
+
+
+def strengths(text: str | None) -> int | list[float]:
+    """The number of λ to try, or a list of them.
+
+    >>> strengths("7"), strengths("1,0.1")
+    (7, [1.0, 0.1])
+    """
+    if text is None:
+        return STRENGTHS
+    parts = text.split(",")
+    if len(parts) == 1 and parts[0].strip().isdecimal():
+        check_number("--strengths, as a number of them,", int(text), at_least=2, integer=True)
+        return int(text)
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        raise ValueError(
+            f"--strengths must be a whole number or a list such as 1,0.1,0.01, got {text!r}."
+        ) from None
+    check_numbers("Each of --strengths", numbers, above=0)
+    return numbers
+
+
+def step_size(text: str) -> float:
+    """A step size that is a number.
+
+    >>> step_size("0.05")
+    0.05
+    """
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"--step-size must be a number or 'find', got {text!r}.") from None
+
+
+def memory_bytes(text: str | None) -> float | None:
+    """The memory to work in, in bytes; None where there is no limit.
+
+    >>> memory_bytes("2GB"), memory_bytes("512 mb")
+    (2000000000.0, 512000000.0)
+    """
+    if text is None:
+        return None
+    size = size_bytes("--memory", text)
+    if size < LEAST_MEMORY:
+        least = f"{LEAST_MEMORY / 1e6:g}MB, such as 2GB or 512MB"
+        raise ValueError(f"--memory must be at least {least}, got {text!r}.")
+    return size
+
+
+def size_bytes(flag: str, text: str) -> float:
+    """A number of bytes, written with or without a unit.
+
+    >>> size_bytes("--keep", "0"), size_bytes("--keep", "1.5k")
+    (0.0, 1500.0)
+    """
+    match = re.fullmatch(r"\s*(\d+\.?\d*)\s*([kMGT]?)B?\s*", text, re.IGNORECASE)
+    if match is None:
+        raise ValueError(f"{flag} must be a size such as 2GB or 512MB, got {text!r}.")
+    return float(match[1]) * 1000.0 ** " KMGT".index(match[2].upper() or " ")
+
+
+def image_size(text: str | None) -> int | tuple[int, int] | None:
+    """A side, or a height and a width.
+
+    >>> image_size("32"), image_size("24x16")
+    (32, (24, 16))
+    """
+    if text is None:
+        return None
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.strip().isdecimal() for side in sides):
+        raise ValueError(
+            f"--image-size must be a side or HEIGHTxWIDTH, such as 32 or 24x16, got {text!r}."
+        )
+    return int(text) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
+
+
+def check_out(out: Path | None) -> None:
+    """Raise, before any work is done, where the file could not be written."""
+    if out is None:
+        return
+    if out.is_dir():
+        raise ValueError(f"--out {out} is a folder; name a file in it.")
+    if not out.parent.is_dir():
+        raise ValueError(
+            f"--out {out} lies in a folder that does not exist; create {out.parent} first."
+        )
+    if not os.access(out.parent, os.W_OK):
+        raise ValueError(f"--out {out} lies in a folder that cannot be written; choose another.")

@@ -1,0 +1,83 @@
+"""Fitted classifiers for other libraries: ONNX, scikit-learn, torch, and NumPy alone.
+
+Standardization is in the weights already. Labels are those that the classifier predicts; probabilities, where it has
+any, are the same to rounding, the calibration's included. No pickle is written: ONNX and torch's weights are files of
+their own, scikit-learn and NumPy get a few lines of Python that read our .safetensors.
+
+>>> from sklearn.datasets import load_digits
+>>> from halfspaces import LinearClassifier
+>>> from halfspaces.export import to_sklearn
+>>> X, y = load_digits(return_X_y=True)
+>>> classifier = LinearClassifier().fit(X, y)
+>>> bool((to_sklearn(classifier).predict(X) == classifier.predict(X)).all())
+True
+"""
+
+import json
+import os
+from pathlib import Path
+
+import safetensors.numpy
+
+from halfspaces.files.atomic import write_whole
+from halfspaces.files.export.code import numpy_code, sklearn_code
+from halfspaces.files.export.onnx_model import to_onnx
+from halfspaces.files.export.parts import Classifier
+from halfspaces.files.export.torch_model import torch_state
+from halfspaces.support.validation import check_name
+
+SUFFIXES = {
+    "onnx": ".onnx",
+    "torch": ".torch.safetensors",
+    "sklearn": None,
+    "numpy": None,
+}  # None: code, shown
+
+
+def export(
+    classifier: Classifier,
+    to: str,
+    path: str | os.PathLike[str],
+    *,
+    model: str | os.PathLike[str] | None = None,
+) -> None:
+    """Write the classifier for another library, whole or not at all.
+
+    Parameters
+    ----------
+    classifier : LinearClassifier or LinearClassifierCV
+        Fitted.
+    to : "onnx", "torch", "sklearn" or "numpy"
+        torch's `weight` and `bias` go into a .safetensors file, with the classes as metadata; the last two are code.
+    path : path
+        Where to write.
+    model : path or None
+        The classifier's model file, which the code of "sklearn" and "numpy" reads; they need it.
+
+    Raises
+    ------
+    ImportError
+        If onnx is missing and asked for.
+    ValueError
+        If the classifier cannot be exported, `to` is not known, or `model` is needed.
+    FileError
+        If the file cannot be written.
+    """
+    write_whole(Path(path), exported(classifier, to, model=model))
+
+
+def exported(
+    classifier: Classifier, to: str, *, model: str | os.PathLike[str] | None = None
+) -> bytes:
+    """What `export` writes; its parameters and errors."""
+    check_name("to", to, SUFFIXES)
+    if to == "onnx":
+        return to_onnx(classifier).SerializeToString()
+    if to == "torch":
+        state = torch_state(classifier)
+        return safetensors.numpy.save(state, {"classes": json.dumps(classifier.classes_.tolist())})
+    if model is None:
+        raise ValueError(
+            f"The code of to={to!r} reads a model file; save the classifier and give model=PATH."
+        )
+    return (numpy_code if to == "numpy" else sklearn_code)(classifier, model).encode()

@@ -1,0 +1,92 @@
+"""What a prediction needs of a fitted classifier: weights, classes, and the map to probabilities."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from halfspaces.estimators.calibration import Sigmoid, Temperature
+from halfspaces.estimators.classifier import LinearClassifier
+from halfspaces.estimators.components import make_loss
+from halfspaces.estimators.cross_validation import LinearClassifierCV
+from halfspaces.files.models import features_of
+from halfspaces.support.types import Array
+
+Classifier = LinearClassifier | LinearClassifierCV
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What a prediction needs: scores (x − center) V + c, of shape (N, C), or (N, 1) for two classes.
+
+    Probabilities are softmax of factor · scores + offset, or each class's logistic of it, normalized; for two classes
+    the logistic. `link` is None where there are none.
+    """
+
+    V: Array
+    c: Array
+    center: Array | None
+    classes: Array
+    link: str | None  # "softmax", "sigmoid"
+    factor: Array | float = 1.0
+    offset: Array | float = 0.0
+
+    @property
+    def binary(self) -> bool:
+        """Whether there are two classes, whose scores are one column."""
+        return len(self.classes) == 2
+
+    @property
+    def folded(self) -> tuple[Array, Array]:
+        """V and c of rows that are not centred, in float64, which large offsets need."""
+        V = self.V.astype(np.float64)
+        return V, self.c if self.center is None else self.c - self.center.astype(np.float64) @ V
+
+    def logits(self, what: str) -> tuple[Array, Array]:
+        """`folded` with the factor: their largest is the label, their softmax or logistic the probabilities."""
+        if np.any(self.offset) or np.ndim(self.factor):
+            raise ValueError(
+                f"{what} cannot keep both the labels and the probabilities of a Sigmoid calibration; export to ONNX, "
+                "or calibrate with temperature."
+            )
+        V, c = self.folded
+        return V * self.factor, c * self.factor
+
+
+def parts_of(classifier: Classifier) -> Parts:
+    """The parts of a classifier of plain rows; ValueError where its rows are those of a feature."""
+    feature = features_of(classifier)
+    if feature is not None:
+        raise ValueError(
+            f"The model's rows are those of {feature}, which ONNX, torch and NumPy cannot compute; "
+            "use halfspaces.export.to_sklearn, or train without --features, on pixels."
+        )
+    return parts_of_rows(classifier)
+
+
+def parts_of_rows(classifier: Classifier) -> Parts:
+    """The same, with the rows that its feature makes where it has one."""
+    if not hasattr(classifier, "coef_"):
+        raise ValueError("The classifier is not fitted yet; call fit before exporting it.")
+    fitted = classifier.classifier_ if isinstance(classifier, LinearClassifierCV) else classifier
+    center = fitted._center
+    c = fitted.intercept_ if center is None else fitted._intercept_at_center
+    link, factor, offset = _link(fitted)
+    return Parts(
+        fitted.coef_.T, c.astype(np.float64), center, fitted.classes_, link, factor, offset
+    )
+
+
+def _link(fitted: LinearClassifier) -> tuple[str | None, Any, Any]:
+    """How scores become probabilities."""
+    learned, link = fitted.calibration_, make_loss(fitted.loss).probability
+    if isinstance(learned, Temperature):
+        return "softmax", learned.inverse_temperature, 0.0
+    if isinstance(learned, Sigmoid):
+        return "sigmoid", np.array(learned.slopes), np.array(learned.offsets)
+    if learned is not None:
+        raise ValueError(
+            f"A calibration {learned!r} cannot be exported; use Temperature or Sigmoid."
+        )
+    # The two one-vs-all columns mirror each other, so their difference is twice the log-odds.
+    return link, 0.5 if link == "sigmoid" and len(fitted.classes_) == 2 else 1.0, 0.0
