@@ -9,8 +9,8 @@ import halfspaces
 from halfspaces import LinearClassifier
 from halfspaces.features import HueHistogram, Patches, Pixels, parse, serialization
 from halfspaces.files import export, safetensors_file
-from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.files.models import features_of
+from halfspaces.files.safetensors_file import ModelFileError
 from tests.helpers import stripes
 
 pytestmark = pytest.mark.usefixtures("cache")

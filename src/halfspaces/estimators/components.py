@@ -1,6 +1,6 @@
 """Losses, penalties and optimizers of an estimator, given by name or as instances."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
