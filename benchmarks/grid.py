@@ -50,7 +50,8 @@ def _raced(data: Data, n_strengths: int, n_folds: int, cap: float) -> dict[str, 
     from halfspaces import LinearClassifier
     from halfspaces.optimizers.choose import choose_for
     from halfspaces.proofs.minimize import minimize
-    from halfspaces.tuning.grid import fold_objectives, largest_strength, solve_grid
+    from halfspaces.tuning.grid import fold_objectives, solve_grid
+    from halfspaces.tuning.largest_strength import largest_strength
 
     few = data.X[:200], np.arange(200) % 2
     warm = LinearClassifier().objective(*few)

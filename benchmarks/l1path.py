@@ -59,7 +59,8 @@ def run(store: Store, *, quick: bool, cap: float = CAP) -> None:
 def _ours(data: Data) -> dict[str, Any]:
     """The whole path from raw features: moments, sketch, loop and proofs in its seconds."""
     from halfspaces import LinearClassifier
-    from halfspaces.tuning.path import largest_strength, solve_path
+    from halfspaces.tuning.largest_strength import largest_strength
+    from halfspaces.tuning.path import solve_path
 
     few = np.union1d(np.unique(data.y, return_index=True)[1], np.arange(200))
     warm = LinearClassifier(penalty="l1").objective(data.X[few], data.y[few])
@@ -67,7 +68,7 @@ def _ours(data: Data) -> dict[str, Any]:
     start = time.perf_counter()
     objective = LinearClassifier(penalty="l1").objective(data.X, data.y)
     path = solve_path(
-        objective, largest_strength(objective)[0] * np.geomspace(1, 1 / RATIO, STRENGTHS), tol=BAR
+        objective, largest_strength(objective) * np.geomspace(1, 1 / RATIO, STRENGTHS), tol=BAR
     )
     return {
         "seconds": time.perf_counter() - start,

@@ -163,10 +163,10 @@ def test_copies_on_the_command_line(run, folder, tmp_path):
 def test_rows_are_kept_on_disk_when_asked(run, folder, monkeypatch):
     arguments = ("train", folder, "--features", "hog+hue", *CHEAP)
     plain = run(*arguments)
-    assert len(decoded_cache.kept()) == 1
+    assert len(decoded_cache.cached_sets()) == 1
     first = run(*arguments, "--cache-features")
     assert first.code == 0, first
-    assert len(decoded_cache.kept()) == 3
+    assert len(decoded_cache.cached_sets()) == 3
     assert "hog+hue of stripes" in run("data", "cache").out
     described_images = []
     monkeypatch.setattr(Mixture, "_fill", lambda *given: described_images.append(given))
@@ -180,7 +180,7 @@ def test_rows_are_kept_on_disk_when_asked(run, folder, monkeypatch):
     assert told(again) == told(first) == told(plain)
     assert described_images == []
     assert run("data", "cache", "--keep", "0").code == 0
-    assert decoded_cache.kept() == []
+    assert decoded_cache.cached_sets() == []
 
 
 # --- what is refused ---------------------------------------------------------------------------------------------

@@ -377,7 +377,7 @@ def test_images_with_splits(run, refused, tmp_path, cache):
     )
     refused(
         "train digits --image-size 4",
-        "digits is no folder, .tar or .zip of images, for which image_size (--image-size)",
+        "digits takes no image_size (--image-size), which is for",
     )
 
 

@@ -17,7 +17,7 @@ from tests.server import IMAGES, MNIST, QUICK
 RANDOM = np.random.default_rng(0)
 
 
-# --- what is got -------------------------------------------------------------------------------------------------
+# --- what is got ---------------------------------------------------------------------------------
 
 
 def test_the_catalogue_is_plausible():
@@ -177,7 +177,7 @@ def test_cifar(published, cache):
     )
 
 
-# --- the command line --------------------------------------------------------------------------------------------
+# --- the command line ----------------------------------------------------------------------------
 
 
 def test_the_command_line(run, server, mnist):

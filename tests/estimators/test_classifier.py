@@ -304,6 +304,14 @@ def test_partial_fit_standardizes_by_all_rows_seen():
     np.testing.assert_allclose(standardization.scale, shifted[TRAIN].std(axis=0))
 
 
+def test_an_objective_of_other_rows_changes_nothing_for_partial_fit():
+    first, second = (LinearClassifier().fit(X[TRAIN], Y[TRAIN]) for _ in range(2))
+    second.objective(100 * X[:50], Y[:50])
+    for classifier in (first, second):
+        classifier.partial_fit(X[TEST], Y[TEST])
+    np.testing.assert_array_equal(first.coef_, second.coef_)
+
+
 def test_partial_fit_counts_weights():
     weight = 1.0 * (np.arange(200) < 100)
     weighted = LinearClassifier(optimizer=SGD(batch_size=200))

@@ -19,8 +19,7 @@ from halfspaces.penalties.elastic_net import ElasticNet
 from halfspaces.penalties.l2 import L2
 from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.tuning.folds import make_folds
-from halfspaces.tuning.grid import largest_strength
-from halfspaces.tuning.path import largest_strength as largest_of_l1
+from halfspaces.tuning.largest_strength import largest_strength, largest_strengths
 from tests.helpers import NAMES
 
 DIGITS = load_digits(return_X_y=True)
@@ -213,7 +212,7 @@ def test_the_largest_strength_leaves_next_to_nothing_to_gain(loss):
         0.01, rel=0.05
     )
     l1 = LinearClassifier(loss, penalty="l1").objective(X, Y)
-    assert largest_strength(l1) == largest_of_l1(l1)[0]
+    assert largest_strength(l1) == largest_strengths(l1)[0]
 
 
 def test_a_grid_grows_while_its_best_is_at_the_edge():
@@ -272,9 +271,20 @@ def test_a_path_is_not_left_while_the_penalty_rises():
     assert searched.strengths_[peak] / searched.strengths_[solved - 1] > 10
 
 
+def test_the_result_is_that_of_the_path():
+    searched = LinearClassifierCV(strengths=[0.1, 0.01], cv=2).fit(X, Y)
+    history = searched.result_.history
+    assert len(history) > 1
+    assert history["loss"].shape == (len(history), 1)
+    assert searched.result_.loss == searched.result_.data_loss + searched.result_.penalty
+    assert history["passes"][-1] <= searched.result_.passes
+    assert history["loss"][-1] == pytest.approx(searched.result_.loss)
+
+
 def test_what_did_not_converge_says_so():
     with pytest.warns(ConvergenceWarning, match=r"limit on passes .* at most .* above the minimum"):
         searched = LinearClassifierCV(strengths=[0.01], cv=2, max_passes=3).fit(X, Y)
+    assert searched.result_.reason is Reason.MAX_PASSES
     assert searched.result_.gap == searched.cv_results_["gap"][0] > 0
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.fuzz.damage import Reader
 
-# --- whole files -------------------------------------------------------------------------------------------------
+# --- whole files ---------------------------------------------------------------------------------
 
 
 def encoded(kind: str, mode: str = "RGB", size: tuple[int, int] = (9, 7), **options) -> bytes:

@@ -20,10 +20,9 @@ from halfspaces.penalties.l1 import L1
 from halfspaces.penalties.l2 import L2
 from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.penalties.none import NoPenalty
+from halfspaces.proofs.least_strength import bound_at_zero, falls_forever
 from halfspaces.proofs.separation import (
     SeparationWarning,
-    _bound_at_zero,
-    falls_forever,
     find_separation,
     warn_if_separable,
     worth_checking,
@@ -251,7 +250,7 @@ def test_one_class_far_away_does_not_hide_that_two_are_close():
     for strength, worth in ((1e-8, True), (3e-5, False)):
         problem = objective(X, y, L2(strength), standardize=False)
         floor = LEAST_LOSS * problem.loss.chance_value(3)
-        assert _bound_at_zero(problem, problem.anchor) <= floor
+        assert bound_at_zero(problem, problem.anchor) <= floor
         assert worth_checking(problem) == worth
 
 

@@ -7,7 +7,7 @@ from halfspaces.tuning.growing_grid import SPAN, GrowingGrid, without_gain
 
 
 def grown(peak, n_strengths=3, span=1e-4):
-    """The strengths of a grid from 1 whose scores fall with the distance from a peak, in decades."""
+    """The strengths of a grid from 1 with scores that fall with the decades from a peak."""
     grid = GrowingGrid.geometric(1.0, n_strengths, span=span)
     given = list(grid.upcoming(lambda strengths: -abs(np.log10(strengths) - peak)))
     assert sorted(given, reverse=True) == grid.strengths

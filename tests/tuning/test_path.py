@@ -21,7 +21,8 @@ from halfspaces.proofs.minimize import minimize
 from halfspaces.proofs.screening import gap_safe
 from halfspaces.request import Request
 from halfspaces.testing.runs import small_objective
-from halfspaces.tuning.path import largest_strength, solve_path
+from halfspaces.tuning.largest_strength import largest_strengths
+from halfspaces.tuning.path import solve_path
 
 X, Y = load_digits(return_X_y=True)
 DIGITS = LinearClassifier(penalty="l1").objective(X, Y)
@@ -48,7 +49,7 @@ def test_all_weights_are_zero_from_the_largest_strength_on_and_not_below(
     objective = replace(
         SMALL, loss=loss, fit_intercept=fit_intercept, blocks=replace(SMALL.blocks, weight=weights)
     )
-    top = largest_strength(objective)
+    top = largest_strengths(objective)
     for factor, none in ((1.001, True), (0.99, False)):
         penalized = replace(objective, penalty=L1(tuple(factor * top)))
         result = minimize(penalized, ProximalNewton(), objective.zeros(len(top)), tol=1e-9)
@@ -58,7 +59,7 @@ def test_all_weights_are_zero_from_the_largest_strength_on_and_not_below(
 @pytest.mark.parametrize("penalty", [L1(1.0), ElasticNet(1.0, beta=0.5)], ids=str)
 def test_a_path_is_certified_meets_the_conditions_of_optimality_and_takes_few_passes(penalty):
     objective = replace(FEW, penalty=penalty)
-    strengths = largest_strength(objective)[0] * np.geomspace(1, 0.1, 6)
+    strengths = largest_strengths(objective)[0] * np.geomspace(1, 0.1, 6)
     told = []
     told_of = {"each": lambda strength, result: told.append(strength)}
     path = solve_path(objective, strengths[::-1], ProximalNewton(), tol=1e-6, **told_of)
@@ -113,7 +114,7 @@ def test_a_hinge_with_l1_is_solved_in_stages():
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_screening_never_drops_a_weight_that_is_not_zero(loss, fit_intercept):
     objective = replace(FEW, loss=LOSSES[loss], fit_intercept=fit_intercept)
-    top, screened = largest_strength(objective)[0], 0
+    top, screened = largest_strengths(objective)[0], 0
     for strength in top * np.array([0.6, 0.2]):
         member = replace(objective, penalty=L1(strength))
         best = minimize(member, ProximalNewton(), tol=1e-10, max_passes=4000)

@@ -92,7 +92,7 @@ def cache(
     from halfspaces.datasets.files import decoded_cache
 
     removed = [] if keep is None else decoded_cache.prune(size_bytes("--keep", keep))
-    there = decoded_cache.kept()
+    there = decoded_cache.cached_sets()
     for each in there:
         day = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.used))
         typer.echo(f"{megabytes(each.size):>10}  used {day}  {each.source}")

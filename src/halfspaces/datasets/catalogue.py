@@ -1,4 +1,4 @@
-"""Well-known data sets by name: their official addresses, sizes and checksums, downloaded into the cache.
+"""Well-known data sets by name: official addresses, sizes and checksums; downloads to the cache.
 
 >>> print(CATALOGUE["mnist"].about)
 handwritten digits, 60,000 + 10,000 grey images of 28 x 28 pixels in 10 classes
@@ -8,7 +8,6 @@ import os
 import shutil
 import tarfile
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.files import download
 from halfspaces.datasets.files.download import File, Progress
 from halfspaces.datasets.formats import cifar, idx, stl10, svhn
+from halfspaces.datasets.formats.format import Format
 from halfspaces.support import cache_folder
 from halfspaces.support.errors import DataError
 
@@ -25,26 +25,26 @@ MIRROR = "HALFSPACES_MIRROR"
 
 @dataclass(frozen=True)
 class Entry:
-    """A data set of the catalogue: what it is, where it comes from, and how it is read once it is there.
+    """A data set of the catalogue: a description, its addresses, and the format of its files.
 
-    Files are used as they come, or are one tar of which the `members` are taken.
+    The files are used as they are, or are one tar from which the `members` are unpacked.
     """
 
     name: str
     about: str
     homepage: str
     files: tuple[File, ...]
-    read: Callable[..., Dataset]
+    format: Format
     members: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
-        """Bytes to download."""
+        """The number of bytes to download."""
         return sum(file.size for file in self.files)
 
     @property
     def folder(self) -> Path:
-        """Where it is, or will be; it exists only when it is whole."""
+        """The folder of the files; it exists only once the download is complete."""
         return cache_folder.folder("data", self.name)
 
 
@@ -64,7 +64,7 @@ ENTRIES = (
                 "c32a1d4ab5d03f1284b67883e8d87530",
             ),
         ),
-        read=cifar.read,
+        format=cifar.FORMAT,
         members=(
             *(f"data_batch_{i}.bin" for i in range(1, 6)),
             "test_batch.bin",
@@ -82,7 +82,7 @@ ENTRIES = (
                 "03b5dce01913d631647c71ecec9e9cb8",
             ),
         ),
-        read=cifar.read,
+        format=cifar.FORMAT,
         members=("train.bin", "test.bin", "fine_label_names.txt", "coarse_label_names.txt"),
     ),
     Entry(
@@ -90,13 +90,13 @@ ENTRIES = (
         about="handwritten digits, 60,000 + 10,000 grey images of 28 x 28 pixels in 10 classes",
         homepage="http://yann.lecun.com/exdb/mnist",
         files=_idx(
-            "https://ossci-datasets.s3.amazonaws.com/mnist",  # the authors' own server no longer answers
+            "https://ossci-datasets.s3.amazonaws.com/mnist",  # the authors' server is offline
             ("train-images-idx3", 9_912_422, "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
             ("train-labels-idx1", 28_881, "d53e105ee54ea40749a09fcbcd1e9432"),
             ("t10k-images-idx3", 1_648_877, "9fb629c4189551a2d022fa330f9573f3"),
             ("t10k-labels-idx1", 4_542, "ec29112dd5afa0611ce80d1b7f02629c"),
         ),
-        read=idx.read,
+        format=idx.FORMAT,
     ),
     Entry(
         name="fashion-mnist",
@@ -109,7 +109,7 @@ ENTRIES = (
             ("t10k-images-idx3", 4_422_102, "bef4ecab320f06d8554ea6380940ec79"),
             ("t10k-labels-idx1", 5_148, "bb300cfdad3c16e7a12a480ee83cd310"),
         ),
-        read=idx.read,
+        format=idx.FORMAT,
     ),
     Entry(
         name="svhn",
@@ -127,7 +127,7 @@ ENTRIES = (
                 "eb5a983be6a315427106f1b164d9cef3",
             ),
         ),
-        read=svhn.read,
+        format=svhn.FORMAT,
     ),
     Entry(
         name="stl10",
@@ -140,7 +140,7 @@ ENTRIES = (
                 "91f7769df0f17e558f3565bffb0c7dfb",
             ),
         ),
-        read=stl10.read,
+        format=stl10.FORMAT,
         members=("train_X.bin", "train_y.bin", "test_X.bin", "test_y.bin"),
     ),
 )
@@ -148,10 +148,10 @@ CATALOGUE = {entry.name: entry for entry in ENTRIES}
 
 
 def read(name: str, **options: Any) -> Dataset:
-    """Read a data set that was downloaded; raises DataError with the command to run where it was not."""
+    """Read a downloaded data set; DataError, with the command to download it, if missing."""
     entry = CATALOGUE[name]
     if entry.folder.is_dir():
-        return replace(entry.read(entry.folder, **options), name=name)
+        return replace(entry.format.read(entry.folder, **options), name=name)
     path = f" (for the path of that name give ./{name})" if os.path.exists(name) else ""
     raise DataError(
         f"The data set {name!r} is not downloaded yet; run: halfspaces data get {name}{path}."
@@ -164,10 +164,11 @@ def get(
     progress: Progress | None = None,
     tries: download.Tries = download.TRIES,
 ) -> Path:
-    """Download a data set, unless it is there, and return its folder, which appears only when all of it is there.
+    """Download a data set, unless it is complete already, and return its folder.
 
-    `mirror`, or the environment variable HALFSPACES_MIRROR, is an address under which the files are to be found as
-    NAME/FILE, instead of the official ones. Raises DataError, one sentence, for whatever goes wrong.
+    `mirror`, or the environment variable HALFSPACES_MIRROR, is the address of a server that has
+    the files as NAME/FILE; without it they come from the official addresses. Raises DataError, in
+    one sentence, if a file cannot be downloaded, checked or written.
     """
     entry = CATALOGUE[name]
     if entry.folder.is_dir():
@@ -186,11 +187,10 @@ def get(
             if entry.members:
                 _unpack(path, entry.members, arriving)
                 path.unlink()
-        for left in {path.name for path in arriving.iterdir()} - {
-            *entry.members,
-            *(file.name for file in entry.files),
-        }:
-            (arriving / left).unlink()  # of a download that was killed
+        known = {*entry.members, *(file.name for file in entry.files)}
+        for path in arriving.iterdir():
+            if path.name not in known:  # left by a download that was killed
+                path.unlink()
         os.replace(arriving, entry.folder)
     except OSError as error:
         raise DataError(f"{entry.folder} cannot be written: {error.strerror or error}.") from error
@@ -198,7 +198,7 @@ def get(
 
 
 def _unpack(archive: Path, members: tuple[str, ...], folder: Path) -> None:
-    """Write the members into the folder under their plain names, wherever they lie in the archive."""
+    """Write the members, from any folder of the archive, to `folder` under their plain names."""
     missing = set(members)
     try:
         with tarfile.open(archive, "r:*") as tar:

@@ -1,4 +1,4 @@
-"""The data set that every reader returns."""
+"""The data set that every reader returns: features, labels and splits."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,25 +7,28 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from halfspaces.datasets.duplicates import held_by
+from halfspaces.datasets.duplicates import rows_contained
 from halfspaces.support.errors import DataError
 
-Features = np.ndarray | csr_array
+Features = np.ndarray | csr_array  # rows of X
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Labelled examples, as stored, with a test split where there is one.
+    """Labelled examples in the type of their file, perhaps with test and validation splits.
 
-    X is (N, D) in the type of the file (uint8 for images), a csr_array where the file leaves zeros out; y is (N,);
-    X_test and y_test are alike, or None, and so are X_val and y_val, on which to choose hyperparameters. y holds
-    0..C-1, or the labels as given where they come from a user's own arrays. `image_shape` is (height, width, channels);
-    the rows of a `planar` data set hold one plane after the other (all of red, then green, then blue), all others hold
-    the channels of a pixel side by side. `notes` say, a line each, what a reader did to the data.
+    X (N, D) has the type of the file (uint8 for images); it is a csr_array if the file omits
+    zeros. y (N,) holds 0..C-1, or the labels as given in a user's own arrays. X_test and y_test
+    are the test split, X_val and y_val the validation split, which serves to choose
+    hyperparameters; a missing split is None. `image_shape` is (height, width, channels). A row of
+    a `planar` data set stores one channel after the other (all of red, then green, then blue);
+    other rows store the channels of each pixel side by side. `notes` describe what the reader did
+    to the data, one line each.
 
-    Raises DataError where the counts of examples, labels or features disagree.
+    Raises DataError if the numbers of examples, labels or features disagree.
 
-    >>> tiny = Dataset("tiny", X=np.zeros((3, 12), np.uint8), y=np.array([0, 1, 1]), image_shape=(2, 2, 3))
+    >>> X = np.zeros((3, 12), np.uint8)
+    >>> tiny = Dataset("tiny", X, y=np.array([0, 1, 1]), image_shape=(2, 2, 3))
     >>> print(tiny)
     tiny: 3 examples, 12 features (2 x 2 x 3, uint8), 2 classes
     >>> tiny.images(tiny.X[:2]).shape
@@ -45,13 +48,11 @@ class Dataset:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for split in ("test", "val"):
-            X, y = f"X_{split}", f"y_{split}"
-            if (getattr(self, X) is None) != (getattr(self, y) is None):
-                given, missing = (y, X) if getattr(self, X) is None else (X, y)
-                raise DataError(
-                    f"{self.name}: {given} is given without {missing}; give both or neither."
-                )
+        for split, X, y in (("test", self.X_test, self.y_test), ("val", self.X_val, self.y_val)):
+            if X is None and y is not None:
+                raise self._incomplete(f"y_{split}", f"X_{split}")
+            if X is not None and y is None:
+                raise self._incomplete(f"X_{split}", f"y_{split}")
         for X, y, suffix in self._splits():
             _check_split(f"{self.name}: X{suffix}", X, f"y{suffix}", y)
         D = _shape(self.X)[1]
@@ -60,28 +61,32 @@ class Dataset:
                 counts = f"X has {D:,} features but X{suffix} has {_shape(X)[1]:,}"
                 raise DataError(f"{self.name}: {counts}; all splits must have the same features.")
 
+    def _incomplete(self, given: str, missing: str) -> DataError:
+        return DataError(f"{self.name}: {given} is given without {missing}; give both or neither.")
+
     def __str__(self) -> str:
         return self.describe()
 
     def describe(self) -> str:
-        """Return one line: the counts of examples, features and classes."""
-        held = {"validation": self.X_val, "testing": self.X_test}
+        """One line with the numbers of examples, features and classes."""
+        splits = {"validation": self.X_val, "testing": self.X_test}
         others = "".join(
-            f" + {_shape(X)[0]:,} for {use}" for use, X in held.items() if X is not None
+            f" + {_shape(X)[0]:,} for {use}" for use, X in splits.items() if X is not None
         )
         shape = "" if self.image_shape is None else " x ".join(map(str, self.image_shape)) + ", "
-        classes = len(self.class_names) if self.class_names else len(np.unique(self.y))
+        C = len(self.class_names) if self.class_names else len(np.unique(self.y))
         N, D = _shape(self.X)
-        stored = (
-            "" if isinstance(self.X, np.ndarray) else f", {100 * self.X.nnz / (N * D):.2g} % stored"
-        )
+        stored = ""
+        if not isinstance(self.X, np.ndarray):
+            stored = f", {100 * self.X.nnz / (N * D):.2g} % stored"
         features = f"{D:,} features ({shape}{self.X.dtype}{stored})"
-        return f"{self.name}: {N:,} examples{others}, {features}, {classes:,} class{'es' * (classes != 1)}"
+        classes = f"{C:,} class{'es' * (C != 1)}"
+        return f"{self.name}: {N:,} examples{others}, {features}, {classes}"
 
     def images(self, X_rows: np.ndarray) -> np.ndarray:
-        """Return rows (n, D) as images (n, height, width, channels): a view, however they are stored.
+        """The rows (n, D) as images (n, height, width, channels): a view.
 
-        Raises DataError where the data are not images or the rows do not have their D.
+        Raises DataError if the data are not images or the rows do not have D features.
 
         >>> X = np.array([[1, 1, 1, 1, 2, 2, 2, 2]])
         >>> planes = Dataset("planes", X, np.array([0]), image_shape=(2, 2, 2), planar=True)
@@ -95,7 +100,8 @@ class Dataset:
         if X_rows.shape[1:] != _shape(self.X)[1:]:
             needed = f"(n, {_shape(self.X)[1]})"
             raise DataError(
-                f"{self.name}: images(X_rows) needs rows of shape {needed}, got {X_rows.shape}; use X[i : i + n]."
+                f"{self.name}: images(X_rows) needs rows of shape {needed}, got {X_rows.shape};"
+                " use X[i : i + n]."
             )
         height, width, channels = self.image_shape
         if self.planar:
@@ -103,12 +109,15 @@ class Dataset:
         return X_rows.reshape(-1, height, width, channels)
 
     def duplicates(self) -> int:
-        """How many test rows are training rows, too, value for value: they make the test accuracy look better.
+        """The number of test rows that equal a training row; they inflate the test accuracy.
 
-        >>> Dataset("tiny", np.eye(3), np.arange(3), np.eye(3)[:2] + [[0], [1]], np.arange(2)).duplicates()
+        >>> X_test = np.array([[1.0, 0, 0], [0, 2, 0]])
+        >>> Dataset("tiny", np.eye(3), np.arange(3), X_test, np.arange(2)).duplicates()
         1
         """
-        return 0 if self.X_test is None else int(np.count_nonzero(held_by(self.X, self.X_test)))
+        if self.X_test is None:
+            return 0
+        return int(np.count_nonzero(rows_contained(self.X, self.X_test)))
 
     def _splits(self) -> Iterator[tuple[Features, np.ndarray, str]]:
         yield self.X, self.y, ""
@@ -123,15 +132,19 @@ def _shape(X: Any) -> tuple[int, ...]:
 
 
 def _check_split(X_name: str, X: Features, y_name: str, y: np.ndarray) -> None:
+    N = _shape(X)[0] if X.ndim else 0
     if X.ndim != 2 or 0 in _shape(X):
         raise DataError(
-            f"{X_name} has shape {_shape(X)}; give at least one example and one feature, shape (N, D)."
+            f"{X_name} has shape {_shape(X)};"
+            " give at least one example and one feature, shape (N, D)."
         )
     if y.ndim != 1:
         raise DataError(
-            f"{X_name} needs labels {y_name} of shape ({_shape(X)[0]},), got {y.shape}; give one label an example."
+            f"{X_name} needs labels {y_name} of shape ({N},), got {y.shape};"
+            " give one label an example."
         )
-    if _shape(X)[0] != len(y):
+    if len(y) != N:
         raise DataError(
-            f"{X_name} has {_shape(X)[0]:,} examples but {y_name} has {len(y):,} labels; give one label an example."
+            f"{X_name} has {N:,} examples but {y_name} has {len(y):,} labels;"
+            " give one label an example."
         )

@@ -1,58 +1,56 @@
-"""Rows that are equal in every bit."""
+"""Rows of one matrix that are rows of another, too, bit for bit."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import numpy as np
 
-COLUMNS = 32  # looked at in every row, to find the few that may be equal
-ROWS = 4096  # at a time
+HASHED_COLUMNS = 32  # columns of every row that are hashed, to find the rows that may be equal
+BLOCK_ROWS = 4096
 
 
-def held_by(X: Any, rows: Any) -> np.ndarray:
-    """Whether each of `rows` is a row of X, (n,); both dense or both CSR.
+def rows_contained(X: Any, rows: Any) -> np.ndarray:
+    """Whether each of `rows` is a row of X, (n,) of bool; both matrices are dense or both are CSR.
 
-    A few columns, mixed into one number, name the candidates among X, whose whole rows are then compared.
+    A hash of a few columns finds candidates among the rows of X; only these are compared whole.
 
-    >>> held_by(np.eye(3), np.eye(4, 3))
+    >>> rows_contained(np.eye(3), np.eye(4, 3))
     array([ True,  True,  True, False])
     """
     dense = isinstance(X, np.ndarray) and isinstance(rows, np.ndarray)
     if dense and X.dtype != rows.dtype:
         return np.zeros(len(rows), bool)
-    ahead = np.arange(X.shape[0])
+    candidates = np.arange(X.shape[0])
     if dense:
-        wanted = _mixed(rows)
-        ahead = ahead[np.isin(_mixed(X), wanted)]
-    if not ahead.size:
+        candidates = candidates[np.isin(_hashes(X), _hashes(rows))]
+    if not candidates.size:
         return np.zeros(rows.shape[0], bool)
     contents = list(_contents(rows, np.arange(rows.shape[0])))
-    held = set(contents).intersection(_contents(X, ahead))
-    return np.fromiter((content in held for content in contents), bool, len(contents))
+    common = set(contents).intersection(_contents(X, candidates))
+    return np.fromiter((content in common for content in contents), bool, len(contents))
 
 
-def _mixed(X: np.ndarray) -> np.ndarray:
-    """One number for each row, the same for equal rows."""
-    columns = np.unique(np.linspace(0, X.shape[1] - 1, COLUMNS, dtype=np.int64))
+def _hashes(X: np.ndarray) -> np.ndarray:
+    """One number for each row; equal rows have equal numbers."""
+    columns = np.unique(np.linspace(0, X.shape[1] - 1, HASHED_COLUMNS, dtype=np.int64))
     factors = np.random.default_rng(0).integers(1, 1 << 63, len(columns), np.uint64)
-    mixed = np.empty(len(X), np.uint64)
-    for start in range(0, len(X), ROWS):
-        values = X[start : start + ROWS, columns]
-        bits = (
-            values.view(f"u{values.itemsize}")
-            if values.itemsize <= 8
-            else values.astype(np.float64).view(np.uint64)
-        )
-        mixed[start : start + ROWS] = bits.astype(np.uint64) @ factors
-    return mixed
+    hashes = np.empty(len(X), np.uint64)
+    for start in range(0, len(X), BLOCK_ROWS):
+        values = X[start : start + BLOCK_ROWS, columns]
+        if values.itemsize <= 8:
+            bits = values.view(f"u{values.itemsize}")
+        else:
+            bits = values.astype(np.float64).view(np.uint64)
+        hashes[start : start + BLOCK_ROWS] = bits.astype(np.uint64) @ factors
+    return hashes
 
 
-def _contents(X: Any, chosen: np.ndarray) -> Iterator[Any]:
-    """What each of the chosen rows holds, as something hashable."""
+def _contents(X: Any, index: np.ndarray) -> Iterator[Hashable]:
+    """The content of each row in `index`, as a hashable value."""
     if isinstance(X, np.ndarray):
-        for start in range(0, len(chosen), ROWS):
-            yield from map(bytes, np.ascontiguousarray(X[chosen[start : start + ROWS]]))
+        for start in range(0, len(index), BLOCK_ROWS):
+            yield from map(bytes, np.ascontiguousarray(X[index[start : start + BLOCK_ROWS]]))
         return
-    for row in chosen:
-        inside = slice(X.indptr[row], X.indptr[row + 1])
-        yield X.indices[inside].tobytes(), X.data[inside].tobytes()
+    for row in index:
+        stored = slice(X.indptr[row], X.indptr[row + 1])
+        yield X.indices[stored].tobytes(), X.data[stored].tobytes()

@@ -1,23 +1,38 @@
-"""Libraries that a format needs and that are not installed with the package."""
+"""Libraries that some formats need and that are not installed with the package."""
 
 import importlib
-from typing import Any
+from dataclasses import dataclass
+from types import ModuleType
 
 from halfspaces.support.errors import DataError
 
 
-def load(module: str, extra: str, what: str) -> Any:
-    """Import a module of an optional library.
+@dataclass(frozen=True)
+class Library:
+    """An optional library: the name of its module, and what pip installs to get it."""
 
-    >>> load("no_such_library", "parquet", "tables.parquet")
-    Traceback (most recent call last):
-    halfspaces.support.errors.DataError: tables.parquet needs no_such_library, which is not installed; run: pip install
-        'halfspaces[parquet]'.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        library = module.partition(".")[0]
-        raise DataError(
-            f"{what} needs {library}, which is not installed; run: pip install 'halfspaces[{extra}]'."
-        ) from error
+    module: str
+    requirement: str
+
+    def load(self, purpose: str) -> ModuleType:
+        """Import the module; raise DataError with the command to run where it is not installed.
+
+        >>> Library("no_such_library", "halfspaces[parquet]").load("tables.parquet")
+        Traceback (most recent call last):
+        halfspaces.support.errors.DataError: tables.parquet needs no_such_library, which is not
+            installed; run: pip install 'halfspaces[parquet]'.
+        """
+        try:
+            return importlib.import_module(self.module)
+        except ImportError as error:
+            raise DataError(
+                f"{purpose} needs {self.module}, which is not installed;"
+                f" run: pip install '{self.requirement}'."
+            ) from error
+
+
+FSSPEC = Library("fsspec", "halfspaces[remote]")
+H5PY = Library("h5py", "halfspaces[hdf5]")
+POOCH = Library("pooch", "halfspaces[remote]")
+PYARROW = Library("pyarrow", "halfspaces[parquet]")
+ZARR = Library("zarr", "halfspaces[zarr]")

@@ -28,8 +28,9 @@ from halfspaces.proofs.minimize import minimize
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_name, check_number, check_numbers
 from halfspaces.tuning.folds import Fold, check_fold, make_folds
-from halfspaces.tuning.grid import Grid, fold_objectives, largest_strength
+from halfspaces.tuning.grid import Grid, fold_objectives
 from halfspaces.tuning.growing_grid import SPAN, SPARSE_SPAN, GrowingGrid
+from halfspaces.tuning.largest_strength import largest_strength
 from halfspaces.tuning.selection import best_of, one_standard_error_of
 
 RULES = ("best", "one_standard_error")

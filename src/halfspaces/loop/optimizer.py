@@ -1,7 +1,7 @@
-"""Optimizers ask and are told: `propose` a request, `update` with its evaluation, one turn of `minimize` each.
+"""Optimizers propose a request and are updated with its evaluation, once a turn of `minimize`.
 
-An optimizer is a frozen dataclass of hyperparameters; all that changes is in its state, which can
-be saved (it is made of arrays and numbers) and resumed. It never sees X: it asks for evaluations.
+An optimizer is a frozen dataclass of hyperparameters; everything that changes is in its state,
+arrays and numbers that can be saved and resumed. It never sees X: it requests evaluations.
 """
 
 from abc import ABC, abstractmethod
@@ -19,27 +19,36 @@ from halfspaces.support.types import Array
 
 @dataclass(eq=False)
 class State:
-    """What every optimizer's state has; `update` may change it in place and returns it."""
+    """The state of any optimizer; `update` may change it in place and returns it.
 
-    W: Array  # the iterate, (D+1, M, C)
-    step: Array  # the last step size of each member, (M,)
-    done: Reason | None = field(
-        default=None, kw_only=True
-    )  # set when the optimizer itself has nothing more to ask
+    Parameters
+    ----------
+    W : array, shape (D+1, M, C)
+        The iterate.
+    step : array, shape (M,)
+        The last step size of each member.
+    done : Reason or None
+        Set when the optimizer itself has nothing more to request.
+    """
+
+    W: Array
+    step: Array
+    done: Reason | None = field(default=None, kw_only=True)
 
 
 S = TypeVar("S", bound=State)
 
 
 class Optimizer(ABC, Generic[S]):
-    """A method that minimizes an objective by asking for evaluations."""
+    """A method that minimizes an objective by requesting evaluations."""
 
     stochastic: ClassVar[bool] = False  # evaluations are of samples: no test of convergence on them
-    recovers: ClassVar[bool] = False  # a value that is not finite only makes it take a smaller step
+    recovers: ClassVar[bool] = False  # takes a smaller step after a value that is not finite
+    can_diverge: ClassVar[bool] = False  # its steps are not tested, so they can be too long
 
     @abstractmethod
     def init(self, W: Array, objective: Objective) -> S:
-        """The state at the starting point W (D+1, M, C); the objective tells its penalty, size and curvature."""
+        """The state at the starting point W (D+1, M, C)."""
 
     @abstractmethod
     def propose(self, state: S) -> Request:
@@ -47,9 +56,7 @@ class Optimizer(ABC, Generic[S]):
 
     @abstractmethod
     def update(self, state: S, evaluation: Evaluation) -> S:
-        """The state after being told."""
-
-    can_diverge: ClassVar[bool] = False  # its steps are not tested, so they can be too long
+        """The state after the evaluation of its last request."""
 
     def continued(self, objective: Objective, state: S, evaluation: Evaluation) -> S | None:
         """The state from which a run goes on under another penalty; None where a new run begins.
@@ -66,11 +73,11 @@ class Optimizer(ABC, Generic[S]):
         return None
 
     def rows_ahead(self, state: S) -> Array | None:
-        """Rows, rising, that the next requests will ask for: on disk they are read ahead; or None."""
+        """Sorted rows of the next requests, which are read ahead from disk; or None."""
         return None
 
     def step_of(self, state: S) -> Callable[[Array], Array] | None:
-        """The step (D+1, M, C) that it would take for a gradient; None where it knows no curvature."""
+        """The step (D+1, M, C) that it would take for a gradient; None if it knows no curvature."""
         return None
 
     def fraction_done(self, state: S) -> float | None:

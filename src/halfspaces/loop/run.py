@@ -137,7 +137,7 @@ def problem_of(objective: Objective, optimizer: Optimizer) -> str:
 
 
 def snapshot(run: Run) -> Result:
-    """The run so far, for `minimize(..., resume=)`, nothing copied; its losses are not computed (nan)."""
+    """The run so far, for `minimize(..., resume=)`, nothing copied; losses are nan."""
     nan = np.full(run.W.shape[1], np.nan)
     return Result(
         W=run.W,

@@ -85,8 +85,8 @@ class ByClass(Gram):
     """`Gram` that turns into a Hessian by classes where that pays.
 
     `halfspaces.preconditioners.class_hessian` needs an eigendecomposition instead of a Cholesky
-    factor, and the curvatures of 500 examples a class. It pays for several strengths in turn, and for
-    one where a pass is dear beside D × D products; for smooth losses.
+    factor, and the curvatures of 500 examples a class. It pays for several strengths in turn, and
+    for one where a pass is dear beside D × D products; for smooth losses.
 
     Examples
     --------

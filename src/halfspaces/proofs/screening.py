@@ -1,17 +1,18 @@
-"""Gap-safe screening: weights of which the certificate proves that L1 holds them at 0 at every minimum.
+"""Gap-safe screening: weights that the certificate proves to be 0 at every minimum under L1.
 
-Each loss has an L-Lipschitz gradient, so its conjugate is 1/L-strongly convex, and a dual point whose dual value is
-within `gap` of the optimum lies in a sphere about the best one: Σ w_i ‖a_i − a*_i‖² / Σ w_i ≤ 2 L gap. So
+Each loss has an L-Lipschitz gradient, so its conjugate is 1/L-strongly convex, and a dual point
+whose dual value is within `gap` of the optimum lies in a sphere about the best one: Σ w_i ‖a_i −
+a*_i‖² / Σ w_i ≤ 2 L gap. So
 
     |G_jc − G*_jc| ≤ std(x_j) √(2 L gap),
 
-the deviation of the feature and not its length where there is a bias, because the class sums of both vanish. A weight
-whose |G*_jc| is below λ is 0.
+the deviation of the feature and not its length where there is a bias, because the class sums of
+both vanish. A weight whose |G*_jc| is below λ is 0.
 
 References
 ----------
-Ndiaye, Fercoq, Gramfort & Salmon, Gap safe screening rules for sparsity enforcing penalties, JMLR 2017,
-https://arxiv.org/abs/1611.05780
+Ndiaye, Fercoq, Gramfort & Salmon, Gap safe screening rules for sparsity enforcing penalties, JMLR
+2017, https://arxiv.org/abs/1611.05780
 """
 
 import numpy as np
@@ -28,11 +29,11 @@ def gap_safe(objective: Objective, evaluation: Evaluation) -> Array:
     Parameters
     ----------
     objective : Objective
-        Its penalty `L1` or `ElasticNet`; none are proved for other penalties, for losses with kinks, and where members
-        differ in their weights of the examples.
+        Its penalty `L1` or `ElasticNet`; no weight is proved for other penalties, for losses with
+        kinks, and where members differ in their weights of the examples.
     evaluation : Evaluation
-        With its gradient, on all rows, of the loss itself. The smaller its gap, the more weights are proved to be 0:
-        where λ is small beside √gap, none.
+        With its gradient, on all rows, of the loss itself. The smaller its gap, the more weights
+        are proved to be 0: where λ is small beside √gap, none.
 
     Examples
     --------
@@ -45,20 +46,22 @@ def gap_safe(objective: Objective, evaluation: Evaluation) -> Array:
     [[[True, True]], [[True, True]]]
     """
     G, scale = objective.dual_bound(evaluation.gradient).point
-    none = np.zeros(G.shape, bool)
-    thresholds, weight = objective.penalty.thresholds(G.shape[1]), objective.blocks.weight
-    if thresholds is None or not objective.loss.smooth or (weight is not None and weight.ndim > 1):
-        return none
+    nothing = np.zeros(G.shape, bool)
+    thresholds = objective.penalty.thresholds(G.shape[1])
+    weight = objective.blocks.weight
+    weights_differ = weight is not None and weight.ndim > 1
+    if thresholds is None or not objective.loss.smooth or weights_differ:
+        return nothing
     radius = np.sqrt(2 * objective.loss.curvature(objective.n_classes) * evaluation.gap)
-    reach = (
-        np.abs(scale[:, None] * G) + np.sqrt(_squares(objective))[:, None, None] * radius[:, None]
-    )
+    lengths = np.sqrt(_squares(objective))
+    reach = np.abs(scale[:, None] * G) + lengths[:, None, None] * radius[:, None]
     return reach < np.asarray(thresholds)[:, None] * (1 - objective.rounding)
 
 
 def _squares(objective: Objective) -> Array:
-    """Mean squares of the features as the scores see them (D,), about their mean where there is a bias."""
-    moments, linear = Moments.of(objective.blocks), objective.linear
+    """Mean squares (D,) of the standardized features, about their mean where there is a bias."""
+    moments = Moments.of(objective.blocks)
+    linear = objective.linear
     squares = moments.squares / moments.count
     if not objective.fit_intercept:
         squares = squares + (moments.mean + linear.center - linear.standardization.mean) ** 2

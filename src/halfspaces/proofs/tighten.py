@@ -1,20 +1,22 @@
-"""Better dual points for a part of the examples: a proof without another pass.
+"""Tighter dual points for a part of the examples: a proof without another pass.
 
-The dual point of an iterate, a_i = ∇L_i(s_i), proves little until the gradient of the whole objective is nearly 0: its
-class sums must vanish while the bias is free, and Σ w_i x_i a_iᵀ/Σ w_i must be that of the penalty, or ‖∇L‖²/(4λ) is
-lost. But any point of the domain will do, and a few of the examples can make up for all: these take the dual point of
-scores that are moved, a_i = ∇L_i(s_i + x_i V + δ): in the domain whatever V and δ are. V is the optimizer's own
-step for the gradient that is left, larger by as much as the examples are fewer; δ makes the class sums vanish, the
-minimum of a small convex problem on scores held in memory. X is read for these rows alone; the next part of the rows
-goes on with what is left then.
+The dual point of an iterate, a_i = ∇L_i(s_i), proves little until the gradient of the whole
+objective is nearly 0: its class sums must vanish while the bias is free, and Σ w_i x_i a_iᵀ/Σ w_i
+must be that of the penalty, or ‖∇L‖²/(4λ) is lost. But any point of the domain serves, and a few of
+the examples can make up for all. These take the dual point of shifted scores, a_i = ∇L_i(s_i + x_i
+V + δ), which is in the domain for any V and δ. V is the optimizer's own step for the remaining
+gradient, larger by as much as the examples are fewer. δ makes the class sums vanish: the minimum of
+a small convex problem on scores held in memory. X is read for these rows alone; the next part of
+the rows continues with the gradient that remains then.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from halfspaces.loop.optimizer import norm
+from halfspaces.loop.run import Step
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers.lbfgs import LBFGS
@@ -27,17 +29,14 @@ from halfspaces.support.types import Array
 PARTS = 8
 LEAST_ROWS = 4096  # of a part
 MOST_STEPS = 3
-ENOUGH = 1e-6  # class sums, beside the largest that there can be
-MAX_TURNS = 60
+CLASS_SUMS = 1e-6  # that remain at most, beside the largest possible
+MOST_TURNS = 60  # of the optimizer that makes them vanish
 
 
 def tighter_bounds(
-    objective: Objective,
-    evaluation: Evaluation,
-    step: Callable[[Array], Array] | None,
-    parts: int | None = None,
+    objective: Objective, evaluation: Evaluation, step: Step | None, parts: int | None = None
 ) -> Iterator[tuple[Array, float]]:
-    """Proven bounds on min L from below (M,), one after the other, and the passes that each cost.
+    """Proven bounds on min L from below (M,), each with the passes that it cost.
 
     Parameters
     ----------
@@ -45,100 +44,136 @@ def tighter_bounds(
     evaluation : Evaluation
         On all rows, with a gradient.
     step : callable or None
-        The step (D+1, M, C) that an optimizer takes for a gradient of the objective; None closes the class sums alone.
+        The step (D+1, M, C) that an optimizer takes for a gradient of the objective; None makes the
+        class sums vanish alone.
     parts : int, optional
-        Into how many the rows are split, at random: each bound costs one of them.
+        Number of parts of the rows, split at random: each bound costs one of them.
     """
-    gradient, left = evaluation.data_gradient, evaluation.gradient.copy()
+    gradient = evaluation.data_gradient
     assert gradient is not None
-    G, conjugate = gradient.copy(), evaluation.conjugate.copy()
+    G = gradient.copy()
+    remaining = evaluation.gradient.copy()
+    conjugate = evaluation.conjugate.copy()
     parts = parts or max(1, min(PARTS, objective.n_examples // LEAST_ROWS))
-    # Not every eighth row: folds and labels that follow each other in turn would leave a part without some member.
+    # Not every eighth row: folds and labels that follow each other in turn would leave a part
+    # without some member.
     order = np.random.default_rng(0).permutation(objective.n_examples)
-    for part in range(min(parts, MOST_STEPS) if step else 1):
-        rows = np.sort(order[part::parts])
-        share = _share(objective, rows)
-        if not share.any(axis=0).all():
+    for number in range(min(parts, MOST_STEPS) if step else 1):
+        part = _Part.of(objective, evaluation, np.sort(order[number::parts]))
+        if not part.share.any(axis=0).all():
             continue  # rows without weight prove nothing
-        V = None if step is None else parts * step(left)
-        change, gain, visited = _moved(objective, evaluation, rows, share, V, G[-1])
-        G, left, conjugate = G + change, left + change, conjugate + gain
-        yield objective.dual_bound(G).proved(conjugate), visited
+        V = None if step is None else parts * step(remaining)
+        before, after = part.dual_points(V, G[-1])
+        change = part.gradient_of(after - before)
+        G = G + change
+        remaining = remaining + change
+        conjugate = conjugate + part.conjugate_change(before, after)
+        visits = (1.0 if V is None else 1.5) * len(part.rows)
+        yield objective.dual_bound(G).proved(conjugate), visits / objective.n_examples
 
 
-def _share(objective: Objective, rows: Array) -> Array:
-    """Of the weight of all examples that of each of these rows, (B, M) or (B, 1)."""
-    given = objective.blocks
-    weight = np.ones(len(rows)) if given.weight is None else given.of_rows(given.weight, rows)
-    return weight.reshape(len(rows), -1) / objective.total_weight
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Some rows whose dual points are to change.
 
+    Parameters
+    ----------
+    objective : Objective
+    evaluation : Evaluation
+        Of all rows.
+    rows : integer array, shape (B,)
+    share : array, shape (B, M) or (B, 1)
+        The weight of each row over the weight of all examples.
+    """
 
-def _moved(
-    objective: Objective,
-    evaluation: Evaluation,
-    rows: Array,
-    share: Array,
-    V: Array | None,
-    sums: Array,
-) -> tuple[Array, Array, float]:
-    """What moved dual points of these rows change: Σ w x aᵀ (D+1, M, C) and Σ w L*(a) (M,), both over Σ w; passes."""
-    given, request = objective.blocks, evaluation.request
-    loss, y = evaluation.smoothing.of(objective.loss), given.labels(rows)
-    both = [request.W] if V is None else [request.W, V]
-    scores = objective.scores(np.concatenate(both, axis=2), rows).reshape(
-        len(y), request.W.shape[1], -1
-    )
-    here, *step = np.split(scores, len(both), axis=2)
-    if evaluation.smoothing.offsets is not None:
-        here = here + given.of_rows(evaluation.smoothing.offsets, rows)
-    there = here + step[0] if step else here
-    before = loss.value_and_grad(here.copy(), y)[1]
-    if objective.fit_intercept:
-        left = sums - np.einsum("bm,bmc->mc", np.broadcast_to(share, before.shape[:2]), before)
-        there = there + _shift(
-            Blocks(there.reshape(len(y), -1), y, share, n_jobs=given.n_jobs), loss, -left
+    objective: Objective
+    evaluation: Evaluation
+    rows: Array
+    share: Array
+
+    @classmethod
+    def of(cls, objective: Objective, evaluation: Evaluation, rows: Array) -> "_Part":
+        blocks = objective.blocks
+        weight = np.ones(len(rows))
+        if blocks.weight is not None:
+            weight = blocks.of_rows(blocks.weight, rows)
+        share = weight.reshape(len(rows), -1) / objective.total_weight
+        return cls(objective, evaluation, rows, share)
+
+    @property
+    def labels(self) -> Array:
+        return self.objective.blocks.labels(self.rows)
+
+    def dual_points(self, V: Array | None, sums: Array) -> tuple[Array, Array]:
+        """Dual points (B, M, C) of these rows now, and after scores have moved by x V + δ.
+
+        `sums` (M, C) are the class sums of all rows now; after, they vanish where there is a bias.
+        """
+        loss = self.evaluation.smoothing.of(self.objective.loss)
+        y = self.labels
+        here, there = self._scores(V)
+        before = loss.value_and_grad(here.copy(), y)[1]
+        if self.objective.fit_intercept:
+            share = np.broadcast_to(self.share, before.shape[:2])
+            others = sums - np.einsum("bm,bmc->mc", share, before)
+            n_jobs = self.objective.blocks.n_jobs
+            moved = Blocks(there.reshape(len(y), -1), y, self.share, n_jobs=n_jobs)
+            there = there + _shift(moved, loss, -others)
+        after = loss.value_and_grad(there.astype(here.dtype), y)[1]
+        return before, after
+
+    def _scores(self, V: Array | None) -> tuple[Array, Array]:
+        """Scores (B, M, C) at the evaluated W, with the offsets of the smoothing, and at W + V."""
+        W = self.evaluation.request.W
+        offsets = self.evaluation.smoothing.offsets
+        both = W if V is None else np.concatenate([W, V], axis=2)
+        scores = self.objective.scores(both, self.rows)
+        scores = scores.reshape(len(self.rows), W.shape[1], -1)
+        here = scores[:, :, : W.shape[2]]
+        if offsets is not None:
+            here = here + self.objective.blocks.of_rows(offsets, self.rows)
+        return here, here if V is None else here + scores[:, :, W.shape[2] :]
+
+    def gradient_of(self, change: Array) -> Array:
+        """Σ w_i x̃_i ⊗ change_i/Σ w over the rows, (D+1, M, C), for changes (B, M, C)."""
+        linear = self.objective.linear
+        blocks = self.objective.blocks
+        index = self.rows if blocks.index is None else blocks.index[self.rows]
+        numbers = np.zeros(len(blocks.y), np.int64)
+        numbers[index] = np.arange(len(index))
+        weighed = (change * self.share[:, :, None]).astype(change.dtype)
+        columns = weighed.reshape(len(weighed), -1)
+        dV, dc = blocks.sum(
+            lambda block: linear.pull(block.X, columns[numbers[block.rows]]),
+            self.rows,
+            columns.shape[1],
         )
-    after = loss.value_and_grad(there.astype(here.dtype), y)[1]
-    gain = np.sum(
-        share * (objective.loss.conjugate(after, y) - objective.loss.conjugate(before, y)), axis=0
-    )
-    moved = ((after - before) * share[:, :, None]).astype(here.dtype)
-    change = _pulled(objective, moved, rows)
-    visited = (1.5 if V is not None else 1.0) * len(y) / objective.n_examples
-    return change, gain, visited
+        return linear.pullback(dV, dc, (self.objective.n_features + 1, *change.shape[1:]))
+
+    def conjugate_change(self, before: Array, after: Array) -> Array:
+        """Change of the mean conjugate Σ w_i L*_i(a_i)/Σ w, (M,)."""
+        loss = self.objective.loss
+        difference = loss.conjugate(after, self.labels) - loss.conjugate(before, self.labels)
+        return np.sum(self.share * difference, axis=0)
 
 
 def _shift(scores: Blocks, loss: Loss, sums: Array) -> Array:
-    """The shift (M, C) of these scores for which their weighted sums of ∇L are `sums`."""
+    """The common shift (M, C) of scores for which their weighted sums of ∇L are `sums`."""
     members, n_classes = sums.shape
     shifted = Objective(loss, NoPenalty(), scores, n_classes, score_function=Shift())
-    part = np.broadcast_to(
-        shifted.total_weight, (members,)
-    )  # of the weight of all examples, that of these
+    # The weight of these rows over that of all examples.
+    part = np.broadcast_to(shifted.total_weight, (members,))
     tilt = sums / part[:, None]
     optimizer = LBFGS(memory=20)
     state = optimizer.init(np.zeros((1, members, n_classes)), shifted)
-    for _ in range(MAX_TURNS):
+    for _ in range(MOST_TURNS):
         evaluation = shifted.evaluate(replace(optimizer.propose(state), rows=slice(None)))
         assert evaluation.data_gradient is not None
         data = evaluation.data - np.sum(tilt * evaluation.request.W, axis=(0, 2))
         evaluation = replace(evaluation, data=data, data_gradient=evaluation.data_gradient - tilt)
-        if np.all(part * norm(evaluation.gradient) <= ENOUGH):
+        if np.all(part * norm(evaluation.gradient) <= CLASS_SUMS):
             return evaluation.request.W[0]
         state = optimizer.update(state, evaluation)
         if state.done is not None:
             break
     return state.W[0]
-
-
-def _pulled(objective: Objective, moved: Array, rows: Array) -> Array:
-    """Σ x̃_i ⊗ moved_i over the rows, (D+1, M, C)."""
-    linear, given = objective.linear, objective.blocks
-    index = rows if given.index is None else given.index[rows]
-    numbers = np.zeros(len(given.y), np.int64)
-    numbers[index] = np.arange(len(index))
-    columns = moved.reshape(len(moved), -1)
-    dV, dc = given.sum(
-        lambda block: linear.pull(block.X, columns[numbers[block.rows]]), rows, columns.shape[1]
-    )
-    return linear.pullback(dV, dc, (objective.n_features + 1, *moved.shape[1:]))

@@ -1,4 +1,4 @@
-"""The folder for what was downloaded or decoded: the system's for caches, or the one that HALFSPACES_CACHE names."""
+"""The folder for downloads, decoded images and large arrays."""
 
 import os
 from pathlib import Path
@@ -7,16 +7,12 @@ VARIABLE = "HALFSPACES_CACHE"
 
 
 def folder(*parts: str) -> Path:
-    """A folder within it, which need not exist yet.
+    """A folder within the system's for caches, or within HALFSPACES_CACHE; it may not exist yet.
 
     >>> folder("data").name
     'data'
     """
     import platformdirs
 
-    given = os.environ.get(VARIABLE)
-    return (
-        Path(given or platformdirs.user_cache_dir("halfspaces", appauthor=False))
-        .expanduser()
-        .joinpath(*parts)
-    )
+    root = os.environ.get(VARIABLE) or platformdirs.user_cache_dir("halfspaces", appauthor=False)
+    return Path(root).expanduser().joinpath(*parts)

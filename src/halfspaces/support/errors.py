@@ -16,7 +16,7 @@ class UnknownComponentError(ValueError):
 
 
 def shown(name: str) -> str:
-    r"""A name that can be printed on one line, whatever bytes it holds.
+    r"""The name on one line, with ? in place of what cannot be printed.
 
     >>> shown("a\nb")
     'a?b'
@@ -25,13 +25,11 @@ def shown(name: str) -> str:
 
 
 def listed(names: Iterable[str], most: int = 5) -> str:
-    """The first of some names, quoted, so that they can be printed on one line.
+    """The first `most` names, quoted, and the number of the others.
 
     >>> listed("ab"), listed("abcdefg"), listed([])
     ("'a', 'b'", "'a', 'b', 'c', 'd', 'e' and 2 more", 'nothing')
     """
-    names = list(map(repr, names))
-    return (
-        ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
-        or "nothing"
-    )
+    quoted = list(map(repr, names))
+    more = f" and {len(quoted) - most:,} more" if len(quoted) > most else ""
+    return ", ".join(quoted[:most]) + more or "nothing"

@@ -1,4 +1,4 @@
-"""How much memory arrays may take: larger ones are made on disk."""
+"""How much memory arrays may take; larger ones lie on disk."""
 
 import math
 import os
@@ -15,15 +15,14 @@ import numpy as np
 from halfspaces.support import cache_folder
 from halfspaces.support.errors import DataError
 
-PART = 0.25  # of the memory that one array may take
-
+SHARE = 0.25  # of the memory, for one array
 
 _budget: ContextVar[float] = ContextVar("_budget", default=math.inf)
 
 
 @contextmanager
 def budget(size: float | None) -> Iterator[None]:
-    """A context in which larger arrays than a quarter of the budget, in bytes, are made on disk."""
+    """A context in which arrays of more than a quarter of `size` bytes lie on disk."""
     token = _budget.set(math.inf if size is None else size)
     try:
         yield
@@ -32,48 +31,56 @@ def budget(size: float | None) -> Iterator[None]:
 
 
 def empty(path: Path, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """np.empty; what would take too much of the memory lies in a file without a name, in the folder for caches.
+    """An array for the data of `path`, as of np.empty; a large one lies in an unnamed file.
 
-    Raises DataError where the disk has no room for it: a header may lie.
+    Raises DataError if the disk has no room for it, as the header of a damaged file may say.
     """
     needed = math.prod(shape) * np.dtype(dtype).itemsize
-    if needed <= PART * min(_budget.get(), _memory()):
+    if needed <= SHARE * min(_budget.get(), _memory()):
         return np.empty(shape, dtype)
     folder = cache_folder.folder("large")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        there = shutil.disk_usage(folder).free
-        if needed > there:
-            raise DataError(
-                f"{path} asks for {needed / 2**30:,.1f} GiB, and {folder} has room for {there / 2**30:,.1f} GiB;"
-                f" store fewer rows or a narrower type, or set {cache_folder.VARIABLE} to a folder with room."
-            )
-        with tempfile.TemporaryFile(
-            dir=folder
-        ) as file:  # the mapping keeps it, and it ends with that
-            if hasattr(
-                os, "posix_fallocate"
-            ):  # else a disk that fills up later would kill the process
+        _check_room(path, folder, needed)
+        with tempfile.TemporaryFile(dir=folder) as file:  # exists as long as it is mapped
+            if hasattr(os, "posix_fallocate"):  # else a disk that fills up later kills the process
                 os.posix_fallocate(file.fileno(), 0, needed)
             else:
                 file.truncate(needed)
             return np.memmap(file, dtype, "r+", shape=shape).view(np.ndarray)
     except OSError as error:
         raise DataError(
-            f"{folder} cannot be written ({error.strerror}); set {cache_folder.VARIABLE} to another."
+            f"{folder} cannot be written ({error.strerror});"
+            f" set {cache_folder.VARIABLE} to another."
         ) from error
 
 
 def check_fits(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """Raise DataError for what is read in one piece and more than this machine's memory: a header may lie."""
-    needed, there = math.prod(shape) * dtype.itemsize / 2**30, _memory() / 2**30
-    if needed > there:
+    """Raise DataError if an array that is read in one piece is larger than the memory."""
+    needed = math.prod(shape) * dtype.itemsize
+    if needed > _memory():
         raise DataError(
-            f"{path} asks for {needed:,.1f} GiB of memory, and this machine has {there:,.1f} GiB; store fewer rows."
+            f"{path} asks for {_gib(needed)} of memory,"
+            f" and this machine has {_gib(_memory())}; store fewer rows."
         )
 
 
+def _check_room(path: Path, folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DataError(
+            f"{path} asks for {_gib(needed)}, and {folder} has room for {_gib(free)};"
+            " store fewer rows or a narrower type,"
+            f" or set {cache_folder.VARIABLE} to a folder with room."
+        )
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:,.1f} GiB"
+
+
 def _memory() -> int:
+    """The bytes of this machine's memory."""
     if not hasattr(os, "sysconf"):
-        return 1 << 40  # Windows refuses by itself what it does not have
+        return 1 << 40  # Windows itself refuses what it does not have
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -19,7 +19,8 @@ from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers import Optimizer
 from halfspaces.penalties.base import Penalty
-from halfspaces.testing.losses import LAWS as LOSS_LAWS
+from halfspaces.testing.duality import LAWS as DUALITY_LAWS
+from halfspaces.testing.losses import LAWS as SCORE_LAWS
 from halfspaces.testing.optimizer_resume import LAWS as RESUME_LAWS
 from halfspaces.testing.optimizer_stacks import LAWS as STACK_LAWS
 from halfspaces.testing.optimizers import LAWS as RUN_LAWS
@@ -40,6 +41,7 @@ __all__ = [
     "check_penalty",
 ]
 
+LOSS_LAWS: dict[str, Law] = {**SCORE_LAWS, **DUALITY_LAWS}
 OPTIMIZER_LAWS: dict[str, Law] = {**RUN_LAWS, **RESUME_LAWS, **STACK_LAWS}
 
 

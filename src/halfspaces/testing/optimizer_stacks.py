@@ -111,6 +111,7 @@ def law_moved(optimizer: Optimizer[Any], *, objective: Objective, seed: int = 0)
         before = value_at(stack, state.W)
         iterate = state.W[:, 0].copy()
         moved = optimizer.continued(elsewhere, state, trial)
+        assert moved is not None
         after = value_at(stack, moved.W)
         same_bits(moved.W[:, 0], iterate, "W of a member whose last trial was worse, once moved,")
         if objective.loss.smooth:  # else trials are judged by the smoothed loss

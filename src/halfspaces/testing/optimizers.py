@@ -66,7 +66,7 @@ def law_start(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> N
 
 
 @_law
-def law_same_seedsame_bits(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
+def law_same_seed_same_bits(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
     """A run repeated has the same bits, whatever ran in between; another seed gives other bits."""
     first = some_turns(optimizer, objective).W
     some_turns(

@@ -106,7 +106,7 @@ def law_convexity(penalty: Penalty, *, seed: int = 0) -> None:
 
 @_law
 def law_gradient(penalty: Penalty, *, seed: int = 0) -> None:
-    """A smooth penalty has the gradient of its value, which changes no faster than its curvature."""
+    """A smooth penalty has the gradient of its value; its curvature bounds the change of it."""
     W, other, _ = _draw(penalty, seed)
     if not penalty.smooth:
         return

@@ -1,4 +1,4 @@
-"""Which rows are fitted and which are held out, checked: folds of cross-validation."""
+"""Folds of cross-validation: the rows to fit and the rows held out, checked."""
 
 import math
 from collections.abc import Iterable
@@ -27,19 +27,20 @@ def make_folds(
     Parameters
     ----------
     cv : int, splitter or iterable
-        A number makes that many shuffled folds with the classes' proportions; with groups, no group is in two of them.
+        A number k makes k shuffled folds with the classes' proportions; with groups, no group is in
+        two of them.
     X, y : array, shape (N, D) and (N,)
-        y holds the labels as they were given.
+        y has the labels as the user gave them.
     groups : array, shape (N,), or None
     weight : array, shape (N,), or None
-        Rows of weight 0 do not count.
+        Rows of weight 0 are ignored.
     seed : int
 
     Raises
     ------
     ValueError, TypeError
-        One sentence if there are fewer groups than folds, fewer examples of a class than folds, a class is missing
-        from the training rows of a fold, or a fold holds nothing out.
+        If there are fewer groups than folds, fewer examples of a class than folds, a class is
+        missing from the training rows of a fold, or a fold holds nothing out.
 
     Examples
     --------
@@ -61,7 +62,8 @@ def make_folds(
         check_fold(f"The training rows of fold {number}", fold, classes, labels, counts)
         if not counts[fold.test].any():
             raise ValueError(
-                f"Fold {number} holds out no example of a weight above 0; leave that fold out of cv."
+                f"Fold {number} holds out no example of a weight above 0; "
+                "leave that fold out of cv."
             )
     return folds
 
@@ -83,7 +85,7 @@ def _splits(cv: Any, X: Any, y: Array, groups: Array | None, seed: int) -> Itera
     if isinstance(cv, Integral) and not isinstance(cv, bool):
         check_number("cv", cv, at_least=2, integer=True)
         if groups is not None and groups.dtype == object:
-            groups = groups.astype(str)  # of mixed types they could not be sorted
+            groups = groups.astype(str)  # mixed types cannot be sorted
         _check_enough(int(cv), y, groups)
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
         return kind(int(cv), shuffle=True, random_state=seed).split(np.zeros(len(y)), y, groups)
@@ -91,12 +93,14 @@ def _splits(cv: Any, X: Any, y: Array, groups: Array | None, seed: int) -> Itera
         return cv.split(X, y, groups)
     if not isinstance(cv, Iterable) or isinstance(cv, str):
         raise TypeError(
-            f"cv must be an integer, a scikit-learn splitter or an iterable of (train, test), got {cv!r}."
+            "cv must be an integer, a scikit-learn splitter or an iterable of (train, test), "
+            f"got {cv!r}."
         )
     splits = list(cv)
     if any(not isinstance(split, (tuple, list)) or len(split) != 2 for split in splits):
         raise TypeError(
-            "cv must be an iterable of pairs (train, test) of row numbers, but an item of it is no pair."
+            "cv must be an iterable of pairs (train, test) of row numbers, "
+            "but an item of it is no pair."
         )
     return splits
 
@@ -113,19 +117,21 @@ def _check_enough(n_folds: int, y: Array, groups: Array | None) -> None:
     if counts.min() < n_folds:
         rare = classes.tolist()[int(np.argmin(counts))]
         raise ValueError(
-            f"{n_folds} folds need at least as many examples of each class, but class {rare!r} has {counts.min()}; "
+            f"{n_folds} folds need at least as many examples of each class, "
+            f"but class {rare!r} has {counts.min()}; "
             "take fewer folds or leave the class out."
         )
 
 
 def _rows(rows: Any, n_rows: int) -> Array:
-    """Row numbers, rising; masks too."""
+    """Sorted row numbers, from row numbers or a mask."""
     rows = np.asarray(rows)
     if rows.dtype == bool and rows.shape == (n_rows,):
         return np.flatnonzero(rows)
     if rows.ndim != 1 or (rows.dtype.kind not in "iu" and len(rows)):
         raise TypeError(
-            f"cv must give row numbers or masks, got an array of {rows.dtype} of shape {rows.shape}."
+            "cv must give row numbers or masks, "
+            f"got an array of {rows.dtype} of shape {rows.shape}."
         )
     if len(rows) and (rows.min() < -n_rows or rows.max() >= n_rows):
         raise ValueError(

@@ -1,8 +1,9 @@
-"""Strengths × folds in one solve: the folds and all rows are members of one stack, the strengths a path.
+"""Strengths × folds in one solve: folds and all rows are members of a stack, strengths a path.
 
-Every member shares X, the sketch of the Gram matrix and each visit to the data; rows that a fold holds out have weight
-0 in its member. The stack goes down the strengths together, from where the one before ended: sketch, pairs, value and
-gradient carry over, so that most strengths take two or three visits. The member of all rows is the refit.
+Every member shares X, the sketch of the Gram matrix and each visit to the data; rows that a fold
+holds out have weight 0 in its member. The stack goes down the strengths together, each from the end
+of the one before: sketch, pairs, value and gradient carry over, so that most strengths take two or
+three visits. The member of all rows is the refit.
 """
 
 import time
@@ -19,14 +20,12 @@ from halfspaces.objective import Objective
 from halfspaces.rows.moments import Moments
 from halfspaces.rows.standardization import Standardization
 from halfspaces.support.types import Array
-from halfspaces.tuning.path import along, gradient_without_weights
-
-NEXT_TO_NOTHING = 0.01  # of the loss at W = 0: what the best W gains at the largest L2 strength
+from halfspaces.tuning.path import along
 
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """What was found for S falling strengths and F folds; the last of the F + 1 members has all rows.
+    """The results of S falling strengths and F folds; the last of the F + 1 members has all rows.
 
     Parameters
     ----------
@@ -99,18 +98,21 @@ def solve_grid(
     Parameters
     ----------
     members : sequence of Objective
-        `fold_objectives`: those of the folds, the last that of all rows. The strength of their penalty does not matter.
+        As of `fold_objectives`, the last with all rows. The strength of their penalty does not
+        matter.
     strengths : iterable of floats
-        Solved in this order, falling is best; an iterator may look at what was found before it names the next.
+        Solved in this order, falling is best; an iterator may choose each from the results before.
     optimizer : Optimizer
-        One that can be moved from one strength to the next goes on there; any other starts at the last W.
+        Goes on from one strength to the next where it can (`Optimizer.continued`), else starts at
+        the last W.
     tol, max_passes : float
         As of `minimize`, at each strength.
     each : callable, optional
-        Told each strength and its W (D+1, F+1, C) when it is there; what it returns, if true, ends the path.
+        Called with each strength and its W (D+1, F+1, C) as soon as it is solved; a true value ends
+        the path.
     callbacks : sequence of callables
-        As of `minimize`, at each strength. A `Checkpoint` keeps the strengths that are done and the run under way; what
-        it holds of the same grid is not solved again.
+        As of `minimize`, at each strength. A `Checkpoint` stores solved strengths and the run under
+        way; strengths of the same grid that it stores are not solved again.
     progress : bool
         Progress bars on a terminal.
 
@@ -135,7 +137,7 @@ def solve_grid(
     results: dict[float, Result] = {}
     interrupted = False
     steps = along(
-        stacked(members),
+        stack_of(members),
         strengths,
         optimizer,
         tol=tol,
@@ -173,61 +175,33 @@ def fold_objectives(objective: Objective, folds: Sequence[Array]) -> list[Object
     return [*(_of_rows(objective, np.asarray(rows)) for rows in folds), objective]
 
 
-def stacked(members: Sequence[Objective]) -> Objective:
-    """The members as one objective over all rows: of weight 0 where a fold holds them out."""
-    every = members[-1]
-    blocks = every.blocks
+def stack_of(members: Sequence[Objective]) -> Objective:
+    """The members as one objective over all rows, of weight 0 where a fold holds them out."""
+    whole = members[-1]
+    blocks = whole.blocks
     weight = np.zeros((len(blocks.y), len(members)))
     given = np.ones(len(blocks.y)) if blocks.weight is None else blocks.weight
-    for member, one in enumerate(members):
-        rows = slice(None) if one.blocks.index is None else one.blocks.index
-        weight[rows, member] = given[rows]
-    units = [one.standardization for one in members if one.standardization is not None]
+    for column, member in enumerate(members):
+        rows = slice(None) if member.blocks.index is None else member.blocks.index
+        weight[rows, column] = given[rows]
+    units = [member.standardization for member in members if member.standardization is not None]
     standardization = None
     if units:
-        mean, scale = (
-            np.stack([getattr(unit, name) for unit in units], axis=1) for name in ("mean", "scale")
-        )
+        mean = np.stack([unit.mean for unit in units], axis=1)
+        scale = np.stack([unit.scale for unit in units], axis=1)
         standardization = Standardization(mean, scale)
-    return replace(every, blocks=replace(blocks, weight=weight), standardization=standardization)
+    return replace(whole, blocks=replace(blocks, weight=weight), standardization=standardization)
 
 
 def _of_rows(objective: Objective, rows: Array) -> Objective:
-    """The objective of some of its rows, standardized by these: by the moments of all, less those of the others."""
-    blocks, standardization = objective.blocks, objective.standardization
+    """The objective of some of its rows, standardized by these.
+
+    By the moments of all rows less those of the others.
+    """
+    blocks = objective.blocks
+    standardization = objective.standardization
     others = blocks.subset(np.delete(np.arange(objective.n_examples), rows))
     if standardization is not None and others.weights().sum() > 0:
         moments = Moments.of(blocks).without(Moments.of(others)).shifted(objective.linear.center)
         standardization = moments.standardization(with_mean=objective.fit_intercept)
     return replace(objective, blocks=blocks.subset(rows), standardization=standardization)
-
-
-def largest_strength(objective: Objective) -> float:
-    """The λ that leaves W (nearly) 0: where a grid begins.
-
-    For L1 and elastic net the smallest λ at which all weights are 0 at the minimum, max |g|. For L2 that at which the
-    best W gains about 1 % of the loss at W = 0, from L(0) − min L ≈ ‖g‖²/(4λ). g is the gradient in the weights at
-    W = 0 with the best bias, from the class sums: no visit to the data. 1 where g is 0.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from halfspaces.rows.blocks import Blocks
-    >>> from halfspaces.losses.softmax import Softmax
-    >>> from halfspaces.penalties.l1 import L1
-    >>> from halfspaces.penalties.l2 import L2
-    >>> blocks = Blocks(np.eye(2), np.arange(2))
-    >>> largest_strength(Objective(Softmax(), L1(1.0), blocks, n_classes=2))
-    0.25
-    >>> round(largest_strength(Objective(Softmax(), L2(1.0), blocks, n_classes=2)), 3)
-    9.017
-    """
-    gradient = gradient_without_weights(
-        objective.loss, objective.anchor, fit_intercept=objective.fit_intercept
-    )
-    if not objective.penalty.smooth:
-        largest = float(np.max(np.abs(gradient)))
-    else:
-        at_zero = objective.loss.chance_value(objective.n_classes)
-        largest = float(np.sum(gradient**2)) / (4 * NEXT_TO_NOTHING * at_zero)
-    return largest if largest > 0 else 1.0

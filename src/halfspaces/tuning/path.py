@@ -1,39 +1,33 @@
-"""A path: the same objective for falling strengths, each solved and certified from where the one before ended.
+"""A path: falling strengths of one objective, each solved from the end of the one before.
 
-One sketch of the Gram matrix serves all strengths, and what the data loss told at one strength (its value and gradient
-at W, the pairs that correct its curvature) is known at the next: each begins with a step, not with a visit.
+One sketch of the Gram matrix serves all strengths. The value and gradient of the data loss at the
+last W, and the pairs that correct its curvature, hold at the next strength, too: each begins with a
+step, not with a visit to the data.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from halfspaces.certificate import Anchor
 from halfspaces.loop.callbacks import Store, store_in
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import Callback, problem_of
-from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers.choose import choose_for
-from halfspaces.optimizers.lbfgs import LBFGS
-from halfspaces.penalties.none import NoPenalty
 from halfspaces.proofs.minimize import minimize
 from halfspaces.proofs.screening import gap_safe
 from halfspaces.request import Evaluation, Request
-from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_numbers
-
-FIRST_SMOOTHING = 0.5  # of a loss with kinks, where its largest strength is asked for
 
 
 @dataclass(frozen=True, eq=False)
 class Path:
-    """What was found at each of S falling strengths.
+    """The results of S falling strengths.
 
     Parameters
     ----------
@@ -42,7 +36,7 @@ class Path:
     results : list of Result
         Of each strength alone, without states.
     screened : array, shape (S,)
-        Weights of which the certificate proves that they are 0 at the minimum.
+        Number of weights that the certificate proves to be 0 at the minimum.
     """
 
     strengths: Array
@@ -62,17 +56,17 @@ class Path:
 
     @property
     def passes(self) -> Array:
-        """Visits to all examples that each strength took, (S,)."""
+        """Visits to all examples for each strength, (S,)."""
         return np.array([result.passes for result in self.results])
 
     @property
     def seconds(self) -> Array:
-        """That each strength took, (S,)."""
+        """Of each strength, (S,)."""
         return np.array([result.seconds for result in self.results])
 
     @property
     def nonzeros(self) -> Array:
-        """Weights that are not 0, (S,)."""
+        """Number of weights that are not 0, (S,)."""
         return np.count_nonzero(self.W[:-1], axis=(0, 2))
 
     @property
@@ -95,14 +89,15 @@ def solve_path(
     Parameters
     ----------
     objective : Objective
-        Of one member, its penalty `L1` or `ElasticNet`; the strength that it carries does not matter.
+        Of one member, its penalty `L1` or `ElasticNet`; the strength that it carries does not
+        matter.
     strengths : sequence of floats
     optimizer : Optimizer, optional
         The one that fits the objective, unless given.
     tol, max_passes : float
         As of `minimize`, at each strength.
     each : callable, optional
-        Told each strength and its result when it is there.
+        Called with each strength and its result as soon as it is solved.
 
     Returns
     -------
@@ -117,12 +112,13 @@ def solve_path(
 
     References
     ----------
-    Friedman, Hastie & Tibshirani, Regularization paths for generalized linear models via coordinate descent, 2010,
-    https://doi.org/10.18637/jss.v033.i01
+    Friedman, Hastie & Tibshirani, Regularization paths for generalized linear models via coordinate
+    descent, 2010, https://doi.org/10.18637/jss.v033.i01
 
     Examples
     --------
     >>> from halfspaces import LinearClassifier
+    >>> from halfspaces.tuning.largest_strength import largest_strength
     >>> from sklearn.datasets import load_digits
     >>> objective = LinearClassifier(penalty="l1").objective(*load_digits(return_X_y=True))
     >>> path = solve_path(objective, largest_strength(objective) * np.array([1.0, 0.5, 0.25]))
@@ -141,12 +137,21 @@ def solve_path(
     )
     for strength, result, member, last in steps:
         results.append(result)
-        assert last is not None  # nothing was kept
+        assert last is not None  # without a store
         screened.append(int(np.count_nonzero(gap_safe(member, last))))
         if each is not None:
             each(strength, results[-1])
     W = np.concatenate([result.W for result in results], axis=1)
     return Path(falling, W, results, np.array(screened))
+
+
+class Solved(NamedTuple):
+    """One strength of a path."""
+
+    strength: float
+    result: Result  # without state
+    objective: Objective
+    last: Evaluation | None  # of the run; None of a stored strength, except the last stored
 
 
 def along(
@@ -158,52 +163,62 @@ def along(
     max_passes: float,
     callbacks: Sequence[Callback] = (),
     progress: bool = False,
-) -> Iterator[tuple[float, Result, Objective, Evaluation | None]]:
-    """Each strength in turn, its result, the objective that has it, and the last evaluation of that.
+) -> Iterator[Solved]:
+    """Solve each strength in turn.
 
-    Strengths that a store holds are not solved again; of these there is no evaluation but the last.
-    An optimizer that can be moved goes on from its state, which is not for keeping: it is changed in place. Any other
-    begins at the W before. A `Store` among the callbacks keeps what is done. Raises KeyboardInterrupt where a run
-    was interrupted.
+    An optimizer goes on from its state where it can (`Optimizer.continued`); the state is changed
+    in place. Any other starts at the W before. A `Store` among the callbacks stores each strength
+    that is solved; stored strengths are not solved again. Raises KeyboardInterrupt where a run was
+    interrupted.
     """
     store = store_in(callbacks)
-    kept = (
-        None
-        if store is None
-        else _Kept(store, f"{problem_of(objective, optimizer)} {tol} {max_passes}")
-    )
-    W, state, before = None, None, None
-    member, seen = objective, deque(maxlen=1)  # the last evaluation
-    for index, strength in enumerate(strengths):
-        penalty: Any = replace(objective.penalty, strength=float(strength))  # pyright: ignore[reportCallIssue, reportArgumentType]
+    stored = None
+    if store is not None:
+        stored = _StoredPath(store, f"{problem_of(objective, optimizer)} {tol} {max_passes}")
+    seen: deque[Evaluation] = deque(maxlen=1)  # the last evaluation
+    member = objective
+    result: Result | None = None
+    last: Evaluation | None = None
+    for index, strength in enumerate(map(float, strengths)):
+        penalty = objective.penalty.with_strength(strength)
         member = member.with_penalty(penalty, observe=seen.append)
-        found = None if kept is None else kept.found(index, float(strength), member)
+        found = None if stored is None else stored.read(index, strength, member)
         if found is not None:
-            result, before = found
+            result, last = found
         else:
-            W = member.zeros(len(member.total_weight)) if W is None else W
-            begun: dict[str, Any] = {
-                "resume": None if store is None else store.run(member, optimizer)
-            }
-            if before is not None:
-                begun["state"] = optimizer.continued(member, state, before)
+            state = None
+            if result is not None and last is not None:
+                state = optimizer.continued(member, result.state, last)
             seen.clear()
-            limits: dict[str, Any] = {"tol": tol, "max_passes": max_passes}
             result = minimize(
-                member, optimizer, W, **limits, **begun, callbacks=callbacks, progress=progress
+                member,
+                optimizer,
+                member.zeros(len(member.total_weight)) if result is None else result.W,
+                tol=tol,
+                max_passes=max_passes,
+                callbacks=callbacks,
+                resume=None if store is None else store.run(member, optimizer),
+                state=state,
+                progress=progress,
             )
             if result.reason is Reason.INTERRUPTED:
                 raise KeyboardInterrupt
-            before = seen[0] if seen else member.evaluate(Request(result.state.W))
-            if kept is not None:
-                kept.keep(index, float(strength), result, before, member)
-        W, state = result.W, result.state
-        yield float(strength), replace(result, state=None, loop=None), member, before
+            last = seen[0] if seen else member.evaluate(Request(result.state.W))
+            if stored is not None:
+                stored.write(index, strength, result, last, member)
+        yield Solved(strength, replace(result, state=None, loop=None), member, last)
 
 
 @dataclass
-class _Kept:
-    """The strengths that are done, in the files of a store: a result each, and the state of the last."""
+class _StoredPath:
+    """The solved strengths in a store: the result of each, and the state of the last.
+
+    Parameters
+    ----------
+    store : Store
+    problem : str
+        Must be the same for a stored strength to count.
+    """
 
     store: Store
     problem: str
@@ -212,71 +227,34 @@ class _Kept:
         names = self.store.names("state-*")
         self.last = int(names[-1].removeprefix("state-")) if names else -1
 
-    def found(
+    def read(
         self, index: int, strength: float, member: Objective
     ) -> tuple[Result, Evaluation | None] | None:
-        """A result that was kept, of the last with its state and evaluation; None where there is none."""
+        """A stored result, with state and evaluation if it is the last; None where not stored."""
         if index > self.last:
             return None
-        result = self._read(f"strength-{index:04}", strength, member)
+        result = self._value(f"strength-{index:04}", strength, member)
         if index < self.last:
             return result, None
-        state, before = self._read(f"state-{index:04}", strength, member)
-        return replace(result, state=state), before
+        state, evaluation = self._value(f"state-{index:04}", strength, member)
+        return replace(result, state=state), evaluation
 
-    def _read(self, name: str, strength: float, member: Objective) -> Any:
-        told = self.store.read(name, member)
-        if told is None or told["problem"] != self.problem or told["strength"] != strength:
+    def _value(self, name: str, strength: float, member: Objective) -> Any:
+        entry = self.store.read(name, member)
+        if entry is None or entry["problem"] != self.problem or entry["strength"] != strength:
             raise ValueError(f"{self.store} holds another run; give another, or empty it.")
-        return told["value"]
+        return entry["value"]
 
-    def keep(
-        self, index: int, strength: float, result: Result, before: Evaluation, member: Objective
+    def write(
+        self, index: int, strength: float, result: Result, last: Evaluation, member: Objective
     ) -> None:
-        """First the result; with the file of the state a strength is done, and the one before is of no more use."""
+        """Store the result, then the state, which marks it as solved; remove the state before."""
         values = {
             "strength": replace(result, state=None, loop=None),
-            "state": (result.state, before),
+            "state": (result.state, last),
         }
         for name, value in values.items():
-            told = {"problem": self.problem, "strength": strength, "value": value}
-            self.store.write(f"{name}-{index:04}", told, member)
+            entry = {"problem": self.problem, "strength": strength, "value": value}
+            self.store.write(f"{name}-{index:04}", entry, member)
         self.store.remove(f"state-{index - 1:04}")
         self.last = index
-
-
-def largest_strength(objective: Objective) -> Array:
-    """λ_max of each member, (M,): for L1 the smallest strength at which all weights are 0 at the minimum.
-
-    max |Σ_i w_i x_i ∂L_i/∂s / Σ_i w_i| at W = 0 with the best bias, from the class sums: no visit to the data. Elastic
-    net has the same. A loss with kinks has several gradients there; that of its first smoothing is taken, so that a
-    little smaller strengths may have the same minimum.
-
-    Examples
-    --------
-    >>> from halfspaces.losses.softmax import Softmax
-    >>> from halfspaces.penalties.l1 import L1
-    >>> objective = Objective(Softmax(), L1(1.0), Blocks(np.eye(2), np.arange(2)), n_classes=2)
-    >>> largest_strength(objective).tolist()
-    [0.25]
-    """
-    gradient = gradient_without_weights(
-        objective.loss, objective.anchor, fit_intercept=objective.fit_intercept
-    )
-    return np.max(np.abs(gradient), axis=(0, 2))
-
-
-def gradient_without_weights(loss: Loss, anchor: Anchor, *, fit_intercept: bool) -> Array:
-    """The data gradient (D, M, C) at W = 0 with the best bias."""
-    members, classes = anchor.frequencies.shape
-    loss, labels = loss if loss.smooth else loss.smoothed(FIRST_SMOOTHING), np.arange(classes)
-    bias = np.zeros((members, classes))
-    if fit_intercept:
-        blocks = Blocks(np.zeros((classes, 1)), labels, np.ascontiguousarray(anchor.frequencies.T))
-        constant = Objective(loss, NoPenalty(), blocks, classes)
-        result = minimize(constant, LBFGS(), constant.zeros(members), tol=1e-9)
-        if result.reason is Reason.INTERRUPTED:
-            raise KeyboardInterrupt
-        bias = result.W[-1]
-    slopes = loss.value_and_grad(np.repeat(bias[None], classes, axis=0), labels)[1]
-    return np.einsum("dmy,ymc->dmc", anchor.sums, slopes)

@@ -34,7 +34,7 @@ def find_step_size(
     lowest: float = 1e-6,
     highest: float = 1e2,
 ) -> StepSizes:
-    """Range test: minibatch steps that grow exponentially; the suggestion is where the loss falls fastest.
+    """Range test: minibatch steps grow exponentially; suggests where the loss falls fastest.
 
     Parameters
     ----------
@@ -53,7 +53,8 @@ def find_step_size(
 
     References
     ----------
-    Smith, Cyclical learning rates for training neural networks, 2017, https://doi.org/10.1109/WACV.2017.58
+    Smith, Cyclical learning rates for training neural networks, 2017,
+    https://doi.org/10.1109/WACV.2017.58
 
     Examples
     --------
@@ -74,7 +75,9 @@ def find_step_size(
         objective = replace(objective, blocks=objective.blocks.subset(np.sort(some)))
     epochs = n_steps // math.ceil(objective.n_examples / optimizer.batch_size)
     growing = replace(optimizer, step_size=1.0, schedule=RangeTest(lowest, highest), epochs=epochs)
-    least, mean, curve = np.inf, 0.0, []
+    least = np.inf
+    mean = 0.0
+    curve: list[tuple[float, float]] = []
 
     def watch(run: Run) -> Reason | None:
         nonlocal least, mean

@@ -12,7 +12,8 @@ import pytest
 
 from halfspaces import datasets
 from halfspaces.datasets import DataError
-from halfspaces.datasets.files import archives as sources
+from halfspaces.datasets.files import archives
+from halfspaces.datasets.files.source import Limits
 from tests.data_files import files_in
 from tests.fuzz.images import tarred, zipped
 from tests.helpers import refuses
@@ -93,7 +94,7 @@ def refuses_to_unpack(path, words, **limits):
     """With these limits, a file in the folder or archive cannot be loaded."""
 
     def load_all():
-        with sources.opened(path, sources.Limits(**limits)) as source:
+        with archives.opened(path, Limits(**limits)) as source:
             for entry in source.entries():
                 if entry.load is not None:
                     with entry.load() as stream:

@@ -90,7 +90,7 @@ def test_a_damaged_cache_is_rebuilt(pets, decoded, cache, damage):
 
 def test_the_cache_is_listed_and_pruned_oldest_use_first(tmp_path, pets, cache, decoded):
     images = cache / "images"
-    assert (decoded_cache.kept(), decoded_cache.prune(0)) == ([], [])
+    assert (decoded_cache.cached_sets(), decoded_cache.prune(0)) == ([], [])
     sets = {name: shutil.copytree(pets, tmp_path / name) for name in ("first", "second", "third")}
     for age, folder in enumerate(sets.values()):
         before = set(images.glob("*"))
@@ -100,10 +100,10 @@ def test_the_cache_is_listed_and_pruned_oldest_use_first(tmp_path, pets, cache, 
     mapped = datasets.open(sets["first"])  # its use is the newest now
     half_written = images / f"{'0' * 32}.npy.abc.part"
     half_written.write_bytes(bytes(9))
-    assert [each.source for each in decoded_cache.kept()] == [
+    assert [each.source for each in decoded_cache.cached_sets()] == [
         str(sets[name]) for name in ("second", "third", "first")
     ]
-    removed = decoded_cache.prune(decoded_cache.kept()[0].size + 1)
+    removed = decoded_cache.prune(decoded_cache.cached_sets()[0].size + 1)
     assert [each.source for each in removed] == [str(sets["second"]), str(sets["third"])]
     assert sorted(path.suffix for path in images.iterdir()) == [".json", ".npy", ".part"]
     os.utime(half_written, (5, 5))

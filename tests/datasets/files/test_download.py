@@ -118,7 +118,8 @@ def test_a_killed_download_goes_on_from_where_it_was(server, published, cache):
     files = CATALOGUE["mnist"].files
     code = f"""
 from dataclasses import replace
-from halfspaces.datasets import CATALOGUE, catalogue, download
+from halfspaces.datasets import CATALOGUE, catalogue
+from halfspaces.datasets.files import download
 CATALOGUE["mnist"] = replace(CATALOGUE["mnist"], files=tuple(download.File(*f) for f in {
         [(file.url, file.size, file.md5) for file in files]
     }))

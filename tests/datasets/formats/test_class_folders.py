@@ -14,7 +14,7 @@ from tests.helpers import refuses
 
 pytestmark = pytest.mark.usefixtures("cache")
 
-# --- where images lie --------------------------------------------------------------------------------------------
+# --- where images lie ----------------------------------------------------------------------------
 
 
 def test_splits_and_natural_order(tmp_path):
@@ -80,7 +80,7 @@ def test_folders_that_do_not_fit(tmp_path, names, words):
     refuses(tmp_path, words)
 
 
-# --- the whole way -----------------------------------------------------------------------------------------------
+# --- the whole way -------------------------------------------------------------------------------
 
 
 def test_layout_of_names_alone():

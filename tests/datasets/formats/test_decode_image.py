@@ -13,7 +13,7 @@ from tests.helpers import refuses
 
 pytestmark = pytest.mark.usefixtures("cache")
 
-# --- pixels ------------------------------------------------------------------------------------------------------
+# --- pixels --------------------------------------------------------------------------------------
 
 
 COLOUR, SHADE, CLEAR = (200, 100, 50), 180, (1, 2, 3, 0)
@@ -104,7 +104,7 @@ def test_sizes(tmp_path, pets):
     ]  # both its ends are there
     for size in (0, 5000, (3,), (3, 4, 5), (3, 4, 1, 1), "32", 2.5):
         refuses(pets, "image_size must be a side or (height, width)", image_size=size)
-    refuses("digits", "digits is no folder", "image_size", image_size=3)
+    refuses("digits", "digits takes no image_size (--image-size)", image_size=3)
     refuses("digits", "skip_bad (--skip-bad)", skip_bad=True)
 
 
@@ -119,7 +119,7 @@ def test_a_large_jpeg_is_averaged_not_sampled(tmp_path):
     assert data.X[0].std() < 2 * means.std()
 
 
-# --- archives ----------------------------------------------------------------------------------------------------
+# --- archives ------------------------------------------------------------------------------------
 
 
 def test_image_bombs_are_refused_by_name(pets, monkeypatch):

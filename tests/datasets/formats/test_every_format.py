@@ -18,7 +18,7 @@ from tests.helpers import DIGITS, refuses
 X, Y = DIGITS.X.astype(np.float32), DIGITS.y
 X_TEST, Y_TEST = DIGITS.X_test.astype(np.float32), DIGITS.y_test
 
-# --- the same training from everything ---------------------------------------------------------------------------
+# --- the same training from everything -----------------------------------------------------------
 
 
 def npy_pair(folder):
@@ -84,7 +84,7 @@ def test_every_format_is_read_as_written_and_trains_alike(tmp_path, write):
     assert read.score(X_TEST, Y_TEST) == given.score(X_TEST, Y_TEST) > 0.9
 
 
-# --- Parquet and Arrow -------------------------------------------------------------------------------------------
+# --- Parquet and Arrow ---------------------------------------------------------------------------
 
 
 def test_a_missing_library_is_one_line(tmp_path, monkeypatch):

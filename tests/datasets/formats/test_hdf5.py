@@ -13,7 +13,7 @@ from tests.helpers import DIGITS, assert_one_sentence, refuses
 X, Y = DIGITS.X.astype(np.float32), DIGITS.y
 
 
-# --- HDF5 --------------------------------------------------------------------------------------------------------
+# --- HDF5 ----------------------------------------------------------------------------------------
 
 
 def test_hdf5_in_one_piece_stays_on_disk(tmp_path):
@@ -107,7 +107,7 @@ def test_hdf5_that_does_not_fit(tmp_path):
         refuses(tmp_path / "given.h5", "given.h5 cannot be read as HDF5")
 
 
-# --- damage ------------------------------------------------------------------------------------------------------
+# --- damage --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

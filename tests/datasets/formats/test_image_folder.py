@@ -9,7 +9,7 @@ from tests.helpers import real, refuses
 
 pytestmark = pytest.mark.usefixtures("cache")
 
-# --- where images lie --------------------------------------------------------------------------------------------
+# --- where images lie ----------------------------------------------------------------------------
 
 
 def test_bad_files_are_refused_by_name_or_counted(pets):
@@ -32,7 +32,7 @@ def test_bad_files_are_refused_by_name_or_counted(pets):
     refuses(pets, told, skip_bad=True)
 
 
-# --- the whole way -----------------------------------------------------------------------------------------------
+# --- the whole way -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from tests.helpers import DIGITS, refuses
 X, Y = DIGITS.X.astype(np.float32), DIGITS.y
 
 
-# --- .npy --------------------------------------------------------------------------------------------------------
+# --- .npy ----------------------------------------------------------------------------------------
 
 
 def test_parquet_header_that_lies(tmp_path):
@@ -40,7 +40,7 @@ def test_parquet_header_that_lies(tmp_path):
     refuses(tmp_path / "X.parquet", "Exceeded size limit")
 
 
-# --- Parquet and Arrow -------------------------------------------------------------------------------------------
+# --- Parquet and Arrow ---------------------------------------------------------------------------
 
 
 def test_arrow_of_one_batch_stays_on_disk(tmp_path):
@@ -108,9 +108,9 @@ def test_the_label_by_name(tmp_path):
     np.testing.assert_array_equal(
         datasets.open_features(tmp_path / "a.parquet", label="Breed"), SMALL
     )
-    refuses("digits", "'Breed' names a column of a table, and digits is none", label="Breed")
+    refuses("digits", "digits takes no label (--label), which is for", label="Breed")
     np.savez(tmp_path / "a.npz", X=SMALL, y=SMALL_LABELS)
-    refuses(tmp_path / "a.npz", "and", "a.npz is none", label="y")
+    refuses(tmp_path / "a.npz", "a.npz takes no label (--label)", "leave it out", label="y")
 
 
 def test_validation_shards_are_a_split_of_their_own(tmp_path):
@@ -227,7 +227,7 @@ def test_text_tables_are_refused_with_the_way_out(tmp_path):
     )
 
 
-# --- memory ------------------------------------------------------------------------------------------------------
+# --- memory --------------------------------------------------------------------------------------
 
 
 PEAK = """

@@ -1,4 +1,4 @@
-"""Binary files, plain or compressed: found, opened and read, with any damage told in one sentence."""
+"""Binary files, plain or compressed: found, opened and read; damage becomes one sentence."""
 
 import builtins
 import gzip
@@ -14,22 +14,24 @@ import numpy as np
 
 from halfspaces.support.errors import DataError
 
-CHUNK = 1 << 18
-UNPACKERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+CHUNK = 1 << 18  # bytes read at a time
+OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 DAMAGE = (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error)
+LONGEST_CAUSE = 200  # characters quoted of a library's error
 
 
 def find(folder: Path, *stems: str) -> Path | None:
-    """Return the first file of these names in `folder`, plain before .gz before .xz; None if there is none."""
-    candidates = (folder / (stem + suffix) for stem in stems for suffix in ("", *UNPACKERS))
+    """The first file of these names in `folder`, plain before .gz before .xz, or None."""
+    candidates = (folder / (stem + suffix) for stem in stems for suffix in ("", *OPENERS))
     return next((path for path in candidates if path.is_file()), None)
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[BinaryIO]:
-    """Open `path`, unpacking .gz and .xz on the way; what cannot be read becomes a DataError."""
+    """Open `path`, decompressing .gz and .xz; errors of reading become a DataError."""
+    opener = OPENERS.get(path.suffix, builtins.open)
     try:
-        with UNPACKERS.get(path.suffix, builtins.open)(path, "rb") as stream:
+        with opener(path, "rb") as stream:
             try:
                 yield stream
             except DAMAGE as error:
@@ -42,28 +44,36 @@ def reading(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def decoding(path: Path, kind: str, *errors: type[BaseException]) -> Iterator[None]:
+def decoding(
+    path: Path, kind: str, *errors: type[BaseException], remedy: str = "get it or save it again"
+) -> Iterator[None]:
     """A context in which the errors that a library raises on a bad file become one DataError."""
     try:
         yield
     except DataError:
         raise
     except errors as error:
-        told = " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__
-        raise DataError(
-            f"{path} cannot be read as {kind} ({told}); get it or save it again."
-        ) from error
+        raise DataError(f"{path} cannot be read as {kind} ({cause(error)}); {remedy}.") from error
+
+
+def cause(error: BaseException) -> str:
+    r"""The message of an error on one line, without a full stop; its type if it has no message.
+
+    >>> cause(ValueError("bad\nheader.")), cause(EOFError())
+    ('bad header', 'EOFError')
+    """
+    return " ".join(str(error).split()).rstrip(".")[:LONGEST_CAUSE] or type(error).__name__
 
 
 def length(stream: BinaryIO) -> int:
-    """Return the bytes that `stream` really holds once unpacked, and rewind it: headers and trailers may lie."""
+    """The number of bytes in `stream` once decompressed, whatever a header says; rewinds it."""
     end = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     return end
 
 
 def fill(stream: BinaryIO, array: np.ndarray) -> None:
-    """Fill a contiguous uint8 `array` from `stream`, chunk by chunk so that memory holds the data once."""
+    """Fill a contiguous uint8 `array` from `stream` in chunks, so the data are in memory once."""
     flat = array.reshape(-1)
     for start in range(0, flat.size, CHUNK):
         part = flat[start : start + CHUNK]

@@ -1,7 +1,8 @@
-"""Decoded images, and rows that describe them, on disk, made once: KEY.npy beside KEY.json in the user's cache folder.
+"""Decoded images, and rows of their features, stored on disk: KEY.npy and KEY.json in the cache.
 
-The folder is platformdirs' `user_cache_dir("halfspaces")`, or what the environment variable HALFSPACES_CACHE names. It
-can be removed at any time. Both files appear whole, under another name first; one that is cut or changed is not used.
+The folder is platformdirs' `user_cache_dir("halfspaces")`, or the one that the environment
+variable HALFSPACES_CACHE names; it can be removed at any time. Both files take their names once
+they are whole. A file that is cut or changed is not used.
 """
 
 import hashlib
@@ -24,71 +25,70 @@ from halfspaces.support.errors import DataError
 
 VERSION = 1
 KEY = "[0-9a-f]{32}"
-FRESH = 3600.0  # seconds after the last change in which a file may still be written
-BLOCK, BLOCKS = (
-    1 << 20,
-    256,
-)  # what is checked of a file: all of it up to 256 MiB, so many blocks of more
+FRESH = 3600.0  # seconds after its last change in which a file may still be being written
+BLOCK = 1 << 20  # bytes; a checksum covers evenly spread blocks
+BLOCKS = 256  # at most: the whole file up to 256 MiB
+DAMAGE = (OSError, ValueError, TypeError, KeyError, EOFError)
 
 
 @dataclass(frozen=True)
 class Stored:
-    """Images of one data set: rows by split, class and name, and what is known of them."""
+    """The description of decoded images, whose rows are sorted by split, class and name."""
 
     classes: list[str]
-    counts: dict[str, list[int]]  # of each class in each split
+    counts: dict[str, list[int]]  # by split, then class
     image_shape: list[int]
     notes: list[str]
 
 
 def folder() -> Path:
-    """Where decoded images are kept."""
+    """The folder of decoded images and of rows of features."""
     return cache_folder.folder("images")
 
 
 def key(*recipe: object, stamp: Iterable[str]) -> str:
-    """A name for what comes of these files in this way."""
+    """The name of what these files become in this way."""
     digest = hashlib.sha256(repr((VERSION, recipe)).encode())
     for line in stamp:
         digest.update(line.encode(errors="surrogateescape") + b"\n")
     return digest.hexdigest()[:32]
 
 
+# --- decoded images ------------------------------------------------------------------------------
+
+
 def load(name: str) -> tuple[np.ndarray, Stored] | None:
-    """The rows (N, D), memory-mapped, and what is known of them; None where there is nothing or it is damaged."""
+    """The rows (N, D), memory-mapped, and their description; None if missing or damaged."""
     try:
-        kept = json.loads((folder() / f"{name}.json").read_bytes())
-        stored = Stored(**kept["stored"])
-        with open(folder() / f"{name}.npy", "rb") as stream:
-            if kept["checksum"] != _checksum(stream):
-                return None
-        X = np.load(folder() / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, TypeError, KeyError, EOFError):
+        description = _description(name)
+        stored = Stored(**description["stored"])
+        X = _mapped(name, description)
+    except DAMAGE:
         return None
-    with suppress(OSError):  # a cache of another user's
-        os.utime(folder() / f"{name}.json")  # the time of its last use
+    _touch(name)
     height, width, channels = stored.image_shape
-    whole = (sum(map(sum, stored.counts.values())), height * width * channels)
-    return (X, stored) if X.shape == whole and X.dtype == np.uint8 else None
+    shape = (sum(map(sum, stored.counts.values())), height * width * channels)
+    return (X, stored) if X.shape == shape and X.dtype == np.uint8 else None
 
 
 class Rows:
-    """A file of N rows of D bytes, written in any order; those that are never written are left out at the end."""
+    """A file of N rows of D bytes, written in any order; `close_gaps` removes missing rows."""
 
     def __init__(self, stream: BinaryIO, N: int, D: int) -> None:
-        self.stream, self.D = stream, D
+        self.stream = stream
+        self.D = D
         self.written = np.zeros(N, bool)
-        self._header(N)
+        self._write_header(N)
         self.start = stream.tell()
 
     def write(self, row: int, values: np.ndarray) -> None:
-        """Put one row in its place."""
+        """Write one row."""
         self.stream.seek(self.start + row * self.D)
         self.stream.write(values.tobytes())
         self.written[row] = True
 
     def close_gaps(self) -> None:
-        """Move the rows up to where none is missing; the header's size does not depend on their number."""
+        """Move rows up until none is missing; the size of the header stays the same."""
         rows = np.flatnonzero(self.written)
         for place, row in enumerate(rows.tolist()):
             if row > place:
@@ -97,48 +97,43 @@ class Rows:
                 self.stream.seek(self.start + place * self.D)
                 self.stream.write(values)
         self.stream.truncate(self.start + len(rows) * self.D)
-        self._header(len(rows))
+        self._write_header(len(rows))
         assert self.stream.tell() == self.start
 
-    def _header(self, N: int) -> None:
+    def _write_header(self, N: int) -> None:
         self.stream.seek(0)
-        fields: Any = {"descr": "|u1", "fortran_order": False, "shape": (N, self.D)}
-        np.lib.format.write_array_header_1_0(self.stream, fields)  # pyright: ignore[reportArgumentType]
+        _write_npy_header(self.stream, "|u1", (N, self.D))
 
 
 @contextmanager
 def writing(name: str, N: int, D: int) -> Iterator[Rows]:
-    """A file for the rows, of which nothing is left where the work ends with an error."""
-    with _disk(), _temporary(f"{name}.npy") as stream:
+    """A context with the file for the rows; an error in it removes the file."""
+    with _disk_errors(), _temporary(f"{name}.npy") as stream:
         yield Rows(stream, N, D)
 
 
 def describe(name: str, stored: Stored, source: Path) -> None:
-    """Complete what `writing` wrote: only now is it used."""
-    with _disk(), open(folder() / f"{name}.npy", "rb") as stream:
-        kept = {
-            "stored": asdict(stored),
-            "checksum": _checksum(stream),
-            "source": str(source.resolve()),
-        }
-    with _disk(), _temporary(f"{name}.json") as stream:
-        stream.write(json.dumps(kept).encode())
+    """Write the description of rows that are complete; without it they are not used."""
+    _describe(name, {"stored": asdict(stored)}, str(source.resolve()))
+
+
+# --- rows of features ----------------------------------------------------------------------------
 
 
 def rows(
     name: str, shape: tuple[int, int], source: str, fill: Callable[[np.ndarray], object]
 ) -> np.ndarray:
-    """The float32 rows of this name, memory-mapped; where there are none, or they are damaged, `fill` makes them.
+    """The float32 rows of this name, memory-mapped; if missing or damaged, `fill` computes them.
 
-    Nothing is left where it ends with an error. `source` is what `kept` tells of them.
+    An error of `fill` leaves no file. `source` describes the rows in `cached_sets`.
     """
-    with suppress(OSError, ValueError, TypeError, KeyError, EOFError):
-        return _rows(name, shape)
-    with _disk(), _temporary(f"{name}.npy") as stream:
-        fields: Any = {"descr": "<f4", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(stream, fields)
-        start, size = stream.tell(), 4 * shape[0] * shape[1]
-        if hasattr(os, "posix_fallocate"):  # else a disk that fills up later would kill the process
+    with suppress(*DAMAGE):
+        return _load_rows(name, shape)
+    with _disk_errors(), _temporary(f"{name}.npy") as stream:
+        _write_npy_header(stream, "<f4", shape)
+        start = stream.tell()
+        size = 4 * shape[0] * shape[1]
+        if hasattr(os, "posix_fallocate"):  # else a disk that fills up later kills the process
             os.posix_fallocate(stream.fileno(), start, size)
         else:
             stream.truncate(start + size)
@@ -146,55 +141,55 @@ def rows(
         mapped = np.memmap(stream.file, "<f4", "r+", offset=start, shape=shape)
         fill(mapped.view(np.ndarray))
         mapped.flush()
-    with _disk(), open(folder() / f"{name}.npy", "rb") as stream:
-        kept = {"rows": list(shape), "checksum": _checksum(stream), "source": source}
-    with _disk(), _temporary(f"{name}.json") as stream:
-        stream.write(json.dumps(kept).encode())
-    return _rows(name, shape)
+    _describe(name, {"rows": list(shape)}, source)
+    return _load_rows(name, shape)
 
 
-def _rows(name: str, shape: tuple[int, int]) -> np.ndarray:
-    kept = json.loads((folder() / f"{name}.json").read_bytes())
-    with open(folder() / f"{name}.npy", "rb") as stream:
-        if kept["rows"] != list(shape) or kept["checksum"] != _checksum(stream):
-            raise ValueError(name)
-    found = np.load(folder() / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-    if found.shape != shape or found.dtype != np.float32:
+def _load_rows(name: str, shape: tuple[int, int]) -> np.ndarray:
+    description = _description(name)
+    if description["rows"] != list(shape):
         raise ValueError(name)
-    with suppress(OSError):  # a cache of another user's
-        os.utime(folder() / f"{name}.json")  # the time of its last use
-    return found.view(np.ndarray)
+    X = _mapped(name, description)
+    if X.shape != shape or X.dtype != np.float32:
+        raise ValueError(name)
+    _touch(name)
+    return X.view(np.ndarray)
+
+
+# --- the sets in the folder ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Kept:
-    """One set of decoded images or of rows, or what is left of one that was not finished."""
+class CachedSet:
+    """One set of decoded images or of rows, or the remains of one that was not finished."""
 
     files: tuple[Path, ...]
     source: str  # where the images came from
     size: int  # bytes
-    used: float  # when last, in seconds since 1970
+    used: float  # time of the last use, in seconds since 1970
 
 
-def kept() -> list[Kept]:
-    """What is in the folder, the oldest use first. Sets that are being written are not listed."""
-    found: dict[str, list[Path]] = {}
+def cached_sets() -> list[CachedSet]:
+    """The sets in the folder, the oldest use first, without those that are being written."""
+    files: dict[str, list[Path]] = {}
     for path in sorted(folder().glob("*")) if folder().is_dir() else []:
-        if path.suffix in (".npy", ".json", ".part") and re.fullmatch(
-            KEY, path.name.partition(".")[0]
-        ):
-            found.setdefault(path.name.partition(".")[0], []).append(path)
-    return sorted(filter(None, map(_kept, found.values())), key=lambda each: each.used)
+        name = path.name.partition(".")[0]
+        if path.suffix in (".npy", ".json", ".part") and re.fullmatch(KEY, name):
+            files.setdefault(name, []).append(path)
+    found = [each for paths in files.values() if (each := _cached_set(paths)) is not None]
+    return sorted(found, key=lambda each: each.used)
 
 
-def prune(most: float) -> list[Kept]:
-    """Remove the sets whose use is the longest ago until the rest takes at most so many bytes; return those removed.
+def prune(most: float) -> list[CachedSet]:
+    """Remove the sets whose last use is oldest until the rest takes at most `most` bytes.
 
-    Who reads one of them at this moment keeps it: the system removes a file that is open once it is closed.
+    Returns the removed sets. A process that reads one of them can go on: the system frees an open
+    file once it is closed.
     """
-    there, removed = kept(), []
-    total = sum(each.size for each in there)
-    for each in there:
+    found = cached_sets()
+    removed = []
+    total = sum(each.size for each in found)
+    for each in found:
         if total <= most:
             break
         for path in sorted(each.files, reverse=True):  # .npy before .json: half a set is not used
@@ -204,18 +199,60 @@ def prune(most: float) -> list[Kept]:
     return removed
 
 
-def _kept(paths: list[Path]) -> Kept | None:
-    source, size, used = "not finished", 0, 0.0
+def _cached_set(paths: list[Path]) -> CachedSet | None:
+    """The set of these files; None while it is being written."""
+    source = "not finished"
+    size = 0
+    used = 0.0
     try:
         for path in paths:
             status = path.stat()
-            size, used = size + status.st_size, max(used, status.st_mtime)
+            size += status.st_size
+            used = max(used, status.st_mtime)
             if path.suffix == ".json":
                 source = str(json.loads(path.read_bytes()).get("source", "not known"))
     except (OSError, ValueError, AttributeError):
         source = "damaged"
-    parts = any(path.suffix == ".part" for path in paths)
-    return None if parts and time.time() - used < FRESH else Kept(tuple(paths), source, size, used)
+    is_partial = any(path.suffix == ".part" for path in paths)
+    if is_partial and time.time() - used < FRESH:
+        return None
+    return CachedSet(tuple(paths), source, size, used)
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def _description(name: str) -> dict[str, Any]:
+    return json.loads((folder() / f"{name}.json").read_bytes())
+
+
+def _describe(name: str, about: dict[str, Any], source: str) -> None:
+    """Write KEY.json beside KEY.npy."""
+    with _disk_errors():
+        with open(folder() / f"{name}.npy", "rb") as stream:
+            description = {**about, "checksum": _checksum(stream), "source": source}
+        with _temporary(f"{name}.json") as stream:
+            stream.write(json.dumps(description).encode())
+
+
+def _mapped(name: str, description: dict[str, Any]) -> np.ndarray:
+    """The array of KEY.npy, memory-mapped; ValueError if its checksum has changed."""
+    path = folder() / f"{name}.npy"
+    with open(path, "rb") as stream:
+        if description["checksum"] != _checksum(stream):
+            raise ValueError(name)
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _touch(name: str) -> None:
+    """Record the time of this use."""
+    with suppress(OSError):  # the cache of another user
+        os.utime(folder() / f"{name}.json")
+
+
+def _write_npy_header(stream: Any, descr: str, shape: tuple[int, int]) -> None:
+    fields = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, fields)
 
 
 @contextmanager
@@ -228,9 +265,8 @@ def _temporary(name: str) -> Iterator[Any]:
         try:
             yield stream
             stream.flush()
-            if (
-                os.fstat(stream.fileno()).st_size > BLOCK * BLOCKS
-            ):  # what is smaller is checked whole
+            # the checksum of a smaller file covers all of it
+            if os.fstat(stream.fileno()).st_size > BLOCK * BLOCKS:
                 os.fsync(stream.fileno())
             stream.close()
             os.replace(stream.name, folder() / name)
@@ -242,16 +278,19 @@ def _temporary(name: str) -> Iterator[Any]:
 
 
 @contextmanager
-def _disk() -> Iterator[None]:
+def _disk_errors() -> Iterator[None]:
+    """A context in which an OSError becomes a DataError about the folder."""
     try:
         yield
     except OSError as error:
-        where = f"The folder {folder()} for decoded images cannot be written ({error.strerror or error})"
-        raise DataError(f"{where}; set {cache_folder.VARIABLE} to a folder with room.") from error
+        raise DataError(
+            f"The folder {folder()} for decoded images cannot be written"
+            f" ({error.strerror or error}); set {cache_folder.VARIABLE} to a folder with room."
+        ) from error
 
 
 def _checksum(stream: BinaryIO, block: int = BLOCK, blocks: int = BLOCKS) -> str:
-    """Of the size, and of evenly spaced blocks, the first and the last among them."""
+    """A checksum of the size and of evenly spread blocks, the first and the last among them."""
     size = stream.seek(0, os.SEEK_END)
     check = zlib.crc32(str(size).encode())
     starts = range(0, size, block)

@@ -1,4 +1,4 @@
-"""Files from the web, whole or not at all: resumed where they were cut, tried again, checked by size and checksum."""
+"""Downloads of whole files: resumed after a cut, retried, checked by size and checksum."""
 
 import http.client
 import os
@@ -11,22 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from halfspaces.datasets import optional
+from halfspaces.datasets.optional import POOCH
 from halfspaces.support.errors import DataError
 
 CHUNK = 1 << 18
 AGENT = "halfspaces (https://pypi.org/project/halfspaces)"
-LATER = (408, 425, 429, 500, 502, 503, 504)  # answers that may be others the next time
+RETRIED = (408, 425, 429, 500, 502, 503, 504)  # status codes of failures that may pass
 
-Progress = Callable[[str, int, int], None]  # of a file's name, its bytes so far and in all
+Progress = Callable[[str, int, int], None]  # called with a file's name, its bytes so far, all
 
 
 @dataclass(frozen=True)
 class Tries:
-    """How often a download is tried again, and how long an answer may take."""
+    """How often a download is retried, and how long an answer may take."""
 
     timeout: float = 30.0  # seconds without a byte
-    attempts: int = 5  # in a row that bring nothing
+    attempts: int = 5  # in a row without a new byte
     pause: float = 1.0  # seconds before the second attempt, doubled each time
 
 
@@ -50,12 +50,12 @@ class File:
 def retrieve(
     file: File, folder: Path, url: str, progress: Progress | None = None, tries: Tries = TRIES
 ) -> Path:
-    """Download `file` from `url` into `folder`; what is there already, or in part, is not downloaded again.
+    """Download `file` from `url` into `folder`; bytes that are there already are not sent again.
 
-    Raises DataError, one sentence, where the address does not answer, the checksum is wrong (the file is removed) or
-    the disk is full (the part is kept).
+    Raises DataError, one sentence, if the address does not answer, the checksum is wrong (the file
+    is removed) or the disk is full (the part remains).
     """
-    pooch = optional.load("pooch", "remote", f"Downloading {file.name}")
+    pooch: Any = POOCH.load(f"Downloading {file.name}")
     pooch.get_logger().setLevel("ERROR")
     partial = folder / f"{file.name}.part"
     _check_space(file, folder, partial)
@@ -68,7 +68,8 @@ def retrieve(
         raise
     except ValueError as error:
         raise DataError(
-            f"{url} came with another checksum than the published {file.md5} and was removed; try again, or elsewhere."
+            f"{url} came with another checksum than the published {file.md5} and was removed;"
+            " try again, or elsewhere."
         ) from error
     except OSError as error:
         raise DataError(
@@ -77,18 +78,18 @@ def retrieve(
 
 
 def _check_space(file: File, folder: Path, partial: Path) -> None:
-    there = partial.stat().st_size if partial.is_file() else 0
+    missing = file.size - (partial.stat().st_size if partial.is_file() else 0)
     free = shutil.disk_usage(folder).free
-    if file.size - there > free:
+    if missing > free:
         raise DataError(
-            f"{file.name} needs {file.size - there:,} bytes more and {folder} has room for {free:,};"
+            f"{file.name} needs {missing:,} bytes more and {folder} has room for {free:,};"
             " free some, or name another folder by HALFSPACES_CACHE."
         )
 
 
 @dataclass(frozen=True)
 class Resuming:
-    """A downloader for pooch: it goes on from `partial`, attempt after attempt, as long as they bring anything."""
+    """A downloader for pooch: it resumes `partial`, attempt after attempt, while bytes come."""
 
     file: File
     partial: Path
@@ -104,7 +105,8 @@ class Resuming:
             failures = 0 if self._have() > before else failures + 1
             if problem is not None and failures == self.tries.attempts:
                 raise DataError(
-                    f"{url} cannot be downloaded ({problem}); {self._have():,} bytes are kept, try again."
+                    f"{url} cannot be downloaded ({problem});"
+                    f" {self._have():,} bytes are kept, try again."
                 )
             if problem is not None and failures:
                 time.sleep(self.tries.pause * 2 ** (failures - 1))
@@ -114,27 +116,25 @@ class Resuming:
         return self.partial.stat().st_size if self.partial.is_file() else 0
 
     def _attempt(self, url: str, start: int) -> str | None:
-        """Append what comes; return what went wrong if another attempt may help."""
+        """Append the answer to the part; return the problem if another attempt may help."""
         headers = {"User-Agent": AGENT} | ({"Range": f"bytes={start}-"} if start else {})
         try:
             request = urllib.request.Request(url, headers=headers)
             with urllib.request.urlopen(request, timeout=self.tries.timeout) as answer:
                 resumed = answer.status == http.HTTPStatus.PARTIAL_CONTENT
-                if resumed and not (answer.headers["Content-Range"] or "").startswith(
-                    f"bytes {start}-"
-                ):
+                content_range = answer.headers["Content-Range"] or ""
+                if resumed and not content_range.startswith(f"bytes {start}-"):
                     self.partial.unlink(missing_ok=True)
                     return "another part than asked for was sent"
                 return self._append(answer, start if resumed else 0)
         except urllib.error.HTTPError as error:
             error.close()
+            answered = f"the server says {error.code} {error.reason}"
             if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 self.partial.unlink(missing_ok=True)
-            elif error.code not in LATER:
-                raise DataError(
-                    f"{url} cannot be downloaded: the server says {error.code} {error.reason}."
-                ) from error
-            return f"the server says {error.code} {error.reason}"
+            elif error.code not in RETRIED:
+                raise DataError(f"{url} cannot be downloaded: {answered}.") from error
+            return answered
         except (
             urllib.error.URLError,
             http.client.HTTPException,
@@ -151,7 +151,8 @@ class Resuming:
                     stream.close()
                     self.partial.unlink()
                     raise DataError(
-                        f"{answer.url} is longer than the published {self.file.size:,} bytes; removed."
+                        f"{answer.url} is longer than the published {self.file.size:,} bytes;"
+                        " removed."
                     )
                 stream.write(chunk)
                 if self.progress is not None:

@@ -1,4 +1,4 @@
-"""Single files elsewhere, s3://, gs://, https:// and others that fsspec knows: downloaded once."""
+"""Single files at https://, s3://, gs:// and other addresses that fsspec reads: downloaded once."""
 
 import contextlib
 import hashlib
@@ -9,11 +9,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from halfspaces.datasets import optional
+from halfspaces.datasets.files import compressed
+from halfspaces.datasets.optional import FSSPEC
 from halfspaces.support import cache_folder
 from halfspaces.support.errors import DataError
 
-# Others of fsspec's are left out: some follow what a file says to other files, or fill in templates from it.
+# fsspec knows more; some of those follow what a file says to other files, or fill in templates.
 PROTOCOLS = ("http", "https", "s3", "gs", "gcs", "az", "abfs", "hf", "memory")
 
 
@@ -27,21 +28,21 @@ def recognizes(given: object) -> bool:
 
 
 def fetch(address: str) -> Path:
-    """Download the file unless that was done before; return where it is now.
+    """Download the file, unless that was done before, and return its path in the cache.
 
-    A file that is being downloaded has another name until it is whole. Its copy is kept by its address: remove the
-    folder `remote` of the cache to have it read anew. Raises DataError for what cannot be had.
+    The file takes its name once it is whole. Its copy is stored by address: remove the folder
+    `remote` of the cache to download it again. Raises DataError if it cannot be downloaded.
     """
     protocol = address.partition("://")[0]
     name = re.sub(r"[^\w.-]", "_", unquote(PurePosixPath(urlsplit(address).path).name))
     if protocol not in PROTOCOLS:
-        raise DataError(
-            f"{address} starts with {protocol}://; known are {', '.join(PROTOCOLS)}, or give a path."
-        )
+        known = ", ".join(PROTOCOLS)
+        raise DataError(f"{address} starts with {protocol}://; known are {known}, or give a path.")
     if not name.strip("."):
         raise DataError(f"{address} names no file; give the address of one file.")
-    fsspec = optional.load("fsspec", "remote", address)
-    target = cache_folder.folder("remote", hashlib.sha256(address.encode()).hexdigest()[:16], name)
+    fsspec = FSSPEC.load(address)
+    digest = hashlib.sha256(address.encode()).hexdigest()[:16]
+    target = cache_folder.folder("remote", digest, name)
     if not target.is_file():
         _download(fsspec, address, target)
     return target
@@ -58,13 +59,13 @@ def _download(fsspec: Any, address: str, target: Path) -> None:
         if system.size(path) not in (None, os.path.getsize(partial)):
             raise OSError(f"{os.path.getsize(partial):,} bytes came of {system.size(path):,}")
         os.replace(partial, target)
-    except ImportError as error:  # fsspec's words say which library
+    except ImportError as error:  # fsspec's message names the library to install
         raise DataError(
-            f"{address} cannot be opened: {_told(error)}; or copy the file here first."
+            f"{address} cannot be opened: {_cause(error)}; or copy the file here first."
         ) from error
-    except Exception as error:  # each of fsspec's systems has errors of its own
+    except Exception as error:  # each of fsspec's file systems has errors of its own
         raise DataError(
-            f"{address} cannot be downloaded ({_told(error)}); check the address and try again."
+            f"{address} cannot be downloaded ({_cause(error)}); check the address and try again."
         ) from error
     finally:
         if partial is not None:
@@ -72,6 +73,7 @@ def _download(fsspec: Any, address: str, target: Path) -> None:
                 os.unlink(partial)
 
 
-def _told(error: Exception) -> str:
-    words = " ".join(str(error).split()).rstrip(".")
-    return f"{type(error).__name__}: {words[:200]}" if words else type(error).__name__
+def _cause(error: Exception) -> str:
+    kind = type(error).__name__
+    cause = compressed.cause(error)
+    return kind if cause == kind else f"{kind}: {cause}"

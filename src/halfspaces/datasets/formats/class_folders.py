@@ -1,4 +1,4 @@
-"""What the names of files say of an image data set: `[split/]class/file`."""
+"""Splits and classes of an image data set from the names of its files: `[split/]class/file`."""
 
 import re
 from collections.abc import Iterable
@@ -9,9 +9,15 @@ from halfspaces.datasets.formats.decode_image import SUFFIXES
 from halfspaces.support.errors import DataError, shown
 
 SPLITS = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test", "testing": "test",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
 NEEDED = "needed is one sub-folder a class with images in it"
 
 
@@ -23,50 +29,38 @@ class Layout:
     splits: dict[str, list[tuple[str, int]]]
 
     def names(self) -> list[str]:
-        """The files, split by split."""
+        """The names of the files, split by split."""
         return [name for files in self.splits.values() for name, _ in files]
 
 
 def arrange(path: Path, names: Iterable[str], folders: Iterable[str] = ()) -> Layout:
-    """Find splits and classes in the names below `path`. Raises DataError where there are fewer than two classes.
+    """Find splits and classes in the names of files and folders below `path`.
 
-    A folder around all images is no class; train, val and test are splits where there is a train with folders in it;
-    files beside the folders of classes are left out if they are not named like images.
+    A single folder around all images is skipped. The folders train, val and test are splits if
+    there is a folder train with folders in it. Files beside the folders of classes are skipped
+    unless they are named like images. Raises DataError if there are fewer than two classes.
 
     >>> arrange(Path("pets"), ["pets/dog10/b.png", "pets/dog9/a.png", "pets/README.txt"])
-    Layout(classes=('dog9', 'dog10'), splits={'train': [('pets/dog9/a.png', 0), ('pets/dog10/b.png', 1)]})
+    Layout(classes=('dog9', 'dog10'),
+        splits={'train': [('pets/dog9/a.png', 0), ('pets/dog10/b.png', 1)]})
     """
-    placed = {name: tuple(name.split("/")) for name in names}
+    files = {name: tuple(name.split("/")) for name in names}
     inner = {tuple(name.split("/")) for name in folders}
-    around = _around(path, placed, inner)
-    placed = {
-        name: parts[len(around) :]
-        for name, parts in placed.items()
-        if parts[: len(around)] == around
-    }
-    inner = {parts[len(around) :] for parts in inner if parts[: len(around)] == around}
-    split_names = _split_names(
-        path, [*placed.values(), *(parts for parts in inner if len(parts) > 1)]
-    )
-    found: dict[str, list[tuple[str, str]]] = {}
-    for name, parts in placed.items():
-        split, below = (split_names.get(parts[0]), parts[1:]) if split_names else ("train", parts)
-        if len(below) > 1 and split is not None:
-            found.setdefault(split, []).append((name, below[0]))
-        elif name.lower().endswith(SUFFIXES):
-            raise DataError(
-                f"{path} has the image {shown(name)} outside the folders of its classes; {NEEDED}."
-            )
+    prefix = _common_prefix(path, files, inner)
+    depth = len(prefix)
+    files = {name: parts[depth:] for name, parts in files.items() if parts[:depth] == prefix}
+    inner = {parts[depth:] for parts in inner if parts[:depth] == prefix}
+    below = [*files.values(), *(parts for parts in inner if len(parts) > 1)]
+    split_names = _split_names(path, below)
+    found = _by_split(path, files, split_names)
     labels = _labels(path, found)
-    _check_empty(path, inner, {parts[:-1] for parts in placed.values()}, 2 if split_names else 1)
-    splits = {
-        split: sorted(
-            ((name, labels[of]) for name, of in found[split]),
-            key=lambda pair: (pair[1], natural(pair[0])),
-        )
-        for split in ("train", "val", "test")
-        if split in found
-    }
+    class_depth = 2 if split_names else 1
+    _check_empty(path, inner, {parts[:-1] for parts in files.values()}, class_depth)
+    splits = {}
+    for split in ("train", "val", "test"):
+        if split in found:
+            labelled = [(name, labels[class_name]) for name, class_name in found[split]]
+            splits[split] = sorted(labelled, key=lambda pair: (pair[1], natural(pair[0])))
     return Layout(tuple(map(shown, labels)), splits)
 
 
@@ -82,15 +76,18 @@ def natural(name: str) -> list[tuple[int, str]]:
     ] + [(0, name)]
 
 
-Parts = tuple[str, ...]
+Parts = tuple[str, ...]  # of a name, without its slashes
+ByName = dict[str, Parts]
+BySplit = dict[str, list[tuple[str, str]]]  # names of files with the names of their classes
 
 
-def _around(path: Path, placed: dict[str, Parts], folders: set[Parts]) -> Parts:
-    """The folders that lie around all images and mean nothing."""
-    images = [parts for name, parts in placed.items() if name.lower().endswith(SUFFIXES)]
+def _common_prefix(path: Path, files: ByName, folders: set[Parts]) -> Parts:
+    """The folders around all images that are neither a class nor a split."""
+    images = [parts for name, parts in files.items() if name.lower().endswith(SUFFIXES)]
     if not images:
         raise DataError(f"{path} holds no images; {NEEDED}.")
-    depth, shallowest = 0, min(map(len, images))
+    depth = 0
+    shallowest = min(map(len, images))
     while shallowest - depth >= 3:
         tops = {parts[depth] for parts in [*images, *folders] if len(parts) > depth}
         if len(tops) > 1 or tops.pop().lower() in SPLITS:
@@ -100,19 +97,22 @@ def _around(path: Path, placed: dict[str, Parts], folders: set[Parts]) -> Parts:
 
 
 def _split_names(path: Path, below: list[Parts]) -> dict[str, str]:
-    """Which folder is which split; empty where they are classes, of which one may be called train."""
-    tops, deep = ({parts[0] for parts in below if len(parts) > least} for least in (1, 2))
+    """The split of each top folder; empty if the top folders are classes, even one called train."""
+    tops = {parts[0] for parts in below if len(parts) > 1}
+    deep = {parts[0] for parts in below if len(parts) > 2}
     known = {top: SPLITS[top.lower()] for top in sorted(tops) if top.lower() in SPLITS}
     if "train" not in {known.get(top) for top in deep}:
         if known and len(known) == len(tops) and deep:
             raise DataError(
-                f"{path} has {' and '.join(known)} but no train; name the folder of training images train."
+                f"{path} has {' and '.join(known)} but no train;"
+                " name the folder of training images train."
             )
         return {}
     others = sorted(tops - set(known))
     if others:
         raise DataError(
-            f"{path} has the folder {shown(others[0])} beside {next(iter(known))}; move one of them away."
+            f"{path} has the folder {shown(others[0])} beside {next(iter(known))};"
+            " move one of them away."
         )
     if len(set(known.values())) < len(known):
         raise DataError(
@@ -121,7 +121,28 @@ def _split_names(path: Path, below: list[Parts]) -> dict[str, str]:
     return known
 
 
-def _labels(path: Path, found: dict[str, list[tuple[str, str]]]) -> dict[str, int]:
+def _by_split(path: Path, files: ByName, split_names: dict[str, str]) -> BySplit:
+    """The files of each split; DataError for an image outside the folders of classes."""
+    found: BySplit = {}
+    for name, parts in files.items():
+        split = split_names.get(parts[0]) if split_names else "train"
+        below = parts[1:] if split_names else parts
+        if len(below) > 1 and split is not None:
+            found.setdefault(split, []).append((name, below[0]))
+        elif name.lower().endswith(SUFFIXES):
+            raise outside_of_classes(path, name)
+    return found
+
+
+def outside_of_classes(path: Path, name: str) -> DataError:
+    """The error about an image that lies in no folder of a class."""
+    return DataError(
+        f"{path} has the image {shown(name)} outside the folders of its classes; {NEEDED}."
+    )
+
+
+def _labels(path: Path, found: BySplit) -> dict[str, int]:
+    """The label of each class, in the natural order of their names."""
     classes = sorted({name for _, name in found.get("train", [])}, key=natural)
     if len(classes) < 2:
         given = f"one class, {shown(classes[0])}" if classes else "no class"
@@ -130,16 +151,18 @@ def _labels(path: Path, found: dict[str, list[tuple[str, str]]]) -> dict[str, in
         unknown = sorted({name for _, name in files} - set(classes))
         if unknown:
             raise DataError(
-                f"{path} has the class {shown(unknown[0])} in {split} but not in train; add it there or remove it."
+                f"{path} has the class {shown(unknown[0])} in {split} but not in train;"
+                " add it there or remove it."
             )
     return {name: label for label, name in enumerate(classes)}
 
 
-def _check_empty(path: Path, folders: set[Parts], filled: set[Parts], length: int) -> None:
-    """Raise for a folder of a class, a name of this length, without a file at any depth."""
-    holding = {parts[:length] for parts in filled}
+def _check_empty(path: Path, folders: set[Parts], filled: set[Parts], class_depth: int) -> None:
+    """Raise DataError for the folder of a class that has no file at any depth."""
+    classes = {parts[:class_depth] for parts in filled}
     for parts in sorted(folders):
-        if len(parts) == length and parts not in holding:
+        if len(parts) == class_depth and parts not in classes:
             raise DataError(
-                f"{path} has the empty folder {shown('/'.join(parts))}; put images of that class in it or remove it."
+                f"{path} has the empty folder {shown('/'.join(parts))};"
+                " put images of that class in it or remove it."
             )

@@ -1,7 +1,8 @@
-"""One image: its header looked at, or its pixels as uint8 of a stated size.
+"""One image: its header, or its pixels as uint8, resized to a given size.
 
-Every mode becomes grey or RGB of 8 bits: transparent pixels lie on white, 16 bits lose the lower 8, palettes, CMYK and
-black-and-white are converted, EXIF's orientation is applied, of an animation the first frame counts.
+Every mode becomes grey or RGB of 8 bits: transparent pixels are put on white, 16 bits lose the
+lower 8, palettes, CMYK and black-and-white are converted, EXIF's orientation is applied, and the
+first frame of an animation is used.
 """
 
 import threading
@@ -13,19 +14,21 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from halfspaces.datasets.files import compressed
 from halfspaces.support.errors import DataError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 GREY = {"1", "L", "LA", "La"}
-ORIENTATION, SIDEWAYS = 0x0112, {5, 6, 7, 8}
+ORIENTATION = 0x0112  # the EXIF tag
+SIDEWAYS = {5, 6, 7, 8}  # orientations that exchange height and width
 LARGE = 1 << 24  # pixels: such images are decoded one at a time
 _alone = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What an image says of itself, upright."""
+    """The size and kind of an image, in upright orientation."""
 
     height: int
     width: int
@@ -33,21 +36,21 @@ class Header:
 
 
 def look(stream: BinaryIO) -> Header:
-    """Read the header alone. Raises DataError, a phrase without a subject, for what is no image or too large."""
+    """Read the header only.
+
+    Raises DataError, a phrase without a subject, for a file that is no image or too large.
+    """
     with _opened(stream) as image:
-        width, height = image.size
         if _orientation(image) in SIDEWAYS:
-            width, height = height, width
-        return Header(height, width, _is_grey(image))
+            return Header(image.width, image.height, _is_grey(image))
+        return Header(image.height, image.width, _is_grey(image))
 
 
 def decode(stream: BinaryIO, height: int, width: int, channels: int) -> np.ndarray:
-    """Decode to (height, width, channels), resized whole: nothing is cropped. Raises DataError as `look` does."""
+    """Decode to (height, width, channels), resized without cropping; DataError as in `look`."""
     with _opened(stream) as image, _alone if image.width * image.height > LARGE else nullcontext():
-        longer = 2 * max(height, width)
-        image.draft(
-            None, (longer, longer)
-        )  # a JPEG decodes at a half, a quarter or an eighth where that is enough
+        side = 2 * max(height, width)
+        image.draft(None, (side, side))  # JPEG decodes faster at 1/2, 1/4 or 1/8 if that is enough
         pixels = _as_8_bits(_upright(image), "L" if channels == 1 else "RGB")
         if pixels.size != (width, height):
             pixels = pixels.resize((width, height), _pillow().Resampling.BILINEAR)
@@ -56,15 +59,16 @@ def decode(stream: BinaryIO, height: int, width: int, channels: int) -> np.ndarr
 
 @cache
 def _pillow() -> Any:
+    """The module PIL.Image with all formats registered."""
     from PIL import Image
 
-    Image.init()  # all formats, before threads ask for them
+    Image.init()  # before threads need them
     return Image
 
 
 @contextmanager
 def _opened(stream: BinaryIO) -> Iterator[Any]:
-    """The image in a stream, which is closed; whatever decoders raise over hostile bytes becomes a phrase."""
+    """The image in a stream, which is closed after it; a decoder's error becomes a phrase."""
     pillow = _pillow()
     try:
         with stream, pillow.open(stream, formats=FORMATS) as image:
@@ -78,14 +82,17 @@ def _opened(stream: BinaryIO) -> Iterator[Any]:
     except pillow.UnidentifiedImageError as error:
         raise DataError("is no JPEG, PNG, WebP, BMP, TIFF or GIF image") from error
     except Exception as error:
-        told = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise DataError(f"cannot be decoded ({told})") from error
+        raise DataError(f"cannot be decoded ({compressed.cause(error)})") from error
 
 
 def _orientation(image: Any) -> int:
-    """EXIF's; Pillow has turned the size of a TIFF already, and a PNG may tell it behind its pixels, too late."""
-    told = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
-    return image.getexif().get(ORIENTATION, 1) if told else 1
+    """EXIF's orientation, if it is still to be applied and in the header.
+
+    Pillow has applied that of a TIFF. A PNG may have it after its pixels, which is too late.
+    """
+    if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
+        return 1
+    return image.getexif().get(ORIENTATION, 1)
 
 
 def _upright(image: Any) -> Any:
@@ -97,7 +104,7 @@ def _upright(image: Any) -> Any:
 
 
 def _is_grey(image: Any) -> bool:
-    """Whether it has one channel, transparency aside."""
+    """Whether it has one channel beside transparency."""
     if image.mode == "P":
         palette = np.frombuffer(image.palette.palette, np.uint8)
         colours = palette[: len(palette) // 3 * 3].reshape(-1, 3)

@@ -10,7 +10,7 @@ TEST_SHARE = 0.2
 
 
 def read() -> Dataset:
-    """Return the digits; upstream has no test split, so a fixed fifth of each class is set aside.
+    """Return the digits; a fixed fifth of each class is the test split, as scikit-learn has none.
 
     >>> print(read())
     digits: 1,437 examples + 360 for testing, 64 features (8 x 8 x 1, uint8), 10 classes
@@ -19,11 +19,14 @@ def read() -> Dataset:
     from sklearn.model_selection import train_test_split
 
     bundled: Any = load_digits()
-    X, y = bundled.data, bundled.target
     rows, test_rows = train_test_split(
-        np.arange(len(X)), test_size=TEST_SHARE, stratify=y, random_state=0
+        np.arange(len(bundled.data)),
+        test_size=TEST_SHARE,
+        stratify=bundled.target,
+        random_state=0,
     )
-    X, y = X.astype(np.uint8), y.astype(np.int64)
+    X = bundled.data.astype(np.uint8)
+    y = bundled.target.astype(np.int64)
     return Dataset(
         name="digits",
         X=X[rows],

@@ -12,14 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.datasets import named_arrays, optional
+from halfspaces.datasets import named_arrays
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.files import compressed
+from halfspaces.datasets.formats.format import Format, file_named
+from halfspaces.datasets.optional import H5PY
 from halfspaces.support import memory
 from halfspaces.support.errors import DataError
 
-SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5")
-PATIENCE = 30.0  # seconds for strings, and more for many
+PATIENCE = 30.0  # seconds for reading strings, plus
+LABELS_PER_SECOND = 1e4
 READ_STRINGS = """
 import h5py, json, sys
 path, name, longest = sys.argv[1:]
@@ -27,106 +29,112 @@ with h5py.File(path, "r") as file:
     strings = file[name].asstr()[()].reshape(-1)
     json.dump([string[: int(longest)] for string in strings], sys.stdout)
 """
-TIGHTEST = 1032  # bytes that one byte of deflate can stand for
+HIGHEST_RATIO = 1032  # bytes that one byte of deflate can stand for
 DAMAGE = (OSError, RuntimeError, ValueError, TypeError, KeyError, OverflowError, MemoryError)
 
 
-def recognizes(path: Path) -> bool:
-    """Whether the file is named so."""
-    return path.suffix in SUFFIXES
-
-
 def read(path: Path) -> Dataset:
-    """Read X and y, or features, embeddings, images, data and labels, targets, class; X_test and y_test alike.
+    """Read X and y, also called features, embeddings, images, data and labels, targets, class.
 
-    Splits are told by name (X_test, test_X) or by groups called train, test and validation. X is used from
-    disk, mapped into memory, where it lies there in one piece; chunked and compressed arrays are read. Raises DataError
-    for links, data in other files, virtual data sets, and for what is damaged or does not fit.
+    X_test and y_test, X_val and y_val are found by name (X_test, test_X) or in groups called train,
+    test and validation. X is mapped from disk if it lies there contiguously; chunked and compressed
+    arrays are read. Raises DataError for links, data in other files, virtual data sets, and for
+    data that are damaged or do not fit.
     """
-    h5py = optional.load("h5py", "hdf5", str(path))
+    import h5py
+
     with compressed.decoding(path, "HDF5", *DAMAGE), h5py.File(path, "r") as file:
-        held = _names(file)
-        named = {part: held[name] for part, name in named_arrays.named(path, held).items()}
-        read: dict[str, Any] = {
-            part: (_rows if part.startswith("X") else _labels)(path, array)
-            for part, array in named.items()
-        }
-        return Dataset(name=path.stem, image_shape=named_arrays.image_shape(path, named), **read)
+        arrays = _arrays(file)
+        names = named_arrays.find_arrays(path, arrays)
+        chosen = {field: arrays[name] for field, name in names.items()}
+        fields: dict[str, Any] = {}
+        for field, array in chosen.items():
+            if field.startswith("X"):
+                rows = _read_rows(path, array)
+                fields[field] = named_arrays.flatten(path, array.name, rows)
+            else:
+                fields[field] = _read_labels(path, array)
+        image_shape = named_arrays.image_shape(path, chosen)
+        return Dataset(name=path.stem, image_shape=image_shape, **fields)
 
 
 def read_features(path: Path) -> np.ndarray:
-    """Read rows alone, (N, D), those for testing where there are any."""
-    h5py = optional.load("h5py", "hdf5", str(path))
+    """Read rows or images without labels: those of the test split if there is one."""
+    import h5py
+
     with compressed.decoding(path, "HDF5", *DAMAGE), h5py.File(path, "r") as file:
-        held = _names(file)
-        return _rows(path, held[named_arrays.features_alone(path, held)])
+        arrays = _arrays(file)
+        return _read_rows(path, arrays[named_arrays.find_features(path, arrays)])
 
 
-def _names(file: Any) -> dict[str, Any]:
-    """The arrays at the top, and those in the groups of splits as split_name."""
-    held: dict[str, Any] = {}
-    groups = {word: split for split, words in named_arrays.SPLITS.items() for word in words}
+def _arrays(file: Any) -> dict[str, Any]:
+    """The arrays at the top, and those in the groups of splits under the name split_name."""
+    arrays: dict[str, Any] = {}
     for name, node in _nodes(file).items():
+        split = named_arrays.SPLIT_OF_WORD.get(name.lower())
         if hasattr(node, "shape"):
-            held[name] = node
-        elif name.lower() in groups:
-            inner = _nodes(node)
-            held.update(
-                {
-                    f"{groups[name.lower()]}_{key}": each
-                    for key, each in inner.items()
-                    if hasattr(each, "shape")
-                }
-            )
-    return held
+            arrays[name] = node
+        elif split is not None:
+            for inner_name, inner in _nodes(node).items():
+                if hasattr(inner, "shape"):
+                    arrays[f"{split}_{inner_name}"] = inner
+    return arrays
 
 
 def _nodes(group: Any) -> dict[str, Any]:
-    """What lies in a group of the file itself; a link with a name of use is refused."""
+    """The arrays and groups of a group in this file; a link with a known name is refused."""
     import h5py
 
     nodes = {}
     for name in group:
         if isinstance(group.get(name, getlink=True), h5py.HardLink):
             nodes[name] = group[name]
-        elif (
-            any(name in named_arrays.pair([name], split) for split in named_arrays.SPLITS)
-            or name.lower() in named_arrays.SPLITS
-        ):
+        elif _is_known(name):
             raise DataError(
-                f"{group.file.filename} has {name} as a link, which is not followed; copy the array into the file."
+                f"{group.file.filename} has {name} as a link, which is not followed;"
+                " copy the array into the file."
             )
     return nodes
 
 
+def _is_known(name: str) -> bool:
+    """Whether the name is that of features, labels or a split."""
+    if name.lower() in named_arrays.SPLITS:
+        return True
+    return any(name in named_arrays.find_pair([name], split) for split in named_arrays.SPLITS)
+
+
 def _check_stored(path: Path, array: Any) -> None:
-    """Raise DataError for what lies in other files, and for sizes that the bytes in this file cannot fill."""
+    """Raise DataError for data in other files, and for shapes that the stored bytes cannot fill."""
     if array.external or array.is_virtual:
         raise DataError(
             f"{path} has {array.name} in other files, which are not opened; copy it into this one."
         )
-    stored, needed = array.id.get_storage_size(), math.prod(array.shape) * array.dtype.itemsize
-    if stored * (TIGHTEST if array.id.get_create_plist().get_nfilters() else 1) < needed:
+    stored = array.id.get_storage_size()
+    needed = math.prod(array.shape) * array.dtype.itemsize
+    ratio = HIGHEST_RATIO if array.id.get_create_plist().get_nfilters() else 1
+    if stored * ratio < needed:
         raise DataError(
-            f"{path} has {array.name} of shape {array.shape}, of which only {stored:,} bytes were ever written;"
-            " write all of it."
+            f"{path} has {array.name} of shape {array.shape}, of which only {stored:,} bytes were"
+            " ever written; write all of it."
         )
 
 
-def _rows(path: Path, array: Any) -> np.ndarray:
-    """Rows (N, D), from disk where they lie in one piece."""
+def _read_rows(path: Path, array: Any) -> np.ndarray:
+    """Rows or images of numbers, mapped from disk if they lie there contiguously."""
     _check_stored(path, array)
     named_arrays.check_numbers(path, array.name, array)
     mapped = _mapped(path, array)
-    if mapped is None:
-        mapped = memory.empty(path, array.shape, array.dtype)
-        if mapped.size:
-            array.read_direct(mapped)
-    return named_arrays.flatten(path, array.name, mapped)
+    if mapped is not None:
+        return mapped
+    rows = memory.empty(path, array.shape, array.dtype)
+    if rows.size:
+        array.read_direct(rows)
+    return rows
 
 
 def _mapped(path: Path, array: Any) -> np.ndarray | None:
-    """The array where it lies in the file; None where it is chunked, compressed or not written."""
+    """The array, memory-mapped; None if it is chunked, compressed or not written."""
     offset = array.id.get_offset()
     if array.chunks is not None or offset is None or not array.size or not array.dtype.isnative:
         return None
@@ -135,53 +143,51 @@ def _mapped(path: Path, array: Any) -> np.ndarray | None:
     return np.memmap(path, array.dtype, "r", offset, array.shape)
 
 
-def _labels(path: Path, array: Any) -> np.ndarray:
+def _read_labels(path: Path, array: Any) -> np.ndarray:
     import h5py
 
     _check_stored(path, array)
-    if array.ndim == 2 and array.shape[1] == 1:
-        n_labels = array.shape[0]
-    elif array.ndim == 1:
-        n_labels = len(array)
-    else:
+    if array.ndim not in (1, 2) or array.shape[1:] not in ((), (1,)):
         raise DataError(
             f"{path} has {array.name} of shape {array.shape}; one label a row, (N,), is needed."
         )
-    memory.check_fits(path, (n_labels,), array.dtype)
-    if h5py.check_string_dtype(array.dtype) is None:
+    memory.check_fits(path, (array.shape[0],), array.dtype)
+    string = h5py.check_string_dtype(array.dtype)
+    if string is None:
         return named_arrays.labels(path, array.name, array[()].reshape(-1))
-    if h5py.check_string_dtype(array.dtype).length is None:
-        return named_arrays.names(path, array.name, _strings(path, array))
-    return named_arrays.names(path, array.name, array.asstr()[()].reshape(-1).tolist())
+    if string.length is None:
+        return named_arrays.string_labels(path, array.name, _strings(path, array))
+    strings = array.asstr()[()].reshape(-1).tolist()
+    return named_arrays.string_labels(path, array.name, strings)
 
 
 def _strings(
     path: Path, array: Any, code: str = READ_STRINGS, patience: float = PATIENCE
 ) -> list[str]:
-    """Strings of variable length, read by another process, as HDF5's library never comes back from some damaged ones.
+    """Strings of variable length, read by another process with a time limit.
 
-    See https://github.com/HDFGroup/hdf5/issues/1707; numbers and strings of one length are read without such trouble.
+    HDF5's library does not return from some damaged ones, see
+    https://github.com/HDFGroup/hdf5/issues/1707; other labels do not need this.
     """
-    command = [
-        sys.executable,
-        "-P",
-        "-c",
-        code,
-        str(path),
-        array.name,
-        str(named_arrays.LONGEST_LABEL + 1),
-    ]
+    longest = str(named_arrays.LONGEST_LABEL + 1)
+    command = [sys.executable, "-P", "-c", code, str(path), array.name, longest]
+    limit = patience + len(array) / LABELS_PER_SECOND
     try:
-        done = subprocess.run(
-            command, capture_output=True, timeout=patience + len(array) / 1e4, check=True
-        )
+        done = subprocess.run(command, capture_output=True, timeout=limit, check=True)
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
-        why = (
-            "its strings have no end"
-            if isinstance(error, subprocess.TimeoutExpired)
-            else "its strings are damaged"
-        )
+        endless = isinstance(error, subprocess.TimeoutExpired)
+        cause = "its strings have no end" if endless else "its strings are damaged"
         raise DataError(
-            f"{path} cannot be read as HDF5 ({why} in {array.name}); save it again."
+            f"{path} cannot be read as HDF5 ({cause} in {array.name}); save it again."
         ) from error
     return json.loads(done.stdout)
+
+
+FORMAT = Format(
+    "hdf5",
+    file_named(".h5", ".hdf5", ".hdf", ".he5"),
+    read,
+    read_features=read_features,
+    needs=(H5PY,),
+    summary="an .h5 file with X and y",
+)

@@ -1,4 +1,4 @@
-"""Arrays in one .npz file: X, y, perhaps X_test, y_test, X_val, y_val, class_names. Pickles are refused."""
+"""Arrays in one .npz file: X, y, perhaps X_test, y_test, X_val, y_val, class_names; no pickles."""
 
 import lzma
 import math
@@ -6,13 +6,13 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.files import compressed
+from halfspaces.datasets.formats.format import Format, file_named
 from halfspaces.support.errors import DataError, listed
 
 NAMES = ("X", "y", "X_test", "y_test", "X_val", "y_val", "class_names")
@@ -20,60 +20,49 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
-def recognizes(path: Path) -> bool:
-    """Whether the file is named so."""
-    return path.suffix == ".npz"
-
-
 def read(path: Path) -> Dataset:
-    """Read X (N, D), or images (N, height, width[, channels]) which are flattened, and y (N,) of integers or strings.
+    """Read X (N, D), or images (N, height, width[, channels]), and y (N,), integers or strings.
 
-    Raises DataError for missing, damaged or object arrays and for shapes that do not fit.
+    Raises DataError for missing or damaged arrays, Python objects, and shapes that do not fit.
     """
-    held = _load(path, NAMES, needed={"X", "y"})
-    image_shape = named_arrays.image_shape(path, held)
-    for name, array in held.items():
+    arrays = _load(path, NAMES, needed=("X", "y"))
+    image_shape = named_arrays.image_shape(path, arrays)
+    for name, array in arrays.items():
         if name.startswith("X"):
-            held[name] = named_arrays.flatten(path, name, array)
+            arrays[name] = named_arrays.flatten(path, name, array)
         elif name.startswith("y"):
-            held[name] = named_arrays.labels(path, name, array)
-    class_names = named_arrays.class_names(path, held.pop("class_names", None), held["y"])
-    return Dataset(name=path.stem, class_names=class_names, image_shape=image_shape, **held)
+            arrays[name] = named_arrays.labels(path, name, array)
+    class_names = named_arrays.class_names(path, arrays.pop("class_names", None), arrays["y"])
+    return Dataset(path.stem, **arrays, class_names=class_names, image_shape=image_shape)  # pyright: ignore[reportArgumentType]
 
 
 def read_features(path: Path) -> np.ndarray:
-    """Read rows alone, (N, D): X_test, or X where there is none."""
-    held = _load(path, ("X", "X_test"), needed={"X"})
-    return named_arrays.flatten(path, "X", held.get("X_test", held["X"]))
+    """Read the rows or images of X_test, or of X if there is none."""
+    arrays = _load(path, ("X", "X_test"), needed=("X",))
+    X = arrays.get("X_test", arrays["X"])
+    named_arrays.check_numbers(path, "X", X)
+    return X
 
 
-def _load(path: Path, wanted: Sequence[str], needed: set[str]) -> dict[str, Any]:
-    """Return the arrays that are wanted, and only those."""
-    with compressed.reading(path) as stream:
-        try:
-            with zipfile.ZipFile(stream) as archive:
-                held = [
-                    name.removesuffix(".npy")
-                    for name in archive.namelist()
-                    if name.endswith(".npy")
-                ]
-                _require(path, needed, held)
-                return {name: _read_member(path, archive, name) for name in wanted if name in held}
-        except DataError:
-            raise
-        except DAMAGE as error:
-            raise DataError(
-                f"{path} cannot be read as .npz ({error}); save it again with np.savez."
-            ) from error
+def _load(path: Path, wanted: Sequence[str], needed: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The wanted arrays that the file has; no others are read."""
+    with (
+        compressed.reading(path) as stream,
+        compressed.decoding(path, ".npz", *DAMAGE, remedy="save it again with np.savez"),
+        zipfile.ZipFile(stream) as archive,
+    ):
+        members = [name for name in archive.namelist() if name.endswith(".npy")]
+        names = [name.removesuffix(".npy") for name in members]
+        _require(path, needed, names)
+        return {name: _read_member(path, archive, name) for name in wanted if name in names}
 
 
-def _require(path: Path, needed: set[str], held: Sequence[str]) -> None:
-    if not needed <= set(held):
-        names = sorted(needed)
-        example = ", ".join(f"{name}={name}" for name in names)
-        are = "is" if len(names) == 1 else "are"
+def _require(path: Path, needed: tuple[str, ...], names: Sequence[str]) -> None:
+    if not set(needed) <= set(names):
+        example = ", ".join(f"{name}={name}" for name in needed)
+        are = "is" if len(needed) == 1 else "are"
         raise DataError(
-            f"{path} holds {listed(held)}, but {' and '.join(names)} {are} needed;"
+            f"{path} holds {listed(names)}, but {' and '.join(needed)} {are} needed;"
             f" save it with np.savez(path, {example})."
         )
 
@@ -87,13 +76,23 @@ def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
         shape, _, dtype = HEADERS[version](stream)
         if dtype.hasobject:
             raise DataError(
-                f"{path} has {name} as Python objects, which are never read; save numbers or strings."
+                f"{path} has {name} as Python objects, which are never read;"
+                " save numbers or strings."
             )
         end = stream.tell() + math.prod(shape) * dtype.itemsize
-        if end != member.file_size:  # before any memory is asked for
+        if end != member.file_size:  # checked before any memory is allocated
             promise = f"its header promises shape {shape}, up to byte {end:,}"
             raise DataError(
                 f"{path} has {name} end at byte {member.file_size:,}, but {promise}; save it again."
             )
         stream.seek(0)
         return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+FORMAT = Format(
+    "npz",
+    file_named(".npz"),
+    read,
+    read_features=read_features,
+    summary="an .npz file with X and y",
+)

@@ -1,7 +1,10 @@
-"""Pickles of plain values and uint8 arrays, such as CIFAR's python version, read without unpickling.
+"""Pickles of plain values and uint8 arrays, as in CIFAR's python version, not unpickled.
 
-The opcodes that `pickletools` lists are interpreted here: numbers, text, bytes, lists, tuples, dictionaries with text
-as keys, and what rebuilds a NumPy array of bytes. There is nothing to call, so nothing in a file is ever run.
+The opcodes that `pickletools` lists are interpreted here: numbers, text, bytes, lists, tuples,
+dictionaries with text as keys, and what rebuilds a NumPy array of bytes. Nothing here can be
+called, so nothing in a file is ever run. `pickle.Unpickler` with a restricted `find_class` does not
+do: it allocates what an index in the file asks for (2 GiB for a pickle of 10 bytes), and it sets
+attributes of the objects that stand for functions.
 """
 
 import math
@@ -16,19 +19,18 @@ import numpy as np
 from halfspaces.support.errors import DataError, shown
 
 LITERALS = {
-    "BINSTRING", "SHORT_BINSTRING", "STRING", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE",
-    "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1",
+    "BINSTRING", "SHORT_BINSTRING", "STRING", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8",
+    "UNICODE", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "INT", "BININT", "BININT1", "BININT2",
+    "LONG", "LONG1",
 }  # fmt: skip
 CONSTANTS: dict[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-SILENT = {"PROTO", "FRAME"}
-TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-ARRAY, ARRAY_TYPE, DTYPE, ENCODE = (
-    "array",
-    "ndarray",
-    "dtype",
-    "encode",
-)  # stand for what is named, and cannot be called
-KNOWN = {
+IGNORED = {"PROTO", "FRAME"}
+TUPLE_SIZES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+ARRAY = "array"  # these names stand for functions and types, and cannot be called
+ARRAY_TYPE = "ndarray"
+DTYPE = "dtype"
+ENCODE = "encode"
+GLOBALS = {
     "numpy.core.multiarray _reconstruct": ARRAY,
     "numpy._core.multiarray _reconstruct": ARRAY,
     "numpy ndarray": ARRAY_TYPE,
@@ -38,22 +40,22 @@ KNOWN = {
 
 
 @dataclass(frozen=True, eq=False)
-class _Name:
-    """One of the names above."""
+class _Global:
+    """One of the accepted globals."""
 
     kind: str
 
 
 @dataclass(eq=False)
 class _Rebuilt:
-    """A dtype or an array, once its state is known."""
+    """A dtype or an array, described by its state."""
 
     kind: str
     state: Any = None
 
 
 def read(path: Path, stream: BinaryIO) -> Any:
-    """Return the value, whose arrays are uint8 and text is str or bytes. Raises DataError for anything else."""
+    """The value, with arrays of uint8 and text as str or bytes; DataError for anything else."""
     machine = _Machine(path)
     try:
         for opcode, argument, place in pickletools.genops(stream):
@@ -62,21 +64,23 @@ def read(path: Path, stream: BinaryIO) -> Any:
             machine.step(opcode.name, argument, place)
     except DataError:
         raise
-    except Exception as error:  # pickletools and a stack that is empty: hostile bytes
-        told = shown(str(error))[:80] or type(error).__name__
-        raise DataError(f"{path} is cut or damaged ({told}); get the file again.") from error
+    except Exception as error:  # pickletools, or an empty stack, over hostile bytes
+        cause = shown(str(error))[:80] or type(error).__name__
+        raise DataError(f"{path} is cut or damaged ({cause}); get the file again.") from error
     raise DataError(f"{path} is cut: it has no end; get the file again.")
 
 
 @dataclass
 class _Machine:
+    """The stack, the marks on it, and the memo of a pickle machine."""
+
     path: Path
     stack: list[Any] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
 
     def step(self, name: str, argument: Any, place: int | None) -> None:
-        """Do what one opcode says."""
+        """Perform one opcode."""
         if name in LITERALS:
             self.stack.append(argument)
         elif name in ("BINPUT", "LONG_BINPUT", "PUT"):
@@ -85,20 +89,22 @@ class _Machine:
             self.stack.append(self.memo[argument])
         elif name in CONSTANTS:
             self.stack.append(CONSTANTS[name])
-        elif name in TUPLES:
-            self.stack.append(tuple(self._pop(TUPLES[name])))
+        elif name in TUPLE_SIZES:
+            self.stack.append(tuple(self._pop(TUPLE_SIZES[name])))
         elif name in STEPS:
             STEPS[name](self, argument)
-        elif name not in SILENT:
+        elif name not in IGNORED:
             raise self._foreign(f"{name} at byte {place:,}")
 
     def _foreign(self, wanted: str) -> DataError:
         return DataError(
-            f"{self.path} wants {wanted}, which no CIFAR file needs and is never run; get the file again."
+            f"{self.path} wants {wanted}, which no CIFAR file needs and is never run;"
+            " get the file again."
         )
 
     def _pop(self, n: int) -> list[Any]:
-        if n > len(self.stack) - (self.marks[-1] if self.marks else 0):
+        above_mark = len(self.stack) - (self.marks[-1] if self.marks else 0)
+        if n > above_mark:
             raise ValueError("its stack is too short")
         values = self.stack[len(self.stack) - n :]
         del self.stack[len(self.stack) - n :]
@@ -134,11 +140,11 @@ class _Machine:
         self._update(self._pop_mark())
 
     def _update(self, values: list[Any]) -> None:
-        if type(self.stack[-1]) is not dict or not all(
-            isinstance(key, (str, bytes)) for key in values[::2]
-        ):
+        keys = values[::2]
+        is_dict = type(self.stack[-1]) is dict
+        if not is_dict or not all(isinstance(key, (str, bytes)) for key in keys):
             raise ValueError("it has a key that is no text")
-        self.stack[-1].update(zip(values[::2], values[1::2], strict=True))
+        self.stack[-1].update(zip(keys, values[1::2], strict=True))
 
     def _list(self, _: Any) -> None:
         self.stack.append(self._pop_mark())
@@ -157,10 +163,10 @@ class _Machine:
     def _empty_dict(self, _: Any) -> None:
         self.stack.append({})
 
-    def _global(self, named: Any) -> None:
-        if named not in KNOWN:
-            raise self._foreign(shown(str(named)).replace(" ", "."))
-        self.stack.append(_Name(KNOWN[named]))
+    def _global(self, name: Any) -> None:
+        if name not in GLOBALS:
+            raise self._foreign(shown(str(name)).replace(" ", "."))
+        self.stack.append(_Global(GLOBALS[name]))
 
     def _stack_global(self, _: Any) -> None:
         module, name = self._pop(2)
@@ -168,7 +174,7 @@ class _Machine:
 
     def _reduce(self, _: Any) -> None:
         function, arguments = self._pop(2)
-        if not isinstance(function, _Name) or not isinstance(arguments, tuple):
+        if not isinstance(function, _Global) or not isinstance(arguments, tuple):
             raise ValueError("it calls what cannot be called")
         if function.kind == ENCODE:
             text, encoding = arguments
@@ -209,13 +215,14 @@ STEPS: dict[str, Callable[[_Machine, Any], None]] = {
 
 
 def _finished(path: Path, value: Any) -> dict[str, Any]:
-    """The dictionary with text as keys and arrays in place of what stands for them."""
+    """The dictionary with text as keys, and arrays in place of their descriptions."""
     if not isinstance(value, dict):
         raise DataError(f"{path} holds no dictionary, as CIFAR's files do; get the file again.")
-    text = {
-        key if isinstance(key, str) else key.decode("latin1"): item for key, item in value.items()
-    }
-    return {key: _array(item) if isinstance(item, _Rebuilt) else item for key, item in text.items()}
+    finished = {}
+    for key, item in value.items():
+        text = key if isinstance(key, str) else key.decode("latin1")
+        finished[text] = _array(item) if isinstance(item, _Rebuilt) else item
+    return finished
 
 
 def _array(rebuilt: _Rebuilt) -> np.ndarray:

@@ -9,22 +9,19 @@ import numpy as np
 
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.formats import matlab
+from halfspaces.datasets.formats.format import Format, folder_with
 from halfspaces.support import memory
 from halfspaces.support.errors import DataError
 
-TRAINING, TEST = "train_32x32.mat", "test_32x32.mat"
+TRAINING = "train_32x32.mat"
+TEST = "test_32x32.mat"
 IMAGE = (32, 32, 3)
 
 
-def recognizes(folder: Path) -> bool:
-    """Whether the folder has one of SVHN's files."""
-    return any((folder / name).is_file() for name in (TRAINING, TEST))
-
-
 def read(folder: Path) -> Dataset:
-    """Read train_32x32.mat and, where it is, test_32x32.mat; the label 10 is the digit 0.
+    """Read train_32x32.mat and, if it exists, test_32x32.mat; the label 10 is the digit 0.
 
-    X is (N, 3072) and uint8. Raises DataError for missing, damaged or other MATLAB files.
+    X is (N, 3072), uint8. Raises DataError for missing or damaged files, and for other arrays.
     """
     if not (folder / TRAINING).is_file():
         raise DataError(f"The folder {folder} has {TEST} but no {TRAINING}; put it beside.")
@@ -34,16 +31,19 @@ def read(folder: Path) -> Dataset:
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    held = matlab.read(path, ("X", "y"))
-    if len(held) < 2:
-        listed = ", ".join(held) or "neither"
+    arrays = matlab.read(path, ("X", "y"))
+    if len(arrays) < 2:
+        found = ", ".join(arrays) or "neither"
         raise DataError(
-            f"{path} holds {listed} of the arrays of numbers X and y, which SVHN has; get the file again."
+            f"{path} holds {found} of the arrays of numbers X and y, which SVHN has;"
+            " get the file again."
         )
-    X, y = held["X"], held["y"]
+    X = arrays["X"]
+    y = arrays["y"]
     if X.shape[:-1] != IMAGE or X.ndim != 4 or X.dtype != np.uint8:
         raise DataError(
-            f"{path} has X of type {X.dtype}, shape {X.shape}; SVHN has bytes of shape (32, 32, 3, N)."
+            f"{path} has X of type {X.dtype}, shape {X.shape};"
+            " SVHN has bytes of shape (32, 32, 3, N)."
         )
     if y.shape not in ((X.shape[-1], 1), (1, X.shape[-1])):
         raise DataError(
@@ -55,3 +55,6 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     rows = memory.empty(path, (X.shape[-1], *IMAGE), X.dtype)
     rows[:] = np.moveaxis(X, -1, 0)
     return rows.reshape(len(rows), -1), labels.astype(np.int64) % 10
+
+
+FORMAT = Format("svhn", folder_with(TRAINING, TEST), read, summary="SVHN's train_32x32.mat")

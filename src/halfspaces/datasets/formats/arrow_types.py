@@ -1,0 +1,43 @@
+"""Types of Arrow columns: lists, the numbers in them, and NumPy's types for these."""
+
+from typing import Any
+
+import numpy as np
+
+
+def is_list(kind: Any) -> bool:
+    """Whether a column of this type holds lists, of a fixed size or not."""
+    import pyarrow.types as of
+
+    kind = stored(kind)
+    return of.is_list(kind) or of.is_large_list(kind) or of.is_fixed_size_list(kind)
+
+
+def stored(kind: Any) -> Any:
+    """The type in which an extension type is stored; any other type itself."""
+    return getattr(kind, "storage_type", kind)
+
+
+def leaf(kind: Any) -> Any:
+    """The type of the values inside lists, perhaps of lists."""
+    while is_list(kind):
+        kind = stored(kind).value_type
+    return stored(kind)
+
+
+def is_number(kind: Any) -> bool:
+    """Whether values of this type are numbers or truth values."""
+    import pyarrow.types as of
+
+    tests = (of.is_integer, of.is_floating, of.is_boolean, of.is_decimal)
+    return any(test(kind) for test in tests)
+
+
+def feature_dtype(kind: Any) -> np.dtype:
+    """NumPy's type for a column of features; truth values become uint8, decimals float64."""
+    import pyarrow.types as of
+
+    inner = leaf(kind)
+    if of.is_boolean(inner):
+        return np.dtype(np.uint8)
+    return np.dtype(np.float64 if of.is_decimal(inner) else inner.to_pandas_dtype())

@@ -1,0 +1,99 @@
+"""Images without classes, to predict: one image, or a folder of images without sub-folders."""
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from halfspaces.datasets.files.folder import files_in
+from halfspaces.datasets.files.source import is_junk
+from halfspaces.datasets.formats import class_folders, decode_image
+from halfspaces.datasets.formats import image_size as sizes
+from halfspaces.datasets.formats.format import Format
+from halfspaces.datasets.formats.image_size import ImageSize
+from halfspaces.datasets.formats.image_workers import map_entries, pillow_warnings
+from halfspaces.support import memory, progress
+from halfspaces.support.errors import DataError, shown
+
+
+def recognizes(path: Path) -> bool:
+    """Whether it is a file named like an image, or a folder with one and without folders."""
+    if not path.is_dir():
+        return _is_image(path.name)
+    with os.scandir(path) as entries:
+        visible = [entry for entry in entries if not is_junk(entry.name)]
+        is_flat = not any(entry.is_dir() for entry in visible)
+    return is_flat and any(_is_image(entry.name) for entry in visible)
+
+
+def read(path: Path, image_size: ImageSize | None = None, skip_bad: bool = False) -> NoReturn:
+    """Raise DataError: these images have no classes."""
+    if path.is_dir():
+        raise class_folders.outside_of_classes(path, _image_names(path)[0])
+    raise DataError(
+        f"{path} is one image, which belongs to no class;"
+        " give a folder with one sub-folder a class."
+    )
+
+
+def read_features(
+    path: Path, image_size: ImageSize | None = None, skip_bad: bool = False
+) -> np.ndarray:
+    """Images (N, height, width, channels), uint8, in the natural order of their names.
+
+    Options and errors are those of `image_folder.read`.
+    """
+    size = sizes.checked(image_size)
+    folder = path if path.is_dir() else path.parent
+    names = _image_names(path) if path.is_dir() else [path.name]
+    with pillow_warnings():
+        headers: dict[str, decode_image.Header] = {}
+        for name, outcome in map_entries(files_in(folder, names), decode_image.look):
+            if isinstance(outcome, DataError):
+                refuse_unless(skip_bad, folder, name, outcome)
+            elif outcome is not None:
+                headers[name] = outcome
+        if not headers:
+            raise DataError(f"{path} holds no image that can be decoded; check the path.")
+        height, width, channels = sizes.common_shape(headers.values(), size)
+        X = memory.empty(path, (len(headers), height, width, channels), np.uint8)
+        decode = partial(decode_image.decode, height=height, width=width, channels=channels)
+        decoded = map_entries(files_in(folder, headers), decode)
+        tracked = progress.tracked(decoded, f"decoding {path.name}", len(headers))
+        written = []
+        for row, (name, outcome) in enumerate(tracked):
+            if isinstance(outcome, DataError):
+                refuse_unless(skip_bad, folder, name, outcome)
+            elif outcome is not None:
+                X[row] = outcome
+                written.append(row)
+    return X if len(written) == len(X) else X[written]
+
+
+def refuse_unless(skip_bad: bool, path: Path, name: str, problem: DataError) -> None:
+    """Raise DataError about a bad file, unless bad files are skipped."""
+    if not skip_bad:
+        raise DataError(
+            f"{path} has {shown(name)}, which {problem}; remove it,"
+            " or leave out such files with skip_bad (--skip-bad, in train and evaluate)."
+        ) from problem
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(decode_image.SUFFIXES)
+
+
+def _image_names(folder: Path) -> list[str]:
+    names = (name for name in os.listdir(folder) if _is_image(name) and not is_junk(name))
+    return sorted(names, key=class_folders.natural)
+
+
+FORMAT = Format(
+    "image_files",
+    recognizes,
+    read,
+    read_features=read_features,
+    options=("image_size", "skip_bad"),
+)

@@ -1,0 +1,48 @@
+"""Parquet files, opened without reading their rows.
+
+Apache Parquet, https://parquet.apache.org/docs/file-format
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from halfspaces.datasets.formats.shard import BATCH_ROWS, Shard, reading
+
+SUFFIXES = (".parquet", ".pq")
+KIND = "Parquet"
+LONGEST_STRING = 100_000_000  # limits of a header, pyarrow's defaults
+LONGEST_LIST = 1_000_000
+
+
+def open_shard(path: Path) -> Shard:
+    """Open a file without reading its rows."""
+
+    def batches(names: Sequence[str]) -> Iterator[Any]:
+        with _opened(path) as file:
+            yield from file.iter_batches(BATCH_ROWS, columns=list(names))
+
+    with reading(path, KIND):
+        with _opened(path) as file:
+            shard = Shard(path, KIND, file.schema_arrow, file.metadata.num_rows, batches)
+        shard.check_names()
+        return shard
+
+
+def _opened(path: Path) -> Any:
+    """The file, mapped: pages are slices of the map, decoded when they are needed.
+
+    If pages were read, pyarrow would hold a group of rows, often a whole shard, and gigabytes that
+    a damaged header promises. No string or list of a header is longer than the file.
+    """
+    import pyarrow.parquet
+
+    size = path.stat().st_size
+    return pyarrow.parquet.ParquetFile(
+        path,
+        page_checksum_verification=True,
+        pre_buffer=False,
+        memory_map=True,
+        thrift_string_size_limit=min(size, LONGEST_STRING),
+        thrift_container_size_limit=min(size, LONGEST_LIST),
+    )

@@ -1,0 +1,163 @@
+"""The values of a table's columns: features X (N, D) and labels y (N,)."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from halfspaces.datasets import named_arrays
+from halfspaces.datasets.formats import arrow_types, table_columns
+from halfspaces.datasets.formats.shard import Shard
+from halfspaces.datasets.formats.table_columns import Columns
+from halfspaces.support import memory
+from halfspaces.support.errors import DataError
+
+
+def features(shards: Sequence[Shard], columns: Columns) -> np.ndarray:
+    """X (N, D): a single batch as it lies in the file, or all batches copied into one array."""
+    first = shards[0].path
+    for shard in shards:
+        table_columns.check_same_columns(shard, columns, first)
+    N = sum(shard.rows for shard in shards)
+    dtype = _common_dtype(shards, columns)
+    X = None
+    stop = 0
+    for shard in shards:
+        for rows in _batches(shard, columns, dtype):
+            if len(rows) == N and rows.dtype == dtype:
+                return rows
+            if X is None:
+                X = memory.empty(shard.path, (N, rows.shape[1]), dtype)
+            _check_fit(shard, rows, X, stop, first)
+            X[stop : stop + len(rows)] = rows
+            stop += len(rows)
+    if N == 0:
+        raise DataError(f"{first} has columns but no rows; give at least one example.")
+    if X is None or stop < N:
+        raise DataError(f"{first} holds {stop:,} rows where {N:,} are promised; save it again.")
+    return X
+
+
+def labels(shards: Sequence[Shard], label: str) -> np.ndarray:
+    """The labels y (N,) in the column `label`."""
+    parts = []
+    for shard in shards:
+        if label not in shard.schema.names:
+            raise DataError(
+                f"{shard.path} has no column {label!r} for the labels,"
+                f" as {shards[0].path} has; add it."
+            )
+        with shard.reading():
+            for batch in shard.batches([label]):
+                batch.validate(full=True)
+                _check_complete(shard, batch)
+                parts.append(_batch_labels(shard.path, label, batch.column(0)))
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def _common_dtype(shards: Sequence[Shard], columns: Columns) -> np.dtype:
+    """The narrowest type that holds the features of all shards."""
+    kinds = (shard.schema.field(name).type for shard in shards for name in columns.features)
+    return np.result_type(*map(arrow_types.feature_dtype, kinds))
+
+
+def _check_fit(shard: Shard, rows: np.ndarray, X: np.ndarray, stop: int, first: Path) -> None:
+    if rows.shape[1] != X.shape[1]:
+        raise DataError(
+            f"{shard.path} has {rows.shape[1]:,} features in a row but {first} has {X.shape[1]:,};"
+            " all rows need the same features."
+        )
+    if stop + len(rows) > len(X):
+        raise DataError(f"{shard.path} holds more rows than it promises; save it again.")
+
+
+def _batches(shard: Shard, columns: Columns, dtype: np.dtype) -> Iterator[np.ndarray]:
+    """The features of each batch that is not empty."""
+    with shard.reading():
+        for batch in shard.batches(columns.features):
+            batch.validate(full=True)  # no memory is read that the file does not have
+            if not batch.num_rows:
+                continue
+            _check_complete(shard, batch)
+            if columns.are_lists:
+                yield _rows_of_lists(shard.path, batch)
+            else:
+                yield _rows_of_columns(shard.path, batch, dtype)
+
+
+def _check_complete(shard: Shard, batch: Any) -> None:
+    """Raise DataError with the number of missing values, if there are any in the batch."""
+    for name in batch.schema.names:
+        if _nulls(batch.column(name)):
+            missing = sum(_nulls(each.column(name)) for each in shard.batches([name]))
+            raise DataError(
+                f"{shard.path} has {missing:,} missing values (null) in the column {name!r};"
+                " fill them or leave their rows out."
+            )
+
+
+def _nulls(array: Any) -> int:
+    """The number of missing values, inside lists, too."""
+    array = getattr(array, "storage", array)
+    inner = _nulls(array.flatten()) if arrow_types.is_list(array.type) else 0
+    return array.null_count + inner
+
+
+def _rows_of_lists(path: Path, batch: Any) -> np.ndarray:
+    """One column of lists, perhaps of lists, as rows: a view of the batch if it is contiguous."""
+    array = batch.column(0)
+    n_rows = batch.num_rows
+    while arrow_types.is_list(array.type):
+        array = getattr(array, "storage", array)
+        inner = array.flatten()
+        if len(inner) % len(array) or not _have_length(array, len(inner) // len(array)):
+            raise DataError(
+                f"{path} has lists of different lengths in the column {batch.schema.names[0]!r};"
+                " all rows need the same features."
+            )
+        array = inner
+        if not len(array):
+            break
+    return _numbers(array).reshape(n_rows, -1) if len(array) else np.empty((n_rows, 0))
+
+
+def _have_length(array: Any, length: int) -> bool:
+    """Whether each list of the array has this length."""
+    import pyarrow.types as of
+
+    if of.is_fixed_size_list(array.type):
+        return True
+    return bool(np.all(np.diff(np.asarray(array.offsets)) == length))
+
+
+def _rows_of_columns(path: Path, batch: Any, dtype: np.dtype) -> np.ndarray:
+    rows = memory.empty(path, (batch.num_rows, batch.num_columns), dtype)
+    for i, array in enumerate(batch.columns):
+        rows[:, i] = _numbers(array)
+    return rows
+
+
+def _numbers(array: Any) -> np.ndarray:
+    import pyarrow.types as of
+
+    if of.is_decimal(array.type):
+        array = array.cast("float64")
+    values = array.to_numpy(zero_copy_only=False)
+    return values.view(np.uint8) if values.dtype == np.bool_ else values
+
+
+def _batch_labels(path: Path, label: str, array: Any) -> np.ndarray:
+    """Labels as numbers or strings; those of a dictionary are looked up in it."""
+    import pyarrow.types as of
+
+    if of.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if of.is_string(array.type) or of.is_large_string(array.type) or of.is_string_view(array.type):
+        return named_arrays.string_labels(path, repr(label), array.to_pylist())
+    if of.is_integer(array.type) or of.is_floating(array.type) or of.is_boolean(array.type):
+        y = array.to_numpy(zero_copy_only=False)
+        return named_arrays.labels(path, f"the column {label!r}", y)
+    raise DataError(
+        f"{path} has {label!r} of type {array.type}; labels are whole numbers or strings."
+    )

@@ -1,0 +1,253 @@
+"""Data sets opened by name, path or address: the registry of formats is asked who reads them."""
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from halfspaces.datasets import catalogue
+from halfspaces.datasets.catalogue import CATALOGUE
+from halfspaces.datasets.dataset import Dataset, Features
+from halfspaces.datasets.files import remote
+from halfspaces.datasets.formats import FORMATS, digits
+from halfspaces.datasets.formats.format import Format
+from halfspaces.datasets.formats.image_size import ImageSize
+from halfspaces.support.errors import DataError, listed
+from halfspaces.support.memory import budget
+
+BUILT_IN: dict[str, Callable[[], Dataset]] = {"digits": digits.read}
+
+Options = Mapping[str, Any]
+
+
+def open(
+    path_or_name: str | os.PathLike[str],
+    *,
+    label: str | None = None,
+    image_size: ImageSize | None = None,
+    skip_bad: bool = False,
+    memory: float | None = None,
+) -> Dataset:
+    """Open a data set by its name, its path or its address.
+
+    Parameters
+    ----------
+    path_or_name : str or path
+        A name: "digits" is built in, and the names of the `CATALOGUE` are opened once they are
+        downloaded ("./digits" is a path). A path: a file or a folder in one of the `FORMATS`. An
+        address of one file, https://, s3:// or gs://: it is downloaded once.
+    label : str, optional
+        The column of a table that holds the classes; for CIFAR-100 "fine" or "coarse".
+    image_size : int or tuple, optional
+        The side of the images, (height, width), or (height, width, channels). Without it, images
+        of different sizes are resized to 32 x 32: see `halfspaces.datasets.formats.image_folder`.
+    skip_bad : bool
+        Leave out files of images that cannot be decoded.
+    memory : float, optional
+        Bytes of memory to use; all of this machine's by default. An array that would take more
+        than a quarter of it is stored on disk, in an unnamed file, so a data set may be larger
+        than memory.
+
+    Raises
+    ------
+    DataError
+        In one sentence: the name is unknown, nothing is at the path, or the data are cut, damaged
+        or do not fit.
+
+    Examples
+    --------
+    >>> print(open("digits"))
+    digits: 1,437 examples + 360 for testing, 64 features (8 x 8 x 1, uint8), 10 classes
+    >>> open("digit")
+    Traceback (most recent call last):
+    halfspaces.support.errors.DataError: There is no data set 'digit' (did you mean 'digits'?);
+        give a name (digits...
+    """
+    options = _options(label, image_size, skip_bad)
+    with budget(memory):
+        if isinstance(path_or_name, str) and path_or_name in BUILT_IN:
+            _check_options(path_or_name, (), options)
+            return BUILT_IN[path_or_name]()
+        if isinstance(path_or_name, str) and path_or_name in CATALOGUE:
+            _check_options(path_or_name, CATALOGUE[path_or_name].format.options, options)
+            return catalogue.read(path_or_name, **options)
+        found = _find(path_or_name)
+        found.prepare(options)
+        return found.format.read(found.path, **options)
+
+
+def open_features(
+    path_or_name: str | os.PathLike[str],
+    *,
+    label: str | None = None,
+    image_size: ImageSize | None = None,
+    skip_bad: bool = False,
+    memory: float | None = None,
+) -> Features:
+    """Rows to predict, X (N, D): the test rows of a data set, or all rows if it has no test rows.
+
+    Labels are not needed; the column `label` of a table, or one with a name such as "label", is
+    left out. One image, and a folder of images without sub-folders, are read, too, in the order of
+    their names. The options and errors are those of `open`.
+
+    >>> open_features("digits").shape
+    (360, 64)
+    """
+    options = _options(label, image_size, skip_bad)
+    with budget(memory):
+        X = _read_features(path_or_name, options)
+        if X is None:
+            X = _rows_to_predict(open(path_or_name, memory=memory, **options))
+        return X.reshape(len(X), -1) if isinstance(X, np.ndarray) and X.ndim > 2 else X
+
+
+def open_images(
+    path_or_name: str | os.PathLike[str],
+    *,
+    label: str | None = None,
+    image_size: ImageSize | None = None,
+    skip_bad: bool = False,
+    memory: float | None = None,
+) -> np.ndarray:
+    """Images to predict, (N, height, width) or (N, height, width, channels), in their stored type.
+
+    The images are those whose rows `open_features` returns; options and errors are the same.
+    Raises DataError for rows that are no images, too.
+
+    >>> open_images("digits").shape
+    (360, 8, 8, 1)
+    """
+    options = _options(label, image_size, skip_bad)
+    with budget(memory):
+        X = _read_features(path_or_name, options)
+        if X is None:
+            dataset = open(path_or_name, memory=memory, **options)
+            rows: Any = _rows_to_predict(dataset)
+            return dataset.images(rows)
+    if not isinstance(X, np.ndarray) or X.ndim < 3:
+        raise DataError(
+            f"{path_or_name} holds no images: it has rows {X.shape}; give images (N, H, W, 3)."
+        )
+    return X
+
+
+def holds_images(path_or_name: str | os.PathLike[str]) -> bool:
+    """Whether `open` can read the data as images of any size: image files, not arrays of pixels.
+
+    >>> holds_images("digits")
+    False
+    """
+    return not _is_name(path_or_name) and "image_size" in _find(path_or_name).format.options
+
+
+def _is_name(path_or_name: str | os.PathLike[str]) -> bool:
+    return path_or_name in BUILT_IN or path_or_name in CATALOGUE
+
+
+def _rows_to_predict(dataset: Dataset) -> Features:
+    return dataset.X if dataset.X_test is None else dataset.X_test
+
+
+def _read_features(path_or_name: str | os.PathLike[str], options: Options) -> Features | None:
+    """Rows or images read without labels; None where only a whole data set can be read."""
+    if _is_name(path_or_name):
+        return None
+    found = _find(path_or_name)
+    if found.format.read_features is None:
+        return None
+    found.prepare(options)
+    return found.format.read_features(found.path, **options)
+
+
+# --- options -------------------------------------------------------------------------------------
+
+
+def _options(label: str | None, image_size: ImageSize | None, skip_bad: bool) -> dict[str, Any]:
+    """The options that were given, by name."""
+    options = {"label": label, "image_size": image_size, "skip_bad": skip_bad or None}
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _check_options(given: object, known: tuple[str, ...], options: Options) -> None:
+    """Raise DataError for an option that the reader of these data does not have."""
+    for name in options:
+        if name not in known:
+            takers = [each.summary for each in _by_priority() if name in each.options]
+            raise DataError(
+                f"{given} takes no {name} (--{name.replace('_', '-')}), which is for"
+                f" {_alternatives(takers)}; leave it out."
+            )
+
+
+# --- formats -------------------------------------------------------------------------------------
+
+
+class _Found(NamedTuple):
+    """A path, the format that reads it, and its name as the user gave it."""
+
+    path: Path
+    format: Format
+    given: str | os.PathLike[str]
+
+    def prepare(self, options: Options) -> None:
+        """Check the options and import the libraries that the format needs."""
+        _check_options(self.given, self.format.options, options)
+        for library in self.format.needs:
+            library.load(str(self.path))
+
+
+def _by_priority() -> list[Format]:
+    """The formats in the order in which they are asked."""
+    return list(reversed(FORMATS.values()))
+
+
+def _find(given: str | os.PathLike[str]) -> _Found:
+    """The path and its format; an address is downloaded first."""
+    if isinstance(given, str) and remote.recognizes(given):
+        path = remote.fetch(given)
+    else:
+        path = Path(os.path.expanduser(given))
+    if not os.path.isdir(path) and not os.path.isfile(path):
+        raise DataError(_unknown(os.fspath(given), path))
+    names = _names_in(path) if os.path.isdir(path) else None
+    for format in _by_priority():
+        if format.recognizes(path):
+            return _Found(path, format, given)
+    summaries = _alternatives([format.summary for format in _by_priority()])
+    if names is None:
+        raise DataError(f"The file {path} is no data set; give {summaries}.")
+    raise DataError(f"The folder {path} holds {listed(names, 3)}; needed is {summaries}.")
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError as error:
+        raise DataError(f"The folder {folder} cannot be read: {error.strerror}.") from error
+
+
+def _alternatives(phrases: list[str]) -> str:
+    """The phrases that are not empty, joined for a sentence.
+
+    >>> _alternatives(["an .npz file", "", "X.npy and y.npy", "svmlight text"])
+    'an .npz file, X.npy and y.npy, or svmlight text'
+    """
+    *others, last = filter(None, phrases)
+    return f"{', '.join(others)}, or {last}" if others else last
+
+
+def _unknown(given: str, path: Path) -> str:
+    """A sentence that names what is nearest to what was given: known names, or files beside it."""
+    near = difflib.get_close_matches(given, (*BUILT_IN, *CATALOGUE), n=1)
+    if not near and os.path.isdir(path.parent) and os.access(path.parent, os.R_OK):
+        beside = difflib.get_close_matches(path.name, os.listdir(path.parent), n=2)
+        near = [str(path.parent / name) for name in beside]
+    hint = f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
+    names = ", ".join((*BUILT_IN, *CATALOGUE))
+    return (
+        f"There is no data set {given!r}{hint};"
+        f" give a name ({names}) or the path of an existing folder or file."
+    )
