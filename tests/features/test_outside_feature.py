@@ -124,7 +124,9 @@ def test_a_model_file_with_a_feature_that_is_not_registered_is_refused(tmp_path,
     with pytest.raises(ModelFileError) as caught:
         halfspaces.load(path)
     assert set(sys.modules) == modules
-    assert str(caught.value).startswith(f"The model file {path} needs 'bands', which is not part of")
+    assert str(caught.value).startswith(
+        f"The model file {path} needs 'bands', which is not part of"
+    )
     assert str(caught.value).endswith(
         "not registered; give --plugin FILE, or import the module that registers it first."
     )

@@ -6,9 +6,9 @@ from safetensors.numpy import load_file
 from sklearn.pipeline import make_pipeline
 
 import halfspaces
-from halfspaces import LinearClassifier
+from halfspaces import LinearClassifier, export
 from halfspaces.features import HueHistogram, Patches, Pixels, parse, serialization
-from halfspaces.files import export, safetensors_file
+from halfspaces.files import safetensors_file
 from halfspaces.files.models import features_of
 from halfspaces.files.safetensors_file import ModelFileError
 from tests.helpers import stripes
@@ -110,7 +110,7 @@ def test_a_damaged_feature_is_refused_in_one_sentence(patches_model, tmp_path, n
     SPOILED[name](tensors, metadata)
     safetensors_file.write(tmp_path / "spoiled.safetensors", tensors, metadata)
     unregistered = name in ("words", "code")
-    problem = "is not registered" if unregistered else "is not one of a LinearClassifier"
+    problem = "not registered" if unregistered else "is not one of a LinearClassifier"
     with pytest.raises(ModelFileError, match=problem) as caught:
         halfspaces.load(tmp_path / "spoiled.safetensors")
     assert "\n" not in str(caught.value)

@@ -10,6 +10,7 @@ import pytest
 import halfspaces
 from halfspaces import LinearClassifier, LinearClassifierCV
 from halfspaces.cli import plugins
+from halfspaces.datasets import FORMATS
 from halfspaces.features import FEATURES
 from halfspaces.files import run_file
 from halfspaces.files.safetensors_file import ModelFileError
@@ -181,3 +182,17 @@ def test_an_installed_package_is_found_by_its_entry_point(tmp_path):
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stderr
+
+
+def test_the_command_line_reads_a_format_of_a_plugin(run, refused, tmp_path):
+    path = tmp_path / "digits.numbers"
+    np.savetxt(path, np.column_stack([Y, X]), fmt="%d")
+    given = ["train", path, "--strength", "0.1"]
+    refused(given, "digits.numbers is no data set")
+    try:
+        ended = run(*given, "--plugin", plugin("format"))
+    finally:
+        FORMATS.pop("numbers", None)
+        sys.modules.pop("halfspaces_plugin_outside_format", None)
+    assert ended.code == 0, ended
+    assert "300 examples" in ended.out

@@ -83,7 +83,9 @@ def cache(
         ),
     ] = None,
 ) -> None:
-    """Decoded images, and their features, that are kept for a second run: where, of what, how large; remove some."""
+    """Decoded images, and their features, that are kept for a second run: where, of what, how
+    large; remove some.
+    """
     import time
 
     from halfspaces.cli.values import size_bytes

@@ -23,7 +23,9 @@ def evaluate(
     jobs: JobsOption = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Accuracy of a saved model, whole and by class, on the test rows (or all rows where there is no test split)."""
+    """Accuracy of a saved model, whole and by class, on the test rows (or all rows where there is
+    no test split).
+    """
     import halfspaces
     from halfspaces.cli import model_data, prediction_table, report, values
 
@@ -48,7 +50,9 @@ def evaluate(
 
 
 def info(model: ModelArgument, plugin: PluginOption = None) -> None:
-    """What a saved model is: its loss and classes, the features it takes, its strength, its accuracy in training."""
+    """What a saved model is: its loss and classes, the features it takes, its strength, its
+    accuracy in training.
+    """
     import halfspaces
     from halfspaces.cli import report
 

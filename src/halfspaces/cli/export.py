@@ -19,7 +19,9 @@ def export(
     ] = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Export a saved model to another library; its labels and probabilities stay the same, and no pickle is written."""
+    """Export a saved model to another library; its labels and probabilities stay the same, and no
+    pickle is written.
+    """
     import halfspaces
     from halfspaces.cli import report, values
     from halfspaces.files import export as exporting

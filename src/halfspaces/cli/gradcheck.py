@@ -12,7 +12,9 @@ def gradcheck(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the reports in full.")] = False,
     plugin: PluginOption = None,
 ) -> None:
-    """Check every registered loss and penalty: gradients, proxes, chance-level losses, overfitting 20 examples."""
+    """Check every registered loss and penalty: gradients, proxes, chance-level losses, overfitting
+    20 examples.
+    """
     from halfspaces.cli import report
 
     if not report.gradient_checks(seed, verbose=verbose):

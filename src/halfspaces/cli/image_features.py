@@ -1,4 +1,6 @@
-"""`halfspaces train --features`: the images of a data set become rows, once, before anything is trained."""
+"""`halfspaces train --features`: the images of a data set become rows, once, before anything is
+trained.
+"""
 
 import time
 from dataclasses import dataclass, replace
@@ -23,9 +25,10 @@ from halfspaces.tuning.folds import Fold, make_folds
 class Rows:
     """A data set whose rows are a feature's.
 
-    `dataset.X` holds the rows of the training images and, where there is an `augmentation`, those of their copies after
-    them. `folds` hold out training images alone, and none whose copy is fitted; they are empty where nothing is held
-    out or there are validation rows. The feature has learned from no row that one fold holds out.
+    `dataset.X` holds the rows of the training images and, where there is an `augmentation`, those
+    of their copies after them. `folds` hold out training images alone, and none whose copy is
+    fitted; they are empty where nothing is held out or there are validation rows. The feature has
+    learned from no row that one fold holds out.
     """
 
     dataset: Dataset
@@ -45,7 +48,9 @@ class Rows:
 
 @dataclass(frozen=True)
 class Describing:
-    """What is asked for: a feature, copies of the training images, rows kept on disk, so much memory in bytes."""
+    """What is asked for: a feature, copies of the training images, rows kept on disk, so much
+    memory in bytes.
+    """
 
     feature: Feature
     augmentation: Augmentation
@@ -58,7 +63,8 @@ class Describing:
         Raises
         ------
         DataError, ValueError, TypeError
-            For data that are no images, images that the feature refuses, and several folds where it learns from images.
+            For data that are no images, images that the feature refuses, and several folds where it
+            learns from images.
         """
         if dataset.image_shape is None:
             needed = f"--features {self.feature} describes images, and {dataset.name} holds plain rows of numbers"

@@ -37,7 +37,9 @@ def open_features(
 
 
 def rows(classifier: LinearClassifier, dataset: Dataset, X: Any) -> Features | Described:
-    """Rows of a data set, described when they are asked for where the model takes those of a feature."""
+    """Rows of a data set, described when they are asked for where the model takes those of a
+    feature.
+    """
     feature = features_of(classifier)
     if feature is None:
         return _fitting(classifier, X)

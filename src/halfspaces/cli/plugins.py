@@ -1,8 +1,10 @@
-"""Components from outside the package: modules that register losses, penalties, ... when they are imported.
+"""Components from outside the package: modules that register losses, penalties, ... when they are
+imported.
 
-A module adds rows to the registries, such as `halfspaces.losses.LOSSES["mine"] = MyLoss()`. The command line imports
-those that installed packages name under the entry points of the group "halfspaces.plugins", and those given by
-`--plugin FILE`. In Python a plain `import` does the same. Models and run files name components, and never import any.
+A module adds rows to the registries, such as `halfspaces.losses.LOSSES["mine"] = MyLoss()`. The
+command line imports those that installed packages name under the entry points of the group
+"halfspaces.plugins", and those given by `--plugin FILE`. In Python a plain `import` does the same.
+Models and run files name components, and never import any.
 """
 
 import sys

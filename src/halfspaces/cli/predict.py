@@ -37,7 +37,9 @@ def predict(
     jobs: JobsOption = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Predict a label for each row: row, label, and what else is asked for; CSV on the screen unless --out is given."""
+    """Predict a label for each row: row, label, and what else is asked for; CSV on the screen
+    unless --out is given.
+    """
     import halfspaces
     from halfspaces.cli import model_data, prediction_table, report, values
 

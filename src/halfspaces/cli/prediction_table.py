@@ -1,4 +1,6 @@
-"""What `halfspaces predict` writes: a table, block by block, so that nothing of the size of N x C is ever held."""
+"""What `halfspaces predict` writes: a table, block by block, so that nothing of the size of N x C
+is ever held.
+"""
 
 import csv
 import io
@@ -74,7 +76,9 @@ class Columns:
         return self.shown[np.searchsorted(self.classifier.classes_, labels)]
 
     def _worth(self, scores: Array) -> Array:
-        """Probabilities (N, C), or scores where there are none: of two classes ± half the difference."""
+        """Probabilities (N, C), or scores where there are none: of two classes ± half the
+        difference.
+        """
         if self.word == "p":
             return probabilities(
                 scores, make_loss(self.classifier.loss), self.classifier.calibration_
@@ -92,7 +96,9 @@ def _best(worth: Array, count: int) -> Array:
 
 
 def labels(classifier: Any, X: Any) -> Array:
-    """The label of every row; images are described block by block, and no more of their rows are ever held."""
+    """The label of every row; images are described block by block, and no more of their rows are
+    ever held.
+    """
     if not isinstance(X, Described):
         return classifier.predict(X)
     blocks = report.counted(_blocks(X, len(classifier.classes_)), X.shape[0])

@@ -40,7 +40,8 @@ def recipe_of(options: Mapping[str, Any]) -> "Recipe":
     Raises
     ------
     ValueError
-        One sentence, for a value that its option cannot have and for options that rule each other out.
+        One sentence, for a value that its option cannot have and for options that rule each other
+        out.
     """
     try:
         recipe = Recipe(**options)

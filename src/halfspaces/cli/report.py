@@ -302,7 +302,9 @@ def classes(
 
 
 def namer(names: Sequence[str] | None) -> Any:
-    """What a label is shown as: its class's name where labels are numbers and the classes have names."""
+    """What a label is shown as: its class's name where labels are numbers and the classes have
+    names.
+    """
 
     def name(label: Any) -> str:
         known = (

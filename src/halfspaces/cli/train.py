@@ -11,7 +11,9 @@ from halfspaces.files.options import TABLES, flag, section
 
 @with_all_options
 def train(context: typer.Context, **options: Any) -> None:
-    """Train a linear classifier on all training rows and report it. λ is chosen on rows held out unless it is given."""
+    """Train a linear classifier on all training rows and report it. λ is chosen on rows held out
+    unless it is given.
+    """
     from halfspaces.cli import training
     from halfspaces.cli.recipe import recipe_of
     from halfspaces.files import run_file

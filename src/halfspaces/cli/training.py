@@ -32,8 +32,9 @@ from halfspaces.tuning.folds import Fold
 class Examples:
     """The data of a training.
 
-    `given` are the examples as they were opened; `rows` those to fit, with the feature's columns and with copies where
-    these are asked for; `as_given` are the same without copies. `folds` are those of the feature, if it has any.
+    `given` are the examples as they were opened; `rows` those to fit, with the feature's columns
+    and with copies where these are asked for; `as_given` are the same without copies. `folds` are
+    those of the feature, if it has any.
     """
 
     given: Dataset
@@ -56,7 +57,8 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> Linear
     Raises
     ------
     SystemExit
-        With 130 after Ctrl-C, when the best model so far is saved; KeyboardInterrupt where it is not to be saved.
+        With 130 after Ctrl-C, when the best model so far is saved; KeyboardInterrupt where it is
+        not to be saved.
     """
     classifier = recipe.classifier()
     values.check_out(recipe.out)

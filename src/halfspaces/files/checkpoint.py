@@ -1,9 +1,11 @@
-"""Checkpoints: the state of a run in files, from which it goes on as if it had never stopped, to the last bit.
+"""Checkpoints: the state of a run in files, from which it goes on as if it had never stopped, to
+the last bit.
 
-A file is safetensors with JSON, like a model (`halfspaces.files.safetensors_file`): whole or not there, with a checksum, and
-reading it runs no code. Arrays of a state are tensors; its dataclasses are named, and only those in
-`halfspaces.files.state_classes` are made. A checkpoint is read by the version of halfspaces that wrote it.
-Loss, penalty and optimizer are not in it: a run goes on with those that it is given, which must be the same.
+A file is safetensors with JSON, like a model (`halfspaces.files.safetensors_file`): whole or not
+there, with a checksum, and reading it runs no code. Arrays of a state are tensors; its dataclasses
+are named, and only those in `halfspaces.files.state_classes` are made. A checkpoint is read by the
+version of halfspaces that wrote it. Loss, penalty and optimizer are not in it: a run goes on with
+those that it is given, which must be the same.
 """
 
 import math
@@ -39,7 +41,8 @@ FORMAT = 2
 
 @dataclass(eq=False)
 class Checkpoint(Store):
-    """Keeps a run in a folder, as a callback; `Checkpoint(folder).run(objective, optimizer)` finds it there.
+    """Keeps a run in a folder, as a callback; `Checkpoint(folder).run(objective, optimizer)` finds
+    it there.
 
     Parameters
     ----------
@@ -84,7 +87,9 @@ class Checkpoint(Store):
             self.written = time.monotonic()
 
     def run(self, objective: Objective, optimizer: Optimizer) -> Result | None:
-        """For `minimize(..., resume=)`: the run that was kept, or None where there is none of this objective."""
+        """For `minimize(..., resume=)`: the run that was kept, or None where there is none of this
+        objective.
+        """
         kept = self.read(RUN, objective)
         same = kept is not None and kept.loop.problem == problem_of(objective, optimizer)
         return kept if same else None

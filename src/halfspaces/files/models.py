@@ -1,4 +1,6 @@
-"""Fitted classifiers to and from one .safetensors file with JSON metadata; loading runs no code from the file."""
+"""Fitted classifiers to and from one .safetensors file with JSON metadata; loading runs no code
+from the file.
+"""
 
 import dataclasses
 import os
@@ -49,7 +51,9 @@ def versions() -> dict[str, str]:
 
 
 def features_of(classifier: Any) -> "Feature | None":
-    """The fitted feature whose rows a loaded classifier takes, unless it was fitted anew since; None for plain rows."""
+    """The fitted feature whose rows a loaded classifier takes, unless it was fitted anew since;
+    None for plain rows.
+    """
     return None if hasattr(classifier, "result_") else getattr(classifier, "features_", None)
 
 
@@ -65,13 +69,15 @@ def save(
     Parameters
     ----------
     classifier : LinearClassifier or LinearClassifierCV
-        Of the latter its `classifier_` is kept, with its calibration: it predicts the same, without the search.
+        Of the latter its `classifier_` is kept, with its calibration: it predicts the same, without
+        the search.
     path : path
     features : Feature or None
-        Fitted: what made the rows that the classifier was fitted to. It is kept as words and arrays, and `load` gives
-        it back as `features_`. None keeps that of a loaded classifier.
+        Fitted: what made the rows that the classifier was fitted to. It is kept as words and
+        arrays, and `load` gives it back as `features_`. None keeps that of a loaded classifier.
     **notes
-        Kept as metadata: numbers, strings, lists and dicts of them (class names, metrics, image shape).
+        Kept as metadata: numbers, strings, lists and dicts of them (class names, metrics, image
+        shape).
 
     Raises
     ------
@@ -140,8 +146,8 @@ def save(
 def load(path: str | os.PathLike[str]) -> LinearClassifier:
     """The fitted classifier in a file that `save` wrote; what was noted beside it is its `notes_`.
 
-    Where its rows are those of a feature, this is its `features_`, fitted: `sklearn.pipeline.make_pipeline` of both
-    predicts images.
+    Where its rows are those of a feature, this is its `features_`, fitted:
+    `sklearn.pipeline.make_pipeline` of both predicts images.
 
     Raises
     ------
@@ -165,7 +171,9 @@ def load(path: str | os.PathLike[str]) -> LinearClassifier:
 
 
 def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> LinearClassifier:
-    """The classifier, once all of it is known to fit together: nothing is left to fail at its first prediction."""
+    """The classifier, once all of it is known to fit together: nothing is left to fail at its first
+    prediction.
+    """
     parameters = {name: decode(value) for name, value in metadata["parameters"].items()}
     check_registered(parameters)
     classifier = LinearClassifier(**parameters)

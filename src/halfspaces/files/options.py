@@ -1,8 +1,9 @@
-"""The options of a training, each described once: name, type, default, help, range, and what rules it out.
+"""The options of a training, each described once: name, type, default, help, range, and what rules
+it out.
 
-The command line, the recipe and the run file are made from the fields below. A class is one table of the run file, and
-one panel of `halfspaces train --help`; `ThisCall` has the options that no run file stores, because they do not change
-the coefficients. `Options` has all of them side by side.
+The command line, the recipe and the run file are made from the fields below. A class is one table
+of the run file, and one panel of `halfspaces train --help`; `ThisCall` has the options that no run
+file stores, because they do not change the coefficients. `Options` has all of them side by side.
 
 >>> Options(loss="hinge", margin=2.0).loss
 'hinge'
@@ -53,8 +54,8 @@ def option(
     flag : str, optional
         Its name on the command line, if this is not the field's name with dashes.
     part_of : str, optional
-        The option that names a component (loss, penalty, optimizer) of which this is a parameter: it is allowed for the
-        components that have such a parameter.
+        The option that names a component (loss, penalty, optimizer) of which this is a parameter:
+        it is allowed for the components that have such a parameter.
     needs : str, optional
         The option without which this one has no meaning.
     only_with : mapping, optional

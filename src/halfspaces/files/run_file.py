@@ -1,8 +1,9 @@
-r"""The run file: the options of a training, as TOML that people read and `halfspaces train --run` repeats.
+r"""The run file: the options of a training, as TOML that people read and `halfspaces train --run`
+repeats.
 
-It has a table for each kind of option, see `halfspaces.files.options`, and `[made]`, which describes the run that wrote
-the file and is not read as options. An option that is missing takes its default. A run file may also be read out of the
-model that was saved with it.
+It has a table for each kind of option, see `halfspaces.files.options`, and `[made]`, which
+describes the run that wrote the file and is not read as options. An option that is missing takes
+its default. A run file may also be read out of the model that was saved with it.
 
 >>> text = dumps({"data": "digits", "loss": "hinge", "margin": 0.5, "strength": 0.01}, made={})
 >>> print(text.partition("\n\n")[2])

@@ -1,7 +1,7 @@
 """One .safetensors file with JSON metadata: how models are kept. No pickle, and never half a file.
 
-The metadata is one JSON string under the key "halfspaces": {"format": 1, "sha256": ..., "metadata": {...}}.
-Any safetensors reader can open the file: https://github.com/huggingface/safetensors#format
+The metadata is one JSON string under the key "halfspaces": {"format": 1, "sha256": ..., "metadata":
+{...}}. Any safetensors reader can open the file: https://github.com/huggingface/safetensors#format
 """
 
 import contextlib
@@ -45,10 +45,12 @@ class ModelFileError(FileError):
 def write(
     path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]
 ) -> None:
-    """Write `tensors` and `metadata` as one file, whole or not at all: an earlier file stays until the new one is safe.
+    """Write `tensors` and `metadata` as one file, whole or not at all: an earlier file stays until
+    the new one is safe.
 
-    `tensors` are numeric arrays of any shape; `metadata` is plain JSON (so tuples come back as lists).
-    Raises ModelFileError for other arrays, other metadata and a place that cannot be written.
+    `tensors` are numeric arrays of any shape; `metadata` is plain JSON (so tuples come back as
+    lists). Raises ModelFileError for other arrays, other metadata and a place that cannot be
+    written.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -77,8 +79,8 @@ def write(
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read what `write` wrote: the tensors and the metadata.
 
-    Raises ModelFileError for a missing, cut, damaged, foreign, newer or oversized file, before its tensors are read
-    wherever the header tells.
+    Raises ModelFileError for a missing, cut, damaged, foreign, newer or oversized file, before its
+    tensors are read wherever the header tells.
     """
     path = Path(path)
     with _reading(path) as stream:
@@ -111,7 +113,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
 
 
 def _plain(name: str, tensor: np.ndarray) -> np.ndarray:
-    """Return a contiguous little-endian array: safetensors takes the memory as it lies, whatever the strides."""
+    """Return a contiguous little-endian array: safetensors takes the memory as it lies, whatever
+    the strides.
+    """
     if name == "__metadata__":
         raise ModelFileError(
             "A tensor cannot be called '__metadata__', safetensors keeps that name; choose another."

@@ -1,7 +1,8 @@
 """The classes that checkpoints may hold, by name: nothing else is made when one is read.
 
-They are the dataclasses and enums of the modules below, the components that `halfspaces.files.components` knows, and
-the rows that are added for the state of an optimizer from outside:
+They are the dataclasses and enums of the modules below, the components that
+`halfspaces.files.components` knows, and the rows that are added for the state of an optimizer from
+outside:
 
     from halfspaces.callbacks import STATE_CLASSES
     STATE_CLASSES["MyState"] = MyState
@@ -46,7 +47,7 @@ MODULES = (
 )  # fmt: skip
 
 
-def _defined_in(module: ModuleType) -> Iterator[type]:
+def _defined_in(module: ModuleType) -> Iterator[Any]:
     kinds: list[Any] = list(vars(module).values())
     for kind in kinds:
         own = isinstance(kind, type) and kind.__module__ == module.__name__

@@ -1,8 +1,9 @@
 """Fitted classifiers for other libraries: ONNX, scikit-learn, torch, and NumPy alone.
 
-Standardization is in the weights already. Labels are those that the classifier predicts; probabilities, where it has
-any, are the same to rounding, the calibration's included. No pickle is written: ONNX and torch's weights are files of
-their own, scikit-learn and NumPy get a few lines of Python that read our .safetensors.
+Standardization is in the weights already. Labels are those that the classifier predicts;
+probabilities, where it has any, are the same to rounding, the calibration's included. No pickle is
+written: ONNX and torch's weights are files of their own, scikit-learn and NumPy get a few lines of
+Python that read our .safetensors.
 
 >>> from sklearn.datasets import load_digits
 >>> from halfspaces import LinearClassifier
@@ -48,7 +49,8 @@ def export(
     classifier : LinearClassifier or LinearClassifierCV
         Fitted.
     to : "onnx", "torch", "sklearn" or "numpy"
-        torch's `weight` and `bias` go into a .safetensors file, with the classes as metadata; the last two are code.
+        torch's `weight` and `bias` go into a .safetensors file, with the classes as metadata; the
+        last two are code.
     path : path
         Where to write.
     model : path or None

@@ -10,7 +10,8 @@ from halfspaces.files.export.sklearn_model import sklearn_class, sklearn_options
 
 
 def numpy_code(classifier: Classifier, path: str | os.PathLike[str]) -> str:
-    """Ten lines of Python that load the model file at `path` and predict: NumPy and safetensors, nothing of ours.
+    """Ten lines of Python that load the model file at `path` and predict: NumPy and safetensors,
+    nothing of ours.
 
     Their `predict(X)` returns the labels and the probabilities, or the scores where there are none.
     """
@@ -32,7 +33,8 @@ def numpy_code(classifier: Classifier, path: str | os.PathLike[str]) -> str:
 
 
 def sklearn_code(classifier: Classifier, path: str | os.PathLike[str]) -> str:
-    """A few lines of Python that make `to_sklearn`'s classifier of the model file at `path`, without a pickle.
+    """A few lines of Python that make `to_sklearn`'s classifier of the model file at `path`,
+    without a pickle.
 
     Raises
     ------

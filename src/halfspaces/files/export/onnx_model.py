@@ -17,7 +17,8 @@ INPUTS = ("uint8", "float16", "float32", "float64")
 
 
 def to_onnx(classifier: Classifier, *, dtype: Any = None) -> "onnx.ModelProto":
-    """An ONNX model of raw features: inputs `X` (N, D); outputs `label` (N,), `scores`, `probabilities` (N, C) if any.
+    """An ONNX model of raw features: inputs `X` (N, D); outputs `label` (N,), `scores`,
+    `probabilities` (N, C) if any.
 
     `scores` are (N, C), or (N,) for two classes, as those of `decision_function`.
 

@@ -17,10 +17,11 @@ Classifier = LinearClassifier | LinearClassifierCV
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What a prediction needs: scores (x − center) V + c, of shape (N, C), or (N, 1) for two classes.
+    """What a prediction needs: scores (x − center) V + c, of shape (N, C), or (N, 1) for two
+    classes.
 
-    Probabilities are softmax of factor · scores + offset, or each class's logistic of it, normalized; for two classes
-    the logistic. `link` is None where there are none.
+    Probabilities are softmax of factor · scores + offset, or each class's logistic of it,
+    normalized; for two classes the logistic. `link` is None where there are none.
     """
 
     V: Array
@@ -43,7 +44,9 @@ class Parts:
         return V, self.c if self.center is None else self.c - self.center.astype(np.float64) @ V
 
     def logits(self, what: str) -> tuple[Array, Array]:
-        """`folded` with the factor: their largest is the label, their softmax or logistic the probabilities."""
+        """`folded` with the factor: their largest is the label, their softmax or logistic the
+        probabilities.
+        """
         if np.any(self.offset) or np.ndim(self.factor):
             raise ValueError(
                 f"{what} cannot keep both the labels and the probabilities of a Sigmoid calibration; export to ONNX, "

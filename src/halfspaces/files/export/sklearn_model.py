@@ -9,18 +9,21 @@ from halfspaces.files.models import features_of
 
 
 def to_sklearn(classifier: Classifier) -> Any:
-    """A fitted scikit-learn classifier with the same labels, and the same probabilities where there are any.
+    """A fitted scikit-learn classifier with the same labels, and the same probabilities where there
+    are any.
 
     Returns
     -------
-    LogisticRegression where probabilities are a softmax, or a logistic of two classes; SGDClassifier(loss="log_loss")
-    where each of more classes has its own logistic; LinearSVC where there are none. `coef_` is float64, in raw units.
-    Of a loaded classifier with `features_` a Pipeline of both, which takes images.
+    LogisticRegression where probabilities are a softmax, or a logistic of two classes;
+    SGDClassifier(loss="log_loss") where each of more classes has its own logistic; LinearSVC where
+    there are none. `coef_` is float64, in raw units. Of a loaded classifier with `features_` a
+    Pipeline of both, which takes images.
 
     Raises
     ------
     ValueError
-        If the classifier is not fitted, or its calibration is a Sigmoid, whose labels and probabilities disagree.
+        If the classifier is not fitted, or its calibration is a Sigmoid, whose labels and
+        probabilities disagree.
     """
     from sklearn import linear_model, svm
     from sklearn.pipeline import make_pipeline

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
 
 def torch_state(classifier: Classifier) -> dict[str, Array]:
-    """`weight` (C, D) and `bias` (C,) of a torch.nn.Linear on raw features: (1, D) and (1,) for two classes.
+    """`weight` (C, D) and `bias` (C,) of a torch.nn.Linear on raw features: (1, D) and (1,) for two
+    classes.
 
-    The largest output is the label (of two classes: the second where the one output is above 0), and softmax of the
-    outputs, or the logistic, gives the probabilities where there are any. float32, but float64 where the features have
-    such large offsets that float32 would lose them.
+    The largest output is the label (of two classes: the second where the one output is above 0),
+    and softmax of the outputs, or the logistic, gives the probabilities where there are any.
+    float32, but float64 where the features have such large offsets that float32 would lose them.
 
     Raises
     ------
