@@ -13,7 +13,7 @@ from halfspaces import datasets
 from halfspaces.datasets import DataError
 from halfspaces.files import run_file
 from halfspaces.objective import Objective
-from halfspaces.support import memory
+from halfspaces.system import memory
 
 SIZE, PAGE = 1 << 20, 4096
 TRAIN = ("train", "digits", "--strength", "0.1")

@@ -2,6 +2,6 @@
 
 from halfspaces.files.checkpoint import Checkpoint
 from halfspaces.files.state_classes import STATE_CLASSES
-from halfspaces.loop.callbacks import EarlyStopping
+from halfspaces.tuning.early_stopping import EarlyStopping
 
 __all__ = ["STATE_CLASSES", "Checkpoint", "EarlyStopping"]

@@ -9,7 +9,7 @@ import scipy.io
 
 from halfspaces import LinearClassifier, datasets
 from halfspaces.datasets import CATALOGUE, DataError, catalogue
-from halfspaces.support import cache_folder
+from halfspaces.system import cache_folder
 from tests.data_files import tar_gz
 from tests.helpers import real, refuses_download
 from tests.server import IMAGES, MNIST, QUICK

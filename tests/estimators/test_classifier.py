@@ -12,11 +12,11 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from halfspaces import LinearClassifier
-from halfspaces.loop.callbacks import EarlyStopping
 from halfspaces.loop.result import Reason
 from halfspaces.losses.softmax import Softmax
 from halfspaces.optimizers import SGD
 from halfspaces.penalties.l2 import L2
+from halfspaces.tuning.early_stopping import EarlyStopping
 from tests.helpers import NAMES
 
 X, Y = load_digits(return_X_y=True)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from halfspaces.loop.callbacks import EarlyStopping
 from halfspaces.loop.result import Reason
 from halfspaces.losses.hinge import Hinge, SquaredHinge
 from halfspaces.losses.softmax import Softmax
@@ -22,6 +21,7 @@ from halfspaces.proofs.minimize import minimize
 from halfspaces.request import Request
 from halfspaces.rows.blocks import Blocks
 from halfspaces.testing.runs import Recorder, Watch, small_objective, start
+from halfspaces.tuning.early_stopping import EarlyStopping
 
 SMALL = small_objective()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from halfspaces.support.progress import Bar
+from halfspaces.system.progress import Bar
 
 if TYPE_CHECKING:
     from halfspaces.datasets.catalogue import Entry

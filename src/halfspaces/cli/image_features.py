@@ -15,9 +15,9 @@ from halfspaces.datasets.files import decoded_cache
 from halfspaces.datasets.fingerprint import content
 from halfspaces.estimators.checked_data import hold_out
 from halfspaces.features import Augmentation, Feature, Mixture
-from halfspaces.support import memory
-from halfspaces.support.errors import DataError
 from halfspaces.support.types import Array
+from halfspaces.system import memory
+from halfspaces.system.errors import DataError
 from halfspaces.tuning.folds import Fold, make_folds
 
 

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from halfspaces.datasets.formats import image_folder
-from halfspaces.support.progress import Bar
 from halfspaces.support.types import Array
+from halfspaces.system.progress import Bar
 
 console = Console(highlight=False)
 

@@ -18,13 +18,13 @@ from halfspaces.estimators.checked_data import check_two
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_optimizer
 from halfspaces.estimators.cross_validation import LinearClassifierCV
+from halfspaces.estimators.finite import check_finite
 from halfspaces.features import Augmentation, Feature, parse
 from halfspaces.files import run_file
 from halfspaces.files.atomic import write_whole
 from halfspaces.files.models import save, versions
 from halfspaces.files.options import STRENGTHS, VALIDATION
 from halfspaces.loop.result import Reason
-from halfspaces.support.validation import check_finite
 from halfspaces.tuning.folds import Fold
 
 

@@ -15,7 +15,7 @@ from halfspaces.datasets.formats import FORMATS
 from halfspaces.datasets.formats.format import Format, file_named, folder_with
 from halfspaces.datasets.opening import BUILT_IN, holds_images, open, open_features, open_images
 from halfspaces.datasets.optional import Library
-from halfspaces.support.errors import DataError
+from halfspaces.system.errors import DataError
 
 __all__ = [
     "BUILT_IN",

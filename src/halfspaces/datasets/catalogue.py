@@ -17,8 +17,8 @@ from halfspaces.datasets.files import download
 from halfspaces.datasets.files.download import File, Progress
 from halfspaces.datasets.formats import cifar, idx, stl10, svhn
 from halfspaces.datasets.formats.format import Format
-from halfspaces.support import cache_folder
-from halfspaces.support.errors import DataError
+from halfspaces.system import cache_folder
+from halfspaces.system.errors import DataError
 
 MIRROR = "HALFSPACES_MIRROR"
 

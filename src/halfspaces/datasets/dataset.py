@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from halfspaces.datasets.duplicates import rows_contained
-from halfspaces.support.errors import DataError
+from halfspaces.system.errors import DataError
 
 Features = np.ndarray | csr_array  # rows of X
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from halfspaces.support.errors import DataError, listed
+from halfspaces.system.errors import DataError, listed
 
 FEATURES = ("X", "features", "embeddings", "embedding", "images", "data")
 LABELS = ("y", "labels", "label", "targets", "target", "class")

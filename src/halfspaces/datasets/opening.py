@@ -15,8 +15,8 @@ from halfspaces.datasets.files import remote
 from halfspaces.datasets.formats import FORMATS, digits
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.image_size import ImageSize
-from halfspaces.support.errors import DataError, listed
-from halfspaces.support.memory import budget
+from halfspaces.system.errors import DataError, listed
+from halfspaces.system.memory import budget
 
 BUILT_IN: dict[str, Callable[[], Dataset]] = {"digits": digits.read}
 
@@ -63,7 +63,7 @@ def open(
     digits: 1,437 examples + 360 for testing, 64 features (8 x 8 x 1, uint8), 10 classes
     >>> open("digit")
     Traceback (most recent call last):
-    halfspaces.support.errors.DataError: There is no data set 'digit' (did you mean 'digits'?);
+    halfspaces.system.errors.DataError: There is no data set 'digit' (did you mean 'digits'?);
         give a name (digits...
     """
     options = _options(label, image_size, skip_bad)

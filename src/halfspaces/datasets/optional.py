@@ -4,7 +4,7 @@ import importlib
 from dataclasses import dataclass
 from types import ModuleType
 
-from halfspaces.support.errors import DataError
+from halfspaces.system.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Library:
 
         >>> Library("no_such_library", "halfspaces[parquet]").load("tables.parquet")
         Traceback (most recent call last):
-        halfspaces.support.errors.DataError: tables.parquet needs no_such_library, which is not
+        halfspaces.system.errors.DataError: tables.parquet needs no_such_library, which is not
             installed; run: pip install 'halfspaces[parquet]'.
         """
         try:

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.checked_data import Data, check_data, check_rows
 from halfspaces.estimators.components import make_loss
+from halfspaces.estimators.finite import check_finite
 from halfspaces.kernels import fused_rows
 from halfspaces.loop.result import Result
 from halfspaces.losses.base import Loss
@@ -26,7 +27,7 @@ from halfspaces.penalties.base import Penalty
 from halfspaces.rows.blocks import Blocks, compute_dtype
 from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array, Block, Features
-from halfspaces.support.validation import check_finite, check_number
+from halfspaces.support.validation import check_number
 
 
 def probabilities(scores: Array, loss: Loss, calibration: Calibration | None = None) -> Array:

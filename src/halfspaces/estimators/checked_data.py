@@ -11,9 +11,10 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from halfspaces.estimators.finite import check_finite
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array, Features
-from halfspaces.support.validation import check_finite, check_number
+from halfspaces.support.validation import check_number
 
 # Types of X that are not converted.
 DENSE_TYPES = [np.float64, np.float32, np.float16, np.uint8]

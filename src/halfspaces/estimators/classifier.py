@@ -11,7 +11,6 @@ from sklearn.exceptions import ConvergenceWarning
 from halfspaces.estimators.base import LinearModel
 from halfspaces.estimators.checked_data import check_validation, hold_out, is_part
 from halfspaces.estimators.components import make_optimizer, make_penalty
-from halfspaces.loop.callbacks import store_in
 from halfspaces.loop.run import Callback
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
@@ -25,6 +24,7 @@ from halfspaces.rows.moments import Moments
 from halfspaces.scores import Linear
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
+from halfspaces.tuning.store import store_in
 
 
 class LinearClassifier(LinearModel):

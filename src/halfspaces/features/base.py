@@ -14,10 +14,10 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import NotFittedError
 
 from halfspaces.features.images import Images, grey
-from halfspaces.support.memory import empty
 from halfspaces.support.parallel import available_workers, one_blas_thread, ordered_map
-from halfspaces.support.progress import Bar
 from halfspaces.support.types import Array
+from halfspaces.system.memory import empty
+from halfspaces.system.progress import Bar
 
 BLOCK_BYTES = 3 << 20  # planes of a block; with the results they fit a core's share of the cache
 MOST_ROWS = 1024  # images of a block
@@ -112,7 +112,7 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
             uint8, or floats in [0, 1]; or copies of images (`Augmentation`).
         out : array, shape (N, D), optional
             Filled and returned; it may be a memory map. None creates an array, on disk if it is
-            large compared with the memory (`halfspaces.support.memory.budget`).
+            large compared with the memory (`halfspaces.system.memory.budget`).
 
         Raises
         ------

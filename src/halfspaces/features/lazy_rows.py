@@ -5,8 +5,8 @@ from typing import Any
 
 from halfspaces.features.base import Feature
 from halfspaces.features.images import Images
-from halfspaces.support.progress import quiet
 from halfspaces.support.types import Array
+from halfspaces.system.progress import quiet
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from halfspaces.support.progress import Bar
 from halfspaces.support.types import Array
+from halfspaces.system.progress import Bar
 
 
 def spherical_kmeans(rows: Array, start: Array, epochs: int) -> Array:

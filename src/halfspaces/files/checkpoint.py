@@ -25,13 +25,13 @@ from halfspaces.files import safetensors_file
 from halfspaces.files.atomic import brief
 from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.files.state_classes import class_named, name_of
-from halfspaces.loop.callbacks import Store
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import History, Result
 from halfspaces.loop.run import Run, problem_of, snapshot
 from halfspaces.objective import Objective
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
+from halfspaces.tuning.store import Store
 
 SUFFIX = ".safetensors"
 RUN = "run"

@@ -24,7 +24,7 @@ from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.losses import LOSSES, surrogates
 from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES
 from halfspaces.penalties import PENALTIES
-from halfspaces.support.errors import UnknownComponentError
+from halfspaces.system.errors import UnknownComponentError
 
 REGISTRIES: tuple[Mapping[str, Any], ...] = (
     LOSSES,

@@ -22,8 +22,8 @@ from halfspaces.files.atomic import brief
 from halfspaces.files.components import check_registered, decode, encode
 from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.rows.moments import Moments
-from halfspaces.support.errors import UnknownComponentError
 from halfspaces.support.types import Array
+from halfspaces.system.errors import UnknownComponentError
 
 if TYPE_CHECKING:
     from halfspaces.features import Feature

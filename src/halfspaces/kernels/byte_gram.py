@@ -110,7 +110,7 @@ def _kernels() -> tuple[Callable[..., None], Callable[..., None]]:
     return pack, compile_loop(_add_products, (packed, packed, products, types.int64, types.int64))
 
 
-def _pack(X: Any, unsigned: Any, signed: Any, sums: Any, panel: Any) -> None:
+def _pack(X: Array, unsigned: Array, signed: Array, sums: Array, panel: int) -> None:
     """Pack one panel of features, in fours of rows, and add its sums; missing rows are 0."""
     first = panel * PANEL
     width = min(PANEL, X.shape[1] - first)
@@ -143,7 +143,7 @@ def _pack(X: Any, unsigned: Any, signed: Any, sums: Any, panel: Any) -> None:
         sums[first + j] += total[j]
 
 
-def _add_products(unsigned: Any, signed: Any, products: Any, panel: Any, steps: Any) -> None:
+def _add_products(unsigned: Array, signed: Array, products: Array, panel: int, steps: int) -> None:
     """One panel of columns of the result, from the diagonal down."""
     side = products.shape[0]
     for below in range(panel, side // PANEL):

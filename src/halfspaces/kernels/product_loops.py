@@ -14,6 +14,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from halfspaces.kernels.compile import FASTMATH, compile_loop
+from halfspaces.support.types import Array
 
 STORED = {
     "uint8": types.uint8,
@@ -89,7 +90,7 @@ def _stored_number_uncompiled(stored: Any) -> Any:
 _load: Any = _stored_number_uncompiled if UNCOMPILED else intrinsic(_stored_number)
 
 
-def _scores(X: Any, Vt: Any, S: Any) -> None:
+def _scores(X: Array, Vt: Array, S: Array) -> None:
     """S = X Vtᵀ for X (B, D), Vt (K, D), S (B, K); B ≥ 4."""
     zero = S.dtype.type(0)
     B, K = S.shape
@@ -121,16 +122,16 @@ def _scores(X: Any, Vt: Any, S: Any) -> None:
 
 @numba.njit(inline="always")
 def _five_scores(
-    p: Any,
-    q: Any,
-    r: Any,
-    s: Any,
-    v0: Any,
-    v1: Any,
-    v2: Any,
-    v3: Any,
-    v4: Any,
-    S: Any,
+    p: Array,
+    q: Array,
+    r: Array,
+    s: Array,
+    v0: Array,
+    v1: Array,
+    v2: Array,
+    v3: Array,
+    v4: Array,
+    S: Array,
     i: int,
     k: int,
 ) -> None:
@@ -177,7 +178,7 @@ def _five_scores(
 
 
 @numba.njit(inline="always")
-def _store_five(line: Any, k: int, s0: Any, s1: Any, s2: Any, s3: Any, s4: Any) -> None:
+def _store_five(line: Array, k: int, s0: float, s1: float, s2: float, s3: float, s4: float) -> None:
     line[k] = s0
     line[k + 1] = s1
     line[k + 2] = s2
@@ -185,7 +186,7 @@ def _store_five(line: Any, k: int, s0: Any, s1: Any, s2: Any, s3: Any, s4: Any) 
     line[k + 4] = s4
 
 
-def _pull(X: Any, A: Any, G: Any) -> None:
+def _pull(X: Array, A: Array, G: Array) -> None:
     """G += Aᵀ X for X (B, D), A (B, K), G (K, D); B ≥ 8.
 
     Five lines of G at a time in whole tiles: with loops of fixed length the registers hold the
@@ -217,7 +218,7 @@ def _pull(X: Any, A: Any, G: Any) -> None:
 
 @numba.njit(inline="always")
 def _add_five_lines(
-    p: Any, q: Any, r: Any, s: Any, A: Any, total: Any, i: int, k: int, done: int
+    p: Array, q: Array, r: Array, s: Array, A: Array, total: Array, i: int, k: int, done: int
 ) -> None:
     """Add four rows, of which the first `done` were added before, to a tile of five lines."""
     zero = total.dtype.type(0)
@@ -254,7 +255,7 @@ def _add_five_lines(
 
 
 @numba.njit(inline="always")
-def _add_column(X: Any, A: Any, G: Any, left: int, right: int, k: int) -> None:
+def _add_column(X: Array, A: Array, G: Array, left: int, right: int, k: int) -> None:
     """Add all rows, eight at a time, to a tile of line k of G."""
     zero = G.dtype.type(0)
     g = G[k, left:right]
@@ -290,7 +291,7 @@ def _add_column(X: Any, A: Any, G: Any, left: int, right: int, k: int) -> None:
             )
 
 
-def _moments(X: Any, y: Any, weight: Any, origin: Any, sums: Any, squares: Any) -> None:
+def _moments(X: Array, y: Array, weight: Array, origin: Array, sums: Array, squares: Array) -> None:
     """sums[y_i] += w_i (x_i − origin) and squares += w_i (x_i − origin)², in float64."""
     for left in range(0, X.shape[1], TILE):
         right = min(left + TILE, X.shape[1])

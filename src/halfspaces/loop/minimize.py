@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.loop.callbacks import answer_of, checked_callbacks
 from halfspaces.loop.convergence import converged, ended, tightened
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Reason, Result
-from halfspaces.loop.run import Callback, Run, Tighten, problem_of
+from halfspaces.loop.run import Callback, Run, Tighten, answer_of, checked_callbacks, problem_of
 from halfspaces.loop.so_far import Final
 from halfspaces.objective import Objective
 from halfspaces.request import Request

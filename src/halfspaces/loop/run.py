@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -152,3 +152,20 @@ def snapshot(run: Run) -> Result:
         state=run.state,
         loop=run.so_far(),
     )
+
+
+def checked_callbacks(callbacks: Any) -> Sequence[Callback]:
+    """The callbacks; raises TypeError unless they are a sequence of callables."""
+    if isinstance(callbacks, Sequence) and all(map(callable, callbacks)):
+        return callbacks
+    required = "a sequence of callables, such as [EarlyStopping()]"
+    raise TypeError(f"callbacks must be {required}, got {callbacks!r}.")
+
+
+def answer_of(callback: Callback, run: Run) -> Reason | None:
+    """What a callback returns; raises TypeError unless that is a `Reason` or None."""
+    reason = callback(run)
+    if reason is None or isinstance(reason, Reason):
+        return reason
+    required = "a Reason to stop or None to go on"
+    raise TypeError(f"A callback must return {required}, {callback!r} returned {reason!r}.")

@@ -8,7 +8,6 @@ optimizer's state.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -33,14 +32,14 @@ class UpdateRule(ABC):
         """The point at which the gradient is evaluated."""
         return W
 
-    def default_step(self, safe_step: Any) -> Any:
+    def default_step(self, safe_step: Array) -> Array | float:
         """The default step size; `safe_step` is 1/L of each member, L a bound on its curvature."""
         return safe_step
 
     @abstractmethod
     def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
-    ) -> tuple[Array, Any, Slots]:
+        self, slots: Slots, gradient: Array, last_move: Array, step: Array, count: int
+    ) -> tuple[Array, Array, Slots]:
         """The move, the step size of each coordinate (or of each member), and the new slots.
 
         `step` is a number, or one per member shaped (M, 1); `count` starts at 1.
@@ -52,8 +51,8 @@ class Plain(UpdateRule):
     """W ← W − step · ∇L."""
 
     def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
-    ) -> tuple[Array, Any, Slots]:
+        self, slots: Slots, gradient: Array, last_move: Array, step: Array, count: int
+    ) -> tuple[Array, Array, Slots]:
         """−step · ∇L."""
         return -step * gradient, step, slots
 
@@ -71,8 +70,8 @@ class Momentum(UpdateRule):
         check_number(f"{type(self).__name__}(decay=...)", self.decay, at_least=0, below=1)
 
     def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
-    ) -> tuple[Array, Any, Slots]:
+        self, slots: Slots, gradient: Array, last_move: Array, step: Array, count: int
+    ) -> tuple[Array, Array, Slots]:
         """ρ v − step · ∇L."""
         return self.decay * last_move - step * gradient, step, slots
 
@@ -95,7 +94,7 @@ class Adagrad(UpdateRule):
     def __post_init__(self) -> None:
         check_number("Adagrad(epsilon=...)", self.epsilon, above=0)
 
-    def default_step(self, safe_step: Any) -> Any:
+    def default_step(self, safe_step: Array) -> Array | float:
         """1e-2: the rule scales each coordinate by itself."""
         return 1e-2
 
@@ -104,8 +103,8 @@ class Adagrad(UpdateRule):
         return (np.zeros_like(W),)
 
     def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
-    ) -> tuple[Array, Any, Slots]:
+        self, slots: Slots, gradient: Array, last_move: Array, step: Array, count: int
+    ) -> tuple[Array, Array, Slots]:
         """−step · ∇L/(√h + ε)."""
         squares = slots[0] + gradient**2
         coordinate_step = step / (np.sqrt(squares) + self.epsilon)
@@ -123,7 +122,7 @@ class RMSProp(UpdateRule):
         check_number("RMSProp(decay=...)", self.decay, at_least=0, below=1)
         check_number("RMSProp(epsilon=...)", self.epsilon, above=0)
 
-    def default_step(self, safe_step: Any) -> Any:
+    def default_step(self, safe_step: Array) -> Array | float:
         """1e-3: the rule scales each coordinate by itself."""
         return 1e-3
 
@@ -132,8 +131,8 @@ class RMSProp(UpdateRule):
         return (np.zeros_like(W),)
 
     def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
-    ) -> tuple[Array, Any, Slots]:
+        self, slots: Slots, gradient: Array, last_move: Array, step: Array, count: int
+    ) -> tuple[Array, Array, Slots]:
         """−step · ∇L/(√h + ε)."""
         squares = self.decay * slots[0] + (1 - self.decay) * gradient**2
         coordinate_step = step / (np.sqrt(squares) + self.epsilon)
@@ -161,7 +160,7 @@ class Adam(UpdateRule):
         check_number("Adam(beta2=...)", self.beta2, at_least=0, below=1)
         check_number("Adam(epsilon=...)", self.epsilon, above=0)
 
-    def default_step(self, safe_step: Any) -> Any:
+    def default_step(self, safe_step: Array) -> Array | float:
         """1e-3: the rule scales each coordinate by itself."""
         return 1e-3
 
@@ -170,8 +169,8 @@ class Adam(UpdateRule):
         return np.zeros_like(W), np.zeros_like(W)
 
     def move(
-        self, slots: Slots, gradient: Array, last_move: Array, step: Any, count: int
-    ) -> tuple[Array, Any, Slots]:
+        self, slots: Slots, gradient: Array, last_move: Array, step: Array, count: int
+    ) -> tuple[Array, Array, Slots]:
         """−step · m/(√h + ε)."""
         mean = self.beta1 * slots[0] + (1 - self.beta1) * gradient
         squares = self.beta2 * slots[1] + (1 - self.beta2) * gradient**2

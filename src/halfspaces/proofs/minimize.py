@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from halfspaces.loop import minimize as loop
-from halfspaces.loop.callbacks import checked_callbacks
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Result
-from halfspaces.loop.run import Callback, Run
+from halfspaces.loop.run import Callback, Run, checked_callbacks
 from halfspaces.objective import Objective
 from halfspaces.proofs.tighten import tighter_bounds
 from halfspaces.rows.blocks import Blocks
-from halfspaces.support.progress import Bar
 from halfspaces.support.types import Array
+from halfspaces.system.progress import Bar
 
 
 def minimize(

@@ -1,1 +1,1 @@
-"""Helpers of all other packages: types, checks, workers, memory, progress."""
+"""Helpers of all other packages: types, checks of arguments, worker threads."""

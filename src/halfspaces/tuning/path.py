@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from halfspaces.loop.callbacks import Store, store_in
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import Callback, problem_of
@@ -23,6 +22,7 @@ from halfspaces.proofs.screening import gap_safe
 from halfspaces.request import Evaluation, Request
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_numbers
+from halfspaces.tuning.store import Store, store_in
 
 
 @dataclass(frozen=True, eq=False)

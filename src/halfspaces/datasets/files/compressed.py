@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from halfspaces.support.errors import DataError
+from halfspaces.system.errors import DataError
 
 CHUNK = 1 << 18  # bytes read at a time
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}

@@ -20,8 +20,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from halfspaces.support import cache_folder
-from halfspaces.support.errors import DataError
+from halfspaces.system import cache_folder
+from halfspaces.system.errors import DataError
 
 VERSION = 1
 KEY = "[0-9a-f]{32}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from halfspaces.datasets.optional import POOCH
-from halfspaces.support.errors import DataError
+from halfspaces.system.errors import DataError
 
 CHUNK = 1 << 18
 AGENT = "halfspaces (https://pypi.org/project/halfspaces)"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from halfspaces.datasets.files.source import LIMITS, Entry, Limits, is_junk, status_stamp
-from halfspaces.support.errors import DataError
+from halfspaces.system.errors import DataError
 
 
 class _Found(NamedTuple):

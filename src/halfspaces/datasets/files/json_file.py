@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from halfspaces.datasets.files import compressed
-from halfspaces.support.errors import DataError
+from halfspaces.system.errors import DataError
 
 LARGEST = 1 << 26  # bytes
 

@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 from halfspaces.datasets.files import compressed
 from halfspaces.datasets.optional import FSSPEC
-from halfspaces.support import cache_folder
-from halfspaces.support.errors import DataError
+from halfspaces.system import cache_folder
+from halfspaces.system.errors import DataError
 
 # fsspec knows more; some of those follow what a file says to other files, or fill in templates.
 PROTOCOLS = ("http", "https", "s3", "gs", "gcs", "az", "abfs", "hf", "memory")

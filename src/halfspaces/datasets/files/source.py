@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from halfspaces.datasets.files import compressed
-from halfspaces.support.errors import DataError, shown
+from halfspaces.system.errors import DataError, shown
 
 JUNK = {"__MACOSX", "Thumbs.db", "desktop.ini"}  # files of file managers
 

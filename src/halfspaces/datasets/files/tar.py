@@ -20,7 +20,7 @@ from halfspaces.datasets.files.source import (
     status_stamp,
     too_large,
 )
-from halfspaces.support.errors import DataError, shown
+from halfspaces.system.errors import DataError, shown
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 OPENERS: dict[str, Callable[..., Any]] = {

@@ -17,7 +17,7 @@ from halfspaces.datasets.files.source import (
     status_stamp,
     too_large,
 )
-from halfspaces.support.errors import DataError
+from halfspaces.system.errors import DataError
 
 
 class ZipSource:

@@ -23,8 +23,8 @@ from halfspaces.datasets.files import archives, compressed
 from halfspaces.datasets.files.file_set import ArchiveFiles, FileSet, FolderFiles, last_part
 from halfspaces.datasets.formats import pickles
 from halfspaces.datasets.formats.format import Format
-from halfspaces.support import memory
-from halfspaces.support.errors import DataError
+from halfspaces.system import memory
+from halfspaces.system.errors import DataError
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 PIXELS = 3 * 32 * 32

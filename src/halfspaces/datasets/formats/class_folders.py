@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from halfspaces.datasets.formats.decode_image import SUFFIXES
-from halfspaces.support.errors import DataError, shown
+from halfspaces.system.errors import DataError, shown
 
 SPLITS = {
     "train": "train",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.formats.format import Format, file_named
-from halfspaces.support.errors import DataError
+from halfspaces.system.errors import DataError
 
 
 def read(path: Path, label: str | None = None) -> Dataset:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from halfspaces.datasets.files import compressed
-from halfspaces.support.errors import DataError
+from halfspaces.system.errors import DataError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")

@@ -17,8 +17,8 @@ from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.files import compressed
 from halfspaces.datasets.formats.format import Format, file_named
 from halfspaces.datasets.optional import H5PY
-from halfspaces.support import memory
-from halfspaces.support.errors import DataError
+from halfspaces.system import memory
+from halfspaces.system.errors import DataError
 
 PATIENCE = 30.0  # seconds for reading strings, plus
 LABELS_PER_SECOND = 1e4

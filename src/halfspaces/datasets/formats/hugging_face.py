@@ -13,7 +13,7 @@ from halfspaces.datasets.formats import arrow, table_columns, tables
 from halfspaces.datasets.formats.format import Format, folder_with
 from halfspaces.datasets.formats.shard import Shard
 from halfspaces.datasets.optional import PYARROW
-from halfspaces.support.errors import DataError
+from halfspaces.system.errors import DataError
 
 DICT = "dataset_dict.json"
 STATE = "state.json"

@@ -13,8 +13,8 @@ import numpy as np
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.files import compressed
 from halfspaces.datasets.formats.format import Format
-from halfspaces.support import memory
-from halfspaces.support.errors import DataError
+from halfspaces.system import memory
+from halfspaces.system.errors import DataError
 
 FASHION = (
     "T-shirt/top",

@@ -14,8 +14,8 @@ from halfspaces.datasets.formats import image_size as sizes
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.image_size import ImageSize
 from halfspaces.datasets.formats.image_workers import map_entries, pillow_warnings
-from halfspaces.support import memory, progress
-from halfspaces.support.errors import DataError, shown
+from halfspaces.system import memory, progress
+from halfspaces.system.errors import DataError, shown
 
 
 def recognizes(path: Path) -> bool:

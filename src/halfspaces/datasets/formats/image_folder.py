@@ -22,8 +22,8 @@ from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.image_files import refuse_unless
 from halfspaces.datasets.formats.image_size import ImageSize
 from halfspaces.datasets.formats.image_workers import map_entries, pillow_warnings
-from halfspaces.support import progress
-from halfspaces.support.errors import DataError, shown
+from halfspaces.system import progress
+from halfspaces.system.errors import DataError, shown
 
 FIRST_FILES = 10_000  # of a folder, among which an image is looked for
 NAMED = 3  # skipped files that a note names

@@ -5,7 +5,7 @@ from numbers import Integral
 from typing import Any
 
 from halfspaces.datasets.formats.decode_image import Header
-from halfspaces.support.errors import DataError
+from halfspaces.system.errors import DataError
 
 SIDE = 32  # of images of many or large sizes, unless another is asked for
 LARGEST_UNCHANGED = 64

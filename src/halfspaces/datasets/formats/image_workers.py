@@ -11,7 +11,7 @@ from typing import TypeVar
 from halfspaces.datasets.files import compressed
 from halfspaces.datasets.files.source import Entry
 from halfspaces.datasets.formats import decode_image
-from halfspaces.support.errors import DataError, shown
+from halfspaces.system.errors import DataError, shown
 
 BATCH = 32  # images of one task at most
 BATCH_BYTES = 1 << 22  # a task ends after so many

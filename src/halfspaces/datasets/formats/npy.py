@@ -11,7 +11,7 @@ from halfspaces.datasets import named_arrays
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.files import compressed
 from halfspaces.datasets.formats.format import Format
-from halfspaces.support.errors import DataError
+from halfspaces.system.errors import DataError
 
 DAMAGE = (
     ValueError,

@@ -13,7 +13,7 @@ from halfspaces.datasets import named_arrays
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.files import compressed
 from halfspaces.datasets.formats.format import Format, file_named
-from halfspaces.support.errors import DataError, listed
+from halfspaces.system.errors import DataError, listed
 
 NAMES = ("X", "y", "X_test", "y_test", "X_val", "y_val", "class_names")
 DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from halfspaces.support.errors import DataError, shown
+from halfspaces.system.errors import DataError, shown
 
 LITERALS = {
     "BINSTRING", "SHORT_BINSTRING", "STRING", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8",

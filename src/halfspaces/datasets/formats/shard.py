@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from halfspaces.datasets.files import compressed
-from halfspaces.support.errors import DataError
+from halfspaces.system.errors import DataError
 
 BATCH_ROWS = 4096  # decoded together
 

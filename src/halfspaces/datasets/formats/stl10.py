@@ -9,8 +9,8 @@ import numpy as np
 
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.formats.format import Format, folder_with
-from halfspaces.support import memory
-from halfspaces.support.errors import DataError
+from halfspaces.system import memory
+from halfspaces.system.errors import DataError
 
 CLASSES = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 SIDE = 96

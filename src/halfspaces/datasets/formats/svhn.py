@@ -10,8 +10,8 @@ import numpy as np
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.formats import matlab
 from halfspaces.datasets.formats.format import Format, folder_with
-from halfspaces.support import memory
-from halfspaces.support.errors import DataError
+from halfspaces.system import memory
+from halfspaces.system.errors import DataError
 
 TRAINING = "train_32x32.mat"
 TEST = "test_32x32.mat"

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.files import compressed
 from halfspaces.datasets.formats.format import Format
-from halfspaces.support.errors import DataError
+from halfspaces.system.errors import DataError
 
 LINE = re.compile(rb"[-+.\deE]+(\s+qid:\d+)?(\s+\d+:\S+)*")
 FIRST_LINES = 10  # one of them must have a feature

@@ -10,7 +10,7 @@ from typing import Any
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.formats import arrow_types
 from halfspaces.datasets.formats.shard import Shard
-from halfspaces.support.errors import DataError, listed
+from halfspaces.system.errors import DataError, listed
 
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 

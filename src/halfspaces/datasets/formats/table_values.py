@@ -10,8 +10,8 @@ from halfspaces.datasets import named_arrays
 from halfspaces.datasets.formats import arrow_types, table_columns
 from halfspaces.datasets.formats.shard import Shard
 from halfspaces.datasets.formats.table_columns import Columns
-from halfspaces.support import memory
-from halfspaces.support.errors import DataError
+from halfspaces.system import memory
+from halfspaces.system.errors import DataError
 
 
 def features(shards: Sequence[Shard], columns: Columns) -> np.ndarray:

@@ -14,7 +14,7 @@ from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.shard import Shard
 from halfspaces.datasets.formats.table_columns import ClassNames
 from halfspaces.datasets.optional import PYARROW
-from halfspaces.support.errors import DataError, listed
+from halfspaces.system.errors import DataError, listed
 
 
 def recognizes(path: Path) -> bool:

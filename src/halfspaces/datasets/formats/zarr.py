@@ -20,8 +20,8 @@ from halfspaces.datasets.files import compressed
 from halfspaces.datasets.formats import zarr_chunks
 from halfspaces.datasets.formats.format import Format, folder_with
 from halfspaces.datasets.optional import ZARR
-from halfspaces.support import memory
-from halfspaces.support.errors import DataError
+from halfspaces.system import memory
+from halfspaces.system.errors import DataError
 
 PATIENCE = 30.0  # seconds for another process to read an array, plus
 BYTES_PER_SECOND = 1e6

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from halfspaces.datasets.files import json_file
-from halfspaces.support.errors import DataError
+from halfspaces.system.errors import DataError
 
 DESCRIPTIONS = ("zarr.json", ".zarray")
 LARGEST_DESCRIPTION = 1 << 24  # bytes of JSON

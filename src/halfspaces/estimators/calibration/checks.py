@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from halfspaces.estimators.finite import LARGEST
 from halfspaces.support.types import Array
-from halfspaces.support.validation import LARGEST
 
 BLOCK = 1 << 18  # scores at a time as float64: a block fits the cache, and no full copy is made
 

@@ -8,8 +8,9 @@ from scipy.special import expit, log_expit
 
 from halfspaces.estimators.calibration.base import Calibration, normalize
 from halfspaces.estimators.calibration.checks import check_examples, check_scores
+from halfspaces.estimators.finite import LARGEST
 from halfspaces.support.types import Array
-from halfspaces.support.validation import LARGEST, check_numbers
+from halfspaces.support.validation import check_numbers
 
 NEWTON_STEPS = 100  # about 8 are needed
 FULL_STEP = 1e-10  # mean square of the change of z below which a full step needs no line search

@@ -9,8 +9,9 @@ from scipy.optimize import brentq
 
 from halfspaces.estimators.calibration.base import Calibration, normalize
 from halfspaces.estimators.calibration.checks import BLOCK, check_examples, check_scores
+from halfspaces.estimators.finite import LARGEST
 from halfspaces.support.types import Array
-from halfspaces.support.validation import LARGEST, check_number
+from halfspaces.support.validation import check_number
 
 SMALLEST_SPREAD = 1e-3  # of t · scores within an example: probabilities are nearly uniform
 LARGEST_SPREAD = 1e12  # the same: probabilities are nearly 0 or 1

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.support import cache_folder
-from halfspaces.support.errors import DataError
+from halfspaces.system import cache_folder
+from halfspaces.system.errors import DataError
 
 SHARE = 0.25  # of the memory, for one array
 

@@ -1,0 +1,1 @@
+"""What the machine offers: memory, a folder for caches, a terminal for progress bars."""
