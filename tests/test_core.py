@@ -21,7 +21,7 @@ ROOMS = {
     "support",
 }
 HEAVY = {"numba", "sklearn", "rich", "torch", "matplotlib", "typer", "PIL"}
-LIMIT = 2250  # lines of code
+LIMIT = 2000
 
 
 def module_name(path):
