@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from halfspaces.features.patches import CONTRAST, Patches, spherical_kmeans
+from halfspaces.features.patches import CONTRAST, Patches
 from halfspaces.features.pooling_regions import FractionalIntervals, Intervals
+from halfspaces.features.spherical_kmeans import spherical_kmeans
 from halfspaces.testing import check_feature
 from halfspaces.testing.tolerance import rounding
 from tests.helpers import pieces_of_photographs

@@ -75,7 +75,7 @@ def test_self_similarity_turns_with_the_image_and_knows_no_colours(small_photos)
     [
         (
             SelfSimilarity(radius=10),
-            "24 x 21 pixels are smaller than what a point looks at, 23 x 23; give a smaller",
+            "24 x 21 pixels are smaller than the surroundings of a point, 23 x 23; give a smaller",
         ),
         (
             SelfSimilarity(angles=12),

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from halfspaces.features import BagOfWords, DenseSIFT, FilterBank, RawPatches, SelfSimilarity, parse
-from halfspaces.plots import features
+from halfspaces.plots.features import plot_features
 from halfspaces.plots.glyphs import glyphs
+from halfspaces.plots.vocabulary import plot_vocabulary
+from halfspaces.plots.words import nearest_words
 
 Y, X = np.mgrid[:33, :33]
 
@@ -58,7 +60,7 @@ def test_what_has_no_picture_is_said():
     class Own(RawPatches):
         pass
 
-    with pytest.raises(ValueError, match="There is no picture of what Own says"):
+    with pytest.raises(ValueError, match="There is no picture of the words of Own"):
         glyphs(Own(), np.zeros((1, 108)))
 
 
@@ -67,19 +69,19 @@ def test_words_are_drawn_as_a_map_and_a_sheet():
     image[:, 20:] = np.random.default_rng(0).integers(0, 256, (40, 20, 3))
     bag = BagOfWords(RawPatches(size=4, step=4), n=6)
     bag.fit(image[None])
-    nearest = features._nearest(bag, image)
+    nearest = nearest_words(bag, image)
     assert nearest.shape == (10, 10)
     distances = np.linalg.norm(bag.of_.local(image[None])[0][:, None] - bag.words_, axis=2)
     np.testing.assert_array_equal(nearest.ravel(), distances.argmin(axis=1))
     titles = [
         axes.get_title()
-        for axes in features.seen(parse("words(of=raw, n=6)+textons(n=5)"), image).axes
+        for axes in plot_features(parse("words(of=raw, n=6)+textons(n=5)"), image).axes
     ]
     assert titles == [
         *("40 x 40 pixels", "words(of=raw, n=6)", "its 6 most frequent words of 6"),
         *("textons(n=5)", "its 5 most frequent words of 5"),
     ]
-    titles = [axes.get_title() for axes in features.learned(bag, "model").axes]
+    titles = [axes.get_title() for axes in plot_vocabulary(bag, "model").axes]
     assert titles == ["6 of the 6 words of words(of=raw(size=4, step=4), n=6)"]
     with pytest.raises(ValueError, match=r"n=256 is larger than the \d+ different descriptors"):
-        features.seen(parse("words"), image[:16, :16])
+        plot_features(parse("words"), image[:16, :16])

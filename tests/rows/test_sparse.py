@@ -283,7 +283,7 @@ def test_precision_follows_the_data_where_it_lies(given, computed):
     held = classifier.objective(rows, Y).blocks
     for name in ("data", "indices", "indptr"):
         assert np.shares_memory(getattr(held.X, name), getattr(rows, name))
-    (block,) = held.map(lambda X, y, weight: X)
+    (block,) = held.map(lambda block: block.X)
     assert np.shares_memory(block.indices, rows.indices)
 
 

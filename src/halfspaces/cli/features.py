@@ -39,7 +39,7 @@ def show(
     image: Annotated[
         Path,
         typer.Argument(
-            help="An image, or a model (.safetensors) whose learned patches or words are to be seen."
+            help="An image, or a model (.safetensors) whose learned patches or words are drawn."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Write here: .png, .svg or .pdf.")],
@@ -58,18 +58,20 @@ def show(
     from halfspaces.features import parse
     from halfspaces.files.atomic import write_whole
     from halfspaces.files.models import features_of
-    from halfspaces.plots import features as pictures
+    from halfspaces.plots.features import plot_features, size_of
+    from halfspaces.plots.figure import check_format, content_of
+    from halfspaces.plots.vocabulary import plot_vocabulary
 
     check_out(out)
-    pictures.check_format(out)
+    check_format(out)
     if image.suffix == ".safetensors":
         feature = features_of(halfspaces.load(image))
-        figure = pictures.learned(feature, image.name)
+        figure = plot_vocabulary(feature, image.name)
     else:
-        size = _image_size(image_size) or pictures.size_of(image)
+        size = _image_size(image_size) or size_of(image)
         (pixels, *more) = datasets.open_images(str(image), image_size=size)
         if more:
             raise ValueError(f"{image} holds {len(more) + 1:,} images; give one of them.")
-        figure = pictures.seen(parse(features), pixels)
-    write_whole(out, pictures.content(figure, out))
+        figure = plot_features(parse(features), pixels)
+    write_whole(out, content_of(figure, out))
     shown.plotted(out)

@@ -18,7 +18,8 @@ from halfspaces.datasets import Dataset
 from halfspaces.datasets.fingerprint import fingerprint
 from halfspaces.estimators.calibration import CALIBRATIONS
 from halfspaces.estimators.checked_data import check_two
-from halfspaces.estimators.classifier import LinearClassifier, make_optimizer
+from halfspaces.estimators.classifier import LinearClassifier
+from halfspaces.estimators.components import make_optimizer
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.features import Augmentation, parse
 from halfspaces.files import run_file

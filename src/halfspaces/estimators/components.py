@@ -1,6 +1,6 @@
 """Losses, penalties and optimizers of an estimator, given by name or as instances."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ def make_loss(loss: str | Loss) -> Loss:
     return lookup("loss", loss, LOSSES, Loss)
 
 
-def make_penalty(penalty: str | Penalty, strength: float | tuple[float, ...] | None) -> Penalty:
+def make_penalty(penalty: str | Penalty, strength: float | Sequence[float] | None) -> Penalty:
     """The penalty of a name, with a strength if it has one, or the penalty itself.
 
     Raises

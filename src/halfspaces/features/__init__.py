@@ -1,7 +1,7 @@
-"""Image features: f sees what a descriptor tells of an image instead of its pixels.
+"""Image features: f is computed from a description of the image instead of its pixels.
 
-Each is a scikit-learn transformer from images (N, H, W, 3) or (N, H, W), uint8 or floats in [0, 1], to a float32 matrix
-(N, D), and a word that names it on the command line:
+A feature is a scikit-learn transformer from images (N, H, W, 3) or (N, H, W), uint8 or floats in
+[0, 1], to a float32 matrix (N, D). A word names it on the command line and in expressions:
 
 | word | class |
 | --- | --- |
@@ -19,6 +19,9 @@ Each is a scikit-learn transformer from images (N, H, W, 3) or (N, H, W), uint8 
 | `filters` | `FilterBank` |
 | `textons` | `Textons` |
 | `onnx` | `OnnxEncoder` |
+
+A feature of your own, a subclass of `Feature` with a `word`, is registered by
+`FEATURES[MyFeature.word] = MyFeature`.
 
 >>> import numpy as np
 >>> feature = parse("hue(bins=6)+pixels")

@@ -1,4 +1,4 @@
-"""Copies of training images that are changed a little, made block by block and stored nowhere."""
+"""Changed copies of training images, computed block by block and never stored."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -18,12 +18,13 @@ class Augmentation:
     Parameters
     ----------
     flip : bool
-        Left and right change places.
+        Exchange left and right.
     shift : int
-        Pixels, at most, that a copy is moved by, up or down and to the left or right. Each image has a move of its own,
-        drawn from all but none: (2 shift + 1)² − 1 of them. What comes in at an edge repeats the pixels there.
+        The largest move in pixels, up or down and to the left or right. The move of each image is
+        drawn from all (2 shift + 1)² − 1 moves but the zero move. Pixels that come in at an edge
+        repeat the edge.
     random_state : int
-        Of the moves.
+        Seed of the moves.
 
     Raises
     ------
@@ -51,26 +52,26 @@ class Augmentation:
         return " and ".join(["mirrored"] * self.flip + [moved] * (self.shift > 0))
 
     def seen_by(self, invariances: Collection[str]) -> "Augmentation":
-        """What of it changes rows that have these invariances."""
+        """The part of it that changes the rows of a feature with these invariances."""
         return replace(self, flip=self.flip and "flip" not in invariances)
 
     def copies(self, images: Any) -> Images:
-        """The changed copies of images (N, H, W, 3) or (N, H, W), as `Feature.transform` takes them."""
+        """The changed copies of images (N, H, W, 3) or (N, H, W), for `Feature.transform`."""
         given = Images(images)
         height, width, _ = given.shape
         check_number("shift", self.shift, at_least=0, integer=True)
         if self.shift >= min(height, width):
-            moved = f"shift={self.shift} moves images of {height} x {width} pixels out of sight"
-            raise ValueError(f"{moved}; give fewer pixels, or larger images.")
+            problem = f"shift={self.shift} moves images of {height} x {width} pixels out of sight"
+            raise ValueError(f"{problem}; give fewer pixels, or larger images.")
         return _Copies(given.pixels, self.flip, self.shift, self._moves(len(given)))
 
     def _moves(self, count: int) -> Array:
-        """Down and to the right, (count, 2)."""
+        """Moves down and to the right, (count, 2)."""
         if self.shift == 0:
             return np.zeros((count, 2), int)
         side = 2 * self.shift + 1
         drawn = np.random.default_rng(self.random_state).integers(0, side**2 - 1, count)
-        drawn += drawn >= side**2 // 2  # the middle one is none
+        drawn += drawn >= side**2 // 2  # skips the middle one, the zero move
         return np.stack(np.divmod(drawn, side), axis=1) - self.shift
 
 
@@ -81,17 +82,16 @@ class _Copies(Images):
     moves: Array = field(repr=False)
 
     def planes(self, rows: Any) -> Array:
-        """Some copies, as those of images."""
+        """The changed copies of some images, as float32 (n, C, H, W)."""
         planes = super().planes(rows)
         planes = planes[..., ::-1] if self.flip else planes
         if self.shift == 0:
             return np.ascontiguousarray(planes)
         edge = (self.shift, self.shift)
         height, width = planes.shape[2:]
-        found = np.empty(planes.shape, planes.dtype)
+        copies = np.empty(planes.shape, planes.dtype)
         padded = np.pad(planes, ((0, 0), (0, 0), edge, edge), mode="edge")
-        for copy, image, (top, left) in zip(
-            found, padded, self.shift - self.moves[rows], strict=True
-        ):
+        corners = self.shift - self.moves[rows]
+        for copy, image, (top, left) in zip(copies, padded, corners, strict=True):
             copy[:] = image[:, top : top + height, left : left + width]
-        return found
+        return copies

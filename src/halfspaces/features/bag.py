@@ -1,4 +1,4 @@
-"""Bags of visual words: how often each of a learned vocabulary's words is seen in each part of an image."""
+"""Bags of visual words: histograms of a learned vocabulary's words over the parts of an image."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -9,20 +9,22 @@ import numpy as np
 from halfspaces.features.base import Feature, LocalFeature, fresh
 from halfspaces.features.pooling_regions import Pyramid
 from halfspaces.features.sift import DenseSIFT
-from halfspaces.kernels.compile import run
+from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.parallel import available_workers, one_blas_thread, ordered_map
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_name, check_number
 
-ASSIGNMENTS = ("hard", "triangle", "gaussian")
-DRAWN, DRAWN_EACH = 100_000, 100  # descriptors to learn from: at least, and for one word
-BATCH, VISITS = 4096, 10  # of k-means
-PIXELS = 1 << 14  # of the images whose descriptors are made at a time
-BAND = 1 << 18  # similarities at a time: 1 MB
+ASSIGNMENTS = ("hard", "triangle", "gaussian")  # in the order of the numbers in loops/bag.py
+SAMPLE_SIZE = 100_000  # descriptors to learn from, at least
+SAMPLES_PER_WORD = 100  # and at least for one word
+KMEANS_BATCH = 4096
+KMEANS_EPOCHS = 10
+PIXELS = 1 << 14  # of the images whose descriptors are computed at a time
+BAND = 1 << 18  # similarities computed at a time: 1 MB
 
 
 class Bag(Feature):
-    """What bags of words share. A subclass says which descriptors are counted."""
+    """The base class of bags of words. A subclass chooses the descriptors."""
 
     n: int
     levels: tuple[int, ...]
@@ -37,60 +39,43 @@ class Bag(Feature):
     @property
     @abstractmethod
     def _descriptor(self) -> LocalFeature:
-        """Where it looks."""
+        """The descriptor whose vectors are counted."""
 
     @property
     def channels(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Those of the descriptor."""
+        """The channels that the descriptor needs."""
         return getattr(self._descriptor, "channels", "any")
 
     @property
     def learns_from(self) -> int:
-        """Images: enough for many different points."""
+        """The largest number of images to learn from: enough for many different points."""
         return 4_000
 
     @property
     def invariances(self) -> frozenset[str]:
-        """What leaves the descriptors as they are leaves the histogram."""
+        """Changes that leave the descriptors unchanged, except moves of the points."""
         return self._descriptor.invariances & {"brightness", "contrast"}
 
     def shapes(self, image_shape: tuple[int, int, int], columns: int) -> dict[str, tuple[int, ...]]:
-        """Its own and those of its descriptor."""
+        """Shapes of its own arrays and of its descriptor's."""
         height, width, channels = image_shape
-        local = self._descriptor._local_of_planes(
-            np.zeros((1, channels, height, width), np.float32)
-        )
-        inner = {
-            f"of_.{name}": shape
-            for name, shape in self._descriptor.shapes(image_shape, columns).items()
-        }
-        return {
-            **super().shapes(image_shape, columns),
-            "words_": (self.n, local.shape[3]),
-            "variance_": (),
-            **inner,
-        }
+        black = np.zeros((1, channels, height, width), np.float32)
+        local = self._descriptor._local_of_planes(black)
+        own = {"words_": (self.n, local.shape[3]), "variance_": ()}
+        inner = self._descriptor.shapes(image_shape, columns)
+        nested = {f"of_.{name}": shape for name, shape in inner.items()}
+        return {**super().shapes(image_shape, columns), **own, **nested}
 
-    def _made_of(self, name: str) -> Any:
-        return self._descriptor if name == "of" else super()._made_of(name)
+    def _nested(self, option: str) -> Any:
+        return self._descriptor if option == "of" else super()._nested(option)
 
     def _check_shape(self, shape: tuple[int, int, int]) -> None:
         name = type(self).__name__
-        if not isinstance(self._descriptor, LocalFeature):
-            known = "sift, raw, ssim or filters"
-            given = (
-                self._descriptor
-                if isinstance(self._descriptor, Feature)
-                else repr(self._descriptor)
-            )
-            raise TypeError(
-                f"{name}(of=...) must have descriptors at points ({known}), got {given}."
-            )
+        self._check_descriptor()
         check_number(f"{name}(n=...)", self.n, at_least=1, integer=True)
         if not isinstance(self.levels, tuple | list) or not self.levels:
-            raise TypeError(
-                f"{name}(levels=...) must be a tuple of regions along a side, like (1, 2), got {self.levels!r}."
-            )
+            needed = "a tuple of regions along a side, like (1, 2)"
+            raise TypeError(f"{name}(levels=...) must be {needed}, got {self.levels!r}.")
         for level in self.levels:
             check_number(f"{name}(levels=...)", level, at_least=1, integer=True)
         check_name(f"{name}(assignment=...)", self.assignment, ASSIGNMENTS)
@@ -99,39 +84,48 @@ class Bag(Feature):
         super()._check_shape(shape)
         self._descriptor._check_shape(shape)
 
-    # ---------------------------------------------------------------------------------------------- learning
+    def _check_descriptor(self) -> None:
+        given: Any = self._descriptor
+        if isinstance(given, LocalFeature):
+            return
+        shown = str(given) if isinstance(given, Feature) else repr(given)
+        needed = "descriptors at points (sift, raw, ssim or filters)"
+        raise TypeError(f"{type(self).__name__}(of=...) must have {needed}, got {shown}.")
+
+    # --------------------------------------------------------------------------------- learning
 
     def _learn(self, planes: Array, rng: np.random.Generator) -> None:
-        of: Any = fresh(self._descriptor)
-        self.of_ = of.set_params(n_jobs=self.n_jobs)
+        descriptor: Any = fresh(self._descriptor)
+        self.of_ = descriptor.set_params(n_jobs=self.n_jobs)
         self.of_._fit_planes(planes, rng)
         rows, columns, _ = self.of_._local_of_planes(planes[:1]).shape[1:]
         self._pyramids(rows, columns)
-        drawn = self._drawn(planes, rows * columns, rng)
+        drawn = self._draw(planes, rows * columns, rng)
         different = len({row.tobytes() for row in drawn})
         if different < self.n:
-            given = f"n={self.n} is larger than the {different:,} different descriptors in the training images"
-            raise ValueError(
-                f"{type(self).__name__}(n=...): {given}; give a smaller n, or more images."
-            )
+            there = f"the {different:,} different descriptors in the training images"
+            given = f"n={self.n} is larger than {there}"
+            name = type(self).__name__
+            raise ValueError(f"{name}(n=...): {given}; give a smaller n, or more images.")
         self.words_, self.variance_ = _vocabulary(drawn, self.n, int(rng.integers(2**31)))
 
-    def _drawn(self, planes: Array, points: int, rng: np.random.Generator) -> Array:
-        """Descriptors (m, d) from anywhere in the images."""
+    def _draw(self, planes: Array, points: int, rng: np.random.Generator) -> Array:
+        """Descriptors (m, d) of points drawn at random from all images."""
         total = len(planes) * points
-        most = min(total, max(DRAWN, DRAWN_EACH * self.n))
+        most = min(total, max(SAMPLE_SIZE, SAMPLES_PER_WORD * self.n))
         chosen = np.sort(rng.choice(total, most, replace=False, shuffle=False))
         steps = list(_steps(planes))
 
-        def some(images: slice) -> Array:
+        def draw_from(images: slice) -> Array:
             first, last = np.searchsorted(chosen, [images.start * points, images.stop * points])
             local = self.of_._local_of_planes(planes[images])
             return local.reshape(-1, local.shape[3])[chosen[first:last] - images.start * points]
 
         with one_blas_thread():
-            return np.concatenate(list(ordered_map(some, steps, available_workers(self.n_jobs))))
+            found = ordered_map(draw_from, steps, available_workers(self.n_jobs))
+            return np.concatenate(list(found))
 
-    # -------------------------------------------------------------------------------------------- describing
+    # ------------------------------------------------------------------------------- describing
 
     def _describe(self, planes: Array) -> Array:
         words = np.ascontiguousarray(self.words_.T)
@@ -143,19 +137,22 @@ class Bag(Feature):
         return np.power(np.concatenate(rows), np.float32(self.power))
 
     def _histograms(self, local: Array, words: Array, squares: Array) -> Array:
-        """Means of the votes (n, D) over regions, of descriptors (n, rows, columns, d)."""
+        """Means (n, D) of the votes over regions, of descriptors (n, rows, columns, d)."""
         from halfspaces.features.loops import bag
 
         rows, columns = self._pyramids(*local.shape[1:3])
         sums = np.zeros((len(local), rows.segments, columns.segments, len(squares)), np.float32)
-        run(
+        run_compiled(
             bag.count_words,
-            *(np.ascontiguousarray(local).reshape(len(local), -1, local.shape[3]), words, squares),
-            *(
-                ASSIGNMENTS.index(self.assignment),
-                np.float32(self.width**2 * float(self.variance_)),
-            ),
-            *(rows.segment_of, columns.segment_of, max(1, BAND // len(squares)), sums),
+            np.ascontiguousarray(local).reshape(len(local), -1, local.shape[3]),
+            words,
+            squares,
+            ASSIGNMENTS.index(self.assignment),
+            np.float32(self.width**2 * float(self.variance_)),
+            rows.segment_of,
+            columns.segment_of,
+            max(1, BAND // len(squares)),
+            sums,
         )
         shares = [
             np.kron(down, across) for down, across in zip(rows.shares, columns.shares, strict=True)
@@ -164,49 +161,51 @@ class Bag(Feature):
         return np.matmul(np.concatenate(shares), sums).reshape(len(local), -1)
 
     def _pyramids(self, rows: int, columns: int) -> tuple[Pyramid, Pyramid]:
-        """Regions of a grid of points."""
+        """The regions of a grid of points, along both axes."""
         finest = max(self.levels)
         if finest > min(rows, columns):
-            given = f"{rows} x {columns} descriptors in an image, fewer than {finest} x {finest} regions"
-            raise ValueError(
-                f"{type(self).__name__}: {given}; give fewer levels, a smaller step, or larger images."
-            )
+            there = f"{rows} x {columns} descriptors in an image"
+            given = f"{there}, fewer than {finest} x {finest} regions"
+            remedy = "give fewer levels, a smaller step, or larger images"
+            raise ValueError(f"{type(self).__name__}: {given}; {remedy}.")
         levels = tuple(self.levels)
         return Pyramid(rows, levels), Pyramid(columns, levels)
 
 
 class BagOfWords(Bag):
-    """Bag of visual words: histograms of the nearest words of local descriptors, over a pyramid of regions.
+    """Bag of visual words: histograms of the nearest words of descriptors, over a pyramid.
 
-    A vocabulary of n words w is learned by k-means from descriptors drawn at random. A descriptor x, at distances
-    d_k = ‖x − w_k‖, gives word k
+    k-means learns a vocabulary of n words w from descriptors drawn at random. A descriptor x, at
+    distances d_k = ‖x − w_k‖, votes for word k with
 
     * "hard": 1 if it is the nearest, else 0,
     * "triangle": max(0, mean(d) − d_k),
-    * "gaussian": exp(−d_k² / (2σ²)) / Σ_j exp(−d_j² / (2σ²)), σ² = width² times the mean squared distance of the
-      descriptors drawn from their nearest word.
+    * "gaussian": exp(−d_k² / (2σ²)) / Σ_j exp(−d_j² / (2σ²)), where σ² is width² times the mean
+      squared distance of the drawn descriptors from their nearest word.
 
-    Features are the means of these over the descriptors of each region, raised to `power`. "hard" and "gaussian" give
-    each region a sum of 1 (L1), or with power 1/2 a length of 1, whose products are Hellinger's. Regions are the level
-    × level parts of the grid of points for each of the levels: (1, 2, 4) is a spatial pyramid of three.
+    Features are the means of the votes over the descriptors of each region, raised to `power`.
+    "hard" and "gaussian" give each region a sum of 1 (L1); with power 1/2 they give it length 1,
+    so that inner products are Hellinger's.
+    Each level divides the grid of points into level × level regions: (1, 2, 4) is a spatial pyramid
+    of three levels.
 
-    D = n Σ level². It takes about 2 N · points · d · n operations.
+    D = n Σ level². The cost is about 2 N · points · d · n operations.
 
     Parameters
     ----------
     of : LocalFeature or None
-        The descriptor: `DenseSIFT`, `RawPatches`, `SelfSimilarity`, `FilterBank` or one's own. None is
-        `DenseSIFT(step=2, root=True)`.
+        The descriptor: `DenseSIFT`, `RawPatches`, `SelfSimilarity`, `FilterBank` or your own.
+        None is `DenseSIFT(step=2, root=True)`.
     n : int
-        Words.
+        Size of the vocabulary.
     levels : tuple of int
-        Regions along a side; neighbours share points where these cannot be divided evenly.
+        Regions along a side. Neighbours share points if the grid cannot be divided evenly.
     assignment : str
         "hard", "triangle" or "gaussian".
     width : float
-        Of "gaussian": the smaller, the harder.
+        Width of "gaussian"; smaller values approach "hard".
     power : float
-        1 leaves the histograms as they are; with 1/2, what is there twice counts less than twice.
+        1 leaves the histograms unchanged; 1/2 reduces the influence of frequent words.
     random_state : int
     n_jobs : int or None
         Workers; None for every core.
@@ -214,7 +213,7 @@ class BagOfWords(Bag):
     Attributes
     ----------
     of_ : LocalFeature
-        Fitted.
+        The fitted descriptor.
     words_ : array, shape (n, d)
     variance_ : array, shape ()
         The mean squared distance from the nearest word.
@@ -222,14 +221,15 @@ class BagOfWords(Bag):
     Raises
     ------
     ValueError, TypeError
-        In use, for parameters out of range, an `of` without descriptors at points, images without a point or with
-        fewer than regions, and a vocabulary larger than the number of different descriptors.
+        In use: for parameters out of range, an `of` without descriptors at points, images without
+        a point or with fewer points than regions, and a vocabulary larger than the number of
+        different descriptors.
 
     References
     ----------
-    Csurka et al., Visual categorization with bags of keypoints, 2004; Lazebnik, Schmid and Ponce, Beyond bags of
-    features: spatial pyramid matching, 2006, https://doi.org/10.1109/CVPR.2006.68; van Gemert et al., Visual word
-    ambiguity, 2010, https://doi.org/10.1109/TPAMI.2009.132
+    Csurka et al., Visual categorization with bags of keypoints, 2004; Lazebnik, Schmid and Ponce,
+    Beyond bags of features: spatial pyramid matching, 2006, https://doi.org/10.1109/CVPR.2006.68;
+    van Gemert et al., Visual word ambiguity, 2010, https://doi.org/10.1109/TPAMI.2009.132
 
     Examples
     --------
@@ -237,6 +237,8 @@ class BagOfWords(Bag):
     >>> BagOfWords(n=10, levels=(1, 2)).fit_transform(images).shape
     (20, 50)
     """
+
+    word = "words"
 
     def __init__(
         self,
@@ -264,31 +266,31 @@ class BagOfWords(Bag):
 
 
 def _vocabulary(drawn: Array, n: int, seed: int) -> tuple[Array, Array]:
-    """Words (n, d), and the mean squared distance of what was drawn from the nearest."""
+    """Words (n, d), and the mean squared distance of the drawn descriptors from the nearest."""
     from sklearn.cluster import MiniBatchKMeans
 
-    batch = min(BATCH, len(drawn))
+    batch = min(KMEANS_BATCH, len(drawn))
     options: dict[str, Any] = {
         "init_size": min(len(drawn), max(3 * n, batch)),
-        "max_iter": VISITS,
-        "max_no_improvement": None,  # sums over all rows, by any number of threads, do not decide when it stops
+        "max_iter": KMEANS_EPOCHS,
+        # Sums depend on the number of threads, so none may decide when it stops.
+        "max_no_improvement": None,
         "n_init": 1,
     }
     kmeans: Any = MiniBatchKMeans(n, random_state=seed, batch_size=batch, **options)
     with one_blas_thread():
         words = kmeans.fit(drawn).cluster_centers_.astype(np.float32)
         squares = np.einsum("nd,nd->n", words, words)
-        nearest = 0.0
-        for start in range(0, len(drawn), BATCH):
-            rows = drawn[start : start + BATCH]
-            distances = squares - 2 * rows @ words.T
-            nearest += float(
-                np.sum(distances.min(axis=1) + np.einsum("nd,nd->n", rows, rows), dtype=np.float64)
-            )
-    return words, np.array(max(nearest / len(drawn), 1e-6), np.float32)
+        total = 0.0
+        for start in range(0, len(drawn), KMEANS_BATCH):
+            rows = drawn[start : start + KMEANS_BATCH]
+            nearest = (squares - 2 * rows @ words.T).min(axis=1)
+            lengths = np.einsum("nd,nd->n", rows, rows)
+            total += float(np.sum(nearest + lengths, dtype=np.float64))
+    return words, np.array(max(total / len(drawn), 1e-6), np.float32)
 
 
 def _steps(planes: Array) -> Iterator[slice]:
-    """Images, some at a time: their descriptors take much more memory than they do."""
+    """Slices of a few images, whose descriptors take much more memory than the images."""
     count = max(1, PIXELS // (planes.shape[2] * planes.shape[3]))
     return (slice(start, min(start + count, len(planes))) for start in range(0, len(planes), count))

@@ -1,5 +1,9 @@
-"""What all features share: checks, blocks, workers, words. A feature of one's own is `_describe`, and no more."""
+"""The base classes of features: checks, blocks of images, workers, expressions, saved arrays.
 
+A feature of your own is a subclass with a `word` and a `_describe`.
+"""
+
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,34 +19,41 @@ from halfspaces.support.parallel import available_workers, one_blas_thread, orde
 from halfspaces.support.progress import Bar
 from halfspaces.support.types import Array
 
-BLOCK_BYTES = 3 << 20  # of planes: they fit a core's share of the cache beside what is made of them
-MOST_ROWS = 1024
-SAMPLE_BYTES = 1 << 30  # of planes that are learned from
+BLOCK_BYTES = 3 << 20  # planes of a block; with the results they fit a core's share of the cache
+MOST_ROWS = 1024  # images of a block
+SAMPLE_BYTES = 1 << 30  # planes that a feature learns from
+UNWRITTEN_OPTIONS = ("n_jobs",)  # they change how rows are computed, not the rows
 
 
 class Feature(TransformerMixin, BaseEstimator, ABC):
     """A transformer from images to rows of numbers.
 
-    Images are (N, H, W, 3) or (N, H, W), uint8 or floats in [0, 1], in memory or mapped; rows are float32 (N, D). They
-    are described block by block by all workers. A row depends on its own image alone, and on what was learned.
+    Images are (N, H, W, 3) or (N, H, W), uint8 or floats in [0, 1], in memory or memory-mapped.
+    Rows are float32 (N, D).
+    Workers describe the images block by block.
+    A row depends on its own image and on the learned arrays alone.
 
-    A subclass sets its hyperparameters in `__init__`, as they are, `n_jobs` (None: every core) and, where something is
-    drawn, `random_state` (an integer) among them, and has
+    A subclass stores its hyperparameters unchanged in `__init__`. One is `n_jobs` (None: every
+    core); a feature that draws random numbers also has `random_state` (an integer). It defines
 
-    * `_describe(planes)`: rows (n, D) of planes (n, C, H, W), float32 grey levels from 0 to 255. It runs on several
-      threads at once, BLAS on one thread within each: compiled loops (see `halfspaces.features.loops`) or NumPy.
-    * `_check(height, width)`: raises for parameters out of range, and for images that are too small.
-    * `_learn(planes, rng)`, where something is learned: from at most `learns_from` images, drawn at random. What it
-      keeps are arrays whose names end in `_`; these, the parameters and `image_shape_` are all there is to save.
-      `shapes` tells their shapes.
+    * `word`: its name in expressions such as "hog(cell=8)+hue".
+    * `_describe(planes)`: rows (n, D) of planes (n, C, H, W), float32 grey levels from 0 to 255.
+      It runs on several threads at once, each with one BLAS thread: compiled loops (see
+      `halfspaces.features.loops`) or NumPy.
+    * `_check(height, width)`: raises for parameters out of range and for images that are too small.
+    * `_learn(planes, rng)`, if it learns: from at most `learns_from` images, drawn at random.
+      Learned arrays have names that end in `_`. A saved feature consists of these arrays, the
+      parameters and `image_shape_`. `shapes` returns the shapes of the arrays.
+
+    To use it in expressions, on the command line and in model files, register it:
+    `halfspaces.features.FEATURES[MyFeature.word] = MyFeature`.
     """
 
-    channels: ClassVar[str] = (
-        "any"  # what _describe sees: "any" (as they come), "color" (three) or "grey" (one)
-    )
+    word: ClassVar[str] = ""
+    channels: ClassVar[str] = "any"  # that _describe needs: "any", "color" (three) or "grey" (one)
     n_jobs: int | None
 
-    # ------------------------------------------------------------------------------------- what a subclass has
+    # --------------------------------------------------------------------- defined by a subclass
 
     @abstractmethod
     def _describe(self, planes: Array) -> Array:
@@ -56,30 +67,34 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
 
     @property
     def learns_from(self) -> int:
-        """The most images that it learns from."""
+        """The largest number of images that it learns from."""
         return 10_000
 
     @property
     def invariances(self) -> frozenset[str]:
-        """What changes no row, of "flip" (left and right), "turn" (by 90°), "brightness" and "contrast": laws."""
+        """Changes of an image that leave its row unchanged.
+
+        They are "flip" (left and right), "turn" (by 90°), "brightness" and "contrast".
+        """
         return frozenset()
 
-    # ------------------------------------------------------------------------------------------------- in use
+    # ------------------------------------------------------------------------------------ in use
 
     def fit(self, X: Any, y: Any = None, *, rows: Array | None = None) -> Self:
-        """Learn from images, of which a feature that learns looks at a random part; y is not looked at.
+        """Learn from images; a feature that learns uses a random sample of them. y is ignored.
 
         Parameters
         ----------
         X : array, shape (N, H, W, 3) or (N, H, W)
             uint8, or floats in [0, 1].
-        rows : array of rising row numbers, optional
-            The images to learn from; all unless given. It is `fit(X[rows])` without a copy of them.
+        rows : array of row numbers in ascending order, optional
+            The images to learn from; None uses all. Equal to `fit(X[rows])`, without a copy.
 
         Raises
         ------
         ValueError, TypeError
-            One sentence for what are no images, images too small, grey ones where colour is needed, NaN.
+            One sentence, for arrays that are not images, images that are too small, grey images
+            where colour is needed, and NaN.
         """
         images = Images(X)
         self._check_shape(images.shape)
@@ -94,25 +109,24 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
         Parameters
         ----------
         X : array, shape (N, H, W, 3) or (N, H, W), or Images
-            uint8, or floats in [0, 1]; or copies of such (`Augmentation`).
+            uint8, or floats in [0, 1]; or copies of images (`Augmentation`).
         out : array, shape (N, D), optional
-            Written to, and returned: an array of your own, a memory map too. Otherwise large results lie on disk where
-            the memory is short (`halfspaces.support.memory.budget`).
+            Filled and returned; it may be a memory map. None creates an array, on disk if it is
+            large compared with the memory (`halfspaces.support.memory.budget`).
 
         Raises
         ------
         ValueError, TypeError
-            As of `fit`, and for images of another size than those it was fitted to.
+            As `fit`, and for images of another size than those it was fitted to.
         """
         images = X if isinstance(X, Images) else Images(X)
         self._check_fitted(images.shape)
         self._check_shape(images.shape)
-        rows = self._block_rows(images.shape)
-        blocks = [
-            slice(start, min(start + rows, len(images))) for start in range(0, len(images), rows)
-        ]
-        first = self._of_planes(images.planes(blocks[0]))
-        shape = len(images), first.shape[1]
+        size = self._block_rows(images.shape)
+        starts = range(0, len(images), size)
+        blocks = [slice(start, min(start + size, len(images))) for start in starts]
+        first = self._rows_of_planes(images.planes(blocks[0]))
+        shape = (len(images), first.shape[1])
         if out is None:
             out = empty(Path(type(self).__name__), shape, np.float32)
         elif out.shape != shape:
@@ -123,72 +137,88 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """A name for each of the D columns of a fitted feature."""
-        word = str(self).partition("(")[0]
-        return np.array([f"{word}{column}" for column in range(self._columns())], dtype=object)
+        name = str(self).partition("(")[0]
+        return np.array(
+            [f"{name}{column}" for column in range(self._count_columns())], dtype=object
+        )
 
     def __str__(self) -> str:
-        """Its words, which `halfspaces.features.parse` reads."""
-        from halfspaces.features.expressions import words
+        """Its expression, such as "hog(cell=4)": options with the default value are left out.
 
-        return words(self)
+        `halfspaces.features.parse` reads it. A class without a word of its own has its name.
+        """
+        kind = type(self)
+        name = vars(kind).get("word") or kind.__name__
+        written = []
+        for option, default in options_of(kind).items():
+            value = getattr(self, option)
+            same = value == default and type(value) is type(default)
+            if not same and option not in UNWRITTEN_OPTIONS:
+                text = str(value) if isinstance(value, Feature) else repr(value)
+                written.append(f"{option}={text}")
+        return f"{name}({', '.join(written)})" if written else name
 
-    # ------------------------------------------------------------------------------------------ what it holds
+    # ----------------------------------------------------------------------------- learned arrays
 
     def arrays(self) -> dict[str, Array]:
-        """What fitting left behind: with the parameters, all there is to save.
+        """The learned arrays; with the parameters they are the whole fitted feature.
 
-        Those of fitted features, which a feature keeps as `x_` of its parameter `x`, follow after "x_." and, where x is
-        a sequence, the number: "parts_.0.mean_".
+        A fitted feature `x_`, made from the parameter `x`, contributes its arrays with the prefix
+        "x_."; a list of fitted features, with the position too: "parts_.0.mean_".
         """
         return dict(_arrays_of(vars(self).items()))
 
     def restore(self, arrays: Mapping[str, Array]) -> Self:
-        """Take back what `arrays` gave for a feature with these parameters."""
+        """Set the learned arrays to those that `arrays` returned for the same parameters."""
         for name in {name.partition(".")[0] for name in arrays}:
             if name in arrays:
                 setattr(self, name, arrays[name])
                 continue
-            given, inner = self._made_of(name.removesuffix("_")), _within(arrays, name)
+            given = self._nested(name.removesuffix("_"))
+            inner = _arrays_below(arrays, name)
             if isinstance(given, Feature):
                 setattr(self, name, fresh(given).restore(inner))
             else:
                 parts = [
-                    fresh(part).restore(_within(inner, str(at))) for at, part in enumerate(given)
+                    fresh(part).restore(_arrays_below(inner, str(position)))
+                    for position, part in enumerate(given)
                 ]
                 setattr(self, name, parts)
         return self
 
     def shapes(self, image_shape: tuple[int, int, int], columns: int) -> dict[str, tuple[int, ...]]:
-        """Names and shapes of `arrays`, for images (height, width, channels) that become so many columns.
+        """Names and shapes of the learned arrays, given the shape of images and the number D.
 
-        `image_shape_` is of int64, a `checksum_` of bytes, all others are finite float32.
+        `image_shape` is (height, width, channels).
+        `image_shape_` is int64, `checksum_` is uint8, all other arrays are finite float32.
         """
         return {"image_shape_": (3,)}
 
     def columns(self, image_shape: tuple[int, int, int]) -> int | None:
-        """How many columns images (height, width, channels) have, where that is known before one is described.
+        """D for images (height, width, channels), or None if it is unknown before a transform.
 
-        A model file is held to it before anything runs: needed where small numbers make many columns.
+        Loading a model file compares it with the number of weights before it computes anything.
+        Define it for a feature whose small parameters can make many columns.
         """
         return None
 
-    # ------------------------------------------------------------------------------------------------ within
+    # ---------------------------------------------------------------------------------- internal
 
-    def _made_of(self, name: str) -> Any:
-        """The feature, or features, that a parameter names: itself, where None does not stand for one."""
-        return getattr(self, name)
+    def _nested(self, option: str) -> Any:
+        """The feature, or the features, that a parameter contains or that None stands for."""
+        return getattr(self, option)
 
     def _fit_planes(self, planes: Array, rng: np.random.Generator) -> None:
-        """Fit to planes that were drawn already: those of a mixture serve all of its parts."""
+        """Fit to planes that are sampled already; a mixture passes one sample to all its parts."""
         _, channels, height, width = planes.shape
-        self._learn(self._seen(planes), rng)
+        self._learn(self._needed_channels(planes), rng)
         self.image_shape_ = np.array([height, width, channels])
 
-    def _of_planes(self, planes: Array) -> Array:
-        """Rows of planes in the channels that they come in."""
-        return self._describe(self._seen(planes))
+    def _rows_of_planes(self, planes: Array) -> Array:
+        """Rows of planes with the channels of the images."""
+        return self._describe(self._needed_channels(planes))
 
-    def _seen(self, planes: Array) -> Array:
+    def _needed_channels(self, planes: Array) -> Array:
         return grey(planes) if self.channels == "grey" else planes
 
     @property
@@ -196,7 +226,7 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
         return type(self)._learn is not Feature._learn
 
     def _sample(self, count: int, shape: tuple[int, int, int], rng: np.random.Generator) -> Array:
-        """Which of so many images to learn from, rising."""
+        """The numbers of the images to learn from, of `count`, in ascending order."""
         if not self._learns:
             return np.arange(1)
         most = max(1, min(self.learns_from, SAMPLE_BYTES // (4 * int(np.prod(shape)))))
@@ -205,56 +235,60 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
         return np.sort(rng.choice(count, most, replace=False))
 
     def _block_rows(self, shape: tuple[int, int, int]) -> int:
-        """Images of one block, from their shape alone."""
+        """The number of images of a block; it depends on their shape alone."""
         return max(1, min(MOST_ROWS, BLOCK_BYTES // (4 * int(np.prod(shape)))))
 
     def _fill(self, out: Array, images: Images, blocks: list[slice]) -> None:
         def describe(rows: slice) -> int:
-            out[rows] = self._of_planes(images.planes(rows))
+            out[rows] = self._rows_of_planes(images.planes(rows))
             return rows.stop - rows.start
 
         with one_blas_thread(), Bar(type(self).__name__, len(images), "images") as bar:
             for count in ordered_map(describe, blocks, available_workers(self.n_jobs)):
                 bar.advance(count)
 
-    def _columns(self) -> int:
+    def _count_columns(self) -> int:
         if not hasattr(self, "image_shape_"):
-            raise NotFittedError(f"This {type(self).__name__} is not fitted yet; call fit first.")
+            raise self._not_fitted()
         height, width, channels = map(int, self.image_shape_)
-        return self._of_planes(np.zeros((1, channels, height, width), np.float32)).shape[1]
+        black = np.zeros((1, channels, height, width), np.float32)
+        return self._rows_of_planes(black).shape[1]
 
     def _check_shape(self, shape: tuple[int, int, int]) -> None:
         height, width, channels = shape
         if self.channels == "color" and channels != 3:
-            grey = (
-                f"{type(self).__name__} needs colour, got grey images of {height} x {width} pixels"
-            )
-            raise ValueError(f"{grey}; give images (N, H, W, 3), or leave this feature out.")
+            given = f"got grey images of {height} x {width} pixels"
+            remedy = "give images (N, H, W, 3), or leave this feature out"
+            raise ValueError(f"{type(self).__name__} needs colour, {given}; {remedy}.")
         self._check(height, width)
 
     def _check_fitted(self, shape: tuple[int, int, int]) -> None:
         if not hasattr(self, "image_shape_"):
             if self._learns:
-                raise NotFittedError(
-                    f"This {type(self).__name__} is not fitted yet; call fit first."
-                )
+                raise self._not_fitted()
             return
         fitted = tuple(map(int, self.image_shape_))
-        if shape != fitted:
-            given, known = (" x ".join(map(str, numbers)) for numbers in (shape, fitted))
-            remedy = (
-                "resize them" if shape[2] == fitted[2] else f"give images of {fitted[2]} channels"
-            )
-            name = type(self).__name__
-            raise ValueError(
-                f"This {name} was fitted to images of {known}, got {given}; {remedy}, or fit anew."
-            )
+        if shape == fitted:
+            return
+        given = " x ".join(map(str, shape))
+        known = " x ".join(map(str, fitted))
+        remedy = "resize them"
+        if shape[2] != fitted[2]:
+            remedy = f"give images of {fitted[2]} channels"
+        name = type(self).__name__
+        raise ValueError(
+            f"This {name} was fitted to images of {known}, got {given}; {remedy}, or fit anew."
+        )
+
+    def _not_fitted(self) -> NotFittedError:
+        return NotFittedError(f"This {type(self).__name__} is not fitted yet; call fit first.")
 
 
 class LocalFeature(Feature):
-    """Descriptors on a grid of points, flattened; a bag of words counts them instead.
+    """Descriptors on a grid of points; a row contains them one after another.
 
-    A subclass has `_local` in place of `_describe`.
+    A bag of words counts the descriptors instead.
+    A subclass defines `_local` in place of `_describe`.
     """
 
     @abstractmethod
@@ -273,32 +307,44 @@ class LocalFeature(Feature):
         return self.transform(X).reshape(len(images), -1, size)
 
     def _local_of_planes(self, planes: Array) -> Array:
-        """Descriptors of planes in the channels that they come in."""
-        return self._local(self._seen(planes))
+        """Descriptors of planes with the channels of the images."""
+        return self._local(self._needed_channels(planes))
 
 
 def fresh(feature: Feature) -> Feature:
-    """One of the same parameters, not fitted."""
+    """An unfitted copy with the same parameters."""
     copy: Any = clone(feature)
     return copy
 
 
-def _arrays_of(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Array]]:
-    for name, value in named:
+def options_of(kind: type[Feature]) -> dict[str, Any]:
+    """Names and default values of a feature's options, in order.
+
+    >>> from halfspaces.features import LBP
+    >>> options_of(LBP)
+    {'patterns': 'uniform', 'cell': 8, 'n_jobs': None}
+    """
+    parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
+    return {parameter.name: parameter.default for parameter in parameters}
+
+
+def _arrays_of(attributes: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Array]]:
+    for name, value in attributes:
         if not name.endswith("_") or name.startswith("_"):
             continue
         if isinstance(value, Feature):
-            yield from ((f"{name}.{inner}", array) for inner, array in value.arrays().items())
+            for inner, array in value.arrays().items():
+                yield f"{name}.{inner}", array
         elif isinstance(value, list):
-            for at, part in enumerate(value):
-                yield from (
-                    (f"{name}.{at}.{inner}", array) for inner, array in part.arrays().items()
-                )
+            for position, part in enumerate(value):
+                for inner, array in part.arrays().items():
+                    yield f"{name}.{position}.{inner}", array
         else:
             yield name, value
 
 
-def _within(arrays: Mapping[str, Array], name: str) -> dict[str, Array]:
+def _arrays_below(arrays: Mapping[str, Array], name: str) -> dict[str, Array]:
+    """The arrays whose names begin with `name` and a dot, without this prefix."""
     prefix = f"{name}."
     return {
         inner.removeprefix(prefix): value

@@ -4,43 +4,45 @@ import numpy as np
 
 from halfspaces.features.base import Feature
 from halfspaces.features.cells import cells_of, check_cell
-from halfspaces.kernels.compile import run
+from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
 
 class HOG(Feature):
-    """Histograms of oriented gradients: where edges of which direction are.
+    """Histograms of oriented gradients: the directions of edges in each part of an image.
 
-    The gradient at a pixel is (I(x+1, y) − I(x−1, y), I(x, y+1) − I(x, y−1)) of the channel where it is longest, 0
-    across the image's edge. Its length goes to the bin of its direction in the histogram of its cell: shared out
-    linearly among the two nearest bins and the four nearest cells, or to one. The histograms v of block × block cells
-    are normalized together: v/√(‖v‖² + floor²), clipped, and once more (L2-Hys). Blocks overlap, one begins at every
-    cell.
+    The gradient at a pixel is (I(x+1, y) − I(x−1, y), I(x, y+1) − I(x, y−1)), of the channel where
+    it is longest; at the edges of the image the component across the edge is 0.
+    Its length is a vote for the bin of its direction in the histogram of its cell. A soft vote is
+    shared linearly among the two nearest bins and the four nearest cells.
+    The histograms v of block × block cells are normalized together: v/√(‖v‖² + floor²), clipped,
+    and normalized again (L2-Hys). Blocks overlap: one begins at every cell.
 
     Parameters
     ----------
     cell : int
         Side of a cell in pixels.
     block : int or None
-        Side of a block in cells; None leaves the histograms as they are: mean lengths, in grey levels.
+        Side of a block in cells. None returns the histograms: mean lengths, in grey levels.
     orientations : int
         Bins.
     signed : bool
         Whether a gradient and its opposite differ: bins over 360° instead of 180°.
     soft : bool
-        Whether votes are shared out.
+        Whether votes are shared.
     clip : float
-        Of the normalized values; 1 or more clips none.
+        The largest normalized value; 1 or more clips nothing.
     floor : float
-        In grey levels, the mean length of a gradient below which a block counts as flat.
+        In grey levels: the mean length of a gradient below which a block counts as flat.
     n_jobs : int or None
         Workers; None for every core.
 
     Notes
     -----
-    With soft=False and a small floor this is scikit-image's `hog(channel_axis=-1)`. With soft=True, votes are those of
-    OpenCV's `HOGDescriptor` within one block, without its Gaussian window.
+    With soft=False and a small floor it equals scikit-image's `hog(channel_axis=-1)`. With
+    soft=True, votes within one block equal those of OpenCV's `HOGDescriptor` without its Gaussian
+    window.
 
     Raises
     ------
@@ -49,7 +51,8 @@ class HOG(Feature):
 
     References
     ----------
-    Dalal and Triggs, Histograms of oriented gradients for human detection, 2005, https://doi.org/10.1109/CVPR.2005.177
+    Dalal and Triggs, Histograms of oriented gradients for human detection, 2005,
+    https://doi.org/10.1109/CVPR.2005.177
 
     Examples
     --------
@@ -59,6 +62,8 @@ class HOG(Feature):
     >>> HOG().transform(ramp).shape
     (1, 36)
     """
+
+    word = "hog"
 
     def __init__(
         self,
@@ -95,7 +100,7 @@ class HOG(Feature):
             raise ValueError(f"HOG: {given}; give a smaller block or cell, or larger images.")
 
     def columns(self, image_shape: tuple[int, int, int]) -> int:
-        """Cells, or blocks of cells, of so many directions."""
+        """The bins of the cells of all blocks, or of all cells without blocks."""
         rows, columns, *_ = cells_of(self.cell, *image_shape[:2])
         block = self.block or 1
         return (rows - block + 1) * (columns - block + 1) * block**2 * self.orientations
@@ -103,19 +108,16 @@ class HOG(Feature):
     def _describe(self, planes: Array) -> Array:
         from halfspaces.features.loops import gradients
 
-        n, (rows, columns, *_) = len(planes), cells_of(self.cell, *planes.shape[2:])
+        n = len(planes)
+        rows, columns, *_ = cells_of(self.cell, *planes.shape[2:])
         cells = np.zeros((n, rows, columns, self.orientations), np.float32)
-        run(
-            gradients.soft_cells if self.soft else gradients.hard_cells,
-            planes,
-            self.cell,
-            bool(self.signed),
-            cells,
-        )
+        histograms = gradients.soft_cells if self.soft else gradients.hard_cells
+        run_compiled(histograms, planes, self.cell, bool(self.signed), cells)
         if self.block is None:
             return cells.reshape(n, -1)
         block = self.block
-        shape = n, rows - block + 1, columns - block + 1, block, block * self.orientations
-        found = np.empty(shape, np.float32)
-        run(gradients.blocks_of_cells, cells, block, float(self.clip), float(self.floor), found)
-        return found.reshape(n, -1)
+        shape = (n, rows - block + 1, columns - block + 1, block, block * self.orientations)
+        blocks = np.empty(shape, np.float32)
+        clip = float(self.clip)
+        run_compiled(gradients.normalized_blocks, cells, block, clip, float(self.floor), blocks)
+        return blocks.reshape(n, -1)

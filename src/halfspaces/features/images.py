@@ -1,4 +1,4 @@
-"""Images as they come, one array of any memory, and blocks of them as planes of grey levels."""
+"""Images in one array, in memory or memory-mapped, and blocks of them as planes of grey levels."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,15 +7,13 @@ import numpy as np
 
 from halfspaces.support.types import Array
 
-LUMA = np.array(
-    [0.299, 0.587, 0.114], np.float32
-)  # ITU-R BT.601: the grey of JPEG, Pillow and OpenCV
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in JPEG, Pillow and OpenCV
 NEEDED = "images are an array (N, H, W, 3) or (N, H, W) of uint8, or of floats in [0, 1]"
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images in an array of any memory, a memory map too; nothing is copied but blocks.
+    """Images in an array, in memory or memory-mapped; only blocks are copied.
 
     Parameters
     ----------
@@ -25,7 +23,7 @@ class Images:
     Raises
     ------
     TypeError, ValueError
-        For what are no images; for NaN and floats beyond [0, 1] when their block is asked for.
+        For arrays that are not images; in `planes` for NaN and floats outside [0, 1].
     """
 
     pixels: Array = field(repr=False)
@@ -42,21 +40,20 @@ class Images:
         if remedy is not None:
             raise ValueError(f"{NEEDED}, got shape {pixels.shape}; {remedy}.")
         if 0 in pixels.shape:
-            raise ValueError(
-                f"{NEEDED}, got shape {pixels.shape}; give at least one image of at least one pixel."
-            )
+            remedy = "give at least one image of at least one pixel"
+            raise ValueError(f"{NEEDED}, got shape {pixels.shape}; {remedy}.")
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of each."""
+        """Height, width and channels of an image."""
         height, width, *channels = self.pixels.shape[1:]
         return height, width, channels[0] if channels else 1
 
     def planes(self, rows: Any) -> Array:
-        """Some images as float32 (n, C, H, W), one plane after the other, in grey levels from 0 to 255."""
+        """Some images as float32 planes (n, C, H, W), in grey levels from 0 to 255."""
         block = self.pixels[rows]
         if block.dtype.kind == "f":
             block = _grey_levels(block, rows)
@@ -65,7 +62,7 @@ class Images:
 
 
 def _reshaping(shape: tuple[int, ...]) -> str | None:
-    """What makes images of an array of this shape, or None where nothing is to be done."""
+    """The remedy for an array of this shape, or None if it is a valid shape of images."""
     match shape:
         case (_, _, _, 1 | 3):
             return None
@@ -84,38 +81,37 @@ def _grey_levels(block: Array, rows: Any) -> Array:
     """255 times floats in [0, 1], exact for k/255."""
     inside = (block >= 0) & (block <= 1)
     if not inside.all():
-        place = np.argwhere(~inside)[0]
-        value = float(block[tuple(place)])
-        image = (
-            range(rows.start, rows.stop)[place[0]]
-            if isinstance(rows, slice)
-            else int(np.asarray(rows)[place[0]])
-        )
-        if np.isnan(value):
-            raise ValueError(
-                f"Image {image} contains NaN; leave such images out, or fill their pixels."
-            )
-        remedy = "divide by 255, or give uint8" if value > 1 else "bring them to [0, 1]"
-        raise ValueError(
-            f"Image {image} contains {value:g}, and floats are to lie in [0, 1]; {remedy}."
-        )
+        first, *place = np.argwhere(~inside)[0]
+        numbers = range(rows.start, rows.stop) if isinstance(rows, slice) else np.asarray(rows)
+        raise _outside(int(numbers[first]), float(block[(first, *place)]))
     return block.astype(np.float32) * np.float32(255)
 
 
+def _outside(image: int, value: float) -> ValueError:
+    """The error for a value outside [0, 1] in the image of this number."""
+    if np.isnan(value):
+        remedy = "leave such images out, or fill their pixels"
+        return ValueError(f"Image {image} contains NaN; {remedy}.")
+    remedy = "divide by 255, or give uint8" if value > 1 else "bring them to [0, 1]"
+    return ValueError(f"Image {image} contains {value:g}, and floats must be in [0, 1]; {remedy}.")
+
+
 def grey(planes: Array) -> Array:
-    """(n, C, H, W) to (n, 1, H, W): 0.299 R + 0.587 G + 0.114 B, or the one plane there is.
+    """Luma (n, 1, H, W) of planes (n, C, H, W): 0.299 R + 0.587 G + 0.114 B, or the only plane.
 
     >>> grey(np.full((1, 3, 2, 2), 100, np.float32)).tolist()
     [[[[100.0, 100.0], [100.0, 100.0]]]]
     """
     if planes.shape[1] == 1:
         return planes
-    red, green, blue = (planes[:, channel : channel + 1] * LUMA[channel] for channel in range(3))
+    red = planes[:, 0:1] * LUMA[0]
+    green = planes[:, 1:2] * LUMA[1]
+    blue = planes[:, 2:3] * LUMA[2]
     return red + green + blue
 
 
 def resized(planes: Array, size: int | tuple[int, int] | None) -> Array:
-    """(n, C, H, W) to another height and width, by `interpolation`; None leaves them as they are."""
+    """Planes (n, C, H, W) resized by `interpolation`; None returns them unchanged."""
     height, width = size if isinstance(size, tuple | list) else (size, size)
     if height is None or width is None or (height, width) == planes.shape[2:]:
         return planes
@@ -123,7 +119,9 @@ def resized(planes: Array, size: int | tuple[int, int] | None) -> Array:
 
 
 def interpolation(given: int, wanted: int) -> Array:
-    """Linear interpolation of an axis as a matrix (wanted, given), over as many positions as lie within one.
+    """Linear interpolation of an axis as a matrix (wanted, given).
+
+    When it reduces the length, the weights reach as far as a new position is wide.
 
     >>> interpolation(4, 2).tolist()
     [[0.428..., 0.428..., 0.142..., 0.0], [0.0, 0.142..., 0.428..., 0.428...]]

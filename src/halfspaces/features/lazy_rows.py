@@ -1,4 +1,4 @@
-"""Rows of images that are made when they are asked for."""
+"""Rows of images that are computed when a slice of them is read."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ from halfspaces.support.types import Array
 
 @dataclass(frozen=True, eq=False)
 class Described:
-    """What a fitted feature makes of images, a slice at a time: X[start:stop] is float32 (n, D).
+    """The rows that a fitted feature makes of images: X[start:stop] is float32 (n, D).
 
     Parameters
     ----------
@@ -39,9 +39,8 @@ class Described:
 
     def __post_init__(self) -> None:
         first: Any = Images(self.images).pixels[:1]
-        object.__setattr__(
-            self, "shape", (len(self.images), self.feature.transform(first).shape[1])
-        )
+        columns = self.feature.transform(first).shape[1]
+        object.__setattr__(self, "shape", (len(self.images), columns))
 
     def __getitem__(self, rows: slice) -> Array:
         with quiet():

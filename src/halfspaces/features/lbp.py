@@ -1,36 +1,31 @@
 """Local binary patterns."""
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 
 from halfspaces.features.base import Feature
 from halfspaces.features.cells import cells_of, check_cell
-from halfspaces.kernels.compile import run
+from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_name
 
 POINTS = 8
-DIAGONAL = np.float32(np.sqrt(0.5))
-SLACK = np.float32(
-    1e-3
-)  # grey levels: what lies between equal pixels is equal to them, whatever rounding says
 
 
 class LBP(Feature):
-    """Histograms of local binary patterns: which of eight neighbours are at least as bright as a pixel.
+    """Histograms of local binary patterns: which of 8 neighbours are at least as bright as a pixel.
 
-    The neighbours lie on the circle of radius 1, counterclockwise from the right; between pixels the image is
-    interpolated, beyond its edge the last pixel goes on. Eight bits are one of 256 patterns. Those that change from 0
-    to 1 and back at most once on the way around are uniform: 58; all others share a bin. Each cell's histogram sums to
-    1.
+    The neighbours lie on the circle of radius 1, counterclockwise from the right. The image is
+    interpolated between pixels and repeats its edge beyond it. The 8 bits are one of 256 patterns.
+    A pattern is uniform if it changes from 0 to 1 and back at most once on the way around: 58 are;
+    all others share a bin. Each cell's histogram sums to 1.
 
     Parameters
     ----------
     patterns : str
-        "uniform" (58 and the rest: 59 bins), "rotation_invariant" (uniform ones by their number of ones, and the rest:
-        10) or "all" (256).
+        "uniform" (58 and the rest: 59 bins), "rotation_invariant" (uniform ones by their number of
+        ones, and the rest: 10) or "all" (256).
     cell : int or None
         Side of a cell in pixels; None takes the whole image.
     n_jobs : int or None
@@ -38,9 +33,10 @@ class LBP(Feature):
 
     Notes
     -----
-    The patterns are those of scikit-image's `local_binary_pattern(image, 8, 1, method)` with the methods "nri_uniform",
-    "uniform" and "default", but for its edges, beyond which it sees black, and neighbours that are equal but for
-    rounding. Colour images are seen by their luma.
+    The patterns are those of scikit-image's `local_binary_pattern(image, 8, 1, method)` with the
+    methods "nri_uniform", "uniform" and "default". It differs at the edges, beyond which it
+    assumes black, and where neighbours differ by rounding alone.
+    Colour images are described by their luma.
 
     Raises
     ------
@@ -49,8 +45,8 @@ class LBP(Feature):
 
     References
     ----------
-    Ojala, Pietikäinen and Mäenpää, Multiresolution gray-scale and rotation invariant texture classification with local
-    binary patterns, 2002, https://doi.org/10.1109/TPAMI.2002.1017623
+    Ojala, Pietikäinen and Mäenpää, Multiresolution gray-scale and rotation invariant texture
+    classification with local binary patterns, 2002, https://doi.org/10.1109/TPAMI.2002.1017623
 
     Examples
     --------
@@ -60,6 +56,7 @@ class LBP(Feature):
     [[1, 0, 0, 0, 0, 0, 0, 0, 24, 0]]
     """
 
+    word = "lbp"
     channels = "grey"
 
     def __init__(
@@ -71,32 +68,38 @@ class LBP(Feature):
 
     @property
     def invariances(self) -> frozenset[str]:
-        """Comparisons know no brightness; patterns without direction in one histogram no left or right."""
-        turned = self.patterns == "rotation_invariant" and self.cell is None
-        return frozenset({"brightness", "contrast"} | ({"flip", "turn"} if turned else set()))
+        """Invariant to brightness and contrast; without direction and cells also to moves."""
+        without_direction = self.patterns == "rotation_invariant" and self.cell is None
+        moves = {"flip", "turn"} if without_direction else set()
+        return frozenset({"brightness", "contrast"} | moves)
 
     def _check(self, height: int, width: int) -> None:
         check_name("LBP(patterns=...)", self.patterns, ("uniform", "rotation_invariant", "all"))
         check_cell(self, height, width)
 
     def _describe(self, planes: Array) -> Array:
-        cells, bins = cells_of(self.cell, *planes.shape[2:]), bins_of_patterns(self.patterns)
-        found = np.zeros((len(planes), cells.rows, cells.columns, int(bins.max()) + 1), np.float32)
+        from halfspaces.features.loops import lbp
+
+        cells = cells_of(self.cell, *planes.shape[2:])
+        bins = bins_of_patterns(self.patterns)
+        rows = np.zeros((len(planes), cells.rows, cells.columns, int(bins.max()) + 1), np.float32)
         padded = np.pad(planes[:, 0], ((0, 0), (1, 1), (1, 1)), mode="edge")
-        run(_count_patterns, padded, bins, cells.height, cells.width, found)
-        return found.reshape(len(planes), -1)
+        run_compiled(lbp.count_patterns, padded, bins, cells.height, cells.width, rows)
+        return rows.reshape(len(planes), -1)
 
 
 @cache
 def bins_of_patterns(patterns: str) -> Array:
-    """The bin of each of the 256 patterns; bit k is neighbour k.
+    """The bin of each of the 256 patterns; bit k of a pattern is neighbour k.
 
-    >>> [int(bins_of_patterns(patterns).max()) for patterns in ("uniform", "rotation_invariant", "all")]
+    >>> names = ("uniform", "rotation_invariant", "all")
+    >>> [int(bins_of_patterns(patterns).max()) for patterns in names]
     [58, 9, 255]
     """
     pattern = np.arange(1 << POINTS)
     bits = pattern[:, None] >> np.arange(POINTS) & 1
-    ones, changes = bits.sum(axis=1), np.abs(bits - np.roll(bits, 1, axis=1)).sum(axis=1)
+    ones = bits.sum(axis=1)
+    changes = np.abs(bits - np.roll(bits, 1, axis=1)).sum(axis=1)
     uniform = changes <= 2
     if patterns == "all":
         bins = pattern
@@ -105,35 +108,3 @@ def bins_of_patterns(patterns: str) -> Array:
     else:
         bins = np.where(uniform, np.cumsum(uniform) - 1, np.count_nonzero(uniform))
     return bins.astype(np.int32)
-
-
-def _count_patterns(images: Any, bins: Any, cell_height: int, cell_width: int, found: Any) -> None:
-    """found (n, rows, columns, bins) += 1 over the pixels of a cell; images (n, H + 2, W + 2) with edges around."""
-    width = found.shape[2] * cell_width
-    code = np.empty(width, np.int32)
-    share = np.float32(1 / (cell_height * cell_width))
-    far, near = DIAGONAL, np.float32(1) - DIAGONAL  # of what lies between four pixels
-    corner, side, middle = far * far, far * near, near * near
-    for i in range(len(images)):
-        for y in range(found.shape[1] * cell_height):
-            up, here, down = images[i, y], images[i, y + 1], images[i, y + 2]
-            for x in range(width):
-                centre = here[x + 1]
-                a, b, c = up[x], up[x + 1], up[x + 2]
-                d, e = here[x], here[x + 2]
-                f, g, h = down[x], down[x + 1], down[x + 2]
-                least, at_centre = centre - SLACK, middle * centre
-                bits = np.int32(e >= least)
-                bits |= np.int32(corner * c + side * (b + e) + at_centre >= least) << 1
-                bits |= np.int32(b >= least) << 2
-                bits |= np.int32(corner * a + side * (b + d) + at_centre >= least) << 3
-                bits |= np.int32(d >= least) << 4
-                bits |= np.int32(corner * f + side * (g + d) + at_centre >= least) << 5
-                bits |= np.int32(g >= least) << 6
-                bits |= np.int32(corner * h + side * (g + e) + at_centre >= least) << 7
-                code[x] = bits
-            row = found[i, y // cell_height]
-            for column in range(found.shape[2]):
-                line = row[column]
-                for x in range(column * cell_width, column * cell_width + cell_width):
-                    line[bins[code[x]]] += share

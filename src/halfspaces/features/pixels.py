@@ -5,10 +5,11 @@ from halfspaces.support.types import Array
 
 
 class Pixels(Feature):
-    """The image itself: H · W · C numbers in [0, 1], row after row, the channels of a pixel side by side.
+    """The image itself: H · W · C numbers in [0, 1].
 
-    The mean image is subtracted and the pixels are scaled where features are standardized: by the classifier, as it
-    comes, or by a mixture.
+    They follow row after row; the channels of a pixel are side by side.
+    Standardization subtracts the mean image and scales the pixels: in the classifier, by default,
+    or in a mixture.
 
     Parameters
     ----------
@@ -21,6 +22,8 @@ class Pixels(Feature):
     >>> Pixels().transform(np.full((1, 1, 2), 51, np.uint8))
     array([[0.2, 0.2]], dtype=float32)
     """
+
+    word = "pixels"
 
     def __init__(self, n_jobs: int | None = None) -> None:
         self.n_jobs = n_jobs

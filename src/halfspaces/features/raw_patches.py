@@ -9,17 +9,18 @@ from halfspaces.support.validation import check_number
 
 
 class RawPatches(LocalFeature):
-    """Patches of size × size pixels on a grid, as they are but for their brightness and contrast.
+    """Patches of size × size pixels on a grid, normalized for brightness and contrast.
 
-    A patch x of C channels becomes x̂ = (x − mean(x)) / √(var(x) + 10), with the variance in squared grey levels:
-    C size² numbers a point, channel by channel. It is there for bags of words; `Patches` whitens them, too.
+    A patch x of C channels becomes x̂ = (x − mean(x)) / √(var(x) + 10), with the variance in
+    squared grey levels: C size² numbers a point, channel by channel. It is meant for bags of words;
+    `Patches` also whitens patches.
 
     Parameters
     ----------
     size : int
         Side of a patch in pixels.
     step : int
-        From patch to patch, in pixels.
+        Distance of neighbouring patches, in pixels.
     n_jobs : int or None
         Workers; None for every core.
 
@@ -30,8 +31,8 @@ class RawPatches(LocalFeature):
 
     References
     ----------
-    Varma and Zisserman, A statistical approach to material classification using image patch exemplars, 2009,
-    https://doi.org/10.1109/TPAMI.2008.182
+    Varma and Zisserman, A statistical approach to material classification using image patch
+    exemplars, 2009, https://doi.org/10.1109/TPAMI.2008.182
 
     Examples
     --------
@@ -39,22 +40,26 @@ class RawPatches(LocalFeature):
     (2, 12, 75)
     """
 
+    word = "raw"
+
     def __init__(self, size: int = 6, step: int = 2, n_jobs: int | None = None) -> None:
         self.size = size
         self.step = step
         self.n_jobs = n_jobs
 
     def _check(self, height: int, width: int) -> None:
-        for name in ("size", "step"):
-            check_number(f"RawPatches({name}=...)", getattr(self, name), at_least=1, integer=True)
-        if self.size > min(height, width):
-            given = f"images of {height} x {width} pixels are smaller than a patch of {self.size} x {self.size}"
+        size = self.size
+        check_number("RawPatches(size=...)", size, at_least=1, integer=True)
+        check_number("RawPatches(step=...)", self.step, at_least=1, integer=True)
+        if size > min(height, width):
+            given = (
+                f"images of {height} x {width} pixels are smaller than a patch of {size} x {size}"
+            )
             raise ValueError(f"RawPatches: {given}; give a smaller size, or larger images.")
 
     def _local(self, planes: Array) -> Array:
-        windows = np.lib.stride_tricks.sliding_window_view(
-            planes, (self.size, self.size), axis=(2, 3)
-        )
+        side = (self.size, self.size)
+        windows = np.lib.stride_tricks.sliding_window_view(planes, side, axis=(2, 3))
         windows = windows[:, :, :: self.step, :: self.step].transpose(0, 2, 3, 1, 4, 5)
         patches = windows.reshape(*windows.shape[:3], -1)
         patches = patches - patches.mean(axis=3, keepdims=True)

@@ -3,33 +3,36 @@
 import numpy as np
 
 from halfspaces.features.base import LocalFeature
-from halfspaces.kernels.compile import run
+from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
 ORIENTATIONS = 8
 SIDE = 4  # cells of a descriptor, each way
-CAMERA = 0.5  # pixels: the blur that images are taken to have
+CAMERA_BLUR = 0.5  # pixels; assumed of the images
 
 
 class DenseSIFT(LocalFeature):
-    """SIFT descriptors of upright patches on a grid: 4 × 4 cells of 8 directions, 128 numbers a point.
+    """SIFT descriptors of upright patches on a grid: 4 × 4 cells of 8 directions, 128 numbers.
 
-    Points are `step` pixels apart, the first 2 cells from the upper left corner, the last no nearer to the other.
-    Around one, a gradient's length, times exp(−r²/(2 (2 cell)²)) at distance r, is shared out linearly among the two
-    nearest of 8 directions and the four nearest of 4 × 4 cells. The 128 numbers v become v/√(‖v‖² + floor²), clipped at
-    0.2, and are normalized once more. RootSIFT takes the square roots of v/Σv instead: its distances are Hellinger's.
+    Points are `step` pixels apart. The first is 2 cells from the upper left corner, the last at
+    least 2 cells from the lower right one.
+    A gradient at distance r from the point counts with its length times exp(−r²/(2 (2 cell)²)),
+    shared linearly among the two nearest of 8 directions and the four nearest of 4 × 4 cells. The
+    128 numbers v become v/√(‖v‖² + floor²), clipped at 0.2, and are normalized again. RootSIFT
+    takes the square roots of v/Σv instead, whose distances are Hellinger's.
 
     Parameters
     ----------
     step : int
-        From point to point, in pixels.
+        Distance of neighbouring points, in pixels.
     cell : int
         Side of a cell in pixels.
     root : bool
-        RootSIFT.
+        Whether to compute RootSIFT.
     sigma : float
-        Blur that descriptors are made at, in pixels; images are taken to have 0.5 already. OpenCV's is 1.6.
+        The blur at which descriptors are computed, in pixels; images are assumed to have a blur of
+        0.5 already. OpenCV uses 1.6.
     floor : float
         In grey levels: the length of a gradient below which a patch counts as flat.
     n_jobs : int or None
@@ -37,8 +40,9 @@ class DenseSIFT(LocalFeature):
 
     Notes
     -----
-    OpenCV's SIFT at key points of size 2/3 cell and angle 0 gives these, as whole numbers up to 255 in units of 1/512.
-    Colour images are seen by their luma.
+    OpenCV's SIFT at key points of size 2/3 cell and angle 0 returns the same descriptors, as
+    integers up to 255 in units of 1/512.
+    Colour images are described by their luma.
 
     Raises
     ------
@@ -58,6 +62,7 @@ class DenseSIFT(LocalFeature):
     (2, 49, 128)
     """
 
+    word = "sift"
     channels = "grey"
 
     def __init__(
@@ -78,17 +83,17 @@ class DenseSIFT(LocalFeature):
 
     @property
     def invariances(self) -> frozenset[str]:
-        """Gradients know no brightness."""
+        """Invariant to brightness: gradients are differences."""
         return frozenset({"brightness"})
 
     def _check(self, height: int, width: int) -> None:
         check_number("DenseSIFT(step=...)", self.step, at_least=1, integer=True)
         check_number("DenseSIFT(cell=...)", self.cell, at_least=1, integer=True)
-        check_number("DenseSIFT(sigma=...)", self.sigma, at_least=CAMERA)
+        check_number("DenseSIFT(sigma=...)", self.sigma, at_least=CAMERA_BLUR)
         check_number("DenseSIFT(floor=...)", self.floor, above=0)
-        side = SIDE * self.cell
-        if side > min(height, width):
-            given = f"images of {height} x {width} pixels are smaller than {SIDE} x {SIDE} cells of {self.cell} pixels"
+        if SIDE * self.cell > min(height, width):
+            needed = f"{SIDE} x {SIDE} cells of {self.cell} pixels"
+            given = f"images of {height} x {width} pixels are smaller than {needed}"
             raise ValueError(f"DenseSIFT: {given}; give a smaller cell, or larger images.")
 
     def points(self, height: int, width: int) -> tuple[Array, Array]:
@@ -97,61 +102,49 @@ class DenseSIFT(LocalFeature):
         >>> DenseSIFT().points(32, 32)[0].tolist()
         [4, 8, 12, 16, 20, 24, 28]
         """
-        near = SIDE // 2 * self.cell
-        rows, columns = (
-            np.arange(near, length - near + 1, self.step) for length in (height, width)
-        )
+        margin = SIDE // 2 * self.cell
+        rows = np.arange(margin, height - margin + 1, self.step)
+        columns = np.arange(margin, width - margin + 1, self.step)
         return rows, columns
 
     def _local(self, planes: Array) -> Array:
         from halfspaces.features.loops import sift
 
         images = planes[:, 0]
-        if self.sigma > CAMERA:
-            images = _blurred(images, float(np.sqrt(self.sigma**2 - CAMERA**2)))
+        if self.sigma > CAMERA_BLUR:
+            images = _blurred(images, float(np.sqrt(self.sigma**2 - CAMERA_BLUR**2)))
         rows, columns = self.points(*images.shape[1:])
         weights = _weights(self.cell)
-        there = weights > 0
-        begin, end = there.argmax(axis=1), weights.shape[1] - there[:, ::-1].argmax(axis=1)
-        level = float(
-            self.floor * np.sum(weights.sum(axis=1) ** 2)
-        )  # of a patch with this gradient everywhere
-        found = np.empty(
-            (len(images), len(rows), len(columns), SIDE * SIDE * ORIENTATIONS), np.float32
-        )
-        run(
-            sift.describe_points,
-            images,
-            rows,
-            columns,
-            weights,
-            begin,
-            end,
-            bool(self.root),
-            level,
-            found,
-        )
-        return found
+        used = weights > 0
+        begin = used.argmax(axis=1)
+        end = weights.shape[1] - used[:, ::-1].argmax(axis=1)
+        total = np.sum(weights.sum(axis=1) ** 2)
+        floor = float(self.floor * total)  # of a patch with this gradient everywhere
+        size = SIDE * SIDE * ORIENTATIONS
+        descriptors = np.empty((len(images), len(rows), len(columns), size), np.float32)
+        places = (images, rows, columns, weights, begin, end)
+        run_compiled(sift.describe_points, *places, bool(self.root), floor, descriptors)
+        return descriptors
 
 
 def _weights(cell: int) -> Array:
-    """What cell k gets of a gradient so many pixels from the point: (4, 2 reach + 1)."""
+    """The weights (4, 2 reach + 1) of four cells for a gradient at a distance from the point."""
     reach = (5 * cell - 1) // 2  # less than 2.5 cells
-    away = np.arange(-reach, reach + 1) / cell
+    distances = np.arange(-reach, reach + 1) / cell
     centres = np.arange(SIDE) - (SIDE - 1) / 2
-    nearness = np.maximum(0, 1 - np.abs(away - centres[:, None]))
-    return (np.exp(-(away**2) / (SIDE**2 / 2)) * nearness).astype(np.float32)
+    shares = np.maximum(0, 1 - np.abs(distances - centres[:, None]))
+    return (np.exp(-(distances**2) / (SIDE**2 / 2)) * shares).astype(np.float32)
 
 
 def _blurred(images: Array, sigma: float) -> Array:
-    """Images (n, H, W) convolved with a Gaussian, mirrored at the middles of the pixels at their edges."""
+    """Images (n, H, W) convolved with a Gaussian, mirrored at the centres of the edge pixels."""
     from halfspaces.features.loops import sift
 
     reach = int(4 * sigma + 0.5)
     weights = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
-    rows, columns = (
-        np.pad(np.arange(length), reach, mode="reflect") for length in images.shape[1:]
-    )
-    found = np.empty(images.shape, np.float32)
-    run(sift.blur, images, (weights / weights.sum()).astype(np.float32), rows, columns, found)
-    return found
+    weights = (weights / weights.sum()).astype(np.float32)
+    rows = np.pad(np.arange(images.shape[1]), reach, mode="reflect")
+    columns = np.pad(np.arange(images.shape[2]), reach, mode="reflect")
+    blurred = np.empty(images.shape, np.float32)
+    run_compiled(sift.blur, images, weights, rows, columns, blurred)
+    return blurred

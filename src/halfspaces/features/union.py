@@ -12,14 +12,16 @@ from halfspaces.support.types import Array
 
 
 class Mixture(Feature):
-    """Parts side by side, each column brought to mean 0 and variance 1 on a sample of the training images.
+    """Parts side by side, each column scaled to mean 0 and variance 1.
+
+    The means and variances are computed on a sample of the training images.
 
     Parameters
     ----------
     parts : sequence of Feature
-        They are cloned, and visit each block of images together; their own `n_jobs` do not count.
+        They are cloned, and describe each block of images together; their `n_jobs` are ignored.
     random_state : int
-        Of the sample.
+        Seed of the sample.
     n_jobs : int or None
         Workers; None for every core.
 
@@ -32,7 +34,7 @@ class Mixture(Feature):
     Raises
     ------
     ValueError, TypeError
-        In use, for no parts, for parts that are no features, and whatever a part raises.
+        In use, for no parts, for parts that are not features, and all errors of the parts.
 
     Examples
     --------
@@ -52,38 +54,36 @@ class Mixture(Feature):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
+    def __str__(self) -> str:
+        """The expressions of its parts, joined by +."""
+        return "+".join(map(str, self.parts))
+
     @property
     def channels(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Colour, if a part needs it; each part looks at its own."""
+        """Colour, if a part needs it; each part selects its own channels."""
         return "color" if any(part.channels == "color" for part in self.parts) else "any"
 
     @property
     def learns_from(self) -> int:
-        """Images: the most that a part asks for."""
+        """The largest number of images that a part learns from."""
         return max(part.learns_from for part in self.parts)
 
     @property
     def invariances(self) -> frozenset[str]:
-        """What changes no row of any part."""
-        return (
-            frozenset.intersection(*(part.invariances for part in self.parts))
-            if self.parts
-            else frozenset()
-        )
+        """The invariances that all parts share."""
+        if not self.parts:
+            return frozenset()
+        return frozenset.intersection(*(part.invariances for part in self.parts))
 
     def shapes(self, image_shape: tuple[int, int, int], columns: int) -> dict[str, tuple[int, ...]]:
-        """Its own and those of its parts."""
-        inner = (
-            (f"parts_.{at}.{name}", shape)
-            for at, part in enumerate(self.parts)
+        """Shapes of its own arrays and of its parts'."""
+        own = {"mean_": (columns,), "scale_": (columns,)}
+        nested = {
+            f"parts_.{position}.{name}": shape
+            for position, part in enumerate(self.parts)
             for name, shape in part.shapes(image_shape, columns).items()
-        )
-        return {
-            **super().shapes(image_shape, columns),
-            "mean_": (columns,),
-            "scale_": (columns,),
-            **dict(inner),
         }
+        return {**super().shapes(image_shape, columns), **own, **nested}
 
     def _check_shape(self, shape: tuple[int, int, int]) -> None:
         if not self.parts:
@@ -96,14 +96,13 @@ class Mixture(Feature):
     def _learn(self, planes: Array, rng: np.random.Generator) -> None:
         self.parts_ = [fresh(part).set_params(n_jobs=self.n_jobs) for part in self.parts]
         for part in self.parts_:
-            some = np.sort(
-                rng.choice(len(planes), min(len(planes), part.learns_from), replace=False)
-            )
-            part._fit_planes(planes[some] if len(some) < len(planes) else planes, rng)
+            count = min(len(planes), part.learns_from)
+            sample = np.sort(rng.choice(len(planes), count, replace=False))
+            part._fit_planes(planes[sample] if count < len(planes) else planes, rng)
         self.mean_, self.scale_ = self._moments(planes)
 
     def _moments(self, planes: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation of each column, 1 where it is constant."""
+        """Mean and standard deviation of each column; the latter is 1 for constant columns."""
         size = self._block_rows((*planes.shape[2:], planes.shape[1]))
         blocks = [planes[start : start + size] for start in range(0, len(planes), size)]
 
@@ -119,7 +118,7 @@ class Mixture(Feature):
         return mean.astype(np.float32), scale.astype(np.float32)
 
     def _joined(self, planes: Array) -> Array:
-        return np.concatenate([part._of_planes(planes) for part in self.parts_], axis=1)
+        return np.concatenate([part._rows_of_planes(planes) for part in self.parts_], axis=1)
 
     def _describe(self, planes: Array) -> Array:
         rows = self._joined(planes)
@@ -128,10 +127,11 @@ class Mixture(Feature):
         return rows
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
-        """The names of the parts' columns, after the part's number and word."""
-        self._columns()
-        named = enumerate(self.parts_)
-        return np.array(
-            [f"{at}_{name}" for at, part in named for name in part.get_feature_names_out()],
-            dtype=object,
-        )
+        """The names of the parts' columns, with the part's number as a prefix."""
+        self._count_columns()
+        names = [
+            f"{position}_{name}"
+            for position, part in enumerate(self.parts_)
+            for name in part.get_feature_names_out()
+        ]
+        return np.array(names, dtype=object)

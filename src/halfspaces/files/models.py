@@ -13,14 +13,16 @@ import scipy
 import halfspaces
 from halfspaces import losses, optimizers, penalties
 from halfspaces.estimators import calibration
-from halfspaces.estimators.base import LinearModel, make_loss
+from halfspaces.estimators.base import LinearModel
 from halfspaces.estimators.calibration import Calibration
-from halfspaces.estimators.classifier import LinearClassifier, make_penalty
+from halfspaces.estimators.classifier import LinearClassifier
+from halfspaces.estimators.components import make_loss, make_penalty
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.files import safetensors_file
 from halfspaces.files.atomic import ModelFileError, brief
 from halfspaces.losses import surrogates
 from halfspaces.rows.moments import Moments
+from halfspaces.support.errors import UnknownComponentError
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
@@ -157,6 +159,12 @@ def load(path: str | os.PathLike[str]) -> LinearClassifier:
     tensors, metadata = safetensors_file.read(path)
     try:
         return _rebuilt(tensors, metadata)
+    except UnknownComponentError as error:
+        needed = f"needs {error.name!r}, which is not registered"
+        remedy = "load the plugin that defines it first"
+        raise ModelFileError(
+            f"The model file {os.fspath(path)} {brief(needed)}; {remedy}."
+        ) from error
     except _UNFIT as error:
         problem = brief(f"it has no {error}" if isinstance(error, KeyError) else error)
         raise ModelFileError(
@@ -250,7 +258,7 @@ def _feature_parts(feature: Any, columns: int) -> tuple[str | None, dict[str, Ar
     if feature is None:
         return None, {}
     try:
-        words, arrays = serialization.kept(feature)
+        words, arrays = serialization.to_state(feature)
     except ValueError as error:
         raise ModelFileError(str(error)) from error
     made = len(feature.get_feature_names_out())
@@ -267,7 +275,7 @@ def _put_features(classifier: LinearClassifier, words: Any, tensors: dict[str, A
     from halfspaces.features import serialization
 
     arrays = {name.removeprefix(_FEATURES): tensor for name, tensor in tensors.items()}
-    classifier.features_ = serialization.restored(
+    classifier.features_ = serialization.from_state(
         _of(str, words, "features"), arrays, classifier.n_features_in_
     )
 

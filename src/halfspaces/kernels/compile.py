@@ -1,26 +1,48 @@
-"""Loops over many images, compiled once for the types of their arguments and kept on disk."""
+"""Compiled loops: the one place where numba compiles functions, and where its options are set.
+
+A loop is a function at the top level of a module that writes its results into its last arguments.
+It is compiled for the types of its arguments, once a process.
+The machine code is stored on disk (numba's cache), if there is a folder that can be written.
+"""
 
 import threading
 from collections.abc import Callable
 from typing import Any
 
-_one_at_a_time = threading.Lock()
+# Sums may be reordered and products fused; infinities and NaN keep their meaning.
+FASTMATH = {"reassoc", "contract", "nsz"}
+
+_compiling = threading.Lock()
 _compiled: dict[tuple[Any, ...], Callable[..., None]] = {}
 
 
-def run(loops: Callable[..., None], *arguments: Any) -> None:
-    """Run loops, a function of the top level of a module, on arrays and numbers; they write into their last arrays.
+def compile_loop(
+    loop: Callable[..., None], argument_types: tuple[Any, ...], **options: Any
+) -> Callable[..., None]:
+    """The loop compiled for arguments of these numba types; it releases Python's lock.
 
-    They are compiled by numba for these types (C-ordered arrays: others compile a second time) when they first run, and
-    release Python's lock. Sums may be reordered and products fused; infinities and NaN keep their meaning.
+    `options` are those of `numba.njit`.
     """
     import numba
 
-    from halfspaces.kernels.product_loops import FASTMATH, kept
+    signature = numba.types.void(*argument_types)
+    try:
+        return numba.njit(signature, cache=True, nogil=True, **options)(loop)
+    except (RuntimeError, OSError):  # no folder for the cache can be written
+        return numba.njit(signature, nogil=True, **options)(loop)
 
-    types = tuple(map(numba.typeof, arguments))
-    with _one_at_a_time:
-        if (loops, types) not in _compiled:
-            _compiled[loops, types] = kept(loops, types, fastmath=FASTMATH)
-        compiled = _compiled[loops, types]
+
+def run_compiled(loop: Callable[..., None], *arguments: Any) -> None:
+    """Run a loop on arrays and numbers, compiled for their types with `FASTMATH`.
+
+    Give arrays in C order: each other layout compiles the loop again.
+    """
+    import numba
+
+    argument_types = tuple(map(numba.typeof, arguments))
+    with _compiling:
+        key = (loop, argument_types)
+        if key not in _compiled:
+            _compiled[key] = compile_loop(loop, argument_types, fastmath=FASTMATH)
+        compiled = _compiled[key]
     compiled(*arguments)

@@ -1,1 +1,1 @@
-"""Pictures, one a file."""
+"""Pictures with matplotlib (`pip install halfspaces[plots]`), one a file."""

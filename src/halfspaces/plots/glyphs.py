@@ -1,4 +1,4 @@
-"""Visual words as small pictures: what a descriptor says of the pixels around a point, drawn."""
+"""Small pictures of visual words: the pixels around a point, as a descriptor describes them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,15 +13,16 @@ from halfspaces.features.textons import FilterBank
 from halfspaces.support.types import Array
 
 CELL = 13  # pixels of a cell of SIFT
-MIDDLE = 0.5  # of what is similar to all around it
+UNUSED = 0.5  # brightness of displacements that no bin contains
 
 
 def glyphs(feature: LocalFeature, words: Array) -> Array:
     """Pictures (n, S, S) or (n, S, S, 3), in [0, 1], of descriptors (n, d).
 
-    Raw patches are themselves. Of SIFT each cell has a ray for each direction, as bright as the gradients towards it
-    are long. A filter bank's responses are those of the smallest patch of pixels that has them. Self-similarity is as
-    bright in each bin of displacements as what lies there is like the middle.
+    Raw patches are drawn as they are. Each cell of SIFT has a ray for each direction, whose
+    brightness is the length of the gradients. Responses of a filter bank are drawn as the smallest
+    patch of pixels that has them. Self-similarity draws in each bin of displacements the similarity
+    to the centre.
 
     Raises
     ------
@@ -34,16 +35,16 @@ def glyphs(feature: LocalFeature, words: Array) -> Array:
     [[[0.0, 0.25], [0.5, 1.0]]]
     """
     if type(feature) not in GLYPHS:
-        raise ValueError(
-            f"There is no picture of what {feature} says; there is one of sift, raw, ssim and filters."
-        )
+        known = "sift, raw, ssim and filters"
+        raise ValueError(f"There is no picture of the words of {feature}; there is one of {known}.")
     return GLYPHS[type(feature)](feature, np.asarray(words, float))
 
 
 def stretched(pictures: Array) -> Array:
-    """Each from 0, its least number, to 1, its largest."""
+    """Pictures scaled so that the range of each is from 0 to 1."""
     axes = tuple(range(1, pictures.ndim))
-    low, high = pictures.min(axis=axes, keepdims=True), pictures.max(axis=axes, keepdims=True)
+    low = pictures.min(axis=axes, keepdims=True)
+    high = pictures.max(axis=axes, keepdims=True)
     return (pictures - low) / np.maximum(high - low, 1e-12)
 
 
@@ -56,24 +57,20 @@ def _sift(feature: DenseSIFT, words: Array) -> Array:
     cells = np.maximum(words, 0).reshape(-1, SIDE, SIDE, ORIENTATIONS)
     cells = cells**2 if feature.root else cells
     cells = cells / np.maximum(cells.max(axis=(1, 2, 3), keepdims=True), 1e-12)
-    y, x = np.mgrid[:CELL, :CELL] - (CELL - 1) / 2
+    y, x = np.mgrid[:CELL, :CELL] - (CELL - 1) / 2  # y is down
     angles = 2 * np.pi * np.arange(ORIENTATIONS)[:, None, None] / ORIENTATIONS
-    along, across = (
-        x * np.cos(angles) - y * np.sin(angles),
-        y * np.cos(angles) + x * np.sin(angles),
-    )  # y is down
-    rays = (
-        np.clip(1.4 - np.abs(across), 0, 1)
-        * np.clip(along + 0.5, 0, 1)
-        * np.clip(CELL / 2 - along, 0, 1)
-    )
-    drawn = np.max(cells[..., None, None] * rays, axis=3)
+    along = x * np.cos(angles) - y * np.sin(angles)
+    across = y * np.cos(angles) + x * np.sin(angles)
+    narrow = np.clip(1.4 - np.abs(across), 0, 1)
+    begun = np.clip(along + 0.5, 0, 1)
+    inside = np.clip(CELL / 2 - along, 0, 1)
+    drawn = np.max(cells[..., None, None] * (narrow * begun * inside), axis=3)
     return drawn.transpose(0, 1, 3, 2, 4).reshape(len(words), SIDE * CELL, SIDE * CELL)
 
 
 def _filters(feature: FilterBank, words: Array) -> Array:
     bank = feature.filters().astype(float)
-    if feature.strongest:  # whatever its direction was, drawn upright
+    if feature.strongest:  # the direction is unknown, so it is drawn upright
         bank = bank[:, [0, feature.orientations, -1]]
     lengths = np.linalg.norm(words, axis=1, keepdims=True)
     responses = words * (feature.floor * np.expm1(lengths) / np.maximum(lengths, 1e-12))
@@ -84,17 +81,17 @@ def _filters(feature: FilterBank, words: Array) -> Array:
 
 
 def _similarity(feature: SelfSimilarity, words: Array) -> Array:
-    away, bins = feature._displacements()
+    displacements, bins = feature._displacements()
     side = 2 * feature.radius + 1
-    pictures = np.full((len(words), side, side), MIDDLE)
-    pictures[:, away[:, 0] + feature.radius, away[:, 1] + feature.radius] = stretched(words)[
-        :, bins
-    ]
+    pictures = np.full((len(words), side, side), UNUSED)
+    rows = displacements[:, 0] + feature.radius
+    columns = displacements[:, 1] + feature.radius
+    pictures[:, rows, columns] = stretched(words)[:, bins]
     pictures[:, feature.radius, feature.radius] = 1
     return pictures
 
 
-GLYPHS: dict[type, Callable[[Any, Array], Array]] = {
+GLYPHS: dict[type[LocalFeature], Callable[[Any, Array], Array]] = {
     RawPatches: _raw,
     DenseSIFT: _sift,
     FilterBank: _filters,

@@ -1,4 +1,4 @@
-"""Plots with matplotlib, which `pip install halfspaces[plots]` brings; imported when one is drawn."""
+"""The validation curve: held-out scores against λ."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -9,7 +9,7 @@ from halfspaces.tuning.selection import best_of, one_standard_error_of
 
 
 class Searched(Protocol):
-    """A fitted `LinearClassifierCV`, as far as a plot needs it."""
+    """The attributes of a fitted `LinearClassifierCV` that the plot uses."""
 
     cv_results_: Mapping[str, np.ndarray]
     strength_: float
@@ -17,7 +17,9 @@ class Searched(Protocol):
 
 
 def plot_validation(classifier: Searched, ax: Any = None) -> Any:
-    """Mean held-out score against λ on a logarithmic axis, its standard errors as bars, the λ of each rule marked.
+    """Mean held-out score against λ on a logarithmic axis, with standard errors as bars.
+
+    The chosen λ and the one of the rule of one standard error are marked.
 
     Parameters
     ----------
@@ -38,30 +40,29 @@ def plot_validation(classifier: Searched, ax: Any = None) -> Any:
     ax = _new_axes() if ax is None else ax
     results = classifier.cv_results_
     solved = ~results["dropped"]
-    strengths, mean, error = (
-        results[name][solved] for name in ("param_strength", "mean_test_score", "standard_error")
-    )
-    ax.errorbar(
-        strengths, mean, yerr=np.nan_to_num(error), marker="o", markersize=4, capsize=3, color="C0"
-    )
+    strengths = results["param_strength"][solved]
+    mean = results["mean_test_score"][solved]
+    error = results["standard_error"][solved]
+    style = {"marker": "o", "markersize": 4, "capsize": 3, "color": "C0"}
+    ax.errorbar(strengths, mean, yerr=np.nan_to_num(error), **style)
     ax.axvline(classifier.strength_, color="C3", label=f"chosen: λ = {classifier.strength_:.3g}")
     if np.isfinite(error[best_of(mean)]):
-        sparing = strengths[one_standard_error_of(mean, error)]
-        ax.axvline(
-            sparing, color="C2", linestyle="--", label=f"one standard error: λ = {sparing:.3g}"
-        )
+        largest = strengths[one_standard_error_of(mean, error)]
+        label = f"one standard error: λ = {largest:.3g}"
+        ax.axvline(largest, color="C2", linestyle="--", label=label)
     ax.set(xscale="log", xlabel="λ", ylabel=_score_name(classifier.scoring))
     ax.legend()
     return ax
 
 
 def save_validation(classifier: Searched) -> bytes:
-    """The plot as an SVG file, drawn without a window."""
+    """The content of an SVG file of the plot, drawn without a window."""
     from io import BytesIO
 
     from matplotlib.figure import Figure
 
-    figure, stream = Figure(figsize=(6, 4), layout="constrained"), BytesIO()
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    stream = BytesIO()
     plot_validation(classifier, figure.subplots())
     figure.savefig(stream, format="svg")
     return stream.getvalue()

@@ -1,10 +1,18 @@
-"""The one error of this package's readers, and how it shows names."""
+"""Errors that several rooms raise, and how messages show names."""
 
 from collections.abc import Iterable
 
 
 class DataError(ValueError):
     """Data that cannot be read: one sentence on what was given, what is needed and what to do."""
+
+
+class UnknownComponentError(ValueError):
+    """A text or a file names a component that is not registered; `name` is its name."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 def shown(name: str) -> str:

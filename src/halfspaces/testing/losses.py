@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from halfspaces.gradcheck import check_gradient
+from halfspaces.gradcheck.check import check_gradient
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers.choose import choose_for

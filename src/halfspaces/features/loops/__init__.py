@@ -1,1 +1,1 @@
-"""Compiled loops of the features."""
+"""Compiled loops of the features; `halfspaces.kernels.compile` compiles them."""

@@ -1,88 +1,103 @@
-"""Loops of bags of words. A band of points at a time: their similarities with all words stay in the cache."""
+"""Loops of bags of words.
 
-from typing import Any
+They visit a band of points at a time, whose similarities with all words stay in the cache.
+"""
 
 import numba
 import numpy as np
 
 from halfspaces.features.loops.exponential import exponential
+from halfspaces.support.types import Array
 
-HARD, TRIANGLE, GAUSSIAN = 0, 1, 2
+HARD = 0
+TRIANGLE = 1
+GAUSSIAN = 2
 
 
 def count_words(
-    local: Any,
-    words: Any,
-    squares: Any,
+    local: Array,
+    words: Array,
+    squares: Array,
     assignment: int,
-    variance: Any,
-    row_segment: Any,
-    column_segment: Any,
+    variance: np.float32,
+    row_segment: Array,
+    column_segment: Array,
     band: int,
-    sums: Any,
+    sums: Array,
 ) -> None:
     """sums (images, row segments, column segments, words) += the votes of points.
 
-    Points (images, rows · columns, d), words (d, n) and their squared lengths (n,).
+    local (images, rows · columns, d) are descriptors, words (d, n) the vocabulary, squares (n,) the
+    squared lengths of the words. row_segment (rows,) and column_segment (columns,) are the segments
+    that points lie in.
     """
     columns = len(column_segment)
-    similar = np.empty((band, words.shape[1]), np.float32)
+    similarity = np.empty((band, words.shape[1]), np.float32)
     for i in range(len(local)):
         for begin in range(0, local.shape[1], band):
             points = local[i, begin : begin + band]
-            np.dot(points, words, similar[: len(points)])
+            np.dot(points, words, similarity[: len(points)])
             for j in range(len(points)):
-                at = begin + j
-                votes = sums[i, row_segment[at // columns], column_segment[at % columns]]
+                point = begin + j
+                row = row_segment[point // columns]
+                column = column_segment[point % columns]
+                votes = sums[i, row, column]
                 if assignment == HARD:
-                    _nearest(similar[j], squares, votes)
+                    _vote_hard(similarity[j], squares, votes)
                 elif assignment == TRIANGLE:
-                    _triangle(points[j], similar[j], squares, votes)
+                    _vote_triangle(points[j], similarity[j], squares, votes)
                 else:
-                    _gaussian(similar[j], squares, variance, votes)
+                    _vote_gaussian(similarity[j], squares, variance, votes)
 
 
 @numba.njit(inline="always")
-def _nearest(similar: Any, squares: Any, votes: Any) -> None:
-    """One vote for the nearest word."""
+def _vote_hard(similarity: Array, squares: Array, votes: Array) -> None:
+    """votes += 1 for the nearest word; similarity is overwritten."""
     half = np.float32(0.5)
-    most = similar[0] - half * squares[0]
-    for k in range(len(similar)):
-        similar[k] -= half * squares[k]
-        most = max(most, similar[k])
+    largest = similarity[0] - half * squares[0]
+    for k in range(len(similarity)):
+        similarity[k] -= half * squares[k]
+        largest = max(largest, similarity[k])
     nearest = 0
-    while similar[nearest] < most:
+    while similarity[nearest] < largest:
         nearest += 1
     votes[nearest] += np.float32(1)
 
 
 @numba.njit(inline="always")
-def _triangle(point: Any, similar: Any, squares: Any, votes: Any) -> None:
-    """By how much a word is nearer than the mean."""
-    zero, two = np.float32(0), np.float32(2)
+def _vote_triangle(point: Array, similarity: Array, squares: Array, votes: Array) -> None:
+    """votes += max(0, mean distance − distance of each word); similarity is overwritten."""
+    zero = np.float32(0)
+    two = np.float32(2)
     square = total = zero
     for k in range(len(point)):
         square += point[k] * point[k]
-    for k in range(len(similar)):
-        similar[k] = np.sqrt(max(square + squares[k] - two * similar[k], zero))
-        total += similar[k]
-    mean = total / np.float32(len(similar))
-    for k in range(len(similar)):
-        votes[k] += max(mean - similar[k], zero)
+    for k in range(len(similarity)):
+        similarity[k] = np.sqrt(max(square + squares[k] - two * similarity[k], zero))
+        total += similarity[k]
+    mean = total / np.float32(len(similarity))
+    for k in range(len(similarity)):
+        votes[k] += max(mean - similarity[k], zero)
 
 
 @numba.njit(inline="always")
-def _gaussian(similar: Any, squares: Any, variance: Any, votes: Any) -> None:
-    """One vote, shared out by exp(−d²/(2 variance)); a point's own length takes no part."""
-    zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
+def _vote_gaussian(similarity: Array, squares: Array, variance: np.float32, votes: Array) -> None:
+    """votes += shares proportional to exp(−d² / (2 variance)), of sum 1; similarity is overwritten.
+
+    The point's own length cancels.
+    """
+    zero = np.float32(0)
+    one = np.float32(1)
+    half = np.float32(0.5)
     sharpness = one / variance
-    most, total = similar[0] - half * squares[0], zero
-    for k in range(len(similar)):
-        similar[k] -= half * squares[k]
-        most = max(most, similar[k])
-    for k in range(len(similar)):
-        similar[k] = exponential((similar[k] - most) * sharpness)
-        total += similar[k]
+    largest = similarity[0] - half * squares[0]
+    total = zero
+    for k in range(len(similarity)):
+        similarity[k] -= half * squares[k]
+        largest = max(largest, similarity[k])
+    for k in range(len(similarity)):
+        similarity[k] = exponential((similarity[k] - largest) * sharpness)
+        total += similarity[k]
     share = one / total
-    for k in range(len(similar)):
-        votes[k] += share * similar[k]
+    for k in range(len(similarity)):
+        votes[k] += share * similarity[k]

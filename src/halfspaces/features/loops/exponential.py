@@ -1,22 +1,25 @@
-"""An exponential that loops over many numbers can take several of at a time: numba's own is a call for each."""
+"""An exponential that the compiler vectorizes; numba's own is a function call for each number."""
 
 import math
-from typing import Any
 
 import numba
 import numpy as np
 
-LEAST = np.float32(-87)  # whose exponential is still a normal number
-LOG2, OF_LOG2 = np.float32(math.log(2)), np.float32(1 / math.log(2))
+SMALLEST = np.float32(-87)  # its exponential is still a normal number
+LOG_2 = np.float32(math.log(2))
+ONE_BY_LOG_2 = np.float32(1 / math.log(2))
 TAYLOR = tuple(np.float32(1 / math.factorial(k)) for k in range(8))
 
 
 @numba.njit(inline="always")
-def exponential(x: Any) -> Any:
-    """exp(x) of a float32 x ≤ 0, to a few units of its last digit and one of x's; below −87 it is exp(−87)."""
-    x = max(x, LEAST)
-    whole = np.floor(x * OF_LOG2 + np.float32(0.5))
-    r = x - whole * LOG2
+def exponential(x: np.float32) -> np.float32:
+    """exp(x) of a float32 x ≤ 0; below −87 it is exp(−87).
+
+    The error is a few units in the last place, of the result and of x.
+    """
+    x = max(x, SMALLEST)
+    whole = np.floor(x * ONE_BY_LOG_2 + np.float32(0.5))
+    r = x - whole * LOG_2
     p = TAYLOR[7]
     p = p * r + TAYLOR[6]
     p = p * r + TAYLOR[5]

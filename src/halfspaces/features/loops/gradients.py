@@ -1,31 +1,45 @@
-"""Loops of HOG, and the angle of a gradient, written for the vectorizer: row by row, pixels side by side.
+"""Loops of HOG, and the angle of a gradient.
 
-The angle is an odd polynomial of the smaller over the larger component, within 2e-8 of the arc tangent.
+They are written for the vectorizer: row by row, over neighbouring pixels.
+The angle is an odd polynomial of the smaller over the larger component; its error is below 2e-8.
 """
 
 import math
-from typing import Any
 
 import numba
 import numpy as np
+
+from halfspaces.support.types import Array
 
 # Abramowitz and Stegun, Handbook of mathematical functions, 1964, formula 4.4.49
 ARC_TANGENT = tuple(
     np.float32(coefficient)
     for coefficient in (
-        *(1.0, -0.3333314528, 0.1999355085, -0.1420889944),
-        *(0.1065626393, -0.0752896400, 0.0429096138, -0.0161657367, 0.0028662257),
+        1.0,
+        -0.3333314528,
+        0.1999355085,
+        -0.1420889944,
+        0.1065626393,
+        -0.0752896400,
+        0.0429096138,
+        -0.0161657367,
+        0.0028662257,
     )
 )
-QUARTER, HALF, WHOLE = np.float32(math.pi / 2), np.float32(math.pi), np.float32(2 * math.pi)
+QUARTER_TURN = np.float32(math.pi / 2)
+HALF_TURN = np.float32(math.pi)
+FULL_TURN = np.float32(2 * math.pi)
 
 
 @numba.njit(inline="always")
-def angle(dx: Any, dy: Any, signed: Any) -> Any:
-    """The direction of (dx, dy) in [0, 2π], or modulo π."""
-    zero, one = np.float32(0), np.float32(1)
-    a, b = abs(dx), abs(dy)
-    larger, smaller = max(a, b), min(a, b)
+def angle(dx: np.float32, dy: np.float32, signed: bool) -> np.float32:
+    """The direction of (dx, dy): in [0, 2π] if signed, else modulo π."""
+    zero = np.float32(0)
+    one = np.float32(1)
+    a = abs(dx)
+    b = abs(dy)
+    larger = max(a, b)
+    smaller = min(a, b)
     z = smaller / (larger if larger > zero else one)
     q = z * z
     p = ARC_TANGENT[8]
@@ -37,24 +51,31 @@ def angle(dx: Any, dy: Any, signed: Any) -> Any:
     p = p * q + ARC_TANGENT[2]
     p = p * q + ARC_TANGENT[1]
     angle = (p * q + one) * z
-    angle = QUARTER - angle if b > a else angle
-    left, down = dx < zero, dy < zero
-    by_half = HALF - angle if left != down else angle
-    by_whole = HALF - angle if left else angle
-    by_whole = WHOLE - by_whole if down else by_whole
-    return by_whole if signed else by_half
+    angle = QUARTER_TURN - angle if b > a else angle
+    left = dx < zero
+    down = dy < zero
+    unsigned_angle = HALF_TURN - angle if left != down else angle
+    signed_angle = HALF_TURN - angle if left else angle
+    signed_angle = FULL_TURN - signed_angle if down else signed_angle
+    return signed_angle if signed else unsigned_angle
 
 
 @numba.njit(inline="always")
-def _strongest(image: Any, y: int, width: int, gx: Any, gy: Any, size: Any) -> None:
-    """Of one row, the gradient of the channel where it is longest, and its squared length."""
-    above, below = max(y - 1, 0), min(y + 1, image.shape[1] - 1)
+def _gradients_of_row(image: Array, y: int, width: int, gx: Array, gy: Array, size: Array) -> None:
+    """The gradients of row y, each of the channel where it is longest, and their squared lengths.
+
+    They are written into gx, gy and size (W,).
+    """
+    above = max(y - 1, 0)
+    below = min(y + 1, image.shape[1] - 1)
     edge = y == 0 or y == image.shape[1] - 1
     for channel in range(len(image)):
         row = image[channel, y]
-        up, down = (row, row) if edge else (image[channel, above], image[channel, below])
+        up = row if edge else image[channel, above]
+        down = row if edge else image[channel, below]
         for x in range(1, width - 1):
-            dx, dy = row[x + 1] - row[x - 1], down[x] - up[x]
+            dx = row[x + 1] - row[x - 1]
+            dy = down[x] - up[x]
             length = dx * dx + dy * dy
             better = channel == 0 or length > size[x]
             gx[x] = dx if better else gx[x]
@@ -63,105 +84,133 @@ def _strongest(image: Any, y: int, width: int, gx: Any, gy: Any, size: Any) -> N
         for x in (0, width - 1):
             dy = down[x] - up[x]
             if channel == 0 or dy * dy > size[x]:
-                gx[x], gy[x], size[x] = np.float32(0), dy, dy * dy
+                gx[x] = np.float32(0)
+                gy[x] = dy
+                size[x] = dy * dy
 
 
-def hard_cells(planes: Any, cell: int, signed: bool, found: Any) -> None:
-    """found (n, rows, columns, bins) += lengths of gradients at the bins of their directions, over a cell's pixels."""
-    bins, width = found.shape[3], planes.shape[3]
-    gx, gy, size = (
-        np.empty(width, np.float32),
-        np.empty(width, np.float32),
-        np.empty(width, np.float32),
-    )
-    place = np.empty(width, np.int32)
-    per_angle = np.float32(bins) / (WHOLE if signed else HALF)
+def hard_cells(planes: Array, cell: int, signed: bool, histograms: Array) -> None:
+    """histograms (n, rows, columns, bins) += the lengths of gradients.
+
+    Each length goes to one bin of the pixel's own cell. Sums are divided by the pixels of a cell.
+    """
+    bins = histograms.shape[3]
+    width = planes.shape[3]
+    gx = np.empty(width, np.float32)
+    gy = np.empty(width, np.float32)
+    size = np.empty(width, np.float32)
+    bin_of = np.empty(width, np.int32)
+    bins_per_angle = np.float32(bins) / (FULL_TURN if signed else HALF_TURN)
     share = np.float32(1 / (cell * cell))
     for i in range(len(planes)):
-        for y in range(found.shape[1] * cell):
-            _strongest(planes[i], y, width, gx, gy, size)
+        for y in range(histograms.shape[1] * cell):
+            _gradients_of_row(planes[i], y, width, gx, gy, size)
             for x in range(width):
-                at = np.int32(angle(gx[x], gy[x], signed) * per_angle)
-                place[x] = at - bins if at >= bins else at
+                k = np.int32(angle(gx[x], gy[x], signed) * bins_per_angle)
+                bin_of[x] = k - bins if k >= bins else k
                 size[x] = math.sqrt(size[x]) * share
-            row = found[i, y // cell]
-            for column in range(found.shape[2]):
-                line = row[column]
+            row = histograms[i, y // cell]
+            for column in range(histograms.shape[2]):
+                histogram = row[column]
                 for x in range(column * cell, column * cell + cell):
-                    line[place[x]] += size[x]
+                    histogram[bin_of[x]] += size[x]
 
 
-def soft_cells(planes: Any, cell: int, signed: bool, found: Any) -> None:
-    """As `hard_cells`, each length shared out linearly among the two nearest bins and the four nearest cells."""
-    rows, columns, bins = found.shape[1:]
+def soft_cells(planes: Array, cell: int, signed: bool, histograms: Array) -> None:
+    """As `hard_cells`, but a length is shared linearly among two bins and four cells.
+
+    They are the two nearest bins and the four nearest cells.
+    """
+    rows, columns, bins = histograms.shape[1:]
     width = planes.shape[3]
-    gx, gy, size = (
-        np.empty(width, np.float32),
-        np.empty(width, np.float32),
-        np.empty(width, np.float32),
-    )
-    place, part = np.empty(width, np.int32), np.empty(width, np.float32)
-    line = np.empty(
-        (columns + 2, bins + 2), np.float32
-    )  # of one row; a bin before and after, a cell left and right
-    per_angle = np.float32(bins) / (WHOLE if signed else HALF)
-    share, half = np.float32(1 / (cell * cell)), np.float32(0.5)
+    gx = np.empty(width, np.float32)
+    gy = np.empty(width, np.float32)
+    size = np.empty(width, np.float32)
+    bin_of = np.empty(width, np.int32)
+    upper_part = np.empty(width, np.float32)
+    # Votes of one row of pixels, with one more cell and one more bin at each end.
+    votes = np.empty((columns + 2, bins + 2), np.float32)
+    bins_per_angle = np.float32(bins) / (FULL_TURN if signed else HALF_TURN)
+    share = np.float32(1 / (cell * cell))
+    half = np.float32(0.5)
     for i in range(len(planes)):
         for y in range(min(rows * cell + cell // 2, planes.shape[2])):
-            _strongest(planes[i], y, width, gx, gy, size)
+            _gradients_of_row(planes[i], y, width, gx, gy, size)
             for x in range(width):
-                at = angle(gx[x], gy[x], signed) * per_angle + half
-                place[x] = np.int32(at)
-                part[x] = at - np.float32(place[x])
+                position = angle(gx[x], gy[x], signed) * bins_per_angle + half
+                bin_of[x] = np.int32(position)
+                upper_part[x] = position - np.float32(bin_of[x])
                 size[x] = math.sqrt(size[x]) * share
-            line[:] = np.float32(0)
+            votes[:] = np.float32(0)
             for x in range(min(columns * cell + cell // 2, width)):
-                across = (np.float32(x) + half) / np.float32(cell) + half
-                left = np.int32(across)
-                right = across - np.float32(left)
-                at, upper = place[x], size[x] * part[x]
-                lower = size[x] - upper
-                line[left, at] += lower - lower * right
-                line[left, at + 1] += upper - upper * right
-                line[left + 1, at] += lower * right
-                line[left + 1, at + 1] += upper * right
-            down = (np.float32(y) + half) / np.float32(cell) + half
-            top = np.int32(down)
-            bottom = down - np.float32(top)
-            for column in range(columns):
-                one = line[column + 1]
-                one[bins] += one[0]
-                one[1] += one[bins + 1]
-                if top >= 1:
-                    for o in range(bins):
-                        found[i, top - 1, column, o] += one[o + 1] * (np.float32(1) - bottom)
-                if top < rows:
-                    for o in range(bins):
-                        found[i, top, column, o] += one[o + 1] * bottom
+                _share_across(x, cell, size[x], bin_of[x], upper_part[x], votes)
+            _share_down(y, cell, votes, histograms[i])
 
 
-def blocks_of_cells(cells: Any, block: int, clip: float, floor: float, found: Any) -> None:
-    """found (n, rows, columns, block, block·bins): each block by its length, clipped, and by its length again."""
-    wide = found.shape[4]
-    most, least = np.float32(clip), np.float32(floor * floor)
-    for i in range(len(found)):
-        for row in range(found.shape[1]):
-            for column in range(found.shape[2]):
+@numba.njit(inline="always")
+def _share_across(
+    x: int, cell: int, size: np.float32, lower_bin: int, upper_part: np.float32, votes: Array
+) -> None:
+    """votes (columns + 2, bins + 2) += one length, shared among two cells and two bins."""
+    half = np.float32(0.5)
+    across = (np.float32(x) + half) / np.float32(cell) + half
+    left = np.int32(across)
+    right = across - np.float32(left)
+    upper = size * upper_part
+    lower = size - upper
+    votes[left, lower_bin] += lower - lower * right
+    votes[left, lower_bin + 1] += upper - upper * right
+    votes[left + 1, lower_bin] += lower * right
+    votes[left + 1, lower_bin + 1] += upper * right
+
+
+@numba.njit(inline="always")
+def _share_down(y: int, cell: int, votes: Array, histograms: Array) -> None:
+    """histograms (rows, columns, bins) += the votes of row y, shared among two rows of cells."""
+    rows, columns, bins = histograms.shape
+    half = np.float32(0.5)
+    down = (np.float32(y) + half) / np.float32(cell) + half
+    top = np.int32(down)
+    bottom = down - np.float32(top)
+    for column in range(columns):
+        given = votes[column + 1]
+        given[bins] += given[0]
+        given[1] += given[bins + 1]
+        if top >= 1:
+            for k in range(bins):
+                histograms[top - 1, column, k] += given[k + 1] * (np.float32(1) - bottom)
+        if top < rows:
+            for k in range(bins):
+                histograms[top, column, k] += given[k + 1] * bottom
+
+
+def normalized_blocks(cells: Array, block: int, clip: float, floor: float, blocks: Array) -> None:
+    """blocks (n, rows, columns, block, block · bins) = histograms of block × block cells.
+
+    Each block is divided by √(its squared length + floor²), clipped, and divided by its new length.
+    """
+    wide = blocks.shape[4]
+    largest = np.float32(clip)
+    floor_squared = np.float32(floor * floor)
+    for i in range(len(blocks)):
+        for row in range(blocks.shape[1]):
+            for column in range(blocks.shape[2]):
                 total = np.float32(0)
                 for below in range(block):
                     given = cells[i, row + below].ravel()[column * (wide // block) :]
                     for k in range(wide):
                         total += given[k] * given[k]
-                scale, clipped = np.float32(1) / math.sqrt(total + least), np.float32(0)
+                scale = np.float32(1) / math.sqrt(total + floor_squared)
+                clipped = np.float32(0)
                 for below in range(block):
                     given = cells[i, row + below].ravel()[column * (wide // block) :]
-                    made = found[i, row, column, below]
+                    result = blocks[i, row, column, below]
                     for k in range(wide):
-                        value = min(given[k] * scale, most)
-                        made[k] = value
+                        value = min(given[k] * scale, largest)
+                        result[k] = value
                         clipped += value * value
                 scale = np.float32(1) / math.sqrt(clipped + np.float32(1e-10))
                 for below in range(block):
-                    made = found[i, row, column, below]
+                    result = blocks[i, row, column, below]
                     for k in range(wide):
-                        made[k] *= scale
+                        result[k] *= scale

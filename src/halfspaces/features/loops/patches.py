@@ -1,124 +1,147 @@
-"""Loops of learned patches. A band of positions at a time: what is cut, whitened and compared stays in the cache."""
+"""Loops of learned patches.
 
-from typing import Any
+They visit a band of positions at a time: patches, whitened patches and similarities stay in the
+cache.
+"""
 
 import numba
 import numpy as np
 
-THRESHOLD, COUNT, TRIANGLE = 0, 1, 2
-FLAT = np.float32(1e-6)  # squared length of a whitened patch that is rounding alone
+from halfspaces.support.types import Array
+
+THRESHOLD = 0
+COUNT = 1
+TRIANGLE = 2
+FLAT = np.float32(1e-6)  # squared length of a whitened patch that is only rounding error
 
 
 def respond(
-    planes: Any,
+    planes: Array,
     size: int,
     stride: int,
-    contrast: Any,
-    even: Any,
-    odd: Any,
-    even_patches: Any,
-    odd_patches: Any,
+    contrast: np.float32,
+    even: Array,
+    odd: Array,
+    even_patches: Array,
+    odd_patches: Array,
     n: int,
     mirror: bool,
     activation: int,
-    thresholds: Any,
+    thresholds: Array,
     largest: bool,
-    row_segment: Any,
-    column_segment: Any,
+    row_segment: Array,
+    column_segment: Array,
     band: int,
-    sums: Any,
+    sums: Array,
 ) -> None:
-    """sums (images, row segments, column segments, chunks, T, 2, width) += responses to patches and their negatives.
+    """sums (images, row segments, column segments, chunks, T, 2, width) += responses.
 
-    The largest of them where so asked. By each of T thresholds, by one where a patch's own mean distance is the
-    threshold. Chunks have segments of their own (chunks, rows), (chunks, columns).
+    They are the responses of positions to patches and to their negatives, for each of T thresholds;
+    with `largest`, sums are maxima. With TRIANGLE, T is 1 and a position's mean distance is its
+    threshold.
 
-    The n patches come in chunks (chunks, r, width), what is symmetric in them and what is skew, filled up with zeros.
+    The n patches come in chunks (chunks, r, width) of symmetric and of skew coordinates, filled up
+    with zeros. Each chunk has segments of its own: (chunks, rows) and (chunks, columns).
     """
-    zero = np.float32(0)
-    columns, (chunks, r_even, width), r_odd = (
-        column_segment.shape[1],
-        even_patches.shape,
-        odd_patches.shape[1],
-    )
-    rows, most = row_segment.shape[1], band * columns
-    patches, distance = (
-        np.empty((most, planes.shape[1] * size * size), np.float32),
-        np.empty(most, np.float32),
-    )
-    first, second = np.empty((most, r_even), np.float32), np.empty((most, r_odd), np.float32)
-    similar, mirrored = np.empty((most, width), np.float32), np.zeros((most, width), np.float32)
+    columns = column_segment.shape[1]
+    most = band * columns
+    width = even_patches.shape[2]
+    patches = np.empty((most, planes.shape[1] * size * size), np.float32)
+    distance = np.empty(most, np.float32)
+    first = np.empty((most, even_patches.shape[1]), np.float32)
+    second = np.empty((most, odd_patches.shape[1]), np.float32)
+    similar = np.empty((most, width), np.float32)
+    mirrored = np.zeros((most, width), np.float32)
     for i in range(len(planes)):
-        for top in range(0, rows, band):
-            m = min(band, rows - top) * columns
+        for top in range(0, row_segment.shape[1], band):
+            m = min(band, row_segment.shape[1] - top) * columns
+            a = first[:m]
+            b = second[:m]
+            direct = similar[:m]
+            other = mirrored[:m]
             _cut(planes[i], size, stride, top, columns, contrast, patches[:m])
-            np.dot(patches[:m], even, first[:m])
-            if r_odd > 0:
-                np.dot(patches[:m], odd, second[:m])
-            _to_length_one(first[:m], second[:m])
+            _whiten(patches[:m], even, odd, a, b)
             if activation == TRIANGLE:
-                distance[:] = zero
-                for chunk in range(chunks):
-                    _compare(
-                        first[:m],
-                        second[:m],
-                        even_patches[chunk],
-                        odd_patches[chunk],
-                        similar[:m],
-                        mirrored[:m],
-                    )
-                    known = min(width, n - chunk * width)
-                    for j in range(m):
-                        distance[j] += _distances(similar[j, :known])
-                        if mirror:
-                            distance[j] += _distances(mirrored[j, :known])
+                distance[:] = np.float32(0)
+                for chunk in range(len(even_patches)):
+                    _compare(a, b, even_patches[chunk], odd_patches[chunk], direct, other)
+                    count = min(width, n - chunk * width)
+                    _add_distances(direct, other, count, mirror, distance)
                 distance /= np.float32((4 if mirror else 2) * n)
-            for chunk in range(chunks):
-                _compare(
-                    first[:m],
-                    second[:m],
-                    even_patches[chunk],
-                    odd_patches[chunk],
-                    similar[:m],
-                    mirrored[:m],
+            for chunk in range(len(even_patches)):
+                _compare(a, b, even_patches[chunk], odd_patches[chunk], direct, other)
+                _add_responses(
+                    direct,
+                    other,
+                    mirror,
+                    activation,
+                    thresholds,
+                    distance,
+                    largest,
+                    row_segment[chunk],
+                    column_segment[chunk],
+                    top,
+                    sums[i, :, :, chunk],
                 )
-                for t in range(len(thresholds)):
-                    for j in range(m):
-                        row, column = (
-                            row_segment[chunk, top + j // columns],
-                            column_segment[chunk, j % columns],
-                        )
-                        least = distance[j] if activation == TRIANGLE else thresholds[t]
-                        _add(similar[j], activation, least, largest, sums[i, row, column, chunk, t])
-                        if mirror:
-                            column = column_segment[chunk, columns - 1 - j % columns]
-                            _add(
-                                mirrored[j],
-                                activation,
-                                least,
-                                largest,
-                                sums[i, row, column, chunk, t],
-                            )
+
+
+@numba.njit(inline="always")
+def _add_responses(
+    similar: Array,
+    mirrored: Array,
+    mirror: bool,
+    activation: int,
+    thresholds: Array,
+    distance: Array,
+    largest: bool,
+    row_segment: Array,
+    column_segment: Array,
+    top: int,
+    sums: Array,
+) -> None:
+    """sums (row segments, column segments, T, 2, width) += the responses of a band of positions."""
+    columns = len(column_segment)
+    for t in range(len(thresholds)):
+        for j in range(len(similar)):
+            row = row_segment[top + j // columns]
+            column = column_segment[j % columns]
+            least = distance[j] if activation == TRIANGLE else thresholds[t]
+            _add(similar[j], activation, least, largest, sums[row, column, t])
+            if mirror:
+                column = column_segment[columns - 1 - j % columns]
+                _add(mirrored[j], activation, least, largest, sums[row, column, t])
 
 
 @numba.njit(inline="always")
 def _cut(
-    planes: Any, size: int, stride: int, top: int, columns: int, contrast: Any, patches: Any
+    planes: Array,
+    size: int,
+    stride: int,
+    top: int,
+    columns: int,
+    contrast: np.float32,
+    patches: Array,
 ) -> None:
-    """Patches (m, d) of planes (C, H, W), from a row of positions on, each brought to mean 0 and variance near 1."""
-    zero, one, d = np.float32(0), np.float32(1), np.float32(patches.shape[1])
+    """patches (m, d) of planes (C, H, W), of mean 0 and a variance near 1.
+
+    They begin at row `top` of the grid of positions.
+    """
+    zero = np.float32(0)
+    one = np.float32(1)
+    d = np.float32(patches.shape[1])
     for j in range(len(patches)):
-        y, x = (top + j // columns) * stride, (j % columns) * stride
+        y = (top + j // columns) * stride
+        x = (j % columns) * stride
         patch = patches[j]
-        at = 0
+        k = 0
         mean = variance = zero
         for channel in range(len(planes)):
             for row in range(y, y + size):
                 line = planes[channel, row]
                 for column in range(x, x + size):
-                    patch[at] = line[column]
+                    patch[k] = line[column]
                     mean += line[column]
-                    at += 1
+                    k += 1
         mean /= d
         for k in range(len(patch)):
             patch[k] -= mean
@@ -129,11 +152,22 @@ def _cut(
 
 
 @numba.njit(inline="always")
-def _to_length_one(first: Any, second: Any) -> None:
-    """Rows (first, second) of length 1; those of flat patches become 0."""
-    zero, one = np.float32(0), np.float32(1)
+def _whiten(patches: Array, even: Array, odd: Array, first: Array, second: Array) -> None:
+    """first and second = the symmetric and skew coordinates of whitened patches of length 1."""
+    np.dot(patches, even, first)
+    if odd.shape[1] > 0:
+        np.dot(patches, odd, second)
+    _to_length_one(first, second)
+
+
+@numba.njit(inline="always")
+def _to_length_one(first: Array, second: Array) -> None:
+    """Scale rows (first, second) to length 1, and rows of flat patches to 0."""
+    zero = np.float32(0)
+    one = np.float32(1)
     for j in range(len(first)):
-        a, b = first[j], second[j]
+        a = first[j]
+        b = second[j]
         squares = zero
         for k in range(len(a)):
             squares += a[k] * a[k]
@@ -147,22 +181,42 @@ def _to_length_one(first: Any, second: Any) -> None:
 
 
 @numba.njit(inline="always")
-def _compare(first: Any, second: Any, even: Any, odd: Any, similar: Any, mirrored: Any) -> None:
-    """Similarities with patches, and with their mirror images: what is skew has the other sign in these."""
+def _compare(
+    first: Array, second: Array, even: Array, odd: Array, similar: Array, mirrored: Array
+) -> None:
+    """Similarities with patches, and with their mirror images.
+
+    A mirror image has the same symmetric part, and the negative of the skew part.
+    """
     np.dot(first, even, similar)
     if odd.shape[0] > 0:
         np.dot(second, odd, mirrored)
         for j in range(len(similar)):
-            a, b = similar[j], mirrored[j]
+            a = similar[j]
+            b = mirrored[j]
             for k in range(len(a)):
-                x, y = a[k] + b[k], a[k] - b[k]
-                a[k], b[k] = x, y
+                total = a[k] + b[k]
+                difference = a[k] - b[k]
+                a[k] = total
+                b[k] = difference
 
 
 @numba.njit(inline="always")
-def _distances(similar: Any) -> Any:
-    """The sum of the distances of directions with these similarities, and with their negatives."""
-    zero, two = np.float32(0), np.float32(2)
+def _add_distances(
+    similar: Array, mirrored: Array, count: int, mirror: bool, distance: Array
+) -> None:
+    """distance += sums of distances from the first `count` patches, and from mirror images."""
+    for j in range(len(similar)):
+        distance[j] += _distances(similar[j, :count])
+        if mirror:
+            distance[j] += _distances(mirrored[j, :count])
+
+
+@numba.njit(inline="always")
+def _distances(similar: Array) -> np.float32:
+    """The sum of the distances of directions with these similarities, and of their negatives."""
+    zero = np.float32(0)
+    two = np.float32(2)
     total = zero
     for k in range(len(similar)):
         total += np.sqrt(max(two - two * similar[k], zero)) + np.sqrt(
@@ -172,10 +226,13 @@ def _distances(similar: Any) -> Any:
 
 
 @numba.njit(inline="always")
-def _add(similar: Any, activation: int, least: Any, largest: bool, sums: Any) -> None:
-    """sums (2, width) += responses to similarities, and to their negatives; or the largest of them."""
-    zero, one, two = np.float32(0), np.float32(1), np.float32(2)
-    positive, negative = sums[0], sums[1]
+def _add(similar: Array, activation: int, least: np.float32, largest: bool, sums: Array) -> None:
+    """sums (2, width) += responses to similarities and to their negatives, or their maxima."""
+    zero = np.float32(0)
+    one = np.float32(1)
+    two = np.float32(2)
+    positive = sums[0]
+    negative = sums[1]
     if activation == THRESHOLD and largest:
         for k in range(len(similar)):
             positive[k] = max(positive[k], similar[k] - least)

@@ -1,135 +1,164 @@
-"""Loops of dense SIFT: directions of a row of pixels, what cells get of them across, then down, then each point."""
+"""Loops of dense SIFT.
+
+Three steps: directions of a row of pixels, sums over cells across, and sums over cells down.
+"""
 
 import math
-from typing import Any
 
 import numba
 import numpy as np
 
-from halfspaces.features.loops.gradients import WHOLE, angle
+from halfspaces.features.loops.gradients import FULL_TURN, angle
 from halfspaces.features.loops.sums import sum_of_8s, sum_of_16s, sum_of_32s
+from halfspaces.support.types import Array
 
-BINS, CELLS = 8, 4  # directions; cells of a descriptor, each way
+BINS = 8  # directions
+CELLS = 4  # of a descriptor, each way
 ROW = CELLS * BINS
 SIZE = CELLS * ROW
 LANES = 16
 
 
 def describe_points(
-    images: Any,
-    rows: Any,
-    columns: Any,
-    weights: Any,
-    begin: Any,
-    end: Any,
+    images: Array,
+    rows: Array,
+    columns: Array,
+    weights: Array,
+    begin: Array,
+    end: Array,
     root: bool,
     floor: float,
-    found: Any,
+    descriptors: Array,
 ) -> None:
-    """found (n, points down, points across, 128): the descriptors around points.
+    """descriptors (n, points down, points across, 128) = SIFT around points (rows, columns).
 
-    weights (4, 2 reach + 1) are what each of four cells gets of a pixel, down and across alike, 0 outside of begin and
-    end (4,); pixels at the image's edge, and beyond, count for nothing. floor is the length of a flat descriptor.
+    weights (4, 2 reach + 1) are the shares of four cells in a pixel, for both axes; they are 0
+    outside of begin and end (4,). Pixels at the image's edge, and beyond, add nothing.
+    floor is the length below which a descriptor counts as flat.
     """
     n, height, width = images.shape
     taps = weights.shape[1]
-    reach, each = taps // 2, weights.reshape(-1)
-    line = np.zeros((width + 2 * reach, BINS), np.float32)  # of one row of pixels
-    across = np.zeros(
-        (height + 2 * reach, len(columns), ROW), np.float32
-    )  # nothing above the image and below
-    size, part, place = (
-        np.empty(width, np.float32),
-        np.empty(width, np.float32),
-        np.empty(width, np.int32),
-    )
-    pixels, sums, down = line.reshape(-1), across.reshape(-1), len(columns) * ROW
+    reach = taps // 2
+    flat_weights = weights.reshape(-1)
+    directions = np.zeros((width + 2 * reach, BINS), np.float32)  # of one row of pixels
+    across = np.zeros((height + 2 * reach, len(columns), ROW), np.float32)  # 0 above and below
+    size = np.empty(width, np.float32)
+    part = np.empty(width, np.float32)
+    bin_of = np.empty(width, np.int32)
+    flat_directions = directions.reshape(-1)
+    flat_across = across.reshape(-1)
+    down = len(columns) * ROW
     for i in range(n):
         for y in range(1, height - 1):
-            _directions(images[i], y, size, part, place, line[reach : reach + width])
+            _directions(images[i], y, size, part, bin_of, directions[reach : reach + width])
             for column in range(len(columns)):
                 for cell in range(CELLS):
-                    first, last = begin[cell], end[cell]
+                    first = begin[cell]
+                    count = end[cell] - first
                     at = ((y + reach) * len(columns) + column) * ROW + cell * BINS
                     x = (columns[column] + first) * BINS
-                    sum_of_8s(sums, at, pixels, x, BINS, each, cell * taps + first, last - first)
+                    weight = cell * taps + first
+                    sum_of_8s(
+                        flat_across, at, flat_directions, x, BINS, flat_weights, weight, count
+                    )
         for row in range(len(rows)):
             for column in range(len(columns)):
-                point = found[i, row, column]
+                point = descriptors[i, row, column]
                 for cell in range(CELLS):
-                    first, last = begin[cell], end[cell]
+                    first = begin[cell]
+                    count = end[cell] - first
+                    at = cell * ROW
                     top = (rows[row] + first) * down + column * ROW
-                    sum_of_32s(
-                        point, cell * ROW, sums, top, down, each, cell * taps + first, last - first
-                    )
+                    weight = cell * taps + first
+                    sum_of_32s(point, at, flat_across, top, down, flat_weights, weight, count)
                 _normalize(point, root, np.float32(floor * floor))
 
 
 @numba.njit(inline="always")
-def _directions(image: Any, y: int, size: Any, part: Any, place: Any, line: Any) -> None:
-    """line (W, 8): the length of the gradient at each pixel of row y, shared out among directions; 0 at the ends."""
+def _directions(
+    image: Array, y: int, size: Array, part: Array, bin_of: Array, directions: Array
+) -> None:
+    """directions (W, 8) = the lengths of the gradients of row y, each shared by the two nearest.
+
+    They are 0 at the ends of the row.
+    """
     width = image.shape[1]
-    per_angle = np.float32(BINS) / WHOLE
-    up, here, down = image[y - 1], image[y], image[y + 1]
+    bins_per_angle = np.float32(BINS) / FULL_TURN
+    above = image[y - 1]
+    row = image[y]
+    below = image[y + 1]
     for x in range(1, width - 1):
-        dx, dy = here[x + 1] - here[x - 1], up[x] - down[x]
-        at = angle(dx, dy, True) * per_angle
-        place[x] = np.int32(at)
-        part[x] = at - np.float32(place[x])
+        dx = row[x + 1] - row[x - 1]
+        dy = above[x] - below[x]
+        position = angle(dx, dy, True) * bins_per_angle
+        bin_of[x] = np.int32(position)
+        part[x] = position - np.float32(bin_of[x])
         size[x] = math.sqrt(dx * dx + dy * dy)
-    line[:] = np.float32(0)
+    directions[:] = np.float32(0)
     for x in range(1, width - 1):
         upper = size[x] * part[x]
-        line[x, place[x] % BINS] = size[x] - upper
-        line[x, (place[x] + 1) % BINS] = upper
+        directions[x, bin_of[x] % BINS] = size[x] - upper
+        directions[x, (bin_of[x] + 1) % BINS] = upper
 
 
 @numba.njit(inline="always")
-def _normalize(point: Any, root: bool, floor: Any) -> None:
-    """A descriptor, in place: by its length, clipped at 0.2, and by it again; or the roots of its shares."""
-    zero, one, most, least = np.float32(0), np.float32(1), np.float32(0.2), np.float32(1e-10)
+def _normalize(point: Array, root: bool, floor_squared: np.float32) -> None:
+    """Normalize a descriptor in place, clip it at 0.2 and normalize it again.
+
+    With root it becomes the square roots of its shares.
+    """
+    zero = np.float32(0)
+    one = np.float32(1)
+    largest = np.float32(0.2)
+    smallest = np.float32(1e-10)
     total = clipped = share = zero
     for k in range(SIZE):
         total += point[k] * point[k]
-    scale = one / math.sqrt(total + floor)
+    scale = one / math.sqrt(total + floor_squared)
     for k in range(SIZE):
-        value = min(point[k] * scale, most)
+        value = min(point[k] * scale, largest)
         point[k] = value
         clipped += value * value
         share += value
     if root:
-        scale = one / (share + least)
+        scale = one / (share + smallest)
         for k in range(SIZE):
             point[k] = math.sqrt(point[k] * scale)
     else:
-        scale = one / math.sqrt(clipped + least)
+        scale = one / math.sqrt(clipped + smallest)
         for k in range(SIZE):
             point[k] *= scale
 
 
-def blur(images: Any, weights: Any, rows: Any, columns: Any, found: Any) -> None:
-    """found (n, H, W) = images (n, H, W) convolved with weights, down and across.
+def blur(images: Array, weights: Array, rows: Array, columns: Array, blurred: Array) -> None:
+    """blurred (n, H, W) = images (n, H, W) convolved with weights, along both axes.
 
-    rows (H + taps − 1,) and columns (W + taps − 1,) say which pixels lie there, beyond the edges too.
+    rows (H + taps − 1,) and columns (W + taps − 1,) are the pixels that each position stands for,
+    including the positions beyond the edges.
     """
     n, height, width = images.shape
-    count, reach, wide = len(weights), len(weights) // 2, -(-len(columns) // LANES) * LANES + LANES
-    padded, down = np.zeros((len(rows), wide), np.float32), np.zeros((height, wide), np.float32)
-    given, sums, line = padded.reshape(-1), down.reshape(-1), np.empty(wide, np.float32)
+    count = len(weights)
+    reach = len(weights) // 2
+    wide = -(-len(columns) // LANES) * LANES + LANES
+    padded = np.zeros((len(rows), wide), np.float32)
+    down = np.zeros((height, wide), np.float32)
+    flat_padded = padded.reshape(-1)
+    flat_down = down.reshape(-1)
+    line = np.empty(wide, np.float32)
     for i in range(n):
         for y in range(len(rows)):
-            here, there = images[i, rows[y]], padded[y]
+            row = images[i, rows[y]]
+            result = padded[y]
             for x in range(width):
-                there[x + reach] = here[x]
+                result[x + reach] = row[x]
             for x in range(reach):
-                there[x], there[x + reach + width] = (
-                    here[columns[x]],
-                    here[columns[x + reach + width]],
-                )
+                result[x] = row[columns[x]]
+                result[x + reach + width] = row[columns[x + reach + width]]
         for y in range(height):
             for x in range(0, len(columns), LANES):
-                sum_of_16s(sums, y * wide + x, given, y * wide + x, wide, weights, 0, count)
+                at = y * wide + x
+                sum_of_16s(flat_down, at, flat_padded, at, wide, weights, 0, count)
             for x in range(0, width, LANES):
-                sum_of_16s(line, x, sums, y * wide + x, 1, weights, 0, count)
+                sum_of_16s(line, x, flat_down, y * wide + x, 1, weights, 0, count)
             for x in range(width):
-                found[i, y, x] = line[x]
+                blurred[i, y, x] = line[x]

@@ -1,70 +1,84 @@
 """Loops of local self-similarity."""
 
-from typing import Any
-
 import numba
 import numpy as np
 
 from halfspaces.features.loops.exponential import exponential
+from halfspaces.support.types import Array
 
 
 def similarities(
-    planes: Any,
+    planes: Array,
     side: int,
-    noise: Any,
-    rows: Any,
-    columns: Any,
-    away: Any,
-    bin_of: Any,
+    noise: np.float32,
+    rows: Array,
+    columns: Array,
+    displacements: Array,
+    bin_of: Array,
     near: int,
-    flat: Any,
-    found: Any,
+    flat: np.float32,
+    descriptors: Array,
 ) -> None:
-    """found (n, rows, columns, bins) = the largest similarity in each bin of displacements `away` (m, 2), stretched.
+    """descriptors (n, rows, columns, bins) = the largest similarity in each bin, stretched.
 
-    The first `near` displacements say how much a patch differs from those next to it. Points are patches' corners.
-    Planes are seen as flat, where a displacement is one number: what wraps around an edge belongs to no point's patch.
+    displacements (m, 2) are down and right; the first `near` of them are by one pixel and give the
+    difference of a patch from its neighbours. rows and columns are the upper left corners of
+    patches of side × side pixels.
+
+    Planes are read as flat arrays, where a displacement is one number. What wraps around an edge
+    belongs to no patch.
     """
-    most = np.float32(1e12)
+    farthest = np.float32(1e12)
     n, channels, _, width = planes.shape
     points = len(rows) * len(columns)
     first = rows[0] * width + columns[0]
     last = (rows[len(rows) - 1] + side - 1) * width + columns[len(columns) - 1] + side
     share = np.float32(1 / (side * side * channels))
     squares = np.empty(last - first, np.float32)
-    down, across = np.empty(width, np.float32), np.empty(width, np.float32)
-    least, own = np.empty((found.shape[3], points), np.float32), np.empty(points, np.float32)
+    down = np.empty(width, np.float32)
+    across = np.empty(width, np.float32)
+    least = np.empty((descriptors.shape[3], points), np.float32)
+    own = np.empty(points, np.float32)
     wide = columns[len(columns) - 1] - columns[0] + 1
     for i in range(n):
-        least[:] = most
+        least[:] = farthest
         own[:] = noise
-        for k in range(len(away)):
-            moved = away[k, 0] * width + away[k, 1]
+        for k in range(len(displacements)):
+            shift = displacements[k, 0] * width + displacements[k, 1]
             for channel in range(channels):
                 plane = planes[i, channel].ravel()
-                here, there = plane[first:last], plane[first + moved : last + moved]
-                if channel == 0:
-                    for j in range(len(squares)):
-                        squares[j] = (here[j] - there[j]) * (here[j] - there[j])
-                else:
-                    for j in range(len(squares)):
-                        squares[j] += (here[j] - there[j]) * (here[j] - there[j])
-            line = least[bin_of[k]]
+                _add_squares(plane, first, last, shift, channel == 0, squares)
+            least_of_bin = least[bin_of[k]]
             for r in range(len(rows)):
-                _sum_squares(
-                    squares[(rows[r] - rows[0]) * width :], side, width, down, across[:wide]
-                )
+                given = squares[(rows[r] - rows[0]) * width :]
+                _sum_squares(given, side, width, down, across[:wide])
                 for c in range(len(columns)):
-                    total, point = across[columns[c] - columns[0]] * share, r * len(columns) + c
-                    line[point] = min(line[point], total)
+                    total = across[columns[c] - columns[0]] * share
+                    point = r * len(columns) + c
+                    least_of_bin[point] = min(least_of_bin[point], total)
                     if k < near:
                         own[point] = max(own[point], total)
-        _stretch(least, own, flat, found[i].reshape(points, -1))
+        _stretch(least, own, flat, descriptors[i].reshape(points, -1))
 
 
 @numba.njit(inline="always")
-def _sum_squares(squares: Any, side: int, width: int, down: Any, across: Any) -> None:
-    """across = the sums over patches of side × side, side by side, of a flat plane (…, width)."""
+def _add_squares(
+    plane: Array, first: int, last: int, shift: int, replace: bool, squares: Array
+) -> None:
+    """squares += squared differences of pixels and those displaced by shift; or = these."""
+    here = plane[first:last]
+    there = plane[first + shift : last + shift]
+    if replace:
+        for j in range(len(squares)):
+            squares[j] = (here[j] - there[j]) * (here[j] - there[j])
+    else:
+        for j in range(len(squares)):
+            squares[j] += (here[j] - there[j]) * (here[j] - there[j])
+
+
+@numba.njit(inline="always")
+def _sum_squares(squares: Array, side: int, width: int, down: Array, across: Array) -> None:
+    """across = sums over neighbouring patches of side × side pixels of a flat plane (…, width)."""
     down[:] = np.float32(0)
     across[:] = np.float32(0)
     for dy in range(side):
@@ -78,16 +92,22 @@ def _sum_squares(squares: Any, side: int, width: int, down: Any, across: Any) ->
 
 
 @numba.njit(inline="always")
-def _stretch(least: Any, own: Any, flat: Any, found: Any) -> None:
-    """found (points, bins) = similarities exp(−least / own), least (bins, points), stretched to from 0 to nearly 1."""
+def _stretch(least: Array, own: Array, flat: np.float32, descriptors: Array) -> None:
+    """descriptors (points, bins) = exp(−least / own), stretched to a range from 0 to nearly 1.
+
+    least (bins, points) are the smallest differences, own (points,) what a difference is
+    measured by.
+    """
     for point in range(len(own)):
-        made = found[point]
-        for b in range(len(made)):
-            made[b] = -least[b, point] / own[point]
-        smallest, largest = np.float32(1), np.float32(0)
-        for b in range(len(made)):
-            made[b] = exponential(made[b])
-            smallest, largest = min(smallest, made[b]), max(largest, made[b])
+        descriptor = descriptors[point]
+        for b in range(len(descriptor)):
+            descriptor[b] = -least[b, point] / own[point]
+        smallest = np.float32(1)
+        largest = np.float32(0)
+        for b in range(len(descriptor)):
+            descriptor[b] = exponential(descriptor[b])
+            smallest = min(smallest, descriptor[b])
+            largest = max(largest, descriptor[b])
         scale = np.float32(1) / (largest - smallest + flat)
-        for b in range(len(made)):
-            made[b] = (made[b] - smallest) * scale
+        for b in range(len(descriptor)):
+            descriptor[b] = (descriptor[b] - smallest) * scale
