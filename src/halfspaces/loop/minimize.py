@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.loop.convergence import converged, ended, tightened
+from halfspaces.loop.convergence import converged, ended
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import Callback, Run, Tighten, answer_of, checked_callbacks, problem_of
@@ -42,8 +42,9 @@ def minimize(
     Parameters
     ----------
     tighten : callable or None
-        Yields tighter bounds on min L from an evaluation, each with the passes that it cost, such
-        as `halfspaces.proofs.tighten.tighter_bounds`. None: the bounds of the evaluations alone.
+        Called with the run after each evaluation; raises the run's bounds on min L and
+        returns a reason if these prove that every member has converged, such as
+        `halfspaces.proofs.when_to_tighten.tightened`. None: the bounds of the evaluations alone.
 
     Returns
     -------
@@ -137,7 +138,7 @@ def _turns(
         before = run.W
         run.state = run.optimizer.update(run.state, evaluation)
         run.record(evaluation, before)
-        reason = None if tighten is None else tightened(run, evaluation, tighten)
+        reason = None if tighten is None else tighten(run, evaluation)
         for callback in callbacks:
             reason = reason or answer_of(callback, run)
         reason = reason or run.state.done

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -16,8 +16,7 @@ from halfspaces.request import Evaluation
 from halfspaces.support.types import Array
 
 Callback = Callable[["Run"], "Reason | None"]
-Step = Callable[[Array], Array]  # the step (D+1, M, C) that an optimizer takes for a gradient
-Tighten = Callable[[Objective, Evaluation, Step | None], Iterator[tuple[Array, float]]]
+Tighten = Callable[["Run", Evaluation], "Reason | None"]
 
 LEAST_LOSS = 1e-3  # of the loss at W = 0: where the loss is less, tol is relative to this
 

@@ -14,7 +14,7 @@ from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Result
 from halfspaces.loop.run import Callback, Run, checked_callbacks
 from halfspaces.objective import Objective
-from halfspaces.proofs.tighten import tighter_bounds
+from halfspaces.proofs.when_to_tighten import tightened
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
 from halfspaces.system.progress import Bar
@@ -94,7 +94,7 @@ def minimize(
             callbacks=[draw, *checked_callbacks(callbacks)],
             resume=resume,
             state=state,
-            tighten=tighter_bounds,
+            tighten=tightened,
         )
 
 

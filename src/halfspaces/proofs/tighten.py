@@ -10,13 +10,12 @@ a small convex problem on scores held in memory. X is read for these rows alone;
 the rows continues with the gradient that remains then.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from halfspaces.loop.optimizer import norm
-from halfspaces.loop.run import Step
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers.lbfgs import LBFGS
@@ -25,6 +24,8 @@ from halfspaces.request import Evaluation
 from halfspaces.rows.blocks import Blocks
 from halfspaces.scores import Shift
 from halfspaces.support.types import Array
+
+Step = Callable[[Array], Array]  # the step (D+1, M, C) that an optimizer takes for a gradient
 
 PARTS = 8
 LEAST_ROWS = 4096  # of a part
