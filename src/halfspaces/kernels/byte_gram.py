@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -19,7 +18,7 @@ from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-from halfspaces.kernels.compile import compile_loop
+from halfspaces.kernels.compile import compile_loop, is_compiling
 from halfspaces.support.parallel import available_workers, ordered_map
 from halfspaces.support.types import Array
 
@@ -42,9 +41,10 @@ def available() -> bool:
     not this processor where NUMBA_CPU_NAME or NUMBA_CPU_FEATURES name another, or where NUMBA_ENABLE_AVX=0 leaves
     AVX out.
     """
-    if numba.config.DISABLE_JIT:
+    if not is_compiling():
         return False
-    *_, features = cpu_target.target_context.codegen().magic_tuple()
+    target: Any = cpu_target.target_context
+    *_, features = target.codegen().magic_tuple()
     if "+avx512vnni" not in features.split(","):
         return False
     try:

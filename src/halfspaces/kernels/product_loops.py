@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from halfspaces.kernels.compile import FASTMATH, compile_loop
+from halfspaces.kernels.compile import FASTMATH, compile_loop, is_compiling
 
 STORED = {
     "uint8": types.uint8,
@@ -80,10 +80,10 @@ def _stored_number_uncompiled(stored: Any) -> Any:
     """The same, for the loops as plain Python: with NUMBA_DISABLE_JIT=1."""
     if isinstance(stored, np.uint16):
         return np.float32(stored.view(np.float16))
-    return stored if isinstance(stored, np.float64) else np.float32(stored)
+    return stored if stored.dtype == np.float64 else np.float32(stored)
 
 
-_load: Any = _stored_number_uncompiled if numba.config.DISABLE_JIT else intrinsic(_stored_number)
+_load: Any = intrinsic(_stored_number) if is_compiling() else _stored_number_uncompiled
 
 
 def _scores(X: Any, Vt: Any, S: Any) -> None:  # noqa: PLR0915

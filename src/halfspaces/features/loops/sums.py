@@ -7,13 +7,12 @@ time whether arrays overlap. That takes two to five times as long.
 from functools import partial
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from halfspaces.kernels.compile import FASTMATH
+from halfspaces.kernels.compile import FASTMATH, is_compiling
 from halfspaces.support.types import Array
 
 INTEGER = ir.IntType(64)
@@ -37,7 +36,7 @@ class _Operands(NamedTuple):
 
 def _weighted_sum(width: int) -> Any:
     """The compiled sum of lines of `width` float32."""
-    if numba.config.DISABLE_JIT:
+    if not is_compiling():
         return partial(_sum_in_numpy, width)
 
     def typed(
