@@ -19,7 +19,7 @@ from halfspaces.penalties.l2 import L2
 from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.penalties.none import NoPenalty
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request
+from halfspaces.request import Request, Smoothing
 from halfspaces.rows import blocks as blocks_module
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Moments
@@ -68,7 +68,7 @@ def same_evaluation(found, expected, rtol=1e-12):
 
 
 def evaluate(objective, W, smoothing=0.0, rows=None):
-    return objective.evaluate(Request(W, rows=rows, smoothing=smoothing))
+    return objective.evaluate(Request(W, rows=rows, smoothing=Smoothing(smoothing)))
 
 
 # ---------------------------------------------------------------------------------------- the formula itself

@@ -4,22 +4,26 @@ For dual points a_i in the domain of L*_i with Σ w_i a_i = 0 (the bias is free)
 
     min L  ≥  −Σ w_i L*_i(a_i)/Σ w_i − (λR)*(−G),    G = Σ w_i x_i a_iᵀ/Σ w_i.
 
-The natural point a_i = ∇L_i(s_i) costs nothing, but its class sums g = Σ w_i a_i/Σ w_i vanish only once the bias is
-optimal; until then it proves nothing. So it is mixed with an anchor that pulls the sums back to zero,
+The natural point a_i = ∇L_i(s_i) costs nothing, but its class sums g = Σ w_i a_i/Σ w_i vanish only
+once the bias is optimal; until then it proves nothing. So it is mixed with an anchor that pulls the
+sums back to zero,
 
     a'_i = (1 − t) a_i + t β(y_i),    β(y) = v (π − onehot(y)) − (1 − t)/t · g,
 
-where π are the class frequencies: Σ w_i (π − onehot(y_i)) = 0. L* is convex, so L*(a'_i) ≤ (1 − t) L*(a_i) + t L*(β),
-and G moves by class means that were summed once: no further visit to the data. Any t > 0 that keeps β in the domain
-is valid; the least one is t/(1 − t) = max_c |g_c|/(v min(π_c, 1 − π_c)). v is 1, and 1 − ε for labels smoothed by ε.
+where π are the class frequencies: Σ w_i (π − onehot(y_i)) = 0. L* is convex, so
+L*(a'_i) ≤ (1 − t) L*(a_i) + t L*(β), and G moves by class means that were summed once: no further
+visit to the data. Any t > 0 that keeps β in the domain is valid; the least one is
+t/(1 − t) = max_c |g_c|/(v min(π_c, 1 − π_c)). v is 1, and 1 − ε for labels smoothed by ε.
 
 References
 ----------
-Rockafellar, Convex Analysis, 1970, §31; Shalev-Shwartz & Zhang, Stochastic dual coordinate ascent, JMLR 2013.
+Rockafellar, Convex Analysis, 1970, §31; Shalev-Shwartz & Zhang, Stochastic dual coordinate ascent,
+JMLR 2013.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,7 +37,15 @@ from halfspaces.support.types import Array, Block, Visit
 
 @dataclass(frozen=True, eq=False)
 class Anchor:
-    """Class frequencies π (M, C) and class sums of standardized features Σ_{y_i = c} w_i x_i / Σ w_i, (D, M, C)."""
+    """Class frequencies and class sums.
+
+    Parameters
+    ----------
+    frequencies : array, shape (M, C)
+        π.
+    sums : array, shape (D, M, C)
+        Σ_{y_i = c} w_i x_i / Σ w_i, of standardized features.
+    """
 
     frequencies: Array
     sums: Array
@@ -44,14 +56,16 @@ class Anchor:
         return np.minimum(self.frequencies, 1 - self.frequencies)
 
     def pull(self, v: float, kick: Array) -> Array:
-        """Σ_y (class sum of x)_y ⊗ (v (π − onehot(y)) − kick), shape (D, M, C): a rank-one term less the class sums."""
-        return self.sums.sum(axis=2)[:, :, None] * (v * self.frequencies - kick) - v * self.sums
+        """Σ_y (class sum of x)_y ⊗ (v (π − onehot(y)) − kick), shape (D, M, C)."""
+        total = self.sums.sum(axis=2)[:, :, None]
+        return total * (v * self.frequencies - kick) - v * self.sums
 
     @classmethod
     def of(cls, blocks: Blocks, linear: Linear, n_classes: int) -> "Anchor":
-        """From the class means where there is one weight an example, else by one visit."""
+        """From the class means where each example has one weight, else by one visit."""
         if blocks.weight is None or blocks.weight.ndim == 1:
-            members, masses, means = 1, *Centroids.of(blocks).padded(n_classes)
+            members = 1
+            masses, means = Centroids.of(blocks).padded(n_classes)
             sums = (masses[:, None] * means).T
         else:
             members = blocks.weight.shape[1]
@@ -75,104 +89,160 @@ def _class_sums(members: int, n_classes: int) -> Visit[tuple[Array, Array]]:
     return visit
 
 
-def lower_bound(
-    loss: Loss, penalty: Penalty, gradient: Array, anchor: Anchor, *, fit_intercept: bool
-) -> Callable[..., tuple[Array, Array]]:
-    """A function of the dual point's mean conjugate Σ w_i L*_i(a_i)/Σ w_i (M,).
+class Shortened(NamedTuple):
+    """A shortened dual point s₀ a: its factor s₀ and the mean conjugate of L* there, (M,) each."""
 
-    It gives a proven bound on min L from below, and what the bound would be if the class sums vanished: no proof.
-    `gradient` (D+1, M, C) is the data gradient, and so the dual point's G over its class sums g. Where the dual point
-    must be shortened to fit the penalty, the mean conjugate of a shortened one, too, makes the bound tighter: its
-    second argument is a pair of the factor s₀ (M,) and the mean conjugate (M,) of s₀ a.
+    factor: Array
+    conjugate: Array
+
+
+@dataclass(frozen=True, eq=False)
+class DualBound:
+    """Lower bounds on min L from a dual point a.
+
+    Parameters
+    ----------
+    loss : Loss
+    penalty : Penalty
+    gradient : array, shape (D+1, M, C)
+        Of the data loss: the dual point's G above its class sums g.
+    anchor : Anchor
+    fit_intercept : bool
+        Whether there is a bias, so that only vanishing class sums prove anything.
     """
-    gradient = _without_shift(loss, gradient)
-    labels, nothing = (
-        np.arange(gradient.shape[2]),
-        np.zeros((gradient.shape[2], *gradient.shape[1:])),
-    )
-    rest = _mean_conjugate(loss, nothing, labels, anchor.frequencies)
-    unmixed = np.zeros_like(rest)
-    hoped = _dual_value(penalty, gradient[:-1], rest, unmixed, unmixed)
-    if not fit_intercept:
-        return lambda conjugate, shortened=None: (
-            hoped(conjugate, shortened),
-            hoped(conjugate, shortened),
-        )
-    v = loss.certainty
-    t, kick = _least_mixing(gradient[-1], v * anchor.room)
-    beta = v * (anchor.frequencies - np.eye(len(labels))[:, None, :]) - kick
-    with np.errstate(invalid="ignore"):
-        anchored = np.where(t > 0, t * _mean_conjugate(loss, beta, labels, anchor.frequencies), 0.0)
-    proved = _dual_value(penalty, _mixed(gradient, anchor, v, t, kick), rest, t, anchored)
-    return lambda conjugate, shortened=None: (
-        proved(conjugate, shortened),
-        hoped(conjugate, shortened),
-    )
+
+    loss: Loss
+    penalty: Penalty
+    gradient: Array
+    anchor: Anchor
+    fit_intercept: bool
+
+    def proved(self, conjugate: Array, shortened: Shortened | None = None) -> Array:
+        """A proven lower bound on min L (M,).
+
+        `conjugate` (M,) is the dual point's Σ w_i L*_i(a_i)/Σ w_i. Where the dual point must be
+        shortened to fit the penalty, a point that is shortened already makes the bound tighter.
+        """
+        return self._mixed.value(conjugate, shortened)
+
+    def if_the_bias_were_optimal(
+        self, conjugate: Array, shortened: Shortened | None = None
+    ) -> Array:
+        """The bound (M,) if the class sums vanished: no proof."""
+        return self._unmixed.value(conjugate, shortened)
+
+    @property
+    def point(self) -> tuple[Array, Array]:
+        """G (D, M, C) of the mixed dual point, and the factor (M,) that the penalty allows."""
+        return self._mixed.G, self._mixed.scale
+
+    @cached_property
+    def _natural(self) -> Array:
+        """The gradient, summing to 0 over the classes.
+
+        A dual point does; rounding in that sum would grow by (1 − t)/t in β.
+        """
+        if not self.loss.shift_invariant:
+            return self.gradient
+        return self.gradient - self.gradient.mean(axis=2, keepdims=True)
+
+    @cached_property
+    def _at_zero(self) -> Array:
+        """Σ π L*(0), (M,): 0 except for smoothed labels."""
+        members, n_classes = self.gradient.shape[1:]
+        return self._mean_conjugate(np.zeros((n_classes, members, n_classes)))
+
+    @cached_property
+    def _unmixed(self) -> "_DualPoint":
+        nothing = np.zeros_like(self._at_zero)
+        return _DualPoint(self.penalty, self._natural[:-1], self._at_zero, nothing, nothing)
+
+    @cached_property
+    def _mixed(self) -> "_DualPoint":
+        if not self.fit_intercept:
+            return self._unmixed
+        v = self.loss.certainty
+        t, kick = _least_mixing(self._natural[-1], v * self.anchor.room)
+        G = (1 - t)[:, None] * self._natural[:-1] + t[:, None] * self.anchor.pull(v, kick)
+        onehot = np.eye(kick.shape[1])[:, None, :]
+        beta = v * (self.anchor.frequencies - onehot) - kick
+        with np.errstate(invalid="ignore"):
+            anchored = np.where(t > 0, t * self._mean_conjugate(beta), 0.0)
+        return _DualPoint(self.penalty, G, self._at_zero, t, anchored)
+
+    def _mean_conjugate(self, dual: Array) -> Array:
+        """Σ_y π_y L*(dual_y, y), shape (M,), over the labels that occur."""
+        frequencies = self.anchor.frequencies.T
+        values = self.loss.conjugate(dual, np.arange(len(dual)))
+        occurs = frequencies > 0
+        return np.sum(np.where(occurs, frequencies * np.where(occurs, values, 0.0), 0.0), axis=0)
 
 
-def dual_point(
-    loss: Loss, penalty: Penalty, gradient: Array, anchor: Anchor, *, fit_intercept: bool
-) -> tuple[Array, Array]:
-    """G (D, M, C) of the point by which `lower_bound` proves its bound, and the factor (M,) that the penalty allows."""
-    gradient = _without_shift(loss, gradient)
-    G, v = gradient[:-1], loss.certainty
-    if fit_intercept:
-        G = _mixed(gradient, anchor, v, *_least_mixing(gradient[-1], v * anchor.room))
-    return G, penalty.dual_scale(G)
+@dataclass(frozen=True, eq=False)
+class _DualPoint:
+    """a' = (1 − t) a + t β, scaled into the penalty's domain by s.
 
-
-def _without_shift(loss: Loss, gradient: Array) -> Array:
-    """Over the classes a dual point sums to 0; what rounding leaves of the sum would grow by (1 − t)/t in β."""
-    return gradient - gradient.mean(axis=2, keepdims=True) if loss.shift_invariant else gradient
-
-
-def _mixed(gradient: Array, anchor: Anchor, v: float, t: Array, kick: Array) -> Array:
-    """G of the mixture with the anchor."""
-    return (1 - t)[:, None] * gradient[:-1] + t[:, None] * anchor.pull(v, kick)
-
-
-def _dual_value(
-    penalty: Penalty, G: Array, rest: Array, t: Array, anchored: Array
-) -> Callable[..., Array]:
-    """The dual objective (M,) of a' = (1 − t) a + t β with this G, scaled into the penalty's domain by s.
-
-    By the mean conjugate of a; `anchored` is t times that of β. L* is convex, so that of s a' is at most the mean of
-    those of any points that s a' is a mean of: a, β, the dual point 0, and s₀ a, which is nearer to it than 0.
-    0 is always there: no loss is below −`rest` = −Σ π L*(0), which is 0 but for smoothed labels.
+    Parameters
+    ----------
+    penalty : Penalty
+    G : array, shape (D, M, C)
+        Of a'.
+    at_zero : array, shape (M,)
+        The mean conjugate of the dual point 0. No loss is below −`at_zero`.
+    t : array, shape (M,)
+    anchored : array, shape (M,)
+        t times the mean conjugate of β.
     """
-    scale = penalty.dual_scale(G)
-    regularized = penalty.conjugate(-scale[:, None] * G)
 
-    def value(conjugate: Array, shortened: tuple[Array, Array] | None) -> Array:
-        mean = scale * (1 - t) * conjugate + scale * anchored + (1 - scale) * rest
-        if shortened is not None:
-            shorter, its_conjugate = shortened
-            left = 1 - scale * t  # the weights of a, s₀ a and 0 together
-            with np.errstate(divide="ignore", invalid="ignore"):
-                part = np.fmin((1 - scale) / (1 - shorter), scale * (1 - t) / shorter)
-            whole = np.clip(scale * (1 - t) - part * shorter, 0, None)
-            nearer = (
-                whole * conjugate
-                + part * its_conjugate
-                + scale * anchored
-                + (left - whole - part) * rest
+    penalty: Penalty
+    G: Array
+    at_zero: Array
+    t: Array
+    anchored: Array
+
+    @cached_property
+    def scale(self) -> Array:
+        """s (M,)."""
+        return self.penalty.dual_scale(self.G)
+
+    @cached_property
+    def _penalty_conjugate(self) -> Array:
+        return self.penalty.conjugate(-self.scale[:, None] * self.G)
+
+    def value(self, conjugate: Array, shortened: Shortened | None) -> Array:
+        """The dual objective (M,), from the mean conjugate of a."""
+        mean = self._conjugate_bound(conjugate, shortened)
+        return np.fmax(-(mean + self._penalty_conjugate), -self.at_zero)
+
+    def _conjugate_bound(self, conjugate: Array, shortened: Shortened | None) -> Array:
+        """At least the mean conjugate of s a'.
+
+        L* is convex, so its value at s a' is at most the mean of its values at any points of which
+        s a' is a mean: a, β, 0, and s₀ a, which is nearer to s a than 0.
+        """
+        scale = self.scale
+        a_weight = scale * (1 - self.t)
+        bound = a_weight * conjugate + scale * self.anchored + (1 - scale) * self.at_zero
+        if shortened is None:
+            return bound
+        total_weight = 1 - scale * self.t  # of a, s₀ a and 0 together
+        with np.errstate(divide="ignore", invalid="ignore"):
+            nearer_weight = np.fmin(
+                (1 - scale) / (1 - shortened.factor), a_weight / shortened.factor
             )
-            mean = np.fmin(mean, nearer)
-        return np.fmax(-(mean + regularized), -rest)
-
-    return value
+        a_weight = np.clip(a_weight - nearer_weight * shortened.factor, 0, None)
+        nearer_bound = (
+            a_weight * conjugate
+            + nearer_weight * shortened.conjugate
+            + scale * self.anchored
+            + (total_weight - a_weight - nearer_weight) * self.at_zero
+        )
+        return np.fmin(bound, nearer_bound)
 
 
 def _least_mixing(g: Array, room: Array) -> tuple[Array, Array]:
-    """The least mixing weight t (M,) for the room that each class has, and the kick (1 − t)/t · g (M, C)."""
+    """The least mixing weight t (M,) for the classes' room, and the kick (1 − t)/t · g (M, C)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.max(np.where(g == 0, 0.0, np.abs(g) / room), axis=-1)
         t = np.where(np.isinf(ratio), 1.0, ratio / (1 + ratio))
         return t, np.where((t > 0) & (t < 1), 1 / ratio, 0.0)[:, None] * g
-
-
-def _mean_conjugate(loss: Loss, dual: Array, labels: Array, frequencies: Array) -> Array:
-    """Σ_y π_y L*(dual_y, y), shape (M,), over the labels that occur."""
-    values = loss.conjugate(dual, labels)
-    occurs = frequencies.T > 0
-    return np.sum(np.where(occurs, frequencies.T * np.where(occurs, values, 0.0), 0.0), axis=0)

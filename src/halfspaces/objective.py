@@ -1,27 +1,30 @@
-"""The objective L(W) = Σ w_i L_i / Σ w_i + λ R(W): one visit to each block gives its value and gradient.
+"""The objective L(W) = Σ w_i L_i / Σ w_i + λ R(W).
 
-An optimizer asks with a `Request` and is told an `Evaluation`. What a proximal step or a certificate needs
-(the data gradient, the penalty, the dual quantities) is kept apart in it, not summed away.
+One visit to each block gives its value and gradient.
+
+An optimizer asks with a `Request` and receives an `Evaluation`. It reports the data gradient, the
+penalty and the dual quantities one by one, since proximal steps and certificates need them apart.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from halfspaces.certificate import Anchor, lower_bound
+from halfspaces.certificate import Anchor, DualBound, Shortened
 from halfspaces.losses.base import Loss
 from halfspaces.penalties.base import Penalty
-from halfspaces.request import Evaluation, Request
+from halfspaces.request import Evaluation, Losses, Request, Smoothing
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Centroids
 from halfspaces.rows.standardization import Standardization
-from halfspaces.scores import Linear
+from halfspaces.scores import Linear, Shift
 from halfspaces.support.types import Array, Block, Rows, Visit
 
-LOSS_SCORES = 1 << 16  # scores that a loss is told at a time
+LOSS_SCORES = 1 << 16  # scores in one call of a loss: they stay in the cache
+EvaluateLoss = Callable[[Array, Array, Array], Losses]  # of scores, labels and row numbers
 
 
 class _Sums(NamedTuple):
@@ -47,6 +50,10 @@ class Objective:
     standardization : Standardization or None
         None: features as they are.
     fit_intercept : bool
+    score_function : Shift or None
+        None: `linear`. A `Shift` takes X for the scores, to which it adds a bias.
+    observe : callable or None
+        Called with each evaluation.
 
     Examples
     --------
@@ -64,6 +71,8 @@ class Objective:
     n_classes: int
     standardization: Standardization | None = None
     fit_intercept: bool = True
+    score_function: Shift | None = None
+    observe: Callable[[Evaluation], Any] | None = field(default=None, repr=False)
 
     @property
     def n_examples(self) -> int:
@@ -77,7 +86,7 @@ class Objective:
 
     @property
     def rounding(self) -> float:
-        """Relative error to expect of a value, from the precision that products are computed in."""
+        """The relative error of a value, from the precision in which products are computed."""
         return 8 * float(np.finfo(self.blocks.dtype).eps)
 
     def zeros(self, n_members: int = 1) -> Array:
@@ -85,19 +94,29 @@ class Objective:
         return np.zeros((self.n_features + 1, n_members, self.n_classes))
 
     def on(self, blocks: Blocks) -> "Objective":
-        """The same objective over other examples, standardized as these are."""
+        """The objective over other examples, with the standardization of these."""
         return replace(self, blocks=self.linear.standardization.without_offsets(blocks))
 
+    def with_penalty(
+        self, penalty: Penalty, observe: Callable[[Evaluation], Any] | None = None
+    ) -> "Objective":
+        """The same data loss under another penalty; sums over the data are not computed again."""
+        other = replace(self, penalty=penalty, observe=observe)
+        sums = ("linear", "total_weight", "anchor")
+        vars(other).update({name: vars(self)[name] for name in sums if name in vars(self)})
+        return other
+
     @cached_property
-    def linear(self) -> Any:
-        """The score function."""
+    def linear(self) -> Linear:
+        """The scores of standardized features."""
         standardization = self.standardization or Standardization.identity(self.n_features)
-        center = (
-            np.zeros(self.n_features)
-            if self.blocks.center is None
-            else self.blocks.center.astype(np.float64)
-        )
+        center = self.blocks.center
+        center = np.zeros(self.n_features) if center is None else center.astype(np.float64)
         return Linear(standardization, center, self.fit_intercept)
+
+    @property
+    def _scores(self) -> Linear | Shift:
+        return self.linear if self.score_function is None else self.score_function
 
     @cached_property
     def total_weight(self) -> Array:
@@ -106,15 +125,16 @@ class Objective:
 
     @cached_property
     def anchor(self) -> Anchor:
-        """The class means that close the certificate over the unpenalized bias."""
+        """Class frequencies and class sums, by which a certificate corrects for the free bias."""
         return Anchor.of(self.blocks, self.linear, self.n_classes)
 
     @cached_property
     def gradient_norm_at_zero(self) -> Array:
-        """‖∇L(0)‖ of each member, from the class means: at W = 0 dscores depends on y alone."""
+        """‖∇L(0)‖ of each member, from the class sums: at W = 0 slopes depend on y alone."""
         labels = np.arange(self.n_classes)
         slopes = self.loss.value_and_grad(np.zeros((self.n_classes, self.n_classes)), labels)[1]
-        weights, bias = self.anchor.sums @ slopes, self.anchor.frequencies @ slopes
+        weights = self.anchor.sums @ slopes
+        bias = self.anchor.frequencies @ slopes
         squares = np.sum(weights**2, axis=(0, 2)) + self.fit_intercept * np.sum(bias**2, axis=1)
         return np.sqrt(squares)
 
@@ -122,201 +142,186 @@ class Objective:
         """Whether the penalty bounds W, so that a gap can be proved, for each member (M,)."""
         return self.penalty.dual_scale(np.ones((self.n_features, n_members, 1))) > 0
 
-    def evaluate(self, request: Request) -> Evaluation:
-        """Value, and gradient and bounds if asked for, in one visit to each block of the rows asked for."""
-        if request.soon is not None:
-            self.blocks.read_ahead(request.soon)
-        offsets = request.offsets
-        if request.recentre > 0:
-            offsets = np.zeros((len(self.blocks.y), *request.W.shape[1:]), np.float16)
-        sums = _Sums(*self._sums(request, offsets))
-        part = len(self.blocks.labels(request.rows)) / self.n_examples
-        count = self.total_weight * part  # a minibatch estimates the same mean
-        data, exact_data = sums.data / count, sums.exact_data / count
-        penalized, penalty = request.W[:-1], self.penalty.value(request.W[:-1])
-        if not request.gradient:
-            none = np.full(len(data), -np.inf)
-            return Evaluation(
-                request,
-                data,
-                exact_data,
-                None,
-                penalty,
-                None,
-                none,
-                none,
-                none,
-                none,
-                part / 2,
-                offsets,
-            )
-        factor = 1 / np.repeat(np.broadcast_to(count, len(data)), self.n_classes)
-        gradient = self.linear.pullback(sums.dV * factor, sums.dc * factor, request.W.shape)
-        penalty_gradient = self.penalty.gradient(penalized) if self.penalty.smooth else None
-        bounds = self._bounds(request, data, gradient, sums.conjugate / count)
-        return Evaluation(
-            request,
-            data,
-            exact_data,
-            gradient,
-            penalty,
-            penalty_gradient,
-            **bounds,
-            visited=part,
-            offsets=offsets,
-        )
+    def dual_bound(self, gradient: Array) -> DualBound:
+        """Bounds on min L from a dual point with this gradient of the data loss (D+1, M, C)."""
+        return DualBound(self.loss, self.penalty, gradient, self.anchor, self.fit_intercept)
 
-    def _sums(self, request: Request, offsets: Array | None) -> tuple[Any, ...]:
-        """Over the rows asked for; at W = 0, where only labels matter, class means stand for all examples."""
-        blocks, columns = self.blocks, self.linear.columns(request.W)
-        if (
-            offsets is None
-            and request.rows is None
-            and not request.W.any()
-            and (blocks.weight is None or blocks.weight.ndim == 1)
-        ):
+    def evaluate(self, request: Request) -> Evaluation:
+        """Value, and gradient and bounds if asked for, by one visit to each block of the rows."""
+        smoothing, sums = self._sums(request)
+        visited = len(self.blocks.labels(request.rows)) / self.n_examples
+        count = self.total_weight * visited  # a minibatch estimates the same mean
+        data = sums.data / count
+        evaluation = Evaluation(
+            request,
+            smoothing,
+            data=data,
+            exact_data=sums.exact_data / count,
+            penalty=self.penalty.value(request.W[:-1]),
+            visited=visited if request.gradient else visited / 2,
+            **_nothing_proved(len(data)),
+        )
+        if request.gradient:
+            evaluation = self._with_gradient(evaluation, sums, count)
+        if self.observe is not None:
+            self.observe(evaluation)
+        return evaluation
+
+    def _with_gradient(self, evaluation: Evaluation, sums: _Sums, count: Array) -> Evaluation:
+        W = evaluation.request.W
+        factor = 1 / np.repeat(np.broadcast_to(count, W.shape[1]), self.n_classes)
+        gradient = self._scores.pullback(sums.dV * factor, sums.dc * factor, W.shape)
+        bounds = self._bounds(evaluation, gradient, sums.conjugate / count)
+        slope = self.penalty.gradient(W[:-1]) if self.penalty.smooth else None
+        return replace(evaluation, data_gradient=gradient, penalty_gradient=slope, **bounds)
+
+    def _sums(self, request: Request) -> tuple[Smoothing, _Sums]:
+        """The smoothing that was evaluated, with its offsets, and the sums over the rows.
+
+        At W = 0, where only labels matter, class means stand for all examples.
+        """
+        blocks = self.blocks
+        smoothing = request.smoothing
+        one_weight = blocks.weight is None or blocks.weight.ndim == 1
+        by_class = request.rows is None and one_weight and not smoothing.differs_by_row
+        if by_class and not request.W.any():
             masses, means = Centroids.of(blocks).padded(self.n_classes)
             classes = np.arange(self.n_classes)
-            return self._visit(request)(Block(means, classes, masses, classes))
-        return blocks.sum(self._visit(request, offsets), request.rows, columns)
+            visit = self._visit(request, self._losses(request))
+            return smoothing, visit(Block(means, classes, masses, classes))
+        offsets = None
+        if smoothing.recentre > 0:
+            offsets = np.zeros((len(blocks.y), *request.W.shape[1:]), np.float16)
+            smoothing = smoothing.recentred(offsets)
+        visit = self._visit(request, self._losses(request, offsets))
+        columns = self._scores.columns(request.W)
+        return smoothing, _Sums(*blocks.sum(visit, request.rows, columns))
 
-    def _visit(self, request: Request, offsets: Array | None = None) -> Visit[_Sums]:
-        """What is done with one block, while it is in cache; `offsets` are read, or written where it recentres."""
-        told = _told(self.loss, request, offsets, self.blocks.dtype)
-        linear, folded = self.linear, self.linear.fold(request.W, self.blocks.dtype)
+    def _losses(self, request: Request, new_offsets: Array | None = None) -> EvaluateLoss:
+        """The loss that is asked for.
+
+        Each call writes the offsets of its rows into `new_offsets`, which belongs to this
+        evaluation alone; no two blocks share a row.
+        """
+        scale = request.dual_scale
+        factor: Any = None if scale is None else scale.astype(self.blocks.dtype)[:, None]
+
+        def evaluate(scores: Array, y: Array, rows: Array) -> Losses:
+            losses = request.smoothing.evaluate(self.loss, scores, y, rows)
+            if new_offsets is not None:
+                new_offsets[rows] = losses.offsets
+            if request.shortens:
+                losses = losses._replace(conjugate=self.loss.conjugate(losses.slopes * factor, y))
+            return losses
+
+        return evaluate
+
+    def _visit(self, request: Request, evaluate: EvaluateLoss) -> Visit[_Sums]:
+        """The sums over one block, all computed while it is in the cache."""
+        function = self._scores
+        folded = function.fold(request.W, self.blocks.dtype)
 
         def visit(block: Block) -> _Sums:
-            X, y, weight, rows = block
-            scores = linear.scores(folded, X).reshape(len(y), *request.W.shape[1:])
-            values, exact, conjugate, dscores = _in_cache(told, scores, y, rows)
-            data, exact, conjugate = (
-                _weighted_sum(each, weight) for each in (values, exact, conjugate)
-            )
+            scores = function.scores(folded, block.X).reshape(len(block.y), *request.W.shape[1:])
+            losses = _in_cache(evaluate, scores, block)
+            data = _weighted_sum(losses.values, block.weight)
+            exact_data = _weighted_sum(losses.exact, block.weight)
+            conjugate = _weighted_sum(losses.conjugate, block.weight)
             if not request.gradient:
-                return _Sums(data, exact, conjugate, 0.0, 0.0)
-            return _Sums(
-                data, exact, conjugate, *linear.pull(X, _weigh(dscores, weight).reshape(len(y), -1))
-            )
+                return _Sums(data, exact_data, conjugate, 0.0, 0.0)
+            slopes = _weighted(losses.slopes, block.weight).reshape(len(block.y), -1)
+            return _Sums(data, exact_data, conjugate, *function.pull(block.X, slopes))
 
         return visit
 
     def _bounds(
-        self, request: Request, data: Array, gradient: Array, conjugate: Array
+        self, evaluation: Evaluation, gradient: Array, conjugate: Array
     ) -> dict[str, Array]:
-        """What an evaluation proves; −∞ on a part of the rows."""
+        """The fields of an evaluation that its gradient proves; none on a part of the rows.
+
+        `conjugate` is the mean of the losses' conjugates at the slopes, or at shortened slopes.
+        """
+        request = evaluation.request
         if request.rows is not None:
-            return dict.fromkeys(
-                ("lower", "stage_lower", "prospect", "conjugate"), np.full(len(data), -np.inf)
-            )
-        bound = lower_bound(
-            self.loss, self.penalty, gradient, self.anchor, fit_intercept=self.fit_intercept
-        )
+            return {}
+        bound = self.dual_bound(gradient)
         # Fenchel and Young's equality at the gradient: the mean conjugate is ⟨gradient, W⟩ − data.
-        at_stage = np.sum(gradient * request.W, axis=(0, 2)) - data
-        shortened = (request.shrink, conjugate) if _shortens(request) else None
-        conjugate = conjugate if request.smoothing > 0 else at_stage
-        stage_lower, stage_prospect = bound(at_stage, shortened)
-        lower, prospect = (
-            bound(conjugate) if request.smoothing > 0 else (stage_lower, stage_prospect)
-        )
+        at_stage = np.sum(gradient * request.W, axis=(0, 2)) - evaluation.data
+        if request.smoothing.mu > 0:
+            return {
+                "lower": bound.proved(conjugate),
+                "stage_lower": bound.proved(at_stage),
+                "prospect": bound.if_the_bias_were_optimal(conjugate),
+                "conjugate": conjugate,
+            }
+        shortened = None
+        if request.dual_scale is not None and request.shortens:
+            shortened = Shortened(request.dual_scale, conjugate)
+        lower = bound.proved(at_stage, shortened)
         return {
             "lower": lower,
-            "stage_lower": stage_lower,
-            "prospect": prospect,
-            "conjugate": conjugate,
+            "stage_lower": lower,
+            "prospect": bound.if_the_bias_were_optimal(at_stage, shortened),
+            "conjugate": at_stage,
         }
 
     def scores(self, W: Array, rows: Rows = None) -> Array:
-        """Scores of the rows asked for, shape (N, M·C), in the precision of the products."""
-        linear, folded = self.linear, self.linear.fold(W, self.blocks.dtype)
+        """Scores (N, M·C) of the rows, in the precision of the products."""
+        function = self._scores
+        folded = function.fold(W, self.blocks.dtype)
         parts = self.blocks.map(
-            lambda block: linear.scores(folded, block.X), rows, linear.columns(W)
+            lambda block: function.scores(folded, block.X), rows, function.columns(W)
         )
         return np.concatenate(list(parts))
 
     def assess(self, W: Array) -> tuple[Array, Array]:
         """Mean loss and accuracy (the largest score wins) of each member, shape (M,) each."""
-        linear, folded = self.linear, self.linear.fold(W, self.blocks.dtype)
+        function = self._scores
+        folded = function.fold(W, self.blocks.dtype)
 
         def visit(block: Block) -> tuple[Array, Array]:
-            X, y, weight, _ = block
-            scores = linear.scores(folded, X).reshape(len(y), *W.shape[1:])
-            right = np.argmax(scores, axis=-1) == y[:, None]
-            loss = self.loss.value_and_grad(scores, y)[0]
-            return _weighted_sum(loss, weight), _weighted_sum(right, weight)
+            scores = function.scores(folded, block.X).reshape(len(block.y), *W.shape[1:])
+            right = np.argmax(scores, axis=-1) == block.y[:, None]
+            loss = self.loss.value_and_grad(scores, block.y)[0]
+            return _weighted_sum(loss, block.weight), _weighted_sum(right, block.weight)
 
-        loss, right = self.blocks.sum(visit, columns=linear.columns(W))
+        loss, right = self.blocks.sum(visit, columns=function.columns(W))
         return loss / self.total_weight, right / self.total_weight
 
 
-def _shortens(request: Request) -> bool:
-    """Whether the conjugate of a shortened dual point is asked for."""
-    return (
-        request.shrink is not None and request.smoothing == 0 and bool(np.any(request.shrink < 1))
-    )
+def _nothing_proved(n_members: int) -> dict[str, Array]:
+    """The bounds of an evaluation that proves none."""
+    names = ("lower", "stage_lower", "prospect", "conjugate")
+    return dict.fromkeys(names, np.full(n_members, -np.inf))
 
 
-def _told(
-    loss: Loss, request: Request, offsets: Array | None, dtype: np.dtype
-) -> Callable[[Array, Array, Array], tuple[Array, ...]]:
-    """Of scores, labels and row numbers: values, exact values, conjugates, and gradients."""
-    if request.smoothing == 0:
-        shrink: Any = None if request.shrink is None else request.shrink.astype(dtype)
+def _in_cache(evaluate: EvaluateLoss, scores: Array, block: Block) -> Losses:
+    """The losses of a block, by slices of rows that stay in the cache.
 
-        def plain(scores: Array, y: Array, rows: Array) -> tuple[Array, ...]:
-            values, dscores = loss.value_and_grad(scores, y)
-            if not _shortens(request):
-                return values, values, np.zeros_like(values), dscores
-            return values, values, loss.conjugate(dscores * shrink[:, None], y), dscores
-
-        return plain
-
-    smoothed, following = (
-        loss.smoothed(request.smoothing),
-        loss.smoothed(request.recentre or request.smoothing),
-    )
-
-    def staged(scores: Array, y: Array, rows: Array) -> tuple[Array, ...]:
-        shifted = scores
-        if request.offsets is not None:
-            shifted = scores + request.offsets[rows]
-        if offsets is not None and request.recentre > 0:
-            offsets[rows] = loss.offsets(
-                smoothed.value_and_grad(shifted, y)[1], y, request.recentre
-            )
-            shifted = scores + offsets[rows]
-        values, dscores = following.value_and_grad(shifted, y)
-        return values, loss.value_and_grad(scores, y)[0], loss.conjugate(dscores, y), dscores
-
-    return staged
-
-
-def _in_cache(
-    told: Callable[[Array, Array, Array], tuple[Array, ...]], scores: Array, y: Array, rows: Array
-) -> tuple[Array, ...]:
-    """What is told, by slices of rows that stay in the cache; the last of it, gradients, in the scores' memory."""
+    The slopes are written over the scores; offsets are left out.
+    """
     size = max(1, LOSS_SCORES * len(scores) // max(scores.size, 1))
     if len(scores) <= 2 * size:
-        return told(scores, y, rows)
+        return evaluate(scores, block.y, block.rows)
     parts = []
     for start in range(0, len(scores), size):
         part = slice(start, start + size)
-        *values, scores[part] = told(scores[part], y[part], rows[part])
-        parts.append(values)
-    return *map(np.concatenate, zip(*parts, strict=True)), scores
+        losses = evaluate(scores[part], block.y[part], block.rows[part])
+        scores[part] = losses.slopes
+        parts.append((losses.values, losses.exact, losses.conjugate))
+    return Losses(*map(np.concatenate, zip(*parts, strict=True)), slopes=scores)
 
 
 def _weighted_sum(values: Array, weight: Array | None) -> Array:
     """Σ_i w_i v_i (M,) in float64, for values (B, M) and weights (B,) or (B, M)."""
-    if weight is None:
-        return values.sum(axis=0, dtype=np.float64)
-    return (values * (weight[:, None] if weight.ndim == 1 else weight)).sum(
-        axis=0, dtype=np.float64
-    )
+    if weight is not None:
+        values = values * (weight[:, None] if weight.ndim == 1 else weight)
+    return values.sum(axis=0, dtype=np.float64)
 
 
-def _weigh(dscores: Array, weight: Array | None) -> Array:
+def _weighted(slopes: Array, weight: Array | None) -> Array:
+    """Slopes (B, M, C) times weights (B,) or (B, M)."""
     if weight is None:
-        return dscores
-    weight = weight.astype(dscores.dtype)
-    return dscores * (weight[:, None, None] if weight.ndim == 1 else weight[:, :, None])
+        return slopes
+    weight = weight.astype(slopes.dtype)
+    return slopes * (weight[:, None, None] if weight.ndim == 1 else weight[:, :, None])

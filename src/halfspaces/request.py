@@ -1,75 +1,142 @@
-"""What an optimizer asks of an objective, and the answer."""
+"""The question that an optimizer asks of an objective, and the answer."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
+from halfspaces.losses.base import Loss
 from halfspaces.support.types import Array, Rows
+
+
+class Losses(NamedTuple):
+    """A loss at the scores of B examples and M members."""
+
+    values: Array  # (B, M), of the smoothed loss
+    exact: Array  # (B, M), of the loss itself
+    conjugate: Array  # (B, M), L* at the slopes; 0 where it was not computed
+    slopes: Array  # (B, M, C), gradients in the scores, perhaps in the memory of the scores
+    offsets: Array | None = None  # (B, M, C), where they were computed anew
+
+
+@dataclass(frozen=True, eq=False)
+class Smoothing:
+    """How a loss with kinks is made smooth.
+
+    Parameters
+    ----------
+    mu : float
+        μ of the smoothed loss; 0 for the loss itself.
+    offsets : array, shape (N, M, C), or None
+        Added to the scores, a row for each row of X: they make the loss smooth about a dual point
+        (`Loss.offsets`). None adds nothing.
+    recentre : float
+        Above 0: compute the dual point of this loss, and evaluate the loss that is smoothed by
+        μ = `recentre` about that point instead.
+
+    Examples
+    --------
+    >>> from halfspaces.losses.hinge import Hinge
+    >>> scores, y, rows = np.array([[[0.0, 0.05]]]), np.array([0]), np.array([0])
+    >>> Smoothing(0.5).evaluate(Hinge(), scores, y, rows).values.round(3).tolist()
+    [[0.8]]
+    """
+
+    mu: float = 0.0
+    offsets: Array | None = field(default=None, repr=False)
+    recentre: float = 0.0
+
+    @property
+    def differs_by_row(self) -> bool:
+        """Whether examples with the same scores and label may have different losses."""
+        return self.offsets is not None or self.recentre > 0
+
+    def of(self, loss: Loss) -> Loss:
+        """The smoothed loss, without the offsets."""
+        return loss.smoothed(self.mu) if self.mu > 0 else loss
+
+    def recentred(self, offsets: Array) -> "Smoothing":
+        """The smoothing that `recentre` asks for, once its offsets are known."""
+        return Smoothing(self.recentre, offsets)
+
+    def evaluate(self, loss: Loss, scores: Array, y: Array, rows: Array) -> Losses:
+        """The smoothed loss at scores (B, M, C) of labels (B,); `rows` (B,) select the offsets."""
+        if self.mu == 0:
+            values, slopes = loss.value_and_grad(scores, y)
+            return Losses(values, values, np.zeros_like(values), slopes)
+        smoothed = self.of(loss)
+        shifted = scores if self.offsets is None else scores + self.offsets[rows]
+        offsets = None
+        if self.recentre > 0:
+            dual = smoothed.value_and_grad(shifted, y)[1]
+            offsets = loss.offsets(dual, y, self.recentre).astype(np.float16)
+            smoothed = loss.smoothed(self.recentre)
+            shifted = scores + offsets
+        values, slopes = smoothed.value_and_grad(shifted, y)
+        exact = loss.value_and_grad(scores, y)[0]
+        return Losses(values, exact, loss.conjugate(slopes, y), slopes, offsets)
 
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What an optimizer wants to know.
+    """The point and the quantities that an optimizer wants to know.
 
     Parameters
     ----------
     W : array, shape (D+1, M, C)
-        Where.
+        The parameters.
     rows : slice, integer array or None
-        On which examples: all (None), a minibatch, a growing subset.
+        The examples: all (None), a minibatch, a growing subset.
     gradient : bool
         Value and gradient, or the value only (about half the work).
-    smoothing : float
-        μ of the smoothed loss at this stage; 0 for the loss itself.
-    offsets : array, shape (N, M, C), or None
-        What the smoothed loss adds to the scores to be smooth about a dual point (`Loss.offsets`).
-    recentre : float
-        Above 0: take the dual point found here, and evaluate the loss that is smoothed by this μ about it. The
-        evaluation's `offsets` are its.
-    shrink : array, shape (M,), or None
-        Factors below 1 by which the penalty may shorten the dual point: near the right one they make bounds tighter
-        for losses without kinks.
-    soon : integer array or None
-        Rows that the next requests will ask for, rising: where they lie on disk they are read ahead.
+    smoothing : Smoothing
+        Of the loss; none by default.
+    dual_scale : array, shape (M,), or None
+        Factors below 1 by which the penalty may shorten the dual point (`Penalty.dual_scale`). Near
+        the right ones they make bounds tighter for losses without kinks.
     """
 
     W: Array
     rows: Rows = None
     gradient: bool = True
-    smoothing: float = 0.0
-    offsets: Array | None = field(default=None, repr=False)
-    recentre: float = 0.0
-    shrink: Array | None = None
-    soon: Array | None = field(default=None, repr=False)
+    smoothing: Smoothing = Smoothing()
+    dual_scale: Array | None = None
+
+    @property
+    def shortens(self) -> bool:
+        """Whether the conjugate of a shortened dual point is asked for."""
+        if self.dual_scale is None or self.smoothing.mu > 0:
+            return False
+        return bool(np.any(self.dual_scale < 1))
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What the objective answers. Values have shape (M,).
+    """The objective's answer. Values have shape (M,).
 
-    `data` and `data_gradient` are those of the smoothed loss where one was asked for; `exact_data` is
-    always the loss itself. `penalty_gradient` is None for penalties that have a prox instead. `lower` is a proven
-    bound on min L from below, −∞ where nothing is proved, and `stage_lower` the same for the smoothed objective
-    (with offsets a guide for leaving the stage, no proof).
-    `prospect` is what `lower` would be if the bias were optimal: no proof, but a sign that a better bias would give it.
-    `conjugate` is the mean of L*_i at the dual point.
+    `data` and `data_gradient` are those of the smoothed loss where one was asked for; `exact_data`
+    is the data loss without smoothing. `smoothing` is the one that was evaluated, with its offsets.
+    `penalty_gradient` is None for penalties that have a prox instead. `lower` is a proven lower
+    bound on min L, −∞ where nothing is proved, and `stage_lower` the same for the smoothed
+    objective (with offsets it is an estimate for leaving the stage, no proof).
+    `prospect` is the value that `lower` would have if the bias were optimal: no proof, but a sign
+    that a better bias would give it. `conjugate` is the mean of L*_i at the dual point.
+    `visited` is the cost in passes: the part of the examples that was visited.
     """
 
     request: Request
+    smoothing: Smoothing = field(repr=False)
     data: Array
     exact_data: Array
-    data_gradient: Array | None
     penalty: Array
-    penalty_gradient: Array | None
+    visited: float
     lower: Array
     stage_lower: Array
     prospect: Array
     conjugate: Array
-    visited: float  # passes spent: the part of the examples that was visited
-    offsets: Array | None = field(
-        default=None, repr=False
-    )  # of the smoothed loss that was evaluated
+    data_gradient: Array | None = None
+    penalty_gradient: Array | None = None
 
     @property
     def total(self) -> Array:
@@ -78,7 +145,7 @@ class Evaluation:
 
     @property
     def exact_total(self) -> Array:
-        """Data loss + penalty of the loss itself."""
+        """Data loss + penalty, without smoothing."""
         return self.exact_data + self.penalty
 
     @property
@@ -88,17 +155,17 @@ class Evaluation:
 
     @property
     def stage_gap(self) -> Array:
-        """The same for the smoothed objective."""
+        """The gap of the smoothed objective."""
         return np.maximum(self.total - self.stage_lower, 0.0)
 
     @property
     def hoped_gap(self) -> Array:
-        """What `gap` would be if the bias were optimal."""
+        """The value that `gap` would have if the bias were optimal."""
         return np.maximum(self.exact_total - self.prospect, 0.0)
 
     @cached_property
     def gradient(self) -> Array:
-        """∇L (D+1, M, C): of data loss and penalty where the penalty is smooth, else of the data loss alone."""
+        """∇L (D+1, M, C); of the data loss alone where the penalty has no gradient."""
         if self.data_gradient is None:
             raise ValueError(
                 "This evaluation was asked for the value only; ask with Request(gradient=True)."

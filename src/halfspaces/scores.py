@@ -7,6 +7,10 @@ Products with raw rows lose digits if |mean|/scale is large. Blocks then subtrac
 their conversion, and only the rest of the mean, mean − center, is folded into c.
 """
 
+# scipy.sparse has no type stubs:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from dataclasses import dataclass, replace
 
 import numpy as np

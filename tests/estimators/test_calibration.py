@@ -16,6 +16,8 @@ from halfspaces.estimators.calibration import (
     Temperature,
     expected_calibration_error,
 )
+from halfspaces.estimators.calibration.checks import BLOCK
+from halfspaces.estimators.calibration.temperature import margin_blocks
 from halfspaces.support.validation import lookup
 
 EACH = pytest.mark.parametrize("kind", CALIBRATIONS.values(), ids=CALIBRATIONS.keys())
@@ -178,13 +180,24 @@ def test_a_weight_is_a_number_of_repetitions(kind, separated):
 
 
 @EACH
-def test_blocks_of_rows_change_nothing(kind, monkeypatch):
+def test_several_blocks_of_rows_change_nothing(kind):
     scores, y, weight = made()
-    whole = kind.fit(scores, y, weight)
-    monkeypatch.setattr("halfspaces.estimators.calibration.BLOCK", 4 * 17)
+    times = 2 * BLOCK // scores.size
+    whole = kind.fit(scores, y, times * weight)
+    repeated = kind.fit(np.tile(scores, (times, 1)), np.tile(y, times), np.tile(weight, times))
     np.testing.assert_allclose(
-        kind.fit(scores, y, weight).probabilities(scores), whole.probabilities(scores), 1e-8
+        repeated.probabilities(scores), whole.probabilities(scores), rtol=1e-8
     )
+
+
+def test_blocks_of_margins_are_those_of_all_rows():
+    scores, y, weight = made()
+    blocks = list(margin_blocks(scores, y, weight, block=4 * 17))
+    assert len(blocks) == -(-len(y) // 17)
+    counted = weight > 0
+    expected = scores - scores[np.arange(len(y)), y, None]
+    np.testing.assert_array_equal(np.concatenate([part for part, _ in blocks]), expected[counted])
+    np.testing.assert_array_equal(np.concatenate([part for _, part in blocks]), weight[counted])
 
 
 @EACH

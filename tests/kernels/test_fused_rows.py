@@ -58,7 +58,7 @@ def test_products_equal_those_of_numpy(dtype, columns, rows):
 
 def test_float16_is_widened_exactly_without_an_instruction_for_it():
     """As on x86 processors without F16C, and numba's generic target: all 65,536 of them."""
-    if numba.config.DISABLE_JIT:
+    if product_loops.UNCOMPILED:
         pytest.skip("compiled loops only")
 
     @intrinsic
@@ -121,7 +121,7 @@ def test_the_objective_is_the_same_with_and_without(dtype, weighted, on_any_size
             evaluation.total,
             evaluation.gradient,
             standardization.scale,
-            blocks.centroids.means,
+            Centroids.of(blocks).means,
             objective.anchor.sums,
         )
 
@@ -167,7 +167,7 @@ def test_large_offsets_and_views_are_converted(on_any_size):
     blocks = Blocks(wide, y)
     close = rounding(len(X), np.float32)  # of sums of 200 numbers near 1, over 200
     np.testing.assert_allclose(
-        replace(blocks, X=X).centroids.means, blocks.centroids.means, rtol=0, atol=close
+        Centroids.of(replace(blocks, X=X)).means, Centroids.of(blocks).means, rtol=0, atol=close
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from halfspaces.losses.hinge import Hinge
 from halfspaces.optimizers import (
     LBFGS,
+    OPTIMIZERS,
     SCHEDULES,
     SGD,
     UPDATE_RULES,
@@ -19,7 +20,6 @@ from halfspaces.optimizers import (
     ProximalNewton,
     RandomSearch,
 )
-from halfspaces.optimizers.choose import OPTIMIZERS
 from halfspaces.penalties.l1 import L1
 from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.penalties.none import NoPenalty

@@ -11,7 +11,7 @@ from halfspaces.losses.one_vs_all import OneVsAll
 from halfspaces.optimizers import LBFGS, ProximalGradient
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request
+from halfspaces.request import Request, Smoothing
 from halfspaces.testing.runs import Recorder, small_objective
 
 SMALL = small_objective()
@@ -22,11 +22,11 @@ def test_a_hinge_is_smoothed_in_stages_and_certified_as_itself():
     for optimizer in (LBFGS(), ProximalGradient()):
         recorder = Recorder.of(hinge)
         result = minimize(recorder, optimizer, tol=1e-3)
-        smoothings = [request.smoothing for request in recorder.asked]
+        smoothings = [request.smoothing.mu for request in recorder.asked]
         assert smoothings[0] == 0.5
         assert len(set(smoothings)) >= 2
         assert smoothings == sorted(smoothings, reverse=True)
-        assert sum(request.recentre > 0 for request in recorder.asked) >= 2, (
+        assert sum(request.smoothing.recentre > 0 for request in recorder.asked) >= 2, (
             "a stage is smooth about the one before"
         )
         assert result.reason.name == "CERTIFIED"
@@ -40,11 +40,13 @@ def test_a_hinge_is_smoothed_in_stages_and_certified_as_itself():
 def test_smoothing_about_the_best_dual_point_leaves_the_minimum_where_it_is(loss):
     kinked = replace(SMALL, loss=loss, penalty=L2(0.05))
     state = minimize(kinked, LBFGS(), tol=1e-6, max_passes=4000).state
-    about_it = Request(state.W, smoothing=state.smoothing, offsets=state.offsets, recentre=0.5)
-    evaluation = kinked.evaluate(about_it)
+    about_it = replace(state.stage.smoothing, recentre=0.5)
+    evaluation = kinked.evaluate(Request(state.W, smoothing=about_it))
     assert np.linalg.norm(evaluation.gradient) < 1e-3
-    assert np.linalg.norm(kinked.evaluate(Request(state.W, smoothing=0.5)).gradient) > 1e-2
-    again = kinked.evaluate(Request(state.W, smoothing=0.5, offsets=evaluation.offsets))
+    assert (
+        np.linalg.norm(kinked.evaluate(Request(state.W, smoothing=Smoothing(0.5))).gradient) > 1e-2
+    )
+    again = kinked.evaluate(Request(state.W, smoothing=evaluation.smoothing))
     assert np.array_equal(again.gradient, evaluation.gradient)
     weights, total = SMALL.blocks.weights(), 0.0
     for rows in (

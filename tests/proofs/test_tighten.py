@@ -13,7 +13,7 @@ from halfspaces.optimizers import LBFGS, GradientDescent, Gram
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs import tighten
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request
+from halfspaces.request import Request, Smoothing
 from halfspaces.testing.runs import small_objective
 
 SMALL = small_objective()
@@ -28,7 +28,7 @@ def test_a_part_of_the_rows_closes_the_class_sums_of_all(loss, parts):
     best = minimize(stack, LBFGS(preconditioner=Gram()), stack.zeros(2), tol=1e-9)
     W = best.W.copy()
     W[-1] += 0.02 * np.random.default_rng(0).standard_normal(W[-1].shape)
-    before = stack.evaluate(Request(W, smoothing=0.0 if loss.smooth else 0.01))
+    before = stack.evaluate(Request(W, smoothing=Smoothing(0.0 if loss.smooth else 0.01)))
     ((lower, passes),) = tighten.tighter_bounds(stack, before, None, parts)
     assert np.all(lower <= best.loss * (1 + 1e-9))
     assert np.all(best.loss - lower < 0.1 * (best.loss - before.lower))

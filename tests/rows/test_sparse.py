@@ -26,7 +26,7 @@ from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.penalties.none import NoPenalty
 from halfspaces.preconditioners.gram_matrix import centred_gram, largest_eigenvalue, sample_rows
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request
+from halfspaces.request import Request, Smoothing
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Moments
 
@@ -72,7 +72,9 @@ def test_value_gradient_and_bound_are_those_of_the_dense_rows(loss, penalty, sta
     W = 0.3 * np.random.default_rng(1).standard_normal((D + 1, 1, C))
     rows = [None, np.arange(0, N, 7), slice(1, None, 2)]
     smoothings = [0.0] if loss.smooth else [0.0, 0.1]
-    for request in (Request(W, rows=some, smoothing=mu) for some in rows for mu in smoothings):
+    for request in (
+        Request(W, rows=some, smoothing=Smoothing(mu)) for some in rows for mu in smoothings
+    ):
         found, expected = (
             classifier.objective(each, Y, WEIGHT).evaluate(request) for each in (X, DENSE)
         )
@@ -281,7 +283,7 @@ def test_precision_follows_the_data_where_it_lies(given, computed):
     held = classifier.objective(rows, Y).blocks
     for name in ("data", "indices", "indptr"):
         assert np.shares_memory(getattr(held.X, name), getattr(rows, name))
-    (block,) = held.map(lambda X, y, weight: X)
+    (block,) = held.map(lambda block: block.X)
     assert np.shares_memory(block.indices, rows.indices)
 
 

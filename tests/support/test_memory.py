@@ -21,6 +21,6 @@ def test_more_than_the_memory_lies_on_disk_and_more_than_the_disk_is_refused(tmp
     np.testing.assert_array_equal(mapped, held)
     assert list((tmp_path / "cache" / "large").iterdir()) == []
     usage = type(shutil.disk_usage(tmp_path))(1, 1, 10_000)
-    monkeypatch.setattr("halfspaces.datasets.memory.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("halfspaces.support.memory.shutil.disk_usage", lambda path: usage)
     monkeypatch.setattr("halfspaces.support.memory._memory", lambda: 10_000)
     refuses(folder, "asks for 0.0 GiB, and", "store fewer rows or a narrower type")

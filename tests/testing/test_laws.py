@@ -237,6 +237,23 @@ class IgnoresItsStrength(L1):
 
 
 @dataclass(frozen=True)
+class HidesItsStrength(L1):
+    has_strength = False
+
+
+@dataclass(frozen=True)
+class KeepsItsStrength(L1):
+    def with_strength(self, strength):
+        return self
+
+
+@dataclass(frozen=True)
+class RefusesAStrength(L1):
+    def with_strength(self, strength):
+        raise TypeError("No strength.")
+
+
+@dataclass(frozen=True)
 class StrengthsOfClasses(L1):
     """λ of member m taken for class m."""
 
@@ -287,6 +304,9 @@ class UnboundedDualScale(L1):
         (ProxForgetsTheTwo(0.1), "law_prox_is_the_minimum"),
         (HalfTheCurvature(0.1), "law_gradient"),
         (IgnoresItsStrength(0.1), "law_strength"),
+        (HidesItsStrength(0.1), "law_strength"),
+        (KeepsItsStrength(0.1), "law_strength"),
+        (RefusesAStrength(0.1), "law_strength"),
         (StrengthsOfClasses((0.1, 0.2)), "law_members"),
         (OneNormForAllClasses(0.5), "law_prox_is_the_minimum"),
         (SameBallForEveryMetric(0.5), "law_prox_is_the_minimum"),

@@ -133,7 +133,7 @@ def test_a_shortened_dual_point_tightens_the_bound_and_never_breaks_it():
         W = best.W * (1 + distance * rng.standard_normal(best.W.shape))
         without = member.evaluate(Request(W)).lower
         for factor in (0.0, 0.3, 0.9, 0.99, 1.0):
-            lower = member.evaluate(Request(W, shrink=np.array([factor]))).lower
+            lower = member.evaluate(Request(W, dual_scale=np.array([factor]))).lower
             assert without - 1e-12 <= lower <= best.loss + 1e-12
             tighter += int(lower[0] > without[0] + 1e-6)
     assert tighter > 5

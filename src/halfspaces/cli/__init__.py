@@ -425,7 +425,7 @@ def convert(
 ) -> None:
     """Translate another library's C, alpha, weight decay, ... into a penalty with its λ, or back."""
     from halfspaces.convert import from_penalty, to_penalty
-    from halfspaces.estimators.classifier import make_penalty
+    from halfspaces.estimators.components import make_penalty
 
     about = {"n_examples": n_examples, "n_classes": n_classes, "loss": loss}
     if strength is None:

@@ -14,7 +14,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from halfspaces.cli import report
-from halfspaces.estimators.base import make_loss, probabilities
+from halfspaces.estimators.base import probabilities
+from halfspaces.estimators.components import make_loss
 from halfspaces.features import Described
 from halfspaces.files.atomic import writing_whole
 from halfspaces.support.types import Array

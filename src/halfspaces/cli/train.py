@@ -18,7 +18,8 @@ from halfspaces.datasets import Dataset
 from halfspaces.datasets.fingerprint import fingerprint
 from halfspaces.estimators.calibration import CALIBRATIONS
 from halfspaces.estimators.checked_data import check_two
-from halfspaces.estimators.classifier import LinearClassifier, make_optimizer
+from halfspaces.estimators.classifier import LinearClassifier
+from halfspaces.estimators.components import make_optimizer
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.features import Augmentation, parse
 from halfspaces.files import run_file
@@ -28,8 +29,7 @@ from halfspaces.files.models import save, versions
 from halfspaces.loop.result import Reason
 from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss
-from halfspaces.optimizers import SCHEDULES, UPDATE_RULES, Optimizer
-from halfspaces.optimizers.choose import OPTIMIZERS
+from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES, Optimizer
 from halfspaces.penalties import PENALTIES
 from halfspaces.penalties.base import Penalty
 from halfspaces.penalties.max_norm import MaxNorm

@@ -1,4 +1,4 @@
-"""The objectives of other libraries, one class each: what their parameters mean."""
+"""The objectives of other libraries, one class each, with the meaning of their parameters."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ ALL: Penalties = (L2, L1, ElasticNet)
 
 
 class Norms(NamedTuple):
-    """The factors of Σ|V| and of ½ ΣV², for a library's own columns V, where the data loss has the factor 1."""
+    """The factors of Σ|V| and of ½ ΣV² for a library's columns V, if its data loss has factor 1."""
 
     l1: float
     half_l2: float
@@ -23,40 +23,48 @@ class Norms(NamedTuple):
 
 @dataclass(frozen=True)
 class Convention(ABC):
-    """How a library writes its objective. The fields are its own parameters, with its own defaults.
+    """The objective of a library; the fields are its own parameters, with its own defaults.
 
-    A new library is one frozen dataclass: its fields, what differs from ours in the tables below, three methods, and a
-    row in `CONVENTIONS`.
+    A new library is one frozen dataclass with its fields, the class attributes below that differ
+    from ours, three methods, and a row in `CONVENTIONS`.
+
+    Attributes
+    ----------
+    losses : dict
+        Names of our losses that the library has, its default first, and the penalties it has with
+        each.
+    summed : bool
+        Whether its data loss is Σ w_i L_i instead of the mean.
+    one_column : set of names
+        Losses for which it fits only w_1 − w_0 for two classes.
+    halved : set of names
+        Losses that it multiplies by ½ and we do not.
+    class_means : set of names
+        Losses that it divides by the number of classes.
     """
 
-    losses: ClassVar[
-        dict[str, Penalties]
-    ]  # ours that it has, with the penalties it joins to each; its default first
-    summed: ClassVar[bool] = False  # its data loss is Σ w_i L_i, not the mean
-    one_column: ClassVar[frozenset[str]] = (
-        frozenset()
-    )  # losses for which it fits w_1 − w_0 alone of two classes
-    halved: ClassVar[frozenset[str]] = frozenset()  # losses that it writes with a ½ that ours lack
-    class_means: ClassVar[frozenset[str]] = (
-        frozenset()
-    )  # losses that it divides by the number of classes
+    losses: ClassVar[dict[str, Penalties]]
+    summed: ClassVar[bool] = False
+    one_column: ClassVar[frozenset[str]] = frozenset()
+    halved: ClassVar[frozenset[str]] = frozenset()
+    class_means: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def norms(self) -> Norms:
-        """What these parameters mean."""
+        """The factors of the two norms."""
 
     @classmethod
     @abstractmethod
     def parameters(cls, norms: Norms, loss: str) -> dict[str, Any]:
-        """The parameters that mean this: the inverse of `norms`."""
+        """The parameters with these factors: the inverse of `norms`."""
 
     @abstractmethod
     def check(self, library: str) -> None:
-        """Raise unless each field is in range; the library's name is for the sentence."""
+        """Raise unless each field is in range; errors name the library."""
 
     @property
     def loss(self) -> str | None:
-        """The loss that the parameters themselves name, if they do."""
+        """The loss that the parameters themselves determine, if they do."""
         return None
 
 
@@ -70,8 +78,10 @@ def _ratio(norms: Norms) -> float:
 
 
 def _penalty_name(norms: Norms) -> str:
-    """As scikit-learn and Cyanure have it."""
-    return "l2" if norms.l1 == 0 else "l1" if norms.half_l2 == 0 else "elasticnet"
+    """The name of the penalty in scikit-learn and Cyanure."""
+    if norms.l1 == 0:
+        return "l2"
+    return "l1" if norms.half_l2 == 0 else "elasticnet"
 
 
 def _check_ratio(name: str, ratio: Any) -> None:
@@ -87,11 +97,12 @@ def _check_word(name: str, word: Any, known: tuple[Any, ...]) -> None:
 
 @dataclass(frozen=True)
 class LogisticRegression(Convention):
-    """scikit-learn's: C Σ w_i L_i + ρ Σ|V| + (1 − ρ)/2 ΣV², with ρ = l1_ratio; the intercept is free.
+    """scikit-learn's: C Σ w_i L_i + ρ Σ|V| + (1 − ρ)/2 ΣV², with ρ = l1_ratio.
 
-    L is softmax; of two classes V is one column, the difference of ours. `ova_logistic` is what it minimizes for two
-    classes, too, and inside a `OneVsRestClassifier` for more. Its solver "liblinear" penalizes the intercept.
-    Pairs of l1_ratio with C are those of scikit-learn ≥ 1.8; before, penalty="l1" stood for l1_ratio=1.
+    L is softmax; for two classes V is one column, the difference of our two. `ova_logistic` is the
+    same objective for two classes, and that of a `OneVsRestClassifier` for more. The intercept is
+    not penalized, except by the solver "liblinear". l1_ratio beside C is that of
+    scikit-learn ≥ 1.8; before, penalty="l1" meant l1_ratio=1.
 
     https://scikit-learn.org/stable/modules/linear_model.html#logistic-regression
     """
@@ -121,9 +132,10 @@ class LogisticRegression(Convention):
 class LinearSVC(Convention):
     """scikit-learn's, over LIBLINEAR: C Σ w_i L_i + ½ ΣV², or + Σ|V| with penalty="l1".
 
-    L is `ova_squared_hinge`, `ova_hinge` (its loss="hinge") or `crammer_singer` (its multi_class). It penalizes the
-    intercept as the weight of a feature that is intercept_scaling everywhere: the objectives are the same with
-    fit_intercept=False on both sides, and nearly so with a large intercept_scaling.
+    L is `ova_squared_hinge`, `ova_hinge` (its loss="hinge") or `crammer_singer` (its multi_class).
+    It penalizes the intercept as the weight of a feature with the constant value
+    intercept_scaling: the objectives are the same with fit_intercept=False on both sides, and
+    nearly the same with a large intercept_scaling.
 
     https://scikit-learn.org/stable/modules/generated/sklearn.svm.LinearSVC.html
     """
@@ -154,10 +166,11 @@ class LinearSVC(Convention):
 
 @dataclass(frozen=True)
 class SGDClassifier(Convention):
-    """scikit-learn's: Σ w_i L_i / N + alpha (ρ Σ|V| + (1 − ρ)/2 ΣV²); ρ = 0 for "l2", 1 for "l1", else l1_ratio.
+    """scikit-learn's: Σ w_i L_i / N + alpha (ρ Σ|V| + (1 − ρ)/2 ΣV²).
 
-    L is `ova_hinge`, `ova_squared_hinge` or `ova_logistic` (its loss="log_loss"); the intercept is free. Its N counts
-    rows, not weights: scale sample weights to the mean 1.
+    ρ = 0 for penalty="l2", 1 for "l1", l1_ratio for "elasticnet". L is `ova_hinge`,
+    `ova_squared_hinge` or `ova_logistic` (its loss="log_loss"); the intercept is not penalized. N
+    counts rows, not weights: scale sample weights to the mean 1.
 
     https://scikit-learn.org/stable/modules/sgd.html#mathematical-formulation
     """
@@ -193,9 +206,10 @@ class SGDClassifier(Convention):
 class Liblinear(Convention):
     """LIBLINEAR's options -s and -c: C Σ w_i L_i + ½ ΣV² (-s 0 to 4, 7) or + Σ|V| (-s 5, 6).
 
-    L is `ova_logistic` (-s 0, 6, 7), `ova_squared_hinge` (1, 2, 5), `ova_hinge` (3) or `crammer_singer` (4). The bias
-    of -B is penalized as the weight of one more feature: the objectives are the same without it (-B -1, its default,
-    and fit_intercept=False here), or with -B 1 -R (-s 0, 2, 5, 6), which leaves it free.
+    L is `ova_logistic` (-s 0, 6, 7), `ova_squared_hinge` (1, 2, 5), `ova_hinge` (3) or
+    `crammer_singer` (4). The bias of -B is penalized as the weight of one more feature: the
+    objectives are the same without it (-B -1, its default, and fit_intercept=False here), or with
+    -B 1 -R (-s 0, 2, 5, 6), which does not penalize it.
 
     Fan et al., LIBLINEAR: a library for large linear classification, JMLR 2008,
     https://www.csie.ntu.edu.tw/~cjlin/papers/liblinear.pdf
@@ -210,9 +224,8 @@ class Liblinear(Convention):
         "crammer_singer": (L2,),
     }
     summed: ClassVar[bool] = True
-    solvers: ClassVar[
-        dict[int, tuple[str, str]]
-    ] = {  # of two for the same objective, the primal one first
+    # Loss and penalty of each solver; of two with the same objective, the primal one first.
+    solvers: ClassVar[dict[int, tuple[str, str]]] = {
         0: ("ova_logistic", "l2"),
         7: ("ova_logistic", "l2"),
         2: ("ova_squared_hinge", "l2"),
@@ -225,7 +238,7 @@ class Liblinear(Convention):
 
     @property
     def loss(self) -> str | None:
-        """That of the solver."""
+        """The loss of the solver."""
         return self.solvers[self.s][0]
 
     def norms(self) -> Norms:
@@ -236,10 +249,8 @@ class Liblinear(Convention):
     def parameters(cls, norms: Norms, loss: str) -> dict[str, Any]:
         """The solver and its cost."""
         objective = (loss, _penalty_name(norms))
-        return {
-            "s": next(s for s, solved in cls.solvers.items() if solved == objective),
-            "c": 1 / _total(norms),
-        }
+        solver = next(s for s, solved in cls.solvers.items() if solved == objective)
+        return {"s": solver, "c": 1 / _total(norms)}
 
     def check(self, library: str) -> None:
         """A solver for classification, c > 0."""
@@ -249,10 +260,12 @@ class Liblinear(Convention):
 
 @dataclass(frozen=True)
 class Cyanure(Convention):
-    """Cyanure's Classifier: mean L_i + R, R = lambda_1/2 ΣV² ("l2"), lambda_1 Σ|V| ("l1"), or "elasticnet".
+    """Cyanure's Classifier: mean L_i + R.
 
-    The elastic net is lambda_1 Σ|V| + lambda_2/2 ΣV². L is softmax (its loss="logistic"; of two classes V is one
-    column, the difference of ours) or `ova_squared_hinge` (its "sqhinge"), which it halves. The intercept is free.
+    R is lambda_1/2 ΣV² for penalty="l2", lambda_1 Σ|V| for "l1", and
+    lambda_1 Σ|V| + lambda_2/2 ΣV² for "elasticnet". L is softmax (its loss="logistic"; for two
+    classes V is one column, the difference of our two) or half of `ova_squared_hinge` (its
+    "sqhinge"). The intercept is not penalized.
 
     Mairal, Cyanure: an open-source toolbox for empirical risk minimization, 2019, https://arxiv.org/abs/1912.08165
     """
@@ -287,13 +300,14 @@ class Cyanure(Convention):
 
 @dataclass(frozen=True)
 class TorchOptimizer(Convention):
-    """torch's SGD and Adam, which add weight_decay · W to the gradient: mean L_i + weight_decay/2 ΣW².
+    """torch's SGD and Adam, with weight_decay · W in the gradient: mean L_i + weight_decay/2 ΣW².
 
-    One output a class, of two classes too, and a loss with reduction="mean": softmax is `CrossEntropyLoss`; `hinge`,
-    `squared_hinge` and `ova_logistic` are `MultiMarginLoss` of p=1 and p=2 and `BCEWithLogitsLoss` (on one-hot
-    targets), which divide by the number of classes as well. Put the bias into a parameter group of its own, with
-    weight_decay=0. AdamW decays W beside the gradient; its minimum is no penalty's (Xie & Li, Implicit bias of AdamW,
-    2024, https://arxiv.org/abs/2404.04454).
+    One output for each class, also for two classes, and a loss with reduction="mean": softmax is
+    `CrossEntropyLoss`; `hinge`, `squared_hinge` and `ova_logistic` are `MultiMarginLoss` with p=1
+    and p=2 and `BCEWithLogitsLoss` (on one-hot targets), which also divide by the number of
+    classes. Put the bias into its own parameter group with weight_decay=0. AdamW decays W outside
+    the gradient; its minimum is that of no penalty (Xie & Li, Implicit bias of AdamW, 2024,
+    https://arxiv.org/abs/2404.04454).
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """
@@ -323,13 +337,14 @@ class TorchOptimizer(Convention):
 
 @dataclass(frozen=True)
 class Glmnet(Convention):
-    """R's glmnet: Σ w_i L_i / Σ w_i + lambda (alpha Σ|V| + (1 − alpha)/2 ΣV²); lambda is `lambda_` in Python.
+    """R's glmnet: Σ w_i L_i / Σ w_i + lambda (alpha Σ|V| + (1 − alpha)/2 ΣV²).
 
-    L is softmax, of families "multinomial" (ungrouped) and, of two classes, "binomial", whose V is one column, the
-    difference of ours. The intercept is free. Its default standardize=TRUE is our default.
+    lambda is `lambda_` in Python. L is softmax: family "multinomial" (ungrouped), or for two
+    classes "binomial", whose V is one column, the difference of our two. The intercept is not
+    penalized. Its default standardize=TRUE is our default.
 
-    Friedman, Hastie & Tibshirani, Regularization paths for generalized linear models via coordinate descent, 2010,
-    https://doi.org/10.18637/jss.v033.i01
+    Friedman, Hastie & Tibshirani, Regularization paths for generalized linear models via coordinate
+    descent, 2010, https://doi.org/10.18637/jss.v033.i01
     """
 
     lambda_: float

@@ -1,4 +1,4 @@
-"""What fitted linear classifiers share: options, coefficients in the units of X, scores, labels, probabilities."""
+"""The base of the linear classifiers: options, coefficients in the units of X, predictions."""
 
 import math
 from abc import ABC
@@ -16,30 +16,29 @@ from sklearn.utils.validation import check_is_fitted
 
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.checked_data import Data, check_data, check_rows
+from halfspaces.estimators.components import make_loss
 from halfspaces.kernels import fused_rows
 from halfspaces.loop.result import Result
-from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers.choose import Choice
 from halfspaces.penalties.base import Penalty
 from halfspaces.rows.blocks import Blocks, compute_dtype
 from halfspaces.rows.moments import Moments
-from halfspaces.support.types import Array, Block
-from halfspaces.support.validation import check_finite, check_number, lookup
-
-
-def make_loss(loss: str | Loss) -> Loss:
-    """A loss by name or as it is."""
-    return lookup("loss", loss, LOSSES, Loss)
+from halfspaces.support.types import Array, Block, Features
+from halfspaces.support.validation import check_finite, check_number
 
 
 def probabilities(scores: Array, loss: Loss, calibration: Calibration | None = None) -> Array:
-    """Class probabilities (N, C) of scores (N, C), or of the difference (N,) of two classes' scores."""
+    """Class probabilities (N, C).
+
+    Scores have shape (N, C), or (N,) for two classes: the difference of their scores.
+    """
     from scipy.special import expit, softmax
 
     if calibration is not None:
-        columns = np.stack([np.zeros_like(scores), scores], axis=1) if scores.ndim == 1 else scores
+        two = scores.ndim == 1
+        columns = np.stack([np.zeros_like(scores), scores], axis=1) if two else scores
         return calibration.probabilities(columns).astype(scores.dtype, copy=False)
     one_vs_all = loss.probability == "sigmoid"
     if scores.ndim == 1:
@@ -55,11 +54,14 @@ def probabilities(scores: Array, loss: Loss, calibration: Calibration | None = N
 
 def labels_of(scores: Array, classes: Array) -> Array:
     """The class with the largest score for each row."""
-    return classes[_best(scores)]
+    return classes[_largest(scores)]
 
 
-def _best(scores: Array) -> Array:
-    """The class of the largest score (N,), of scores (N, C), or of the difference of two (N,) or (N, 1)."""
+def _largest(scores: Array) -> Array:
+    """The position (N,) of the largest score in each row.
+
+    Scores have shape (N, C), or (N,) or (N, 1) for two classes: the difference of their scores.
+    """
     if scores.ndim == 1 or scores.shape[1] == 1:
         return (scores.reshape(-1) > 0).astype(np.intp)
     return np.argmax(scores, axis=1)
@@ -69,14 +71,14 @@ def _probability(estimator: Any) -> bool:
     calibrated = getattr(estimator, "calibrate", None) or getattr(estimator, "calibration_", None)
     if calibrated is None and make_loss(estimator.loss).probability is None:
         raise AttributeError(
-            f"loss={estimator.loss!r} gives no probabilities; use loss='softmax' or 'ova_logistic', or "
-            "LinearClassifierCV(calibrate='temperature') or 'sigmoid', for predict_proba."
+            f"loss={estimator.loss!r} gives no probabilities; use loss='softmax' or "
+            "'ova_logistic', or LinearClassifierCV(calibrate='temperature')."
         )
     return True
 
 
 class LinearModel(ClassifierMixin, BaseEstimator, ABC):
-    """A classifier with `coef_` and `intercept_`; a subclass fits them and hands them to `_adopt`."""
+    """A classifier with `coef_` and `intercept_`, which `_adopt` takes from the result of a fit."""
 
     loss: str | Loss
     standardize: bool
@@ -95,10 +97,8 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
     n_features_in_: int
     feature_names_in_: Array  # where X had column names
     calibration_: Calibration | None
-    features_dtype_: str  # of the X that was fitted
-    features_: (
-        Any  # of a loaded classifier: the fitted feature that makes its rows, if there is one
-    )
+    features_dtype_: str  # the type of the X that was fitted
+    features_: Any  # of a loaded classifier: the fitted feature whose rows it takes, if any
     optimizer_choice_: str
     result_: Result
 
@@ -107,10 +107,10 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
         tags.input_tags.sparse = True
         return tags
 
-    # ------------------------------------------------------------------------------------------------ fitting
+    # --- fitting ---------------------------------------------------------------------------------
 
     def _check_options(self) -> None:
-        """What sklearn's conventions leave unchecked until fit, and no component checks for itself."""
+        """Raise for an option out of range; scikit-learn's conventions leave this to `fit`."""
         check_number("tol", self.tol, at_least=0)
         check_number("max_passes", self.max_passes, above=0)
         for name in ("standardize", "fit_intercept", "warm_start"):
@@ -120,11 +120,8 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
             raise TypeError(f"verbose must be an integer, got {self.verbose!r}.")
         if self.n_jobs not in (None, -1):
             check_number("n_jobs (None takes every core)", self.n_jobs, at_least=1, integer=True)
-        if not (
-            self.class_weight is None
-            or isinstance(self.class_weight, dict)
-            or self.class_weight == "balanced"
-        ):
+        named = self.class_weight is None or self.class_weight == "balanced"
+        if not (isinstance(self.class_weight, dict) or named):
             raise ValueError(
                 f"class_weight must be 'balanced', a dict or None, got {self.class_weight!r}."
             )
@@ -143,6 +140,10 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
         return check_data(
             self, X, y, sample_weight, reset=reset, every_class_counts=softmax, classes=classes
         )
+
+    def _moments_of(self, blocks: Blocks) -> Moments | None:
+        """The moments that standardize the features; computed once for the same blocks."""
+        return Moments.of(blocks) if self.standardize else None
 
     def _objective(
         self, blocks: Blocks, n_classes: int, penalty: Penalty, moments: Moments | None
@@ -169,56 +170,50 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _adopt(self, objective: Objective, classes: Array, choice: Choice, result: Result) -> None:
-        """Public attributes, in the units of X."""
+        """Set the fitted attributes, in the units of X."""
         V, c = objective.linear.fold(result.W, np.dtype(np.float64))
         if len(classes) == 2:
-            V, c = V[:, 1:] - V[:, :1], c[1:] - c[:1]
+            V = V[:, 1:] - V[:, :1]
+            c = c[1:] - c[:1]
         dtype = compute_dtype(objective.blocks.X.dtype)
         self.classes_ = classes
         self.coef_ = np.ascontiguousarray(V.T, dtype=dtype)
         self.intercept_ = (c - objective.linear.center @ V).astype(dtype)
-        self._center, self._intercept_at_center = objective.blocks.center, c
+        self._center = objective.blocks.center
+        self._intercept_at_center = c
         self.calibration_ = None
         self.features_dtype_ = objective.blocks.X.dtype.name
         self.n_iter_ = max(1, math.ceil(result.passes))
         self.optimizer_, self.optimizer_choice_ = choice
-        self.result_ = replace(
-            result, state=None, loop=None
-        )  # the optimizer's memory is many times the model's
+        # Without the state of the optimizer, which is many times as large as the model.
+        self.result_ = replace(result, state=None, loop=None)
 
-    # --------------------------------------------------------------------------------------------- predicting
+    # --- predicting ------------------------------------------------------------------------------
 
     def decision_function(self, X: Any) -> Array:
         """Scores, shape (N, C); for two classes the difference of the two, shape (N,)."""
-        scores = np.concatenate(list(self._of_scores(X, lambda scores: scores)))
+        scores = np.concatenate(list(self._by_block(X, lambda scores: scores)))
         return scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict(self, X: Any) -> Array:
         """The class with the largest score for each row."""
-        best = np.concatenate(list(self._of_scores(X, _best)))
-        return self.classes_[best]
+        largest = np.concatenate(list(self._by_block(X, _largest)))
+        return self.classes_[largest]
 
-    def _of_scores(self, X: Any, finish: Callable[[Array], Array]) -> Iterator[Array]:
-        """What `finish` makes of the scores (B, C), or (B, 1) for two classes, of each block of rows, in order.
+    def _by_block(self, X: Any, finish: Callable[[Array], Array]) -> Iterator[Array]:
+        """The value of `finish` for the scores of each block of rows, in order.
 
-        Rows that are not finite have scores that are not: they need no look of their own.
+        Scores have shape (B, C), or (B, 1) for two classes. Values that are not finite are found by
+        their scores, which are not finite either: X needs no visit of its own.
         """
         check_is_fitted(self)
         X = check_rows(self, "X", X, finite=False)
-        V, c, center = self.coef_.T, self.intercept_, self._center
-        dtype = np.result_type(compute_dtype(X.dtype), V.dtype)
-        if center is not None and issparse(
-            X
-        ):  # centring would fill the rows; float64 keeps the digits
-            V = V.astype(np.float64)
-            c, center = self._intercept_at_center - center @ V, None
-        elif center is not None:
-            c = self._intercept_at_center.astype(V.dtype)
-        V = np.ascontiguousarray(V) if issparse(X) else V
+        V, c, center = self._folded(X)
+        dtype = np.result_type(compute_dtype(X.dtype), self.coef_.dtype)
         blocks = Blocks(X, np.empty(X.shape[0], dtype=np.int8), center=center, n_jobs=self.n_jobs)
 
         def visit(block: Block) -> tuple[Array, bool]:
-            with np.errstate(over="ignore", invalid="ignore"):  # told below
+            with np.errstate(over="ignore", invalid="ignore"):  # reported below
                 scores = (block.X @ V + c).astype(dtype, copy=False)
             return finish(scores), bool(np.isfinite(scores).all())
 
@@ -227,12 +222,25 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
                 check_finite("X", X)
             yield finished
 
+    def _folded(self, X: Features) -> tuple[Array, Array, Array | None]:
+        """Weights (D, C), intercept (C,), and the center (D,) to subtract from the rows, if any."""
+        V = self.coef_.T
+        center = self._center
+        if not issparse(X):
+            c = self.intercept_ if center is None else self._intercept_at_center.astype(V.dtype)
+            return V, c, center
+        if center is None:
+            return np.ascontiguousarray(V), self.intercept_, None
+        # Centring would fill the rows; products in float64 keep the digits instead.
+        V = V.astype(np.float64)
+        return np.ascontiguousarray(V), self._intercept_at_center - center @ V, None
+
     @available_if(_probability)
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, shape (N, C).
 
-        Of the calibration where there is one; else softmax of the scores, or each class's logistic, normalized to
-        sum 1.
+        Those of the calibration, if there is one; else the softmax of the scores, or the logistic
+        of each class's score, normalized to sum 1.
         """
         return probabilities(self.decision_function(X), make_loss(self.loss), self.calibration_)
 

@@ -1,4 +1,4 @@
-"""The scikit-learn face: estimators with fit and predict."""
+"""`LinearClassifier`: a linear classifier of a given strength λ, with scikit-learn's interface."""
 
 import warnings
 from collections.abc import Sequence
@@ -10,121 +10,117 @@ from sklearn.exceptions import ConvergenceWarning
 
 from halfspaces.estimators.base import LinearModel
 from halfspaces.estimators.checked_data import check_validation, hold_out, is_part
+from halfspaces.estimators.components import make_optimizer, make_penalty
 from halfspaces.loop.callbacks import store_in
 from halfspaces.loop.run import Callback
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers import SGD, Constant, Optimizer
-from halfspaces.optimizers.choose import OPTIMIZERS, Choice, choose_for
-from halfspaces.penalties import PENALTIES
+from halfspaces.optimizers.choose import Choice
 from halfspaces.penalties.base import Penalty
-from halfspaces.penalties.max_norm import MaxNorm
-from halfspaces.penalties.none import NoPenalty
 from halfspaces.proofs.minimize import minimize
 from halfspaces.proofs.separation import warn_if_separable
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Moments
 from halfspaces.scores import Linear
 from halfspaces.support.types import Array
-from halfspaces.support.validation import check_number, lookup
-
-DEFAULT_STRENGTH = 1e-2  # see docs/decisions/strengths.md
-
-
-def make_penalty(penalty: str | Penalty, strength: float | Sequence[float] | None) -> Penalty:
-    """A penalty by name with a strength, or as it is; a strength given twice or to no purpose is an error.
-
-    >>> make_penalty("l2", 0.5)
-    L2(strength=0.5)
-    """
-    if isinstance(penalty, Penalty):
-        if strength is not None:
-            raise ValueError(
-                f"strength={strength!r} was given beside penalty={penalty!r}, which carries its own; give one."
-            )
-        return penalty
-    kind = lookup("penalty", penalty, PENALTIES, Penalty)
-    if kind in (MaxNorm, NoPenalty):
-        if strength is not None:
-            remedy = "penalty=MaxNorm(radius=...)" if kind is MaxNorm else "strength=None"
-            raise ValueError(
-                f"penalty={penalty!r} takes no strength, got strength={strength!r}; use {remedy}."
-            )
-        return kind()
-    return kind(DEFAULT_STRENGTH if strength is None else strength)
-
-
-def make_optimizer(optimizer: str | Optimizer, objective: Objective, seed: int | None) -> Choice:
-    """An optimizer by name or as it is, or the one that fits; a seed replaces its own."""
-    if isinstance(optimizer, str) and optimizer == "auto":
-        return choose_for(objective)
-    if isinstance(optimizer, str) and optimizer == "lbfgs" and objective.penalty.smooth:
-        return Choice(choose_for(objective).optimizer, "asked for")
-    kind = lookup("optimizer", optimizer, {"auto": None, **OPTIMIZERS}, Optimizer)
-    made = kind if isinstance(kind, Optimizer) else kind()
-    if seed is not None and hasattr(made, "seed"):
-        made = replace(made, seed=seed)  # pyright: ignore[reportArgumentType, reportCallIssue]
-    return Choice(made, "asked for")
+from halfspaces.support.validation import check_number
 
 
 class LinearClassifier(LinearModel):
-    """Linear classifier: scores f(x; W) = x W + b, the class with the largest score wins.
+    """Linear classifier: scores f(x; W) = x W + b; the class with the largest score is predicted.
 
-    Minimizes the weighted mean of the loss over the examples plus λ R(W), b never penalized, with no hidden ½ or N:
+    `fit` minimizes the weighted mean of the loss over the examples plus λ R(W), without a hidden ½
+    or N. The bias b is never penalized:
 
         L(W, b) = Σ w_i L_i(x_i W + b, y_i) / Σ w_i + λ R(W)
 
+    The minimum comes with a proof: an upper bound on the distance of L(W, b) from it.
+
     Parameters
     ----------
-    loss : str or Loss
-        "softmax", "hinge", "squared_hinge", "crammer_singer", "ova_hinge", "ova_squared_hinge", "ova_logistic".
-    penalty : str or Penalty
-        "l2", "l1", "elastic_net", "max_norm", "none". R acts on standardized features' weights.
-    strength : float or None
+    loss : str or Loss, default "softmax"
+        "softmax" (cross-entropy), "hinge", "squared_hinge", "crammer_singer", "ova_hinge",
+        "ova_squared_hinge" or "ova_logistic" (one-vs-all), or an instance.
+    penalty : str or Penalty, default "l2"
+        "l2" (R = ΣW²), "l1" (Σ|W|), "elastic_net" (Σ(βW² + |W|), β = 1), "max_norm" or "none", or
+        an instance. With `standardize`, W are the weights of the standardized features.
+    strength : float ≥ 0 or None
         λ of a penalty given by name; None takes 0.01.
-    optimizer : str or Optimizer
-        "auto" (chosen to fit loss, penalty and size), "lbfgs", "gradient_descent", "sgd", "proximal",
-        "proximal_newton", "random_search".
-    standardize : bool
-        Whether features are brought to mean 0 and variance 1; folded into W, X is not copied.
-    fit_intercept : bool
-    class_weight : dict, "balanced" or None
-        Factors on the examples' weights.
-    tol : float
-        Stop when the loss is proved to be within tol · max(L, L(0)/1000) of its minimum.
-    max_passes : float
+    optimizer : str or Optimizer, default "auto"
+        "auto" chooses by loss, penalty and size of the data; "lbfgs", "gradient_descent", "sgd",
+        "proximal", "proximal_newton" or "random_search", or an instance.
+    standardize : bool, default True
+        Fit as if each feature had mean 0 and variance 1. X is not copied: the scaling is folded
+        into W.
+    fit_intercept : bool, default True
+        Whether there is a bias b.
+    class_weight : dict {label: weight}, "balanced" or None
+        Factors on the weights of the examples of each class; "balanced" gives every class the same
+        total weight.
+    tol : float ≥ 0, default 1e-3
+        The fit ends when L(W, b) is proved to be within tol · max(L(W, b), L(0)/1000) of its
+        minimum.
+    max_passes : float > 0, default 1000
         Limit on visits to all examples.
     n_jobs : int or None
-        Worker threads; None for every core. The result is the same bits for any number.
+        Worker threads; None for every core. The result has the same bits for any number.
     random_state : int, RandomState or None
-        Seed of optimizers that draw; None takes the optimizer's own fixed seed.
-    warm_start : bool
-        Start from the last fit's coefficients.
+        Seed of optimizers that draw at random; None takes the optimizer's own fixed seed.
+    warm_start : bool, default False
+        Start from the coefficients of the last fit.
     callbacks : sequence of callables
-        Each is given the `Run` after every evaluation; see `halfspaces.callbacks`. A `Checkpoint` keeps the run in
-        files, and a fit of the same data with the same options goes on from there.
-    verbose : int
-        0: a progress bar after the first second, on a terminal; 1: also says which optimizer was chosen, and how the
-        run ended; −1: nothing.
+        Each is called with the `Run` after every evaluation; see `halfspaces.callbacks`. A
+        `Checkpoint` writes the run to files, and a fit of the same data with the same options
+        continues from them.
+    verbose : int, default 0
+        0: a progress bar after the first second, on a terminal. 1: also prints which optimizer was
+        chosen and how the run ended. −1: silent.
 
     Attributes
     ----------
     coef_ : array, shape (C, D), or (1, D) for two classes: the difference of the two
-        In the units of X; float32 unless X is float64.
+        Weights, in the units of X; float32 unless X is float64.
     intercept_ : array, shape (C,) or (1,)
+        Biases.
     classes_ : array, shape (C,)
+        The labels, sorted.
     n_iter_ : int
-        Passes.
+        Visits to all examples, rounded up.
     n_features_in_ : int
+        D, the number of features.
+    feature_names_in_ : array, shape (D,)
+        Names of the columns, where X had them.
     optimizer_ : Optimizer
-        The one that was used, and `optimizer_choice_` the reason in words.
+        The optimizer used.
+    optimizer_choice_ : str
+        Why it was used.
     result_ : Result
-        Reason, loss, certified gap, passes, history.
+        Reason for the end of the run, loss, proven gap, passes, seconds and history.
+    separation_ : Separation or None
+        Evidence that the classes are separable, where the fit looked for it.
 
     Raises
     ------
     ValueError, TypeError
-        One sentence for unknown names, values out of range, NaN or infinity in X, one class, lengths that differ.
+        In one sentence, for unknown names, options out of range, NaN or infinity in X, a single
+        class, and lengths that differ.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the limit on passes or the precision of the data ended the fit before the tolerance.
+
+    See Also
+    --------
+    LinearClassifierCV : chooses λ on held-out rows.
+
+    References
+    ----------
+    Hastie, Tibshirani & Friedman, The Elements of Statistical Learning, 2009, chapters 4 and 12
+    (linear classifiers), https://doi.org/10.1007/978-0-387-84858-7; Boyd & Vandenberghe, Convex
+    Optimization, 2004, 5.5.1 (the duality gap as a bound on the distance from the minimum),
+    https://doi.org/10.1017/CBO9780511804441
 
     Examples
     --------
@@ -137,7 +133,7 @@ class LinearClassifier(LinearModel):
     True
     """
 
-    notes_: dict[str, Any]  # of a loaded model: what was saved beside it
+    notes_: dict[str, Any]  # of a loaded model: the notes saved with it
 
     def __init__(
         self,
@@ -171,7 +167,7 @@ class LinearClassifier(LinearModel):
         self.callbacks = callbacks
         self.verbose = verbose
 
-    # ------------------------------------------------------------------------------------------------ fitting
+    # --- fitting ---------------------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation: Any = None) -> Self:
         """Fit the classifier.
@@ -179,42 +175,47 @@ class LinearClassifier(LinearModel):
         Parameters
         ----------
         X : array or sparse matrix, shape (N, D)
-            float64, float32, float16 or uint8 are used as they are, memory maps too; other types become float64.
-            CSR of any real type is used as it is and never filled; other sparse formats become CSR.
+            float64, float32, float16 and uint8, memory maps too, are used without a conversion;
+            other types become float64. CSR of any real type is used as it is, other sparse formats
+            become CSR, and none is filled.
         y : array, shape (N,)
             Labels: integers, strings, anything that sorts.
         sample_weight : array, shape (N,), or None
+            Weights w_i ≥ 0 of the examples; None for 1.
         validation : (X, y), a number between 0 and 1, or None
-            Examples to assess the classifier on while it is fitted, or the part of the rows to hold out for it
-            (drawn with the classes' proportions); the assessments are in `result_.history`.
+            Examples to assess the classifier on during the fit, or the part of the rows to hold out
+            for that (drawn with the proportions of the classes). Loss and accuracy are in
+            `result_.history`.
 
         Returns
         -------
         self
         """
         data = self._checked(X, y, sample_weight)
-        blocks, held_out = data.blocks, None
+        blocks = data.blocks
+        held_out = None
         if is_part(validation):
-            train, held = hold_out(blocks.y, len(data.classes), validation)
-            blocks, held_out = blocks.subset(train), blocks.subset(held)
+            train, test = hold_out(blocks.y, len(data.classes), validation)
+            held_out = blocks.subset(test)
+            blocks = blocks.subset(train)
         elif validation is not None:
             held_out = check_validation(self, validation, data.classes)
-        objective = self._joined(blocks, data.classes)
+        objective = self._objective_of(blocks, data.classes, self._moments_of(blocks))
         start = self._start(objective, data.classes)
-        choice = self._optimizer(objective)
+        choice = make_optimizer(self.optimizer, objective, self._seed())
         separation = None
-        if not choice.optimizer.stochastic:  # its steps are counted: W cannot run away
+        if not choice.optimizer.stochastic:  # those take a fixed number of steps: W is finite
             separation = warn_if_separable(objective, max_passes=min(20, self.max_passes))
-        self.separation_ = separation and replace(
-            separation, W=None
-        )  # the witness is as large as the model
+        # Without its W, which is as large as the model.
+        self.separation_ = separation and replace(separation, W=None)
         self._minimize(objective, data.classes, start, choice, held_out)
+        self._moments = self._moments_of(blocks)
         if not self.result_.converged:
             warnings.warn(str(self.result_), ConvergenceWarning, stacklevel=2)
         return self
 
     def objective(self, X: Any, y: Any, sample_weight: Any = None) -> Objective:
-        """The objective that `fit` minimizes on these data: for gradient checks, step sizes, optimizers of your own.
+        """The objective that `fit` minimizes on these data: for gradient checks or `minimize`.
 
         >>> from sklearn.datasets import load_digits
         >>> objective = LinearClassifier().objective(*load_digits(return_X_y=True))
@@ -222,80 +223,95 @@ class LinearClassifier(LinearModel):
         2.3026
         """
         data = self._checked(X, y, sample_weight)
-        return self._joined(data.blocks, data.classes)
+        return self._objective_of(data.blocks, data.classes, self._moments_of(data.blocks))
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """One epoch of SGD over these examples, from where the last call ended.
+        """One epoch of SGD over these examples, starting from the current coefficients.
 
-        Mean and scale of the features are those of all examples seen so far. `classes` must name every class on the
-        first call. The optimizer must be "auto", "sgd" or an `SGD`; its update rule, batch size and step size are
-        used, the step size constant.
+        Features are standardized by mean and variance of all examples seen so far. The step size is
+        constant.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As of `fit`.
+        classes : array, shape (C,), or None
+            Every label that will occur; needed on the first call.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If `optimizer` is not "auto", "sgd" or an `SGD` (whose update rule, batch size and step
+            size are used), if `class_weight` is "balanced", or if `classes` are missing or change.
         """
         if self.class_weight == "balanced":
             raise ValueError(
-                "partial_fit sees a part of the examples; give class_weight as a dict, got 'balanced'."
+                "partial_fit sees a part of the examples; "
+                "give class_weight as a dict, got 'balanced'."
             )
+        first = not hasattr(self, "coef_")
+        known = self._known_classes(classes)
+        data = self._checked(X, y, sample_weight, reset=first, classes=known)
+        moments = self._moments_of(data.blocks)
+        if not first and moments is not None and self._moments is not None:
+            moments = self._moments.merged(moments)
+        objective = self._objective_of(data.blocks, known, moments)
+        start = objective.zeros() if first else self._parameters(objective.linear)
+        choice = Choice(self._epoch(), "one epoch of SGD a call of partial_fit")
+        self._minimize(objective, known, start, choice)
+        self._moments = moments
+        return self
+
+    def _known_classes(self, classes: Any) -> Array:
+        """The labels of all calls of `partial_fit`, sorted."""
         first = not hasattr(self, "coef_")
         if first and classes is None:
             raise ValueError(
-                "classes must be given on the first call to partial_fit: every label that will occur."
+                "classes must be given on the first call to partial_fit: "
+                "every label that will occur."
             )
-        known = np.unique(classes) if classes is not None else self.classes_
+        known = self.classes_ if classes is None else np.unique(classes)
         if not first and not np.array_equal(known, self.classes_):
             raise ValueError(
-                f"classes={classes!r} differ from those of the first call, {self.classes_!r}; leave them out."
+                f"classes={classes!r} differ from those of the first call, {self.classes_!r}; "
+                "leave them out."
             )
-        data = self._checked(X, y, sample_weight, reset=first, classes=known)
-        objective = self._joined(data.blocks, known, None if first else self._moments)
-        start = objective.zeros() if first else self._parameters(objective.linear)
-        self._minimize(
-            objective, known, start, Choice(self._epoch(), "one epoch of SGD a call of partial_fit")
-        )
-        return self
+        return known
 
     def _epoch(self) -> SGD:
-        """SGD for the next call, which visits its rows in an order of its own."""
+        """SGD for the next call of `partial_fit`, with its own order of the rows."""
         sgd = SGD() if self.optimizer in ("auto", "sgd") else self.optimizer
         if not isinstance(sgd, SGD):
             raise ValueError(
                 f"partial_fit needs optimizer='auto', 'sgd' or an SGD(...), got {self.optimizer!r}."
             )
         self._calls = getattr(self, "_calls", -1) + 1
-        seed = self._seed()
-        return replace(
-            sgd,
-            epochs=1,
-            schedule=Constant(),
-            seed=(sgd.seed if seed is None else seed) + self._calls,
-        )
+        given = self._seed()
+        seed = sgd.seed if given is None else given
+        return replace(sgd, epochs=1, schedule=Constant(), seed=seed + self._calls)
 
     def _check_options(self) -> None:
         super()._check_options()
         if self.strength is not None:
             check_number("strength", self.strength, at_least=0)
 
-    def _joined(self, blocks: Blocks, classes: Array, earlier: Moments | None = None) -> Objective:
-        """The objective on the rows, standardized by their moments and those of earlier examples."""
-        self._moments = Moments.of(blocks) if self.standardize else None
-        if self._moments is not None and earlier is not None:
-            self._moments = earlier.merged(self._moments)
-        return self._objective(
-            blocks, len(classes), make_penalty(self.penalty, self.strength), self._moments
-        )
-
-    def _optimizer(self, objective: Objective) -> Choice:
-        return make_optimizer(self.optimizer, objective, self._seed())
+    def _objective_of(self, blocks: Blocks, classes: Array, moments: Moments | None) -> Objective:
+        penalty = make_penalty(self.penalty, self.strength)
+        return self._objective(blocks, len(classes), penalty, moments)
 
     def _start(self, objective: Objective, classes: Array) -> Array:
         if not self.warm_start or not hasattr(self, "coef_"):
             return objective.zeros()
-        if (
-            not np.array_equal(classes, self.classes_)
-            or self.coef_.shape[1] != objective.n_features
-        ):
+        n_features = self.coef_.shape[1]
+        if not np.array_equal(classes, self.classes_) or n_features != objective.n_features:
             raise ValueError(
-                f"warm_start=True goes on from {len(self.classes_)} classes and {self.coef_.shape[1]} features, "
-                f"but the data have {len(classes)} classes and {objective.n_features} features; set warm_start=False."
+                f"warm_start=True goes on from {len(self.classes_)} classes and {n_features} "
+                f"features, but the data have {len(classes)} classes and {objective.n_features} "
+                "features; set warm_start=False."
             )
         return self._parameters(objective.linear)
 
@@ -326,11 +342,10 @@ class LinearClassifier(LinearModel):
         self._adopt(objective, classes, choice, result)
 
     def _parameters(self, linear: Linear) -> Array:
-        """The fitted coefficients as W (D+1, 1, C) in a linear map's standardized units."""
-        coef, intercept = self.coef_.astype(np.float64), self.intercept_.astype(np.float64)
+        """The fitted coefficients as W (D+1, 1, C), in the standardized units of a linear map."""
+        coef = self.coef_.astype(np.float64)
+        intercept = self.intercept_.astype(np.float64)
         if len(self.classes_) == 2:
-            coef, intercept = (
-                np.concatenate([-coef, coef]) / 2,
-                np.concatenate([-intercept, intercept]) / 2,
-            )
+            coef = np.concatenate([-coef, coef]) / 2
+            intercept = np.concatenate([-intercept, intercept]) / 2
         return linear.unfold(coef.T, intercept + coef @ linear.center)[:, None, :]

@@ -1,133 +1,133 @@
-"""`LinearClassifierCV`: every strength, every fold, one solve; the strength that held-out rows prefer."""
+"""`LinearClassifierCV`: a linear classifier that chooses its strength λ on held-out rows."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from halfspaces.estimators.base import LinearModel, make_loss
-from halfspaces.estimators.calibration import CALIBRATIONS, Calibration
+from halfspaces.estimators.base import LinearModel
+from halfspaces.estimators.calibration import CALIBRATIONS
 from halfspaces.estimators.checked_data import Data, check_validation, hold_out, is_part
 from halfspaces.estimators.classifier import LinearClassifier
-from halfspaces.estimators.scoring import (
-    FittedView,
-    HeldOut,
-    check_probabilities,
-    make_scorer,
-    score,
-    standard_error,
-)
-from halfspaces.loop.result import History, Reason, Result
+from halfspaces.estimators.components import make_loss, penalty_by_strength
+from halfspaces.estimators.results_table import results_table
+from halfspaces.estimators.scoring import HeldOut, Scorer, check_probabilities, make_scorer
+from halfspaces.estimators.search import KINKED_TOL, Search
+from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import LEAST_LOSS, Callback
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
-from halfspaces.optimizers.choose import choose_for
-from halfspaces.penalties import PENALTIES
+from halfspaces.optimizers.choose import Choice, choose_for
 from halfspaces.penalties.base import Penalty
 from halfspaces.proofs.minimize import minimize
-from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array
-from halfspaces.support.validation import check_name, check_number, check_numbers, lookup
+from halfspaces.support.validation import check_name, check_number, check_numbers
 from halfspaces.tuning.folds import Fold, check_fold, make_folds
-from halfspaces.tuning.grid import Grid, fold_objectives, largest_strength, solve_grid
-from halfspaces.tuning.selection import best_of, one_standard_error_of, tied
+from halfspaces.tuning.grid import Grid, fold_objectives, largest_strength
+from halfspaces.tuning.growing_grid import SPAN, SPARSE_SPAN, GrowingGrid
+from halfspaces.tuning.selection import best_of, one_standard_error_of
 
-RANGE, SPARSE_RANGE = (
-    1e-6,
-    1e-3,
-)  # the smallest strength of a grid over its largest; of penalties that select weights
-KINKED_TOL = 1e-2  # at least, while a strength is chosen for a loss with kinks
-GROWN_AT_ONCE = 0.1  # part of the grid by which it grows at a time while the best is at its edge
-VAIN, VAIN_RANGE = (
-    2,
-    9.99,
-)  # strengths, and the range that they cover, without a better score: then a path is left
-RULES = {"best": best_of, "one_standard_error": one_standard_error_of}
-SEARCH = (
-    "strengths_",
-    "scores_",
-    "strength_",
-    "best_index_",
-    "cv_results_",
-)  # what a fit leaves beside a classifier
+RULES = ("best", "one_standard_error")
+# The attributes of a search, which its classifier does not have.
+SEARCH = ("strengths_", "scores_", "strength_", "best_index_", "cv_results_")
 
 
 class LinearClassifierCV(LinearModel):
-    """Linear classifier whose strength λ is chosen on rows held out.
+    """Linear classifier that chooses its strength λ on held-out rows.
 
-    For each λ of a grid and each fold k, W minimizes L(W) = Σ w_i L_i / Σ w_i + λ R(W) over the fold's training rows,
-    features standardized by these rows alone, and is scored on the rows left out; λ is taken by
+    For each λ of a grid and each fold k, W minimizes Σ w_i L_i / Σ w_i + λ R(W) over the training
+    rows of the fold, whose features are standardized by these rows alone. It is scored on the rows
+    that the fold leaves out, and λ is chosen by one of two rules:
 
-        best:                λ* = argmax_λ  mean_k score_k(λ),  among equals the largest
-        one_standard_error:  the largest λ with mean_k score_k(λ) ≥ mean_k score_k(λ*) − standard error at λ*
+        best:                λ* = argmax_λ  mean_k score_k(λ); the largest λ of equal means
+        one_standard_error:  the largest λ with mean_k score_k(λ) ≥ mean_k score_k(λ*) − e(λ*)
 
-    All rows are one more member of the same solve, so that the classifier at the chosen λ is there when the folds are.
+    where e is the standard error of the mean. All rows are solved together with the folds, so the
+    classifier of the chosen λ needs no second fit.
 
     Parameters
     ----------
-    loss, standardize, fit_intercept, class_weight, tol, max_passes, n_jobs
-        As of `LinearClassifier`. While the strength is chosen, a loss with kinks is content with tol = 0.01; the
-        classifier of the chosen one goes on to `tol`.
-    penalty : str or Penalty
-        "l2", "l1", "elastic_net", or an instance, whose own strength does not matter.
-    strengths : int or sequence of floats
-        A number n makes a geometric grid of n from λ_max, where W is nearly 0, to λ_max / 1,000,000; of L1 and elastic
-        net from that at which W is 0 to λ_max / 1,000. It grows by itself at the end where the best strength lies, by
-        at most n more, and is left where a decade of falling strengths, two at least, brought no better mean score, and
-        λ R(W) falls. A sequence is taken as given.
-    cv : int, scikit-learn splitter or iterable of (train, test)
-        A number makes that many folds, shuffled, with the classes' proportions; with `groups` in `fit`, no group is
-        in two of them.
-    scoring : str or callable
-        "accuracy"; "log_loss" (negative, of the calibrated probabilities where `calibrate` is given); "loss" (the
-        negative training loss, without the penalty); a scorer of scikit-learn by name or as it is; a callable
-        (estimator, X, y). Higher is better. Weights of examples count in all but such callables.
-    rule : "best" or "one_standard_error"
-    calibrate : "temperature", "sigmoid" or None
-        Learn probabilities from the held-out scores at the chosen strength, so that every loss has `predict_proba`.
-        A temperature keeps the order of the scores; sigmoids may favour another class than the one with the largest
-        score, which `predict` goes by.
+    loss, standardize, fit_intercept, class_weight, max_passes, n_jobs
+        As of `LinearClassifier`.
+    penalty : str or Penalty, default "l2"
+        "l2", "l1", "elastic_net" or any penalty with a strength; the strength of an instance is
+        replaced by those of the grid.
+    strengths : int ≥ 2 or sequence of floats > 0, default 20
+        A number n makes a geometric grid of n strengths below λ_max. For L2, λ_max leaves W nearly
+        0 and the grid ends at λ_max / 1,000,000; for L1 and elastic net it leaves W at 0 and the
+        grid ends at λ_max / 1,000. The grid grows at the end where the best score lies, by at most
+        n strengths. It is left early where a decade of falling strengths, at least two, brings no
+        better mean score and λ R(W) falls. A sequence is solved as it is given.
+    cv : int ≥ 2, scikit-learn splitter or iterable of (train, test), default 5
+        A number makes as many shuffled folds with the proportions of the classes; with `groups` in
+        `fit`, no group is in two of them.
+    scoring : str or callable, default "accuracy"
+        "accuracy"; "log_loss" (negative, of the calibrated probabilities with `calibrate`); "loss"
+        (the negative training loss, without the penalty); a scorer of scikit-learn or its name; a
+        callable (estimator, X, y). Higher is better. Sample weights count in all but callables.
+    rule : "best" or "one_standard_error", default "best"
+        Which strength the scores choose; see above.
+    calibrate : "temperature", "sigmoid" or None, default None
+        Learn probabilities from the held-out scores at the chosen strength: every loss then has
+        `predict_proba`. A temperature keeps the order of the classes. Sigmoids may change it;
+        `predict` returns the class of the largest score nevertheless.
+    tol : float ≥ 0, default 1e-3
+        As of `LinearClassifier`. While λ is chosen, a loss with kinks is solved to 0.01 at most;
+        the classifier of the chosen λ then goes on to `tol`.
     random_state : int, RandomState or None
         Seed of the shuffling; None takes a fixed one.
     callbacks : sequence of callables
-        As of `LinearClassifier`, for each strength. With a `Checkpoint` a search goes on where it was killed.
-    verbose : int
-        1: a line for each strength.
+        As of `LinearClassifier`, at each strength. With a `Checkpoint` a search that was killed
+        continues.
+    verbose : int, default 0
+        As of `LinearClassifier`; 1 also prints a line for each strength.
 
     Attributes
     ----------
-    coef_, intercept_, classes_, n_iter_, n_features_in_, optimizer_, result_
-        As of `LinearClassifier`, of all rows at the chosen strength. `result_.seconds` are those of the whole grid.
+    coef_, intercept_, classes_, n_iter_, n_features_in_, feature_names_in_, optimizer_, \
+    optimizer_choice_
+        As of `LinearClassifier`, fitted to all rows at the chosen strength.
+    result_ : Result
+        As of `LinearClassifier`; passes are those at the chosen strength, seconds those of the
+        whole search.
     strengths_ : array, shape (S,)
-        Falling.
+        The grid, falling.
     scores_ : array, shape (S, F)
-        On the rows that each fold left out; nan where the path was left.
+        Scores of the rows that each of F folds leaves out; nan for strengths that were not solved.
     strength_ : float
-        The chosen one, `strengths_[best_index_]`.
+        The chosen strength, `strengths_[best_index_]`.
     best_index_ : int
+        Its position.
     cv_results_ : dict of arrays, shape (S,)
-        param_strength, split0_test_score, ..., mean_test_score, std_test_score, rank_test_score; standard_error (of
-        the mean, from the folds' spread; of one validation set, from its examples' spread); mean_train_loss;
-        gap and nonzeros of the fit on all rows; passes of all fits together; dropped (where the path was left).
+        param_strength; split0_test_score, ..., mean_test_score, std_test_score, rank_test_score;
+        standard_error of the mean (from the spread of the folds; with one validation set, from
+        that of its examples); mean_train_loss; gap and nonzeros of the fit to all rows; passes of
+        all fits together; dropped (strengths that were not solved).
     calibration_ : Calibration or None
+        The probabilities that were learned.
     classifier_ : LinearClassifier
-        The same fitted classifier without the search.
+        The fitted classifier without the search.
 
     Raises
     ------
     ValueError, TypeError
-        One sentence, as `LinearClassifier` has; also for strengths that are not above 0, folds that miss a class or
-        cannot be made, scores that need probabilities of a loss without them.
+        As of `LinearClassifier`; also for strengths that are not above 0, penalties without a
+        strength, folds that miss a class, and scores that need probabilities where there are none.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the fit to all rows at the chosen strength ended before its tolerance.
 
     References
     ----------
-    Hastie, Tibshirani & Friedman, The Elements of Statistical Learning, 2009, 7.10 (one standard error),
+    Hastie, Tibshirani & Friedman, The Elements of Statistical Learning, 2009, 7.10
+    (cross-validation and the rule of one standard error),
     https://doi.org/10.1007/978-0-387-84858-7
 
     Examples
@@ -138,6 +138,12 @@ class LinearClassifierCV(LinearModel):
     >>> classifier.strength_, classifier.scores_.shape
     (0.01, (3, 3))
     """
+
+    strengths_: Array
+    scores_: Array
+    strength_: float
+    best_index_: int
+    cv_results_: Mapping[str, Array]
 
     def __init__(
         self,
@@ -183,12 +189,12 @@ class LinearClassifierCV(LinearModel):
         Parameters
         ----------
         X, y, sample_weight
-            As for `LinearClassifier.fit`; X is not copied.
+            As of `LinearClassifier.fit`; X is not copied.
         groups : array, shape (N,), or None
             For `cv`: rows of one group stay together.
         validation : (X, y), a number between 0 and 1, or None
-            Rows to choose the strength on instead of folds, or the part of the rows to hold out for it. With a part,
-            the final classifier is fitted on all rows, those held out among them.
+            Rows to score instead of folds, or the part of the rows to hold out as one fold. With a
+            part, the final classifier is fitted to all rows, those held out included.
 
         Returns
         -------
@@ -202,11 +208,9 @@ class LinearClassifierCV(LinearModel):
         scorer = make_scorer(self.scoring)
         if scorer == "log_loss":
             check_probabilities(make_loss(self.loss), self.calibrate, "scoring='log_loss'")
-        trains, held = self._split(data, groups, validation)
-        search = _Search(
-            fold_objectives(self._every(data), trains), held, scorer, data.classes, self
-        )
-        self._choose(search, data)
+        trains, held_out = self._split(data, groups, validation)
+        self._choose(data, trains, held_out, scorer)
+        self._moments = self._moments_of(data.blocks)
         if not self.result_.converged:
             warnings.warn(str(self.result_), ConvergenceWarning, stacklevel=2)
         return self
@@ -230,52 +234,76 @@ class LinearClassifierCV(LinearModel):
             )
         check_numbers("Each of strengths", given, above=0)
 
-    def _penalty(self, strength: float = 1.0) -> Penalty:
-        """The penalty with this strength."""
-        kind: Any = lookup("penalty", self.penalty, PENALTIES, Penalty)
-        if "strength" not in getattr(kind, "__dataclass_fields__", ()):
-            raise ValueError(
-                f"penalty={self.penalty!r} has no strength to choose; use LinearClassifier."
-            )
-        return kind(strength) if isinstance(kind, type) else replace(kind, strength=strength)
-
-    def _split(
-        self, data: Data, groups: Any, validation: Any
-    ) -> tuple[list[Array], list["HeldOut"]]:
-        """Training rows of each fold, none for validation rows of their own, and what is held out."""
-        blocks, labels = data.blocks, data.blocks.y
+    def _split(self, data: Data, groups: Any, validation: Any) -> tuple[list[Array], list[HeldOut]]:
+        """Training rows of each fold (none for separate validation data), and the held-out rows."""
+        blocks = data.blocks
         if validation is not None and not is_part(validation):
             return [], [HeldOut(check_validation(self, validation, data.classes), None)]
         seed = self._seed() or 0
         if validation is None:
-            y = data.classes[labels]
+            y = data.classes[blocks.y]
             folds = make_folds(self.cv, blocks.X, y, groups, weight=data.sample_weight, seed=seed)
         else:
-            folds = [Fold(*hold_out(labels, len(data.classes), validation, seed))]
-            what, remedy = "The training rows that validation leaves", "hold out a smaller part"
-            check_fold(what, folds[0], data.classes, labels, blocks.weights(), remedy)
+            folds = [_held_out_part(data, validation, seed)]
         weight = data.sample_weight
-        held = [
+        held_out = [
             HeldOut(blocks.subset(fold.test), None if weight is None else weight[fold.test])
             for fold in folds
         ]
-        return [fold.train for fold in folds], held
+        return [fold.train for fold in folds], held_out
 
-    def _every(self, data: Data) -> Objective:
-        """The objective of all rows."""
-        self._moments = Moments.of(data.blocks) if self.standardize else None
-        return self._objective(data.blocks, len(data.classes), self._penalty(), self._moments)
-
-    def _choose(self, search: "_Search", data: Data) -> None:
-        """Solve the grid, let it grow, take a strength, calibrate."""
-        if isinstance(self.strengths, Integral):
-            grid, asked = search.grown(int(self.strengths))
+    def _choose(
+        self, data: Data, trains: list[Array], held_out: list[HeldOut], scorer: Scorer
+    ) -> None:
+        """Solve the grid, choose a strength, fit and calibrate the classifier."""
+        penalty = penalty_by_strength(self.penalty)
+        given, objective = self._first_strengths(data, penalty)
+        search = Search(
+            objectives=fold_objectives(objective, trains),
+            held_out=held_out,
+            classes=data.classes,
+            penalty=penalty,
+            scorer=scorer,
+            calibrate=self.calibrate,
+            tol=self.tol,
+            max_passes=self.max_passes,
+            callbacks=self.callbacks,
+            verbose=self.verbose,
+        )
+        if isinstance(given, GrowingGrid):
+            grid = search.solve_growing(given)
+            strengths = np.array(given.strengths)
         else:
-            asked = np.unique(np.asarray(self.strengths, dtype=np.float64))[::-1]
-            grid = search.solve(asked)
+            grid = search.solve(given)
+            strengths = given
         if grid.interrupted:
-            asked = grid.strengths
-        scores, error = search.table(grid.strengths)
+            strengths = grid.strengths
+        best = self._adopt_scores(strengths, grid, *search.table(grid.strengths))
+        objective = replace(grid.objectives[-1], penalty=penalty(self.strength_))
+        choice = choose_for(objective)
+        result = self._refined(grid, best, objective, choice)
+        self._adopt(objective, data.classes, choice, result)
+        if self.calibrate is not None:
+            self.calibration_ = search.calibration_of(search.scores_of(grid.W[:, best]))
+
+    def _first_strengths(
+        self, data: Data, penalty: Callable[[float], Penalty]
+    ) -> tuple[GrowingGrid | Array, Objective]:
+        """The grid, and the objective of all rows at its largest strength."""
+        moments = self._moments_of(data.blocks)
+        if not isinstance(self.strengths, Integral):
+            strengths = np.unique(np.asarray(self.strengths, dtype=np.float64))[::-1]
+            first = penalty(float(strengths[0]))
+            return strengths, self._objective(data.blocks, len(data.classes), first, moments)
+        # λ_max comes from the gradient of the loss alone: λ = 0.
+        objective = self._objective(data.blocks, len(data.classes), penalty(0.0), moments)
+        span = SPAN if objective.penalty.smooth else SPARSE_SPAN
+        largest = largest_strength(objective)
+        grid = GrowingGrid.geometric(largest, int(self.strengths), span=span)
+        return grid, replace(objective, penalty=penalty(largest))
+
+    def _adopt_scores(self, strengths: Array, grid: Grid, scores: Array, error: Array) -> int:
+        """Set the attributes of the search; the index of the strength that the rule chooses."""
         mean = scores.mean(axis=1)
         if not np.isfinite(mean).any():
             raise ValueError(
@@ -285,234 +313,74 @@ class LinearClassifierCV(LinearModel):
         if self.rule == "one_standard_error":
             if not np.isfinite(error[best]):
                 raise ValueError(
-                    "rule='one_standard_error' has no standard error: one set of held-out rows has one for "
-                    "scoring='accuracy', 'log_loss' or 'loss' alone; use these, or folds."
+                    "rule='one_standard_error' has no standard error: one set of held-out rows has "
+                    "one for scoring='accuracy', 'log_loss' or 'loss' alone; "
+                    "use these, or folds."
                 )
             best = one_standard_error_of(mean, error)
-        self.strengths_, self.best_index_, self.strength_ = asked, best, float(grid.strengths[best])
-        self.scores_ = np.pad(
-            scores, ((0, len(asked) - len(scores)), (0, 0)), constant_values=np.nan
-        )
-        self.cv_results_ = _results(asked, grid, scores, error)
-        self._adopt(*self._refitted(grid, best, data.classes))
-        if self.calibrate is not None:
-            self.calibration_ = search.calibrated(search.scores_of(grid.W[:, best]))
+        missing = len(strengths) - len(scores)
+        self.strengths_ = strengths
+        self.best_index_ = best
+        self.strength_ = float(grid.strengths[best])
+        self.scores_ = np.pad(scores, ((0, missing), (0, 0)), constant_values=np.nan)
+        self.cv_results_ = results_table(strengths, grid, scores, error)
+        return best
 
-    def _refitted(self, grid: Grid, best: int, classes: Array) -> tuple[Any, ...]:
-        """The member of all rows at the chosen strength, as a run of its own would have told it."""
-        penalty = self._penalty(self.strength_)
-        objective = replace(grid.objectives[-1], penalty=penalty)
-        W = np.ascontiguousarray(grid.W[:, best, -1][:, None])
-        loss, gap, passes = (
-            float(column[best, -1]) for column in (grid.loss, grid.gap, grid.passes)
-        )
-        scale = max(
-            loss, LEAST_LOSS * objective.loss.chance_value(objective.n_classes)
-        )  # that tolerances are part of
-        reason = Reason.MAX_PASSES if passes >= self.max_passes else Reason.NO_PROGRESS
+    def _refined(self, grid: Grid, best: int, objective: Objective, choice: Choice) -> Result:
+        """The result of the fit to all rows at the chosen strength, solved to the tolerance."""
+        result = replace(grid.result_of_all_rows(best), seconds=grid.seconds)
         if grid.interrupted:
-            reason = Reason.INTERRUPTED
-        elif gap <= self.tol * scale:
-            reason = Reason.CERTIFIED
-        elif (
-            gap <= KINKED_TOL * scale and not objective.loss.smooth
-        ):  # the search was content with less
-            return self._finished(grid, objective, W, classes)
-        value = penalty.value(W[:-1])
-        numbers: dict[str, Any] = {
-            "loss": np.array([loss]),
-            "data_loss": loss - value,
-            "penalty": value,
-            "gap": np.array([gap]),
-        }
-        cost: dict[str, Any] = {"passes": passes, "seconds": grid.seconds}
-        history = History()
-        history.append(**cost, **numbers)
-        result = Result(W=W, reason=reason, **numbers, **cost, history=history, state=None)
-        return objective, classes, choose_for(objective), result
-
-    def _finished(
-        self, grid: Grid, objective: Objective, W: Array, classes: Array
-    ) -> tuple[Any, ...]:
-        """The same, after a run from there to the tolerance that was asked for."""
-        choice, shown = choose_for(objective), self.verbose >= 0
-        limits: dict[str, Any] = {
-            "tol": self.tol,
-            "max_passes": self.max_passes,
-            "callbacks": self.callbacks,
-        }
-        result = minimize(objective, choice.optimizer, W, **limits, progress=shown)
-        if result.reason is Reason.INTERRUPTED:
+            return replace(result, reason=Reason.INTERRUPTED)
+        at_zero = objective.loss.chance_value(objective.n_classes)
+        scale = max(float(result.loss[0]), LEAST_LOSS * at_zero)
+        gap = float(result.gap[0])
+        if gap <= self.tol * scale:  # whatever ended the folds
+            return replace(result, reason=Reason.CERTIFIED)
+        if objective.loss.smooth or gap > KINKED_TOL * scale:
+            return result
+        refined = minimize(
+            objective,
+            choice.optimizer,
+            result.W,
+            tol=self.tol,
+            max_passes=self.max_passes,
+            callbacks=self.callbacks,
+            progress=self.verbose >= 0,
+        )
+        if refined.reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
-        seconds = grid.seconds + result.seconds
-        return objective, classes, choice, replace(result, seconds=seconds, state=None, loop=None)
+        return replace(refined, seconds=grid.seconds + refined.seconds)
 
     @property
     def classifier_(self) -> LinearClassifier:
-        """The fitted classifier alone: a `LinearClassifier` of the chosen strength that predicts the same."""
+        """The fitted classifier without the search: a `LinearClassifier` of the chosen strength."""
         check_is_fitted(self)
-        classifier, own = LinearClassifier(), self.get_params(deep=False)
-        shared = {
-            name: value for name, value in own.items() if name in classifier.get_params(deep=False)
-        }
-        named = {"penalty": self.penalty, "strength": self.strength_}
-        penalty = (
-            named if isinstance(self.penalty, str) else {"penalty": self._penalty(self.strength_)}
-        )
-        classifier.set_params(**shared | penalty)
+        classifier = LinearClassifier()
+        own = self.get_params(deep=False)
+        names = classifier.get_params(deep=False)
+        options = {name: value for name, value in own.items() if name in names}
+        if isinstance(self.penalty, str):
+            options["strength"] = self.strength_
+        else:
+            options["penalty"] = penalty_by_strength(self.penalty)(self.strength_)
+        classifier.set_params(**options)
         for name in vars(self).keys() - own.keys() - set(SEARCH):
             setattr(classifier, name, getattr(self, name))
         return classifier
 
     def plot_validation(self, ax: Any = None) -> Any:
-        """Held-out score against λ, with error bars; see `halfspaces.plots.validation_curve.plot_validation`."""
+        """Held-out score against λ, with error bars; see `halfspaces.plots.validation_curve`."""
         from halfspaces.plots.validation_curve import plot_validation
 
         check_is_fitted(self)
         return plot_validation(self, ax)
 
 
-@dataclass(eq=False)
-class _Search:
-    """Members over folds, their held-out rows, and the scores that were found so far."""
-
-    objectives: list[Objective]  # of each fold, the last of all rows
-    held: list[HeldOut]
-    scorer: Any
-    classes: Array
-    estimator: LinearClassifierCV
-    found: dict[float, tuple[list[float], list[float]]] = field(default_factory=dict)
-    penalties: dict[float, float] = field(default_factory=dict)  # λ R(W), of all rows
-
-    def solve(self, strengths: Iterable[float], *, leave: bool = False) -> Grid:
-        """The grid; each strength is scored when it is there."""
-
-        def each(strength: float, W: Array) -> bool:
-            self.add(strength, W)
-            return leave and strength == min(self.found) and self.in_vain()
-
-        given, every = self.estimator, self.objectives[-1]
-        return solve_grid(
-            self.objectives, strengths, choose_for(every).optimizer, max_passes=given.max_passes, each=each,
-            tol=given.tol if every.loss.smooth else max(given.tol, KINKED_TOL), progress=given.verbose >= 0,
-            callbacks=given.callbacks,
-        )  # fmt: skip
-
-    def grown(self, n_strengths: int) -> tuple[Grid, Array]:
-        """An automatic grid that has grown where its best was at an edge, and the strengths that were asked for."""
-        ratio = (RANGE if self.objectives[-1].penalty.smooth else SPARSE_RANGE) ** (
-            1 / (n_strengths - 1)
-        )
-        asked = list(largest_strength(self.objectives[-1]) * ratio ** np.arange(n_strengths))
-
-        def upcoming() -> Iterator[float]:
-            """The grid, and more of it as long as the best of those found is at an edge."""
-            yield from tuple(asked)
-            left = n_strengths
-            while left > 0:
-                more = min(left, max(1, round(GROWN_AT_ONCE * n_strengths)))
-                steps = ratio ** np.arange(1, more + 1)
-                mean = self.table(asked)[0].mean(axis=1)
-                best = best_of(mean) if np.isfinite(mean).any() else -1
-                if best == len(asked) - 1:
-                    extra = asked[-1] * steps
-                    asked.extend(extra)
-                elif best == 0 and not tied(mean[0], mean[1]):
-                    extra = asked[0] / steps
-                    asked[:0] = extra[::-1]
-                else:
-                    return
-                left -= more
-                yield from map(float, extra)
-
-        grid = self.solve(upcoming(), leave=True)
-        return grid, np.array(asked)
-
-    def scores_of(self, W: Array) -> list[Array]:
-        """Scores (n, C) of each fold's held-out rows, from W (D+1, F+1, C)."""
-        return [
-            self.objectives[k].on(held.blocks).scores(np.ascontiguousarray(W[:, k : k + 1]))
-            for k, held in enumerate(self.held)
-        ]
-
-    def calibrated(self, scores: list[Array]) -> Calibration | None:
-        """A calibration of the held-out scores of all folds."""
-        name = self.estimator.calibrate
-        if name is None:
-            return None
-        y = np.concatenate([held.y for held in self.held])
-        weights = [
-            np.ones(len(held.y)) if held.weight is None else held.weight for held in self.held
-        ]
-        return CALIBRATIONS[name].fit(np.concatenate(scores), y, np.concatenate(weights))
-
-    def add(self, strength: float, W: Array) -> None:
-        """Score the held-out rows of each fold."""
-        scores = self.scores_of(W)
-        calibration = None if self.scorer in ("accuracy", "loss") else self.calibrated(scores)
-        loss = self.objectives[-1].loss
-        views = [FittedView(part, self.classes, loss, calibration) for part in scores]
-        pairs = [
-            score(self.scorer, view, held) for view, held in zip(views, self.held, strict=True)
-        ]
-        self.found[strength] = ([pair[0] for pair in pairs], [pair[1] for pair in pairs])
-        self.penalties[strength] = float(self.estimator._penalty(strength).value(W[:-1, -1:])[0])
-        if self.estimator.verbose > 0:
-            mean, error = (float(column[0]) for column in self.summary([strength]))
-            print(
-                f"LinearClassifierCV: λ = {strength:.4g}, held-out score {mean:.4f} ± {error:.4f}."
-            )
-
-    def table(self, strengths: Any) -> tuple[Array, Array]:
-        """Scores (S, F) and the standard errors of their means (S,)."""
-        found = [self.found[float(strength)] for strength in strengths]
-        scores, among = (np.array([row[part] for row in found]) for part in (0, 1))
-        return scores, standard_error(scores, among)
-
-    def summary(self, strengths: Any) -> tuple[Array, Array]:
-        """Mean scores and their standard errors (S,)."""
-        scores, error = self.table(strengths)
-        return scores.mean(axis=1), error
-
-    def in_vain(self) -> bool:
-        """Whether the last strengths, over a decade, brought no better score.
-
-        They count once λ R(W) falls: it rises as long as λ is so large that W only grows, in one direction.
-        """
-        falling = sorted(self.found, reverse=True)
-        mean, _ = self.summary(falling)
-        if not np.isfinite(mean).any():
-            return False
-        best = best_of(mean)
-        if best == 0 and len(mean) > 1 and not tied(mean[0], mean[1]):
-            return False  # the grid is to grow there
-        last = max(best, int(np.argmax([self.penalties[strength] for strength in falling])))
-        return len(falling) > last + VAIN and falling[last] >= VAIN_RANGE * falling[-1]
-
-
-def _results(asked: Array, grid: Grid, scores: Array, error: Array) -> dict[str, Array]:
-    """The columns of `cv_results_`; nan for the strengths that were dropped."""
-    solved, folds = len(grid.strengths), max(1, grid.W.shape[2] - 1)
-    mean = scores.mean(axis=1)
-    columns = {f"split{fold}_test_score": scores[:, fold] for fold in range(scores.shape[1])}
-    columns |= {
-        "mean_test_score": mean,
-        "std_test_score": scores.std(axis=1),
-        "standard_error": error,
-        "mean_train_loss": grid.loss[:, :folds].mean(axis=1),
-        "gap": grid.gap[:, -1],
-        "passes": grid.passes.sum(axis=1),
-        "nonzeros": np.count_nonzero(grid.W[:-1, :, -1], axis=(0, 2)).astype(float),
-    }
-    missing = (0, len(asked) - solved)
-    padded = {
-        name: np.pad(column, missing, constant_values=np.nan) for name, column in columns.items()
-    }
-    lowest = np.nan_to_num(padded["mean_test_score"], nan=-np.inf)
-    rank = rankdata(-lowest, method="min").astype(np.int32)
-    return {
-        "param_strength": asked,
-        **padded,
-        "rank_test_score": rank,
-        "dropped": np.arange(len(asked)) >= solved,
-    }
+def _held_out_part(data: Data, part: Any, seed: int) -> Fold:
+    """One fold that holds out a part of the rows."""
+    blocks = data.blocks
+    fold = Fold(*hold_out(blocks.y, len(data.classes), part, seed))
+    what = "The training rows that validation leaves"
+    remedy = "hold out a smaller part"
+    check_fold(what, fold, data.classes, blocks.y, blocks.weights(), remedy)
+    return fold

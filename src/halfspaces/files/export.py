@@ -22,9 +22,9 @@ import numpy as np
 import safetensors.numpy
 
 import halfspaces
-from halfspaces.estimators.base import make_loss
 from halfspaces.estimators.calibration import Sigmoid, Temperature
 from halfspaces.estimators.classifier import LinearClassifier
+from halfspaces.estimators.components import make_loss
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.files.atomic import write_whole
 from halfspaces.files.models import features_of

@@ -13,9 +13,10 @@ import scipy
 import halfspaces
 from halfspaces import losses, optimizers, penalties
 from halfspaces.estimators import calibration
-from halfspaces.estimators.base import LinearModel, make_loss
+from halfspaces.estimators.base import LinearModel
 from halfspaces.estimators.calibration import Calibration
-from halfspaces.estimators.classifier import LinearClassifier, make_penalty
+from halfspaces.estimators.classifier import LinearClassifier
+from halfspaces.estimators.components import make_loss, make_penalty
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.files import safetensors_file
 from halfspaces.files.atomic import ModelFileError, brief

@@ -1,4 +1,4 @@
-"""Differences of f along lines: rounding noise, kinks, and whether an analytic slope agrees."""
+"""Differences of f along lines: rounding noise, kinks, and comparison with an analytic slope."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -7,23 +7,35 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from halfspaces.support.validation import check_number
+from halfspaces.support.validation import check_number, nearest
 
 Parameters = Any  # one array, or a mapping of block names to arrays
 Scheme = Literal["centered", "forward"]
 
 _EPS = float(np.finfo(np.float64).eps)
 _SHRINK = (1.0, 0.1, 0.01)  # steps tried where a kink may be near
-_BEND = 0.01  # one-sided slopes that differ by less than this, relatively, do not raise the suspicion of a kink
+_BEND = 0.01  # one-sided slopes that differ by less, relatively, are not suspected of a kink
 _WEAK = 1e-9  # relative noise above which f is not float64 arithmetic
-_SAFETY = 5.0  # multiples of the rounding noise that are forgiven
+_SAFETY = 5.0  # tolerated multiple of the rounding noise
+_SAMPLES = 24  # values of f from which its noise is estimated
+_NOISE_FACTOR = 1.5  # from the median of the differences to their standard deviation
+
+
+def check_scheme(scheme: str) -> None:
+    """Raise ValueError for an unknown scheme of differences."""
+    if scheme not in ("centered", "forward"):
+        raise ValueError(
+            f"scheme={scheme!r} is not known: {nearest(scheme, ('centered', 'forward'))}"
+        )
 
 
 def relative_error(analytic: float, numerical: float, scale: float = 0.0) -> float:
-    """|a − n| / (|a| + |n|), with 0/0 = 0; numbers below `scale` are compared with it and not with each other.
+    """|a − n| / max(|a| + |n|, scale), with 0/0 = 0.
 
-    >>> relative_error(2.0, 1.0), relative_error(0.0, 0.0), relative_error(1e-12, -1e-12, scale=1e-6)
-    (0.3333333333333333, 0.0, 2e-06)
+    >>> relative_error(2.0, 1.0), relative_error(0.0, 0.0)
+    (0.3333333333333333, 0.0)
+    >>> relative_error(1e-12, -1e-12, scale=1e-6)
+    2e-06
     """
     difference = abs(analytic - numerical)
     if not math.isfinite(difference):
@@ -32,7 +44,7 @@ def relative_error(analytic: float, numerical: float, scale: float = 0.0) -> flo
 
 
 def scalar(value: Any) -> float:
-    """The one number that f must return."""
+    """The value of f as a float; TypeError unless it is one number."""
     value = np.asarray(value)
     if value.size != 1:
         raise TypeError(
@@ -42,14 +54,14 @@ def scalar(value: Any) -> float:
 
 
 def replaced(vector: np.ndarray, position: int, value: float) -> np.ndarray:
-    """A copy with another value in one place."""
+    """A copy with another value at one position."""
     changed = vector.copy()
     changed[position] = value
     return changed
 
 
 def precision(values: Any) -> float:
-    """Rounding unit of floating-point values; float64's for anything that is exact."""
+    """Rounding unit of floating-point values; that of float64 for integers."""
     arrays = values.values() if isinstance(values, Mapping) else (values,)
     dtypes = [np.asarray(array).dtype for array in arrays]
     return max((float(np.finfo(dtype).eps) for dtype in dtypes if dtype.kind == "f"), default=_EPS)
@@ -57,7 +69,7 @@ def precision(values: Any) -> float:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where arrays and blocks lie in one flat vector of all parameters."""
+    """The positions of arrays and blocks in one flat vector of all parameters."""
 
     shapes: dict[str, tuple[int, ...]]
     single: bool
@@ -65,12 +77,11 @@ class Layout:
 
     @classmethod
     def of(cls, W: Parameters, blocks: Mapping[str, Any] | None) -> "Layout":
-        """The layout of one array, cut into blocks by indices, or of a mapping, whose keys are its blocks."""
+        """The layout of one array, split into blocks by indices, or of a mapping of blocks."""
         single = not isinstance(W, Mapping)
         if blocks is not None and not single:
-            raise ValueError(
-                "check_gradient(blocks=...) splits one array; the keys of a mapping W are its blocks."
-            )
+            problem = "splits one array; the keys of a mapping W are its blocks"
+            raise ValueError(f"check_gradient(blocks=...) {problem}.")
         shapes = {name: np.shape(array) for name, array in ({"W": W} if single else W).items()}
         arrays = cls(shapes, single, {})._split(np.arange(sum(map(math.prod, shapes.values()))))
         if blocks is not None:
@@ -94,20 +105,18 @@ class Layout:
         named = {"W": values} if self.single else values
         shapes = {name: np.shape(array) for name, array in named.items()}
         if shapes != self.shapes:
-            raise ValueError(
-                f"check_gradient({what}=...) must have the shapes of W, {self.shapes}, got {shapes}."
-            )
-        return np.concatenate(
-            [np.ravel(np.asarray(named[name], dtype=np.float64)) for name in self.shapes]
-        )
+            needed = f"the shapes of W, {self.shapes}"
+            raise ValueError(f"check_gradient({what}=...) must have {needed}, got {shapes}.")
+        arrays = [np.asarray(named[name], dtype=np.float64) for name in self.shapes]
+        return np.concatenate([np.ravel(array) for array in arrays])
 
     def unpack(self, vector: np.ndarray) -> Parameters:
-        """Fresh arrays, so that an f that works in place does no harm."""
+        """New arrays: f may change them."""
         arrays = self._split(vector.copy())
         return arrays["W"] if self.single else arrays
 
     def index(self, position: int) -> tuple[str, tuple[int, ...]]:
-        """("W", (3, 0, 2))."""
+        """The array and the index of a position, such as ("W", (3, 0, 2))."""
         for name, shape in self.shapes.items():
             if position < math.prod(shape):
                 return name, tuple(int(i) for i in np.unravel_index(position, shape))
@@ -124,15 +133,15 @@ class Slopes(NamedTuple):
 
     @property
     def jump(self) -> float:
-        """How much the one-sided slopes disagree."""
+        """The distance of the one-sided slopes."""
         return abs(self.forward - self.backward)
 
     def by(self, scheme: Scheme) -> float:
-        """The difference of this scheme."""
+        """The difference by this scheme."""
         return self.centered if scheme == "centered" else self.forward
 
     def nearest(self, value: float) -> float:
-        """The value itself if it lies between the one-sided slopes, else the nearer one."""
+        """The value itself if it lies between the one-sided slopes, else the nearer slope."""
         low, high = sorted((self.backward, self.forward))
         return min(max(value, low), high)
 
@@ -149,9 +158,11 @@ class Line:
         return scalar(self.f(x))
 
     def slopes(self, step: float, here: float) -> Slopes:
-        """Divided by the distances as rounded, not by the step that was asked for."""
-        upper, lower = self.at + step, self.at - step
-        high, low = self(upper), self(lower)
+        """The differences of f at this step, which are divided by the rounded distances."""
+        upper = self.at + step
+        lower = self.at - step
+        high = self(upper)
+        low = self(lower)
         return Slopes(
             backward=(here - low) / (self.at - lower),
             forward=(high - here) / (upper - self.at),
@@ -160,23 +171,28 @@ class Line:
 
 
 def _scatter(ray: Line, spacing: float) -> float:
-    """Rounding noise of f: a smooth f leaves the fourth differences of close values at zero, rounding does not.
+    """Rounding noise of f, from the fourth differences of close values.
 
-    The median, since kinks spoil some of them; √70 is the norm of the coefficients 1, −4, 6, −4, 1.
+    They are zero for a smooth f without rounding. The median is robust against kinks; √70 is the
+    norm of the coefficients 1, −4, 6, −4, 1.
     """
-    fourth = np.diff([ray(spacing * k) for k in range(24)], n=4)
-    return 1.5 * float(np.median(np.abs(fourth))) / math.sqrt(70)
+    fourth = np.diff([ray(spacing * k) for k in range(_SAMPLES)], n=4)
+    return _NOISE_FACTOR * float(np.median(np.abs(fourth))) / math.sqrt(70)
 
 
-def _feels_small_steps(ray: Line, here: float) -> bool:
-    """Whether f moves over a tiny step as it should after its move over a larger one; in float32 it stands or jumps."""
-    expected, moved = abs(ray(1e-4) - here) * 1e-7, abs(ray(1e-11) - here)
-    return expected < 20 * _EPS * abs(here) or 0 < moved < 30 * expected
+def _resolves_small_steps(ray: Line, here: float) -> bool:
+    """Whether the change of f over a tiny step is in proportion to its change over a larger step.
+
+    In float32 f does not change over the tiny step, or changes too much.
+    """
+    expected = abs(ray(1e-4) - here) * 1e-7
+    change = abs(ray(1e-11) - here)
+    return expected < 20 * _EPS * abs(here) or 0 < change < 30 * expected
 
 
 @dataclass(frozen=True)
 class Noise:
-    """f(W), and how far rounding scatters f around it; the precisions are those of the types."""
+    """f(W), the rounding noise of f there, and the rounding units of the types."""
 
     here: float
     f: float
@@ -185,27 +201,28 @@ class Noise:
 
     @classmethod
     def of(cls, ray: Line, gradient: Any) -> "Noise":
-        """Measure along the ray, at a spacing that is large beside what the precision of f resolves (Moré & Wild)."""
+        """Measure along the ray, at a spacing that is large for f's precision (Moré & Wild)."""
         value = ray.f(0.0)
         here = scalar(value)
         if not math.isfinite(here):
             raise ValueError(f"f(W) must be finite for a check of its gradient, got {here}.")
         f_precision = precision(value)
-        if not _feels_small_steps(ray, here):
+        if not _resolves_small_steps(ray, here):
             f_precision = max(f_precision, float(np.finfo(np.float32).eps))
         scatter = _scatter(ray, 1e-3 if f_precision > _EPS else 1e-6)
         return cls(here, max(f_precision * abs(here), scatter), f_precision, precision(gradient))
 
     @property
     def relative(self) -> float:
-        """Noise of f in units of f; float64's rounding unit, unless it is much more."""
+        """Noise of f relative to f(W); float64's rounding unit, unless it is much more."""
         relative = self.f / abs(self.here) if self.here else 0.0
         return relative if relative > _WEAK else _EPS
 
     def weakness(self, tolerance: float) -> str:
-        """Why small errors cannot be seen; empty if they can."""
+        """Why small errors are invisible; empty if they are visible."""
         if self.f_precision > _EPS:
-            why = "f has the noise of float32, and its differences are mostly rounding; compute it in float64."
+            rounding = "its differences are mostly rounding"
+            why = f"f has the noise of float32, and {rounding}; compute it in float64."
         elif self.relative > _WEAK:
             why = f"f is accurate to {self.relative:.0e} only."
         elif self.gradient_precision > _EPS:
@@ -216,7 +233,7 @@ class Noise:
 
 
 class Finding(NamedTuple):
-    """What the differences along one line say about the analytic slope."""
+    """The comparison of the analytic slope with the differences along one line."""
 
     numerical: float
     backward: float
@@ -234,7 +251,7 @@ class Judge:
     step: float
     tolerance: float
     kink: bool
-    largest: float  # entry of the analytic gradient
+    largest: float  # absolute value in the analytic gradient
 
     @classmethod
     def of(
@@ -247,33 +264,33 @@ class Judge:
         tolerance: float | None,
         kink: bool,
     ) -> "Judge":
-        """Choose what was left open: the step that balances rounding and truncation, and what is left of both."""
-        order, least = (1 / 3, 1e-6) if scheme == "centered" else (1 / 2, 1e-5)
-        rounding = 1e3 * noise.gradient_precision if noise.gradient_precision > _EPS else 0.0
-        h = noise.relative**order if step is None else step
-        bound = (
-            max(least, 20 * noise.relative ** (1 - order), rounding)
-            if tolerance is None
-            else tolerance
-        )
-        check_number("check_gradient(step=...)", h, above=0)
-        check_number("check_gradient(tolerance=...)", bound, above=0)
+        """Choose step and tolerance if they are None.
+
+        The step balances rounding and truncation errors; the tolerance is above both.
+        """
+        order = 1 / 3 if scheme == "centered" else 1 / 2
+        if step is None:
+            step = float(noise.relative**order)
+        if tolerance is None:
+            least = 1e-6 if scheme == "centered" else 1e-5
+            rounding = 1e3 * noise.gradient_precision if noise.gradient_precision > _EPS else 0.0
+            tolerance = max(least, 20 * noise.relative ** (1 - order), rounding)
+        check_number("check_gradient(step=...)", step, above=0)
+        check_number("check_gradient(tolerance=...)", tolerance, above=0)
         largest = float(np.max(np.abs(analytic), initial=0.0, where=np.isfinite(analytic)))
-        return cls(noise, scheme, h, bound, kink, largest)
+        return cls(noise, scheme, step, tolerance, kink, largest)
 
     def __call__(self, line: Line, analytic: float) -> Finding:
-        """Shrink the step until f shows no kink and the slopes agree; if they never do, see if a kink is the reason.
+        """Shrink the step until f shows no kink and the slopes agree; else test for a kink.
 
-        Where f is smooth the jump between the one-sided slopes shrinks with the step; across a kink it stays until
-        the kink is out of the interval.
+        Where f is smooth, the jump between the one-sided slopes shrinks with the step. Across a
+        kink it does not shrink until the kink is outside the interval.
         """
         plain: Finding | None = None
-        step, slopes, larger, explained = (
-            self.step,
-            Slopes(math.nan, math.nan, math.nan),
-            None,
-            False,
-        )
+        step = self.step
+        slopes = Slopes(math.nan, math.nan, math.nan)
+        larger: Slopes | None = None
+        explained = False
         for shrink in _SHRINK if self.kink else _SHRINK[:1]:
             step = self.step * shrink * max(1.0, abs(line.at))
             slopes = line.slopes(step, self.noise.here)
@@ -294,32 +311,32 @@ class Judge:
     def _compare(
         self, analytic: float, slopes: Slopes, larger: Slopes | None, step: float
     ) -> list[Finding]:
-        """With the difference, and with what the last step, ten times as large, says.
+        """Comparisons with the difference at this step and at the last one, ten times as large.
 
-        There a kink on one side leaves the slope of the other side right, and less noisy than at this step. Where
-        f'' jumps the error is a multiple of the step: the limit is right.
+        With a kink on one side, the slope of the other side at the larger step is right, and less
+        noisy than at this step. Where f'' jumps, the error is proportional to the step: the limit
+        by extrapolation is right.
         """
         n = slopes.by(self.scheme)
         trials = [(n, slopes, step)]
         if larger is not None:
             before = larger.by(self.scheme)
-            trials += [(value, larger, 10 * step) for value in (before, *larger[:2])] + [
-                (n + (n - before) / 9, slopes, step)
-            ]
-        scales = [self._floor(h) / self.tolerance for _, _, h in trials]
-        return [
-            Finding(value, *of[:2], relative_error(analytic, value, scale), kink=False)
-            for (value, of, _), scale in zip(trials, scales, strict=True)
-        ]
+            trials += [(value, larger, 10 * step) for value in (before, *larger[:2])]
+            trials += [(n + (n - before) / 9, slopes, step)]
+        findings: list[Finding] = []
+        for value, one_sided, h in trials:
+            error = relative_error(analytic, value, self._floor(h) / self.tolerance)
+            findings.append(Finding(value, *one_sided[:2], error, kink=False))
+        return findings
 
     def _beside_kink(self, analytic: float, slopes: Slopes, step: float) -> Finding:
-        """With what is possible at a kink: everything between the one-sided slopes."""
+        """Comparison with the nearest value between the one-sided slopes: all are subgradients."""
         nearest = slopes.nearest(analytic)
         error = relative_error(analytic, nearest, self._rounding(step) / self.tolerance)
         return Finding(nearest, *slopes[:2], error, kink=True)
 
     def _explained(self, slopes: Slopes, larger: Slopes | None, step: float) -> bool:
-        """Whether curvature explains the jump: it is small, or has shrunk with the step."""
+        """Whether curvature explains the jump: it is small, or shrinks with the step."""
         shrunk = larger.jump / 2 if larger is not None else 0.0
         bend = _BEND * (abs(slopes.backward) + abs(slopes.forward))
         return slopes.jump <= max(shrunk, bend, self._rounding(step))
@@ -328,16 +345,16 @@ class Judge:
         return 2 * _SAFETY * self.noise.f / step
 
     def _floor(self, step: float) -> float:
-        """The difference that rounding explains, but not so much, at a small step, that a wrong gradient would pass."""
+        """The error that rounding explains, limited at small steps so that wrong gradients fail."""
         of_f = _SAFETY * self.noise.f
         of_gradient = 10 * self.noise.gradient_precision * self.largest
         return min(of_f / step, max(of_f / self.step, self.tolerance * self.largest)) + of_gradient
 
 
 def taylor_rate(ray: Line, slope: float, noise: Noise) -> float:
-    """Exponent p of |f(x + td) − f(x) − t⟨g, d⟩| ~ t^p, at the smallest t where it stands out of the noise.
+    """Exponent p of |f(x + td) − f(x) − t⟨g, d⟩| ~ t^p, at the smallest t with a clear remainder.
 
-    Infinite where nothing does, since f is straight; nan where too little does.
+    Infinite if no remainder is above the noise, since f is linear; nan if too few are.
     """
     t = 10.0 ** -np.arange(1, 5.5, 0.5)
     remainder = np.array([abs(ray(step) - noise.here - step * slope) for step in t.tolist()])

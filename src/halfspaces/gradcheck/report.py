@@ -1,4 +1,4 @@
-"""What a gradient check found: errors by block, a verdict in words, and hints from the pattern of the errors."""
+"""Results of checks: errors by block, a verdict in words, hints from the pattern of the errors."""
 
 import math
 from collections.abc import Iterable
@@ -12,9 +12,10 @@ from halfspaces.gradcheck.differences import relative_error
 
 @dataclass(frozen=True)
 class Coordinate:
-    """One coordinate (or the random direction): its analytic slope and what the differences of f say.
+    """One coordinate (or the random direction): its analytic slope and the differences of f.
 
-    `numerical` is the difference that was used or, at a kink, the nearest of the slopes that are possible there.
+    `numerical` is the difference in use or, at a kink, the nearest value between the one-sided
+    slopes.
     """
 
     block: str
@@ -25,12 +26,12 @@ class Coordinate:
     numerical: float
     backward: float
     forward: float
-    error: float  # relative, but for small numbers relative to what rounding leaves visible
+    error: float  # relative; for small slopes relative to the rounding noise
     kink: bool
 
     @property
     def name(self) -> str:
-        """As a reader would type it: W[3, 0, 2]."""
+        """The coordinate in Python's notation: W[3, 0, 2]."""
         return f"{self.array}{list(self.index) if self.index else ''}"
 
 
@@ -46,14 +47,26 @@ class BlockRow:
 
 
 @dataclass(frozen=True)
+class Check:
+    """The outcome of a check that is not a comparison of gradients: one sentence with figures."""
+
+    name: str
+    ok: bool
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.words}"
+
+
+@dataclass(frozen=True)
 class GradientReport:
-    """What `check_gradient` found; print it, or give it to rich."""
+    """The result of `check_gradient`; print it, or pass it to rich."""
 
     coordinates: tuple[Coordinate, ...] = field(repr=False)
     direction: Coordinate
-    rate: float  # of the Taylor remainder: 2 is right, 1 is wrong, infinite where f is straight
+    rate: float  # of the Taylor remainder: 2 is right, 1 is wrong, infinite where f is linear
     tolerance: float
-    weakness: str  # why the check cannot see small errors; empty if it can
+    weakness: str  # why small errors are invisible; empty if they are visible
 
     @property
     def ok(self) -> bool:
@@ -72,7 +85,7 @@ class GradientReport:
 
     @property
     def kinks(self) -> tuple[Coordinate, ...]:
-        """The ledger of coordinates at a kink: judged by their one-sided slopes, `backward` and `forward`."""
+        """Coordinates at a kink, which are judged by their slopes `backward` and `forward`."""
         return tuple(c for c in self.coordinates if c.kink)
 
     @property
@@ -94,34 +107,38 @@ class GradientReport:
 
     @property
     def hint(self) -> str:
-        """What the pattern of the errors suggests; empty if nothing, or if nothing is wrong."""
+        """A likely cause, from the pattern of the errors; empty if there is none."""
         return next(filter(None, (hint(self) for hint in _HINTS)), "") if self.wrong else ""
 
     @property
     def verdict(self) -> str:
         """The result in words."""
         if self.ok:
-            checked = " and ".join(f"{row.checked} coordinates of {row.block}" for row in self.rows)
-            parts = [
-                f"The gradient is right: {checked} agree to {self.worst.error:.1e}, {self._taylor}."
-            ]
+            sentences = self._agreement
         elif self.wrong:
-            parts = [
+            sentences = [
                 f"The gradient is wrong: at {self.worst.name} it is {self.worst.analytic:.6g}, "
                 f"where the slope is {_slope_words(self.worst)}; {len(self.wrong)} of the "
                 f"{len(self.coordinates)} checked coordinates disagree.",
                 self.hint,
             ]
         else:
-            parts = [
-                f"The gradient is wrong, at coordinates that were not sampled: along a random direction it gives "
-                f"{self.direction.analytic:.6g}, where the slope is {_slope_words(self.direction)}. Raise samples."
+            sentences = [
+                f"The gradient is wrong, at coordinates that were not sampled: along a random "
+                f"direction it gives {self.direction.analytic:.6g}, where the slope is "
+                f"{_slope_words(self.direction)}. Raise samples."
             ]
-        if self.ok and self.kinks:
-            parts.append(
-                f"At {len(self.kinks)} of them f has a kink, and the value lies between the one-sided slopes."
-            )
-        return " ".join(filter(None, [*parts, self.weakness]))
+        return " ".join(filter(None, [*sentences, self.weakness]))
+
+    @property
+    def _agreement(self) -> list[str]:
+        checked = " and ".join(f"{row.checked} coordinates of {row.block}" for row in self.rows)
+        agree = f"{checked} agree to {self.worst.error:.1e}, {self._taylor}"
+        sentences = [f"The gradient is right: {agree}."]
+        if self.kinks:
+            between = "and the value lies between the one-sided slopes"
+            sentences.append(f"At {len(self.kinks)} of them f has a kink, {between}.")
+        return sentences
 
     @property
     def _taylor(self) -> str:
@@ -130,7 +147,8 @@ class GradientReport:
         if math.isnan(self.rate):
             return "and so does a random direction"
         across = ", as it may across kinks" if self.rate < 1.5 else ""
-        return f"and along a random direction the Taylor remainder falls like t^{self.rate:.2f}{across}"
+        falls = f"falls like t^{self.rate:.2f}{across}"
+        return f"and along a random direction the Taylor remainder {falls}"
 
     def __str__(self) -> str:
         lines = [
@@ -138,7 +156,8 @@ class GradientReport:
             f"median {row.median:.1e}, kinks {row.kinks}"
             for row in self.rows
         ]
-        direction = f"  random direction: relative error {self.direction.error:.1e}, Taylor rate {self.rate:.2f}"
+        errors = f"relative error {self.direction.error:.1e}, Taylor rate {self.rate:.2f}"
+        direction = f"  random direction: {errors}"
         return "\n".join([self.verdict, *lines, direction])
 
     def __rich__(self) -> Any:
@@ -154,14 +173,8 @@ class GradientReport:
             figures = (f"{row.checked}", f"{row.kinks}", f"{row.largest:.1e}", f"{row.median:.1e}")
             table.add_row(row.block, *figures, style=style)
         style = "" if self.direction.error <= self.tolerance else "red"
-        table.add_row(
-            "random direction",
-            "",
-            f"{self.direction.kink:d}",
-            f"{self.direction.error:.1e}",
-            "",
-            style=style,
-        )
+        figures = ("", f"{self.direction.kink:d}", f"{self.direction.error:.1e}", "")
+        table.add_row("random direction", *figures, style=style)
         return Group(table, Text(self.verdict, style="green" if self.ok else "bold red"))
 
 
@@ -174,7 +187,7 @@ def _slope_words(coordinate: Coordinate) -> str:
 
 
 def _proportion(u: np.ndarray, v: np.ndarray) -> float:
-    """k where u = kv to a thousandth, with three entries at least to tell; 0 where it is not."""
+    """k if u = kv to a thousandth and u has at least three entries, else 0."""
     if u.size < 3 or not v.any() or not np.isfinite(u).all():
         return 0.0
     k = float(u @ v / (v @ v))
@@ -184,7 +197,7 @@ def _proportion(u: np.ndarray, v: np.ndarray) -> float:
 def _smooth(
     report: GradientReport, blocks: Iterable[str]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Analytic slopes, numerical slopes and parameters at the coordinates of these blocks that have no kink."""
+    """Analytic and numerical slopes and parameters at the smooth coordinates of these blocks."""
     chosen = [c for c in report.coordinates if c.block in blocks and not c.kink]
     table = np.array([(c.analytic, c.numerical, c.at) for c in chosen]).reshape(-1, 3)
     return table[:, 0], table[:, 1], table[:, 2]
@@ -193,44 +206,45 @@ def _smooth(
 def _ratio_hint(report: GradientReport) -> str:
     blocks = {c.block for c in report.wrong}
     analytic, numerical, _ = _smooth(report, blocks)
-    where = (
-        "everywhere"
-        if len(blocks) == len(report.rows)
-        else f"in {' and '.join(sorted(blocks))}, and only there"
-    )
+    where = f"in {' and '.join(sorted(blocks))}, and only there"
+    if len(blocks) == len(report.rows):
+        where = "everywhere"
     if numerical.any() and not analytic.any():
         return f"The gradient is 0 {where}: was it left out?"
     ratio = _proportion(analytic, numerical)
     if ratio == 0:
         return ""
+    return f"The ratio analytic/numerical is {ratio:.6g} {where}: {_cause_of_ratio(ratio)}"
+
+
+def _cause_of_ratio(ratio: float) -> str:
     known = {
         -1.0: "did you forget a minus sign?",
         2.0: "a factor 2 too many, or a ½ that only f has.",
         0.5: "the 2 of a square's derivative is missing, or a ½ that f does not have.",
     }
-    guess = "a constant factor is wrong."
+    for value, cause in known.items():
+        if math.isclose(ratio, value, rel_tol=1e-3):
+            return cause
     if ratio > 2.5:
-        guess = "did you forget to divide by N, or by the sum of the weights?"
-    elif 0 < ratio < 0.4:
-        guess = "is it divided by N once too often?"
-    words = next(
-        (hint for value, hint in known.items() if math.isclose(ratio, value, rel_tol=1e-3)), guess
-    )
-    return f"The ratio analytic/numerical is {ratio:.6g} {where}: {words}"
+        return "did you forget to divide by N, or by the sum of the weights?"
+    if 0 < ratio < 0.4:
+        return "is it divided by N once too often?"
+    return "a constant factor is wrong."
 
 
 def _penalty_hint(report: GradientReport) -> str:
     blocks = {c.block for c in report.wrong}
     analytic, numerical, at = _smooth(report, blocks)
-    difference, where = analytic - numerical, " and ".join(sorted(blocks))
+    difference = analytic - numerical
+    where = " and ".join(sorted(blocks))
     if k := _proportion(difference, at):
         if blocks == {"bias"}:
-            return f"It is off by {k:.3g} bias: f and gradient penalize the bias differently, and neither should."
-        reason = (
-            "2λW, the gradient of λΣW², or its 2, is missing"
-            if k < 0
-            else "f lacks a penalty, or has a half of it"
-        )
+            reason = "f and gradient penalize the bias differently, and neither should"
+            return f"It is off by {k:.3g} bias: {reason}."
+        reason = "f lacks a penalty, or has a half of it"
+        if k < 0:
+            reason = "2λW, the gradient of λΣW², or its 2, is missing"
         return f"It is off by {k:.3g} W in {where}: {reason}."
     if k := _proportion(difference, np.sign(at)):
         return f"It is off by {k:.3g} sign(W) in {where}: look at the L1 penalty."
@@ -240,18 +254,17 @@ def _penalty_hint(report: GradientReport) -> str:
 def _block_hint(report: GradientReport) -> str:
     blocks = {c.block for c in report.wrong}
     if len(blocks) == 1 < len(report.rows):
-        return f"Only {next(iter(blocks))} is wrong: look at how its gradient is summed over the examples."
+        advice = "look at how its gradient is summed over the examples"
+        return f"Only {next(iter(blocks))} is wrong: {advice}."
     return ""
 
 
 def _class_hint(report: GradientReport) -> str:
+    classes = {c.index[-1:] for c in report.coordinates}
     wrong = {c.index[-1:] for c in report.wrong}
-    if (
-        len(report.wrong) > 1
-        and len(wrong) == 1
-        and {c.index[-1:] for c in report.coordinates} != wrong
-    ):
-        return f"Only class {next(iter(wrong))[0]} (the last axis) is wrong: look at the term of the right class."
+    if len(report.wrong) > 1 and len(wrong) == 1 and wrong != classes:
+        name = f"class {next(iter(wrong))[0]} (the last axis)"
+        return f"Only {name} is wrong: look at the term of the right class."
     return ""
 
 

@@ -1,10 +1,11 @@
-"""XᵀX of uint8 rows, exactly, four times as fast as from floats: by the processor's sums of four products of bytes.
+"""XᵀX of uint8 rows, exact and four times as fast as with floats.
 
-Where the processor has them (AVX-512 VNNI), and numba is there. The instruction multiplies unsigned bytes with signed
-ones: Xᵀ(X − 128) is added up in 32 bits, and 128 times the sums of the features are added at the end.
+It uses the instruction of AVX-512 VNNI that adds four products of bytes to a sum of 32 bits. The
+instruction multiplies unsigned by signed bytes: it adds up Xᵀ(X − 128), and 128 times the sums of
+the features are added at the end. It needs a processor with this instruction, and numba.
 
-Rows are packed in fours: a panel holds 48 features, and for each four rows the four bytes of each feature. A tile of
-the result, 8 features × a panel, stays in 24 registers while it runs down the rows.
+Rows are packed in fours: a panel has 48 features, and for every four rows the four bytes of each
+feature. A tile of the result, 8 features × a panel, stays in 24 registers while the rows are read.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,7 +19,8 @@ from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-from halfspaces.kernels.compile import compile_loop, is_compiling
+from halfspaces.kernels.compile import compile_loop
+from halfspaces.kernels.product_loops import UNCOMPILED
 from halfspaces.support.parallel import available_workers, ordered_map
 from halfspaces.support.types import Array
 
@@ -32,16 +34,21 @@ SIGN = 128
 SIGNS = 0x80808080  # of four bytes
 DOT = "llvm.x86.avx512.vpdpbusd.512"
 
+I32 = ir.IntType(32)
+I64 = ir.IntType(64)
+REGISTER = ir.VectorType(I32, FEATURES)
+ZERO = ir.Constant(REGISTER, [0] * FEATURES)
+UNDEFINED = ir.Constant(REGISTER, ir.Undefined)
+
 
 @cache
 def available() -> bool:
-    """Whether the processor that numba compiles for multiplies bytes, and the kernel could be compiled.
+    """Whether numba's target processor has the instruction, and the kernels compile.
 
-    LLVM ends the process when it meets the instruction for a processor without it, so numba's target is asked: it is
-    not this processor where NUMBA_CPU_NAME or NUMBA_CPU_FEATURES name another, or where NUMBA_ENABLE_AVX=0 leaves
-    AVX out.
+    LLVM aborts the process if it compiles the instruction for a processor without it. The target is
+    not this processor if NUMBA_CPU_NAME, NUMBA_CPU_FEATURES or NUMBA_ENABLE_AVX=0 say so.
     """
-    if not is_compiling():
+    if UNCOMPILED:
         return False
     target: Any = cpu_target.target_context
     *_, features = target.codegen().magic_tuple()
@@ -49,26 +56,28 @@ def available() -> bool:
         return False
     try:
         _kernels()
-    except Exception:  # whatever another version of the compiler says: rows as floats will do
+    except Exception:  # of any version of the compiler; products of floats remain
         return False
     return True
 
 
 def byte_gram(chunks: Iterable[Array], n_features: int, n_jobs: int | None) -> tuple[Array, Array]:
-    """Sums Σ x xᵀ (D', D') on and below the diagonal, less 128 times the sum in each column; and these sums (D,).
+    """Σ x (x − 128)ᵀ, shape (D', D'), on and below the diagonal, and the sums Σ x, shape (D,).
 
     Parameters
     ----------
     chunks : iterable of uint8 arrays, shape (n, D)
-        At most `CHUNK_ROWS` rows in each, at most 65,536 in all, whose products fit 32 bits.
+        At most `CHUNK_ROWS` rows in each and 65,536 rows in total, so that sums fit 32 bits.
     n_features : int
         D; D' is the next multiple of 48.
     n_jobs : int or None
     """
     pack, add_products = _kernels()
     panels = -(-n_features // PANEL)
-    products, sums = np.zeros((panels * PANEL, panels * PANEL), np.int32), np.zeros(n_features)
-    unsigned, signed = (_aligned((panels, CHUNK_ROWS // TOGETHER, PANEL)) for _ in range(2))
+    products = np.zeros((panels * PANEL, panels * PANEL), np.int32)
+    sums = np.zeros(n_features)
+    unsigned = _aligned((panels, CHUNK_ROWS // TOGETHER, PANEL))
+    signed = _aligned(unsigned.shape)
     workers = available_workers(n_jobs)
 
     def visit(work: Callable[[int], None]) -> None:
@@ -83,7 +92,7 @@ def byte_gram(chunks: Iterable[Array], n_features: int, n_jobs: int | None) -> t
 
 
 def _aligned(shape: tuple[int, ...]) -> Array:
-    """Fours of bytes that begin where a register's worth begins."""
+    """Uninitialized uint32 memory that is aligned for loads of registers."""
     size = int(np.prod(shape))
     memory = np.empty(size + FEATURES, np.uint32)
     start = -memory.ctypes.data % (TOGETHER * FEATURES) // TOGETHER
@@ -92,11 +101,9 @@ def _aligned(shape: tuple[int, ...]) -> Array:
 
 @cache
 def _kernels() -> tuple[Callable[..., None], Callable[..., None]]:
-    """`_pack` and `_add_products`, compiled, from the cache on disk where they are there."""
-    rows, packed = (
-        types.Array(types.uint8, 2, "C", readonly=True),
-        types.Array(types.uint32, 3, "C"),
-    )
+    """`_pack` and `_add_products`, compiled or loaded from the cache on disk."""
+    rows = types.Array(types.uint8, 2, "C", readonly=True)
+    packed = types.Array(types.uint32, 3, "C")
     products = types.Array(types.int32, 2, "C")
     sums = types.Array(types.float64, 1, "C")
     pack = compile_loop(_pack, (rows, packed, packed, sums, types.int64))
@@ -104,14 +111,17 @@ def _kernels() -> tuple[Callable[..., None], Callable[..., None]]:
 
 
 def _pack(X: Any, unsigned: Any, signed: Any, sums: Any, panel: Any) -> None:
-    """One panel of features, in fours of rows, and their sums; 0 beyond the rows and features that there are."""
+    """Pack one panel of features, in fours of rows, and add its sums; missing rows are 0."""
     first = panel * PANEL
-    width, whole = min(PANEL, X.shape[1] - first), len(X) // TOGETHER
+    width = min(PANEL, X.shape[1] - first)
+    whole = len(X) // TOGETHER
     total = np.zeros(PANEL, np.uint32)
     for step in range(-(-len(X) // TOGETHER)):
-        u, s = unsigned[panel, step], signed[panel, step]
+        u = unsigned[panel, step]
+        s = signed[panel, step]
         if width < PANEL or step == whole:
-            u[:], s[:] = 0, 0
+            u[:] = 0
+            s[:] = 0
             for r in range(min(TOGETHER, len(X) - TOGETHER * step)):
                 for j in range(width):
                     x = np.uint32(X[TOGETHER * step + r, first + j])
@@ -120,9 +130,11 @@ def _pack(X: Any, unsigned: Any, signed: Any, sums: Any, panel: Any) -> None:
                     total[j] += x
             continue
         rows = X[TOGETHER * step : TOGETHER * step + TOGETHER, first : first + PANEL]
-        p, q, v, w = rows[0], rows[1], rows[2], rows[3]
         for j in range(PANEL):
-            a, b, c, d = np.uint32(p[j]), np.uint32(q[j]), np.uint32(v[j]), np.uint32(w[j])
+            a = np.uint32(rows[0, j])
+            b = np.uint32(rows[1, j])
+            c = np.uint32(rows[2, j])
+            d = np.uint32(rows[3, j])
             four = a | (b << np.uint32(8)) | (c << np.uint32(16)) | (d << np.uint32(24))
             u[j] = four
             s[j] = four ^ np.uint32(SIGNS)
@@ -149,65 +161,68 @@ def _add_products(unsigned: Any, signed: Any, products: Any, panel: Any, steps: 
 def _tile_code(
     typingctx: Any, unsigned: Any, signed: Any, result: Any, steps: Any, line: Any
 ) -> Any:
-    """result[t, j] += Σ of four rows' signed[step, t] · unsigned[step, j]: addresses, and bytes from line to line."""
-    i32, i64 = ir.IntType(32), ir.IntType(64)
-    register = ir.VectorType(i32, FEATURES)
-    undefined, zero = ir.Constant(register, ir.Undefined), ir.Constant(register, [0] * FEATURES)
+    """result[t, j] += Σ_step Σ of four products signed[step, t] · unsigned[step, j].
+
+    Arguments are addresses, the number of steps, and the bytes from line to line of the result.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         unsigned, signed, result, steps, line = args
-        kind = ir.FunctionType(register, [register] * 3)
-        dot = cgutils.get_or_insert_function(builder.module, kind, DOT)
-
-        def at(address: Any, bytes_on: Any, kind: Any) -> Any:
-            return builder.inttoptr(builder.add(address, bytes_on), kind.as_pointer())
-
-        before, loop, after = (
-            builder.block,
-            builder.append_basic_block(),
-            builder.append_basic_block(),
-        )
+        before = builder.block
+        loop = builder.append_basic_block()
+        after = builder.append_basic_block()
         builder.branch(loop)
         builder.position_at_end(loop)
-        step = builder.phi(i64)
-        totals = [[builder.phi(register) for _ in range(REGISTERS)] for _ in range(TILE)]
-        offset = builder.mul(step, i64(PANEL * TOGETHER))
-        columns = [
-            builder.load(at(unsigned, builder.add(offset, i64(64 * r)), register), align=64)
-            for r in range(REGISTERS)
-        ]
-        added = []
-        for t in range(TILE):
-            four = builder.load(at(signed, builder.add(offset, i64(TOGETHER * t)), i32), align=4)
-            first = builder.insert_element(undefined, four, i32(0))
-            everywhere = builder.shuffle_vector(
-                first, undefined, ir.Constant(register, [0] * FEATURES)
-            )
-            added.append(
-                [
-                    builder.call(dot, [totals[t][r], columns[r], everywhere])
-                    for r in range(REGISTERS)
-                ]
-            )
-        following = builder.add(step, i64(1))
-        step.add_incoming(i64(0), before)
+        step = builder.phi(I64)
+        totals = [[builder.phi(REGISTER) for _ in range(REGISTERS)] for _ in range(TILE)]
+        added = _add_step(builder, unsigned, signed, step, totals)
+        following = builder.add(step, I64(1))
+        step.add_incoming(I64(0), before)
         step.add_incoming(following, loop)
         for t in range(TILE):
             for r in range(REGISTERS):
-                totals[t][r].add_incoming(zero, before)
+                totals[t][r].add_incoming(ZERO, before)
                 totals[t][r].add_incoming(added[t][r], loop)
         builder.cbranch(builder.icmp_signed("<", following, steps), loop, after)
         builder.position_at_end(after)
-        for t in range(TILE):
-            start = builder.add(result, builder.mul(line, i64(t)))
-            for r in range(REGISTERS):
-                place = at(start, i64(64 * r), register)
-                builder.store(
-                    builder.add(builder.load(place, align=4), added[t][r]), place, align=4
-                )
+        _add_to_result(builder, result, line, added)
         return context.get_dummy_value()
 
     return types.void(*[types.intp] * 5), codegen
+
+
+def _add_step(builder: Any, unsigned: Any, signed: Any, step: Any, totals: Any) -> Any:
+    """The totals of a tile plus the products of one step, which are four rows."""
+    kind = ir.FunctionType(REGISTER, [REGISTER] * 3)
+    dot = cgutils.get_or_insert_function(builder.module, kind, DOT)
+    offset = builder.mul(step, I64(PANEL * TOGETHER))
+    columns: list[Any] = []
+    for r in range(REGISTERS):
+        address = _pointer(builder, unsigned, builder.add(offset, I64(64 * r)), REGISTER)
+        columns.append(builder.load(address, align=64))
+    added: list[list[Any]] = []
+    for t in range(TILE):
+        address = _pointer(builder, signed, builder.add(offset, I64(TOGETHER * t)), I32)
+        four = builder.load(address, align=4)
+        first = builder.insert_element(UNDEFINED, four, I32(0))
+        everywhere = builder.shuffle_vector(first, UNDEFINED, ZERO)
+        operands = zip(totals[t], columns, strict=True)
+        added.append([builder.call(dot, [total, u, everywhere]) for total, u in operands])
+    return added
+
+
+def _add_to_result(builder: Any, result: Any, line: Any, added: Any) -> None:
+    """Add the totals of a tile to the result in memory."""
+    for t in range(TILE):
+        start = builder.add(result, builder.mul(line, I64(t)))
+        for r in range(REGISTERS):
+            place = _pointer(builder, start, I64(64 * r), REGISTER)
+            total = builder.add(builder.load(place, align=4), added[t][r])
+            builder.store(total, place, align=4)
+
+
+def _pointer(builder: Any, address: Any, offset: Any, kind: Any) -> Any:
+    return builder.inttoptr(builder.add(address, offset), kind.as_pointer())
 
 
 _add_tile: Any = intrinsic(_tile_code)

@@ -16,14 +16,6 @@ _compiling = threading.Lock()
 _compiled: dict[tuple[Any, ...], Callable[..., None]] = {}
 
 
-def is_compiling() -> bool:
-    """Whether numba compiles; with NUMBA_DISABLE_JIT=1 loops run as Python."""
-    from numba.core import config
-
-    settings: Any = config
-    return not settings.DISABLE_JIT
-
-
 def compile_loop(
     loop: Callable[..., None], argument_types: tuple[Any, ...], **options: Any
 ) -> Callable[..., None]:

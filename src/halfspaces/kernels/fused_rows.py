@@ -1,11 +1,13 @@
 """Products of many rows with few columns, fused with the conversion of the rows.
 
-A matrix product of BLAS wants rows as floats, and with ten columns it reaches a fifth of the rate that it has on square
-ones. These kernels read uint8, float16, float32 and float64 where they lie: scores in registers of 4 rows × 5 columns,
-gradients of 8 rows over tiles of features that stay in the first-level cache.
+A matrix product of BLAS needs rows of floats, and with ten columns it reaches a fifth of its rate
+for square matrices. These kernels read rows of uint8, float16, float32 and float64 without a copy.
+Scores of 4 rows × 5 columns are computed in registers, gradients of 8 rows over tiles of features
+that fit the first-level cache.
 
-They are compiled on first use and cached on disk; `prefetch` loads them on a thread of its own, beside other work.
-NumPy's products are the reference, equal to rounding, and serve small data, wide products and other types.
+The kernels are compiled on first use and cached on disk; `prefetch` loads them on threads during
+other work. NumPy's products are the reference, equal up to rounding, and serve small data, wide
+products and other types.
 """
 
 import threading
@@ -17,14 +19,14 @@ import numpy as np
 
 from halfspaces.support.types import Array
 
-# Beyond, BLAS on converted rows is faster.
+# With more columns BLAS on converted rows is faster.
 MOST_COLUMNS = {"uint8": 256, "float16": 256, "float32": 128, "float64": 128}
-LEAST_SIZE = 1 << 25  # elements of X; below, loading the kernels costs more than they save
-ROWS_TOGETHER = 8  # fewer rows than these are left to NumPy
+LEAST_SIZE = 1 << 25  # elements of X; for fewer, loading the kernels costs more than they save
+ROWS_TOGETHER = 8  # fewer rows than these are multiplied by NumPy
 
 
 def serve(X: Any, columns: int = 1) -> bool:
-    """Whether products of these rows with that many columns are for the kernels."""
+    """Whether the kernels compute products of these rows with this number of columns."""
     if not isinstance(X, np.ndarray) or X.size < LEAST_SIZE or not X.flags.c_contiguous:
         return False
     return columns <= MOST_COLUMNS.get(X.dtype.name, 0) and available()
@@ -32,7 +34,7 @@ def serve(X: Any, columns: int = 1) -> bool:
 
 @cache
 def available() -> bool:
-    """Whether numba is there; without it NumPy does everything."""
+    """Whether numba is installed; without it NumPy computes all products."""
     try:
         import numba  # noqa: F401
     except ImportError:
@@ -41,17 +43,18 @@ def available() -> bool:
 
 
 class FusedRows:
-    """Rows of one block as they lie in X: `rows @ V` and `rows.T @ A`, like the converted block.
+    """Rows of one block, not converted, with the products `rows @ V` and `rows.T @ A`.
 
     Parameters
     ----------
     rows : array, shape (B, D), C order
     dtype : dtype
-        Of V, A and the products: float32, or float64 for rows of float64.
+        The type of V, A and the products: float32, or float64 for rows of float64.
     """
 
     def __init__(self, rows: Array, dtype: np.dtype) -> None:
-        self.rows, self.dtype = rows, dtype
+        self.rows = rows
+        self.dtype = dtype
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -67,15 +70,14 @@ class FusedRows:
     def add_moments(
         self, y: Array, weight: Array, origin: Array, sums: Array, squares: Array
     ) -> None:
-        """Add w_i (x_i − origin) to the sums (C, D) of class y_i and w_i (x_i − origin)² to the squares (D,)."""
+        """Add w_i (x_i − origin) to sums[y_i] and w_i (x_i − origin)² to squares (D,)."""
         self.run("moments", y, weight, origin, sums, squares)
 
     def run(self, kernel: str, *arrays: Array) -> None:
-        """A kernel on these rows."""
-        rows = np.ascontiguousarray(self.rows)  # not a memory map, nor every third row
-        load(kernel, rows.dtype)(
-            rows.view(np.uint16) if rows.dtype == np.float16 else rows, *arrays
-        )
+        """Run a kernel on these rows."""
+        rows = np.ascontiguousarray(self.rows)  # neither a memory map nor strided
+        stored = rows.view(np.uint16) if rows.dtype == np.float16 else rows
+        load(kernel, rows.dtype)(stored, *arrays)
 
     @property
     def T(self) -> "_Transposed":
@@ -89,7 +91,8 @@ class _Transposed:
 
     def __matmul__(self, A: Array) -> Array:
         """Sums over the rows (D, K) of x_i a_iᵀ, for A (B, K)."""
-        rows, dtype = self.block.rows, self.block.dtype
+        rows = self.block.rows
+        dtype = self.block.dtype
         if len(rows) < ROWS_TOGETHER:
             return rows.astype(dtype).T @ A
         total = np.zeros((A.shape[1], rows.shape[1]), dtype)
@@ -101,7 +104,7 @@ _one_at_a_time = threading.Lock()
 
 
 def load(name: str, dtype: np.dtype) -> Callable[..., None]:
-    """The kernel of this name for rows of this type; compiled once, however many workers ask."""
+    """The kernel of this name for rows of this type, compiled once for all workers."""
     with _one_at_a_time:
         return _compiled(name, dtype.name)
 
@@ -114,7 +117,7 @@ def _compiled(name: str, dtype: str) -> Callable[..., None]:
 
 
 def prefetch(dtype: np.dtype) -> None:
-    """Begin to load the kernels for rows of this type, beside other work."""
+    """Start to load the kernels for rows of this type on threads."""
     for name in ("moments", "scores", "pull"):
         threading.Thread(target=load, args=(name, dtype), daemon=True).start()
     if dtype == np.uint8:

@@ -1,10 +1,11 @@
-"""The loops of `halfspaces.kernels`, written for the vectorizer.
+"""Compiled loops for products of many rows with few columns, written for the vectorizer.
 
-Inner loops run over contiguous features; what they reuse has a name of its own, so that it stays in registers.
+Inner loops run over contiguous features. Each reused number has a variable of its own, so that it
+stays in a register. Helpers are inlined: a call would store these numbers in memory.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numba
 import numpy as np
@@ -12,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from halfspaces.kernels.compile import FASTMATH, compile_loop, is_compiling
+from halfspaces.kernels.compile import FASTMATH, compile_loop
 
 STORED = {
     "uint8": types.uint8,
@@ -20,29 +21,30 @@ STORED = {
     "float32": types.float32,
     "float64": types.float64,
 }
-TILE = 256  # features of a tile: five lines of the gradient lie in the first-level cache
+UNCOMPILED = bool(cast("Any", numba).config.DISABLE_JIT)  # all loops run as plain Python
+TILE = 256  # features of a tile: five lines of the gradient fit the first-level cache
 
 
 def compiled(name: str, dtype: str) -> Callable[..., None]:
-    """The kernel of this name for rows of this type, from the cache on disk where it is there."""
+    """The kernel of this name for rows of this type, compiled or loaded from the cache on disk."""
     number = types.float64 if dtype == "float64" else types.float32
     rows = types.Array(STORED[dtype], 2, "C", readonly=True)
-    given, result = types.Array(number, 2, "C", readonly=True), types.Array(number, 2, "C")
-    totals, line = types.Array(types.float64, 2, "C"), types.Array(types.float64, 1, "C")
-    labels, weights = (
-        types.Array(types.int64, 1, "C", readonly=True),
-        types.Array(types.float64, 1, "C", readonly=True),
-    )
+    factor = types.Array(number, 2, "C", readonly=True)
+    product = types.Array(number, 2, "C")
+    labels = types.Array(types.int64, 1, "C", readonly=True)
+    weights = types.Array(types.float64, 1, "C", readonly=True)
+    sums = types.Array(types.float64, 2, "C")
+    squares = types.Array(types.float64, 1, "C")
     loops, arguments = {
-        "scores": (_scores, (rows, given, result)),
-        "pull": (_pull, (rows, given, result)),
-        "moments": (_moments, (rows, labels, weights, weights, totals, line)),
+        "scores": (_scores, (rows, factor, product)),
+        "pull": (_pull, (rows, factor, product)),
+        "moments": (_moments, (rows, labels, weights, weights, sums, squares)),
     }[name]
     return compile_loop(loops, arguments, fastmath=FASTMATH)
 
 
 def _stored_number(typingctx: Any, stored: Any) -> Any:
-    """A stored number in the type of the products; 16 bits are a float16."""
+    """A stored number, converted to the type of the products; uint16 holds a float16."""
     number = types.float64 if stored == types.float64 else types.float32
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -56,17 +58,18 @@ def _stored_number(typingctx: Any, stored: Any) -> Any:
 
 
 def _has_half_precision(context: Any) -> bool:
-    """Whether numba's target converts float16 itself: all but x86 without F16C.
+    """Whether numba's target converts float16 by an instruction: all except x86 without F16C.
 
-    There LLVM calls a function of the compiler's own library, which is missing in most processes: they crash.
+    There LLVM calls a function of the compiler's library, and most processes, which lack it, crash.
     """
     triple, _, features = context.codegen().magic_tuple()
     return not triple.startswith(("x86", "i386", "i686")) or "+f16c" in features.split(",")
 
 
 def _widened(builder: Any, half: Any) -> Any:
-    """The float32 of a float16's bits, exactly: its exponent and fraction moved in place, times 2^112."""
-    i32, f32 = ir.IntType(32), ir.FloatType()
+    """The float32 of a float16's bits, exactly: exponent and fraction shifted, times 2^112."""
+    i32 = ir.IntType(32)
+    f32 = ir.FloatType()
     bits = builder.zext(half, i32)
     sign = builder.shl(builder.and_(bits, i32(0x8000)), i32(16))
     size = builder.shl(builder.and_(bits, i32(0x7FFF)), i32(13))
@@ -77,78 +80,28 @@ def _widened(builder: Any, half: Any) -> Any:
 
 
 def _stored_number_uncompiled(stored: Any) -> Any:
-    """The same, for the loops as plain Python: with NUMBA_DISABLE_JIT=1."""
-    if isinstance(stored, np.uint16):
+    """The number of `_stored_number`, for loops that run as plain Python (NUMBA_DISABLE_JIT=1)."""
+    if stored.dtype == np.uint16:
         return np.float32(stored.view(np.float16))
     return stored if stored.dtype == np.float64 else np.float32(stored)
 
 
-_load: Any = intrinsic(_stored_number) if is_compiling() else _stored_number_uncompiled
+_load: Any = _stored_number_uncompiled if UNCOMPILED else intrinsic(_stored_number)
 
 
-def _scores(X: Any, Vt: Any, S: Any) -> None:  # noqa: PLR0915
+def _scores(X: Any, Vt: Any, S: Any) -> None:
     """S = X Vtᵀ for X (B, D), Vt (K, D), S (B, K); B ≥ 4."""
     zero = S.dtype.type(0)
     B, K = S.shape
     for start in range(0, B, 4):
-        i = min(start, B - 4)  # the last four rows may overlap those before
-        p, q, r, s = X[i], X[i + 1], X[i + 2], X[i + 3]
+        i = min(start, B - 4)  # the last four rows may overlap the rows before
+        p = X[i]
+        q = X[i + 1]
+        r = X[i + 2]
+        s = X[i + 3]
         k = 0
         while k + 5 <= K:
-            v0, v1, v2, v3, v4 = Vt[k], Vt[k + 1], Vt[k + 2], Vt[k + 3], Vt[k + 4]
-            a0 = a1 = a2 = a3 = a4 = zero
-            b0 = b1 = b2 = b3 = b4 = zero
-            c0 = c1 = c2 = c3 = c4 = zero
-            d0 = d1 = d2 = d3 = d4 = zero
-            for j in range(X.shape[1]):
-                x0, x1, x2, x3 = _load(p[j]), _load(q[j]), _load(r[j]), _load(s[j])
-                w = v0[j]
-                a0 += x0 * w
-                b0 += x1 * w
-                c0 += x2 * w
-                d0 += x3 * w
-                w = v1[j]
-                a1 += x0 * w
-                b1 += x1 * w
-                c1 += x2 * w
-                d1 += x3 * w
-                w = v2[j]
-                a2 += x0 * w
-                b2 += x1 * w
-                c2 += x2 * w
-                d2 += x3 * w
-                w = v3[j]
-                a3 += x0 * w
-                b3 += x1 * w
-                c3 += x2 * w
-                d3 += x3 * w
-                w = v4[j]
-                a4 += x0 * w
-                b4 += x1 * w
-                c4 += x2 * w
-                d4 += x3 * w
-            S[i, k], S[i, k + 1], S[i, k + 2], S[i, k + 3], S[i, k + 4] = a0, a1, a2, a3, a4
-            S[i + 1, k], S[i + 1, k + 1], S[i + 1, k + 2], S[i + 1, k + 3], S[i + 1, k + 4] = (
-                b0,
-                b1,
-                b2,
-                b3,
-                b4,
-            )
-            S[i + 2, k], S[i + 2, k + 1], S[i + 2, k + 2], S[i + 2, k + 3], S[i + 2, k + 4] = (
-                c0,
-                c1,
-                c2,
-                c3,
-                c4,
-            )
-            S[i + 3, k], S[i + 3, k + 1], S[i + 3, k + 2], S[i + 3, k + 3], S[i + 3, k + 4] = (
-                d0,
-                d1,
-                d2,
-                d3,
-                d4,
-            )
+            _five_scores(p, q, r, s, Vt[k], Vt[k + 1], Vt[k + 2], Vt[k + 3], Vt[k + 4], S, i, k)
             k += 5
         while k < K:
             v0 = Vt[k]
@@ -159,70 +112,103 @@ def _scores(X: Any, Vt: Any, S: Any) -> None:  # noqa: PLR0915
                 b0 += _load(q[j]) * w
                 c0 += _load(r[j]) * w
                 d0 += _load(s[j]) * w
-            S[i, k], S[i + 1, k], S[i + 2, k], S[i + 3, k] = a0, b0, c0, d0
+            S[i, k] = a0
+            S[i + 1, k] = b0
+            S[i + 2, k] = c0
+            S[i + 3, k] = d0
             k += 1
+
+
+@numba.njit(inline="always")
+def _five_scores(
+    p: Any,
+    q: Any,
+    r: Any,
+    s: Any,
+    v0: Any,
+    v1: Any,
+    v2: Any,
+    v3: Any,
+    v4: Any,
+    S: Any,
+    i: int,
+    k: int,
+) -> None:
+    """Scores of four rows in five columns, which stay in 20 registers."""
+    zero = S.dtype.type(0)
+    a0 = a1 = a2 = a3 = a4 = zero
+    b0 = b1 = b2 = b3 = b4 = zero
+    c0 = c1 = c2 = c3 = c4 = zero
+    d0 = d1 = d2 = d3 = d4 = zero
+    for j in range(len(p)):
+        x0 = _load(p[j])
+        x1 = _load(q[j])
+        x2 = _load(r[j])
+        x3 = _load(s[j])
+        w = v0[j]
+        a0 += x0 * w
+        b0 += x1 * w
+        c0 += x2 * w
+        d0 += x3 * w
+        w = v1[j]
+        a1 += x0 * w
+        b1 += x1 * w
+        c1 += x2 * w
+        d1 += x3 * w
+        w = v2[j]
+        a2 += x0 * w
+        b2 += x1 * w
+        c2 += x2 * w
+        d2 += x3 * w
+        w = v3[j]
+        a3 += x0 * w
+        b3 += x1 * w
+        c3 += x2 * w
+        d3 += x3 * w
+        w = v4[j]
+        a4 += x0 * w
+        b4 += x1 * w
+        c4 += x2 * w
+        d4 += x3 * w
+    _store_five(S[i], k, a0, a1, a2, a3, a4)
+    _store_five(S[i + 1], k, b0, b1, b2, b3, b4)
+    _store_five(S[i + 2], k, c0, c1, c2, c3, c4)
+    _store_five(S[i + 3], k, d0, d1, d2, d3, d4)
+
+
+@numba.njit(inline="always")
+def _store_five(line: Any, k: int, s0: Any, s1: Any, s2: Any, s3: Any, s4: Any) -> None:
+    line[k] = s0
+    line[k + 1] = s1
+    line[k + 2] = s2
+    line[k + 3] = s3
+    line[k + 4] = s4
 
 
 def _pull(X: Any, A: Any, G: Any) -> None:
     """G += Aᵀ X for X (B, D), A (B, K), G (K, D); B ≥ 8.
 
-    Five lines of G at a time in whole tiles: loops of fixed length leave their registers to the coefficients.
+    Five lines of G at a time in whole tiles: with loops of fixed length the registers hold the
+    coefficients.
     """
     zero = G.dtype.type(0)
-    (B, K), D = A.shape, X.shape[1]
+    B, K = A.shape
+    D = X.shape[1]
     grouped = K - K % 5 if D >= TILE else 0
-    total = np.empty(
-        5 * TILE, G.dtype
-    )  # one array: the vectorizer need not ask whether its lines overlap
+    # One array for five lines: the vectorizer needs no check that lines do not overlap.
+    total = np.empty(5 * TILE, G.dtype)
     for begin in range(0, D, TILE):
         right = min(begin + TILE, D)
-        left = right - TILE  # of the last tile some features may have been done before
+        left = right - TILE  # some features of the last tile may belong to the tile before
         for k in range(0, grouped, 5):
             total[:] = zero
             for start in range(0, B, 4):
                 i = min(start, B - 4)
-                done = start - i  # of the last four rows some may have been added before
-                p, q, r, s = (
-                    X[i, left:right],
-                    X[i + 1, left:right],
-                    X[i + 2, left:right],
-                    X[i + 3, left:right],
-                )
-                a0, a1, a2, a3, a4 = A[i, k], A[i, k + 1], A[i, k + 2], A[i, k + 3], A[i, k + 4]
-                b0, b1, b2, b3, b4 = (
-                    A[i + 1, k],
-                    A[i + 1, k + 1],
-                    A[i + 1, k + 2],
-                    A[i + 1, k + 3],
-                    A[i + 1, k + 4],
-                )
-                c0, c1, c2, c3, c4 = (
-                    A[i + 2, k],
-                    A[i + 2, k + 1],
-                    A[i + 2, k + 2],
-                    A[i + 2, k + 3],
-                    A[i + 2, k + 4],
-                )
-                d0, d1, d2, d3, d4 = (
-                    A[i + 3, k],
-                    A[i + 3, k + 1],
-                    A[i + 3, k + 2],
-                    A[i + 3, k + 3],
-                    A[i + 3, k + 4],
-                )
-                if done > 0:
-                    a0 = a1 = a2 = a3 = a4 = zero
-                if done > 1:
-                    b0 = b1 = b2 = b3 = b4 = zero
-                if done > 2:
-                    c0 = c1 = c2 = c3 = c4 = zero
-                for j in range(TILE):
-                    x0, x1, x2, x3 = _load(p[j]), _load(q[j]), _load(r[j]), _load(s[j])
-                    total[j] += a0 * x0 + b0 * x1 + c0 * x2 + d0 * x3
-                    total[TILE + j] += a1 * x0 + b1 * x1 + c1 * x2 + d1 * x3
-                    total[2 * TILE + j] += a2 * x0 + b2 * x1 + c2 * x2 + d2 * x3
-                    total[3 * TILE + j] += a3 * x0 + b3 * x1 + c3 * x2 + d3 * x3
-                    total[4 * TILE + j] += a4 * x0 + b4 * x1 + c4 * x2 + d4 * x3
+                p = X[i, left:right]
+                q = X[i + 1, left:right]
+                r = X[i + 2, left:right]
+                s = X[i + 3, left:right]
+                _add_five_lines(p, q, r, s, A, total, i, k, start - i)
             for line in range(5):
                 G[k + line, begin:right] += total[line * TILE + begin - left : (line + 1) * TILE]
         for k in range(grouped, K):
@@ -230,23 +216,59 @@ def _pull(X: Any, A: Any, G: Any) -> None:
 
 
 @numba.njit(inline="always")
+def _add_five_lines(
+    p: Any, q: Any, r: Any, s: Any, A: Any, total: Any, i: int, k: int, done: int
+) -> None:
+    """Add four rows, of which the first `done` were added before, to a tile of five lines."""
+    zero = total.dtype.type(0)
+    a0 = A[i, k] if done < 1 else zero
+    a1 = A[i, k + 1] if done < 1 else zero
+    a2 = A[i, k + 2] if done < 1 else zero
+    a3 = A[i, k + 3] if done < 1 else zero
+    a4 = A[i, k + 4] if done < 1 else zero
+    b0 = A[i + 1, k] if done < 2 else zero
+    b1 = A[i + 1, k + 1] if done < 2 else zero
+    b2 = A[i + 1, k + 2] if done < 2 else zero
+    b3 = A[i + 1, k + 3] if done < 2 else zero
+    b4 = A[i + 1, k + 4] if done < 2 else zero
+    c0 = A[i + 2, k] if done < 3 else zero
+    c1 = A[i + 2, k + 1] if done < 3 else zero
+    c2 = A[i + 2, k + 2] if done < 3 else zero
+    c3 = A[i + 2, k + 3] if done < 3 else zero
+    c4 = A[i + 2, k + 4] if done < 3 else zero
+    d0 = A[i + 3, k]
+    d1 = A[i + 3, k + 1]
+    d2 = A[i + 3, k + 2]
+    d3 = A[i + 3, k + 3]
+    d4 = A[i + 3, k + 4]
+    for j in range(TILE):
+        x0 = _load(p[j])
+        x1 = _load(q[j])
+        x2 = _load(r[j])
+        x3 = _load(s[j])
+        total[j] += a0 * x0 + b0 * x1 + c0 * x2 + d0 * x3
+        total[TILE + j] += a1 * x0 + b1 * x1 + c1 * x2 + d1 * x3
+        total[2 * TILE + j] += a2 * x0 + b2 * x1 + c2 * x2 + d2 * x3
+        total[3 * TILE + j] += a3 * x0 + b3 * x1 + c3 * x2 + d3 * x3
+        total[4 * TILE + j] += a4 * x0 + b4 * x1 + c4 * x2 + d4 * x3
+
+
+@numba.njit(inline="always")
 def _add_column(X: Any, A: Any, G: Any, left: int, right: int, k: int) -> None:
-    """A tile of line k of G, from eight rows at a time."""
+    """Add all rows, eight at a time, to a tile of line k of G."""
     zero = G.dtype.type(0)
     g = G[k, left:right]
     for start in range(0, len(X), 8):
         i = min(start, len(X) - 8)
-        done = start - i  # of the last eight rows some may have been added before
-        x0, x1, x2, x3, x4, x5, x6, x7 = (
-            X[i, left:right],
-            X[i + 1, left:right],
-            X[i + 2, left:right],
-            X[i + 3, left:right],
-            X[i + 4, left:right],
-            X[i + 5, left:right],
-            X[i + 6, left:right],
-            X[i + 7, left:right],
-        )
+        done = start - i  # some of the last eight rows may have been added before
+        x0 = X[i, left:right]
+        x1 = X[i + 1, left:right]
+        x2 = X[i + 2, left:right]
+        x3 = X[i + 3, left:right]
+        x4 = X[i + 4, left:right]
+        x5 = X[i + 5, left:right]
+        x6 = X[i + 6, left:right]
+        x7 = X[i + 7, left:right]
         a0 = A[i, k] if done < 1 else zero
         a1 = A[i + 1, k] if done < 2 else zero
         a2 = A[i + 2, k] if done < 3 else zero
@@ -272,9 +294,12 @@ def _moments(X: Any, y: Any, weight: Any, origin: Any, sums: Any, squares: Any) 
     """sums[y_i] += w_i (x_i − origin) and squares += w_i (x_i − origin)², in float64."""
     for left in range(0, X.shape[1], TILE):
         right = min(left + TILE, X.shape[1])
-        o, q = origin[left:right], squares[left:right]
+        o = origin[left:right]
+        q = squares[left:right]
         for i in range(len(X)):
-            x, g, w = X[i, left:right], sums[y[i], left:right], weight[i]
+            x = X[i, left:right]
+            g = sums[y[i], left:right]
+            w = weight[i]
             for j in range(right - left):
                 deviation = _load(x[j]) - o[j]
                 g[j] += w * deviation

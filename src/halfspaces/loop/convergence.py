@@ -64,7 +64,7 @@ def _test(run: Run, evaluation: Evaluation) -> None:
     run.gap = float(np.max(gap))
     done = gap <= run.target(np.where(np.isfinite(gap), evaluation.exact_total, 0.0))
     unbounded = ~run.objective.certifiable(len(gap))
-    exact = evaluation.request.smoothing == 0 and evaluation.data_gradient is not None
+    exact = evaluation.request.smoothing.mu == 0 and evaluation.data_gradient is not None
     if unbounded.any() and exact:
         least = run.tol * run.objective.gradient_norm_at_zero
         done |= unbounded & (norm(evaluation.gradient) <= least)
@@ -78,7 +78,7 @@ def _of_all_rows(run: Run, evaluation: Evaluation) -> bool:
 
 def _may_tighten(run: Run, evaluation: Evaluation) -> bool:
     """Whether there is a dual point of each example for each member, and tighter ones are due."""
-    smooth = run.objective.loss.smooth or evaluation.request.smoothing > 0
+    smooth = run.objective.loss.smooth or evaluation.request.smoothing.mu > 0
     due = run.passes >= run.next_tightening and not run.optimizer.stochastic
     has_gradient = evaluation.data_gradient is not None
     return _of_all_rows(run, evaluation) and smooth and due and has_gradient

@@ -124,7 +124,11 @@ def _turns(
 ) -> Reason:
     """Take turns until there is a reason to stop."""
     while run.state.done is None:
-        evaluation = run.objective.evaluate(run.optimizer.propose(run.state))
+        request = run.optimizer.propose(run.state)
+        ahead = run.optimizer.rows_ahead(run.state)
+        if ahead is not None:
+            run.objective.blocks.read_ahead(ahead)
+        evaluation = run.objective.evaluate(request)
         run.passes += evaluation.visited
         if not (run.optimizer.recovers or np.all(np.isfinite(evaluation.data))):
             return Reason.DIVERGED

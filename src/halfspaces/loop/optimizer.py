@@ -51,6 +51,24 @@ class Optimizer(ABC, Generic[S]):
 
     can_diverge: ClassVar[bool] = False  # its steps are not tested, so they can be too long
 
+    def continued(self, objective: Objective, state: S, evaluation: Evaluation) -> S | None:
+        """The state from which a run goes on under another penalty; None where a new run begins.
+
+        Parameters
+        ----------
+        objective : Objective
+            The same loss and data as before under another penalty of the same kind.
+        state : State
+            With which the run under the penalty before ended; it may be changed in place.
+        evaluation : Evaluation
+            The last of that run; the state may not have been updated with it yet.
+        """
+        return None
+
+    def rows_ahead(self, state: S) -> Array | None:
+        """Rows, rising, that the next requests will ask for: on disk they are read ahead; or None."""
+        return None
+
     def step_of(self, state: S) -> Callable[[Array], Array] | None:
         """The step (D+1, M, C) that it would take for a gradient; None where it knows no curvature."""
         return None

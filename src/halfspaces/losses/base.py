@@ -1,14 +1,17 @@
 """The interface of every loss, a function of one example's scores and its label, L_i(s, y)."""
 
+# An array of any library, tested to be NumPy's, has an unknown dtype:
+# pyright: reportUnknownVariableType=false
+
 import math
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
 
 from halfspaces.losses.surrogates import DOMAIN_TOLERANCE
-from halfspaces.support.types import AnyArray
+from halfspaces.support.types import AnyArray, Array
 
 FEW_CLASSES = 32  # up to this number reductions along the last axis are slow
 DIFFERENCE_STEP = 1e-4  # of a score, for differences of gradients
@@ -18,14 +21,14 @@ def right_class_mask(scores: AnyArray, y: AnyArray) -> AnyArray:
     """Mask of the right class, shaped to broadcast against the scores: (B, C) or (B, 1, C)."""
     xp = array_namespace(scores)
     # Not in the type of y: class 256 would be class 0 in uint8.
-    classes = xp.arange(scores.shape[-1], device=device(scores))
+    classes = xp.arange(scores.shape[-1], device=scores.device)
     return classes == xp.reshape(y, (y.shape[0],) + (1,) * (scores.ndim - 1))
 
 
 def sum_over_classes(values: AnyArray) -> AnyArray:
     """Sums (..., 1) over the last axis: by a product, faster than a reduction over few classes."""
     xp = array_namespace(values)
-    ones = xp.ones(values.shape[-1], dtype=values.dtype, device=device(values))
+    ones = xp.ones(values.shape[-1], dtype=values.dtype, device=values.device)
     return (values @ ones)[..., None]
 
 
@@ -75,7 +78,7 @@ def project_onto_simplex(values: AnyArray) -> AnyArray:
     shifted = values - max_over_classes(values)
     falling = xp.flip(xp.sort(shifted, axis=-1), axis=-1)
     excess = xp.cumulative_sum(falling, axis=-1) - 1
-    counts = xp.arange(1, values.shape[-1] + 1, dtype=values.dtype, device=device(values))
+    counts = xp.arange(1, values.shape[-1] + 1, dtype=values.dtype, device=values.device)
     candidates = xp.where(counts * falling > excess, excess / counts, -math.inf)
     return xp.clip(shifted - xp.max(candidates, axis=-1, keepdims=True), 0, None)
 
@@ -129,7 +132,7 @@ class Loss(ABC):
         """Whether the loss has a gradient everywhere."""
         return math.isfinite(self.curvature(2))
 
-    def hessian(self, scores: AnyArray, label: int, weight: AnyArray) -> AnyArray:
+    def hessian(self, scores: Array, label: int, weight: Array) -> Array:
         """Σ_i w_i ∇²L_i in the scores, shape (C, C), of a smooth loss.
 
         By default from centred differences of the gradient, in 2 C evaluations.

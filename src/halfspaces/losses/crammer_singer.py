@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 
 from halfspaces.losses import base
 from halfspaces.losses.surrogates import DOMAIN_TOLERANCE, inside
-from halfspaces.support.types import AnyArray
+from halfspaces.support.types import AnyArray, Array
 from halfspaces.support.validation import check_number
 
 
@@ -74,12 +74,12 @@ class CrammerSinger(base.Loss):
         """1/μ, infinite without smoothing."""
         return 1 / self.smoothing if self.smoothing > 0 else math.inf
 
-    def hessian(self, scores: AnyArray, label: int, weight: AnyArray) -> AnyArray:
+    def hessian(self, scores: Array, label: int, weight: Array) -> Array:
         """Σ w (diag(S) − S Sᵀ/|S|)/μ with the classes S of positive q; 0 without smoothing."""
         if self.smoothing == 0:
             return np.zeros((scores.shape[1], scores.shape[1]))
-        gradient = self.value_and_grad(scores, np.full(len(scores), label))[1]
-        q = gradient + (np.arange(scores.shape[1]) == label)
+        y = np.full(len(scores), label)
+        q: Array = self.value_and_grad(scores, y)[1] + base.right_class_mask(scores, y)
         support = (q > DOMAIN_TOLERANCE).astype(np.float64)
         share = weight[:, None] / np.maximum(support.sum(axis=1, keepdims=True), 1)
         return (np.diag(weight @ support) - support.T @ (share * support)) / self.smoothing

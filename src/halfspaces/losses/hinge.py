@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 
 from halfspaces.losses import base
 from halfspaces.losses.surrogates import DOMAIN_TOLERANCE, Plus, SquaredPlus, Surrogate, inside
-from halfspaces.support.types import AnyArray
+from halfspaces.support.types import AnyArray, Array
 from halfspaces.support.validation import check_number
 
 
@@ -42,7 +42,7 @@ class _Pairwise(base.Loss):
         """C times the curvature of φ: the Laplacian of a star of C nodes has the eigenvalue C."""
         return self.surrogate.curvature * n_classes
 
-    def hessian(self, scores: AnyArray, label: int, weight: AnyArray) -> AnyArray:
+    def hessian(self, scores: Array, label: int, weight: Array) -> Array:
         """Σ w Σ_{j≠y} φ''_j (e_j − e_y)(e_j − e_y)ᵀ."""
         violations = scores - scores[:, [label]] + self.margin
         second = (weight @ self.surrogate.second_derivative(violations)).astype(np.float64)

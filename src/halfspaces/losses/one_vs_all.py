@@ -8,7 +8,7 @@ from array_api_compat import array_namespace
 
 from halfspaces.losses import base
 from halfspaces.losses.surrogates import Plus, Softplus, Surrogate
-from halfspaces.support.types import AnyArray
+from halfspaces.support.types import AnyArray, Array
 from halfspaces.support.validation import check_number
 
 
@@ -47,7 +47,7 @@ class OneVsAll(base.Loss):
     shift_invariant: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.surrogate, Surrogate):
+        if not isinstance(self.surrogate, Surrogate):  # pyright: ignore[reportUnnecessaryIsInstance]
             known = "Plus(), SquaredPlus() or Softplus()"
             raise TypeError(f"OneVsAll(surrogate=...) must be {known}, got {self.surrogate!r}.")
         check_number("OneVsAll(margin=...)", self.margin, at_least=0)
@@ -69,9 +69,10 @@ class OneVsAll(base.Loss):
         """The curvature of φ: the classes do not interact."""
         return self.surrogate.curvature
 
-    def hessian(self, scores: AnyArray, label: int, weight: AnyArray) -> AnyArray:
+    def hessian(self, scores: Array, label: int, weight: Array) -> Array:
         """Σ w diag(φ''(Δ − t_j s_j))."""
-        signs = np.where(np.arange(scores.shape[1]) == label, -1, 1)
+        signs = np.ones(scores.shape[1], np.int64)
+        signs[label] = -1
         return np.diag(weight @ self.surrogate.second_derivative(signs * scores + self.margin))
 
     def conjugate(self, dual: AnyArray, y: AnyArray) -> AnyArray:

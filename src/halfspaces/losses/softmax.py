@@ -8,7 +8,7 @@ from array_api_compat import array_namespace
 
 from halfspaces.losses import base
 from halfspaces.losses.surrogates import entropy_terms, inside
-from halfspaces.support.types import AnyArray
+from halfspaces.support.types import AnyArray, Array
 from halfspaces.support.validation import check_number
 
 
@@ -68,7 +68,7 @@ class Softmax(base.Loss):
         """½: diag(p) − p pᵀ ⪯ ½ I."""
         return 0.5
 
-    def hessian(self, scores: AnyArray, label: int, weight: AnyArray) -> AnyArray:
+    def hessian(self, scores: Array, label: int, weight: Array) -> Array:
         """Σ w (diag(p) − p pᵀ)."""
         p = _log_softmax(scores)[2]
         products = (p.T @ (weight[:, None] * p)).astype(np.float64)

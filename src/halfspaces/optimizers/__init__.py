@@ -1,4 +1,8 @@
-"""Optimizers, update rules, schedules and preconditioners: each one turn of the same loop per evaluation."""
+"""Optimizers, update rules, schedules and preconditioners.
+
+A new optimizer is one class and one row in `OPTIMIZERS`; a new update rule is one class and one row
+in `UPDATE_RULES`.
+"""
 
 from halfspaces.loop.optimizer import Optimizer, State
 from halfspaces.optimizers.gradient_descent import SGD, GradientDescent
@@ -33,6 +37,7 @@ from halfspaces.preconditioners.low_rank import LowRank
 
 __all__ = [
     "LBFGS",
+    "OPTIMIZERS",
     "SCHEDULES",
     "SGD",
     "UPDATE_RULES",
@@ -62,3 +67,12 @@ __all__ = [
     "UpdateRule",
     "WarmUp",
 ]
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "lbfgs": LBFGS,
+    "gradient_descent": GradientDescent,
+    "sgd": SGD,
+    "proximal": ProximalGradient,
+    "proximal_newton": ProximalNewton,
+    "random_search": RandomSearch,
+}

@@ -12,11 +12,9 @@ import numpy as np
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
-from halfspaces.optimizers.gradient_descent import SGD, GradientDescent
 from halfspaces.optimizers.lbfgs import LBFGS
 from halfspaces.optimizers.proximal_gradient import ProximalGradient
 from halfspaces.optimizers.proximal_newton import ProximalNewton
-from halfspaces.optimizers.random_search import RandomSearch
 from halfspaces.penalties.base import Penalty
 from halfspaces.preconditioners.gram import ByClass, Gram
 from halfspaces.preconditioners.low_rank import LowRank
@@ -27,15 +25,6 @@ SMALL = 1 << 20
 # Beyond this number of features, a D × D factor costs more than the passes that it saves over a
 # preconditioner of low rank.
 GRAM_FEATURES = 4096
-
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    "lbfgs": LBFGS,
-    "gradient_descent": GradientDescent,
-    "sgd": SGD,
-    "proximal": ProximalGradient,
-    "proximal_newton": ProximalNewton,
-    "random_search": RandomSearch,
-}
 
 
 class Choice(NamedTuple):

@@ -1,9 +1,10 @@
-"""The order in which epochs visit the rows: by stretches that a disk reads in one go, mixed within windows.
+"""The order in which epochs visit the rows: stretches that a disk reads at once, mixed in windows.
 
-Rows drawn one by one from anywhere in a file larger than memory cost a visit to the disk each. So an epoch takes
-stretches of consecutive rows in a random order, a few hundred at a time, and shuffles the rows of all of these: the
-window. Data that fit into one window are shuffled whole. The order depends on seed, epoch and sizes alone, so rows in
-memory and rows on disk give the same run; no list of all rows is ever made.
+Rows drawn one by one from anywhere in a file larger than memory cost a disk access each. So an
+epoch takes stretches of consecutive rows in a random order. A few hundred of them form a window,
+within which all rows are shuffled. Data that fit into one window are shuffled as a whole. The order
+depends only on seed, epoch and sizes, so rows in memory and rows on disk give the same run; no list
+of all rows is ever made.
 """
 
 from dataclasses import dataclass
@@ -13,10 +14,8 @@ import numpy as np
 from halfspaces.support.types import Array
 
 WINDOW_BYTES = 64 << 20
-WINDOW_ROWS = 1 << 20  # at most: their numbers take memory, too
-STRETCHES = (
-    256  # in a window: rows that lie together, of one class perhaps, are so small a part of a batch
-)
+WINDOW_ROWS = 1 << 20  # at most: row numbers take memory, too
+STRETCHES = 256  # in a window: rows stored together, of one class perhaps, are a small part of it
 
 
 @dataclass(frozen=True)
@@ -28,15 +27,16 @@ class Shuffling:
     n_rows : int
         N.
     window : int
-        Rows that are mixed; a multiple of the batch size, so that a batch lies in one window.
+        Number of rows in a window; a multiple of the batch size, so that a batch lies in one.
     stretch : int
-        Consecutive rows that are visited in one window, but for the ends of windows and of the data.
+        Number of consecutive rows that stay together, except at the ends of windows and data.
     seed : int
 
     Examples
     --------
     >>> order = Shuffling(n_rows=10, window=4, stretch=2, seed=0)
-    >>> sorted(row for window in range(order.windows) for row in order.rows(epoch=0, window=window).tolist())
+    >>> windows = [order.rows(epoch=0, window=window) for window in range(order.windows)]
+    >>> np.sort(np.concatenate(windows)).tolist()
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
     """
 
@@ -53,25 +53,26 @@ class Shuffling:
 
     @property
     def windows(self) -> int:
-        """In an epoch."""
+        """The number of windows in an epoch."""
         return -(-self.n_rows // self.window)
 
     def rows(self, epoch: int, window: int) -> Array:
         """The rows of one window, in the order in which they are visited.
 
-        The first stretch begins anywhere, so that no rows are the last of every epoch, or always together.
+        The first stretch begins at a random row, so that no rows are always together, or the last
+        of every epoch.
         """
         rng = np.random.default_rng([self.seed, epoch])
-        start, whole = rng.integers(self.n_rows), self.n_rows // self.stretch
+        start = rng.integers(self.n_rows)
+        whole = self.n_rows // self.stretch
         stretches = np.append(rng.permutation(whole), whole)  # the last one is shorter
         places = np.arange(window * self.window, min((window + 1) * self.window, self.n_rows))
         rows = stretches[places // self.stretch] * self.stretch + places % self.stretch
-        return np.random.default_rng([self.seed, epoch, 1 + window]).permutation(
-            (start + rows) % self.n_rows
-        )
+        rng = np.random.default_rng([self.seed, epoch, 1 + window])
+        return rng.permutation((start + rows) % self.n_rows)
 
     def next_rows(self, epoch: int, window: int) -> Array | None:
-        """The rows of the window after this one, rising; None where one window holds all rows."""
+        """The rows of the following window, rising; None if one window holds all rows."""
         if self.windows == 1:
             return None
         later, window = divmod(window + 1, self.windows)

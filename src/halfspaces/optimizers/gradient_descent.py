@@ -1,4 +1,4 @@
-"""Gradient descent on all rows, and minibatch SGD: the same step on other rows."""
+"""Gradient descent on all rows, and minibatch SGD: the same step on a sample of the rows."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -20,7 +20,7 @@ from halfspaces.support.validation import check_number, lookup
 
 @dataclass(eq=False)
 class GradientState(State):
-    """W, the last move, the rule's slots and how many updates were made."""
+    """W, the last move, the rule's slots and the number of updates."""
 
     penalty: Penalty
     base_step: Array  # (M,)
@@ -29,16 +29,15 @@ class GradientState(State):
     slots: tuple[Array, ...]
     count: int = 0
     order: Shuffling | None = None  # of minibatches
-    window: Array | None = field(
-        default=None, repr=False
-    )  # the rows that minibatches are taken from
+    window: Array | None = field(default=None, repr=False)  # rows of which minibatches are taken
 
 
 def safe_step(objective: Objective, n_members: int, batch_size: int | None = None) -> Array:
-    """1/L of each member (M,), L bounding its curvature: (the loss's curvature) · λ_max(Gram) + the penalty's.
+    """1/L of each member (M,), L a bound on its curvature.
 
-    A small batch can bend more than the whole does. A loss with kinks has no such bound; its smoothing with μ = 1
-    gives the scale.
+    L = (the loss's curvature) · λ_max(Gram) + the penalty's curvature. A small batch can have more
+    curvature than all rows. A loss with kinks has no such bound; its smoothing with μ = 1 gives the
+    scale.
     """
     loss = objective.loss if objective.loss.smooth else objective.loss.smoothed(1.0)
     curvature = loss.curvature(objective.n_classes) * largest_eigenvalue(objective, batch_size)
@@ -50,29 +49,34 @@ class _GradientMethod(Optimizer[GradientState]):
     can_diverge: ClassVar[bool] = True
 
     step_size: float | None = None
-
     update_rule: UpdateRule = field(default_factory=Plain)
     schedule: Schedule = field(default_factory=Constant)
 
     def _check(self) -> None:
         if self.step_size is not None:
             check_number(f"{type(self).__name__}(step_size=...)", self.step_size, above=0)
-        object.__setattr__(
-            self, "update_rule", lookup("update_rule", self.update_rule, UPDATE_RULES, UpdateRule)
-        )
-        object.__setattr__(self, "schedule", lookup("schedule", self.schedule, SCHEDULES, Schedule))
+        rule = lookup("update_rule", self.update_rule, UPDATE_RULES, UpdateRule)
+        schedule = lookup("schedule", self.schedule, SCHEDULES, Schedule)
+        object.__setattr__(self, "update_rule", rule)
+        object.__setattr__(self, "schedule", schedule)
 
     def init(self, W: Array, objective: Objective) -> GradientState:
         """No move yet."""
         members = W.shape[1]
         step = self.step_size
         if step is None:
-            step = self.update_rule.default_step(
-                safe_step(objective, members, self._rows_at_a_time())
-            )
-        zeros, slots = np.zeros_like(W), self.update_rule.slots(W)
+            safe = safe_step(objective, members, self._rows_at_a_time())
+            step = self.update_rule.default_step(safe)
         steps = np.full(members, step, dtype=np.float64)
-        return GradientState(W, steps, objective.penalty, steps, objective.n_examples, zeros, slots)
+        return GradientState(
+            W,
+            steps,
+            penalty=objective.penalty,
+            base_step=steps,
+            n_examples=objective.n_examples,
+            last_move=np.zeros_like(W),
+            slots=self.update_rule.slots(W),
+        )
 
     def _rows_at_a_time(self) -> int | None:
         return None
@@ -90,19 +94,20 @@ class _GradientMethod(Optimizer[GradientState]):
         moved = state.W + move
         if not state.penalty.smooth:
             moved = prox_step(state.penalty, moved, coordinate_step)
-        state.last_move, state.W = moved - state.W, moved
+        state.last_move = moved - state.W
+        state.W = moved
         state.step = step
         return state
 
 
 @dataclass(frozen=True)
 class GradientDescent(_GradientMethod):
-    """W ← W − step · ∇L(W) on all rows, the lecture's first optimizer; slow, and the measure of the others.
+    """W ← W − step · ∇L(W) on all rows: the lecture's first optimizer, a slow baseline.
 
     Parameters
     ----------
     step_size : float or None
-        None: 1/L for a bound L on the curvature, so that no step overshoots.
+        None: 1/L for a bound L on the curvature, so that no step is too long.
     update_rule : UpdateRule
     schedule : Schedule
         Its progress is that of `horizon` steps.
@@ -136,10 +141,11 @@ class GradientDescent(_GradientMethod):
 
 @dataclass(frozen=True)
 class SGD(_GradientMethod):
-    """Minibatch gradient descent: each epoch visits every example once, in a shuffled order, `batch_size` at a time.
+    """Minibatch gradient descent: each epoch visits every example once, in a shuffled order.
 
-    Data of more than 64 MB are shuffled by stretches of rows, and these are mixed within windows of that size (see
-    `halfspaces.optimizers.epoch_order`); the next window is read while this one is used, so X may lie on disk.
+    Data of more than 64 MB are shuffled by stretches of rows, and these are mixed within windows of
+    that size (see `halfspaces.optimizers.epoch_order`); the next window is read while this one is
+    used, so X may lie on disk.
 
     Parameters
     ----------
@@ -147,7 +153,7 @@ class SGD(_GradientMethod):
         None: chosen for the update rule (see `safe_step`); find your own with `find_step_size`.
     batch_size : int
     epochs : int
-        Passes over the examples; then the run is done.
+        Passes over the examples, after which the run is done.
     update_rule : UpdateRule or its name
     schedule : Schedule or its name
     seed : int
@@ -187,7 +193,8 @@ class SGD(_GradientMethod):
 
     def init(self, W: Array, objective: Objective) -> GradientState:
         """No move yet, and an order of the rows."""
-        state, blocks = super().init(W, objective), objective.blocks
+        state = super().init(W, objective)
+        blocks = objective.blocks
         row_bytes = blocks.row_size * blocks.X.dtype.itemsize
         state.order = Shuffling.of(blocks.n_examples, row_bytes, self.batch_size, self.seed)
         return state
@@ -201,17 +208,24 @@ class SGD(_GradientMethod):
 
     def propose(self, state: GradientState) -> Request:
         """The gradient on the next rows of this epoch's order, at the rule's look-ahead."""
-        epoch, batch = divmod(state.count, self._batches(state))
         assert state.order is not None
-        window, place = divmod(batch * self.batch_size, state.order.window)
-        soon = None
+        epoch, window, place = self._place(state, state.order)
         if place == 0 or state.window is None:
-            state.window, soon = (
-                state.order.rows(epoch, window),
-                state.order.next_rows(epoch, window),
-            )
+            state.window = state.order.rows(epoch, window)
         rows = np.sort(state.window[place : place + self.batch_size])
-        return Request(self.update_rule.look_ahead(state.W, state.last_move), rows=rows, soon=soon)
+        return Request(self.update_rule.look_ahead(state.W, state.last_move), rows=rows)
+
+    def _place(self, state: GradientState, order: Shuffling) -> tuple[int, int, int]:
+        """The epoch, the window, and the first row of the next batch within the window."""
+        epoch, batch = divmod(state.count, self._batches(state))
+        window, place = divmod(batch * self.batch_size, order.window)
+        return epoch, window, place
+
+    def rows_ahead(self, state: GradientState) -> Array | None:
+        """The rows of the next window, where one begins."""
+        assert state.order is not None
+        epoch, window, place = self._place(state, state.order)
+        return state.order.next_rows(epoch, window) if place == 0 else None
 
     def update(self, state: GradientState, evaluation: Evaluation) -> GradientState:
         """One move; after the last epoch the run is done."""

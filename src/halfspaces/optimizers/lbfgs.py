@@ -1,6 +1,6 @@
-"""L-BFGS with a preconditioner, every member of a stack on its own line search, in the same passes.
+"""L-BFGS with a preconditioner; each member of a stack has its own line search, in the same passes.
 
-Losses with kinks are reached by smoothing in stages: once the gap that the smoothing causes dominates, μ shrinks.
+Losses with kinks are smoothed in stages: once the gap caused by the smoothing dominates, μ shrinks.
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ from halfspaces.loop.optimizer import Optimizer, State, by_member, inner
 from halfspaces.loop.result import Reason
 from halfspaces.objective import Objective
 from halfspaces.optimizers.line_search import LineSearch
-from halfspaces.optimizers.smoothing import Stages
+from halfspaces.optimizers.smoothing import Stage, Stages
 from halfspaces.penalties.base import Penalty
 from halfspaces.preconditioners.base import Identity, Preconditioner, Preconditioning
 from halfspaces.request import Evaluation, Request
@@ -23,14 +23,15 @@ from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
 PAIR_BYTES = 128 << 20
-MUCH = 0.005  # of the objective that a step promises: beyond what some rows cannot tell
-MOVED = 0.1  # change of a log loss at which the curvature is looked at again
-Pair = tuple[Array, Array, Array]  # s, y and 1/⟨s, y⟩ (0 for members that have no such pair yet)
+LARGE_DECREASE = 0.005  # of the objective: a step that promises more is measured on some rows
+CHANGED = 0.1  # change of the logarithm of a loss at which the curvature is measured again
+LEAST_COSINE = 1e-12  # of s and y: pairs below it show no curvature, but rounding
+Pair = tuple[Array, Array, Array]  # s, y and 1/⟨s, y⟩ (0 for members without such a pair)
 
 
 @dataclass(eq=False)
 class Search:
-    """A line search under way: the gradient at the iterate, the direction, each member's trial step."""
+    """A line search under way: the gradient at the iterate, the direction, each member's trial."""
 
     gradient: Array = field(repr=False)
     direction: Array = field(repr=False)
@@ -42,14 +43,10 @@ class Search:
 class LBFGSState(State):
     """The iterate, the last pairs (s, y), the stage of smoothing, and the line search under way."""
 
-    smoothing: float
-    offsets: Array | None = field(repr=False)  # of the smoothed loss, about a dual point (N, M, C)
-    recentre: float  # μ of the stage that begins with the next evaluation, 0 where none does
-    cost: float  # what smoothing cost at the end of the stage before, the worst member's
+    stage: Stage
     rounding: float  # relative error of a value in the precision of the products
     least_error: float  # of any value
     penalty: Penalty
-    solved: Array  # members for which this stage of smoothing has done its work, (M,)
     preconditioner: Preconditioning
     measured: Array  # data loss where the curvature was measured last, (M,)
     pairs: deque[Pair] = field(repr=False)
@@ -63,9 +60,10 @@ class LBFGS(Optimizer[LBFGSState]):
     Parameters
     ----------
     memory : int
-        Pairs (s, y) kept; fewer, but at least 5, where they would take more than 128 MB.
+        Pairs (s, y) stored; fewer, but at least 5, where they would take more than 128 MB.
     preconditioner : Preconditioner or None
-        The initial inverse Hessian; `Gram()` cuts passes ten- to thirtyfold where features are correlated.
+        The initial inverse Hessian; `Gram()` cuts passes ten- to thirtyfold where features are
+        correlated.
     stages : Stages
         The smoothing parameters for losses with kinks.
 
@@ -76,8 +74,10 @@ class LBFGS(Optimizer[LBFGSState]):
 
     References
     ----------
-    Nocedal & Wright, Numerical Optimization, 2006, ch. 7, https://doi.org/10.1007/978-0-387-40065-5;
-    Lewis & Overton, Nonsmooth optimization via quasi-Newton methods, 2013, https://doi.org/10.1007/s10107-012-0514-2
+    Nocedal & Wright, Numerical Optimization, 2006, ch. 7,
+    https://doi.org/10.1007/978-0-387-40065-5;
+    Lewis & Overton, Nonsmooth optimization via quasi-Newton methods, 2013,
+    https://doi.org/10.1007/s10107-012-0514-2
 
     Examples
     --------
@@ -102,38 +102,32 @@ class LBFGS(Optimizer[LBFGSState]):
                 f"LBFGS needs a penalty with a gradient, got {objective.penalty}; {remedy}."
             )
         members = W.shape[1]
+        chance = objective.loss.chance_value(objective.n_classes)
         return LBFGSState(
             W=W,
             step=np.zeros(members),
-            smoothing=self.stages.first(objective.loss),
-            offsets=None,
-            recentre=0.0,
-            cost=np.inf,
+            stage=self.stages.first(objective.loss, members),
             rounding=objective.rounding,
-            least_error=float(np.finfo(objective.blocks.dtype).eps)
-            * objective.loss.chance_value(objective.n_classes),
+            least_error=float(np.finfo(objective.blocks.dtype).eps) * chance,
             penalty=objective.penalty,
-            solved=np.zeros(members, bool),
             preconditioner=(self.preconditioner or Identity()).build(objective, members),
-            measured=np.full(members, objective.loss.chance_value(objective.n_classes)),
+            measured=np.full(members, chance),
             pairs=deque(maxlen=min(self.memory, max(5, PAIR_BYTES // (2 * W.nbytes)))),
         )
 
-    def moved_to(
+    def continued(
         self, objective: Objective, state: LBFGSState, evaluation: Evaluation
     ) -> LBFGSState:
-        """The state for the same loss and data under a penalty of another strength, where a run ended.
+        """Sketch, pairs, and value and gradient of the data loss stay known.
 
-        `evaluation` is its last; the state may not have been told yet. Sketch, pairs, and value and gradient of the
-        data loss stay known: of pairs (s, y) the penalty's part of y is exchanged. The first request is a step's trial
-        already.
+        In pairs (s, y) the penalty's part of y is exchanged. For a smooth loss the first request is
+        the trial of a step already.
         """
-        members = state.W.shape[1]
-        evaluation = self._told_at_last(state, evaluation)
+        evaluation = self._at_iterate(state, evaluation)
         W = evaluation.request.W
-        old, new = (
-            np.asarray(penalty.curvature(members)) for penalty in (state.penalty, objective.penalty)
-        )
+        members = W.shape[1]
+        old = np.asarray(state.penalty.curvature(members))
+        new = np.asarray(objective.penalty.curvature(members))
         pairs = deque((_ridged(pair, new - old) for pair in state.pairs), maxlen=state.pairs.maxlen)
         preconditioner, another = state.preconditioner.at(W, new)
         moved = replace(
@@ -141,94 +135,75 @@ class LBFGS(Optimizer[LBFGSState]):
             W=W,
             penalty=objective.penalty,
             done=None,
-            recentre=self.stages.second if state.smoothing > 0 else 0.0,
-            cost=np.inf,
-            solved=np.zeros(members, bool),
+            stage=self.stages.again(state.stage),
             preconditioner=preconditioner,
             pairs=pairs,
             search=None,
         )
         self._forget(moved, another)
-        if state.smoothing == 0:
-            value, gradient = (
-                getattr(objective.penalty, part)(W[:-1]) for part in ("value", "gradient")
-            )
-            moved.search = self._first_search(
-                moved, replace(evaluation, penalty=value, penalty_gradient=gradient)
-            )
+        if state.stage.smoothing.mu == 0:
+            value = objective.penalty.value(W[:-1])
+            gradient = objective.penalty.gradient(W[:-1])
+            known = replace(evaluation, penalty=value, penalty_gradient=gradient)
+            moved.search = self._first_search(moved, known)
         return moved
 
-    def _told_at_last(self, state: LBFGSState, evaluation: Evaluation) -> Evaluation:
-        """What is known at the iterate, once members whose last trial is no higher have taken it."""
+    def _at_iterate(self, state: LBFGSState, evaluation: Evaluation) -> Evaluation:
+        """The data loss and its gradient at the iterate.
+
+        A last trial that no update has seen yet is accepted first, by members for which it is no
+        higher.
+        """
         search = state.search
         if search is None:
             return evaluation
-        W, value = evaluation.request.W, search.line.value
-        if np.array_equal(W, self.propose(state).W):  # the run ended before its state was told
+        W = evaluation.request.W
+        value = search.line.value
+        if np.array_equal(W, self.propose(state).W):
             lower = np.isfinite(evaluation.total) & (evaluation.total <= value)
-            state.step, value = (
-                np.where(lower, search.line.step, 0.0),
-                np.where(lower, evaluation.total, value),
-            )
+            state.step = np.where(lower, search.line.step, 0.0)
+            value = np.where(lower, evaluation.total, value)
             self._accept(state, search, evaluation, lower)
         gradient = search.gradient.copy()
         gradient[:-1] -= state.penalty.gradient(state.W[:-1])
         data = value - state.penalty.value(state.W[:-1])
-        return replace(
-            evaluation,
-            request=replace(evaluation.request, W=state.W),
-            data=data,
-            data_gradient=gradient,
-        )
+        request = replace(evaluation.request, W=state.W)
+        return replace(evaluation, request=request, data=data, data_gradient=gradient)
 
     def propose(self, state: LBFGSState) -> Request:
         """The next trial point of each member's line search."""
         search = state.search
         W = state.W if search is None else state.W + by_member(search.line.step) * search.direction
-        return Request(W, smoothing=state.smoothing, offsets=state.offsets, recentre=state.recentre)
+        return Request(W, smoothing=state.stage.smoothing)
 
     def update(self, state: LBFGSState, evaluation: Evaluation) -> LBFGSState:
-        """Members whose trial passes take it and turn; the others shrink or expand their step."""
+        """Accept passing trial points and compute new directions; other steps are adjusted."""
         search = state.search
         if search is None:
-            if state.recentre > 0:
-                state.smoothing, state.offsets, state.recentre = (
-                    state.recentre,
-                    evaluation.offsets,
-                    0.0,
-                )
+            state.stage.began(evaluation)
             state.search = self._first_search(state, evaluation)
             return state
         accepted = search.line.judge(evaluation.total, inner(evaluation.gradient, search.direction))
         state.step = np.where(accepted, search.line.step, 0.0)
         if accepted.any():
             self._accept(state, search, evaluation, accepted)
-        if state.smoothing > 0:
-            state.solved |= accepted & self.stages.solved(evaluation)
-            cost = float(np.max(self.stages.cost(evaluation)))
-            following = self.stages.next(state.smoothing, cost, state.cost)
-            if state.solved.all() and following is not None:
-                return self._begin_stage(state, following, cost)
+        if self.stages.advance(state.stage, evaluation, accepted):
+            # Another objective: value and gradient are unknown, the pairs still show its curvature.
+            state.search = None
+            return state
         stuck = search.line.failed & ~accepted
         if np.all(stuck & search.fresh):
             state.done = Reason.NO_PROGRESS
         elif np.any(accepted | stuck):
-            self._turn(
-                state,
-                search,
-                np.where(accepted, evaluation.total, search.line.value),
-                accepted,
-                stuck,
-            )
+            value = np.where(accepted, evaluation.total, search.line.value)
+            self._turn(state, search, value, accepted, stuck)
         return state
 
     def step_of(self, state: LBFGSState) -> Callable[[Array], Array] | None:
-        """A quasi-Newton step; none without a preconditioner, where it would be of any length."""
-        return (
-            (lambda gradient: -self._inverse_hessian(state, gradient))
-            if self.preconditioner
-            else None
-        )
+        """A quasi-Newton step; None without a preconditioner, as its length would be arbitrary."""
+        if self.preconditioner is None:
+            return None
+        return lambda gradient: -self._inverse_hessian(state, gradient)
 
     def _accept(
         self, state: LBFGSState, search: Search, evaluation: Evaluation, accepted: Array
@@ -236,37 +211,31 @@ class LBFGS(Optimizer[LBFGSState]):
         """Move the accepted members and remember their pair."""
         s = by_member(state.step) * search.direction
         y = np.where(by_member(accepted), evaluation.gradient - search.gradient, 0.0)
-        curvature = inner(s, y)
-        useful = accepted & (curvature > 1e-12 * np.sqrt(inner(s, s) * inner(y, y)))
-        _remember(
-            state.pairs, (s, y, np.where(useful, 1 / np.where(useful, curvature, 1.0), 0.0)), useful
-        )
+        product = inner(s, y)
+        useful = accepted & (product > LEAST_COSINE * np.sqrt(inner(s, s) * inner(y, y)))
+        _remember(state.pairs, (s, y, _inverse(product, useful)), useful)
         state.W = np.where(by_member(accepted), evaluation.request.W, state.W)
         search.gradient = np.where(by_member(accepted), evaluation.gradient, search.gradient)
         self._adapt(state, evaluation)
 
     def _adapt(self, state: LBFGSState, evaluation: Evaluation) -> None:
-        """Look at the curvature again once a loss has changed; where it is quite another, older pairs mislead."""
+        """Measure the curvature again where a loss has changed.
+
+        Members whose curvature is quite another drop their pairs, which would mislead.
+        """
         data = np.maximum(evaluation.data, state.least_error)
-        moved = (evaluation.request.W == state.W).all(axis=(0, 2)) & (
-            np.abs(np.log(data / state.measured)) > MOVED
-        )
-        if moved.any():
-            state.measured = np.where(moved, data, state.measured)
+        here = (evaluation.request.W == state.W).all(axis=(0, 2))
+        changed = here & (np.abs(np.log(data / state.measured)) > CHANGED)
+        if changed.any():
+            state.measured = np.where(changed, data, state.measured)
             state.preconditioner, another = state.preconditioner.at(state.W)
             self._forget(state, another)
 
     def _forget(self, state: LBFGSState, members: Array) -> None:
-        """Their pairs."""
+        """Drop the pairs of some members, a mask (M,)."""
         if members.any():
-            kept = ((s, y, np.where(members, 0.0, rho)) for s, y, rho in state.pairs)
-            state.pairs = deque(kept, maxlen=state.pairs.maxlen)
-
-    def _begin_stage(self, state: LBFGSState, smoothing: float, cost: float) -> LBFGSState:
-        """Another objective: its value and gradient are unknown; of its curvature the pairs still tell."""
-        state.recentre, state.cost, state.search = smoothing, cost, None
-        state.solved = np.zeros_like(state.solved)
-        return state
+            left = ((s, y, np.where(members, 0.0, rho)) for s, y, rho in state.pairs)
+            state.pairs = deque(left, maxlen=state.pairs.maxlen)
 
     def _first_search(self, state: LBFGSState, evaluation: Evaluation) -> Search:
         self._adapt(state, evaluation)
@@ -274,14 +243,13 @@ class LBFGS(Optimizer[LBFGSState]):
         slope = inner(evaluation.gradient, direction)
         step = self._first_step(state, direction, evaluation.total, slope)
         line = LineSearch.start(state.rounding, state.least_error, evaluation.total, slope, step)
-        return Search(
-            evaluation.gradient, direction, line, np.full_like(state.solved, not state.pairs)
-        )
+        fresh = np.full(len(slope), not state.pairs)
+        return Search(evaluation.gradient, direction, line, fresh)
 
     def _turn(
         self, state: LBFGSState, search: Search, value: Array, accepted: Array, stuck: Array
     ) -> None:
-        """New directions for the members that took their step; stuck ones forget their pairs."""
+        """New directions for members that accepted their trial; stuck ones drop their pairs."""
         self._forget(state, stuck)
         turning = accepted | stuck
         newest = -self._inverse_hessian(state, search.gradient)
@@ -291,20 +259,27 @@ class LBFGS(Optimizer[LBFGSState]):
         search.line.restart(turning, value, slope, self._first_step(state, newest, value, slope))
 
     def _first_step(self, state: LBFGSState, direction: Array, value: Array, slope: Array) -> Array:
-        """1 where pairs tell how long a direction is; else as the preconditioner says, without one a move of length 1.
+        """The first trial step of each member (M,).
 
-        Where little is to be gained rows that stand for all tell less than the step, which is 1 then.
+        1 where pairs give the direction its length. Else the preconditioner measures the length on
+        some rows; without one the move has length 1. Where the direction promises little, such a
+        measurement is less accurate than the step 1.
         """
-        known = np.any([rho > 0 for _, _, rho in state.pairs], axis=0) | np.zeros_like(state.solved)
+        known = np.zeros(len(slope), bool)
+        for _, _, rho in state.pairs:
+            known |= rho > 0
         if self.preconditioner is None:
             return np.where(known, 1.0, 1 / np.sqrt(np.maximum(-slope, 1e-60)))
-        asked = ~known & (-slope > MUCH * np.abs(value))
-        length = state.preconditioner.length(state.W, direction, slope) if asked.any() else 1.0
-        return np.where(asked, length, 1.0)
+        measured = ~known & (-slope > LARGE_DECREASE * np.abs(value))
+        if not measured.any():
+            return np.ones(len(slope))
+        length = state.preconditioner.length(state.W, direction, slope)
+        return np.where(measured, length, 1.0)
 
     def _inverse_hessian(self, state: LBFGSState, gradient: Array) -> Array:
         """The two-loop recursion; pairs with 1/⟨s, y⟩ = 0 change nothing."""
-        q, factors = gradient.copy(), []
+        q = gradient.copy()
+        factors = []
         for s, y, rho in reversed(state.pairs):
             factor = rho * inner(s, q)
             q -= by_member(factor) * y
@@ -316,13 +291,12 @@ class LBFGS(Optimizer[LBFGSState]):
 
     def _scaled(self, state: LBFGSState, q: Array) -> Array:
         """H₀ q, H₀ scaled to the measured curvature along each member's newest useful pair."""
-        newest, product = np.zeros_like(q), np.zeros(q.shape[1])
+        newest = np.zeros_like(q)
+        product = np.zeros(q.shape[1])
         for _, y, rho in reversed(state.pairs):
             new = (rho > 0) & (product == 0)
-            newest, product = (
-                np.where(by_member(new), y, newest),
-                np.where(new, 1 / np.where(new, rho, 1.0), product),
-            )
+            newest = np.where(by_member(new), y, newest)
+            product = np.where(new, _inverse(rho, new), product)
             if product.all():
                 break
         if not product.any():
@@ -331,10 +305,14 @@ class LBFGS(Optimizer[LBFGSState]):
         both = state.preconditioner(np.concatenate([q, newest], axis=2))
         solved, mapped = np.split(both, 2, axis=2)
         curvature = inner(newest, mapped)
-        return (
-            by_member(np.where(product > 0, product / np.where(product > 0, curvature, 1.0), 1.0))
-            * solved
-        )
+        found = product > 0
+        scale = np.where(found, product / np.where(found, curvature, 1.0), 1.0)
+        return by_member(scale) * solved
+
+
+def _inverse(values: Array, members: Array) -> Array:
+    """1/values for some members, a mask (M,); 0 for the others."""
+    return np.where(members, 1 / np.where(members, values, 1.0), 0.0)
 
 
 def _ridged(pair: Pair, more: Array) -> Pair:
@@ -343,12 +321,15 @@ def _ridged(pair: Pair, more: Array) -> Pair:
     y = y.copy()
     y[:-1] += more[:, None] * s[:-1]
     product = inner(s, y)
-    useful = (rho > 0) & (product > 1e-12 * np.sqrt(inner(s, s) * inner(y, y)))
-    return s, y, np.where(useful, 1 / np.where(useful, product, 1.0), 0.0)
+    useful = (rho > 0) & (product > LEAST_COSINE * np.sqrt(inner(s, s) * inner(y, y)))
+    return s, y, _inverse(product, useful)
 
 
 def _remember(pairs: deque[Pair], newest: Pair, members: Array) -> None:
-    """Add a pair for some members, a mask (M,); the others keep all of theirs, so that a stack forgets no sooner."""
+    """Add a pair for some members, a mask (M,).
+
+    The others keep all of their pairs, so that a member of a stack forgets no sooner than alone.
+    """
     if members.all():
         pairs.append(newest)
     elif members.any():

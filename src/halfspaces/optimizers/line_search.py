@@ -1,4 +1,4 @@
-"""A weak Wolfe line search for all members of a stack at once: each brackets, shrinks or expands its own step."""
+"""A weak Wolfe line search for all members of a stack at once, each with its own step."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ MAX_TRIALS = 25
 
 @dataclass(eq=False)
 class LineSearch:
-    """For each member: value and slope at the start, the trial step, its bracket (low, high) and the trials so far."""
+    """For each member: value and slope at the start, trial step, bracket, number of trials."""
 
     rounding: float  # relative error of a value in the precision of the products
     least_error: float  # of any value: a small loss is a difference of larger scores
@@ -48,7 +48,7 @@ class LineSearch:
         )
 
     def restart(self, members: Array, value: Array, slope: Array, step: Any) -> None:
-        """The same for some members, a mask (M,)."""
+        """A first trial at `step` for some members, a mask (M,)."""
         fresh = LineSearch.start(self.rounding, self.least_error, value, slope, step)
         for name, new in vars(fresh).items():
             if name not in ("rounding", "least_error"):
@@ -56,28 +56,28 @@ class LineSearch:
 
     @property
     def failed(self) -> Array:
-        """Members that used up their trials, or whose direction does not descend."""
+        """Members (a mask) without trials left, or whose direction does not descend."""
         return (self.trials >= MAX_TRIALS) | ~(self.slope < 0)
 
     @property
     def _error(self) -> Array:
-        """What rounding may add to a value, (M,)."""
+        """A bound on the rounding error of a value, (M,)."""
         return np.maximum(self.rounding * np.abs(self.value), self.least_error)
 
     def judge(self, value: Array, slope: Array) -> Array:
-        """Mask of the members whose trial meets the weak Wolfe conditions; the others get their next trial step.
+        """Members (a mask) whose trial meets the weak Wolfe conditions; others get the next trial.
 
-        Close to the optimum rounding hides the decrease; there the slopes decide (Hager & Zhang 2005,
-        https://doi.org/10.1137/030601880).
+        Close to the optimum rounding hides the decrease; there the slopes decide (Hager & Zhang
+        2005, https://doi.org/10.1137/030601880).
         """
-        rounding = self._error
+        error = self._error
         enough = value <= self.value + SUFFICIENT_DECREASE * self.step * self.slope
-        flat = (value <= self.value + rounding) & (
-            slope <= (2 * SUFFICIENT_DECREASE - 1) * self.slope
-        )
+        turned = slope <= (2 * SUFFICIENT_DECREASE - 1) * self.slope
+        flat = (value <= self.value + error) & turned
         lower = (enough | flat) & np.isfinite(value) & np.isfinite(slope)
         accepted = lower & (slope >= CURVATURE * self.slope)
-        too_long, too_short = ~lower, lower & ~accepted
+        too_long = ~lower
+        too_short = lower & ~accepted
         trial = self.step
         interpolated = self._interpolate(value, slope)
         self.high = np.where(too_long, trial, self.high)
@@ -94,9 +94,10 @@ class LineSearch:
         return accepted
 
     def _interpolate(self, value: Array, slope: Array) -> Array:
-        """Minimizer of the cubic through values and slopes at `low` and at the trial (Nocedal & Wright, eq. 3.59).
+        """Minimizer of the cubic through values and slopes at `low` and at the trial.
 
-        Where rounding hides the difference of the values, the slopes alone decide.
+        Nocedal & Wright, eq. 3.59. Where rounding hides the difference of the values, only the
+        slopes are used.
         """
         width = self.step - self.low
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
@@ -104,6 +105,6 @@ class LineSearch:
             d = self.low_slope + slope - 3 * (value - self.low_value) / width
             root = np.sqrt(d**2 - self.low_slope * slope)
             cubic = 1 - (slope + root - d) / (slope - self.low_slope + 2 * root)
-            drowned = np.abs(value - self.low_value) <= 10 * self._error
-            part = np.where(np.isfinite(cubic) & ~drowned, cubic, secant)
+            hidden = np.abs(value - self.low_value) <= 10 * self._error
+            part = np.where(np.isfinite(cubic) & ~hidden, cubic, secant)
             return np.where(np.isfinite(slope), self.low + part * width, np.nan)

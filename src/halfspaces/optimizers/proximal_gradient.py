@@ -1,4 +1,4 @@
-"""Proximal gradient, accelerated and restarting, for penalties that have a prox instead of a gradient."""
+"""Proximal gradient, accelerated and restarting, for penalties that have a prox and no gradient."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -9,41 +9,38 @@ from halfspaces.loop.optimizer import Optimizer, State, by_member, inner, prox_s
 from halfspaces.loop.result import Reason
 from halfspaces.objective import Objective
 from halfspaces.optimizers.gradient_descent import safe_step
-from halfspaces.optimizers.smoothing import Stages
+from halfspaces.optimizers.smoothing import Stage, Stages
 from halfspaces.penalties.base import Penalty
 from halfspaces.request import Evaluation, Request
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
+MAX_REJECTIONS = 60  # halvings of the step in a row
+
 
 @dataclass(eq=False)
 class ProximalState(State):
-    """The iterate, the extrapolated point, what is known there, and the candidate whose step is being tested."""
+    """The iterate, the extrapolated point, value and gradient there, and the candidate tested."""
 
     penalty: Penalty
-    smoothing: float
+    stage: Stage
     rounding: float  # relative error of a value in the precision of the products
     point: Array  # where the gradient is asked for
     momentum: Array  # t of FISTA, (M,)
-    solved: Array  # members for which this stage of smoothing has done its work, (M,)
     value: Array | None = None  # data loss at the point, (M,); None: to be asked for
     gradient: Array | None = field(default=None, repr=False)
     candidate: Array | None = field(default=None, repr=False)
     rejections: int = 0
-    offsets: Array | None = field(
-        default=None, repr=False
-    )  # of the smoothed loss, about a dual point
-    recentre: float = 0.0  # μ of the stage that begins with the next evaluation, 0 where none does
-    cost: float = np.inf  # what smoothing cost at the end of the stage before
-    shrink: Array | None = None  # by how much the penalty shortened the last dual point, (M,)
+    dual_scale: Array | None = None  # the factor of the penalty on the last dual point, (M,)
 
 
 @dataclass(frozen=True)
 class ProximalGradient(Optimizer[ProximalState]):
-    """W ← prox(V − step · ∇data(V), step) at an extrapolated point V, each member with its own step.
+    """W ← prox(V − step · ∇data(V), step) at an extrapolated point V, with a step for each member.
 
-    A step is accepted if the data loss lies below the parabola it was taken on, else halved; accepted steps grow a
-    little, so that they follow the local curvature. Momentum restarts where it points uphill.
+    A step is accepted if the data loss lies below the parabola on which it was taken, else halved;
+    accepted steps grow a little, so that they follow the local curvature. Momentum restarts where
+    it points uphill.
 
     Parameters
     ----------
@@ -59,8 +56,9 @@ class ProximalGradient(Optimizer[ProximalState]):
 
     References
     ----------
-    Beck & Teboulle, A fast iterative shrinkage-thresholding algorithm, 2009, https://doi.org/10.1137/080716542;
-    O'Donoghue & Candès, Adaptive restart for accelerated gradient schemes, 2015, https://doi.org/10.1007/s10208-013-9150-3
+    Beck & Teboulle, A fast iterative shrinkage-thresholding algorithm, 2009,
+    https://doi.org/10.1137/080716542; O'Donoghue & Candès, Adaptive restart for accelerated
+    gradient schemes, 2015, https://doi.org/10.1007/s10208-013-9150-3
     """
 
     growth: float = 1.1
@@ -75,66 +73,57 @@ class ProximalGradient(Optimizer[ProximalState]):
         members = W.shape[1]
         step = np.full(members, safe_step(objective, members))
         W = prox_step(objective.penalty, W, 0.0)
-        smoothing = self.stages.first(objective.loss)
         return ProximalState(
             W,
             step,
-            objective.penalty,
-            smoothing,
-            objective.rounding,
-            W,
-            np.ones(members),
-            np.zeros(members, bool),
+            penalty=objective.penalty,
+            stage=self.stages.first(objective.loss, members),
+            rounding=objective.rounding,
+            point=W,
+            momentum=np.ones(members),
         )
 
     def propose(self, state: ProximalState) -> Request:
         """The gradient at the extrapolated point, then the value at the candidate."""
+        smoothing = state.stage.smoothing
         if state.candidate is None:
-            return Request(
-                state.point,
-                smoothing=state.smoothing,
-                offsets=state.offsets,
-                recentre=state.recentre,
-                shrink=state.shrink,
-            )
-        return Request(
-            state.candidate, gradient=False, smoothing=state.smoothing, offsets=state.offsets
-        )
+            return Request(state.point, smoothing=smoothing, dual_scale=state.dual_scale)
+        return Request(state.candidate, gradient=False, smoothing=smoothing)
 
     def update(self, state: ProximalState, evaluation: Evaluation) -> ProximalState:
-        """A candidate from the gradient, then its acceptance, member by member."""
+        """A candidate from the gradient, then its acceptance by each member."""
         if state.candidate is None:
-            if state.recentre > 0:
-                state.step = state.step * state.recentre / state.smoothing
-                state.smoothing, state.offsets, state.recentre = (
-                    state.recentre,
-                    evaluation.offsets,
-                    0.0,
-                )
-            elif state.smoothing > 0:
-                state.solved |= self.stages.solved(evaluation)
-                cost = float(np.max(self.stages.cost(evaluation)))
-                following = self.stages.next(state.smoothing, cost, state.cost)
-                if state.solved.all() and following is not None:
-                    return self._begin_stage(state, following, cost)
-            assert evaluation.data_gradient is not None
-            state.value, state.gradient = evaluation.data, evaluation.data_gradient
-            state.shrink = state.penalty.dual_scale(state.gradient[:-1])
-            return self._try(state)
+            return self._take_gradient(state, evaluation)
         assert state.gradient is not None
         assert state.value is not None
         move = state.candidate - state.point
         model = state.value + inner(state.gradient, move) + inner(move, move) / (2 * state.step)
         rounding = state.rounding * np.abs(state.value)
         fits = (evaluation.data <= model + rounding) & np.isfinite(evaluation.data)
-        if not fits.all():
-            state.rejections += 1
-            if state.rejections > 60:
-                state.done = Reason.NO_PROGRESS
-                return state
-            state.step = np.where(fits, state.step, 0.5 * state.step)
-            return self._try(state)
-        return self._accept(state)
+        if fits.all():
+            return self._accept(state)
+        state.rejections += 1
+        if state.rejections > MAX_REJECTIONS:
+            state.done = Reason.NO_PROGRESS
+            return state
+        state.step = np.where(fits, state.step, 0.5 * state.step)
+        return self._try(state)
+
+    def _take_gradient(self, state: ProximalState, evaluation: Evaluation) -> ProximalState:
+        """A candidate from the gradient; or the iterate again where the next stage begins."""
+        before = state.stage.smoothing
+        if before.recentre > 0:
+            state.step = state.step * before.recentre / before.mu
+            state.stage.began(evaluation)
+        elif self.stages.advance(state.stage, evaluation, np.ones(len(state.step), bool)):
+            state.point = state.W
+            state.momentum = np.ones_like(state.momentum)
+            return state
+        assert evaluation.data_gradient is not None
+        state.value = evaluation.data
+        state.gradient = evaluation.data_gradient
+        state.dual_scale = state.penalty.dual_scale(state.gradient[:-1])
+        return self._try(state)
 
     def _try(self, state: ProximalState) -> ProximalState:
         assert state.gradient is not None
@@ -143,25 +132,17 @@ class ProximalGradient(Optimizer[ProximalState]):
         return state
 
     def _accept(self, state: ProximalState) -> ProximalState:
-        assert state.candidate is not None
-        moved, uphill = (
-            state.candidate,
-            inner(state.point - state.candidate, state.candidate - state.W) > 0,
-        )
+        """Move to the candidate, and extrapolate."""
+        moved = state.candidate
+        assert moved is not None
+        uphill = inner(state.point - moved, moved - state.W) > 0
         t = np.where(uphill, 1.0, state.momentum)
         following = (1 + np.sqrt(1 + 4 * t**2)) / 2
         factor = np.where(uphill, 0.0, (t - 1) / following)
         state.point = moved + by_member(factor) * (moved - state.W)
-        state.W, state.momentum, state.candidate, state.rejections = moved, following, None, 0
+        state.W = moved
+        state.momentum = following
+        state.candidate = None
+        state.rejections = 0
         state.step = state.step * self.growth
-        return state
-
-    def _begin_stage(self, state: ProximalState, smoothing: float, cost: float) -> ProximalState:
-        state.recentre, state.cost, state.point, state.momentum = (
-            smoothing,
-            cost,
-            state.W,
-            np.ones_like(state.momentum),
-        )
-        state.solved = np.zeros_like(state.solved)
         return state

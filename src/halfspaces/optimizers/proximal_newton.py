@@ -1,4 +1,4 @@
-"""Proximal quasi-Newton steps for penalties that threshold softly: few passes instead of hundreds."""
+"""Proximal quasi-Newton steps for soft-thresholding penalties: few passes instead of hundreds."""
 
 from collections import deque
 from dataclasses import dataclass, field, replace
@@ -9,8 +9,9 @@ import numpy as np
 from halfspaces.loop.optimizer import Optimizer, State, by_member, inner
 from halfspaces.loop.result import Reason
 from halfspaces.objective import Objective
-from halfspaces.optimizers.smoothing import Stages
-from halfspaces.optimizers.soft_threshold_model import Curvature, Sketch, sparse_step
+from halfspaces.optimizers.sketch import Curvature, Sketch
+from halfspaces.optimizers.smoothing import Stage, Stages
+from halfspaces.optimizers.soft_threshold_model import sparse_step
 from halfspaces.penalties.base import Penalty
 from halfspaces.request import Evaluation, Request
 from halfspaces.support.types import Array
@@ -19,11 +20,12 @@ from halfspaces.support.validation import check_number
 PAIR_BYTES = 128 << 20
 SUFFICIENT_DECREASE = 1e-4
 MAX_TRIALS = 25
+LOST = 10  # times the error of a value: where a smaller decrease cannot be seen
 
 
 @dataclass(eq=False)
 class ProximalNewtonState(State):
-    """The iterate, what is known there, the point that the model holds for best, and each member's curvature."""
+    """The iterate, value and gradient there, the model's minimum, and each member's curvature."""
 
     penalty: Penalty
     threshold: Array  # t of t Σ|W| + r ΣW², (M,)
@@ -31,38 +33,33 @@ class ProximalNewtonState(State):
     rounding: float  # relative error of a value in the precision of the products
     least_error: float  # of any value
     curvatures: list[Curvature] = field(repr=False)
-    smoothing: float
-    solved: Array  # members for which this stage of smoothing has done its work, (M,)
+    stage: Stage
     trials: Array  # rejected so far, (M,)
     factor: Array  # the trial is W + factor · (target − W), (M,)
     value: Array | None = None  # data loss + penalty at W, (M,)
     gradient: Array | None = field(default=None, repr=False)  # of the data loss at W
     target: Array | None = field(default=None, repr=False)  # None: W is to be evaluated
     slope: Array | None = None  # the model's first-order decrease from W to the target, (M,)
-    offsets: Array | None = field(
-        default=None, repr=False
-    )  # of the smoothed loss, about a dual point
-    recentre: float = 0.0  # μ of the stage that begins with the next evaluation, 0 where none does
-    cost: float = np.inf  # what smoothing cost at the end of the stage before
-    shrink: Array | None = (
-        None  # the factor on the dual point by which the last evaluation was proved, (M,)
-    )
+    dual_scale: Array | None = None  # the factor of the penalty on the last dual point, (M,)
 
 
 @dataclass(frozen=True)
 class ProximalNewton(Optimizer[ProximalNewtonState]):
-    """W ← argmin of a quadratic model of the data loss plus the penalty t Σ|W| + r ΣW²; L1, elastic net, L2, none.
+    """W ← argmin of a quadratic model of the data loss plus the penalty t Σ|W| + r ΣW².
 
-    The model's Hessian is (curvature of the classes) ⊗ Gram, corrected by the last pairs of moves and gradients. Its
-    minimum costs no pass (`halfspaces.optimizers.soft_threshold_model`). Weights that the penalty holds at 0 are exactly 0.
-    A step is accepted if it lowers the objective by a part of what the model's slope promises, else shortened.
+    The penalty may be L1, elastic net, L2 or none. The model's Hessian is
+    (curvature of the classes) ⊗ Gram, corrected by the last pairs of moves and gradients. Its
+    minimum costs no pass (`halfspaces.optimizers.soft_threshold_model`). Weights that the penalty
+    holds at 0 are exactly 0. A step is accepted if it lowers the objective by a part of the
+    decrease that the model's slope promises, else shortened.
 
     Parameters
     ----------
     memory : int
-        Pairs kept; fewer, but at least 5, where they would take more than 128 MB.
+        Pairs stored; fewer, but at least 5, where they would take more than 128 MB.
     accuracy : float in (0, 1)
-        The model is minimized until its conditions of optimality are violated by at most this part of what they were.
+        The model is minimized until the violation of its conditions of optimality has fallen to
+        this part of the first.
     stages : Stages
         The smoothing parameters for losses with kinks.
 
@@ -76,8 +73,8 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
     References
     ----------
     Lee, Sun & Saunders, Proximal Newton-type methods for minimizing composite functions, 2014,
-    https://doi.org/10.1137/130921428; Scheinberg & Tang, Practical inexact proximal quasi-Newton method, 2016,
-    https://doi.org/10.1007/s10107-016-0997-3
+    https://doi.org/10.1137/130921428; Scheinberg & Tang, Practical inexact proximal quasi-Newton
+    method, 2016, https://doi.org/10.1007/s10107-016-0997-3
 
     Examples
     --------
@@ -99,10 +96,9 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         """Builds the sketch of the Gram matrix; nothing is evaluated yet."""
         members = W.shape[1]
         threshold = _thresholds(objective, members)
-        sketch, pairs = (
-            Sketch.of(objective, members),
-            min(self.memory, max(5, PAIR_BYTES // (2 * W.nbytes))),
-        )
+        sketch = Sketch.of(objective, members)
+        pairs = min(self.memory, max(5, PAIR_BYTES // (2 * W.nbytes)))
+        chance = objective.loss.chance_value(objective.n_classes)
         return ProximalNewtonState(
             W,
             np.zeros(members),
@@ -110,26 +106,24 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
             threshold=threshold,
             ridge=np.asarray(objective.penalty.curvature(members)),
             rounding=objective.rounding,
-            least_error=float(np.finfo(objective.blocks.dtype).eps)
-            * objective.loss.chance_value(objective.n_classes),
+            least_error=float(np.finfo(objective.blocks.dtype).eps) * chance,
             curvatures=[Curvature(sketch, deque(maxlen=pairs)) for _ in range(members)],
-            smoothing=self.stages.first(objective.loss),
-            solved=np.zeros(members, bool),
+            stage=self.stages.first(objective.loss, members),
             trials=np.zeros(members, int),
             factor=np.ones(members),
         )
 
-    def moved_to(
+    def continued(
         self, objective: Objective, state: ProximalNewtonState, evaluation: Evaluation
     ) -> ProximalNewtonState:
-        """The state for the same loss and data under another penalty, where a run ended.
+        """Sketch, pairs, and value and gradient of the data loss stay known.
 
-        `evaluation` is its last; the state may not have been told yet. Sketch, pairs, and value and gradient of the
-        data loss stay known: the first request is a step's trial already.
+        For a smooth loss the first request is the trial of a step already.
         """
         members = state.W.shape[1]
         if state.value is None:
-            state.value, state.gradient = evaluation.total, evaluation.data_gradient
+            state.value = evaluation.total
+            state.gradient = evaluation.data_gradient
         elif np.array_equal(evaluation.request.W, self.propose(state).W):
             lower = np.isfinite(evaluation.total) & (evaluation.total <= state.value)
             self._accept(state, evaluation, lower)
@@ -140,18 +134,14 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
             ridge=np.asarray(objective.penalty.curvature(members)),
             done=None,
             target=None,
-            smoothing=self.stages.first(objective.loss),
-            offsets=None,
-            recentre=0.0,
-            cost=np.inf,
-            solved=np.zeros(members, bool),
-            shrink=None,
+            stage=self.stages.first(objective.loss, members),
+            dual_scale=None,
         )
-        if moved.smoothing > 0:
+        if moved.stage.smoothing.mu > 0:
             return moved
         assert state.value is not None
-        penalties = (penalty.value(moved.W[:-1]) for penalty in (objective.penalty, state.penalty))
-        moved.value = state.value + np.subtract(*penalties)
+        V = moved.W[:-1]
+        moved.value = state.value + (objective.penalty.value(V) - state.penalty.value(V))
         return self._turn(moved, np.ones(members, bool))
 
     def propose(self, state: ProximalNewtonState) -> Request:
@@ -160,40 +150,24 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         if state.target is not None:
             factor = by_member(state.factor)
             W = np.where(factor == 1, state.target, W + factor * (state.target - W))
-        return Request(
-            W,
-            smoothing=state.smoothing,
-            offsets=state.offsets,
-            recentre=state.recentre,
-            shrink=state.shrink,
-        )
+        return Request(W, smoothing=state.stage.smoothing, dual_scale=state.dual_scale)
 
     def update(self, state: ProximalNewtonState, evaluation: Evaluation) -> ProximalNewtonState:
-        """Members whose trial passes take it and turn; the others shorten their step."""
-        everyone = np.ones(len(state.step), bool)
+        """Accept passing trial points and compute new targets; other steps are shortened."""
         assert evaluation.data_gradient is not None
-        state.shrink = state.penalty.dual_scale(evaluation.data_gradient[:-1])
+        state.dual_scale = state.penalty.dual_scale(evaluation.data_gradient[:-1])
         if state.target is None:
-            if state.recentre > 0:
-                state.smoothing, state.offsets, state.recentre = (
-                    state.recentre,
-                    evaluation.offsets,
-                    0.0,
-                )
-            state.value, state.gradient = evaluation.total, evaluation.data_gradient
-            return self._turn(state, everyone)
+            state.stage.began(evaluation)
+            state.value = evaluation.total
+            state.gradient = evaluation.data_gradient
+            return self._turn(state, np.ones(len(state.step), bool))
         accepted = self._judge(state, evaluation)
         state.step = np.where(accepted, state.factor, 0.0)
         if accepted.any():
             self._accept(state, evaluation, accepted)
-        if state.smoothing > 0:
-            state.solved |= accepted & self.stages.solved(evaluation)
-            cost = float(np.max(self.stages.cost(evaluation)))
-            following = self.stages.next(state.smoothing, cost, state.cost)
-            if state.solved.all() and following is not None:
-                state.recentre, state.cost, state.target = following, cost, None
-                state.solved = ~everyone
-                return state
+        if self.stages.advance(state.stage, evaluation, accepted):
+            state.target = None
+            return state
         self._shorten(state, evaluation, ~accepted)
         if np.all(state.trials >= MAX_TRIALS):
             state.done = Reason.NO_PROGRESS
@@ -201,13 +175,16 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         return self._turn(state, accepted)
 
     def _judge(self, state: ProximalNewtonState, evaluation: Evaluation) -> Array:
-        """Members whose trial lowers the objective enough; where rounding hides any decrease, does not raise it."""
+        """Members (a mask) whose trial lowers the objective enough.
+
+        Where rounding hides any decrease, a trial that does not raise it is enough.
+        """
         assert state.value is not None
         assert state.slope is not None
         promised = state.factor * state.slope
         error = np.maximum(state.rounding * np.abs(state.value), state.least_error)
         enough = evaluation.total <= state.value + SUFFICIENT_DECREASE * promised
-        flat = (evaluation.total <= state.value + error) & (-promised <= 10 * error)
+        flat = (evaluation.total <= state.value + error) & (-promised <= LOST * error)
         return (enough | flat) & np.isfinite(evaluation.total)
 
     def _accept(self, state: ProximalNewtonState, evaluation: Evaluation, accepted: Array) -> None:
@@ -224,12 +201,16 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
     def _learn(state: ProximalNewtonState, evaluation: Evaluation, members: Array) -> None:
         assert state.gradient is not None
         assert evaluation.data_gradient is not None
-        move, change = evaluation.request.W - state.W, evaluation.data_gradient - state.gradient
+        move = evaluation.request.W - state.W
+        change = evaluation.data_gradient - state.gradient
         for m in np.flatnonzero(members):
             state.curvatures[m].learn(move[:, m], change[:, m])
 
     def _shorten(self, state: ProximalNewtonState, evaluation: Evaluation, rejected: Array) -> None:
-        """Half the step, or the minimum of the parabola through what is known, within a tenth of it."""
+        """The step to the minimum of a parabola, between a tenth and a half of the rejected one.
+
+        The parabola goes through both values, with the promised slope.
+        """
         promised = -state.factor * np.asarray(state.slope)
         with np.errstate(invalid="ignore", divide="ignore"):
             part = promised / (2 * (evaluation.total - state.value + promised))
@@ -251,10 +232,8 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
                 self.accuracy,
             )
         state.target = target
-        state.factor, state.trials = (
-            np.where(members, 1.0, state.factor),
-            np.where(members, 0, state.trials),
-        )
+        state.factor = np.where(members, 1.0, state.factor)
+        state.trials = np.where(members, 0, state.trials)
         penalties = state.penalty.value(target[:-1]) - state.penalty.value(state.W[:-1])
         state.slope = inner(state.gradient, target - state.W) + penalties
         return state

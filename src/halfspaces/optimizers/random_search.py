@@ -1,4 +1,4 @@
-"""Random search: draw W, keep the best. The baseline that everything else is compared with."""
+"""Random search: draw W, keep the best. The baseline of all other optimizers."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from halfspaces.support.validation import check_number
 
 @dataclass(eq=False)
 class RandomSearchState(State):
-    """The best W so far, its value, and how many draws were made; −1 before the start itself was evaluated."""
+    """The best W so far, its value, and the number of draws; −1 before the start was evaluated."""
 
     best: Array  # (M,)
     count: int = -1
@@ -24,8 +24,8 @@ class RandomSearchState(State):
 class RandomSearch(Optimizer[RandomSearchState]):
     """Draws of normal numbers times `scale`: fresh ones, or around the best so far (`local=True`).
 
-    The start counts too: the end is no worse. It is told values only. Where a stack has one member, several draws are
-    evaluated at once as a stack of their own.
+    The start counts too, so the end is no worse. Only values are evaluated. Where a stack has one
+    member, several draws are evaluated at once as a stack of their own.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class RandomSearch(Optimizer[RandomSearchState]):
         return RandomSearchState(W, np.full(members, self.scale), np.full(members, np.inf))
 
     def propose(self, state: RandomSearchState) -> Request:
-        """The next draws, the same for every member; draw k does not depend on what was drawn together with it."""
+        """The next draws, the same for every member; draw k does not depend on `batch`."""
         if state.count < 0:
             return Request(state.W, gradient=False)
         rows, members, classes = state.W.shape
@@ -81,12 +81,14 @@ class RandomSearch(Optimizer[RandomSearchState]):
 
     def update(self, state: RandomSearchState, evaluation: Evaluation) -> RandomSearchState:
         """Keep a draw that is better than the best so far."""
-        members, W = state.W.shape[1], evaluation.request.W
+        members = state.W.shape[1]
+        W = evaluation.request.W
         values = evaluation.total
         state.count += W.shape[1] // members
         if members == 1:
             first = int(np.argmin(values))
-            values, W = values[first : first + 1], W[:, first : first + 1]
+            values = values[first : first + 1]
+            W = W[:, first : first + 1]
         better = values < state.best
         if better.any():
             state.W = np.where(better[:, None], W, state.W)

@@ -1,6 +1,7 @@
 """Step-size schedules: the factor on the step size at a point of the run.
 
-`factor(progress, epoch)` gets the part of the run that is done (0 to 1) and the epochs done (a real number).
+`factor(progress, epoch)` receives the part of the run that is done (0 to 1) and the number of
+epochs, a real number.
 """
 
 import math
@@ -49,7 +50,10 @@ class Step(Schedule):
 
 @dataclass(frozen=True)
 class Cosine(Schedule):
-    """From 1 down to `final` along half a cosine (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983)."""
+    """From 1 down to `final` along half a cosine.
+
+    Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983
+    """
 
     final: float = 0.0
 
@@ -63,7 +67,10 @@ class Cosine(Schedule):
 
 @dataclass(frozen=True)
 class InverseTime(Schedule):
-    """1/(1 + decay · epoch), the 1/t schedule of stochastic approximation (https://doi.org/10.1214/aoms/1177729586)."""
+    """1/(1 + decay · epoch), the 1/t schedule of stochastic approximation.
+
+    Robbins & Monro 1951, https://doi.org/10.1214/aoms/1177729586
+    """
 
     decay: float = 1.0
 
@@ -86,17 +93,18 @@ class WarmUp(Schedule):
         check_number("WarmUp(epochs=...)", self.epochs, above=0)
 
     def factor(self, progress: float, epoch: float) -> float:
-        """min(1, epoch / epochs) times the other schedule's factor, at least 1 % so that the first step moves."""
+        """min(1, epoch / epochs), at least 1 %, times the other schedule's factor."""
         return max(min(1.0, epoch / self.epochs), 0.01) * self.then.factor(progress, epoch)
 
 
 @dataclass(frozen=True)
 class RangeTest(Schedule):
-    """Grows exponentially from `lowest` to `highest` over the run: the step-size range test (Smith 2017).
+    """Grows exponentially from `lowest` to `highest` over the run: the step-size range test.
 
     References
     ----------
-    Smith, Cyclical learning rates for training neural networks, 2017, https://doi.org/10.1109/WACV.2017.58
+    Smith, Cyclical learning rates for training neural networks, 2017,
+    https://doi.org/10.1109/WACV.2017.58
     """
 
     lowest: float = 1e-6

@@ -1,8 +1,9 @@
 """Update rules of gradient methods: how a gradient becomes a move of W.
 
-A rule is told the gradient at its look-ahead point and the last move actually made (after any prox), and gives the next
-move and the step size of each coordinate, in whose metric the prox of the penalty is taken:
-W ← prox(W + move, coordinate_step). Its slots are arrays shaped like W that the optimizer's state keeps.
+A rule receives the gradient at its look-ahead point and the last move (after any prox). It returns
+the next move and the step size of each coordinate, in whose metric the prox of the penalty is
+taken: W ← prox(W + move, coordinate_step). Its slots are arrays shaped like W, stored in the
+optimizer's state.
 """
 
 from abc import ABC, abstractmethod
@@ -25,15 +26,15 @@ class UpdateRule(ABC):
     """
 
     def slots(self, W: Array) -> Slots:
-        """The arrays that the rule keeps between steps."""
+        """The arrays that the rule needs from one step to the next."""
         return ()
 
     def look_ahead(self, W: Array, last_move: Array) -> Array:
-        """Where the gradient is asked for."""
+        """The point at which the gradient is evaluated."""
         return W
 
     def default_step(self, safe_step: Any) -> Any:
-        """The step size where none is given; `safe_step` is 1/L of each member, L bounding its curvature."""
+        """The default step size; `safe_step` is 1/L of each member, L a bound on its curvature."""
         return safe_step
 
     @abstractmethod
@@ -61,7 +62,7 @@ class Plain(UpdateRule):
 class Momentum(UpdateRule):
     """v ← ρ v − step · ∇L(W), W ← W + v (Polyak 1964, https://doi.org/10.1016/0041-5553(64)90137-5).
 
-    v is the last move after the prox, so that with a penalty that has no gradient the rest points are the optima.
+    v is the last move after the prox, so that the optima are fixed points for all penalties.
     """
 
     decay: float = 0.9
@@ -141,11 +142,14 @@ class RMSProp(UpdateRule):
 
 @dataclass(frozen=True)
 class Adam(UpdateRule):
-    """m ← β₁ m + (1 − β₁) ∇L, h ← β₂ h + (1 − β₂) ∇L², both corrected for their start at 0; W ← W − step · m/(√h + ε).
+    """m ← β₁ m + (1 − β₁) ∇L, h ← β₂ h + (1 − β₂) ∇L², W ← W − step · m/(√h + ε).
+
+    Both m and h are corrected for their start at 0.
 
     References
     ----------
-    Kingma & Ba, Adam: a method for stochastic optimization, ICLR 2015, https://arxiv.org/abs/1412.6980
+    Kingma & Ba, Adam: a method for stochastic optimization, ICLR 2015,
+    https://arxiv.org/abs/1412.6980
     """
 
     beta1: float = 0.9

@@ -3,9 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from array_api_compat import array_namespace, device
+import numpy as np
+from array_api_compat import array_namespace
 
 from halfspaces.support.types import AnyArray
 from halfspaces.support.validation import check_numbers
@@ -58,7 +59,7 @@ class Penalty(ABC):
     def dual_scale(self, dual: AnyArray) -> AnyArray:
         """Largest factor ≤ 1, shape (M,), that brings `dual` into the domain of the conjugate."""
         xp = array_namespace(dual)
-        return xp.ones(dual.shape[1], dtype=dual.dtype, device=device(dual))
+        return xp.ones(dual.shape[1], dtype=dual.dtype, device=dual.device)
 
     def curvature(self, n_members: int) -> Sequence[float]:
         """ρ of each member, where λR = (ρ/2) ΣW² plus a function without curvature."""
@@ -96,8 +97,8 @@ def store_numbers(penalty: Penalty, field: str, **bounds: float) -> None:
 
     With tuples components are comparable and hashable.
     """
-    numbers = getattr(penalty, field)
-    if isinstance(numbers, list | tuple) or getattr(numbers, "ndim", 0) > 0:
+    numbers: Any = getattr(penalty, field)
+    if np.ndim(numbers) > 0:
         numbers = tuple(map(float, numbers))
         object.__setattr__(penalty, field, numbers)
     check_numbers(f"{type(penalty).__name__}({field}=...)", numbers, **bounds)
@@ -107,7 +108,7 @@ def per_member(numbers: PerMember, like: AnyArray) -> AnyArray:
     """One number or one per member, shaped (1, 1) or (M, 1) to broadcast against W (D, M, C)."""
     xp = array_namespace(like)
     values = numbers if isinstance(numbers, tuple) else (numbers,)
-    return xp.reshape(xp.asarray(values, dtype=like.dtype, device=device(like)), (-1, 1))
+    return xp.reshape(xp.asarray(values, dtype=like.dtype, device=like.device), (-1, 1))
 
 
 def sum_per_member(values: AnyArray) -> AnyArray:

@@ -57,9 +57,9 @@ class MaxNorm(Penalty):
         The step matters only where it differs between the weights of a class.
         """
         radius = per_member(self.radius, W)
-        if getattr(step, "ndim", 0) == W.ndim:
-            W = _weighted_projection(W, radius, step)
-        return W * array_namespace(W).clip(radius / _positive(_class_norms(W)), None, 1)
+        differs = getattr(step, "ndim", 0) == W.ndim
+        V = _weighted_projection(W, radius, step) if differs else W
+        return V * array_namespace(V).clip(radius / _positive(_class_norms(V)), None, 1)
 
     def conjugate(self, dual: AnyArray) -> AnyArray:
         """r Σ_c ‖dual_c‖₂."""

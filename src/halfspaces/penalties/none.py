@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
 
 from halfspaces.penalties.base import Penalty
 from halfspaces.penalties.l1 import L1
@@ -24,7 +24,7 @@ class NoPenalty(Penalty):
 
     def value(self, W: AnyArray) -> AnyArray:
         """0."""
-        return array_namespace(W).zeros(W.shape[1], dtype=W.dtype, device=device(W))
+        return array_namespace(W).zeros(W.shape[1], dtype=W.dtype, device=W.device)
 
     def gradient(self, W: AnyArray) -> AnyArray:
         """0."""

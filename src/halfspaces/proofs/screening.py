@@ -16,7 +16,6 @@ https://arxiv.org/abs/1611.05780
 
 import numpy as np
 
-from halfspaces.certificate import dual_point
 from halfspaces.objective import Objective
 from halfspaces.request import Evaluation
 from halfspaces.rows.moments import Moments
@@ -45,13 +44,7 @@ def gap_safe(objective: Objective, evaluation: Evaluation) -> Array:
     >>> gap_safe(objective, objective.evaluate(Request(objective.zeros()))).tolist()
     [[[True, True]], [[True, True]]]
     """
-    G, scale = dual_point(
-        objective.loss,
-        objective.penalty,
-        evaluation.gradient,
-        objective.anchor,
-        fit_intercept=objective.fit_intercept,
-    )
+    G, scale = objective.dual_bound(evaluation.gradient).point
     none = np.zeros(G.shape, bool)
     thresholds, weight = objective.penalty.thresholds(G.shape[1]), objective.blocks.weight
     if thresholds is None or not objective.loss.smooth or (weight is not None and weight.ndim > 1):

@@ -10,12 +10,10 @@ goes on with what is left then.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 
 import numpy as np
 
-from halfspaces.certificate import lower_bound
 from halfspaces.loop.optimizer import norm
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
@@ -31,16 +29,6 @@ LEAST_ROWS = 4096  # of a part
 MOST_STEPS = 3
 ENOUGH = 1e-6  # class sums, beside the largest that there can be
 MAX_TURNS = 60
-
-
-@dataclass(frozen=True, eq=False)
-class _Shifted(Objective):
-    """The data loss of given scores as a function of a common shift."""
-
-    @cached_property
-    def linear(self) -> Shift:
-        """Scores + shift."""
-        return Shift()
 
 
 def tighter_bounds(
@@ -75,14 +63,7 @@ def tighter_bounds(
         V = None if step is None else parts * step(left)
         change, gain, visited = _moved(objective, evaluation, rows, share, V, G[-1])
         G, left, conjugate = G + change, left + change, conjugate + gain
-        bound = lower_bound(
-            objective.loss,
-            objective.penalty,
-            G,
-            objective.anchor,
-            fit_intercept=objective.fit_intercept,
-        )
-        yield bound(conjugate)[0], visited
+        yield objective.dual_bound(G).proved(conjugate), visited
 
 
 def _share(objective: Objective, rows: Array) -> Array:
@@ -102,14 +83,14 @@ def _moved(
 ) -> tuple[Array, Array, float]:
     """What moved dual points of these rows change: Σ w x aᵀ (D+1, M, C) and Σ w L*(a) (M,), both over Σ w; passes."""
     given, request = objective.blocks, evaluation.request
-    loss, y = _told(objective.loss, evaluation), given.labels(rows)
+    loss, y = evaluation.smoothing.of(objective.loss), given.labels(rows)
     both = [request.W] if V is None else [request.W, V]
     scores = objective.scores(np.concatenate(both, axis=2), rows).reshape(
         len(y), request.W.shape[1], -1
     )
     here, *step = np.split(scores, len(both), axis=2)
-    if evaluation.offsets is not None:
-        here = here + given.of_rows(evaluation.offsets, rows)
+    if evaluation.smoothing.offsets is not None:
+        here = here + given.of_rows(evaluation.smoothing.offsets, rows)
     there = here + step[0] if step else here
     before = loss.value_and_grad(here.copy(), y)[1]
     if objective.fit_intercept:
@@ -127,16 +108,10 @@ def _moved(
     return change, gain, visited
 
 
-def _told(loss: Loss, evaluation: Evaluation) -> Loss:
-    """The loss that was evaluated, smoothed or not."""
-    smoothing = evaluation.request.recentre or evaluation.request.smoothing
-    return loss.smoothed(smoothing) if smoothing > 0 else loss
-
-
 def _shift(scores: Blocks, loss: Loss, sums: Array) -> Array:
     """The shift (M, C) of these scores for which their weighted sums of ∇L are `sums`."""
     members, n_classes = sums.shape
-    shifted = _Shifted(loss, NoPenalty(), scores, n_classes)
+    shifted = Objective(loss, NoPenalty(), scores, n_classes, score_function=Shift())
     part = np.broadcast_to(
         shifted.total_weight, (members,)
     )  # of the weight of all examples, that of these

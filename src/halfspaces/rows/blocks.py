@@ -10,6 +10,10 @@ shape, the type and the number of stored values, BLAS runs on one thread inside 
 partial results are added in block order.
 """
 
+# scipy.sparse has no type stubs:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -139,8 +143,8 @@ class Blocks:
     @property
     def shape(self) -> tuple[int, int]:
         """Shape of X, including rows outside `index`."""
-        n_rows, n_columns = self.X.shape
-        return n_rows, n_columns
+        X: Any = self.X
+        return X.shape
 
     @property
     def dtype(self) -> np.dtype:
@@ -210,7 +214,7 @@ class Blocks:
 
         def work(chunk: slice | Array) -> Partial:
             weight = None if self.weight is None else self._take(self.weight, chunk)
-            stored = self._rows(chunk)
+            stored: Any = self._rows(chunk)
             X = fused_rows.FusedRows(stored, self.dtype) if fused else self._converted(stored)
             return visit(Block(X, self._take(self.y, chunk), weight, self._numbers(chunk)))
 
@@ -221,10 +225,10 @@ class Blocks:
 
         Rows in memory need nothing.
         """
-        file = memory_map_of(self.X)
+        X: Any = self.X
+        file = memory_map_of(X)
         if file is not None:
-            rows = rows if self.index is None else np.sort(self.index[rows])
-            start_reading(file, self.X, rows)
+            start_reading(file, X, rows if self.index is None else np.sort(self.index[rows]))
 
     def labels(self, rows: Rows = None) -> Array:
         """The labels of the rows."""

@@ -4,6 +4,10 @@ Standardization needs mean and variance, the certificate the class means. At W =
 the scores depends only on the label, so the class means suffice for the gradient in W.
 """
 
+# scipy.sparse has no type stubs:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary

@@ -38,8 +38,8 @@ def _advise(file: mmap.mmap, X: Array, rows: Array) -> None:
     start = X.ctypes.data - np.frombuffer(file, np.uint8).ctypes.data
     row_bytes = X.strides[0]
     ends = np.flatnonzero(np.diff(rows) > 1)
-    firsts = rows[[0, *(ends + 1)]].tolist()
-    lasts = rows[[*ends, -1]].tolist()
-    for first, last in zip(firsts, lasts, strict=True):
+    firsts: Array = rows[np.append(0, ends + 1)]
+    lasts: Array = rows[np.append(ends, -1)]
+    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
         page = (start + first * row_bytes) // mmap.PAGESIZE * mmap.PAGESIZE
         file.madvise(mmap.MADV_WILLNEED, page, start + (last + 1) * row_bytes - page)

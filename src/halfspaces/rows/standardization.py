@@ -1,5 +1,9 @@
 """Mean and scale of each feature."""
 
+# scipy.sparse has no type stubs:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from dataclasses import dataclass, replace
 
 import numpy as np

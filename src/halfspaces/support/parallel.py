@@ -1,14 +1,18 @@
 """Worker threads and the threads of BLAS."""
 
+# Not typed: threadpoolctl and joblib.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
+
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 from functools import cache
+from importlib import import_module
 from typing import Any, TypeVar
 
-import scipy.linalg  # noqa: F401  (the controller finds only BLAS libraries loaded before it)
 from threadpoolctl import ThreadpoolController
 
 from halfspaces.support.types import Partial
@@ -18,6 +22,7 @@ Item = TypeVar("Item")
 
 @cache
 def _controller() -> ThreadpoolController:
+    import_module("scipy.linalg")  # the controller finds only libraries that are loaded
     return ThreadpoolController()
 
 
@@ -39,7 +44,8 @@ def available_workers(n_jobs: int | None) -> int:
     """
     import joblib
 
-    return joblib.effective_n_jobs(-1 if n_jobs is None else n_jobs)
+    count: Any = joblib.effective_n_jobs(-1 if n_jobs is None else n_jobs)
+    return count
 
 
 def ordered_map(

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Self, TypeVar
@@ -15,7 +15,7 @@ _quiet: ContextVar[bool] = ContextVar("_quiet", default=False)
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> Generator[None]:
     """A context without bars, for work that is one step of a task with its own bar."""
     token = _quiet.set(True)
     try:
@@ -89,18 +89,19 @@ class Bar:
             return
         self._drawn = time.perf_counter()
         if self._bar is None:
-            self._open()
+            self._bar = self._open()
         self._bar.update(
             self._task, description=self.title, completed=self.completed, status=self.status
         )
 
-    def _open(self) -> None:
+    def _open(self) -> Any:
         from rich.console import Console
         from rich.progress import Progress
 
-        self._bar = Progress(*self._columns(), console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task(self.title, total=self.total, status=self.status)
-        self._bar.start()
+        bar = Progress(*self._columns(), console=Console(stderr=True), transient=True)
+        self._task = bar.add_task(self.title, total=self.total, status=self.status)
+        bar.start()
+        return bar
 
     def _columns(self) -> Sequence[Any]:
         from rich import progress
@@ -112,7 +113,7 @@ class Bar:
             columns += [progress.MofNCompleteColumn(), progress.TextColumn(self.unit)]
         else:
             columns += [progress.TextColumn("{task.fields[status]}")]
-        is_timed = self.unit == "bytes" or (self.unit and self.total is not None)
+        is_timed = self.unit == "bytes" or (self.unit != "" and self.total is not None)
         time_column = progress.TimeRemainingColumn() if is_timed else progress.TimeElapsedColumn()
         return [*columns, time_column]
 

@@ -1,5 +1,8 @@
 """Types that many modules share."""
 
+# scipy.sparse has no type stubs:
+# pyright: reportMissingTypeStubs=false
+
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 

@@ -1,5 +1,9 @@
 """Checks of a caller's values: an error says in one sentence what was given and what is needed."""
 
+# scipy.sparse has no type stubs:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import difflib
 import math
 from collections.abc import Iterable, Mapping
@@ -45,9 +49,9 @@ def check_number(
 
 def check_numbers(name: str, values: float | Iterable[float], **bounds: Any) -> None:
     """`check_number` for one number, or for each number of a sequence, which must not be empty."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        values = (values,)
-    numbers = tuple(values)
+    numbers: tuple[Any, ...] = (values,)
+    if isinstance(values, Iterable) and not isinstance(values, str):
+        numbers = tuple(values)
     if not numbers:
         raise ValueError(f"{name} must be a number or several, got {values!r}.")
     for number in numbers:

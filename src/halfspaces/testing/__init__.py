@@ -1,15 +1,15 @@
-"""Conformance checks: the laws that every loss, penalty, optimizer and feature must keep, one's own included.
+"""Conformance checks: laws for every loss, penalty, optimizer and feature, your own included.
 
-`check_loss`, `check_penalty`, `check_optimizer` and `check_feature` hold a component to all of its laws and name those
-that it breaks, with figures:
+`check_loss`, `check_penalty`, `check_optimizer` and `check_feature` check all laws of a component
+and name those that it breaks, with figures:
 
     from halfspaces.testing import check_loss
 
     def test_my_loss():
         check_loss(MyLoss(temperature=2.0))
 
-Each law is a function of its own, too: `LOSS_LAWS["law_gradient"](MyLoss())`. The fix of a bug begins with the law
-that it broke, which is then checked for all components.
+Each law is also a function: `LOSS_LAWS["law_gradient"](MyLoss())`. The fix of a bug begins with the
+law that it broke, which is then checked for all components.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,9 @@ from halfspaces.objective import Objective
 from halfspaces.optimizers import Optimizer
 from halfspaces.penalties.base import Penalty
 from halfspaces.testing.losses import LAWS as LOSS_LAWS
-from halfspaces.testing.optimizers import LAWS as OPTIMIZER_LAWS
+from halfspaces.testing.optimizer_resume import LAWS as RESUME_LAWS
+from halfspaces.testing.optimizer_stacks import LAWS as STACK_LAWS
+from halfspaces.testing.optimizers import LAWS as RUN_LAWS
 from halfspaces.testing.penalties import LAWS as PENALTY_LAWS
 from halfspaces.testing.runs import small_objective
 from halfspaces.testing.words import Law
@@ -38,17 +40,19 @@ __all__ = [
     "check_penalty",
 ]
 
+OPTIMIZER_LAWS: dict[str, Law] = {**RUN_LAWS, **RESUME_LAWS, **STACK_LAWS}
+
 
 def check_loss(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
-    """Hold a loss, and its smoothed form, to every law of `LOSS_LAWS`.
+    """Check a loss, and its smoothed form, by every law of `LOSS_LAWS`.
 
     Parameters
     ----------
     loss : Loss
-        With every option on: a law can only see what is switched on.
+        With every option switched on: laws check no other.
     n_classes : int ≥ 2
     seed : int
-        Of the random scores.
+        Seed of the random scores.
 
     Raises
     ------
@@ -66,14 +70,14 @@ def check_loss(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
 
 
 def check_penalty(penalty: Penalty, *, seed: int = 0) -> None:
-    """Hold a penalty to every law of `PENALTY_LAWS`.
+    """Check a penalty by every law of `PENALTY_LAWS`.
 
     Parameters
     ----------
     penalty : Penalty
-        One with a number for each member (a tuple) is checked on so many members.
+        One with a number for each member (a tuple) is checked on as many members.
     seed : int
-        Of the random parameters.
+        Seed of the random parameters.
 
     Raises
     ------
@@ -95,7 +99,7 @@ def check_optimizer(
     converges: bool = True,
     seed: int = 0,
 ) -> None:
-    """Hold an optimizer to every law of `OPTIMIZER_LAWS`.
+    """Check an optimizer by every law of `OPTIMIZER_LAWS`.
 
     Parameters
     ----------
@@ -104,9 +108,10 @@ def check_optimizer(
     objective : Objective, optional
         One of a few examples, in float64, instead of that problem (softmax and L2).
     converges : bool
-        Whether it is to reach the optimum, if it uses gradients on all rows. Steps that shrink too fast do not.
+        Whether it must reach the optimum, if it uses gradients on all rows. Methods whose steps
+        shrink too fast do not reach it.
     seed : int
-        Of the random starting points.
+        Seed of the random starting points.
 
     Raises
     ------
@@ -123,16 +128,16 @@ def check_optimizer(
 
 
 def check_feature(feature: "Feature", *, size: tuple[int, int] = (32, 40), seed: int = 0) -> None:
-    """Hold a feature to every law of `halfspaces.testing.features.LAWS`.
+    """Check a feature by every law of `halfspaces.testing.features.LAWS`.
 
     Parameters
     ----------
     feature : Feature
-        Small where it learns: there are 24 images.
+        A small one if it learns from images: there are 24.
     size : tuple of two ints
         Height and width of the images.
     seed : int
-        Of the images.
+        Seed of the images.
 
     Raises
     ------

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from halfspaces.gradcheck import check_gradient
+from halfspaces.gradcheck.check import check_gradient
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers.choose import choose_for
@@ -13,7 +13,7 @@ from halfspaces.penalties.l1 import L1
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs.minimize import minimize
 from halfspaces.proofs.tighten import tighter_bounds
-from halfspaces.request import Request
+from halfspaces.request import Request, Smoothing
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
 from halfspaces.testing.tolerance import OPERATIONS, rounding
@@ -397,9 +397,9 @@ def law_bounds(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
         for distance in np.repeat([0.0, 0.01, 0.1, 1.0], 2):
             W = best.W + distance * rng.standard_normal(best.W.shape)
             if loss.smooth:
-                request = Request(W, shrink=rng.uniform(size=2))
+                request = Request(W, dual_scale=rng.uniform(size=2))
             else:
-                request = Request(W, smoothing=rng.choice([1e-3, 0.1]))
+                request = Request(W, smoothing=Smoothing(rng.choice([1e-3, 0.1])))
             evaluation, length = objective.evaluate(request), rng.uniform(0, 3)
             others = tighter_bounds(
                 objective, evaluation, lambda g, length=length: -length * g, parts=3

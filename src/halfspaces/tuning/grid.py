@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from halfspaces.loop.optimizer import Optimizer
-from halfspaces.loop.result import Reason, Result
+from halfspaces.loop.result import History, Result
 from halfspaces.loop.run import Callback
 from halfspaces.objective import Objective
 from halfspaces.rows.moments import Moments
@@ -35,10 +35,8 @@ class Grid:
         In each member's own standardized units.
     objectives : list of Objective
         Of each fold's training rows, standardized by these, and of all rows.
-    loss, gap, passes : array, shape (S, F+1)
-        L(W), a proven bound on L(W) − min L, and the visits to all examples of this member: those of the stack.
-    reasons : list of Reason
-        Why each strength ended.
+    results : list of Result
+        Of the whole stack at each strength, M = F + 1, without states; their W are parts of `W`.
     seconds : float
     interrupted : bool
         Whether Ctrl-C ended it before its last strength.
@@ -47,12 +45,42 @@ class Grid:
     strengths: Array
     W: Array = field(repr=False)
     objectives: list[Objective] = field(repr=False)
-    loss: Array
-    gap: Array
-    passes: Array
-    reasons: list[Reason]
+    results: list[Result] = field(repr=False)
     seconds: float
     interrupted: bool = False
+
+    @property
+    def loss(self) -> Array:
+        """L(W) of each strength and member, (S, F+1)."""
+        return np.array([result.loss for result in self.results])
+
+    @property
+    def gap(self) -> Array:
+        """A proven bound on L(W) − min L, (S, F+1)."""
+        return np.array([result.gap for result in self.results])
+
+    @property
+    def passes(self) -> Array:
+        """Visits to all examples, (S, F+1): the members of a stack share them."""
+        passes = np.array([[result.passes] for result in self.results])
+        return np.repeat(passes, len(self.objectives), axis=1)
+
+    def result_of_all_rows(self, index: int) -> Result:
+        """The result of the member of all rows at one strength; the reason is that of the stack."""
+        result = self.results[index]
+        columns = {
+            name: [value[-1:] if np.ndim(value) else value for value in column]
+            for name, column in result.history.columns.items()
+        }
+        return replace(
+            result,
+            W=np.ascontiguousarray(result.W[:, -1:]),
+            loss=result.loss[-1:],
+            data_loss=result.data_loss[-1:],
+            penalty=result.penalty[-1:],
+            gap=result.gap[-1:],
+            history=History(columns),
+        )
 
 
 def solve_grid(
@@ -103,10 +131,17 @@ def solve_grid(
     >>> grid.W.shape, bool(np.all(grid.gap <= 1e-4 * grid.loss))
     ((65, 2, 4, 10), True)
     """
-    start, results, interrupted = time.perf_counter(), dict[float, Result](), False
-    limits: dict[str, Any] = {"tol": tol, "max_passes": max_passes}
+    start = time.perf_counter()
+    results: dict[float, Result] = {}
+    interrupted = False
     steps = along(
-        stacked(members), strengths, optimizer, **limits, callbacks=callbacks, progress=progress
+        stacked(members),
+        strengths,
+        optimizer,
+        tol=tol,
+        max_passes=max_passes,
+        callbacks=callbacks,
+        progress=progress,
     )
     try:
         for strength, result, _, _ in steps:
@@ -119,18 +154,10 @@ def solve_grid(
             raise
         interrupted = True
     falling = sorted(results, reverse=True)
-    loss, gap = (np.array([getattr(results[s], name) for s in falling]) for name in ("loss", "gap"))
-    return Grid(
-        np.array(falling),
-        np.stack([results[s].W for s in falling], axis=1),
-        list(members),
-        loss,
-        gap,
-        np.repeat(np.array([[results[s].passes] for s in falling]), len(members), axis=1),
-        [results[s].reason for s in falling],
-        time.perf_counter() - start,
-        interrupted,
-    )
+    W = np.stack([results[strength].W for strength in falling], axis=1)
+    in_order = [replace(results[strength], W=W[:, row]) for row, strength in enumerate(falling)]
+    seconds = time.perf_counter() - start
+    return Grid(np.array(falling), W, list(members), in_order, seconds, interrupted)
 
 
 def fold_objectives(objective: Objective, folds: Sequence[Array]) -> list[Objective]:

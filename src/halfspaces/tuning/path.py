@@ -4,9 +4,9 @@ One sketch of the Gram matrix serves all strengths, and what the data loss told 
 at W, the pairs that correct its curvature) is known at the next: each begins with a step, not with a visit.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -166,8 +166,6 @@ def along(
     begins at the W before. A `Store` among the callbacks keeps what is done. Raises KeyboardInterrupt where a run
     was interrupted.
     """
-    given = {entry.name: getattr(objective, entry.name) for entry in fields(Objective)}
-    moved_to: Any = getattr(optimizer, "moved_to", None)
     store = store_in(callbacks)
     kept = (
         None
@@ -175,9 +173,10 @@ def along(
         else _Kept(store, f"{problem_of(objective, optimizer)} {tol} {max_passes}")
     )
     W, state, before = None, None, None
+    member, seen = objective, deque(maxlen=1)  # the last evaluation
     for index, strength in enumerate(strengths):
         penalty: Any = replace(objective.penalty, strength=float(strength))  # pyright: ignore[reportCallIssue, reportArgumentType]
-        member = _Remembering(**given | {"penalty": penalty, "known": objective})
+        member = member.with_penalty(penalty, observe=seen.append)
         found = None if kept is None else kept.found(index, float(strength), member)
         if found is not None:
             result, before = found
@@ -186,15 +185,16 @@ def along(
             begun: dict[str, Any] = {
                 "resume": None if store is None else store.run(member, optimizer)
             }
-            if moved_to is not None and before is not None:
-                begun["state"] = moved_to(member, state, before)
+            if before is not None:
+                begun["state"] = optimizer.continued(member, state, before)
+            seen.clear()
             limits: dict[str, Any] = {"tol": tol, "max_passes": max_passes}
             result = minimize(
                 member, optimizer, W, **limits, **begun, callbacks=callbacks, progress=progress
             )
             if result.reason is Reason.INTERRUPTED:
                 raise KeyboardInterrupt
-            before = member.seen[0] if member.seen else member.evaluate(Request(result.state.W))
+            before = seen[0] if seen else member.evaluate(Request(result.state.W))
             if kept is not None:
                 kept.keep(index, float(strength), result, before, member)
         W, state = result.W, result.state
@@ -243,33 +243,6 @@ class _Kept:
             self.store.write(f"{name}-{index:04}", told, member)
         self.store.remove(f"state-{index - 1:04}")
         self.last = index
-
-
-@dataclass(frozen=True, eq=False)
-class _Remembering(Objective):
-    """The objective with its last evaluation: that of the W with which a run ends."""
-
-    known: Objective | None = field(
-        default=None, repr=False
-    )  # whose class sums are those of this one
-    seen: list[Evaluation] = field(default_factory=list, repr=False)
-
-    @cached_property
-    def anchor(self) -> Anchor:
-        """Of the objective of which this is a strength."""
-        assert self.known is not None
-        return self.known.anchor
-
-    @cached_property
-    def total_weight(self) -> Array:
-        """The same."""
-        assert self.known is not None
-        return self.known.total_weight
-
-    def evaluate(self, request: Request) -> Evaluation:
-        """Kept until the next."""
-        self.seen[:] = [super().evaluate(request)]
-        return self.seen[0]
 
 
 def largest_strength(objective: Objective) -> Array:

@@ -12,7 +12,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from halfspaces.kernels.compile import FASTMATH, is_compiling
+from halfspaces.kernels.compile import FASTMATH
+from halfspaces.kernels.product_loops import UNCOMPILED
 from halfspaces.support.types import Array
 
 INTEGER = ir.IntType(64)
@@ -36,7 +37,7 @@ class _Operands(NamedTuple):
 
 def _weighted_sum(width: int) -> Any:
     """The compiled sum of lines of `width` float32."""
-    if not is_compiling():
+    if UNCOMPILED:
         return partial(_sum_in_numpy, width)
 
     def typed(

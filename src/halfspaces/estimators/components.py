@@ -1,0 +1,88 @@
+"""Losses, penalties and optimizers of an estimator, given by name or as instances."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from halfspaces.losses import LOSSES
+from halfspaces.losses.base import Loss
+from halfspaces.objective import Objective
+from halfspaces.optimizers import Optimizer
+from halfspaces.optimizers.choose import OPTIMIZERS, Choice, choose_for
+from halfspaces.penalties import PENALTIES
+from halfspaces.penalties.base import Penalty
+from halfspaces.support.validation import lookup
+
+DEFAULT_STRENGTH = 1e-2  # see docs/decisions/strengths.md
+
+
+def make_loss(loss: str | Loss) -> Loss:
+    """The loss of a name, or the loss itself."""
+    return lookup("loss", loss, LOSSES, Loss)
+
+
+def make_penalty(penalty: str | Penalty, strength: float | Sequence[float] | None) -> Penalty:
+    """The penalty of a name, with a strength if it has one, or the penalty itself.
+
+    Raises
+    ------
+    ValueError
+        If a strength is given to a penalty that has none, or that carries its own.
+
+    Examples
+    --------
+    >>> make_penalty("l2", 0.5)
+    L2(strength=0.5)
+    """
+    kind = lookup("penalty", penalty, PENALTIES, Penalty)
+    if isinstance(kind, Penalty):
+        if strength is not None:
+            raise ValueError(
+                f"strength={strength!r} was given beside penalty={penalty!r}, "
+                "which carries its own; give one."
+            )
+        return kind
+    if kind.has_strength:
+        return kind(DEFAULT_STRENGTH if strength is None else strength)
+    if strength is not None:
+        options = [f"{option.name}=..." for option in fields(kind)]
+        remedy = f"penalty={kind.__name__}({', '.join(options)})" if options else "strength=None"
+        raise ValueError(
+            f"penalty={penalty!r} takes no strength, got strength={strength!r}; use {remedy}."
+        )
+    return kind()
+
+
+def penalty_by_strength(penalty: str | Penalty) -> Callable[[float], Penalty]:
+    """The function that returns the penalty of a name, or like the instance, for any strength.
+
+    Raises
+    ------
+    ValueError
+        If the penalty has no strength.
+
+    Examples
+    --------
+    >>> penalty_by_strength("l1")(0.5)
+    L1(strength=0.5)
+    """
+    kind = lookup("penalty", penalty, PENALTIES, Penalty)
+    if not kind.has_strength:
+        raise ValueError(f"penalty={penalty!r} has no strength to choose; use LinearClassifier.")
+    return kind if isinstance(kind, type) else kind.with_strength
+
+
+def make_optimizer(optimizer: str | Optimizer, objective: Objective, seed: int | None) -> Choice:
+    """The optimizer of a name, or the optimizer itself; "auto" chooses by the objective.
+
+    A seed replaces the optimizer's own. "lbfgs" takes the preconditioner that "auto" would take.
+    """
+    if isinstance(optimizer, str) and optimizer == "auto":
+        return choose_for(objective)
+    if isinstance(optimizer, str) and optimizer == "lbfgs" and objective.penalty.smooth:
+        return Choice(choose_for(objective).optimizer, "asked for")
+    kind = lookup("optimizer", optimizer, {"auto": None, **OPTIMIZERS}, Optimizer)
+    made: Any = kind if isinstance(kind, Optimizer) else kind()
+    if seed is not None and hasattr(made, "seed"):
+        made = replace(made, seed=seed)
+    return Choice(made, "asked for")

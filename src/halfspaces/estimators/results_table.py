@@ -1,0 +1,46 @@
+"""The table of a search for λ, one row a strength: `LinearClassifierCV.cv_results_`."""
+
+import numpy as np
+from scipy.stats import rankdata
+
+from halfspaces.support.types import Array
+from halfspaces.tuning.grid import Grid
+
+
+def results_table(strengths: Array, grid: Grid, scores: Array, error: Array) -> dict[str, Array]:
+    """The columns of `cv_results_` (S,); nan for strengths that were not solved.
+
+    Parameters
+    ----------
+    strengths : array, shape (S,)
+        Of the whole grid, falling; the first s of them were solved.
+    grid : Grid
+        Of the s strengths that were solved.
+    scores : array, shape (s, F)
+        Of the held-out rows of each fold.
+    error : array, shape (s,)
+        Standard errors of the mean scores.
+    """
+    solved = len(grid.strengths)
+    folds = max(1, grid.W.shape[2] - 1)
+    columns = {f"split{fold}_test_score": scores[:, fold] for fold in range(scores.shape[1])}
+    columns |= {
+        "mean_test_score": scores.mean(axis=1),
+        "std_test_score": scores.std(axis=1),
+        "standard_error": error,
+        "mean_train_loss": grid.loss[:, :folds].mean(axis=1),
+        "gap": grid.gap[:, -1],
+        "passes": grid.passes.sum(axis=1),
+        "nonzeros": np.count_nonzero(grid.W[:-1, :, -1], axis=(0, 2)).astype(float),
+    }
+    missing = (0, len(strengths) - solved)
+    padded = {
+        name: np.pad(column, missing, constant_values=np.nan) for name, column in columns.items()
+    }
+    comparable = np.nan_to_num(padded["mean_test_score"], nan=-np.inf)
+    return {
+        "param_strength": strengths,
+        **padded,
+        "rank_test_score": rankdata(-comparable, method="min").astype(np.int32),
+        "dropped": np.arange(len(strengths)) >= solved,
+    }

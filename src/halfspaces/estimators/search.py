@@ -1,0 +1,145 @@
+"""The search for λ: all folds solved for each strength, and the scores of their held-out rows."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from halfspaces.estimators.calibration import CALIBRATIONS, Calibration
+from halfspaces.estimators.scoring import FittedView, HeldOut, Scorer, score, standard_error
+from halfspaces.loop.run import Callback
+from halfspaces.objective import Objective
+from halfspaces.optimizers.choose import choose_for
+from halfspaces.penalties.base import Penalty
+from halfspaces.support.types import Array
+from halfspaces.tuning.grid import Grid, solve_grid
+from halfspaces.tuning.growing_grid import GrowingGrid, without_gain
+
+KINKED_TOL = 1e-2  # the least tolerance of a search whose loss has kinks
+
+
+@dataclass(frozen=True)
+class FoldScores:
+    """Score of each fold's held-out rows (F,), with its standard error among the examples (F,)."""
+
+    scores: list[float]
+    errors: list[float]
+
+
+@dataclass(eq=False)
+class Search:
+    """Folds to fit, held-out rows to score, and the scores of the strengths solved so far.
+
+    Parameters
+    ----------
+    objectives : list of Objective
+        Of each fold's training rows, the last of all rows.
+    held_out : list of HeldOut
+        The rows to score for each fold.
+    penalty : callable
+        The penalty of a strength.
+    scorer : str or callable
+        As `make_scorer` returns it.
+    calibrate : str or None
+        The calibration with which probabilities are scored.
+    tol, max_passes, callbacks, verbose
+        As of `LinearClassifierCV`.
+    """
+
+    objectives: list[Objective]
+    held_out: list[HeldOut]
+    classes: Array
+    penalty: Callable[[float], Penalty]
+    scorer: Scorer
+    calibrate: str | None
+    tol: float
+    max_passes: float
+    callbacks: Sequence[Callback]
+    verbose: int
+    scored: dict[float, FoldScores] = field(default_factory=dict)
+    penalties: dict[float, float] = field(default_factory=dict)  # λ R(W) of all rows
+
+    def solve(self, strengths: Iterable[float]) -> Grid:
+        """The grid of these strengths, each scored as soon as it is solved."""
+        return self._solve(strengths, self._add)
+
+    def solve_growing(self, grid: GrowingGrid) -> Grid:
+        """The grid of strengths that grows with the scores, ended where they bring no gain."""
+
+        def add(strength: float, W: Array) -> bool:
+            self._add(strength, W)
+            return strength == min(self.scored) and self._without_gain()
+
+        return self._solve(grid.upcoming(self.mean_scores), add)
+
+    def _solve(self, strengths: Iterable[float], each: Callable[[float, Array], Any]) -> Grid:
+        every = self.objectives[-1]
+        return solve_grid(
+            self.objectives,
+            strengths,
+            choose_for(every).optimizer,
+            tol=self.tol if every.loss.smooth else max(self.tol, KINKED_TOL),
+            max_passes=self.max_passes,
+            each=each,
+            callbacks=self.callbacks,
+            progress=self.verbose >= 0,
+        )
+
+    def _add(self, strength: float, W: Array) -> None:
+        """Score the held-out rows of each fold by W (D+1, F+1, C)."""
+        scores = self.scores_of(W)
+        needs_calibration = self.scorer not in ("accuracy", "loss")
+        calibration = self.calibration_of(scores) if needs_calibration else None
+        loss = self.objectives[-1].loss
+        results = [
+            score(self.scorer, FittedView(part, self.classes, loss, calibration), rows)
+            for part, rows in zip(scores, self.held_out, strict=True)
+        ]
+        self.scored[strength] = FoldScores(
+            [result.score for result in results], [result.error for result in results]
+        )
+        self.penalties[strength] = float(self.penalty(strength).value(W[:-1, -1:])[0])
+        if self.verbose > 0:
+            self._report(strength)
+
+    def _report(self, strength: float) -> None:
+        scores, error = self.table([strength])
+        print(
+            f"LinearClassifierCV: λ = {strength:.4g}, "
+            f"held-out score {float(scores.mean()):.4f} ± {float(error[0]):.4f}."
+        )
+
+    def scores_of(self, W: Array) -> list[Array]:
+        """Scores (n, C) of each fold's held-out rows, from W (D+1, F+1, C)."""
+        members = [np.ascontiguousarray(W[:, fold : fold + 1]) for fold in range(W.shape[1])]
+        return [
+            self.objectives[fold].on(rows.blocks).scores(members[fold])
+            for fold, rows in enumerate(self.held_out)
+        ]
+
+    def calibration_of(self, scores: list[Array]) -> Calibration | None:
+        """A calibration fitted to the held-out scores of all folds; None without `calibrate`."""
+        if self.calibrate is None:
+            return None
+        y = np.concatenate([rows.y for rows in self.held_out])
+        weight = np.concatenate(
+            [np.ones(len(rows.y)) if rows.weight is None else rows.weight for rows in self.held_out]
+        )
+        return CALIBRATIONS[self.calibrate].fit(np.concatenate(scores), y, weight)
+
+    def table(self, strengths: Iterable[float]) -> tuple[Array, Array]:
+        """Scores (S, F) and the standard errors of their means (S,)."""
+        found = [self.scored[float(strength)] for strength in strengths]
+        scores = np.array([row.scores for row in found])
+        errors = np.array([row.errors for row in found])
+        return scores, standard_error(scores, errors)
+
+    def mean_scores(self, strengths: Iterable[float]) -> Array:
+        """Mean scores over the folds (S,)."""
+        return self.table(strengths)[0].mean(axis=1)
+
+    def _without_gain(self) -> bool:
+        falling = sorted(self.scored, reverse=True)
+        penalties = [self.penalties[strength] for strength in falling]
+        return without_gain(falling, self.mean_scores(falling), penalties)

@@ -1,0 +1,121 @@
+"""Laws of optimizers on a stack: members are independent, and move to other strengths together."""
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from halfspaces.loop.result import Reason
+from halfspaces.objective import Objective
+from halfspaces.optimizers import Optimizer
+from halfspaces.proofs.minimize import minimize
+from halfspaces.support.types import Array
+from halfspaces.testing.runs import (
+    MAX_PASSES,
+    TURNS,
+    Watch,
+    asks_gradients,
+    optimum,
+    same_bits,
+    some_turns,
+    start,
+    supports,
+    value_at,
+)
+from halfspaces.testing.words import Law, at_least, register_in, require, same
+
+LAWS: dict[str, Law] = {}
+_law = register_in(LAWS)
+
+FACTORS = (1.0, 4.0, 0.25)  # of the strength or radius, for a stack of three members
+
+
+def _numbers(objective: Objective) -> Any:
+    """The strength or radius of the penalty, one number or one per member; None if it has none."""
+    penalty: Any = objective.penalty
+    return penalty.strength if penalty.has_strength else getattr(penalty, "radius", None)
+
+
+def _with_numbers(objective: Objective, numbers: Any) -> Objective:
+    """The same objective with another strength or radius, one number or one per member."""
+    penalty: Any = objective.penalty
+    if penalty.has_strength:
+        return replace(objective, penalty=penalty.with_strength(numbers))
+    return replace(objective, penalty=replace(penalty, radius=numbers))
+
+
+def _members(objective: Objective) -> tuple[Objective, list[Objective]]:
+    """A stack of three members with different penalties, and each member alone."""
+    number = _numbers(objective)
+    if number is None:
+        return objective, [objective] * len(FACTORS)
+    numbers = tuple(factor * number for factor in FACTORS)
+    return _with_numbers(objective, numbers), [_with_numbers(objective, one) for one in numbers]
+
+
+@_law
+def law_stack(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
+    """Each member of a stack takes the steps that it takes alone, or ends where it ends alone."""
+    stack, members = _members(objective)
+    starts = [start(member, seed=seed + m) for m, member in enumerate(members)]
+    together = np.concatenate(starts, axis=1)
+    # Members wait for each other between stages of smoothing; only one member's random draws are
+    # evaluated together.
+    if objective.loss.smooth and asks_gradients(optimizer, objective):
+        watch = Watch(3 * TURNS)
+        minimize(stack, optimizer, together, tol=0.0, callbacks=[watch])
+        for m, (member, W) in enumerate(zip(members, starts, strict=True)):
+            own = Watch(TURNS)
+            minimize(member, optimizer, W, tol=0.0, callbacks=[own])
+            found = _moves(watch, m)
+            expected = _moves(own, 0)
+            count = min(len(found), len(expected))
+            require(count > 3, f"member {m} makes {count} moves in {3 * TURNS} turns of a stack.")
+            what = f"W of member {m} after each move"
+            same(found[:count], expected[:count], what, tolerance=1e-7)
+        return
+    tol = 1e-6 if objective.loss.smooth else 1e-3
+    result = minimize(stack, optimizer, together, tol=tol, max_passes=100)
+    for m, (member, W) in enumerate(zip(members, starts, strict=True)):
+        alone = minimize(member, optimizer, W, tol=tol, max_passes=100)
+        if result.reason is alone.reason and result.converged:
+            tolerance = 1e-7 if result.reason is Reason.ALL_STEPS_TAKEN else 2 * tol
+            what = f"the loss of member {m} at the end"
+            same(result.loss[m], alone.loss[0], what, tolerance=tolerance)
+
+
+def _moves(watch: Watch, member: int) -> list[Array]:
+    """The iterates of one member, without the turns in which it did not move."""
+    path = [W[:, member] for W in watch.iterates]
+    pairs = pairwise([np.full_like(path[0], np.nan), *path])
+    return [W for before, W in pairs if not np.array_equal(before, W)]
+
+
+@_law
+def law_moved(optimizer: Optimizer[Any], *, objective: Objective, seed: int = 0) -> None:
+    """A state moved to another strength keeps the better of iterate and trial, and converges."""
+    begins_anew = type(optimizer).continued is Optimizer.continued
+    if begins_anew or _numbers(objective) is None or not supports(optimizer, objective):
+        return
+    stack, _ = _members(objective)
+    weaker = tuple(0.5 * number for number in _numbers(stack))
+    elsewhere = _with_numbers(stack, weaker)
+    best = np.concatenate([optimum(_with_numbers(objective, number)).loss for number in weaker])
+    first = start(objective, len(FACTORS), seed)
+    for turns in (1, 2, 5, 9):
+        state = some_turns(optimizer, stack, first, turns=turns).state
+        trial = stack.evaluate(optimizer.propose(state))
+        # As if the step of the first member were much too long.
+        trial = replace(trial, data=np.array([np.inf, *trial.data[1:]]))
+        before = value_at(stack, state.W)
+        iterate = state.W[:, 0].copy()
+        moved = optimizer.continued(elsewhere, state, trial)
+        after = value_at(stack, moved.W)
+        same_bits(moved.W[:, 0], iterate, "W of a member whose last trial was worse, once moved,")
+        if objective.loss.smooth:  # else trials are judged by the smoothed loss
+            at_least(before, after, "a member's iterate is below the one that it was moved to")
+        result = minimize(elsewhere, optimizer, state=moved, tol=1e-4, max_passes=MAX_PASSES)
+        require(result.converged, f"it does not converge once moved: {result}")
+        tolerance = 1e-4 if objective.loss.smooth else 2e-4
+        same(result.loss, best, "the optimal value after a move", tolerance=tolerance)
