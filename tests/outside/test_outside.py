@@ -185,6 +185,7 @@ def test_an_installed_package_is_found_by_its_entry_point(tmp_path):
 
 
 def test_the_command_line_reads_a_format_of_a_plugin(run, refused, tmp_path):
+    FORMATS.pop("numbers", None)  # the doctests of its module may have registered it
     path = tmp_path / "digits.numbers"
     np.savetxt(path, np.column_stack([Y, X]), fmt="%d")
     given = ["train", path, "--strength", "0.1"]
