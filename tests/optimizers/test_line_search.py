@@ -7,6 +7,7 @@ import pytest
 
 from halfspaces.optimizers import LBFGS
 from halfspaces.optimizers.line_search import LineSearch
+from halfspaces.optimizers.quasi_newton import Rounding
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs.minimize import minimize
 from halfspaces.testing.runs import Recorder, small_objective, start
@@ -59,7 +60,7 @@ def test_the_line_search_meets_the_weak_wolfe_conditions_for_each_member():
 
     zeros = np.zeros(3)
     line = LineSearch.start(
-        1e-15, 0.0, at(values_at, zeros), at(slopes_at, zeros), np.array([0.01, 1.0, 1.0])
+        Rounding(1e-15, 0.0), at(values_at, zeros), at(slopes_at, zeros), np.array([0.01, 1.0, 1.0])
     )
     found = np.full(3, np.nan)
     for _ in range(25):
@@ -77,7 +78,7 @@ def test_the_line_search_meets_the_weak_wolfe_conditions_for_each_member():
 
 
 def test_a_search_that_descends_nowhere_fails():
-    line = LineSearch.start(1e-15, 0.0, np.zeros(2), np.array([-1.0, 1.0]), 1.0)
+    line = LineSearch.start(Rounding(1e-15, 0.0), np.zeros(2), np.array([-1.0, 1.0]), 1.0)
     assert line.failed.tolist() == [False, True], "uphill"
     for _ in range(25):
         line.judge(np.array([np.inf, 0.0]), np.array([np.nan, 1.0]))

@@ -15,6 +15,7 @@ from halfspaces.loop.optimizer import Optimizer, State, by_member, inner
 from halfspaces.loop.result import Reason
 from halfspaces.objective import Objective
 from halfspaces.optimizers.line_search import LineSearch
+from halfspaces.optimizers.quasi_newton import LEAST_COSINE, Rounding, number_of_pairs
 from halfspaces.optimizers.smoothing import Stage, Stages
 from halfspaces.penalties.base import Penalty
 from halfspaces.preconditioners.base import Identity, Preconditioner, Preconditioning
@@ -22,10 +23,8 @@ from halfspaces.request import Evaluation, Request
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
-PAIR_BYTES = 128 << 20
 LARGE_DECREASE = 0.005  # of the objective: a step that promises more is measured on some rows
 CHANGED = 0.1  # change of the logarithm of a loss at which the curvature is measured again
-LEAST_COSINE = 1e-12  # of s and y: pairs below it show no curvature, but rounding
 Pair = tuple[Array, Array, Array]  # s, y and 1/⟨s, y⟩ (0 for members without such a pair)
 
 
@@ -44,8 +43,7 @@ class LBFGSState(State):
     """The iterate, the last pairs (s, y), the stage of smoothing, and the line search under way."""
 
     stage: Stage
-    rounding: float  # relative error of a value in the precision of the products
-    least_error: float  # of any value
+    rounding: Rounding
     penalty: Penalty
     preconditioner: Preconditioning
     measured: Array  # data loss where the curvature was measured last, (M,)
@@ -102,17 +100,15 @@ class LBFGS(Optimizer[LBFGSState]):
                 f"LBFGS needs a penalty with a gradient, got {objective.penalty}; {remedy}."
             )
         members = W.shape[1]
-        chance = objective.loss.chance_value(objective.n_classes)
         return LBFGSState(
             W=W,
             step=np.zeros(members),
             stage=self.stages.first(objective.loss, members),
-            rounding=objective.rounding,
-            least_error=float(np.finfo(objective.blocks.dtype).eps) * chance,
+            rounding=Rounding.of(objective),
             penalty=objective.penalty,
             preconditioner=(self.preconditioner or Identity()).build(objective, members),
-            measured=np.full(members, chance),
-            pairs=deque(maxlen=min(self.memory, max(5, PAIR_BYTES // (2 * W.nbytes)))),
+            measured=np.full(members, objective.loss.chance_value(objective.n_classes)),
+            pairs=deque(maxlen=number_of_pairs(self.memory, W)),
         )
 
     def continued(
@@ -223,7 +219,7 @@ class LBFGS(Optimizer[LBFGSState]):
 
         Members whose curvature is quite another drop their pairs, which would mislead.
         """
-        data = np.maximum(evaluation.data, state.least_error)
+        data = np.maximum(evaluation.data, state.rounding.absolute)
         here = (evaluation.request.W == state.W).all(axis=(0, 2))
         changed = here & (np.abs(np.log(data / state.measured)) > CHANGED)
         if changed.any():
@@ -242,7 +238,7 @@ class LBFGS(Optimizer[LBFGSState]):
         direction = -self._inverse_hessian(state, evaluation.gradient)
         slope = inner(evaluation.gradient, direction)
         step = self._first_step(state, direction, evaluation.total, slope)
-        line = LineSearch.start(state.rounding, state.least_error, evaluation.total, slope, step)
+        line = LineSearch.start(state.rounding, evaluation.total, slope, step)
         fresh = np.full(len(slope), not state.pairs)
         return Search(evaluation.gradient, direction, line, fresh)
 

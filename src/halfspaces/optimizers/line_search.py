@@ -5,19 +5,17 @@ from typing import Any
 
 import numpy as np
 
+from halfspaces.optimizers.quasi_newton import HIDDEN, MAX_TRIALS, SUFFICIENT_DECREASE, Rounding
 from halfspaces.support.types import Array
 
-SUFFICIENT_DECREASE = 1e-4
-CURVATURE = 0.9
-MAX_TRIALS = 25
+CURVATURE = 0.9  # the part of the slope that an accepted step may leave
 
 
 @dataclass(eq=False)
 class LineSearch:
     """For each member: value and slope at the start, trial step, bracket, number of trials."""
 
-    rounding: float  # relative error of a value in the precision of the products
-    least_error: float  # of any value: a small loss is a difference of larger scores
+    rounding: Rounding
     value: Array
     slope: Array
     step: Array
@@ -28,15 +26,12 @@ class LineSearch:
     trials: Array
 
     @classmethod
-    def start(
-        cls, rounding: float, least_error: float, value: Array, slope: Array, step: Any
-    ) -> "LineSearch":
+    def start(cls, rounding: Rounding, value: Array, slope: Array, step: Any) -> "LineSearch":
         """A first trial at `step` for every member."""
         zeros = np.zeros_like(value)
         steps = zeros + step
         return cls(
             rounding,
-            least_error,
             value,
             slope,
             steps,
@@ -49,9 +44,9 @@ class LineSearch:
 
     def restart(self, members: Array, value: Array, slope: Array, step: Any) -> None:
         """A first trial at `step` for some members, a mask (M,)."""
-        fresh = LineSearch.start(self.rounding, self.least_error, value, slope, step)
+        fresh = LineSearch.start(self.rounding, value, slope, step)
         for name, new in vars(fresh).items():
-            if name not in ("rounding", "least_error"):
+            if name != "rounding":
                 setattr(self, name, np.where(members, new, getattr(self, name)))
 
     @property
@@ -59,18 +54,13 @@ class LineSearch:
         """Members (a mask) without trials left, or whose direction does not descend."""
         return (self.trials >= MAX_TRIALS) | ~(self.slope < 0)
 
-    @property
-    def _error(self) -> Array:
-        """A bound on the rounding error of a value, (M,)."""
-        return np.maximum(self.rounding * np.abs(self.value), self.least_error)
-
     def judge(self, value: Array, slope: Array) -> Array:
         """Members (a mask) whose trial meets the weak Wolfe conditions; others get the next trial.
 
         Close to the optimum rounding hides the decrease; there the slopes decide (Hager & Zhang
         2005, https://doi.org/10.1137/030601880).
         """
-        error = self._error
+        error = self.rounding.error(self.value)
         enough = value <= self.value + SUFFICIENT_DECREASE * self.step * self.slope
         turned = slope <= (2 * SUFFICIENT_DECREASE - 1) * self.slope
         flat = (value <= self.value + error) & turned
@@ -105,6 +95,6 @@ class LineSearch:
             d = self.low_slope + slope - 3 * (value - self.low_value) / width
             root = np.sqrt(d**2 - self.low_slope * slope)
             cubic = 1 - (slope + root - d) / (slope - self.low_slope + 2 * root)
-            hidden = np.abs(value - self.low_value) <= 10 * self._error
+            hidden = np.abs(value - self.low_value) <= HIDDEN * self.rounding.error(self.value)
             part = np.where(np.isfinite(cubic) & ~hidden, cubic, secant)
             return np.where(np.isfinite(slope), self.low + part * width, np.nan)

@@ -9,6 +9,13 @@ import numpy as np
 from halfspaces.loop.optimizer import Optimizer, State, by_member, inner
 from halfspaces.loop.result import Reason
 from halfspaces.objective import Objective
+from halfspaces.optimizers.quasi_newton import (
+    HIDDEN,
+    MAX_TRIALS,
+    SUFFICIENT_DECREASE,
+    Rounding,
+    number_of_pairs,
+)
 from halfspaces.optimizers.sketch import Curvature, Sketch
 from halfspaces.optimizers.smoothing import Stage, Stages
 from halfspaces.optimizers.soft_threshold_model import sparse_step
@@ -16,11 +23,6 @@ from halfspaces.penalties.base import Penalty
 from halfspaces.request import Evaluation, Request
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
-
-PAIR_BYTES = 128 << 20
-SUFFICIENT_DECREASE = 1e-4
-MAX_TRIALS = 25
-LOST = 10  # times the error of a value: where a smaller decrease cannot be seen
 
 
 @dataclass(eq=False)
@@ -30,8 +32,7 @@ class ProximalNewtonState(State):
     penalty: Penalty
     threshold: Array  # t of t Σ|W| + r ΣW², (M,)
     ridge: Array  # 2r, (M,)
-    rounding: float  # relative error of a value in the precision of the products
-    least_error: float  # of any value
+    rounding: Rounding
     curvatures: list[Curvature] = field(repr=False)
     stage: Stage
     trials: Array  # rejected so far, (M,)
@@ -97,16 +98,14 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         members = W.shape[1]
         threshold = _thresholds(objective, members)
         sketch = Sketch.of(objective, members)
-        pairs = min(self.memory, max(5, PAIR_BYTES // (2 * W.nbytes)))
-        chance = objective.loss.chance_value(objective.n_classes)
+        pairs = number_of_pairs(self.memory, W)
         return ProximalNewtonState(
             W,
             np.zeros(members),
             penalty=objective.penalty,
             threshold=threshold,
             ridge=np.asarray(objective.penalty.curvature(members)),
-            rounding=objective.rounding,
-            least_error=float(np.finfo(objective.blocks.dtype).eps) * chance,
+            rounding=Rounding.of(objective),
             curvatures=[Curvature(sketch, deque(maxlen=pairs)) for _ in range(members)],
             stage=self.stages.first(objective.loss, members),
             trials=np.zeros(members, int),
@@ -182,9 +181,9 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         assert state.value is not None
         assert state.slope is not None
         promised = state.factor * state.slope
-        error = np.maximum(state.rounding * np.abs(state.value), state.least_error)
+        error = state.rounding.error(state.value)
         enough = evaluation.total <= state.value + SUFFICIENT_DECREASE * promised
-        flat = (evaluation.total <= state.value + error) & (-promised <= LOST * error)
+        flat = (evaluation.total <= state.value + error) & (-promised <= HIDDEN * error)
         return (enough | flat) & np.isfinite(evaluation.total)
 
     def _accept(self, state: ProximalNewtonState, evaluation: Evaluation, accepted: Array) -> None:

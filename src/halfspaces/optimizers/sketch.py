@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from halfspaces.objective import Objective
+from halfspaces.optimizers.quasi_newton import LEAST_COSINE
 from halfspaces.preconditioners.curvature import chance_curvature
 from halfspaces.preconditioners.gram import TYPICAL, enough_rows
 from halfspaces.preconditioners.gram_matrix import centred_gram, sample_rows
@@ -27,7 +28,6 @@ Pair = tuple[Array, Array]
 
 # Of A, in the direction that adds a constant to all scores, where a shift-invariant loss is flat.
 DAMPING = 1e-2
-LEAST_COSINE = 1e-12  # of s and y: pairs below it show no curvature, but rounding
 
 
 @dataclass(frozen=True, eq=False)

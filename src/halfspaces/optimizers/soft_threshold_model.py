@@ -56,7 +56,8 @@ class Model:
         self.V = np.zeros_like(self.gradient)
         self.products = np.zeros(self.gradient.shape)  # Gram V
         n, C = self.gradient.shape
-        self.U, self.K = np.zeros((n, C, 0)), np.zeros((0, 0))
+        self.U = np.zeros((n, C, 0))
+        self.K = np.zeros((0, 0))
         if self.curvature.pairs:
             self.U, self.K = self.curvature.corrections()
         self.along = np.zeros(len(self.K))  # Uᵀ V
@@ -235,7 +236,7 @@ class _System:
             self.blocks.append((work, model._block(c, work)))
 
     def gram_product(self, step: Array, *, whole: bool = False) -> Array:
-        """Gram times a step (n, C) of free weights; on all features, or those with a free weight."""
+        """Gram times a step (n, C) of free weights; on all features, or on those with any."""
         gram = self.model.curvature.sketch.gram
         product = np.zeros_like(step)
         if whole or len(self.gram) == len(gram):
