@@ -78,7 +78,7 @@ def test_the_core_needs_neither_scikit_learn_nor_its_clients():
 
 def test_the_estimator_adds_the_core_and_nothing_heavy():
     modules = imported_by("from halfspaces import LinearClassifier")
-    assert rooms_of(modules) & CLIENTS == {"estimators"}
+    assert rooms_of(modules) & CLIENTS == {"estimators", "tuning"}
     assert modules & {"typer", "torch", "matplotlib", "numba", "safetensors"} == set()
 
 
