@@ -42,8 +42,8 @@ from halfspaces.rows import standardization
 
 MODULES = (
     result, so_far, request, scores, standardization,
-    epoch_order, gradient_descent, lbfgs, line_search, proximal_gradient, proximal_newton, quasi_newton,
-    random_search, sketch, smoothing,
+    epoch_order, gradient_descent, lbfgs, line_search, proximal_gradient, proximal_newton,
+    quasi_newton, random_search, sketch, smoothing,
     base, class_hessian, curvature, factors, gram, low_rank, row_gram,
 )  # fmt: skip
 
