@@ -69,7 +69,9 @@ def _one(judge: Callable[..., Bar | None], entry: dict[str, Any], *asked: Any) -
 
 
 def _ratio(entry: dict[str, Any], factor: float, rivals: tuple[str, ...]) -> Bar | None:
-    """Against the fastest of some rivals; one that did not arrive is taken at the time that it had, or extrapolated."""
+    """Against the fastest of some rivals;
+    one that did not arrive is taken at the time that it had, or extrapolated.
+    """
     lowest = minimum(entry)
     there = [name for name in rivals if name in entry["runs"] and entry["runs"][name]["curve"]]
     if not there:

@@ -1,7 +1,8 @@
-"""Strengths × folds in one solve, each certified to 1e-4, against as many separate fits: our own and scikit-learn's.
+"""Strengths × folds in one solve, each certified to 1e-4, against as many separate fits: our own
+and scikit-learn's.
 
-Of the separate fits some are run, and their mean stands for all: extrapolated, and labelled so. The ideal is the time
-that the passes take at this machine's rate of square products.
+Of the separate fits some are run, and their mean stands for all: extrapolated, and labelled so. The
+ideal is the time that the passes take at this machine's rate of square products.
 """
 
 import time
@@ -126,7 +127,9 @@ def _folds(y: Array, n_folds: int) -> list[tuple[Array, Array]]:
 def _sklearn(
     data: Data, train: Array, strength: float, lowest: float, cap: float
 ) -> tuple[float, bool]:
-    """Seconds of one fit to within 1e-4 of the lowest objective, and whether that was reached or extrapolated."""
+    """Seconds of one fit to within 1e-4 of the lowest objective,
+    and whether that was reached or extrapolated.
+    """
     from sklearn.linear_model import LogisticRegression
 
     raw, y = data.X[train].astype(np.float64), data.y[train]

@@ -1,8 +1,10 @@
-"""A path of L1 strengths, each certified to 1e-3, against peers that solve single strengths of it from nothing.
+"""A path of L1 strengths, each certified to 1e-3, against peers that solve single strengths of it
+from nothing.
 
-The judge is F = mean softmax loss + λ Σ|W| in float64 and plain NumPy, features standardized, the bias free. Peers are
-run with limits that double, each run timed alone, until one is within 1e-3 of the lowest objective known or the time is
-up; in between, and beyond the last, the logarithm of the distance is taken as linear in the time.
+The judge is F = mean softmax loss + λ Σ|W| in float64 and plain NumPy, features standardized, the
+bias free. Peers are run with limits that double, each run timed alone, until one is within 1e-3 of
+the lowest objective known or the time is up; in between, and beyond the last, the logarithm of the
+distance is taken as linear in the time.
 """
 
 import logging
@@ -101,7 +103,9 @@ def _rival(
     lowest: float,
     cap: float,
 ) -> dict[str, Any] | None:
-    """Seconds to 1e-3 above the lowest objective, and whether they were measured or extrapolated."""
+    """Seconds to 1e-3 above the lowest objective,
+    and whether they were measured or extrapolated.
+    """
     curve: list[tuple[float, float]] = []
     limit = 5
     while True:
@@ -129,7 +133,9 @@ def _rival(
 
 
 def at_the_bar(curve: list[tuple[float, float]], lowest: float, bar: float) -> float:
-    """Log-linear between the last two runs, or beyond them; the last run's seconds where they tell nothing."""
+    """Log-linear between the last two runs, or beyond them;
+    the last run's seconds where they tell nothing.
+    """
     if len(curve) < 2:
         return curve[-1][0]
     (t0, d0), (t1, d1) = (

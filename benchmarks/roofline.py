@@ -1,4 +1,6 @@
-"""What the machine allows: its SGEMM rate and bandwidth, the time a pass must take, and the time that it takes."""
+"""What the machine allows: its SGEMM rate and bandwidth, the time a pass must take,
+and the time that it takes.
+"""
 
 import statistics
 import time
@@ -42,7 +44,9 @@ def sgemm(size: int) -> float:
 
 
 def bandwidth(megabytes: int) -> dict[str, float]:
-    """GB/s of a copy (8 bytes an element), a triad (12) and a sum of squares (4), a thread a core, best of seven."""
+    """GB/s of a copy (8 bytes an element), a triad (12) and a sum of squares (4), a thread a core,
+    best of seven.
+    """
     from threadpoolctl import threadpool_limits
 
     size = megabytes * 1_000_000 // 4

@@ -44,7 +44,9 @@ def tar_gz(members: dict[str, bytes]) -> bytes:
 
 
 def python2(name: str, array: np.ndarray, **values: list) -> bytes:
-    """A dictionary as Python 2 pickled it with protocol 2: text is bytes, and so is the content of the array."""
+    """A dictionary as Python 2 pickled it with protocol 2:
+    text is bytes, and so is the content of the array.
+    """
 
     def text(content: bytes) -> bytes:
         return b"T" + struct.pack("<I", len(content)) + content

@@ -1,4 +1,6 @@
-"""Data for a model: images are brought to its size, labels to its classes, everything else is refused."""
+"""Data for a model: images are brought to its size, labels to its classes,
+everything else is refused.
+"""
 
 import csv
 import re
@@ -12,7 +14,7 @@ import halfspaces
 from halfspaces import LinearClassifier
 from tests.helpers import DIGITS, NAMES, accuracy, npz, spoiled_digits
 
-# --- data --------------------------------------------------------------------------------------------------------
+# --- data -----------------------------------------------------------------------------------------
 
 
 def test_data_that_do_not_fit_the_model(run, refused, digits_model, tmp_path):
@@ -61,7 +63,7 @@ def test_models_that_cannot_be_used(refused, digits_model, tmp_path):
     )
 
 
-# --- the rest ----------------------------------------------------------------------------------------------------
+# --- the rest -------------------------------------------------------------------------------------
 
 
 def test_other_images_are_brought_to_the_size_and_the_classes_of_the_model(

@@ -1,4 +1,6 @@
-"""Presets: the published grids come back, fits run on the published rows, the final one is the published objective."""
+"""Presets: the published grids come back, fits run on the published rows,
+the final one is the published objective.
+"""
 
 import numpy as np
 import pytest

@@ -78,7 +78,7 @@ def test_parameters_out_of_range_are_refused_in_a_sentence(photos, words, told):
     assert "\n" not in str(caught.value)
 
 
-# --- large and shared --------------------------------------------------------------------------------------------
+# --- large and shared -----------------------------------------------------------------------------
 
 
 def test_a_word_without_quotes_and_a_string_among_numbers():

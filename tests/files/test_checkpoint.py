@@ -1,4 +1,6 @@
-"""Checkpoints: what was killed goes on to the same bits, whatever it was; files are whole, and run no code."""
+"""Checkpoints: what was killed goes on to the same bits, whatever it was;
+files are whole, and run no code.
+"""
 
 import json
 import subprocess

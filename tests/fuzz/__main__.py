@@ -1,8 +1,10 @@
-"""Damaged files for every reader: whatever they hold, nothing but DataError comes out, soon, and in little memory.
+"""Damaged files for every reader: whatever they hold, nothing but DataError comes out, soon, and in
+little memory.
 
     python -m tests.fuzz --inputs 20000 [--seed 0] [READER ...]
 
-Mutations are seeded: reader, seed and number of an input give its bytes again. `tests.fuzz.model_file` has the models.
+Mutations are seeded: reader, seed and number of an input give its bytes again.
+`tests.fuzz.model_file` has the models.
 """
 
 import argparse

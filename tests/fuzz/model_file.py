@@ -1,4 +1,5 @@
-"""Mutated model files: all that may come of one is a classifier that predicts, or a ModelFileError of one line.
+"""Mutated model files: all that may come of one is a classifier that predicts, or a ModelFileError
+of one line.
 
 `python -m tests.fuzz.model_file 20000` tries so many; the tests a few hundred.
 """
@@ -103,7 +104,9 @@ WORDS += ["hog+" * 500 + "hog", "words(of=" * 90 + "raw" + ")" * 90]
 
 
 def models():
-    """Bytes of some models of a few kilobytes: two classes, calibrated, centred, labels of several types, features."""
+    """Bytes of some models of a few kilobytes:
+    two classes, calibrated, centred, labels of several types, features.
+    """
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(60, 5)), np.arange(60) % 3
     X[np.arange(60), y] += 2
@@ -131,7 +134,9 @@ def models():
 
 
 def mutants(whole: bytes, rng: random.Random):
-    """Endless mutants of a file: of its bytes, its header, and, with right checksums, its metadata and tensors."""
+    """Endless mutants of a file: of its bytes, its header, and, with right checksums,
+    its metadata and tensors.
+    """
     ways = [
         _flipped,
         _cut,
@@ -225,7 +230,9 @@ def _places(node):
 
 
 def _deep(rng):
-    """JSON nested many times: more than json reads, or than functions call each other, or just fewer."""
+    """JSON nested many times: more than json reads, or than functions call each other,
+    or just fewer.
+    """
     start, end = rng.choice((("[", "]"), ('{"pairs": [[0, ', "]]}")))
     count = rng.choice((50, 300, 900, 100_000))
     return start * count + "0" + end * count
@@ -270,7 +277,9 @@ def _with_option(found, rng):
 
 
 def _other_arrays(whole, rng):
-    """An array of the feature with other numbers, or another image shape in all parts; sums are right."""
+    """An array of the feature with other numbers, or another image shape in all parts;
+    sums are right.
+    """
     header, _ = _parts(whole)
     tensors, envelope = load(whole), json.loads(header["__metadata__"]["halfspaces"])
     names = [name for name in tensors if name.startswith("features.")]
@@ -321,7 +330,9 @@ def _summed(tensors, envelope):
 
 
 def check(path: Path, content: bytes) -> str:
-    """What comes of a file, "model" or "refused"; AssertionError, or whatever else came out of it."""
+    """What comes of a file, "model" or "refused";
+    AssertionError, or whatever else came out of it.
+    """
     path.write_bytes(content)
     tracemalloc.start()
     try:

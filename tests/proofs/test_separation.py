@@ -1,4 +1,6 @@
-"""What is claimed is proved: a witness separates, a strength too small has a tiny minimum, an ample one is quiet."""
+"""What is claimed is proved: a witness separates, a strength too small has a tiny minimum,
+an ample one is quiet.
+"""
 
 import warnings
 from dataclasses import replace
@@ -54,7 +56,7 @@ def margins(X, y, separation, *, weight=None, one_vs_all=False):
     return scores[right] - np.max(np.where(right, -np.inf, scores), axis=1)
 
 
-# --- a claim is a proof --------------------------------------------------------------------------------------------
+# --- a claim is a proof ---------------------------------------------------------------------------
 
 
 @settings(max_examples=60, deadline=None)
@@ -110,7 +112,7 @@ def test_exclusive_or_is_never_claimed():
     assert find_separation(objective(np.c_[X, X[:, 0] * X[:, 1]], y)).separable
 
 
-# --- what is there is found ----------------------------------------------------------------------------------------
+# --- what is there is found -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("loss", ["softmax", "ova_logistic", "squared_hinge"])
@@ -125,7 +127,9 @@ def test_no_more_examples_than_features_at_once(N, kind, loss):
 
 @pytest.mark.parametrize("width", [1e-2, 0.1, 1.0])
 def test_the_margin_of_made_data(width):
-    """Points at ±(width + exponential) along w and anything beside it; the nearest four fix the best margin."""
+    """Points at ±(width + exponential) along w and anything beside it;
+    the nearest four fix the best margin.
+    """
     rng = np.random.default_rng(0)
     Q = np.linalg.qr(rng.normal(size=(6, 6)))[0]
     y = np.arange(400) % 2
@@ -192,7 +196,7 @@ def test_one_vs_all_wants_every_class_apart_from_the_rest():
     assert not find_separation(objective(X, y, loss="ova_logistic")).separable
 
 
-# --- strengths -----------------------------------------------------------------------------------------------------
+# --- strengths ------------------------------------------------------------------------------------
 
 
 PENALTIES = [L2(0.0), L1(0.0), ElasticNet(0.0)]
@@ -280,7 +284,7 @@ def test_losses_with_a_finite_answer_are_quiet():
         assert "finite answer at any strength" in str(separation)
 
 
-# --- words and cost ------------------------------------------------------------------------------------------------
+# --- words and cost -------------------------------------------------------------------------------
 
 
 class Counting(Blocks):
@@ -325,7 +329,7 @@ def test_what_it_says():
         find_separation(objective(WIDE, WIDE_LABELS), max_passes=0)
 
 
-# --- real data -----------------------------------------------------------------------------------------------------
+# --- real data ------------------------------------------------------------------------------------
 
 
 def test_digits_are_separable():

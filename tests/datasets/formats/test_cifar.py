@@ -1,4 +1,6 @@
-"""CIFAR's files, of every version and packing: they come back as they are; bad files are refused by name and place."""
+"""CIFAR's files, of every version and packing: they come back as they are;
+bad files are refused by name and place.
+"""
 
 import gzip
 from functools import partial
