@@ -163,7 +163,8 @@ def _workers(store: Store) -> Iterator[Bar]:
     rows = list(store["workers"].values())
     if rows:
         worst = max(rows, key=_slowdown)
-        figure = f"at worst {_slowdown(worst):.2f} of one worker's time ({worst['data']}, {worst['loss']})"
+        where = f"{worst['data']}, {worst['loss']}"
+        figure = f"at worst {_slowdown(worst):.2f} of one worker's time ({where})"
         yield Bar("More workers are never slower than one", figure, _slowdown(worst) <= SLOWER)
         same = sum(row["identical"] for row in rows)
         yield Bar(

@@ -109,10 +109,8 @@ def workers(store: Store, *, quick: bool) -> None:
         }
         store.put("workers", f"{name}, {loss}, {strength:g}", row)
         told = ", ".join(f"{jobs}: {spent:.3f} s" for jobs, spent in best.items())
-        print(
-            f"  {name} {loss} λ = {strength:g}: {told}; {'same' if row['identical'] else 'DIFFERENT'} bits",
-            flush=True,
-        )
+        bits = "same" if row["identical"] else "DIFFERENT"
+        print(f"  {name} {loss} λ = {strength:g}: {told}; {bits} bits", flush=True)
 
 
 def _fit(data: Data, loss: str, strength: float, tol: float, jobs: int) -> tuple[float, str]:

@@ -1,5 +1,5 @@
-"""Seconds of image features beside the libraries that have them: `python -m benchmarks.features
-[--turns 5]`.
+"""Seconds of image features beside the libraries that have them:
+`python -m benchmarks.features [--turns 5]`.
 
 `sizes` among the words asks for dense SIFT beside OpenCV's at the same 49 points, for cells of
 several sizes. Turns alternate, the best counts, of the clock on the wall and of the processors'
@@ -46,9 +46,9 @@ def main() -> None:
     parser.add_argument("words", nargs="*", help="features to time; all without any")
     options = parser.parse_args()
     images = _images(options.images)
-    print(
-        f"{len(images):,} images of {' x '.join(map(str, images.shape[1:]))}, {len(os.sched_getaffinity(0))} cores"
-    )
+    shape = " x ".join(map(str, images.shape[1:]))
+    cores = len(os.sched_getaffinity(0))
+    print(f"{len(images):,} images of {shape}, {cores} cores")
     head = (
         "feature",
         "columns",

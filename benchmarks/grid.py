@@ -94,8 +94,9 @@ def _raced(data: Data, n_strengths: int, n_folds: int, cap: float) -> dict[str, 
         )
         theirs.append(found)
         measured &= exact
+        strength = grid.strengths[index]
         print(
-            f"    λ = {grid.strengths[index]:.3g}: alone {cold[-1]:.2f} s, scikit-learn {found:.0f} s",
+            f"    λ = {strength:.3g}: alone {cold[-1]:.2f} s, scikit-learn {found:.0f} s",
             flush=True,
         )
     every = n_strengths * n_folds

@@ -34,9 +34,9 @@ class Problem:
 
     @property
     def title(self) -> str:
-        return f"{TITLES[self.data.split('-')[0]]}, {LOSS_TITLES[self.loss]}, λ = {self.strength:g}".replace(
-            "embeddings", f"embeddings, {self.data.split('-')[-1]} classes"
-        )
+        words = self.data.split("-")
+        title = f"{TITLES[words[0]]}, {LOSS_TITLES[self.loss]}, λ = {self.strength:g}"
+        return title.replace("embeddings", f"embeddings, {words[-1]} classes")
 
 
 TITLES = {

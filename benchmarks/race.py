@@ -169,8 +169,9 @@ def _run(
         curve = _judged(solver, problem, made.data, snapshots, lowest)
     peaks = [mark.peak for mark, _ in snapshots] or [math.nan]
     memory = end.get("memory", {}) | {"peak": max(peaks)}
-    return {"curve": curve, "cap": cap, "killed": killed, "error": error, "memory": memory, "reruns": solver.reruns,
-            "spent": end.get("seconds"), "info": end.get("info", {})}  # fmt: skip
+    return {"curve": curve, "cap": cap, "killed": killed, "error": error, "memory": memory,
+            "reruns": solver.reruns, "spent": end.get("seconds"),
+            "info": end.get("info", {})}  # fmt: skip
 
 
 def _work(folder: Path, task: Task) -> tuple[bool, str]:

@@ -41,7 +41,8 @@ class Solver:
     )
     reruns: bool = False
     penalizes_bias: bool = False
-    warm: bool = True  # whether a fit of a few rows comes first, so that nobody pays for imports and starting threads
+    # Whether a fit of a few rows comes first, so that nobody pays for imports and starting threads.
+    warm: bool = True
     most_parameters: float = np.inf  # beyond, out of its reach by design
     note: str = ""
 
@@ -456,8 +457,8 @@ def cyanure(task: Task, X: Array, y: Array, track: Track) -> None:
 # ---------------------------------------------------------------------------------------- LIBLINEAR
 
 
-@solver("LIBLINEAR", "ova_squared_hinge", "crammer_singer", needs="liblinear", features="float64", reruns=True,
-        penalizes_bias=True)  # fmt: skip
+@solver("LIBLINEAR", "ova_squared_hinge", "crammer_singer", needs="liblinear", features="float64",
+        reruns=True, penalizes_bias=True)  # fmt: skip
 def liblinear(task: Task, X: Array, y: Array, track: Track) -> None:
     """Its newest release; primal Newton with a free bias, or Crammer and Singer's;
     the limit is its tolerance.

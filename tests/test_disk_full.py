@@ -104,7 +104,8 @@ def test_a_checkpoint(run, refused, disk, tmp_path, monkeypatch):
         broken.setattr(Objective, "evaluate", fills_up)
         refused(
             train,
-            f"{disk / 'kept' / 'run.safetensors'} cannot be written: No space left on device; save it",
+            f"{disk / 'kept' / 'run.safetensors'} cannot be written: "
+            "No space left on device; save it",
         )
     assert held(disk / "kept") == fills_up.before
     (disk / "filler").unlink()

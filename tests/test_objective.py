@@ -160,10 +160,8 @@ def wide(n_jobs):
 def test_results_are_the_same_bits_for_any_number_of_workers():
     def everything(n_jobs):
         objective, W = wide(n_jobs), parameters(d=600, scale=0.05)
-        moments, at_W = (
-            Moments.of(objective.blocks),
-            evaluate(replace(objective, loss=Hinge()), W, smoothing=0.1),
-        )
+        moments = Moments.of(objective.blocks)
+        at_W = evaluate(replace(objective, loss=Hinge()), W, smoothing=0.1)
         direction = Gram().build(objective, 1)(at_W.gradient)
         fit = minimize(objective, LBFGS(preconditioner=Gram()), tol=1e-3)
         numbers = [

@@ -30,10 +30,8 @@ pytestmark = pytest.mark.usefixtures("one_blas_thread")
 
 def two_columns(classifier):
     """Weights (C, D) and biases (C,), of two classes too."""
-    coef, intercept = (
-        classifier.coef_,
-        np.broadcast_to(classifier.intercept_, len(classifier.coef_)),
-    )
+    coef = classifier.coef_
+    intercept = np.broadcast_to(classifier.intercept_, len(coef))
     if len(coef) > 1:
         return coef, intercept
     half = 1 if isinstance(classifier, LinearSVC) else 0.5

@@ -40,7 +40,8 @@ def test_train_reports_what_it_did(run):
     classes = [line.split()[0] for line in lines if re.match(r"\d +3\d +\d+\.\d+ %", line)]
     assert classes == list("0123456789")
     for words in (
-        "data        digits: 1,437 examples + 360 for testing, 64 features (8 x 8 x 1, uint8), 10 classes",
+        "data        digits: 1,437 examples + 360 for testing, "
+        "64 features (8 x 8 x 1, uint8), 10 classes",
         "optimizer   L-BFGS preconditioned by the Gram matrix",
         "reason      The objective is within the tolerance of its minimum, by a proven bound.",
     ):

@@ -80,10 +80,8 @@ def columns_of(coef, intercept, loss):
     """Two columns where a library has one:
     their difference for softmax and Crammer-Singer, else its mirrors.
     """
-    coef, intercept = (
-        np.atleast_2d(coef),
-        np.broadcast_to(np.ravel(intercept), len(np.atleast_2d(coef))),
-    )
+    coef = np.atleast_2d(coef)
+    intercept = np.broadcast_to(np.ravel(intercept), len(coef))
     if len(coef) > 1:
         return coef, intercept
     half = 0.5 if loss in ("softmax", "crammer_singer") else 1.0
@@ -275,10 +273,8 @@ def test_torch(n_classes, optimizer, loss):
     }[loss]
     W = torch.zeros(X.shape[1], n_classes, dtype=torch.float64, requires_grad=True)
     b = torch.zeros(n_classes, dtype=torch.float64, requires_grad=True)
-    kind, options = (
-        getattr(torch.optim, optimizer),
-        {"SGD": {"lr": 0.3, "momentum": 0.9}, "Adam": {"lr": 0.02}},
-    )
+    kind = getattr(torch.optim, optimizer)
+    options = {"SGD": {"lr": 0.3, "momentum": 0.9}, "Adam": {"lr": 0.02}}
     fitted = kind([{"params": [W], "weight_decay": 0.1}, {"params": [b]}], **options[optimizer])
     falling = torch.optim.lr_scheduler.ExponentialLR(fitted, 0.98 if loss == "hinge" else 1.0)
     for _ in range(300):

@@ -126,10 +126,8 @@ def test_a_rare_class_and_long_tails_have_their_optimum_too(rank, others):
 def test_temperature_is_that_of_scikit_learn(weighted):
     scores, y, weight = made()
     weight = weight.astype(float) if weighted else None
-    ours, theirs = (
-        Temperature.fit(scores, y, weight),
-        peer._TemperatureScaling().fit(scores, y, weight),
-    )
+    ours = Temperature.fit(scores, y, weight)
+    theirs = peer._TemperatureScaling().fit(scores, y, weight)
     assert ours.inverse_temperature == pytest.approx(float(theirs.beta_), rel=1e-6)
     np.testing.assert_allclose(ours.probabilities(scores), theirs.predict(scores), rtol=1e-5)
     assert (

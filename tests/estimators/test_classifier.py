@@ -265,9 +265,9 @@ def test_verbose_says_what_is_done_and_silence_is_silence(capfd):
     assert capfd.readouterr() == ("", "")
     LinearClassifier(verbose=1).fit(X, Y)
     chosen, ended = capfd.readouterr().out.splitlines()
-    assert (
-        chosen
-        == "LinearClassifier: L-BFGS preconditioned by the Gram matrix: loss and penalty have gradients."
+    assert chosen == (
+        "LinearClassifier: L-BFGS preconditioned by the Gram matrix: "
+        "loss and penalty have gradients."
     )
     assert ended.startswith(
         "LinearClassifier: The objective is within the tolerance of its minimum"

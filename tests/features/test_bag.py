@@ -105,7 +105,8 @@ def test_words_name_the_descriptor(photos):
     [
         (
             {"n": 50_000},
-            "n=50000 is larger than the 3,200 different descriptors in the training images; give a smaller",
+            "n=50000 is larger than the 3,200 different descriptors in the training images; "
+            "give a smaller",
         ),
         (
             {"of": DenseSIFT(cell=6)},

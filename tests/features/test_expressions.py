@@ -51,7 +51,8 @@ def test_words_that_name_nothing_are_refused_in_a_sentence(words, told):
     [
         (
             "hog(cell=40)",
-            "images of 48 x 40 pixels are smaller than a block of 2 x 2 cells of 40 x 40; give a smaller",
+            "images of 48 x 40 pixels are smaller than a block of 2 x 2 cells of 40 x 40; "
+            "give a smaller",
         ),
         (
             "hog(cell=41)",

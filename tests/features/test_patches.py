@@ -47,10 +47,8 @@ def rounding_of_similarities(images, patches):
     """How far similarities in float32 may be from the exact ones:
     whitening adds terms larger than their sum.
     """
-    x, whitening = (
-        normalized(images, patches),
-        np.concatenate([patches.even_, patches.odd_], axis=1),
-    )
+    x = normalized(images, patches)
+    whitening = np.concatenate([patches.even_, patches.odd_], axis=1)
     terms = np.linalg.norm(np.abs(x) @ np.abs(whitening), axis=-1)
     return rounding(x.shape[-1], np.float32) * np.max(
         terms / np.linalg.norm(x @ whitening, axis=-1)

@@ -84,14 +84,18 @@ DESCRIBED = (
 )
 LITERALS = """
 0 ; -1 ; 1 ; 2 ; 3 ; 7 ; 0.5 ; 1e9 ; 1e-300 ; 1e308 ; 1e400 ; 10**400 ; True ; None ; 1j ; b'x' ; ''
-{1: 2} ; [1, 2] ; [[1]] ; () ; (1,) ; (1, 2) ; (2, 1) ; (4, 4, 4, 4) ; (-1,) ; ('a',) ; (1,) * 9 ; ((1, 2), 3)
+{1: 2} ; [1, 2] ; [[1]] ; () ; (1,) ; (1, 2) ; (2, 1) ; (4, 4, 4, 4) ; (-1,) ; ('a',)
+(1,) * 9 ; ((1, 2), 3)
 (1000000000,) ; (1e9,) ; (1e-9, 1e3) ; 'hard' ; 'triangle' ; 'kmeans' ; 'count'
-hog ; hue ; raw ; sift ; ssim ; filters ; words ; textons ; onnx ; words(of=raw) ; sift(cell=1) ; ssim(radius=900)
+hog ; hue ; raw ; sift ; ssim ; filters ; words ; textons ; onnx ; words(of=raw)
+sift(cell=1) ; ssim(radius=900)
 filters(scales=(1e3,)) ; raw(size=100) ; onnx(path='/dev/zero') ; onnx(path='\\0')
 """
 WORDS = """
-+ ; hog ; hue ; pixels ; lbp ; gist ; ssim ; sift ; raw ; filters ; textons ; words ; patches ; colors ; onnx
-onnx:/dev/zero ; onnx:. ; words(of=gist) ; gist(scales=9) ; gist(prefilter=1e-9) ; filters(scales=(300.0,))
++ ; hog ; hue ; pixels ; lbp ; gist ; ssim ; sift ; raw ; filters ; textons ; words
+patches ; colors ; onnx
+onnx:/dev/zero ; onnx:. ; words(of=gist) ; gist(scales=9) ; gist(prefilter=1e-9)
+filters(scales=(300.0,))
 colors(bins=64, cell=1) ; gist(orientations=300, scales=300)
 hog(cell=1, block=9, orientations=300) ; ssim(angles=1000, rings=1000)
 """
@@ -272,7 +276,8 @@ def _other_words(whole, rng):
 
 def _with_option(found, rng):
     """A word that was found, with one option more."""
-    option = f"{found[1]}({rng.choice(list(FEATURES[found[1]]().get_params(deep=False)))}={rng.choice(LITERALS)}"
+    options = list(FEATURES[found[1]]().get_params(deep=False))
+    option = f"{found[1]}({rng.choice(options)}={rng.choice(LITERALS)}"
     return option + (", " if found[2] else ")")
 
 
@@ -313,10 +318,8 @@ def _other_tensors(whole, rng):
     tensor = tensors.pop(name)
     if rng.random() < 0.9:
         with np.errstate(all="ignore"):
-            cast, nan = (
-                tensor.astype(rng.choice(("i4", "f2", "?", "f8"))),
-                np.full_like(tensor, np.nan),
-            )
+            cast = tensor.astype(rng.choice(("i4", "f2", "?", "f8")))
+            nan = np.full_like(tensor, np.nan)
         other = rng.choice((np.zeros(0), np.zeros((3, 5)), nan, np.array(3), np.zeros((0, 5))))
         tensors[name] = rng.choice((other, cast, tensor.T, tensor[..., None]))
     return _summed(tensors, envelope)

@@ -165,10 +165,8 @@ def test_rows_of_weight_zero_do_not_count():
 
 @pytest.mark.parametrize("weight", [1e-6, 1e6])
 def test_weights_above_zero_all_count_alike(weight):
-    weights, plain = (
-        np.ones(len(NARROW)),
-        find_separation(objective(NARROW, SIDES, standardize=False)),
-    )
+    weights = np.ones(len(NARROW))
+    plain = find_separation(objective(NARROW, SIDES, standardize=False))
     weights[:3] = weight
     weighted = find_separation(objective(NARROW, SIDES, weight=weights, standardize=False))
     assert weighted.separable
@@ -311,13 +309,17 @@ def test_the_cost_is_counted_and_bounded(max_passes):
 
 def test_what_it_says():
     assert str(find_separation(objective(WIDE, WIDE_LABELS, L2(1e-9)))).startswith(
-        "The classes are linearly separable: every training example can be classified correctly (margin 0."
+        "The classes are linearly separable: "
+        "every training example can be classified correctly (margin 0."
     )
     said = {
-        L2(
-            1e-9
-        ): "and strength=1e-09 is too small to give finite weights worth having; take a strength of at least ",
-        NoPenalty(): "and without a penalty no finite weights are the best; take a penalty such as 'l2' with",
+        L2(1e-9): (
+            "and strength=1e-09 is too small to give finite weights worth having; "
+            "take a strength of at least "
+        ),
+        NoPenalty(): (
+            "and without a penalty no finite weights are the best; take a penalty such as 'l2' with"
+        ),
         L2(10.0): "; the penalty is strong enough for an answer worth having.",
         MaxNorm(1.0): "; the penalty is strong enough for an answer worth having.",
     }
