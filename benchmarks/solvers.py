@@ -104,9 +104,7 @@ OUTSIDE = {
 
 
 def _halfspaces(task: Task, X: Array, y: Array, track: Track, tol: float, *, watched: bool) -> Info:
-    """Public interface; what is spent outside the loop is timed by wrapping its entry points in
-    this process.
-    """
+    """Public interface; time outside the loop is measured by wrapping its entry points here."""
     from halfspaces import LinearClassifier
     from halfspaces.loop.result import Reason
 

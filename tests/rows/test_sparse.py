@@ -1,6 +1,4 @@
-"""Sparse rows: the same model as their dense copy, everywhere,
-in memory that a dense copy would not fit into.
-"""
+"""Sparse rows: the same model as their dense copy, in memory too small for a dense copy."""
 
 import re
 import tracemalloc
@@ -37,9 +35,7 @@ N, D, C = 300, 12, 3
 
 
 def data(n=N, d=D, seed=0):
-    """Counts whose classes overlap, with empty rows, an empty column and a full one;
-    weights, some of them 0.
-    """
+    """Counts whose classes overlap, an empty and a full column, empty rows; some weights are 0."""
     rng = np.random.default_rng(seed)
     y = rng.integers(C, size=n)
     dense = rng.poisson(0.3 + 0.7 * rng.uniform(size=(C, d))[y] ** 4) * rng.uniform(0.5, 3, d)
@@ -294,9 +290,7 @@ def test_precision_follows_the_data_where_it_lies(given, computed):
 
 
 def test_large_offsets_in_float32():
-    """What a dense fit centres, a sparse one computes in float64;
-    either predicts the rows of the other.
-    """
+    """A dense fit centres, a sparse one computes in float64; each predicts the other's rows."""
     shifted = DENSE.astype(np.float32)
     shifted[:, 5] += 1e5
     expected = (
