@@ -1,1 +1,3 @@
-"""What halfspaces costs beside its peers and beside what the machine allows: `make bench`, `python -m benchmarks`."""
+"""What halfspaces costs beside its peers and beside what the machine allows:
+`make bench`, `python -m benchmarks`.
+"""

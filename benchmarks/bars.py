@@ -69,7 +69,9 @@ def _one(judge: Callable[..., Bar | None], entry: dict[str, Any], *asked: Any) -
 
 
 def _ratio(entry: dict[str, Any], factor: float, rivals: tuple[str, ...]) -> Bar | None:
-    """Against the fastest of some rivals; one that did not arrive is taken at the time that it had, or extrapolated."""
+    """Against the fastest of some rivals;
+    one that did not arrive is taken at the time that it had, or extrapolated.
+    """
     lowest = minimum(entry)
     there = [name for name in rivals if name in entry["runs"] and entry["runs"][name]["curve"]]
     if not there:
@@ -161,7 +163,8 @@ def _workers(store: Store) -> Iterator[Bar]:
     rows = list(store["workers"].values())
     if rows:
         worst = max(rows, key=_slowdown)
-        figure = f"at worst {_slowdown(worst):.2f} of one worker's time ({worst['data']}, {worst['loss']})"
+        where = f"{worst['data']}, {worst['loss']}"
+        figure = f"at worst {_slowdown(worst):.2f} of one worker's time ({where})"
         yield Bar("More workers are never slower than one", figure, _slowdown(worst) <= SLOWER)
         same = sum(row["identical"] for row in rows)
         yield Bar(

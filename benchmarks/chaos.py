@@ -1,7 +1,9 @@
-"""`make chaos`: runs are killed with SIGKILL at random moments, and go on from their checkpoints to the same bits.
+"""`make chaos`: runs are killed with SIGKILL at random moments, and go on from their checkpoints to
+the same bits.
 
-`python -m benchmarks.chaos [--kills 200] [--seed 0]`. Each run is a child of this process; a run may be killed several
-times before it ends. Fits of one classifier, with and without kinks, and searches over strengths and folds.
+`python -m benchmarks.chaos [--kills 200] [--seed 0]`. Each run is a child of this process; a run
+may be killed several times before it ends. Fits of one classifier, with and without kinks, and
+searches over strengths and folds.
 """
 
 import argparse
@@ -77,7 +79,9 @@ def _options() -> argparse.Namespace:
 
 
 def _survived(name: str, out: Path, kept: Path, seconds: float) -> bool:
-    """Whether a run, which goes on from what is kept, ends before it is killed. Its own errors end everything."""
+    """Whether a run, which goes on from what is kept, ends before it is killed.
+    Its own errors end everything.
+    """
     child = os.fork()
     if child == 0:
         try:

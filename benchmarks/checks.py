@@ -1,4 +1,6 @@
-"""Two promises: a fit takes little memory beside X, and more workers are never slower and change no bit."""
+"""Two promises: a fit takes little memory beside X,
+and more workers are never slower and change no bit.
+"""
 
 import hashlib
 import json
@@ -18,7 +20,9 @@ ALLOWED = 0.2, 60.0  # of X's bytes, and MB beside
 
 
 def memory(store: Store, *, quick: bool) -> None:
-    """Peak resident memory of a fit less that after imports, a warm-up fit and reading X, in processes of their own."""
+    """Peak resident memory of a fit less that after imports, a warm-up fit and reading X,
+    in processes of their own.
+    """
     try:
         data = read("cifar", 2000 if quick else None)
     except MissingError as error:
@@ -77,7 +81,9 @@ WORKERS = [  # data, loss, λ, tol
 
 
 def workers(store: Store, *, quick: bool) -> None:
-    """The same fit with one worker and with several, in turn; the best time of each, and a digest of the weights."""
+    """The same fit with one worker and with several, in turn;
+    the best time of each, and a digest of the weights.
+    """
     counts = sorted({1, 2, THREADS, THREADS + 1})
     for name, loss, strength, tol in WORKERS:
         try:
@@ -103,10 +109,8 @@ def workers(store: Store, *, quick: bool) -> None:
         }
         store.put("workers", f"{name}, {loss}, {strength:g}", row)
         told = ", ".join(f"{jobs}: {spent:.3f} s" for jobs, spent in best.items())
-        print(
-            f"  {name} {loss} λ = {strength:g}: {told}; {'same' if row['identical'] else 'DIFFERENT'} bits",
-            flush=True,
-        )
+        bits = "same" if row["identical"] else "DIFFERENT"
+        print(f"  {name} {loss} λ = {strength:g}: {told}; {bits} bits", flush=True)
 
 
 def _fit(data: Data, loss: str, strength: float, tol: float, jobs: int) -> tuple[float, str]:

@@ -1,4 +1,6 @@
-"""The data sets: real images and features, and made embeddings; raw for halfspaces, standardized for its peers."""
+"""The data sets: real images and features, and made embeddings;
+raw for halfspaces, standardized for its peers.
+"""
 
 import os
 from collections.abc import Iterator
@@ -26,7 +28,9 @@ class MissingError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Features as they came, X (N, D), labels 0..C−1, and the standardization in float64, computed here."""
+    """Features as they came, X (N, D), labels 0..C−1, and the standardization in float64,
+    computed here.
+    """
 
     X: Array
     y: Array
@@ -62,7 +66,9 @@ class Data:
 
 
 def read(name: str, rows: int | None = None) -> Data:
-    """A data set by name, "embeddings-C" for made ones with C classes; `rows` takes evenly spaced ones."""
+    """A data set by name, "embeddings-C" for made ones with C classes;
+    `rows` takes evenly spaced ones.
+    """
     data = (
         embeddings(int(name.removeprefix("embeddings-")), rows or 50_000)
         if "-" in name

@@ -1,9 +1,10 @@
-"""Seconds of image features beside the libraries that have them: `python -m benchmarks.features [--turns 5]`.
+"""Seconds of image features beside the libraries that have them:
+`python -m benchmarks.features [--turns 5]`.
 
-`sizes` among the words asks for dense SIFT beside OpenCV's at the same 49 points, for cells of several sizes.
-Turns alternate, the best counts, of the clock on the wall and of the processors' time. Libraries take one image a call;
-their loops run over a part of the images, and their seconds are those times the parts. OpenCV is left to its own
-threads; scikit-image has one.
+`sizes` among the words asks for dense SIFT beside OpenCV's at the same 49 points, for cells of
+several sizes. Turns alternate, the best counts, of the clock on the wall and of the processors'
+time. Libraries take one image a call; their loops run over a part of the images, and their seconds
+are those times the parts. OpenCV is left to its own threads; scikit-image has one.
 """
 
 import argparse
@@ -26,7 +27,9 @@ CELLS = (2, 3, 4, 6, 8, 10, 11, 12, 15, 24)
 
 
 class _Points(DenseSIFT):
-    """The same 49 points of 32 × 32 pixels for any cell: those of large ones reach beyond the image, as OpenCV's do."""
+    """The same 49 points of 32 × 32 pixels for any cell:
+    those of large ones reach beyond the image, as OpenCV's do.
+    """
 
     def points(self, height: int, width: int) -> tuple[Array, Array]:
         return np.arange(4, height - 3, 4), np.arange(4, width - 3, 4)
@@ -43,9 +46,9 @@ def main() -> None:
     parser.add_argument("words", nargs="*", help="features to time; all without any")
     options = parser.parse_args()
     images = _images(options.images)
-    print(
-        f"{len(images):,} images of {' x '.join(map(str, images.shape[1:]))}, {len(os.sched_getaffinity(0))} cores"
-    )
+    shape = " x ".join(map(str, images.shape[1:]))
+    cores = len(os.sched_getaffinity(0))
+    print(f"{len(images):,} images of {shape}, {cores} cores")
     head = (
         "feature",
         "columns",

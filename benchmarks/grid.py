@@ -1,7 +1,8 @@
-"""Strengths × folds in one solve, each certified to 1e-4, against as many separate fits: our own and scikit-learn's.
+"""Strengths × folds in one solve, each certified to 1e-4, against as many separate fits: our own
+and scikit-learn's.
 
-Of the separate fits some are run, and their mean stands for all: extrapolated, and labelled so. The ideal is the time
-that the passes take at this machine's rate of square products.
+Of the separate fits some are run, and their mean stands for all: extrapolated, and labelled so. The
+ideal is the time that the passes take at this machine's rate of square products.
 """
 
 import time
@@ -93,8 +94,9 @@ def _raced(data: Data, n_strengths: int, n_folds: int, cap: float) -> dict[str, 
         )
         theirs.append(found)
         measured &= exact
+        strength = grid.strengths[index]
         print(
-            f"    λ = {grid.strengths[index]:.3g}: alone {cold[-1]:.2f} s, scikit-learn {found:.0f} s",
+            f"    λ = {strength:.3g}: alone {cold[-1]:.2f} s, scikit-learn {found:.0f} s",
             flush=True,
         )
     every = n_strengths * n_folds
@@ -126,7 +128,9 @@ def _folds(y: Array, n_folds: int) -> list[tuple[Array, Array]]:
 def _sklearn(
     data: Data, train: Array, strength: float, lowest: float, cap: float
 ) -> tuple[float, bool]:
-    """Seconds of one fit to within 1e-4 of the lowest objective, and whether that was reached or extrapolated."""
+    """Seconds of one fit to within 1e-4 of the lowest objective,
+    and whether that was reached or extrapolated.
+    """
     from sklearn.linear_model import LogisticRegression
 
     raw, y = data.X[train].astype(np.float64), data.y[train]

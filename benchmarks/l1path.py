@@ -1,8 +1,10 @@
-"""A path of L1 strengths, each certified to 1e-3, against peers that solve single strengths of it from nothing.
+"""A path of L1 strengths, each certified to 1e-3, against peers that solve single strengths of it
+from nothing.
 
-The judge is F = mean softmax loss + λ Σ|W| in float64 and plain NumPy, features standardized, the bias free. Peers are
-run with limits that double, each run timed alone, until one is within 1e-3 of the lowest objective known or the time is
-up; in between, and beyond the last, the logarithm of the distance is taken as linear in the time.
+The judge is F = mean softmax loss + λ Σ|W| in float64 and plain NumPy, features standardized, the
+bias free. Peers are run with limits that double, each run timed alone, until one is within 1e-3 of
+the lowest objective known or the time is up; in between, and beyond the last, the logarithm of the
+distance is taken as linear in the time.
 """
 
 import logging
@@ -35,9 +37,9 @@ def run(store: Store, *, quick: bool, cap: float = CAP) -> None:
             print(f"{name} is skipped: {error}")
             continue
         ours = _ours(data)
-        print(
-            f"  {name}: {ours['seconds']:.1f} s, {sum(ours['passes']):.0f} passes, certified: {ours['certified']}"
-        )
+        passes = sum(ours["passes"])
+        told = f"{ours['seconds']:.1f} s, {passes:.0f} passes"
+        print(f"  {name}: {told}, certified: {ours['certified']}")
         rivals = {}
         X = data.standardized(np.float32)
         for peer, fit in PEERS.items():
@@ -101,7 +103,9 @@ def _rival(
     lowest: float,
     cap: float,
 ) -> dict[str, Any] | None:
-    """Seconds to 1e-3 above the lowest objective, and whether they were measured or extrapolated."""
+    """Seconds to 1e-3 above the lowest objective,
+    and whether they were measured or extrapolated.
+    """
     curve: list[tuple[float, float]] = []
     limit = 5
     while True:
@@ -129,7 +133,9 @@ def _rival(
 
 
 def at_the_bar(curve: list[tuple[float, float]], lowest: float, bar: float) -> float:
-    """Log-linear between the last two runs, or beyond them; the last run's seconds where they tell nothing."""
+    """Log-linear between the last two runs, or beyond them;
+    the last run's seconds where they tell nothing.
+    """
     if len(curve) < 2:
         return curve[-1][0]
     (t0, d0), (t1, d1) = (
@@ -147,8 +153,8 @@ def _cyanure(X: Array, y: Array, strength: float, limit: int) -> Weights | None:
         return None
     logging.disable(logging.INFO)
     model = Classifier(
-        loss="logistic", multi_class="multinomial", penalty="l1", lambda_1=strength, fit_intercept=True,
-        max_iter=limit, tol=1e-12, n_threads=THREADS, verbose=False, safe=False,
+        loss="logistic", multi_class="multinomial", penalty="l1", lambda_1=strength,
+        fit_intercept=True, max_iter=limit, tol=1e-12, n_threads=THREADS, verbose=False, safe=False,
     ).fit(X, y.copy())  # fmt: skip
     return np.asarray(model.coef_), np.asarray(model.intercept_).ravel()
 

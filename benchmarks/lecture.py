@@ -1,4 +1,6 @@
-"""Every bar of the lecture on real images, through the command line, each in a process of its own."""
+"""Every bar of the lecture on real images, through the command line,
+each in a process of its own.
+"""
 
 import os
 import subprocess

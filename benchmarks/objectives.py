@@ -1,4 +1,6 @@
-"""The judge: L(W, b) = mean_i L_i + λ ΣW² in float64 and plain NumPy, from weights; no code of any competitor."""
+"""The judge: L(W, b) = mean_i L_i + λ ΣW² in float64 and plain NumPy, from weights;
+no code of any competitor.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -92,7 +94,9 @@ def _values(data: Data, loss: Loss, weights: Sequence[Weights]) -> Array:
 
 
 def with_best_bias(data: Data, loss: str, weights: Weights) -> Weights:
-    """The same W with the b that suits it best, for solvers that penalize b: they are judged kindly."""
+    """The same W with the b that suits it best, for solvers that penalize b:
+    they are judged kindly.
+    """
     W, b = weights
     scores = np.concatenate([X @ W.astype(np.float64) for X in data.standardized_chunks()])
 

@@ -1,4 +1,6 @@
-"""What is raced: data, loss and λ (the best one and a hundredth of it), and the seconds that each solver may take."""
+"""What is raced: data, loss and λ (the best one and a hundredth of it),
+and the seconds that each solver may take.
+"""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,9 +14,10 @@ CAP = 30.0
 class Problem:
     """One objective to minimize.
 
-    `cap` is the time limit of a run in seconds, `caps` that of single solvers. `until` gives single solvers more time,
-    but only until they are within 1e-3. `reference` limits a tighter run of halfspaces in float64, which only serves to
-    know the minimum; 0 leaves it out. `points` is the number of snapshots whose objective is computed at first.
+    `cap` is the time limit of a run in seconds, `caps` that of single solvers. `until` gives single
+    solvers more time, but only until they are within 1e-3. `reference` limits a tighter run of
+    halfspaces in float64, which only serves to know the minimum; 0 leaves it out. `points` is the
+    number of snapshots whose objective is computed at first.
     """
 
     name: str
@@ -31,9 +34,9 @@ class Problem:
 
     @property
     def title(self) -> str:
-        return f"{TITLES[self.data.split('-')[0]]}, {LOSS_TITLES[self.loss]}, λ = {self.strength:g}".replace(
-            "embeddings", f"embeddings, {self.data.split('-')[-1]} classes"
-        )
+        words = self.data.split("-")
+        title = f"{TITLES[words[0]]}, {LOSS_TITLES[self.loss]}, λ = {self.strength:g}"
+        return title.replace("embeddings", f"embeddings, {words[-1]} classes")
 
 
 TITLES = {
@@ -54,7 +57,9 @@ TORCH = ("torch lbfgs", "torch sgd")
 
 
 def problems(sklearn_cap: float) -> list[Problem]:
-    """All of the full run; `sklearn_cap` bounds the seconds until scikit-learn must have come to 1e-3."""
+    """All of the full run; `sklearn_cap` bounds the seconds until scikit-learn must have come to
+    1e-3.
+    """
     lbfgs, cyanure = "sklearn lbfgs", "cyanure"
     caps = {"halfspaces": 60.0, UNWATCHED: 60.0, "LinearSVC primal": 60.0, "LinearSVC": 60.0}
     sgd = {"torch sgd": 15.0, "SGDClassifier": 15.0}

@@ -1,4 +1,6 @@
-"""The race: each solver in a process of its own, judged by the objective of its snapshots, computed here."""
+"""The race: each solver in a process of its own, judged by the objective of its snapshots,
+computed here.
+"""
 
 import json
 import math
@@ -34,7 +36,9 @@ PINNED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_N
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A problem's data, and the folder where features lie for the workers, made as they are asked for."""
+    """A problem's data, and the folder where features lie for the workers,
+    made as they are asked for.
+    """
 
     data: Data
     folder: Path
@@ -165,12 +169,15 @@ def _run(
         curve = _judged(solver, problem, made.data, snapshots, lowest)
     peaks = [mark.peak for mark, _ in snapshots] or [math.nan]
     memory = end.get("memory", {}) | {"peak": max(peaks)}
-    return {"curve": curve, "cap": cap, "killed": killed, "error": error, "memory": memory, "reruns": solver.reruns,
-            "spent": end.get("seconds"), "info": end.get("info", {})}  # fmt: skip
+    return {"curve": curve, "cap": cap, "killed": killed, "error": error, "memory": memory,
+            "reruns": solver.reruns, "spent": end.get("seconds"),
+            "info": end.get("info", {})}  # fmt: skip
 
 
 def _work(folder: Path, task: Task) -> tuple[bool, str]:
-    """Run the worker; whether it had to be killed, and the last line of its complaint if it failed."""
+    """Run the worker; whether it had to be killed,
+    and the last line of its complaint if it failed.
+    """
     (folder / "task.json").write_text(json.dumps(asdict(task)))
     pinned = dict.fromkeys(PINNED, str(THREADS))
     command = [sys.executable, "-m", "benchmarks.worker", str(folder)]
@@ -195,7 +202,9 @@ def _work(folder: Path, task: Task) -> tuple[bool, str]:
 def _judged(
     solver: Solver, problem: Problem, data: Data, snapshots: Sequence[Any], lowest: float
 ) -> list[dict[str, float]]:
-    """Seconds, passes and objective; at first of some snapshots, then of those around each level."""
+    """Seconds, passes and objective; at first of some snapshots,
+    then of those around each level.
+    """
     if not snapshots:
         return []
 
@@ -237,7 +246,7 @@ def _between(found: dict[int, float], lowest: float) -> list[int]:
     return sorted(wanted)
 
 
-# ------------------------------------------------------------------------------------------------- what came out
+# ------------------------------------------------------------------------------------ what came out
 
 
 def minimum(entry: dict[str, Any]) -> float:
@@ -267,7 +276,8 @@ def distances(run: dict[str, Any], lowest: float) -> list[tuple[float, float, fl
 def reached(run: dict[str, Any], lowest: float, level: float) -> tuple[float, float]:
     """Seconds and passes to a level, infinite where it was not reached.
 
-    Between two runs with different limits the logarithm of the distance is taken as linear in the time.
+    Between two runs with different limits the logarithm of the distance is taken as linear in the
+    time.
     """
     before = None
     for seconds, passes, distance in distances(run, lowest):
@@ -282,10 +292,11 @@ def reached(run: dict[str, Any], lowest: float, level: float) -> tuple[float, fl
 
 
 def extrapolated(run: dict[str, Any], lowest: float, level: float) -> tuple[float, str]:
-    """Seconds to a level that was not reached: the log of the distance as a line over the tail of the curve.
+    """Seconds to a level that was not reached: the log of the distance as a line over the tail of
+    the curve.
 
-    The tail is the last half of the time, or three points. Over time (a geometric rate) and over its logarithm (a power
-    law); the sooner of the two, to be kind.
+    The tail is the last half of the time, or three points. Over time (a geometric rate) and over
+    its logarithm (a power law); the sooner of the two, to be kind.
     """
     rows = [(s, d) for s, _, d in distances(run, lowest) if 0 < d < math.inf and s > 0]
     half = sum(s >= 0.5 * rows[-1][0] for s, _ in rows)
@@ -319,7 +330,9 @@ def _seconds(value: float) -> str:
 
 
 def judge_parity(store: Store, slack: float = 1.0) -> None:
-    """Whether each peer comes to the same minimum, by the judge's objective; with slack where it had little time."""
+    """Whether each peer comes to the same minimum, by the judge's objective;
+    with slack where it had little time.
+    """
     for name, entry in store["parity"].items():
         lowest = minimum(entry)
         verdicts = {}

@@ -1,4 +1,6 @@
-"""What the machine allows: its SGEMM rate and bandwidth, the time a pass must take, and the time that it takes."""
+"""What the machine allows: its SGEMM rate and bandwidth, the time a pass must take,
+and the time that it takes.
+"""
 
 import statistics
 import time
@@ -42,7 +44,9 @@ def sgemm(size: int) -> float:
 
 
 def bandwidth(megabytes: int) -> dict[str, float]:
-    """GB/s of a copy (8 bytes an element), a triad (12) and a sum of squares (4), a thread a core, best of seven."""
+    """GB/s of a copy (8 bytes an element), a triad (12) and a sum of squares (4), a thread a core,
+    best of seven.
+    """
     from threadpoolctl import threadpool_limits
 
     size = megabytes * 1_000_000 // 4
@@ -108,8 +112,9 @@ def run(store: Store, *, quick: bool) -> None:
     )
     for row in rows:
         print(
-            f"  {row['data']:16s} {row['loss']:18s} {row['columns']:5d} columns: {1e3 * row['seconds']:7.1f} ms, "
-            f"must {1e3 * row['must']:7.1f} ms, ratio {row['ratio']:.2f}, {row['rate']:.0f} GFLOP/s",
+            f"  {row['data']:16s} {row['loss']:18s} {row['columns']:5d} columns: "
+            f"{1e3 * row['seconds']:7.1f} ms, must {1e3 * row['must']:7.1f} ms, "
+            f"ratio {row['ratio']:.2f}, {row['rate']:.0f} GFLOP/s",
             flush=True,
         )
 
@@ -124,5 +129,5 @@ def _pass(name: str, data: Any, loss: str, members: int, times: int) -> dict[str
     objective.evaluate(Request(W))  # warm-up: moments, class sums, buffers
     seconds = median_of(times, lambda: objective.evaluate(Request(W)))
     (N, D), K = data.X.shape, members * data.n_classes
-    return {"data": name, "loss": loss, "shape": [N, D], "columns": K, "seconds": seconds, "bytes": data.X.nbytes,
-            "flops": 4.0 * N * D * K}  # fmt: skip
+    return {"data": name, "loss": loss, "shape": [N, D], "columns": K, "seconds": seconds,
+            "bytes": data.X.nbytes, "flops": 4.0 * N * D * K}  # fmt: skip

@@ -1,7 +1,8 @@
 """The competitors, one function each: fit standardized features and leave snapshots on a track.
 
-Two kinds: those that can be watched record their trajectory in one run; the others (`rerun`) are run with growing
-limits, and the time of each run counts alone. What is tuned before the clock starts costs them nothing.
+Two kinds: those that can be watched record their trajectory in one run; the others (`rerun`) are
+run with growing limits, and the time of each run counts alone. What is tuned before the clock
+starts costs them nothing.
 """
 
 import contextlib
@@ -40,7 +41,8 @@ class Solver:
     )
     reruns: bool = False
     penalizes_bias: bool = False
-    warm: bool = True  # whether a fit of a few rows comes first, so that nobody pays for imports and starting threads
+    # Whether a fit of a few rows comes first, so that nobody pays for imports and starting threads.
+    warm: bool = True
     most_parameters: float = np.inf  # beyond, out of its reach by design
     note: str = ""
 
@@ -68,7 +70,8 @@ def rerun(
     budgets: Iterable[Any],
     growth: float = 2.0,
 ) -> None:
-    """Fit with one limit after another, each from nothing; ends with the time or when nothing changes any more.
+    """Fit with one limit after another, each from nothing; ends with the time or when nothing
+    changes any more.
 
     `fit` returns what gives (W, b), to be taken off the clock, and the passes.
     """
@@ -89,7 +92,7 @@ def rerun(
         before = W, b
 
 
-# ------------------------------------------------------------------------------------------------ halfspaces
+# --------------------------------------------------------------------------------------- halfspaces
 
 UNWATCHED = "halfspaces, as it is"
 SHORT = 20.0  # seconds of a fit that may be done twice
@@ -101,7 +104,7 @@ OUTSIDE = {
 
 
 def _halfspaces(task: Task, X: Array, y: Array, track: Track, tol: float, *, watched: bool) -> Info:
-    """Public interface; what is spent outside the loop is timed by wrapping its entry points in this process."""
+    """Public interface; time outside the loop is measured by wrapping its entry points here."""
     from halfspaces import LinearClassifier
     from halfspaces.loop.result import Reason
 
@@ -144,7 +147,9 @@ def _halfspaces(task: Task, X: Array, y: Array, track: Track, tol: float, *, wat
 
 @contextlib.contextmanager
 def _outside(track: Track) -> Iterator[dict[str, float]]:
-    """Seconds (clock stops aside) of what happens outside the loop; absent where its name is not found any more."""
+    """Seconds (clock stops aside) of what happens outside the loop;
+    absent where its name is not found any more.
+    """
     modules = [module for name, module in sys.modules.items() if name.startswith("halfspaces.")]
     spent: dict[str, float] = {}
 
@@ -178,7 +183,9 @@ def halfspaces(task: Task, X: Array, y: Array, track: Track) -> Info:
 
 @solver(UNWATCHED, *objectives.LOSSES, needs="halfspaces", features="raw", warm=False)
 def halfspaces_default(task: Task, X: Array, y: Array, track: Track) -> Info:
-    """The first fit of a process, which may have to compile, and a second one; the marks are those of the second."""
+    """The first fit of a process, which may have to compile, and a second one;
+    the marks are those of the second.
+    """
     told = _halfspaces(task, X, y, track, 1e-3, watched=False)
     first = told["seconds"]
     if first < SHORT:
@@ -192,7 +199,7 @@ def reference(task: Task, X: Array, y: Array, track: Track) -> Info:
     return _halfspaces(task, X, y, track, 1e-7, watched=True)
 
 
-# ---------------------------------------------------------------------------------------------- scikit-learn
+# ------------------------------------------------------------------------------------- scikit-learn
 
 
 def _logistic(task: Task, N: int, name: str, max_iter: int = 100_000) -> Any:
@@ -235,7 +242,9 @@ def sklearn_lbfgs(task: Task, X: Array, y: Array, track: Track) -> None:
 
 @solver("sklearn newton-cg", "softmax")
 def sklearn_newton_cg(task: Task, X: Array, y: Array, track: Track) -> None:
-    """Each outer iteration is a snapshot; a gradient or a product with the Hessian is a pass, a value half of one."""
+    """Each outer iteration is a snapshot;
+    a gradient or a product with the Hessian is a pass, a value half of one.
+    """
     from sklearn.linear_model import _logistic as module
 
     original, passes = module._newton_cg, 0.0
@@ -297,7 +306,9 @@ def _linear_svc(task: Task, X: Array, **options: Any) -> Any:
 
 
 def _dual_bias(X: Array) -> float:
-    """The constant feature that carries b: LIBLINEAR penalizes (b / scale)², and its dual is slowed by large scales."""
+    """The constant feature that carries b:
+    LIBLINEAR penalizes (b / scale)², and its dual is slowed by large scales.
+    """
     return max(20.0, float(np.sqrt(X.shape[1])))
 
 
@@ -305,7 +316,9 @@ def _dual_bias(X: Array) -> float:
     "LinearSVC primal", "ova_squared_hinge", features="float64", reruns=True, penalizes_bias=True
 )
 def linear_svc_primal(task: Task, X: Array, y: Array, track: Track) -> None:
-    """Newton's method with conjugate gradients; the limit is on its iterations, passes are unknown."""
+    """Newton's method with conjugate gradients;
+    the limit is on its iterations, passes are unknown.
+    """
 
     def fit(limit: int) -> tuple[Any, float]:
         return _sklearn_weights(
@@ -387,7 +400,9 @@ def _some(
 
 
 def _best(steps: list[float], task: Task, X: Array, y: Array, fit: Callable[[float], Any]) -> float:
-    """The step size with the lowest objective; from the largest down, until two in a row have been worse."""
+    """The step size with the lowest objective;
+    from the largest down, until two in a row have been worse.
+    """
     data = Data(X, y, task.n_classes, standardize=False)
     best, lowest, worse = steps[0], np.inf, 0
     for step in steps:
@@ -404,12 +419,14 @@ def _best(steps: list[float], task: Task, X: Array, y: Array, fit: Callable[[flo
     return best
 
 
-# --------------------------------------------------------------------------------------------------- Cyanure
+# ------------------------------------------------------------------------------------------ Cyanure
 
 
 @solver("cyanure", "softmax", "ova_squared_hinge", needs="cyanure", reruns=True)
 def cyanure(task: Task, X: Array, y: Array, track: Track) -> None:
-    """Its own choice of solver (QNing over MISO); its λ₁ is 2λ, and λ where its squared hinge has a ½."""
+    """Its own choice of solver (QNing over MISO);
+    its λ₁ is 2λ, and λ where its squared hinge has a ½.
+    """
     import logging
 
     from cyanure.estimators import Classifier
@@ -435,13 +452,15 @@ def cyanure(task: Task, X: Array, y: Array, track: Track) -> None:
     rerun(track, fit, DOUBLING)
 
 
-# ------------------------------------------------------------------------------------------------- LIBLINEAR
+# ---------------------------------------------------------------------------------------- LIBLINEAR
 
 
-@solver("LIBLINEAR", "ova_squared_hinge", "crammer_singer", needs="liblinear", features="float64", reruns=True,
-        penalizes_bias=True)  # fmt: skip
+@solver("LIBLINEAR", "ova_squared_hinge", "crammer_singer", needs="liblinear", features="float64",
+        reruns=True, penalizes_bias=True)  # fmt: skip
 def liblinear(task: Task, X: Array, y: Array, track: Track) -> None:
-    """Its newest release; primal Newton with a free bias, or Crammer and Singer's; the limit is its tolerance."""
+    """Its newest release; primal Newton with a free bias, or Crammer and Singer's;
+    the limit is its tolerance.
+    """
     from liblinear.liblinearutil import problem, train
 
     scale = _dual_bias(X) if task.loss == "crammer_singer" else 1.0
@@ -465,7 +484,7 @@ def liblinear(task: Task, X: Array, y: Array, track: Track) -> None:
     rerun(track, fit, TOLERANCES)
 
 
-# ----------------------------------------------------------------------------------------------------- torch
+# -------------------------------------------------------------------------------------------- torch
 
 
 def _torch_loss(loss: str) -> Callable[[Any, Any], Any]:
@@ -497,7 +516,9 @@ def _torch_loss(loss: str) -> Callable[[Any, Any], Any]:
 
 @solver("torch lbfgs", "softmax", "ova_squared_hinge", needs="torch")
 def torch_lbfgs(task: Task, X: Array, y: Array, track: Track) -> None:
-    """Strong Wolfe line search, 20 pairs; every evaluation is a pass, each that is the best so far a snapshot."""
+    """Strong Wolfe line search, 20 pairs;
+    every evaluation is a pass, each that is the best so far a snapshot.
+    """
     import torch
 
     torch.set_num_threads(task.threads)
@@ -527,7 +548,9 @@ def torch_lbfgs(task: Task, X: Array, y: Array, track: Track) -> None:
 
 @solver("torch sgd", *objectives.LOSSES, needs="torch", reruns=True)
 def torch_sgd(task: Task, X: Array, y: Array, track: Track) -> Info:
-    """Batches of 256, Nesterov momentum 0.9, cosine to 0 over each limit; the step size tuned, and a third of it."""
+    """Batches of 256, Nesterov momentum 0.9, cosine to 0 over each limit;
+    the step size tuned, and a third of it.
+    """
     import torch
 
     torch.set_num_threads(task.threads)

@@ -1,4 +1,6 @@
-"""Results of all sections in one JSON file, so that a part can be run alone and the report drawn again."""
+"""Results of all sections in one JSON file,
+so that a part can be run alone and the report drawn again.
+"""
 
 import json
 import math
@@ -25,7 +27,9 @@ class Store:
 
 
 def plain(value: Any) -> Any:
-    """JSON has no nan and no infinity: None; six digits of time and ten of an objective are plenty."""
+    """JSON has no nan and no infinity: None;
+    six digits of time and ten of an objective are plenty.
+    """
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,6 @@
-"""What a run leaves behind: snapshots of its weights, seconds and passes, the clock stopped while they are taken."""
+"""What a run leaves behind: snapshots of its weights, seconds and passes,
+the clock stopped while they are taken.
+"""
 
 import json
 import math
@@ -49,7 +51,9 @@ class Mark:
 
 @dataclass(eq=False)
 class Track:
-    """Writes snapshots to a folder: float32 W and b one after another, and a line of JSON for each."""
+    """Writes snapshots to a folder: float32 W and b one after another,
+    and a line of JSON for each.
+    """
 
     folder: Path
     task: Task
@@ -100,8 +104,8 @@ class Track:
     ) -> None:
         """A snapshot, W (D, C) and b (C,); raises Enough once there is no more to see.
 
-        `value` is the objective where the solver knows it, and only used to stop; `judge` computes it here. The `last`
-        snapshot is always kept.
+        `value` is the objective where the solver knows it, and only used to stop; `judge` computes
+        it here. The `last` snapshot is always kept.
         """
         self.now = self.seconds
         with self.paused():

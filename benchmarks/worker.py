@@ -1,4 +1,6 @@
-"""A process for one solver on one problem: `python -m benchmarks.worker FOLDER` reads FOLDER/task.json."""
+"""A process for one solver on one problem:
+`python -m benchmarks.worker FOLDER` reads FOLDER/task.json.
+"""
 
 import contextlib
 import json

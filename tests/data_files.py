@@ -44,7 +44,9 @@ def tar_gz(members: dict[str, bytes]) -> bytes:
 
 
 def python2(name: str, array: np.ndarray, **values: list) -> bytes:
-    """A dictionary as Python 2 pickled it with protocol 2: text is bytes, and so is the content of the array."""
+    """A dictionary as Python 2 pickled it with protocol 2:
+    text is bytes, and so is the content of the array.
+    """
 
     def text(content: bytes) -> bytes:
         return b"T" + struct.pack("<I", len(content)) + content
@@ -52,7 +54,10 @@ def python2(name: str, array: np.ndarray, **values: list) -> bytes:
     rebuilt = (
         b"cnumpy.core.multiarray\n_reconstruct\nq\x01cnumpy\nndarray\nK\x00\x85U\x01b\x87Rq\x02"
     )
-    dtype = b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    dtype = (
+        b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R"
+        b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    )
     shape = b"(" + b"".join(b"J" + struct.pack("<i", n) for n in array.shape) + b"t"
     state = b"(K\x01" + shape + dtype + b"\x89" + text(array.tobytes()) + b"tb"
     content = b"\x80\x02}q\x00(" + text(name.encode()) + rebuilt + state

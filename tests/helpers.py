@@ -69,7 +69,9 @@ def refuses(given, *words: str, **options) -> None:
 
 
 def refuses_download(name: str, *words: str, tries: Tries) -> None:
-    """An entry of the catalogue cannot be downloaded, in one sentence; nothing is opened, but the way is shown."""
+    """An entry of the catalogue cannot be downloaded, in one sentence;
+    nothing is opened, but the way is shown.
+    """
     with pytest.raises(DataError) as caught:
         catalogue.get(name, tries=tries)
     assert_one_sentence(str(caught.value), words)
@@ -94,7 +96,9 @@ def luma_of(photos: np.ndarray) -> np.ndarray:
 
 
 def stripes(count: int, seed: int = 0, side: int = 16) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, S, S, 3) of stripes, upright or lying, in colours of all kinds, and the class of each."""
+    """Images (N, S, S, 3) of stripes, upright or lying, in colours of all kinds,
+    and the class of each.
+    """
     rng = np.random.default_rng(seed)
     y = np.arange(count) % 2
     line = 40 * (np.arange(side) // 4 % 2)

@@ -1,4 +1,6 @@
-"""A disk that is full: one sentence, exit code 2, what was there stays, nothing half-written is left."""
+"""A disk that is full: one sentence, exit code 2, what was there stays,
+nothing half-written is left.
+"""
 
 import os
 import shutil
@@ -102,7 +104,8 @@ def test_a_checkpoint(run, refused, disk, tmp_path, monkeypatch):
         broken.setattr(Objective, "evaluate", fills_up)
         refused(
             train,
-            f"{disk / 'kept' / 'run.safetensors'} cannot be written: No space left on device; save it",
+            f"{disk / 'kept' / 'run.safetensors'} cannot be written: "
+            "No space left on device; save it",
         )
     assert held(disk / "kept") == fills_up.before
     (disk / "filler").unlink()
@@ -130,7 +133,9 @@ def test_the_cache_of_images(disk, tmp_path, monkeypatch):
 
 
 def test_arrays_larger_than_the_memory(disk, monkeypatch):
-    """Their place is taken before they are filled: a map of a file that cannot grow would kill the process."""
+    """Their place is taken before they are filled:
+    a map of a file that cannot grow would kill the process.
+    """
     monkeypatch.setenv("HALFSPACES_CACHE", str(disk / "cache"))
     usage = type(shutil.disk_usage(disk))(SIZE, 0, 2 * SIZE)
     monkeypatch.setattr(

@@ -1,4 +1,6 @@
-"""The objective: metamorphic laws of data, weights and types, and the certificate that rests on it."""
+"""The objective: metamorphic laws of data, weights and types,
+and the certificate that rests on it.
+"""
 
 from dataclasses import replace
 
@@ -45,7 +47,8 @@ def make(
 ):
     """An objective, standardized and centred as the estimators do."""
     blocks = Blocks(X, y, weight, n_jobs=n_jobs)
-    # A standardization of several members' weights is not defined; theirs is that of the unweighted rows.
+    # A standardization of several members' weights is not defined; theirs is that of the unweighted
+    # rows.
     moments = Moments.of(blocks if np.ndim(weight) < 2 else Blocks(X, y, n_jobs=n_jobs))
     standardization = moments.standardization(with_mean=fit_intercept) if standardize else None
     blocks = blocks if standardization is None else standardization.without_offsets(blocks)
@@ -71,7 +74,7 @@ def evaluate(objective, W, smoothing=0.0, rows=None):
     return objective.evaluate(Request(W, rows=rows, smoothing=Smoothing(smoothing)))
 
 
-# ---------------------------------------------------------------------------------------- the formula itself
+# ------------------------------------------------------------------------------- the formula itself
 
 
 @each_loss
@@ -119,7 +122,7 @@ def test_the_gradient_norm_at_zero_needs_no_visit(loss):
         assert objective.gradient_norm_at_zero == pytest.approx(expected, rel=1e-12)
 
 
-# ---------------------------------------------------------------------------------------------- blocks and rows
+# ---------------------------------------------------------------------------------- blocks and rows
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -157,10 +160,8 @@ def wide(n_jobs):
 def test_results_are_the_same_bits_for_any_number_of_workers():
     def everything(n_jobs):
         objective, W = wide(n_jobs), parameters(d=600, scale=0.05)
-        moments, at_W = (
-            Moments.of(objective.blocks),
-            evaluate(replace(objective, loss=Hinge()), W, smoothing=0.1),
-        )
+        moments = Moments.of(objective.blocks)
+        at_W = evaluate(replace(objective, loss=Hinge()), W, smoothing=0.1)
         direction = Gram().build(objective, 1)(at_W.gradient)
         fit = minimize(objective, LBFGS(preconditioner=Gram()), tol=1e-3)
         numbers = [
@@ -183,7 +184,7 @@ def test_results_are_the_same_bits_for_any_number_of_workers():
         assert np.array_equal(a, c), f"number {i} differs for 4 workers"
 
 
-# --------------------------------------------------------------------------------------------- weights and subsets
+# ------------------------------------------------------------------------------ weights and subsets
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -250,7 +251,7 @@ def test_a_subset_is_a_copy_of_the_rows():
         )
 
 
-# ------------------------------------------------------------------------------------------- types and standardization
+# ------------------------------------------------------------------------ types and standardization
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
@@ -314,7 +315,7 @@ def test_constant_and_duplicated_columns_survive(penalty):
         np.testing.assert_allclose(result.W[0], result.W[D + 2], atol=1e-4)
 
 
-# -------------------------------------------------------------------------------------------------- the certificate
+# ---------------------------------------------------------------------------------- the certificate
 
 
 def descent(objective, smoothing=0.0, steps=25):
@@ -369,7 +370,9 @@ def test_the_gap_closes_at_the_optimum(loss, penalty):
 
 
 def reference(objective, penalty):
-    """min L by another library: W = P − Q with P, Q ≥ 0, so that |W| is smooth; the max norm as a constraint."""
+    """min L by another library: W = P − Q with P, Q ≥ 0, so that |W| is smooth;
+    the max norm as a constraint.
+    """
     size = objective.zeros().size
 
     def of(P):

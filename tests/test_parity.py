@@ -1,12 +1,13 @@
-"""Independent solvers at the same objective, on the bundled digits: the same minimum, and none below a proven bound.
+"""Independent solvers at the same objective, on the bundled digits: the same minimum, and none
+below a proven bound.
 
 Both solutions are judged by one formula, written here in plain NumPy and float64. With Σ w_i as N:
 
-* `LogisticRegression` minimizes C Σ w_i L_i + ½ ΣW², so C = 1/(2λN); of two classes it fits one column, the
-  difference of our two: ΣW² of ours is half of its, so C = 1/(λN). An L1 norm has no ½ and the two columns
-  have together the norm of their difference: C = 1/(λN) in both cases.
-* `LinearSVC` minimizes ½ Σ w_c² + C Σ_i L_i for one class after the other, so C = 1/(2λN); of two classes it fits one
-  column, where ours are the two, which mirror each other.
+* `LogisticRegression` minimizes C Σ w_i L_i + ½ ΣW², so C = 1/(2λN); of two classes it fits one
+  column, the difference of our two: ΣW² of ours is half of its, so C = 1/(λN). An L1 norm has no ½
+  and the two columns have together the norm of their difference: C = 1/(λN) in both cases.
+* `LinearSVC` minimizes ½ Σ w_c² + C Σ_i L_i for one class after the other, so C = 1/(2λN); of two
+  classes it fits one column, where ours are the two, which mirror each other.
 """
 
 import numpy as np
@@ -29,10 +30,8 @@ pytestmark = pytest.mark.usefixtures("one_blas_thread")
 
 def two_columns(classifier):
     """Weights (C, D) and biases (C,), of two classes too."""
-    coef, intercept = (
-        classifier.coef_,
-        np.broadcast_to(classifier.intercept_, len(classifier.coef_)),
-    )
+    coef = classifier.coef_
+    intercept = np.broadcast_to(classifier.intercept_, len(coef))
     if len(coef) > 1:
         return coef, intercept
     half = 1 if isinstance(classifier, LinearSVC) else 0.5

@@ -21,7 +21,8 @@ def test_the_command_line_chooses_by_folds(run, tmp_path):
     assert "λ on validation rows (3 folds)" in out
     for row, strength in enumerate(("1", "0.1")):
         score, error = 100 * results["mean_test_score"][row], 100 * results["standard_error"][row]
-        line = rf"{strength} +{score:.2f} % ± {error:.2f} +{results['mean_train_loss'][row]:.4f} +\d+ +(chosen)?"
+        loss = results["mean_train_loss"][row]
+        line = rf"{strength} +{score:.2f} % ± {error:.2f} +{loss:.4f} +\d+ +(chosen)?"
         assert re.search(rf"^{line}", out, re.MULTILINE), out
     assert re.search(rf"validation {100 * results['mean_test_score'].max():.2f} %", out)
     loaded = halfspaces.load(model)

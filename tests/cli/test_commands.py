@@ -16,7 +16,7 @@ from tests.helpers import DIGITS
 
 X_TEST = np.asarray(DIGITS.X_test)
 
-# --- train, evaluate, predict ------------------------------------------------------------------------------------
+# --- train, evaluate, predict ---------------------------------------------------------------------
 
 
 def test_export(run, refused, digits_model, tmp_path):
@@ -48,7 +48,7 @@ def test_export(run, refused, digits_model, tmp_path):
     )
 
 
-# --- the rest ----------------------------------------------------------------------------------------------------
+# --- the rest -------------------------------------------------------------------------------------
 
 
 def test_gradcheck_passes_and_its_verdict_is_the_exit_code(run, monkeypatch):

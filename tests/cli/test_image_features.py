@@ -135,7 +135,7 @@ def test_a_part_of_cifar_gives_in_memory_what_the_command_line_gives(run, tmp_pa
         assert shown == f"0,{classifier.predict(feature.transform(test[at : at + 1]))[0]}"
 
 
-# --- what is learned from ----------------------------------------------------------------------------------------
+# --- what is learned from -------------------------------------------------------------------------
 
 
 def test_copies_on_the_command_line(run, folder, tmp_path):
@@ -183,7 +183,7 @@ def test_rows_are_kept_on_disk_when_asked(run, folder, monkeypatch):
     assert decoded_cache.cached_sets() == []
 
 
-# --- what is refused ---------------------------------------------------------------------------------------------
+# --- what is refused ------------------------------------------------------------------------------
 
 
 def test_bad_input_is_one_sentence(refused, run, folder, tmp_path):

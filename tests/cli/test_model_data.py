@@ -1,4 +1,6 @@
-"""Data for a model: images are brought to its size, labels to its classes, everything else is refused."""
+"""Data for a model: images are brought to its size, labels to its classes,
+everything else is refused.
+"""
 
 import csv
 import re
@@ -12,12 +14,15 @@ import halfspaces
 from halfspaces import LinearClassifier
 from tests.helpers import DIGITS, NAMES, accuracy, npz, spoiled_digits
 
-# --- data --------------------------------------------------------------------------------------------------------
+# --- data -----------------------------------------------------------------------------------------
 
 
 def test_data_that_do_not_fit_the_model(run, refused, digits_model, tmp_path):
     narrow = npz(tmp_path / "narrow.npz", X=DIGITS.X[:, 1:])
-    told = "The data have 63 features a row, and the model takes 64; give data like those that it was trained on."
+    told = (
+        "The data have 63 features a row, and the model takes 64; "
+        "give data like those that it was trained on."
+    )
     for command in ("evaluate", "predict"):
         refused([command, digits_model, narrow], told)
     named = npz(tmp_path / "named.npz", y=NAMES[DIGITS.y])
@@ -61,16 +66,14 @@ def test_models_that_cannot_be_used(refused, digits_model, tmp_path):
     )
 
 
-# --- the rest ----------------------------------------------------------------------------------------------------
+# --- the rest -------------------------------------------------------------------------------------
 
 
 def test_other_images_are_brought_to_the_size_and_the_classes_of_the_model(
     run, refused, tmp_path, cache
 ):
-    colours, rng = (
-        {"blue": (0, 0, 250), "green": (0, 250, 0), "red": (250, 0, 0)},
-        np.random.default_rng(0),
-    )
+    colours = {"blue": (0, 0, 250), "green": (0, 250, 0), "red": (250, 0, 0)}
+    rng = np.random.default_rng(0)
 
     def photographs(folder, names, side):
         for name in names:
@@ -99,10 +102,11 @@ def test_other_images_are_brought_to_the_size_and_the_classes_of_the_model(
     ]
     assert labels == ["green"] * 4 + ["red"] * 4
     evaluated = run("evaluate", model, tmp_path / "other")
-    assert (
-        "warning     4 of 8 rows have labels that the model does not know ('grey'); they count as wrong"
-        in evaluated.out
+    told = (
+        "warning     4 of 8 rows have labels that the model does not know ('grey'); "
+        "they count as wrong"
     )
+    assert told in evaluated.out
     assert accuracy(evaluated.out, "all") == 0.5
     assert re.search(r"grey +4 +0\.00 %", evaluated.out)
     (tmp_path / "other" / "red" / "4.png").write_text("no image")

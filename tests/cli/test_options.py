@@ -1,4 +1,6 @@
-"""Every option of `train` is described once, in `halfspaces.files.options`; all else is made from there."""
+"""Every option of `train` is described once, in `halfspaces.files.options`;
+all else is made from there.
+"""
 
 import ast
 import re

@@ -20,7 +20,7 @@ X_TEST = np.asarray(DIGITS.X_test)
 CHEAP = ("--strength", "0.01")
 
 
-# --- train, evaluate, predict ------------------------------------------------------------------------------------
+# --- train, evaluate, predict ---------------------------------------------------------------------
 
 
 def test_labels_are_shown_as_given_and_indices_by_name(run, tmp_path):
@@ -142,7 +142,7 @@ def test_predictions_that_cannot_be_written(refused, digits_model, tmp_path, mon
     )
 
 
-# --- the rest ----------------------------------------------------------------------------------------------------
+# --- the rest -------------------------------------------------------------------------------------
 
 
 def test_predictions_keep_within_a_memory(run, refused, digits_model, tmp_path, monkeypatch, cache):

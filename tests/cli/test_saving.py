@@ -1,4 +1,6 @@
-"""What `train` writes is whole: after a full disk, an interrupt or a kill the model is the old one, or a good one."""
+"""What `train` writes is whole: after a full disk, an interrupt or a kill the model is the old one,
+or a good one.
+"""
 
 import itertools
 import os

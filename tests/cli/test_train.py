@@ -1,4 +1,6 @@
-"""`train`, `evaluate` and `predict` do what Python does, and every error is one sentence and exit code 2."""
+"""`train`, `evaluate` and `predict` do what Python does,
+and every error is one sentence and exit code 2.
+"""
 
 import csv
 import re
@@ -18,7 +20,7 @@ X_TEST = np.asarray(DIGITS.X_test)
 CHEAP = ("--strength", "0.01")
 
 
-# --- train, evaluate, predict ------------------------------------------------------------------------------------
+# --- train, evaluate, predict ---------------------------------------------------------------------
 
 
 def test_train_reports_what_it_did(run):
@@ -38,7 +40,8 @@ def test_train_reports_what_it_did(run):
     classes = [line.split()[0] for line in lines if re.match(r"\d +3\d +\d+\.\d+ %", line)]
     assert classes == list("0123456789")
     for words in (
-        "data        digits: 1,437 examples + 360 for testing, 64 features (8 x 8 x 1, uint8), 10 classes",
+        "data        digits: 1,437 examples + 360 for testing, "
+        "64 features (8 x 8 x 1, uint8), 10 classes",
         "optimizer   L-BFGS preconditioned by the Gram matrix",
         "reason      The objective is within the tolerance of its minimum, by a proven bound.",
     ):
@@ -154,7 +157,7 @@ def test_cifar_folder(run, tmp_path):
     )
 
 
-# --- options -----------------------------------------------------------------------------------------------------
+# --- options --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -279,7 +282,7 @@ def test_options_that_cannot_be(refused, arguments, words):
     refused(f"train digits {arguments}", *words)
 
 
-# --- data --------------------------------------------------------------------------------------------------------
+# --- data -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -381,7 +384,7 @@ def test_images_with_splits(run, refused, tmp_path, cache):
     )
 
 
-# --- the rest ----------------------------------------------------------------------------------------------------
+# --- the rest -------------------------------------------------------------------------------------
 
 
 def test_a_seed_chooses_the_rows_that_are_held_out(run, tmp_path):

@@ -1,8 +1,8 @@
 """The translator: both sides are fitted, and where the peer ends is our minimum.
 
-Ours is fitted with the penalty that the peer's parameters are said to mean. Then our objective, written here in plain
-NumPy, is taken at the peer's solution: with a ½, an N or a column wrong somewhere it lies well above our minimum.
-glmnet is fitted by scipy at the objective of its paper.
+Ours is fitted with the penalty that the peer's parameters are said to mean. Then our objective,
+written here in plain NumPy, is taken at the peer's solution: with a ½, an N or a column wrong
+somewhere it lies well above our minimum. glmnet is fitted by scipy at the objective of its paper.
 """
 
 import logging
@@ -77,11 +77,11 @@ def objective(W, b, X, y, loss, penalty, weight=None):
 
 
 def columns_of(coef, intercept, loss):
-    """Two columns where a library has one: their difference for softmax and Crammer-Singer, else its mirrors."""
-    coef, intercept = (
-        np.atleast_2d(coef),
-        np.broadcast_to(np.ravel(intercept), len(np.atleast_2d(coef))),
-    )
+    """Two columns where a library has one:
+    their difference for softmax and Crammer-Singer, else its mirrors.
+    """
+    coef = np.atleast_2d(coef)
+    intercept = np.broadcast_to(np.ravel(intercept), len(coef))
     if len(coef) > 1:
         return coef, intercept
     half = 0.5 if loss in ("softmax", "crammer_singer") else 1.0
@@ -103,7 +103,7 @@ def parts(model):
     return model.coef_, model.intercept_
 
 
-# --- scikit-learn --------------------------------------------------------------------------------------------------
+# --- scikit-learn ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -182,7 +182,7 @@ def test_sgd_classifier(n_classes, loss, options):
     assert_same_minimum(parts(model), penalty, X, y, loss, tolerance=1e-3)
 
 
-# --- others --------------------------------------------------------------------------------------------------------
+# --- others ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -273,10 +273,8 @@ def test_torch(n_classes, optimizer, loss):
     }[loss]
     W = torch.zeros(X.shape[1], n_classes, dtype=torch.float64, requires_grad=True)
     b = torch.zeros(n_classes, dtype=torch.float64, requires_grad=True)
-    kind, options = (
-        getattr(torch.optim, optimizer),
-        {"SGD": {"lr": 0.3, "momentum": 0.9}, "Adam": {"lr": 0.02}},
-    )
+    kind = getattr(torch.optim, optimizer)
+    options = {"SGD": {"lr": 0.3, "momentum": 0.9}, "Adam": {"lr": 0.02}}
     fitted = kind([{"params": [W], "weight_decay": 0.1}, {"params": [b]}], **options[optimizer])
     falling = torch.optim.lr_scheduler.ExponentialLR(fitted, 0.98 if loss == "hinge" else 1.0)
     for _ in range(300):
@@ -300,7 +298,9 @@ def test_torch(n_classes, optimizer, loss):
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("alpha", [0.0, 0.4, 1.0])
 def test_glmnet(n_classes, alpha):
-    """Equations 14 (one column of two classes) and 22 of the paper, W in parts above and below 0."""
+    """Equations 14 (one column of two classes) and 22 of the paper,
+    W in parts above and below 0.
+    """
     X, y = problem(n_classes)
     lambda_, D, K = 0.05, X.shape[1], n_classes if n_classes > 2 else 1
 
@@ -333,7 +333,7 @@ def test_glmnet(n_classes, alpha):
     assert_same_minimum(((above - below).reshape(D, K).T, b), penalty, X, y, "softmax")
 
 
-# --- both directions -----------------------------------------------------------------------------------------------
+# --- both directions ------------------------------------------------------------------------------
 
 PENALTIES = {L2: L2(0.03), L1: L1(0.03), ElasticNet: ElasticNet(0.03, beta=0.7)}
 TRIPLES = [

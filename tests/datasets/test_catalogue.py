@@ -1,4 +1,6 @@
-"""Data sets of the catalogue are downloaded once, opened by name, and read as they were published."""
+"""Data sets of the catalogue are downloaded once, opened by name,
+and read as they were published.
+"""
 
 import io
 import shutil

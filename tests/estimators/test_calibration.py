@@ -1,4 +1,6 @@
-"""Calibration: optimality, parity with scikit-learn, what weights mean, extremes, and what is refused."""
+"""Calibration: optimality, parity with scikit-learn, what weights mean, extremes,
+and what is refused.
+"""
 
 import re
 
@@ -49,7 +51,7 @@ def derivative(f, x, step):
     return (f(x + step) - f(x - step)) / (2 * step)
 
 
-# --- the optimum -------------------------------------------------------------------------------------------------
+# --- the optimum ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
@@ -80,7 +82,8 @@ def test_no_other_line_has_less_loss(n_classes, factor, shift):
     for a, b, (c, score) in zip(
         calibration.slopes, calibration.offsets, columns.items(), strict=True
     ):
-        # Turned about the middle of the scores: the slope alone would throw offsets of large scores far off.
+        # Turned about the middle of the scores: the slope alone would throw offsets of large scores
+        # far off.
         middle = score.mean()
 
         def loss(turn, lift, a=a, b=b, c=c, score=score, middle=middle):
@@ -115,7 +118,7 @@ def test_a_rare_class_and_long_tails_have_their_optimum_too(rank, others):
     np.testing.assert_allclose(moves, 0, atol=1e-7 * min(abs(a), abs(b)))
 
 
-# --- scikit-learn ------------------------------------------------------------------------------------------------
+# --- scikit-learn ---------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(not hasattr(peer, "_TemperatureScaling"), reason="came with scikit-learn 1.8")
@@ -123,10 +126,8 @@ def test_a_rare_class_and_long_tails_have_their_optimum_too(rank, others):
 def test_temperature_is_that_of_scikit_learn(weighted):
     scores, y, weight = made()
     weight = weight.astype(float) if weighted else None
-    ours, theirs = (
-        Temperature.fit(scores, y, weight),
-        peer._TemperatureScaling().fit(scores, y, weight),
-    )
+    ours = Temperature.fit(scores, y, weight)
+    theirs = peer._TemperatureScaling().fit(scores, y, weight)
     assert ours.inverse_temperature == pytest.approx(float(theirs.beta_), rel=1e-6)
     np.testing.assert_allclose(ours.probabilities(scores), theirs.predict(scores), rtol=1e-5)
     assert (
@@ -160,7 +161,7 @@ def test_sigmoid_is_that_of_scikit_learn(n_classes, weighted):
         assert reached == pytest.approx(best, rel=1e-8)
 
 
-# --- laws --------------------------------------------------------------------------------------------------------
+# --- laws -----------------------------------------------------------------------------------------
 
 
 @EACH
@@ -256,7 +257,7 @@ def test_hinge_scores_of_digits_become_calibrated():
         assert calibrated_loss < 0.5 * loss
 
 
-# --- extremes ----------------------------------------------------------------------------------------------------
+# --- extremes -------------------------------------------------------------------------------------
 
 
 @EACH
@@ -319,7 +320,9 @@ def test_probabilities_by_hand():
 
 @pytest.mark.parametrize("n_rows", [20, 2000])
 def test_separated_scores_claim_what_so_many_examples_can_show(n_rows):
-    """Two classes with one margin: every example has Platt's target, (N + 1)/(N + 2), for both calibrations."""
+    """Two classes with one margin: every example has Platt's target, (N + 1)/(N + 2),
+    for both calibrations.
+    """
     y = np.arange(n_rows) % 2
     scores = 3.0 * np.eye(2)[y]
     right = Temperature.fit(scores, y).probabilities(scores)[np.arange(n_rows), y]
@@ -379,7 +382,7 @@ def test_equal_scores_give_what_is_known_without_them():
     np.testing.assert_allclose(expit(calibration.offsets), targets, rtol=1e-12)
 
 
-# --- values ------------------------------------------------------------------------------------------------------
+# --- values ---------------------------------------------------------------------------------------
 
 
 @EACH
@@ -410,7 +413,8 @@ def test_registry_gives_what_a_name_means():
 def test_expected_calibration_error_by_hand():
     p = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.35, 0.65], [0.0, 1.0]])
     y = np.array([0, 1, 1, 0, 1])
-    # (0.5, 1] as one bin: 3 of 5 right; bins of a tenth: 0.6 in (0.5, 0.6], 0.65, two of 0.9 in (0.8, 0.9], 1.
+    # (0.5, 1] as one bin: 3 of 5 right; bins of a tenth: 0.6 in (0.5, 0.6], 0.65, two of 0.9 in
+    # (0.8, 0.9], 1.
     assert expected_calibration_error(p, y, bins=2) == pytest.approx(abs(4.05 / 5 - 3 / 5))
     assert expected_calibration_error(p, y, bins=10) == pytest.approx((0.4 + 0.65 + 0.8 + 0.0) / 5)
     assert expected_calibration_error(p, y, bins=10, weight=[0, 1, 0, 0, 1]) == pytest.approx(
@@ -418,7 +422,7 @@ def test_expected_calibration_error_by_hand():
     )
 
 
-# --- what is refused ---------------------------------------------------------------------------------------------
+# --- what is refused ------------------------------------------------------------------------------
 
 GOOD = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.5, 0.0], [0.0, 0.0, 1.0]])
 LABELS = np.array([0, 1, 0, 2])

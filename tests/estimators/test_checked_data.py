@@ -15,7 +15,7 @@ from tests.helpers import NAMES
 X, Y = load_digits(return_X_y=True)
 TRAIN, TEST = slice(0, 1200), slice(1200, None)
 
-# --- types and orders of X ---------------------------------------------------------------------------------------
+# --- types and orders of X ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_large_offsets_in_float32(loss):
     np.testing.assert_allclose(scores, expected.decision_function(centred), atol=2e-3)
 
 
-# --- errors ------------------------------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------
 
 
 def spoiled(value):

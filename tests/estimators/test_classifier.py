@@ -26,8 +26,8 @@ TRAIN, TEST = slice(0, 1200), slice(1200, None)
 
 def expected_failed_checks(classifier):
     if classifier.loss == "hinge":
-        # The minimizer of a loss with kinks is approached in stages of smoothing, so two ways to write the same
-        # weights agree to `tol`, not to the 1e-7 that the check asks for.
+        # The minimizer of a loss with kinks is approached in stages of smoothing, so two ways to
+        # write the same weights agree to `tol`, not to the 1e-7 that the check asks for.
         checks = [f"check_sample_weight_equivalence_on_{kind}_data" for kind in ("dense", "sparse")]
         return dict.fromkeys(checks, "a loss with kinks is minimized to the tolerance")
     return {}
@@ -48,7 +48,7 @@ def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
-# --- among scikit-learn's tools ----------------------------------------------------------------------------------
+# --- among scikit-learn's tools -------------------------------------------------------------------
 
 
 def test_grid_search_fits_a_different_model_at_each_point():
@@ -67,7 +67,7 @@ def test_pipeline_and_cross_validation():
     assert cross_val_score(pipeline, X, NAMES[Y], cv=3).mean() > 0.92
 
 
-# --- types and orders of X ---------------------------------------------------------------------------------------
+# --- types and orders of X ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("offset", [0, 1e5])
@@ -90,7 +90,7 @@ def test_the_same_bits_for_any_number_of_workers(options):
         )
 
 
-# --- labels and probabilities ------------------------------------------------------------------------------------
+# --- labels and probabilities ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_hinge_has_no_probabilities_and_says_which_losses_have():
         assert "LinearClassifierCV(calibrate='temperature')" in sentence
 
 
-# --- options of fit ----------------------------------------------------------------------------------------------
+# --- options of fit -------------------------------------------------------------------------------
 
 
 def test_class_weight_is_a_factor_on_sample_weight():
@@ -265,16 +265,16 @@ def test_verbose_says_what_is_done_and_silence_is_silence(capfd):
     assert capfd.readouterr() == ("", "")
     LinearClassifier(verbose=1).fit(X, Y)
     chosen, ended = capfd.readouterr().out.splitlines()
-    assert (
-        chosen
-        == "LinearClassifier: L-BFGS preconditioned by the Gram matrix: loss and penalty have gradients."
+    assert chosen == (
+        "LinearClassifier: L-BFGS preconditioned by the Gram matrix: "
+        "loss and penalty have gradients."
     )
     assert ended.startswith(
         "LinearClassifier: The objective is within the tolerance of its minimum"
     )
 
 
-# --- partial_fit -------------------------------------------------------------------------------------------------
+# --- partial_fit ----------------------------------------------------------------------------------
 
 
 def batches(epochs=1):
@@ -336,7 +336,7 @@ def test_partial_fit_needs_the_classes_first():
         LinearClassifier(optimizer="lbfgs").partial_fit(X, Y, classes=range(10))
 
 
-# --- errors ------------------------------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

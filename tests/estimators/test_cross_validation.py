@@ -1,4 +1,6 @@
-"""The classifier that chooses its λ: what separate fits would give, the choice, its probabilities and its errors."""
+"""The classifier that chooses its λ:
+what separate fits would give, the choice, its probabilities and its errors.
+"""
 
 import re
 
@@ -45,7 +47,7 @@ def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
-# --- the same as separate fits -----------------------------------------------------------------------------------
+# --- the same as separate fits --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", [{}, {"penalty": ElasticNet(7.0, 0.5)}], ids=str)
@@ -133,7 +135,7 @@ def test_scorers_of_scikit_learn_see_what_a_fitted_classifier_would_show_them(ro
     np.testing.assert_array_equal(seen[0][1], y[test])
 
 
-# --- rows to choose on -------------------------------------------------------------------------------------------
+# --- rows to choose on ----------------------------------------------------------------------------
 
 
 def test_validation_rows_of_their_own_are_scored_and_the_rest_is_fitted_once():
@@ -181,7 +183,7 @@ def test_groups_reach_the_folds_and_the_seed_the_shuffling():
     assert seeds[0] == seeds[1] != seeds[2]
 
 
-# --- the choice --------------------------------------------------------------------------------------------------
+# --- the choice -----------------------------------------------------------------------------------
 
 
 def test_one_standard_error_takes_a_stronger_penalty():
@@ -288,7 +290,7 @@ def test_what_did_not_converge_says_so():
     assert searched.result_.gap == searched.cv_results_["gap"][0] > 0
 
 
-# --- probabilities -----------------------------------------------------------------------------------------------
+# --- probabilities --------------------------------------------------------------------------------
 
 
 def test_a_loss_with_kinks_is_chosen_roughly_and_fitted_to_the_tolerance():
@@ -360,7 +362,7 @@ def test_log_loss_chooses_by_calibrated_probabilities():
     np.testing.assert_allclose(searched.scores_[0], expected, atol=0.01)
 
 
-# --- errors ------------------------------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------
 
 
 SORTED = np.argsort(Y, kind="stable")

@@ -1,4 +1,6 @@
-"""Presets: the published grids come back, fits run on the published rows, the final one is the published objective."""
+"""Presets: the published grids come back, fits run on the published rows,
+the final one is the published objective.
+"""
 
 import numpy as np
 import pytest
@@ -131,8 +133,8 @@ def test_a_part_is_random_rounded_down_and_the_same_every_time():
         (
             lambda: vtab_probe().fit(X[:800], Y[:800]),
             ValueError,
-            "The preset was made for n_examples=1000, but X has 800 rows; give all of training and validation set, "
-            "or make it for n_examples=800.",
+            "The preset was made for n_examples=1000, but X has 800 rows; give all of "
+            "training and validation set, or make it for n_examples=800.",
         ),
     ],
 )

@@ -77,7 +77,9 @@ def test_a_level_is_the_mean_of_the_next(photos):
 
 
 def test_words_are_the_centres_of_clusters():
-    """Images of one of three stripes each: raw patches have as many clusters as stripes have phases."""
+    """Images of one of three stripes each:
+    raw patches have as many clusters as stripes have phases.
+    """
     rng = np.random.default_rng(0)
     stripes = np.stack(
         [np.roll(np.tile([0, 0, 200, 200], 4), shift) for shift in rng.integers(0, 4, 60)]
@@ -103,7 +105,8 @@ def test_words_name_the_descriptor(photos):
     [
         (
             {"n": 50_000},
-            "n=50000 is larger than the 3,200 different descriptors in the training images; give a smaller",
+            "n=50000 is larger than the 3,200 different descriptors in the training images; "
+            "give a smaller",
         ),
         (
             {"of": DenseSIFT(cell=6)},

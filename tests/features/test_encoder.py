@@ -1,4 +1,6 @@
-"""Networks as features: every law, preprocessing in plain NumPy and Pillow's resizing, and refusals."""
+"""Networks as features: every law, preprocessing in plain NumPy and Pillow's resizing,
+and refusals.
+"""
 
 import os
 

@@ -51,7 +51,8 @@ def test_words_that_name_nothing_are_refused_in_a_sentence(words, told):
     [
         (
             "hog(cell=40)",
-            "images of 48 x 40 pixels are smaller than a block of 2 x 2 cells of 40 x 40; give a smaller",
+            "images of 48 x 40 pixels are smaller than a block of 2 x 2 cells of 40 x 40; "
+            "give a smaller",
         ),
         (
             "hog(cell=41)",
@@ -78,7 +79,7 @@ def test_parameters_out_of_range_are_refused_in_a_sentence(photos, words, told):
     assert "\n" not in str(caught.value)
 
 
-# --- large and shared --------------------------------------------------------------------------------------------
+# --- large and shared -----------------------------------------------------------------------------
 
 
 def test_a_word_without_quotes_and_a_string_among_numbers():

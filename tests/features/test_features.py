@@ -40,7 +40,7 @@ def test_laws(feature):
     check_feature(feature)
 
 
-# --- large and shared --------------------------------------------------------------------------------------------
+# --- large and shared -----------------------------------------------------------------------------
 
 
 def test_rows_come_from_and_go_to_memory_maps(photos, tmp_path):

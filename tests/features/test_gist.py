@@ -45,7 +45,9 @@ def test_gist_is_the_energy_of_its_filters(small_photos):
 
 
 def test_gist_sees_where_gratings_go():
-    """Of gratings across θ at a scale's own frequency, the filter of θ and that scale has the largest energy."""
+    """Of gratings across θ at a scale's own frequency,
+    the filter of θ and that scale has the largest energy.
+    """
     y, x = np.mgrid[0:48, 0:48]
     for prefilter in (0.0, 4.0):
         feature = GIST(scales=3, orientations=4, grid=1, prefilter=prefilter)

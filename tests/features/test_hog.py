@@ -1,4 +1,6 @@
-"""Histograms of oriented gradients: ramps, mirror images, and parity with scikit-image and OpenCV."""
+"""Histograms of oriented gradients:
+ramps, mirror images, and parity with scikit-image and OpenCV.
+"""
 
 import numpy as np
 import pytest
@@ -50,7 +52,7 @@ def test_hog_flips_turns_and_moves_with_the_image(photos):
     )  # not at the edges
 
 
-# --- parity ------------------------------------------------------------------------------------------------------
+# --- parity ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cell", [8, 5])

@@ -1,4 +1,6 @@
-"""Learned patches: every law, the formula in plain NumPy, whitening, pooling, mirror images and refusals."""
+"""Learned patches: every law, the formula in plain NumPy, whitening, pooling,
+mirror images and refusals.
+"""
 
 import numpy as np
 import pytest
@@ -42,11 +44,11 @@ def directions(images, patches):
 
 
 def rounding_of_similarities(images, patches):
-    """How far similarities in float32 may be from the exact ones: whitening adds terms larger than their sum."""
-    x, whitening = (
-        normalized(images, patches),
-        np.concatenate([patches.even_, patches.odd_], axis=1),
-    )
+    """How far similarities in float32 may be from the exact ones:
+    whitening adds terms larger than their sum.
+    """
+    x = normalized(images, patches)
+    whitening = np.concatenate([patches.even_, patches.odd_], axis=1)
     terms = np.linalg.norm(np.abs(x) @ np.abs(whitening), axis=-1)
     return rounding(x.shape[-1], np.float32) * np.max(
         terms / np.linalg.norm(x @ whitening, axis=-1)
@@ -108,7 +110,8 @@ def test_rows_are_those_of_the_formula(photos, activation, mirror, pooling):
     if activation != "count":
         np.testing.assert_allclose(found, of_formula(images, patches), atol=1e-3, rtol=1e-3)
         return
-    # A similarity near its threshold is counted or not, as it is rounded: a few of a hundred counts may hang on that.
+    # A similarity near its threshold is counted or not, as it is rounded: a few of a hundred counts
+    # may hang on that.
     close = rounding_of_similarities(images, patches)
     fewest, most = of_formula(images, patches, close), of_formula(images, patches, -close)
     assert np.mean(fewest == most) > 0.95
@@ -168,7 +171,8 @@ def test_fractional_regions_differ_for_parts_of_the_vocabulary(photos):
     ]  # of 15 x 12 positions
     assert fractional._regions(1, 15, 12)[0][0].lengths.max() == 5
     assert (rows[0] != rows[1]).any(axis=(0, 1, 2)).all()
-    # Products of directions with 40 patches, or with a few: of 27 terms whose absolute values add up to at most 1.
+    # Products of directions with 40 patches, or with a few: of 27 terms whose absolute values add
+    # up to at most 1.
     np.testing.assert_allclose(
         *(each.max(axis=(1, 2)) for each in rows), rtol=0, atol=rounding(27, np.float32)
     )

@@ -41,7 +41,8 @@ def test_a_feature_comes_back_with_its_model(tmp_path, words):
     for to in ("onnx", "torch", "numpy", "sklearn"):
         with pytest.raises(
             ValueError,
-            match=r"which ONNX, torch and NumPy cannot compute; use halfspaces\.export\.to_sklearn, or",
+            match=r"which ONNX, torch and NumPy cannot compute; "
+            r"use halfspaces\.export\.to_sklearn, or",
         ):
             export.exported(halfspaces.load(path), to, model=path)
 

@@ -1,4 +1,6 @@
-"""Checkpoints: what was killed goes on to the same bits, whatever it was; files are whole, and run no code."""
+"""Checkpoints: what was killed goes on to the same bits, whatever it was;
+files are whole, and run no code.
+"""
 
 import json
 import subprocess
@@ -233,9 +235,11 @@ from halfspaces.callbacks import Checkpoint
 from halfspaces.testing.runs import small_objective
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 blocks = small_objective().blocks
-LinearClassifier(strength=0.01, max_passes=3, callbacks=[Checkpoint(sys.argv[1], every=0)]).fit(blocks.X, blocks.y)
+callbacks = [Checkpoint(sys.argv[1], every=0)]
+LinearClassifier(strength=0.01, max_passes=3, callbacks=callbacks).fit(blocks.X, blocks.y)
 resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
-LinearClassifier(strength=0.02, callbacks=[Checkpoint(sys.argv[1], every=0)]).fit(blocks.X, blocks.y)
+callbacks = [Checkpoint(sys.argv[1], every=0)]
+LinearClassifier(strength=0.02, callbacks=callbacks).fit(blocks.X, blocks.y)
 """
 
 

@@ -1,4 +1,6 @@
-"""Exports: the other library predicts the same labels and the same probabilities, for every kind of model."""
+"""Exports: the other library predicts the same labels and the same probabilities,
+for every kind of model.
+"""
 
 import json
 import subprocess

@@ -20,8 +20,10 @@ def coefficients(path):
     "options",
     [
         "--loss hinge --margin 0.5 --strengths 3 --folds 2 --tol 0.05 --no-standardize",
-        "--optimizer sgd --epochs 2 --seed 5 --step-size find --strength 0.1 --class-weight balanced",
-        "--loss squared_hinge --calibrate temperature --strengths 1,0.1 --validation 0.2 --tol 0.05",
+        "--optimizer sgd --epochs 2 --seed 5 --step-size find --strength 0.1 "
+        "--class-weight balanced",
+        "--loss squared_hinge --calibrate temperature --strengths 1,0.1 "
+        "--validation 0.2 --tol 0.05",
     ],
 )
 def test_a_run_is_repeated_to_the_bit(run, tmp_path, options):

@@ -1,4 +1,6 @@
-"""Model files: what is written comes back; everything else is refused by name, and nothing is half written."""
+"""Model files: what is written comes back;
+everything else is refused by name, and nothing is half written.
+"""
 
 import json
 import os

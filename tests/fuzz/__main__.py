@@ -1,8 +1,10 @@
-"""Damaged files for every reader: whatever they hold, nothing but DataError comes out, soon, and in little memory.
+"""Damaged files for every reader: whatever they hold, nothing but DataError comes out, soon, and in
+little memory.
 
     python -m tests.fuzz --inputs 20000 [--seed 0] [READER ...]
 
-Mutations are seeded: reader, seed and number of an input give its bytes again. `tests.fuzz.model_file` has the models.
+Mutations are seeded: reader, seed and number of an input give its bytes again.
+`tests.fuzz.model_file` has the models.
 """
 
 import argparse
@@ -71,7 +73,8 @@ def main() -> None:
         faulthandler.cancel_dump_traceback_later()
         signal.setitimer(signal.ITIMER_PROF, 0)
         seconds = time.perf_counter() - started
-        told = f"{name:<18} {given.inputs:,} inputs, {read:,} read, longest {longest:.2f} s, {seconds:.0f} s in all"
+        counts = f"{given.inputs:,} inputs, {read:,} read"
+        told = f"{name:<18} {counts}, longest {longest:.2f} s, {seconds:.0f} s in all"
         print(told, flush=True)
         peak = most_memory()
         assert peak < PEAK, f"{name} held {peak / 2**20:,.0f} MiB"

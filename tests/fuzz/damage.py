@@ -1,4 +1,6 @@
-"""How files are damaged and given to a reader: nothing but DataError may come out, soon, and in little memory."""
+"""How files are damaged and given to a reader:
+nothing but DataError may come out, soon, and in little memory.
+"""
 
 import time
 from collections.abc import Callable
@@ -27,7 +29,9 @@ NUMBERS = [
 
 
 class Reader(NamedTuple):
-    """How one kind of file is damaged and where it lies: its seeds, a name, and what is done after the damage."""
+    """How one kind of file is damaged and where it lies:
+    its seeds, a name, and what is done after the damage.
+    """
 
     seeds: Callable[[], list[bytes]]
     name: str
@@ -37,7 +41,9 @@ class Reader(NamedTuple):
 
 
 def damaged(content: bytes, other: bytes, rng: Rng) -> bytes:
-    """One to four changes: bytes set, numbers made extreme, parts cut, repeated, moved or taken from elsewhere."""
+    """One to four changes: bytes set, numbers made extreme, parts cut, repeated,
+    moved or taken from elsewhere.
+    """
     data = bytearray(content)
     for _ in range(rng.integers(1, 5)):
         start, length = place(len(data), rng), int(rng.integers(1, 64))

@@ -1,4 +1,5 @@
-"""Mutated model files: all that may come of one is a classifier that predicts, or a ModelFileError of one line.
+"""Mutated model files: all that may come of one is a classifier that predicts, or a ModelFileError
+of one line.
 
 `python -m tests.fuzz.model_file 20000` tries so many; the tests a few hundred.
 """
@@ -83,14 +84,18 @@ DESCRIBED = (
 )
 LITERALS = """
 0 ; -1 ; 1 ; 2 ; 3 ; 7 ; 0.5 ; 1e9 ; 1e-300 ; 1e308 ; 1e400 ; 10**400 ; True ; None ; 1j ; b'x' ; ''
-{1: 2} ; [1, 2] ; [[1]] ; () ; (1,) ; (1, 2) ; (2, 1) ; (4, 4, 4, 4) ; (-1,) ; ('a',) ; (1,) * 9 ; ((1, 2), 3)
+{1: 2} ; [1, 2] ; [[1]] ; () ; (1,) ; (1, 2) ; (2, 1) ; (4, 4, 4, 4) ; (-1,) ; ('a',)
+(1,) * 9 ; ((1, 2), 3)
 (1000000000,) ; (1e9,) ; (1e-9, 1e3) ; 'hard' ; 'triangle' ; 'kmeans' ; 'count'
-hog ; hue ; raw ; sift ; ssim ; filters ; words ; textons ; onnx ; words(of=raw) ; sift(cell=1) ; ssim(radius=900)
+hog ; hue ; raw ; sift ; ssim ; filters ; words ; textons ; onnx ; words(of=raw)
+sift(cell=1) ; ssim(radius=900)
 filters(scales=(1e3,)) ; raw(size=100) ; onnx(path='/dev/zero') ; onnx(path='\\0')
 """
 WORDS = """
-+ ; hog ; hue ; pixels ; lbp ; gist ; ssim ; sift ; raw ; filters ; textons ; words ; patches ; colors ; onnx
-onnx:/dev/zero ; onnx:. ; words(of=gist) ; gist(scales=9) ; gist(prefilter=1e-9) ; filters(scales=(300.0,))
++ ; hog ; hue ; pixels ; lbp ; gist ; ssim ; sift ; raw ; filters ; textons ; words
+patches ; colors ; onnx
+onnx:/dev/zero ; onnx:. ; words(of=gist) ; gist(scales=9) ; gist(prefilter=1e-9)
+filters(scales=(300.0,))
 colors(bins=64, cell=1) ; gist(orientations=300, scales=300)
 hog(cell=1, block=9, orientations=300) ; ssim(angles=1000, rings=1000)
 """
@@ -103,7 +108,9 @@ WORDS += ["hog+" * 500 + "hog", "words(of=" * 90 + "raw" + ")" * 90]
 
 
 def models():
-    """Bytes of some models of a few kilobytes: two classes, calibrated, centred, labels of several types, features."""
+    """Bytes of some models of a few kilobytes:
+    two classes, calibrated, centred, labels of several types, features.
+    """
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(60, 5)), np.arange(60) % 3
     X[np.arange(60), y] += 2
@@ -131,7 +138,9 @@ def models():
 
 
 def mutants(whole: bytes, rng: random.Random):
-    """Endless mutants of a file: of its bytes, its header, and, with right checksums, its metadata and tensors."""
+    """Endless mutants of a file: of its bytes, its header, and, with right checksums,
+    its metadata and tensors.
+    """
     ways = [
         _flipped,
         _cut,
@@ -225,7 +234,9 @@ def _places(node):
 
 
 def _deep(rng):
-    """JSON nested many times: more than json reads, or than functions call each other, or just fewer."""
+    """JSON nested many times: more than json reads, or than functions call each other,
+    or just fewer.
+    """
     start, end = rng.choice((("[", "]"), ('{"pairs": [[0, ', "]]}")))
     count = rng.choice((50, 300, 900, 100_000))
     return start * count + "0" + end * count
@@ -265,12 +276,15 @@ def _other_words(whole, rng):
 
 def _with_option(found, rng):
     """A word that was found, with one option more."""
-    option = f"{found[1]}({rng.choice(list(FEATURES[found[1]]().get_params(deep=False)))}={rng.choice(LITERALS)}"
+    options = list(FEATURES[found[1]]().get_params(deep=False))
+    option = f"{found[1]}({rng.choice(options)}={rng.choice(LITERALS)}"
     return option + (", " if found[2] else ")")
 
 
 def _other_arrays(whole, rng):
-    """An array of the feature with other numbers, or another image shape in all parts; sums are right."""
+    """An array of the feature with other numbers, or another image shape in all parts;
+    sums are right.
+    """
     header, _ = _parts(whole)
     tensors, envelope = load(whole), json.loads(header["__metadata__"]["halfspaces"])
     names = [name for name in tensors if name.startswith("features.")]
@@ -304,10 +318,8 @@ def _other_tensors(whole, rng):
     tensor = tensors.pop(name)
     if rng.random() < 0.9:
         with np.errstate(all="ignore"):
-            cast, nan = (
-                tensor.astype(rng.choice(("i4", "f2", "?", "f8"))),
-                np.full_like(tensor, np.nan),
-            )
+            cast = tensor.astype(rng.choice(("i4", "f2", "?", "f8")))
+            nan = np.full_like(tensor, np.nan)
         other = rng.choice((np.zeros(0), np.zeros((3, 5)), nan, np.array(3), np.zeros((0, 5))))
         tensors[name] = rng.choice((other, cast, tensor.T, tensor[..., None]))
     return _summed(tensors, envelope)
@@ -321,7 +333,9 @@ def _summed(tensors, envelope):
 
 
 def check(path: Path, content: bytes) -> str:
-    """What comes of a file, "model" or "refused"; AssertionError, or whatever else came out of it."""
+    """What comes of a file, "model" or "refused";
+    AssertionError, or whatever else came out of it.
+    """
     path.write_bytes(content)
     tracemalloc.start()
     try:

@@ -15,7 +15,9 @@ from tests.helpers import ROOT
     "readers", [["hdf5 strings"], [name for name in TABLES if name != "hdf5 strings"]], ids=len
 )
 def test_damaged_tables_are_refused_or_read(readers):
-    """In a process of its own, so that a crash, a hang or a great memory is seen; `python -m tests.fuzz`."""
+    """In a process of its own, so that a crash, a hang or a great memory is seen;
+    `python -m tests.fuzz`.
+    """
     inputs = "8" if readers == ["hdf5 strings"] else "250"
     command = [sys.executable, "-m", "tests.fuzz", "--inputs", inputs, "--seed", "1", *readers]
     run = subprocess.run(

@@ -1,4 +1,6 @@
-"""The kernels against NumPy's products: equal to rounding for every type, shape and layout; chosen by size alone."""
+"""The kernels against NumPy's products: equal to rounding for every type, shape and layout;
+chosen by size alone.
+"""
 
 import os
 import subprocess
@@ -171,7 +173,7 @@ def test_large_offsets_and_views_are_converted(on_any_size):
     )
 
 
-# ------------------------------------------------------------------------------------------------ products of bytes
+# -------------------------------------------------------------------------------- products of bytes
 
 
 @pytest.fixture

@@ -27,7 +27,9 @@ SMALL = small_objective()
 
 
 def overfitting(seed=0):
-    """Forty noisy examples of sixty features, no penalty to speak of: the validation loss turns after a while."""
+    """Forty noisy examples of sixty features, no penalty to speak of:
+    the validation loss turns after a while.
+    """
     rng = np.random.default_rng(seed)
     y = rng.integers(3, size=240)
     X = rng.standard_normal((240, 60)) + 0.7 * np.eye(3, 60)[y]
@@ -35,7 +37,7 @@ def overfitting(seed=0):
     return Objective(Softmax(), L2(1e-6), train, n_classes=3), held_out
 
 
-# ------------------------------------------------------------------------------------------------- reasons to end
+# ----------------------------------------------------------------------------------- reasons to end
 
 
 def test_a_certified_run_is_within_its_tolerance():
@@ -140,7 +142,7 @@ def test_a_start_of_another_shape_is_refused(shape):
         minimize(SMALL, LBFGS(), np.zeros(shape))
 
 
-# ------------------------------------------------------------------------------------------- validation, early stopping
+# ----------------------------------------------------------------------- validation, early stopping
 
 
 @pytest.mark.parametrize("monitor", ["loss", "accuracy"])
@@ -176,7 +178,7 @@ def test_early_stopping_needs_validation_data():
         minimize(SMALL, LBFGS(), callbacks=[EarlyStopping()])
 
 
-# ------------------------------------------------------------------------------------------------------- resuming
+# ----------------------------------------------------------------------------------------- resuming
 
 
 @pytest.mark.parametrize(
@@ -229,7 +231,7 @@ def test_a_result_without_its_state_cannot_be_resumed():
         minimize(SMALL, LBFGS(), resume=stripped)
 
 
-# -------------------------------------------------------------------------------------------------------- history
+# ------------------------------------------------------------------------------------------ history
 
 
 @pytest.mark.parametrize(
@@ -285,7 +287,7 @@ def test_digits_to_the_optimum_by_three_methods_in_one_accuracy():
     assert len(recorder.asked) <= results[0].passes < results[1].passes < results[2].passes
 
 
-# ------------------------------------------------------------------------------------------------ better dual points
+# ------------------------------------------------------------------------------- better dual points
 
 
 def test_a_state_and_its_bounds_belong_to_one_objective():

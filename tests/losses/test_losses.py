@@ -1,4 +1,6 @@
-"""The losses: every law, every number of the lecture that can be checked by hand, and independent libraries last."""
+"""The losses: every law, every number of the lecture that can be checked by hand,
+and independent libraries last.
+"""
 
 import math
 
@@ -146,7 +148,9 @@ def objective(loss, W, X, y, strength):
 
 
 def test_margin_and_strength_are_one_hyperparameter():
-    """L(ΔW) with margin Δ and λ is Δ times L(W) with margin 1 and Δλ: the same minimizer, up to W's scale."""
+    """L(ΔW) with margin Δ and λ is Δ times L(W) with margin 1 and Δλ:
+    the same minimizer, up to W's scale.
+    """
     rng = np.random.default_rng(0)
     X, W, y = rng.standard_normal((20, 5)), rng.standard_normal((5, 3)), rng.integers(3, size=20)
     margin, strength = 2.5, 0.3

@@ -14,7 +14,7 @@ from halfspaces.testing.runs import Recorder, small_objective, start
 
 SMALL = small_objective()
 
-# ------------------------------------------------------------------- spikes: what the interface must carry naturally
+# -------------------------------------------------- spikes: what the interface must carry naturally
 
 
 def test_members_of_a_stack_are_at_different_stages_of_their_line_searches():
@@ -44,7 +44,7 @@ def test_members_of_a_stack_are_at_different_stages_of_their_line_searches():
         assert result.gap[m] <= 1e-7 * result.loss[m]
 
 
-# ---------------------------------------------------------------------------- line search and preconditioner
+# ------------------------------------------------------------------- line search and preconditioner
 
 
 def test_the_line_search_meets_the_weak_wolfe_conditions_for_each_member():

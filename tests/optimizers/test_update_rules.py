@@ -9,7 +9,7 @@ from halfspaces.testing.runs import Recorder, Watch, small_objective
 
 SMALL = small_objective()
 
-# ------------------------------------------------------------------------------------------------- by hand
+# ------------------------------------------------------------------------------------------ by hand
 
 
 def moves(rule, gradients, step=0.1):
@@ -46,7 +46,7 @@ def test_update_rules_by_hand(rule, expected):
         assert by_hand is None or found == pytest.approx(by_hand, rel=1e-6)
 
 
-# ------------------------------------------------------------------- spikes: what the interface must carry naturally
+# -------------------------------------------------- spikes: what the interface must carry naturally
 
 
 def test_nesterov_asks_at_the_look_ahead_and_keeps_the_iterate():

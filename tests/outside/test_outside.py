@@ -1,4 +1,6 @@
-"""Components from outside, a file each: laws, classifier, grid, model file, run file and command line take them."""
+"""Components from outside, a file each:
+laws, classifier, grid, model file, run file and command line take them.
+"""
 
 import subprocess
 import sys

@@ -1,4 +1,6 @@
-"""Pictures of visual words: each says what its descriptor says; maps, sheets and what has no picture."""
+"""Pictures of visual words: each says what its descriptor says;
+maps, sheets and what has no picture.
+"""
 
 import numpy as np
 import pytest

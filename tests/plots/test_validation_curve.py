@@ -11,7 +11,7 @@ DIGITS = load_digits(return_X_y=True)
 X, Y = DIGITS[0][:300], DIGITS[1][:300]
 STRENGTHS = [1.0, 0.1, 0.01]
 
-# --- errors ------------------------------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------
 
 
 def test_a_plot_of_nothing_says_so():
@@ -19,7 +19,7 @@ def test_a_plot_of_nothing_says_so():
         LinearClassifierCV().plot_validation()
 
 
-# --- plots and the command line ----------------------------------------------------------------------------------
+# --- plots and the command line -------------------------------------------------------------------
 
 
 def test_plot():

@@ -1,4 +1,6 @@
-"""The Hessian by classes: the numerical one where its assumption holds, and few passes where classes are far apart."""
+"""The Hessian by classes: the numerical one where its assumption holds,
+and few passes where classes are far apart.
+"""
 
 from dataclasses import replace
 

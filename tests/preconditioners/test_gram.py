@@ -16,7 +16,7 @@ from halfspaces.testing.runs import small_objective
 
 SMALL = small_objective()
 
-# ---------------------------------------------------------------------------- line search and preconditioner
+# ------------------------------------------------------------------- line search and preconditioner
 
 
 @pytest.mark.parametrize("strength", [0.3, (0.3, 2.0)], ids=["cholesky", "eigenvectors"])
@@ -36,7 +36,7 @@ def test_gram_inverts_the_hessian_of_a_quadratic_loss(strength, fit_intercept):
         np.testing.assert_allclose(step[: len(hessian), m], expected, rtol=1e-9, atol=1e-12)
 
 
-# ------------------------------------------------------------------------- known mistakes: each must break its law
+# ---------------------------------------------------------- known mistakes: each must break its law
 
 
 def test_the_first_trial_of_a_step_is_as_long_as_some_rows_tell():

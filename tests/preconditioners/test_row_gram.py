@@ -1,4 +1,6 @@
-"""Preconditioners by the side of the rows: the same map as by the features, in fewer passes than none."""
+"""Preconditioners by the side of the rows:
+the same map as by the features, in fewer passes than none.
+"""
 
 from dataclasses import replace
 
@@ -165,11 +167,13 @@ def test_a_subset_takes_its_own_rows_and_offsets_cost_no_digits():
     )  # far itself is rounded to 1e-3
 
 
-# --- what it is for -------------------------------------------------------------------------------------------------
+# --- what it is for -------------------------------------------------------------------------------
 
 
 def wide(n=600, d=16_000):
-    """Features whose covariance has eigenvalues like k^-1.6, and labels that depend on the leading ones."""
+    """Features whose covariance has eigenvalues like k^-1.6,
+    and labels that depend on the leading ones.
+    """
     rng = np.random.default_rng(0)
     hidden = rng.standard_normal((n, d), dtype=np.float32) * (np.arange(1, d + 1) ** -0.8).astype(
         np.float32

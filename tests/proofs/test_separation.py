@@ -1,4 +1,6 @@
-"""What is claimed is proved: a witness separates, a strength too small has a tiny minimum, an ample one is quiet."""
+"""What is claimed is proved: a witness separates, a strength too small has a tiny minimum,
+an ample one is quiet.
+"""
 
 import warnings
 from dataclasses import replace
@@ -54,7 +56,7 @@ def margins(X, y, separation, *, weight=None, one_vs_all=False):
     return scores[right] - np.max(np.where(right, -np.inf, scores), axis=1)
 
 
-# --- a claim is a proof --------------------------------------------------------------------------------------------
+# --- a claim is a proof ---------------------------------------------------------------------------
 
 
 @settings(max_examples=60, deadline=None)
@@ -110,7 +112,7 @@ def test_exclusive_or_is_never_claimed():
     assert find_separation(objective(np.c_[X, X[:, 0] * X[:, 1]], y)).separable
 
 
-# --- what is there is found ----------------------------------------------------------------------------------------
+# --- what is there is found -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("loss", ["softmax", "ova_logistic", "squared_hinge"])
@@ -125,7 +127,9 @@ def test_no_more_examples_than_features_at_once(N, kind, loss):
 
 @pytest.mark.parametrize("width", [1e-2, 0.1, 1.0])
 def test_the_margin_of_made_data(width):
-    """Points at ±(width + exponential) along w and anything beside it; the nearest four fix the best margin."""
+    """Points at ±(width + exponential) along w and anything beside it;
+    the nearest four fix the best margin.
+    """
     rng = np.random.default_rng(0)
     Q = np.linalg.qr(rng.normal(size=(6, 6)))[0]
     y = np.arange(400) % 2
@@ -161,10 +165,8 @@ def test_rows_of_weight_zero_do_not_count():
 
 @pytest.mark.parametrize("weight", [1e-6, 1e6])
 def test_weights_above_zero_all_count_alike(weight):
-    weights, plain = (
-        np.ones(len(NARROW)),
-        find_separation(objective(NARROW, SIDES, standardize=False)),
-    )
+    weights = np.ones(len(NARROW))
+    plain = find_separation(objective(NARROW, SIDES, standardize=False))
     weights[:3] = weight
     weighted = find_separation(objective(NARROW, SIDES, weight=weights, standardize=False))
     assert weighted.separable
@@ -192,7 +194,7 @@ def test_one_vs_all_wants_every_class_apart_from_the_rest():
     assert not find_separation(objective(X, y, loss="ova_logistic")).separable
 
 
-# --- strengths -----------------------------------------------------------------------------------------------------
+# --- strengths ------------------------------------------------------------------------------------
 
 
 PENALTIES = [L2(0.0), L1(0.0), ElasticNet(0.0)]
@@ -280,7 +282,7 @@ def test_losses_with_a_finite_answer_are_quiet():
         assert "finite answer at any strength" in str(separation)
 
 
-# --- words and cost ------------------------------------------------------------------------------------------------
+# --- words and cost -------------------------------------------------------------------------------
 
 
 class Counting(Blocks):
@@ -307,13 +309,17 @@ def test_the_cost_is_counted_and_bounded(max_passes):
 
 def test_what_it_says():
     assert str(find_separation(objective(WIDE, WIDE_LABELS, L2(1e-9)))).startswith(
-        "The classes are linearly separable: every training example can be classified correctly (margin 0."
+        "The classes are linearly separable: "
+        "every training example can be classified correctly (margin 0."
     )
     said = {
-        L2(
-            1e-9
-        ): "and strength=1e-09 is too small to give finite weights worth having; take a strength of at least ",
-        NoPenalty(): "and without a penalty no finite weights are the best; take a penalty such as 'l2' with",
+        L2(1e-9): (
+            "and strength=1e-09 is too small to give finite weights worth having; "
+            "take a strength of at least "
+        ),
+        NoPenalty(): (
+            "and without a penalty no finite weights are the best; take a penalty such as 'l2' with"
+        ),
         L2(10.0): "; the penalty is strong enough for an answer worth having.",
         MaxNorm(1.0): "; the penalty is strong enough for an answer worth having.",
     }
@@ -325,7 +331,7 @@ def test_what_it_says():
         find_separation(objective(WIDE, WIDE_LABELS), max_passes=0)
 
 
-# --- real data -----------------------------------------------------------------------------------------------------
+# --- real data ------------------------------------------------------------------------------------
 
 
 def test_digits_are_separable():

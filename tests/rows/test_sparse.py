@@ -1,4 +1,4 @@
-"""Sparse rows: the same model as their dense copy, everywhere, in memory that a dense copy would not fit into."""
+"""Sparse rows: the same model as their dense copy, in memory too small for a dense copy."""
 
 import re
 import tracemalloc
@@ -35,7 +35,7 @@ N, D, C = 300, 12, 3
 
 
 def data(n=N, d=D, seed=0):
-    """Counts whose classes overlap, with empty rows, an empty column and a full one; weights, some of them 0."""
+    """Counts whose classes overlap, an empty and a full column, empty rows; some weights are 0."""
     rng = np.random.default_rng(seed)
     y = rng.integers(C, size=n)
     dense = rng.poisson(0.3 + 0.7 * rng.uniform(size=(C, d))[y] ** 4) * rng.uniform(0.5, 3, d)
@@ -59,7 +59,7 @@ def same(found, expected, rtol=1e-9):
     )
 
 
-# --- the same formula -------------------------------------------------------------------------------------------
+# --- the same formula -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("standardize", [True, False])
@@ -144,7 +144,9 @@ def test_sanity_checks_and_saved_models(tmp_path):
     ids=str,
 )
 def test_with_a_free_bias_centring_changes_nothing(loss, penalty):
-    """((x − m)/s) w + b and (x/s) w + b' have the same minimum and weights: b' = b − (m/s) w is as free as b."""
+    """((x − m)/s) w + b and (x/s) w + b' have the same minimum and weights:
+    b' = b − (m/s) w is as free as b.
+    """
     blocks = Blocks(X[:, :5], Y)
     own = Moments.of(blocks).standardization()
     means = own.mean, np.zeros(5), np.linspace(-1, 1, 5)
@@ -163,7 +165,7 @@ def test_with_a_free_bias_centring_changes_nothing(loss, penalty):
         np.testing.assert_allclose(moved - moved.mean() * loss.shift_invariant, 0, atol=5e-4)
 
 
-# --- sums over rows ---------------------------------------------------------------------------------------------
+# --- sums over rows -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
@@ -222,7 +224,7 @@ def test_the_same_bits_for_any_number_of_workers(options):
         )
 
 
-# --- formats, types, memory -------------------------------------------------------------------------------------
+# --- formats, types, memory -----------------------------------------------------------------------
 
 
 def untidy():
@@ -288,7 +290,7 @@ def test_precision_follows_the_data_where_it_lies(given, computed):
 
 
 def test_large_offsets_in_float32():
-    """What a dense fit centres, a sparse one computes in float64; either predicts the rows of the other."""
+    """A dense fit centres, a sparse one computes in float64; each predicts the other's rows."""
     shifted = DENSE.astype(np.float32)
     shifted[:, 5] += 1e5
     expected = (
@@ -346,7 +348,7 @@ def test_nothing_is_ever_filled(n, d, options, megabytes):
     assert (getattr(classifier.optimizer_, "preconditioner", None) == ByClass()) == (d == 2000)
 
 
-# --- what cannot be ---------------------------------------------------------------------------------------------
+# --- what cannot be -------------------------------------------------------------------------------
 
 
 def spoiled(value):
@@ -382,7 +384,7 @@ def test_shapes_that_cannot_be():
         Blocks(X, Y, center=np.ones(D))
 
 
-# --- real data -----------------------------------------------------------------------------------------------------
+# --- real data ------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(not DNA.exists(), reason="dna.scale is not here")

@@ -1,4 +1,6 @@
-"""Known bugs, some from well-known libraries, as small mutants: each must break the law that the suite has for it."""
+"""Known bugs, some from well-known libraries, as small mutants:
+each must break the law that the suite has for it.
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,6 @@
-"""Strengths × folds in one solve: equal to separate fits, certified, in fewer passes; nothing of a fold leaks."""
+"""Strengths × folds in one solve: equal to separate fits, certified, in fewer passes;
+nothing of a fold leaks.
+"""
 
 from dataclasses import replace
 

@@ -1,4 +1,6 @@
-"""L1 and elastic net: proximal Newton steps, paths of strengths, screening, and zeros that are 0."""
+"""L1 and elastic net: proximal Newton steps, paths of strengths, screening,
+and zeros that are 0.
+"""
 
 from dataclasses import replace
 

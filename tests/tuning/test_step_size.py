@@ -20,11 +20,9 @@ def test_the_range_test_finds_a_step_that_trains_and_one_that_is_too_large():
     assert len(test.steps) == len(test.losses) <= 120
     np.testing.assert_allclose(np.diff(np.log(test.steps)), np.log(1e8) / 120, rtol=1e-9)
     assert test.suggestion < test.steps[np.argmin(test.losses)]
-    at_zero, good, tiny = (
-        digits.evaluate(Request(digits.zeros())).total[0],
-        minimize(digits, SGD(test.suggestion, update_rule="plain", epochs=3)).loss[0],
-        minimize(digits, SGD(test.suggestion / 1000, update_rule="plain", epochs=3)).loss[0],
-    )
+    at_zero = digits.evaluate(Request(digits.zeros())).total[0]
+    good = minimize(digits, SGD(test.suggestion, update_rule="plain", epochs=3)).loss[0]
+    tiny = minimize(digits, SGD(test.suggestion / 1000, update_rule="plain", epochs=3)).loss[0]
     assert good < 0.5 * at_zero
     assert tiny > 0.9 * at_zero
 

@@ -132,7 +132,8 @@ def test_a_cache_that_cannot_be_written(tmp_path, pets, monkeypatch):
     monkeypatch.setenv("HALFSPACES_CACHE", str(tmp_path / "file"))
     refuses(
         pets,
-        "for decoded images cannot be written (Not a directory); set HALFSPACES_CACHE to a folder with room",
+        "for decoded images cannot be written (Not a directory); "
+        "set HALFSPACES_CACHE to a folder with room",
     )
 
 

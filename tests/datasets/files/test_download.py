@@ -1,4 +1,6 @@
-"""Downloads from a server that misbehaves: they are resumed, checked, and leave nothing half written."""
+"""Downloads from a server that misbehaves:
+they are resumed, checked, and leave nothing half written.
+"""
 
 import shutil
 import signal

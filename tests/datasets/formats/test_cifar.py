@@ -1,4 +1,6 @@
-"""CIFAR's files, of every version and packing: they come back as they are; bad files are refused by name and place."""
+"""CIFAR's files, of every version and packing: they come back as they are;
+bad files are refused by name and place.
+"""
 
 import gzip
 from functools import partial
@@ -30,7 +32,8 @@ def test_cifar_exact_subset():
     np.testing.assert_array_equal(cifar.X[-932:], last[:, 1:])
     assert cifar.class_names == CLASSES
     assert str(cifar) == (
-        "cifar-10-exact-subset: 7,897 examples + 932 for testing, 3,072 features (32 x 32 x 3, uint8), 10 classes"
+        "cifar-10-exact-subset: 7,897 examples + 932 for testing, "
+        "3,072 features (32 x 32 x 3, uint8), 10 classes"
     )
 
 

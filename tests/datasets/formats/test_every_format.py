@@ -93,7 +93,8 @@ def test_a_missing_library_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     refuses(
         tables,
-        "digits.parquet needs pyarrow, which is not installed; run: pip install 'halfspaces[parquet]'.",
+        "digits.parquet needs pyarrow, which is not installed; "
+        "run: pip install 'halfspaces[parquet]'.",
     )
     refuses(
         file, "digits.h5 needs h5py, which is not installed; run: pip install 'halfspaces[hdf5]'."

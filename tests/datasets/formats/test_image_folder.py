@@ -28,7 +28,10 @@ def test_bad_files_are_refused_by_name_or_counted(pets):
     refuses(pets, "has no image of cat that can be decoded", skip_bad=True)
     for path in (pets / "cat").iterdir():
         path.write_text("no image")
-    told = "has one class, dog; give at least two sub-folders with images (6 bad files skipped: cat/0.png is no JPEG"
+    told = (
+        "has one class, dog; give at least two sub-folders with images "
+        "(6 bad files skipped: cat/0.png is no JPEG"
+    )
     refuses(pets, told, skip_bad=True)
 
 

@@ -64,9 +64,9 @@ def test_svmlight_damaged(tmp_path):
 
 def test_dna():
     dna = datasets.open(real("libsvm/dna.scale"))
-    assert (
-        str(dna)
-        == "dna.scale: 2,000 examples + 1,186 for testing, 180 features (float64, 25 % stored), 3 classes"
+    assert str(dna) == (
+        "dna.scale: 2,000 examples + 1,186 for testing, "
+        "180 features (float64, 25 % stored), 3 classes"
     )
     assert (np.bincount(dna.y).tolist(), np.bincount(dna.y_test).tolist()) == (
         [0, 464, 485, 1051],

@@ -1,4 +1,6 @@
-"""Zarr groups that zarr wrote: they come back as they were; bombs, pickles and lies are refused by name."""
+"""Zarr groups that zarr wrote: they come back as they were;
+bombs, pickles and lies are refused by name.
+"""
 
 import gzip
 import json
