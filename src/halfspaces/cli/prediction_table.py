@@ -1,4 +1,4 @@
-"""The table that `halfspaces predict` writes, block by block: no array of N x C is ever in memory."""
+"""The table that `halfspaces predict` writes block by block: no N x C array is ever in memory."""
 
 import csv
 import io

@@ -80,7 +80,7 @@ def percent(fraction: float) -> str:
 
 
 def dataset(data: Dataset) -> None:
-    """Print the data set, its reader's notes, and a warning if test rows are in the training rows."""
+    """Print the data set, its reader's notes, and a warning if test rows are also trained on."""
     _pair("data", str(data))
     for note in data.notes:
         _pair("", note)

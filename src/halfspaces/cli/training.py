@@ -144,7 +144,7 @@ def has_own_validation(recipe: Recipe, dataset: Dataset) -> bool:
 
 
 def choose_strength(recipe: Recipe, examples: Examples) -> LinearClassifierCV | None:
-    """A fitted search for λ, with its calibration; None if neither λ nor a calibration is needed."""
+    """A fitted search for λ, with its calibration; None if neither is needed."""
     if not recipe.holds_out:
         return None
     dataset = examples.rows
