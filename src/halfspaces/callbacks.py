@@ -1,4 +1,4 @@
-"""Callbacks: functions of a run in progress, called after every evaluation; a returned `Reason` stops it."""
+"""Callbacks: functions of a run, called after every evaluation; a returned `Reason` stops the run."""
 
 from halfspaces.files.checkpoint import Checkpoint
 from halfspaces.files.state_classes import STATE_CLASSES

@@ -68,7 +68,7 @@ def test_a_run_file_knows_its_data(run, tmp_path):
     assert warnings(X, data, "--strength", 1, "--out", model) == []
     for source in (tmp_path / "model.run.toml", model):
         assert warnings(X, "--run", source) == []
-        said = "the data are not those of the run file ({}), so W will be another"
+        said = "the data differ from those of the run file ({}), so W will differ"
         assert warnings(X[:, ::-1], "--run", source) == [
             said.format("the same shape and type, but other values")
         ]

@@ -19,7 +19,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="Linear classifiers for images, features and embeddings: exact, fast, with nothing hidden.",
+    help=(
+        "Linear classifiers for images, features and embeddings: exact, fast, with nothing hidden."
+    ),
 )
 for command in (train, evaluate, info, predict, export, gradcheck, convert):
     app.command()(command)

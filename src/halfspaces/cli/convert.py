@@ -16,18 +16,18 @@ def convert(
         typer.Argument(metavar="NAME=VALUE", help="Its own parameters, such as C=1."),
     ] = None,
     strength: Annotated[
-        float | None, typer.Option(help="λ, to be told the library's parameters instead.")
+        float | None, typer.Option(help="λ, to translate into the library's parameters.")
     ] = None,
     penalty: Annotated[str, typer.Option(help="With --strength: l2, l1 or elastic_net.")] = "l2",
     loss: Annotated[
-        str | None, typer.Option(help="Of ours, where the library has several.")
+        str | None, typer.Option(help="Our name of the loss, if the library has several.")
     ] = None,
     n_examples: Annotated[
         float | None, typer.Option(help="N, or the sum of the sample weights.")
     ] = None,
     n_classes: Annotated[int | None, typer.Option(help="How many classes.")] = None,
 ) -> None:
-    """Translate another library's C, alpha, weight decay, ... into a penalty with its λ, or back."""
+    """Translate the C, alpha, weight decay, ... of another library into a penalty with λ, or back."""
     from halfspaces.convert import from_penalty, to_penalty
     from halfspaces.estimators.components import make_penalty
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from halfspaces.datasets.files.download import Progress
 
 app = typer.Typer(
-    no_args_is_help=True, help="Well-known data sets: what there is, and how to get it."
+    no_args_is_help=True, help="Well-known data sets: list, download and describe them."
 )
 NameArgument = Annotated[str, typer.Argument(help="A name of `halfspaces data list`.")]
 BUNDLED = "handwritten digits, 1,437 + 360 grey images of 8 x 8 pixels in 10 classes"
@@ -22,7 +22,7 @@ BUNDLED = "handwritten digits, 1,437 + 360 grey images of 8 x 8 pixels in 10 cla
 
 @app.command("list")
 def list_all() -> None:
-    """The data sets that can be had by name."""
+    """List the data sets that can be used by name."""
     from rich.console import Console
     from rich.table import Table
 
@@ -45,7 +45,7 @@ def get(
         typer.Option(help="Address that has the files as NAME/FILE, instead of the official ones."),
     ] = None,
 ) -> None:
-    """Download a data set, verify it and keep it; what was cut is resumed."""
+    """Download a data set, verify and store it; an interrupted download is resumed."""
     from halfspaces.datasets import catalogue
 
     entry = _entry(name)
@@ -59,7 +59,7 @@ def get(
 
 @app.command()
 def info(name: NameArgument) -> None:
-    """What a data set is, where it comes from and where it is."""
+    """Describe a data set: content, source, place on disk."""
     entry = _entry(name)
     if entry is None:
         typer.echo(f"{name}: {BUNDLED}; comes with scikit-learn")
@@ -79,13 +79,11 @@ def cache(
     keep: Annotated[
         str | None,
         typer.Option(
-            help="Remove the sets used longest ago until the rest takes at most so much, such as 5GB or 0."
+            help="Remove the least recently used sets until at most this much is left: 5GB, 0, ..."
         ),
     ] = None,
 ) -> None:
-    """Decoded images, and their features, that are kept for a second run: where, of what, how
-    large; remove some.
-    """
+    """List the decoded images and features that are stored for later runs, or remove some."""
     import time
 
     from halfspaces.cli.values import size_bytes
@@ -114,22 +112,21 @@ def megabytes(size: int) -> str:
 
 
 def _entry(name: str) -> "Entry | None":
-    """What the catalogue has; None for what comes along."""
+    """The entry of the catalogue; None for a data set that needs no download."""
     from halfspaces.datasets import BUILT_IN, CATALOGUE
     from halfspaces.support.validation import nearest
 
     if name in BUILT_IN:
         return None
     if name not in CATALOGUE:
-        raise ValueError(
-            f"The data set {name!r} is not in the catalogue: {nearest(name, [*BUILT_IN, *CATALOGUE])}"
-        )
+        suggestion = nearest(name, [*BUILT_IN, *CATALOGUE])
+        raise ValueError(f"The data set {name!r} is not in the catalogue: {suggestion}")
     return CATALOGUE[name]
 
 
 @contextmanager
 def _progress(total: int) -> "Iterator[Progress]":
-    """A function that shows what has been downloaded of all files."""
+    """A function that shows the progress of a download of several files."""
     done: dict[str, int] = {}
     with Bar("", total, "bytes") as bar:
 

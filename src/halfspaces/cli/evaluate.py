@@ -1,4 +1,4 @@
-"""`halfspaces evaluate` and `halfspaces info`: what a saved model is, and how well it predicts."""
+"""`halfspaces evaluate` and `halfspaces info`: the accuracy and the description of a saved model."""
 
 from halfspaces.cli.options import (
     DataArgument,
@@ -23,8 +23,8 @@ def evaluate(
     jobs: JobsOption = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Accuracy of a saved model, whole and by class, on the test rows (or all rows where there is
-    no test split).
+    """Report the accuracy of a saved model, in total and by class, on the test rows (all rows if
+    there is no test split).
     """
     import halfspaces
     from halfspaces.cli import model_data, prediction_table, report, values
@@ -50,9 +50,7 @@ def evaluate(
 
 
 def info(model: ModelArgument, plugin: PluginOption = None) -> None:
-    """What a saved model is: its loss and classes, the features it takes, its strength, its
-    accuracy in training.
-    """
+    """Describe a saved model: loss, classes, features, strength, accuracy in training."""
     import halfspaces
     from halfspaces.cli import report
 

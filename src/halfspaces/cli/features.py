@@ -1,4 +1,4 @@
-"""`halfspaces features`: what describes images, listed and drawn."""
+"""`halfspaces features`: features of images, listed and drawn."""
 
 import sys
 from pathlib import Path
@@ -9,13 +9,13 @@ import typer
 from halfspaces.cli.options import PluginOption
 
 app = typer.Typer(
-    no_args_is_help=True, help="What describes images: the words of train --features, and pictures."
+    no_args_is_help=True, help="Features of images: the words of train --features, and pictures."
 )
 
 
 @app.command("list")
 def list_all(plugin: PluginOption = None) -> None:
-    """The words, and what each of them sees."""
+    """List the words of train --features and what each describes."""
     import inspect
 
     from rich.console import Console

@@ -1,6 +1,4 @@
-"""`halfspaces train --features`: the images of a data set become rows, once, before anything is
-trained.
-"""
+"""`halfspaces train --features`: the features of all images, computed once before training."""
 
 import time
 from dataclasses import dataclass, replace
@@ -23,12 +21,13 @@ from halfspaces.tuning.folds import Fold, make_folds
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """A data set whose rows are a feature's.
+    """A data set whose rows are features of images.
 
-    `dataset.X` holds the rows of the training images and, where there is an `augmentation`, those
-    of their copies after them. `folds` hold out training images alone, and none whose copy is
-    fitted; they are empty where nothing is held out or there are validation rows. The feature has
-    learned from no row that one fold holds out.
+    `dataset.X` holds the features of the training images, and with an `augmentation` the features
+    of their copies after them. `folds` hold out training images only, never copies, and a fold
+    does not fit copies of the images that it holds out. `folds` is empty if nothing is held out or
+    the data set has validation rows. With a single fold, the feature has learned from its training
+    images only.
     """
 
     dataset: Dataset
@@ -48,8 +47,8 @@ class Rows:
 
 @dataclass(frozen=True)
 class Describing:
-    """What is asked for: a feature, copies of the training images, rows kept on disk, so much
-    memory in bytes.
+    """How to compute features: the feature, the copies of training images, whether to store the
+    result on disk, and the memory limit in bytes.
     """
 
     feature: Feature
@@ -58,20 +57,24 @@ class Describing:
     memory: float | None
 
     def rows(self, dataset: Dataset, folds: list[Fold], *, standardized: bool) -> Rows:
-        """Fit the feature to the training images that are not held out, and describe all images.
+        """Fit the feature to the training images that are not held out; transform all images.
 
         Raises
         ------
         DataError, ValueError, TypeError
-            For data that are no images, images that the feature refuses, and several folds where it
-            learns from images.
+            If the data are not images, if the feature refuses the images, or if it learns from
+            images and there are several folds.
         """
         if dataset.image_shape is None:
-            needed = f"--features {self.feature} describes images, and {dataset.name} holds plain rows of numbers"
-            raise DataError(f"{needed}; leave --features out, or give images.")
+            raise DataError(
+                f"--features {self.feature} describes images, and {dataset.name} holds plain rows "
+                "of numbers; leave --features out, or give images."
+            )
         if len(folds) > 1 and learns(self.feature, standardized=standardized):
-            learned = f"--features {self.feature} learns from images, and {len(folds)} folds hold out all of them in turn"
-            raise ValueError(f"{learned}; give --validation instead of --folds.")
+            raise ValueError(
+                f"--features {self.feature} learns from images, and {len(folds)} folds hold out "
+                "all of them in turn; give --validation instead of --folds."
+            )
         started = time.perf_counter()
         images = dataset.images(np.asarray(dataset.X))
         self.feature.fit(images, rows=folds[0].train if len(folds) == 1 else None)
@@ -92,9 +95,10 @@ class Describing:
 
     def _described(self, dataset: Dataset, X: Any, augmentation: Augmentation) -> Array:
         images = dataset.images(X)
-        count, columns = len(images), len(self.feature.get_feature_names_out())
+        count = len(images)
+        columns = len(self.feature.get_feature_names_out())
         copies = augmentation.copies(images) if augmentation else None
-        shape = (2 * count if copies else count), columns
+        shape = (2 * count if copies else count, columns)
 
         def fill(out: Array) -> Array:
             self.feature.transform(images, out=out[:count])
@@ -118,16 +122,16 @@ class Describing:
 
 
 def learns(feature: Feature, *, standardized: bool) -> bool:
-    """Whether rows depend on the images that it was fitted to.
+    """Whether the features of an image depend on the images that the feature was fitted to.
 
-    The scales of a mixture do not count where each fold standardizes its own rows.
+    The scales of a mixture do not matter if each fold standardizes its own rows.
     """
     parts = feature.parts if isinstance(feature, Mixture) and standardized else [feature]
     return any(part._learns for part in parts)
 
 
 def folds_of(y: Array, folds: int | None, part: float | None, seed: int) -> list[Fold]:
-    """Folds, or one part held out, as `LinearClassifierCV` has them with this seed."""
+    """The folds, or the held-out part, of `LinearClassifierCV` with this seed."""
     if folds is not None:
         return make_folds(folds, y, y, seed=seed)
     if part is None:

@@ -1,4 +1,4 @@
-"""Data as a model knows them: images of its size, classes by their names and not by their numbers."""
+"""Data prepared for a model: images resized to its size, classes matched by name."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -21,14 +21,17 @@ def open_dataset(
     *,
     skip_bad: bool = False,
 ) -> Dataset:
-    """Labelled data for a model."""
+    """The labelled data set `data`, with images resized to the size that the model takes."""
     return datasets.open(data, skip_bad=skip_bad, **_options(classifier, data, label, memory))
 
 
 def open_features(
     classifier: LinearClassifier, data: str, label: str | None, memory: float | None = None
 ) -> Features | Described:
-    """Rows for a model, described when they are asked for where it takes those of a feature."""
+    """The rows of `data` for a model.
+
+    If the model takes features of images, these are computed when rows are indexed.
+    """
     options = _options(classifier, data, label, memory)
     feature = features_of(classifier)
     if feature is None:
@@ -37,34 +40,37 @@ def open_features(
 
 
 def rows(classifier: LinearClassifier, dataset: Dataset, X: Any) -> Features | Described:
-    """Rows of a data set, described when they are asked for where the model takes those of a
-    feature.
+    """The rows X of a data set for a model.
+
+    If the model takes features of images, these are computed when rows are indexed.
     """
     feature = features_of(classifier)
     if feature is None:
         return _fitting(classifier, X)
     if dataset.image_shape is None:
-        of = " x ".join(map(str, feature.image_shape_))
+        size = " x ".join(map(str, feature.image_shape_))
         raise ValueError(
-            f"{dataset.name} holds plain rows of numbers, and the model takes images of {of}; give images."
+            f"{dataset.name} holds plain rows of numbers, and the model takes images of {size}; "
+            "give images."
         )
     return _described(feature, dataset.images(X))
 
 
 def _fitting(classifier: LinearClassifier, X: Any) -> Features:
-    """X, if it has the model's columns; else ValueError."""
+    """X, if it has the number of columns that the model takes; else raise ValueError."""
     if X.shape[1] != classifier.n_features_in_:
         shape = classifier.notes_.get("image_shape")
-        told = f" (images of {' x '.join(map(str, shape))})" if shape else ""
+        images = f" (images of {' x '.join(map(str, shape))})" if shape else ""
+        takes = f"{classifier.n_features_in_:,}{images}"
         raise ValueError(
-            f"The data have {X.shape[1]:,} features a row, and the model takes {classifier.n_features_in_:,}{told};"
-            " give data like those that it was trained on."
+            f"The data have {X.shape[1]:,} features a row, and the model takes {takes}; "
+            "give data like those that it was trained on."
         )
     return X
 
 
 def _described(feature: Feature, images: np.ndarray) -> Described:
-    """Grey images for a feature of colour images have three equal channels."""
+    """The features of images; grey images get three equal channels if the model takes colours."""
     if feature.image_shape_[2] == 3 and images.shape[3:] in ((), (1,)):
         images = np.broadcast_to(images.reshape(*images.shape[:3], 1), (*images.shape[:3], 3))
     return Described(feature, images)
@@ -79,21 +85,24 @@ def _options(
 
 
 class Labels(NamedTuple):
-    """Labels in the model's words."""
+    """Labels as the model numbers them.
+
+    `names` are the names of the classes by number, and classes that the model does not know come
+    last. `unknown` is a mask of the rows whose label the model does not know.
+    """
 
     y: np.ndarray
-    names: (
-        Sequence[str] | None
-    )  # of classes by their number; those that the model does not know come last
-    unknown: np.ndarray  # rows (a mask) whose label the model does not know
+    names: Sequence[str] | None
+    unknown: np.ndarray
 
 
 def labels(classifier: LinearClassifier, dataset: Dataset, y: np.ndarray) -> Labels:
-    """Labels of a data set as the model's, by the names of the classes where both have them.
+    """The labels y as the model numbers them, matched by class names if both have names.
 
-    Raises ValueError where the model knows none of them.
+    Raises ValueError if the model knows none of the labels.
     """
-    known, named = classifier.notes_.get("class_names"), dataset.class_names
+    known = classifier.notes_.get("class_names")
+    named = dataset.class_names
     names = known or named
     if known and named:
         names = [*known, *(name for name in named if name not in known)]
@@ -103,10 +112,13 @@ def labels(classifier: LinearClassifier, dataset: Dataset, y: np.ndarray) -> Lab
     unknown = np.array([label not in known_labels for label in held.tolist()])[rows]
     if unknown.all():
         name = report.namer(names)
-        first = y[:1].tolist()[0], classifier.classes_[:1].tolist()[0]
-        told, knows = (repr(name(label) if names else label) for label in first)
+        unknown_label = y[:1].tolist()[0]
+        known_label = classifier.classes_[:1].tolist()[0]
+        if names:
+            unknown_label = name(unknown_label)
+            known_label = name(known_label)
         raise ValueError(
-            f"{dataset.name} has labels such as {told}, which the model does not know (it knows {knows} and others); "
-            "give data with the labels of the model."
+            f"{dataset.name} has labels such as {unknown_label!r}, which the model does not know "
+            f"(it knows {known_label!r} and others); give data with the labels of the model."
         )
     return Labels(y, names, unknown)

@@ -63,7 +63,7 @@ def _panel(name: str) -> str | None:
 
 
 def _callback(name: str) -> Callable[[Any], Any]:
-    """What is done with the value of an option as soon as it is read."""
+    """The function that typer calls with the value of an option."""
     own = {"plugin": _load_plugins, "print_schema": _print_schema}
 
     def check(value: Any) -> Any:

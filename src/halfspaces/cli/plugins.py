@@ -36,7 +36,7 @@ def load_file(path: Path) -> None:
     Raises
     ------
     ImportError
-        One sentence where there is no such file, or it cannot be run.
+        One sentence, if there is no such file or it cannot be run.
     """
     path = path.resolve()
     if not path.is_file() or path.suffix != ".py":

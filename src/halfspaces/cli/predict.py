@@ -37,9 +37,7 @@ def predict(
     jobs: JobsOption = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Predict a label for each row: row, label, and what else is asked for; CSV on the screen
-    unless --out is given.
-    """
+    """Predict a label for each row; print CSV to the screen unless --out is given."""
     import halfspaces
     from halfspaces.cli import model_data, prediction_table, report, values
 

@@ -1,6 +1,4 @@
-"""What `halfspaces predict` writes: a table, block by block, so that nothing of the size of N x C
-is ever held.
-"""
+"""The table that `halfspaces predict` writes block by block: no N x C array is ever in memory."""
 
 import csv
 import io
@@ -26,23 +24,24 @@ from halfspaces.support.validation import check_number
 Table = dict[str, Array]  # columns of one length
 Write = Callable[[Table], None]
 
-BLOCK_VALUES = 1 << 26  # of X a block: enough for the fused kernels
-BLOCK_SCORES = 1 << 23
-BLOCK_IMAGES = 1 << 12  # to describe
+BLOCK_VALUES = 1 << 26  # values of X in a block: enough for the fused kernels
+BLOCK_SCORES = 1 << 23  # scores in a block
+BLOCK_IMAGES = 1 << 12  # images in a block whose features are computed
 
 
 class Columns:
-    """The columns of the table that a classifier makes of rows."""
+    """The columns of the table of predictions."""
 
     def __init__(
         self, classifier: Any, *, probabilities: bool = False, top: int | None = None
     ) -> None:
         if probabilities and not hasattr(classifier, "predict_proba"):
             raise ValueError(
-                f"The model's loss {classifier.loss!r} gives no probabilities; train with softmax or ova_logistic, or "
-                "with --calibrate temperature."
+                f"The model's loss {classifier.loss!r} gives no probabilities; "
+                "train with softmax or ova_logistic, or with --calibrate temperature."
             )
-        self.classifier, self.all = classifier, probabilities
+        self.classifier = classifier
+        self.all = probabilities
         self.n_classes = len(classifier.classes_)
         if top is not None:
             check_number("--top", top, at_least=1, integer=True)
@@ -54,20 +53,20 @@ class Columns:
         self.word = "p" if hasattr(classifier, "predict_proba") else "score"
 
     def of(self, X: Any, first: int) -> Table:
-        """The table of some rows, the first of which has this number."""
+        """The table of the rows X, numbered from `first`."""
         numbers = np.arange(first, first + X.shape[0])
         if not (self.all or self.top):
             return {"row": numbers, "label": self._shown(self.classifier.predict(X))}
         scores = self.classifier.decision_function(X)
         best = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
         table = {"row": numbers, "label": self.shown[best]}
-        worth = self._worth(scores)
-        order = _best(worth, self.top)
+        values = self._probabilities_or_scores(scores)
+        order = _best(values, self.top)
         for place in range(self.top):
             table[f"top_{place + 1}"] = self.shown[order[:, place]]
-            table[f"{self.word}_{place + 1}"] = worth[np.arange(len(worth)), order[:, place]]
+            table[f"{self.word}_{place + 1}"] = values[np.arange(len(values)), order[:, place]]
         if self.all:
-            table |= {f"p({name})": worth[:, c] for c, name in enumerate(self.names)}
+            table |= {f"p({name})": values[:, c] for c, name in enumerate(self.names)}
         return table
 
     def _shown(self, labels: Array) -> Array:
@@ -75,9 +74,10 @@ class Columns:
             return labels
         return self.shown[np.searchsorted(self.classifier.classes_, labels)]
 
-    def _worth(self, scores: Array) -> Array:
-        """Probabilities (N, C), or scores where there are none: of two classes ± half the
-        difference.
+    def _probabilities_or_scores(self, scores: Array) -> Array:
+        """Probabilities (N, C), or scores (N, C) if the model gives none.
+
+        The scores of two classes are ± half their difference.
         """
         if self.word == "p":
             return probabilities(
@@ -86,19 +86,17 @@ class Columns:
         return np.stack([-scores / 2, scores / 2], axis=1) if scores.ndim == 1 else scores
 
 
-def _best(worth: Array, count: int) -> Array:
-    """The columns of the largest values of each row, falling; among equals the first."""
-    if count in (0, worth.shape[1]):
-        return np.argsort(-worth, axis=1, kind="stable")[:, :count]
-    part = np.sort(np.argpartition(-worth, count - 1, axis=1)[:, :count], axis=1)
-    order = np.argsort(-np.take_along_axis(worth, part, axis=1), axis=1, kind="stable")
+def _best(values: Array, count: int) -> Array:
+    """The columns of the `count` largest values of each row, largest first; of ties the first."""
+    if count in (0, values.shape[1]):
+        return np.argsort(-values, axis=1, kind="stable")[:, :count]
+    part = np.sort(np.argpartition(-values, count - 1, axis=1)[:, :count], axis=1)
+    order = np.argsort(-np.take_along_axis(values, part, axis=1), axis=1, kind="stable")
     return np.take_along_axis(part, order, axis=1)
 
 
 def labels(classifier: Any, X: Any) -> Array:
-    """The label of every row; images are described block by block, and no more of their rows are
-    ever held.
-    """
+    """The predicted label of every row; features of images are computed block by block."""
     if not isinstance(X, Described):
         return classifier.predict(X)
     blocks = report.counted(_blocks(X, len(classifier.classes_)), X.shape[0])
@@ -106,14 +104,14 @@ def labels(classifier: Any, X: Any) -> Array:
 
 
 def write(columns: Columns, X: Any, out: Path | None) -> None:
-    """Write the table of all rows: to `out` whole or not at all, or as CSV to the screen."""
+    """Write the table to `out`, whole or not at all, or as CSV to the screen if `out` is None."""
     with _writer(out) as put:
         for rows in report.counted(_blocks(X, columns.n_classes), X.shape[0]):
             put(columns.of(X[rows.start : rows.stop], rows.start))
 
 
 def _blocks(X: Any, n_classes: int) -> Iterator[range]:
-    """Row numbers, in blocks of about one size."""
+    """Row numbers, in blocks of about the same size."""
     n_rows = X.shape[0]
     if isinstance(X, Described):
         size = max(n_rows * X.shape[1], n_rows * BLOCK_VALUES // BLOCK_IMAGES)
@@ -124,11 +122,11 @@ def _blocks(X: Any, n_classes: int) -> Iterator[range]:
     return (range(start, stop) for start, stop in itertools.pairwise(ends) if stop > start)
 
 
-# --- formats ------------------------------------------------------------------------------------------------------
+# --- formats --------------------------------------------------------------------------------------
 
 
 def check_format(out: Path | None) -> None:
-    """Fail before the work, not after it, where the format is not known or its library not there."""
+    """Raise, before any prediction, if the format is not known or its library is missing."""
     if out is None:
         return
     if out.suffix.lower() not in FORMATS:
@@ -158,7 +156,8 @@ def _csv(stream: BinaryIO) -> Iterator[Write]:
 
 
 def _csv_to(text: Any) -> Write:
-    writer, header = csv.writer(text), True
+    writer = csv.writer(text)
+    header = True
 
     def put(table: Table) -> None:
         nonlocal header
@@ -171,11 +170,9 @@ def _csv_to(text: Any) -> Write:
 
 
 def _csv_cells(column: Array) -> list[Any]:
-    return (
-        [f"{value:.6g}" for value in column.tolist()]
-        if column.dtype.kind == "f"
-        else column.tolist()
-    )
+    if column.dtype.kind == "f":
+        return [f"{value:.6g}" for value in column.tolist()]
+    return column.tolist()
 
 
 @contextmanager

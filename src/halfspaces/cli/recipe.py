@@ -40,8 +40,7 @@ def recipe_of(options: Mapping[str, Any]) -> "Recipe":
     Raises
     ------
     ValueError
-        One sentence, for a value that its option cannot have and for options that rule each other
-        out.
+        One sentence, for an invalid value of an option and for options that exclude each other.
     """
     try:
         recipe = Recipe(**options)
@@ -54,10 +53,10 @@ def recipe_of(options: Mapping[str, Any]) -> "Recipe":
 class Recipe(table.Options):
     """How to train."""
 
-    # ------------------------------------------------------------------------------------------ checks
+    # --- checks -----------------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Raise ValueError for names that are not known and options that rule each other out."""
+        """Raise ValueError for unknown names and for options that exclude each other."""
         for name, known in NAMES.items():
             self._check_name(name, known)
         if self.finds_step_size and self.optimizer != "sgd":
@@ -97,7 +96,7 @@ class Recipe(table.Options):
                 )
 
     def _check_needed(self) -> None:
-        """Raise for an option without the one that it belongs to."""
+        """Raise for an option without the option that it needs."""
         for name in table.all_options():
             needed = table.rule(name, "needs")
             if needed and self.is_given(name) and getattr(self, needed) is None:
@@ -106,9 +105,11 @@ class Recipe(table.Options):
                 raise ValueError(f"{table.flag(name)} belongs to {flag}; {example}.")
 
     def _check_strength(self) -> None:
-        """Raise where λ is given twice, or where there is none to give or to choose."""
-        if self.strength is not None and not PENALTIES[self.penalty].has_strength:
-            remedy = "give --radius" if self.penalty == "max_norm" else "leave it out"
+        """Raise if λ is both given and to be chosen, or if the penalty has none."""
+        kind = PENALTIES[self.penalty]
+        if self.strength is not None and not kind.has_strength:
+            own = [name for name in table.parts_of("penalty") if name in _parameters(kind)]
+            remedy = f"give {table.flag(own[0])}" if own else "leave it out"
             raise ValueError(
                 f"--strength {self.strength:g} has no place in --penalty {self.penalty}; {remedy}."
             )
@@ -128,7 +129,7 @@ class Recipe(table.Options):
             raise ValueError(f"{both} both hold rows out; give one.")
 
     def _check_calibrate(self) -> None:
-        """Calibration needs the held-out scores, which only the search for λ has."""
+        """Raise unless the options allow a calibration, which is fitted to held-out scores."""
         if self.calibrate is None:
             return
         given = f"--calibrate {self.calibrate}"
@@ -154,10 +155,10 @@ class Recipe(table.Options):
                 f"{held}; give --resume to go on from it, or another --checkpoint to start anew."
             )
 
-    # -------------------------------------------------------------------------------------- components
+    # --- components -------------------------------------------------------------------------------
 
     def is_given(self, name: str) -> bool:
-        """Whether an option has another value than its default."""
+        """Whether the value of an option differs from its default."""
         return getattr(self, name) != table.all_options()[name].default
 
     def parts(self, component: str) -> dict[str, Any]:
@@ -171,7 +172,10 @@ class Recipe(table.Options):
         return replace(loss, **self.parts("loss")) if self.parts("loss") else loss
 
     def make_penalty(self, strength: float | None) -> dict[str, Any]:
-        """The classifier's penalty and strength: a name and λ, or an instance with its parameters."""
+        """The parameters penalty and strength of the classifier.
+
+        They are a name and λ, or a penalty with its parameters and None.
+        """
         parts = self.parts("penalty")
         if not parts:
             return {"penalty": self.penalty, "strength": strength}
@@ -227,7 +231,7 @@ class Recipe(table.Options):
 
     @property
     def holds_out(self) -> bool:
-        """Whether rows are needed that are not fitted on."""
+        """Whether rows are held out from the fit."""
         return self.chooses_strength or self.calibrate is not None
 
     @property
@@ -243,7 +247,7 @@ class Recipe(table.Options):
 
     @property
     def _fit_options(self) -> dict[str, Any]:
-        """What both classifiers have."""
+        """The parameters that `LinearClassifier` and `LinearClassifierCV` share."""
         checkpoint = self.stored_run
         return {
             "class_weight": self.class_weight,
@@ -256,5 +260,5 @@ class Recipe(table.Options):
 
 
 def _parameters(component: Any) -> set[str]:
-    """The names of a component's parameters; none where there is no component."""
+    """The names of a component's parameters; empty if it is no dataclass."""
     return {entry.name for entry in fields(component)} if is_dataclass(component) else set()

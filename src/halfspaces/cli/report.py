@@ -1,43 +1,50 @@
 """What the command line prints: tables and sentences."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from halfspaces.datasets import Dataset
 from halfspaces.datasets.formats import image_folder
 from halfspaces.support.types import Array
 from halfspaces.system.progress import Bar
+
+if TYPE_CHECKING:  # keeps scikit-learn out of the import of this module
+    from halfspaces.estimators.classifier import LinearClassifier
+    from halfspaces.estimators.cross_validation import LinearClassifierCV
 
 console = Console(highlight=False)
 
 
 def error(sentence: str) -> None:
-    """One sentence on the error stream."""
+    """Print one sentence to the error stream."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(
         "[bold red]Error:[/]", Text(sentence)
     )
 
 
-def working(on: str) -> Any:
-    """A context with a spinner on the error stream, where that is a terminal."""
+def working(on: str) -> Status:
+    """A context manager that shows a spinner on the error stream if this is a terminal."""
     return Console(stderr=True).status(f"{escape(on)} ...")
 
 
-def reading(data: str) -> Any:
-    """The same while data are read; images show a progress bar of their own."""
+def reading(data: str) -> AbstractContextManager[Any]:
+    """A context manager that shows a spinner while data are read.
+
+    It shows none for folders of images, whose reader has a progress bar.
+    """
     path = Path(data)
-    return (
-        nullcontext()
-        if path.exists() and image_folder.recognizes(path)
-        else working(f"reading {data}")
-    )
+    if path.exists() and image_folder.recognizes(path):
+        return nullcontext()
+    return working(f"reading {data}")
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
@@ -59,7 +66,7 @@ def _pair(name: str, value: str | Text) -> None:
 
 
 def accuracy(y: Array, predicted: Array) -> float:
-    """The fraction right."""
+    """The fraction of rows predicted correctly."""
     return float(np.mean(y == predicted))
 
 
@@ -72,14 +79,16 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.2f} %"
 
 
-def dataset(data: Any) -> None:
-    """Name, sizes, kind, what its reader did, and a warning where the test is not one."""
+def dataset(data: Dataset) -> None:
+    """Print the data set, its reader's notes, and a warning if test rows are also trained on."""
     _pair("data", str(data))
     for note in data.notes:
         _pair("", note)
     duplicates = data.duplicates()
     if duplicates:
-        rows = f"{duplicates:,} of the {data.X_test.shape[0]:,} test rows {'is' if duplicates == 1 else 'are'}"
+        total = np.shape(data.X_test)[0]
+        verb = "is" if duplicates == 1 else "are"
+        rows = f"{duplicates:,} of the {total:,} test rows {verb}"
         _pair(
             "warning",
             Text(
@@ -89,14 +98,14 @@ def dataset(data: Any) -> None:
         )
 
 
-def notes(data: Any) -> None:
-    """What its reader did."""
+def notes(data: Dataset) -> None:
+    """Print the notes of the data set's reader."""
     for number, note in enumerate(data.notes):
         _pair("" if number else "data", note)
 
 
 def described(rows: Any, *, asked_to_flip: bool) -> None:
-    """The feature, its columns and its seconds."""
+    """Print the feature, its number of columns, the seconds that it took, and the copies added."""
     N, D = rows.dataset.X.shape
     each = " x ".join(str(number) for number in rows.feature.image_shape_)
     _pair("features", f"{rows.feature}: {D:,} columns of {each} pixels, {rows.seconds:.1f} s")
@@ -113,35 +122,34 @@ def described(rows: Any, *, asked_to_flip: bool) -> None:
 
 
 def other_data(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> None:
-    """A warning where a run is repeated on other data than it was made on; None is not known."""
+    """Print a warning if a run is repeated on other data; `before` is None if it is not known."""
     if before is None or before == now:
         return
-    then, here = (
-        f"{' x '.join(map(str, rows.get('shape', '?')))} {rows.get('dtype')}"
-        for rows in (before, now)
-    )
-    differ = (
-        "the same shape and type, but other values" if then == here else f"then {then}, now {here}"
-    )
-    _pair(
-        "warning",
-        Text(f"the data are not those of the run file ({differ}), so W will be another", "yellow"),
-    )
+    then = _shape_and_type(before)
+    here = _shape_and_type(now)
+    differ = f"then {then}, now {here}"
+    if then == here:
+        differ = "the same shape and type, but other values"
+    warning = f"the data differ from those of the run file ({differ}), so W will differ"
+    _pair("warning", Text(warning, "yellow"))
+
+
+def _shape_and_type(rows: Mapping[str, Any]) -> str:
+    return f"{' x '.join(map(str, rows.get('shape', '?')))} {rows.get('dtype')}"
 
 
 def choice(classifier: Any) -> None:
-    """The optimizer and why."""
-    _pair(
-        "optimizer",
-        classifier.optimizer_choice_
-        if classifier.optimizer == "auto"
-        else repr(classifier.optimizer_),
-    )
+    """Print the optimizer, and why "auto" chose it."""
+    if classifier.optimizer == "auto":
+        _pair("optimizer", classifier.optimizer_choice_)
+    else:
+        _pair("optimizer", repr(classifier.optimizer_))
 
 
-def search(classifier: Any, rows: str) -> None:
-    """The grid of strengths with the scores on the rows held out."""
-    results, strengths = classifier.cv_results_, classifier.strengths_
+def search(classifier: "LinearClassifierCV", rows: str) -> None:
+    """Print the grid of strengths with the accuracies on held-out rows."""
+    results = classifier.cv_results_
+    strengths = classifier.strengths_
     table = _table(
         "λ",
         "validation accuracy",
@@ -152,9 +160,11 @@ def search(classifier: Any, rows: str) -> None:
     )
     for row in np.flatnonzero(~results["dropped"]):
         best = row == classifier.best_index_
+        score = percent(results["mean_test_score"][row])
+        deviation = 100 * results["standard_error"][row]
         table.add_row(
             f"{strengths[row]:.3g}",
-            f"{percent(results['mean_test_score'][row])} ± {100 * results['standard_error'][row]:.2f}",
+            f"{score} ± {deviation:.2f}",
             f"{results['mean_train_loss'][row]:.4f}",
             f"{results['passes'][row]:.0f}",
             "chosen" if best else "",
@@ -169,12 +179,12 @@ def search(classifier: Any, rows: str) -> None:
 
 
 def range_test(test: Any) -> None:
-    """The step size that the range test suggests."""
+    """Print the step size that the range test suggests."""
     _pair("step size", f"{test.suggestion:.3g}, from a range test of {len(test.steps)} steps")
 
 
 def sanity_checks(classifier: Any, X: Any, y: Array) -> None:
-    """Checks of loss and gradient on this data; a failed one is an error."""
+    """Print checks of loss and gradient on these data; raise ValueError if one fails."""
     from halfspaces.gradcheck.sanity import check_sanity
 
     checks = check_sanity(classifier, X, y)
@@ -185,11 +195,11 @@ def sanity_checks(classifier: Any, X: Any, y: Array) -> None:
 
 
 def fit(classifier: Any, *, cost: bool) -> None:
-    """Loss and its parts, λ, reason, and its cost unless the grid that it is of has told it."""
+    """Print the loss and its parts, λ, the gap, the reason to stop, and with `cost` the passes."""
     result = classifier.result_
-    data, penalty, gap = (
-        float(np.max(value)) for value in (result.data_loss, result.penalty, result.gap)
-    )
+    data = float(np.max(result.data_loss))
+    penalty = float(np.max(result.penalty))
+    gap = float(np.max(result.gap))
     strength = strength_of(classifier)
     _pair("loss", f"{data + penalty:.6g} = data {data:.6g} + penalty {penalty:.6g}")
     if strength is not None:
@@ -206,42 +216,39 @@ def fit(classifier: Any, *, cost: bool) -> None:
 
 
 def strength_of(classifier: Any) -> float | None:
-    """λ, given as a number or in the penalty; None where it was not given."""
+    """λ, given as a number or in the penalty; None if it was not given."""
     given = classifier.strength
     return getattr(classifier.penalty, "strength", None) if given is None else given
 
 
 def calibration(classifier: Any) -> None:
-    """What the held-out scores taught about probabilities."""
+    """Print the calibration that was fitted to held-out scores, if any."""
     learned = classifier.calibration_
     if learned is not None:
         factor = getattr(learned, "inverse_temperature", None)
-        words = (
-            "a sigmoid of each class's score"
-            if factor is None
-            else f"softmax of the scores times {factor:.3g}"
-        )
+        words = "a sigmoid of each class's score"
+        if factor is not None:
+            words = f"softmax of the scores times {factor:.3g}"
         _pair("calibrated", f"{words}, learned on held-out rows")
 
 
-def model(classifier: Any, path: Path) -> None:
-    """What a saved model says of itself."""
+def model(classifier: "LinearClassifier", path: Path) -> None:
+    """Print the loss, classes, features and data of a saved model."""
     from halfspaces.files.models import features_of
 
     notes = classifier.notes_
-    C, D = len(classifier.classes_), classifier.n_features_in_
-    _pair(
-        "model",
-        f"{path}: {classifier.loss}, {C} classes, {D:,} features, trained on {notes.get('data', 'data')}",
-    )
+    C = len(classifier.classes_)
+    D = classifier.n_features_in_
+    data = notes.get("data", "data")
+    _pair("model", f"{path}: {classifier.loss}, {C} classes, {D:,} features, trained on {data}")
     feature = features_of(classifier)
     if feature is not None:
         each = " x ".join(str(number) for number in feature.image_shape_)
         _pair("features", f"{feature}: {D:,} columns of {each} pixels")
 
 
-def noted(classifier: Any) -> None:
-    """Strength, how the training ended and how well it did, where the file tells."""
+def noted(classifier: "LinearClassifier") -> None:
+    """Print what a model file stores about its training: λ, reason to stop, accuracies, version."""
     notes = classifier.notes_
     strength = strength_of(classifier)
     if strength is not None:
@@ -254,17 +261,16 @@ def noted(classifier: Any) -> None:
 
 
 def unknown(labels: Any) -> None:
-    """How many rows the model cannot get right, if any."""
+    """Print a warning with the number of rows whose label the model does not know, if any."""
     count = int(np.count_nonzero(labels.unknown))
     if count:
         name = namer(labels.names)
-        strangers = [name(label) for label in np.unique(labels.y[labels.unknown])]
-        listed = ", ".join(map(repr, strangers[:3])) + (
-            f" and {len(strangers) - 3:,} more" if strangers[3:] else ""
-        )
-        rows = (
-            f"{count:,} of {len(labels.y):,} rows {'has a label' if count == 1 else 'have labels'}"
-        )
+        new_labels = [name(label) for label in np.unique(labels.y[labels.unknown])]
+        listed = ", ".join(map(repr, new_labels[:3]))
+        if new_labels[3:]:
+            listed += f" and {len(new_labels) - 3:,} more"
+        have = "has a label" if count == 1 else "have labels"
+        rows = f"{count:,} of {len(labels.y):,} rows {have}"
         _pair(
             "warning",
             Text(f"{rows} that the model does not know ({listed}); they count as wrong", "yellow"),
@@ -272,7 +278,7 @@ def unknown(labels: Any) -> None:
 
 
 def accuracies(metrics: Mapping[str, float]) -> None:
-    """One line."""
+    """Print the accuracies of the parts of the data on one line."""
     parts = [Text.assemble(f"{part} ", (percent(value), "bold")) for part, value in metrics.items()]
     _pair("accuracy", Text(", ").join(parts))
 
@@ -280,31 +286,28 @@ def accuracies(metrics: Mapping[str, float]) -> None:
 def classes(
     y: Array, predicted: Array, names: Sequence[str] | None, part: str, *, most: int = 20
 ) -> None:
-    """Accuracy of each class and what it is most often taken for."""
+    """Print the accuracy of each class and its most frequent wrong prediction."""
     labels = np.unique(y)
     table = _table(
         "class", "examples", "accuracy", "most often taken for", title=f"\nby class ({part} rows)"
     )
     name = namer(names)
     for label in labels[:most]:
-        mine = predicted[y == label]
-        wrong, counts = np.unique(mine[mine != label], return_counts=True)
-        confused = (
-            f"{name(wrong[counts.argmax()])} ({percent(counts.max() / len(mine))})"
-            if len(wrong)
-            else "—"
-        )
-        right = percent(float(np.mean(mine == label)))
-        table.add_row(Text(name(label)), f"{len(mine):,}", right, Text(confused))
+        predictions = predicted[y == label]
+        wrong, counts = np.unique(predictions[predictions != label], return_counts=True)
+        confused = "—"
+        if len(wrong):
+            share = percent(counts.max() / len(predictions))
+            confused = f"{name(wrong[counts.argmax()])} ({share})"
+        right = percent(float(np.mean(predictions == label)))
+        table.add_row(Text(name(label)), f"{len(predictions):,}", right, Text(confused))
     console.print(table)
     if len(labels) > most:
         console.print(f"[dim]and {len(labels) - most} more classes[/]")
 
 
-def namer(names: Sequence[str] | None) -> Any:
-    """What a label is shown as: its class's name where labels are numbers and the classes have
-    names.
-    """
+def namer(names: Sequence[str] | None) -> Callable[[Any], str]:
+    """A function from a label to its text: the name of its class if labels number named classes."""
 
     def name(label: Any) -> str:
         known = (
@@ -316,34 +319,34 @@ def namer(names: Sequence[str] | None) -> Any:
 
 
 def saved(path: Path) -> None:
-    """Where the model is."""
+    """Print the path and size of the saved model."""
     console.print()
     _pair("saved", f"{path} ({path.stat().st_size / 1024:.0f} KiB)")
 
 
 def exported(to: str, path: Path) -> None:
-    """Where the exported model is."""
+    """Print the path and size of the exported model."""
     _pair(to, f"{path} ({path.stat().st_size / 1024:.0f} KiB)")
 
 
 def run_file(path: Path) -> None:
-    """Where the recipe is."""
+    """Print the path of the run file."""
     _pair("run file", f"{path}")
 
 
 def overridden(flag: str, given: Any, before: Any) -> None:
-    """What was given beside a run file."""
+    """Print an option that overrides the run file."""
     was = "nothing" if before is None else before
     _pair("override", f"{flag} {given} instead of the run file's {was}")
 
 
 def plotted(path: Path) -> None:
-    """Where the plot is."""
+    """Print the path of the plot."""
     _pair("plot", f"{path}")
 
 
 def counted(blocks: Iterable[range], rows: int) -> Iterator[range]:
-    """Yield the blocks and show the number of rows that are done."""
+    """Yield the blocks and show the number of rows done."""
     with Bar("", rows, "rows") as bar:
         for block in blocks:
             yield block
@@ -351,7 +354,7 @@ def counted(blocks: Iterable[range], rows: int) -> Iterator[range]:
 
 
 def gradient_checks(seed: int, *, verbose: bool) -> bool:
-    """Every registered loss and penalty, and the sanity checks; whether all is right."""
+    """Check every registered loss and penalty; print the results; return whether all passed."""
     from halfspaces.gradcheck import GradientReport, check_registry
     from halfspaces.gradcheck.sanity import check_registry_sanity
 
@@ -383,9 +386,8 @@ def gradient_checks(seed: int, *, verbose: bool) -> bool:
         if verbose or not report.ok:
             console.print(f"\n[bold]{name}[/]", report)
     ok = all(outcome.ok for outcome in [*reports.values(), *checks])
-    console.print(
-        f"\n{'[green]All' if ok else '[bold red]Not all'} {len(reports) + len(checks)} checks passed.[/]"
-    )
+    all_or_not = "[green]All" if ok else "[bold red]Not all"
+    console.print(f"\n{all_or_not} {len(reports) + len(checks)} checks passed.[/]")
     return ok
 
 

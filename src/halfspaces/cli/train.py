@@ -33,7 +33,7 @@ def _with_run_file(
 ) -> dict[str, Any]:
     """The options of a run file: those given beside it, else the file's, else the defaults.
 
-    What is given in place of another value of the file is reported.
+    Options that override another value of the file are reported.
     """
     from halfspaces.cli import report
     from halfspaces.files.run_file import merged

@@ -32,9 +32,9 @@ from halfspaces.tuning.folds import Fold
 class Examples:
     """The data of a training.
 
-    `given` are the examples as they were opened; `rows` those to fit, with the feature's columns
-    and with copies where these are asked for; `as_given` are the same without copies. `folds` are
-    those of the feature, if it has any.
+    `given` is the data set as it was opened. `rows` is the data set to fit: with --features its
+    columns are the features, and with --flip or --shift it has copies. `as_given` is `rows` without
+    copies. `folds` are the folds for which the feature was computed, empty without a feature.
     """
 
     given: Dataset
@@ -52,13 +52,14 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> Linear
     ----------
     recipe : Recipe
     trained_on : mapping, optional
-        The fingerprint of the data in the run that is repeated; other data are reported.
+        The fingerprint of the data of the run that is repeated; a difference is reported.
 
     Raises
     ------
     SystemExit
-        With 130 after Ctrl-C, when the best model so far is saved; KeyboardInterrupt where it is
-        not to be saved.
+        With code 130 after Ctrl-C, once the best model so far is saved.
+    KeyboardInterrupt
+        After Ctrl-C without --out.
     """
     classifier = recipe.classifier()
     values.check_out(recipe.out)
@@ -87,11 +88,11 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> Linear
     return classifier
 
 
-# ------------------------------------------------------------------------------------------------- data
+# --- data -----------------------------------------------------------------------------------------
 
 
 def open_examples(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> Examples:
-    """The data set, with the columns of the feature where one is asked for."""
+    """Open the data set and, with --features, compute the features."""
     with report.reading(recipe.data):
         given = datasets.open(
             recipe.data,
@@ -114,11 +115,11 @@ def open_examples(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -
 
 
 def describe(recipe: Recipe, dataset: Dataset) -> Rows | None:
-    """The data set as rows of the feature that was asked for; None where none was."""
+    """The data set with the features of --features as columns; None without --features."""
     if recipe.features is None:
         return None
     check_two(np.unique(dataset.y))  # before features are computed in vain
-    feature: Any = parse(recipe.features)
+    feature = parse(recipe.features)
     feature.set_params(n_jobs=recipe.jobs)
     augmentation = Augmentation(recipe.flip, recipe.shift or 0, recipe.seed or 0)
     memory = values.memory_bytes(recipe.memory)
@@ -135,15 +136,15 @@ def describe(recipe: Recipe, dataset: Dataset) -> Rows | None:
 
 
 def has_own_validation(recipe: Recipe, dataset: Dataset) -> bool:
-    """Whether λ is chosen on validation rows of the data set's own."""
+    """Whether λ is chosen on the validation rows of the data set."""
     return recipe.folds is None and recipe.validation is None and dataset.X_val is not None
 
 
-# -------------------------------------------------------------------------------------------------- fit
+# --- fit ------------------------------------------------------------------------------------------
 
 
 def choose_strength(recipe: Recipe, examples: Examples) -> LinearClassifierCV | None:
-    """A fitted and calibrated search for λ; None where neither λ nor a calibration is asked for."""
+    """A fitted search for λ, with its calibration; None if neither is needed."""
     if not recipe.holds_out:
         return None
     dataset = examples.rows
@@ -151,13 +152,14 @@ def choose_strength(recipe: Recipe, examples: Examples) -> LinearClassifierCV | 
         _check_optimizer(recipe.classifier(), dataset)
     search = recipe.search()
     part = recipe.validation or VALIDATION
+    validation: Any = part
+    rows = f"{100 * part:g} % of the training rows"
     if recipe.folds:
-        rows, validation = f"{recipe.folds} folds", None
+        validation = None
+        rows = f"{recipe.folds} folds"
     elif has_own_validation(recipe, dataset):
-        validation: Any = dataset.X_val, dataset.y_val
-        rows = f"{len(validation[1]):,} rows of their own"
-    else:
-        rows, validation = f"{100 * part:g} % of the training rows", part
+        validation = (dataset.X_val, dataset.y_val)
+        rows = f"{np.shape(dataset.y_val)[0]:,} rows of their own"
     if examples.folds:
         validation = None
         search.set_params(cv=examples.folds)
@@ -172,7 +174,7 @@ def _fitted(
     dataset: Dataset,
     search: LinearClassifierCV | None,
 ) -> LinearClassifier:
-    """The classifier fitted to all rows, at the λ that the search chose."""
+    """The classifier fitted to all rows, at the λ that the search chose if there was one."""
     if search is not None:
         classifier.set_params(**recipe.make_penalty(search.strength_))
     if recipe.finds_step_size:
@@ -185,7 +187,7 @@ def _fitted(
 
 
 def _check_optimizer(classifier: LinearClassifier, dataset: Dataset) -> None:
-    """Raise, before λ is chosen, where the optimizer cannot minimize with this penalty."""
+    """Raise, before λ is chosen, if the optimizer cannot minimize with this penalty."""
     rows = np.unique(dataset.y, return_index=True)[1]
     objective = classifier.objective(dataset.X[rows], dataset.y[rows])
     optimizer = make_optimizer(classifier.optimizer, objective, None).optimizer
@@ -201,15 +203,15 @@ def _find_step_size(classifier: LinearClassifier, dataset: Dataset) -> None:
     classifier.set_params(optimizer=replace(optimizer, step_size=test.suggestion))
 
 
-# --------------------------------------------------------------------------------------- report and save
+# --- report and save ------------------------------------------------------------------------------
 
 
 def accuracies(
     classifier: LinearClassifier, dataset: Dataset, search: LinearClassifierCV | None
 ) -> dict[str, float]:
-    """Accuracy on training, validation and test rows, which is shown, too.
+    """Report and return the accuracies on training, validation and test rows.
 
-    On validation rows it is that of classifiers fitted without them.
+    The validation accuracy is of classifiers that were fitted without the validation rows.
     """
     predicted = classifier.predict(dataset.X)
     metrics = {"train": report.accuracy(dataset.y, predicted)}
@@ -235,7 +237,7 @@ def save_all(
     metrics: Mapping[str, float],
     search: LinearClassifierCV | None,
 ) -> None:
-    """Write the model, its run file, and a plot of the search where matplotlib is installed."""
+    """Write the model, its run file and, if matplotlib is installed, a plot of the search."""
     given = examples.given
     made = {"data": str(given), **versions(), "rows": examples.fingerprint}
     run = run_file.dumps(run_options(recipe), made=made)
@@ -259,13 +261,13 @@ def save_all(
 
 
 def run_options(recipe: Recipe) -> dict[str, Any]:
-    """The recipe's options as its run file holds them: with the defaults by which λ is chosen."""
+    """The recipe's options for its run file, with the defaults used to choose λ written out."""
     options = recipe.model_dump()
     if recipe.chooses_strength:
         options["strengths"] = recipe.strengths or str(STRENGTHS)
     if recipe.holds_out and recipe.folds is None:
         options["validation"] = recipe.validation or VALIDATION
-    for name in ("local", "flip"):  # of one optimizer, and of features alone
+    for name in ("local", "flip"):  # stored only if set: they need random_search or --features
         options[name] = options[name] or None
     return options
 

@@ -1,4 +1,4 @@
-"""Values of options that are written as text: sizes, lists of strengths, numbers, files to write."""
+"""Values of options given as text: sizes, lists of strengths, numbers, files to write."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 from halfspaces.files.options import STRENGTHS
 from halfspaces.support.validation import check_number, check_numbers
 
-LEAST_MEMORY = 256e6  # bytes: what fitting takes by itself, whatever the data
+LEAST_MEMORY = 256e6  # bytes: fitting needs this much for any data
 
 
 def strengths(text: str | None) -> int | list[float]:
@@ -45,7 +45,7 @@ def step_size(text: str) -> float:
 
 
 def memory_bytes(text: str | None) -> float | None:
-    """The memory to work in, in bytes; None where there is no limit.
+    """The memory limit in bytes; None if there is no limit.
 
     >>> memory_bytes("2GB"), memory_bytes("512 mb")
     (2000000000.0, 512000000.0)
@@ -88,7 +88,7 @@ def image_size(text: str | None) -> int | tuple[int, int] | None:
 
 
 def check_out(out: Path | None) -> None:
-    """Raise, before any work is done, where the file could not be written."""
+    """Raise, before any work is done, if the file cannot be written."""
     if out is None:
         return
     if out.is_dir():

@@ -67,7 +67,7 @@ def _removed_on_failure(path: Path) -> Iterator[None]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name last; some systems cannot sync a folder, and the file is in place by then."""
+    """Sync the folder, so that the new name survives a crash; not all systems can."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -41,8 +41,8 @@ FORMAT = 2
 
 @dataclass(eq=False)
 class Checkpoint(Store):
-    """Keeps a run in a folder, as a callback; `Checkpoint(folder).run(objective, optimizer)` finds
-    it there.
+    """A callback that stores a run in a folder; `Checkpoint(folder).run(objective, optimizer)`
+    loads it.
 
     Parameters
     ----------
@@ -63,11 +63,14 @@ class Checkpoint(Store):
     >>> from halfspaces import minimize
     >>> from halfspaces.optimizers import LBFGS
     >>> from sklearn.datasets import load_digits
-    >>> objective, optimizer = LinearClassifier(strength=0.1).objective(*load_digits(return_X_y=True)), LBFGS()
+    >>> X, y = load_digits(return_X_y=True)
+    >>> objective = LinearClassifier(strength=0.1).objective(X, y)
+    >>> optimizer = LBFGS()
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     kept = Checkpoint(folder, every=0)
-    ...     stopped = minimize(objective, optimizer, max_passes=5, callbacks=[kept])
-    ...     resumed = minimize(objective, optimizer, resume=kept.run(objective, optimizer))
+    ...     checkpoint = Checkpoint(folder, every=0)
+    ...     stopped = minimize(objective, optimizer, max_passes=5, callbacks=[checkpoint])
+    ...     stored = checkpoint.run(objective, optimizer)
+    ...     resumed = minimize(objective, optimizer, resume=stored)
     >>> bool(np.array_equal(resumed.W, minimize(objective, optimizer).W))
     True
     """
@@ -81,21 +84,19 @@ class Checkpoint(Store):
         self.folder = Path(self.folder)
 
     def __call__(self, run: Run) -> None:
-        """A file, when it is due."""
+        """Write the run if `every` seconds have passed since the last file."""
         if time.monotonic() >= self.written + self.every:
             self.write(RUN, snapshot(run), run.objective)
             self.written = time.monotonic()
 
     def run(self, objective: Objective, optimizer: Optimizer) -> Result | None:
-        """For `minimize(..., resume=)`: the run that was kept, or None where there is none of this
-        objective.
-        """
-        kept = self.read(RUN, objective)
-        same = kept is not None and kept.loop.problem == problem_of(objective, optimizer)
-        return kept if same else None
+        """The stored run for `minimize(..., resume=)`; None if there is none of this problem."""
+        stored = self.read(RUN, objective)
+        same = stored is not None and stored.loop.problem == problem_of(objective, optimizer)
+        return stored if same else None
 
     def write(self, name: str, value: Any, objective: Objective) -> None:
-        """Any state of an objective's run, as one file of the folder."""
+        """Write the state of a run as one file of the folder."""
         folder = Path(self.folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -107,12 +108,12 @@ class Checkpoint(Store):
         metadata = {
             "checkpoint": FORMAT,
             "version": halfspaces.__version__,
-            "value": writer.told(value),
+            "value": writer.encode(value),
         }
         safetensors_file.write(folder / f"{name}{SUFFIX}", writer.tensors, metadata)
 
     def read(self, name: str, objective: Objective) -> Any:
-        """What was written, or None where there is no such file."""
+        """The stored state; None if there is no such file."""
         path = Path(self.folder) / f"{name}{SUFFIX}"
         if not path.is_file():
             return None
@@ -121,7 +122,7 @@ class Checkpoint(Store):
         try:
             if metadata.get("checkpoint") != FORMAT:
                 raise ValueError(f"its format is {metadata.get('checkpoint')!r} and not {FORMAT}")
-            return _Reader(_given(objective), tensors).made(metadata["value"])
+            return _Reader(_given(objective), tensors).decode(metadata["value"])
         except (
             KeyError,
             TypeError,
@@ -140,7 +141,7 @@ class Checkpoint(Store):
         return any(map(self.names, NAMES))
 
     def names(self, pattern: str) -> list[str]:
-        """Of the files in the folder that fit a pattern, sorted."""
+        """The sorted names of the files in the folder that match a pattern."""
         return sorted(path.stem for path in Path(self.folder).glob(f"{pattern}{SUFFIX}"))
 
     def remove(self, name: str) -> None:
@@ -148,7 +149,7 @@ class Checkpoint(Store):
         (Path(self.folder) / f"{name}{SUFFIX}").unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove the files: what they lead to is done."""
+        """Remove all files of the run."""
         for pattern in NAMES:
             for name in self.names(pattern):
                 self.remove(name)
@@ -165,7 +166,7 @@ def _check_version(path: Path, version: Any) -> None:
 
 
 def _given(objective: Objective) -> dict[str, Any]:
-    """What is not written, but taken from the objective."""
+    """Objects that are not stored, but taken from the objective."""
     return {"loss": objective.loss, "penalty": objective.penalty, "blocks": objective.blocks}
 
 
@@ -178,12 +179,11 @@ class _Writer:
     names: dict[int, Any] = field(default_factory=dict)
     alive: list[Any] = field(default_factory=list)  # so that no two have one identity
 
-    def told(self, value: Any) -> Any:  # noqa: PLR0911
+    def encode(self, value: Any) -> Any:  # noqa: PLR0911
         if value is None or isinstance(value, (bool, int, str)):
             return value
-        if isinstance(
-            value, np.generic
-        ):  # a np.float64 is a float, and not one that arithmetic treats alike
+        # np.float64 is a subclass of float, but its arithmetic differs.
+        if isinstance(value, np.generic):
             return {"number": self._array(np.asarray(value))}
         if isinstance(value, float):
             return value if math.isfinite(value) else {"float": str(value)}
@@ -193,10 +193,10 @@ class _Writer:
         if isinstance(value, np.ndarray):
             return self._array(value)
         if isinstance(value, (list, tuple, deque)):
-            items = {type(value).__name__: [self.told(item) for item in value]}
+            items = {type(value).__name__: [self.encode(item) for item in value]}
             return items | {"most": value.maxlen} if isinstance(value, deque) else items
         if isinstance(value, dict):
-            return {"dict": [[self.told(key), self.told(item)] for key, item in value.items()]}
+            return {"dict": [[self.encode(key), self.encode(item)] for key, item in value.items()]}
         if isinstance(value, csr_array):
             parts = {
                 "data": value.data,
@@ -204,15 +204,17 @@ class _Writer:
                 "indptr": value.indptr,
                 "shape": value.shape,
             }
-            return {"csr": self.told(parts)}
+            return {"csr": self.encode(parts)}
         if isinstance(value, Enum):
             return {"enum": self._name(value), "of": value.name}
         if isinstance(value, History):
             return {
-                "history": self.told({name: list(column) for name, column in value.columns.items()})
+                "history": self.encode(
+                    {name: list(column) for name, column in value.columns.items()}
+                )
             }
         if is_dataclass(value) and not isinstance(value, type):
-            own = {entry.name: self.told(getattr(value, entry.name)) for entry in fields(value)}
+            own = {entry.name: self.encode(getattr(value, entry.name)) for entry in fields(value)}
             return {"object": self._name(value), "fields": own}
         raise ModelFileError(f"{value!r} cannot be stored in a checkpoint; use a dataclass.")
 
@@ -238,18 +240,18 @@ class _Writer:
 
 @dataclass
 class _Reader:
-    """The values again."""
+    """The inverse of `_Writer`."""
 
     given: Mapping[str, Any]
     tensors: Mapping[str, Array]
     made_arrays: dict[str, Array] = field(default_factory=dict)
 
-    def made(self, told: Any) -> Any:  # noqa: PLR0911, PLR0912
-        if not isinstance(told, dict):
-            if isinstance(told, list):
+    def decode(self, encoded: Any) -> Any:  # noqa: PLR0911, PLR0912
+        if not isinstance(encoded, dict):
+            if isinstance(encoded, list):
                 raise ValueError("a list stands where a value should")
-            return told
-        match told:
+            return encoded
+        match encoded:
             case {"float": text}:
                 return float(text)
             case {"given": name}:
@@ -257,32 +259,32 @@ class _Reader:
             case {"array": name}:
                 if name not in self.made_arrays:
                     array = np.array(self.tensors[name])  # writable
-                    self.made_arrays[name] = array.T if told.get("turned") else array
+                    self.made_arrays[name] = array.T if encoded.get("turned") else array
                 return self.made_arrays[name]
             case {"number": number}:
-                return self.made(number)[()]
+                return self.decode(number)[()]
             case {"list": items}:
-                return [self.made(item) for item in items]
+                return [self.decode(item) for item in items]
             case {"tuple": items}:
-                return tuple(self.made(item) for item in items)
+                return tuple(self.decode(item) for item in items)
             case {"deque": items, "most": most}:
-                return deque((self.made(item) for item in items), maxlen=most)
+                return deque((self.decode(item) for item in items), maxlen=most)
             case {"dict": pairs}:
-                return {self.made(key): self.made(item) for key, item in pairs}
+                return {self.decode(key): self.decode(item) for key, item in pairs}
             case {"csr": parts}:
-                parts = self.made(parts)
+                parts = self.decode(parts)
                 return csr_array(
                     (parts["data"], parts["indices"], parts["indptr"]), shape=parts["shape"]
                 )
             case {"enum": name, "of": member}:
                 return _kind(name, Enum)[member]
             case {"history": columns}:
-                return History(self.made(columns))
+                return History(self.decode(columns))
             case {"object": name, "fields": own}:
                 return _object(
-                    _kind(name, object), {key: self.made(item) for key, item in own.items()}
+                    _kind(name, object), {key: self.decode(item) for key, item in own.items()}
                 )
-        raise ValueError(f"it holds {sorted(told)}")
+        raise ValueError(f"it holds {sorted(encoded)}")
 
 
 def _kind(name: Any, base: type) -> Any:

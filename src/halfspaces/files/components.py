@@ -57,7 +57,7 @@ def known_classes() -> dict[str, type]:
 
 
 def check_registered(parameters: Mapping[str, Any]) -> None:
-    """Raise UnknownComponentError for a loss, penalty or optimizer by a name that no registry has."""
+    """Raise UnknownComponentError for a loss, penalty or optimizer that is not registered."""
     for option, registry in NAMED.items():
         name = parameters.get(option)
         if isinstance(name, str) and name not in registry and name != "auto":
@@ -86,7 +86,7 @@ def encode(value: Any) -> Any:
 
 
 def decode(value: Any) -> Any:
-    """The parameter or note that `encode` wrote; raises UnknownComponentError for other components."""
+    """The inverse of `encode`; raises UnknownComponentError for components not registered."""
     if isinstance(value, dict) and "component" in value:
         name = value["component"]
         known = known_classes()

@@ -45,7 +45,7 @@ _UNFIT = (
 
 
 def versions() -> dict[str, str]:
-    """Of what computes: to tell one machine's results from another's."""
+    """The versions of halfspaces, its numerical libraries and Python."""
     packages = {module.__name__: module.__version__ for module in (halfspaces, np, scipy)}
     return {**packages, "python": platform.python_version()}
 
@@ -69,14 +69,14 @@ def save(
     Parameters
     ----------
     classifier : LinearClassifier or LinearClassifierCV
-        Of the latter its `classifier_` is kept, with its calibration: it predicts the same, without
-        the search.
+        Of the latter, `classifier_` is stored with its calibration, without the search; its
+        predictions are the same.
     path : path
     features : Feature or None
-        Fitted: what made the rows that the classifier was fitted to. It is kept as words and
-        arrays, and `load` gives it back as `features_`. None keeps that of a loaded classifier.
+        The fitted feature that computed the rows of X. It is stored as text and arrays, and `load`
+        returns it as `features_`. None stores the feature of a loaded classifier, if it has one.
     **notes
-        Kept as metadata: numbers, strings, lists and dicts of them (class names, metrics, image
+        Stored as metadata: numbers, strings, lists and dicts of them (class names, metrics, image
         shape).
 
     Raises
@@ -160,13 +160,14 @@ def load(path: str | os.PathLike[str]) -> LinearClassifier:
     except UnknownComponentError as error:
         needed = brief(f"needs {error.name!r}, which is not part of halfspaces")
         raise ModelFileError(
-            f"The model file {os.fspath(path)} {needed} {halfspaces.__version__} and not registered; "
-            "give --plugin FILE, or import the module that registers it first."
+            f"The model file {os.fspath(path)} {needed} {halfspaces.__version__} "
+            "and not registered; give --plugin FILE, or import the module that registers it first."
         ) from error
     except _UNFIT as error:
         problem = brief(f"it has no {error}" if isinstance(error, KeyError) else error)
         raise ModelFileError(
-            f"The model file {os.fspath(path)} is not one of a LinearClassifier ({problem}); give one that save wrote."
+            f"The model file {os.fspath(path)} is not one of a LinearClassifier ({problem}); "
+            "give one that save wrote."
         ) from error
 
 
@@ -203,8 +204,8 @@ def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> LinearClass
                 f"{len(names)} feature_names do not fit {classifier.n_features_in_} features"
             )
     notes = _of(dict, decode(metadata["notes"]), "notes")
-    told = {name: metadata[name] for name in ("version", "versions", "fit") if name in metadata}
-    classifier.notes_ = {**told, **notes}
+    about = {name: metadata[name] for name in ("version", "versions", "fit") if name in metadata}
+    classifier.notes_ = {**about, **notes}
     return classifier
 
 
@@ -215,7 +216,7 @@ def _of(kind: type, value: Any, name: str) -> Any:
 
 
 def _labels(classes: Any, dtype: Any) -> Array:
-    """Class labels in the type that they had; a type of their own making is not asked for memory."""
+    """Class labels in their stored type, once the type is known to be one of labels and small."""
     if not _LABELS.fullmatch(_of(str, dtype, "classes_dtype")):
         raise ValueError(f"classes_dtype {dtype!r} is no type of labels")
     if np.dtype(dtype).itemsize * len(_of(list, classes, "classes")) > _MOST_LABEL_BYTES:
@@ -253,7 +254,7 @@ def _put_coefficients(classifier: LinearClassifier, tensors: dict[str, Array]) -
 
 
 def _feature_parts(feature: Any, columns: int) -> tuple[str | None, dict[str, Array]]:
-    """Words and arrays of the feature that makes rows of so many columns; none where there is none."""
+    """Text and arrays of a feature with this number of columns; (None, {}) without a feature."""
     from halfspaces.features import serialization
 
     if feature is None:
@@ -265,7 +266,8 @@ def _feature_parts(feature: Any, columns: int) -> tuple[str | None, dict[str, Ar
     made = len(feature.get_feature_names_out())
     if made != columns:
         raise ModelFileError(
-            f"The feature {words} makes {made} columns and the classifier takes {columns}; give its own."
+            f"The feature {words} makes {made} columns and the classifier takes {columns}; "
+            "give its own."
         )
     return words, arrays
 

@@ -1,5 +1,4 @@
-"""The options of a training, each described once: name, type, default, help, range, and what rules
-it out.
+"""The options of a training, each described once: name, type, default, help, range and rules.
 
 The command line, the recipe and the run file are made from the fields below. A class is one table
 of the run file, and one panel of `halfspaces train --help`; `ThisCall` has the options that no run
@@ -261,7 +260,8 @@ TABLES: dict[str, type[Table]] = {
     "optimizer": OptimizerOptions,
     "fit": FitOptions,
 }
-EXAMPLES = {"features": "pixels, or others", "checkpoint": "FOLDER"}  # of what others need
+# Values of options that other options need, for messages.
+EXAMPLES = {"features": "pixels, or others", "checkpoint": "FOLDER"}
 
 
 class Options(
@@ -295,7 +295,7 @@ def section(name: str) -> str | None:
 
 
 def rule(name: str, key: str) -> Any:
-    """What `option` was given as `key` for an option; None where it was given nothing."""
+    """The value of the argument `key` of `option` for this option; None if it was not given."""
     extra: Any = Options.model_fields[name].json_schema_extra
     return (extra or {}).get(key)
 
@@ -306,7 +306,7 @@ def parts_of(component: str) -> list[str]:
 
 
 def ruled_out_by(name: str) -> set[str]:
-    """The options of a run file that give way where this one is given beside it with another value.
+    """The options of a run file that are dropped if this option is given another value beside it.
 
     >>> sorted(ruled_out_by("folds")), ruled_out_by("loss") == set(parts_of("loss"))
     (['strength', 'validation'], True)
@@ -317,15 +317,18 @@ def ruled_out_by(name: str) -> set[str]:
 
 
 def chooses_by_strength(penalty: str, optimizer: str) -> bool:
-    """Whether a λ matters: the penalty has one, and random search stays too close to 0 to feel it.
+    """Whether λ matters: the penalty has one, and the optimizer's result depends on it.
 
     >>> chooses_by_strength("l2", "auto"), chooses_by_strength("max_norm", "auto")
     (True, False)
     """
+    from halfspaces.optimizers import OPTIMIZERS
     from halfspaces.penalties import PENALTIES
 
+    if not getattr(OPTIMIZERS.get(optimizer), "depends_on_strength", True):
+        return False
     kind = PENALTIES.get(penalty)
-    return optimizer != "random_search" and (kind is None or kind.has_strength)
+    return kind is None or kind.has_strength
 
 
 def check_value(name: str, value: Any, what: str | None = None) -> None:

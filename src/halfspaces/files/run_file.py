@@ -42,7 +42,10 @@ from halfspaces.files.options import (
 
 FORMAT = 1
 LARGEST = 1 << 20  # bytes
-COMMENT = "# A run of halfspaces; again, to the bit: halfspaces train --run FILE --out MODEL.safetensors\n"
+COMMENT = (
+    "# A run of halfspaces; again, to the bit: "
+    "halfspaces train --run FILE --out MODEL.safetensors\n"
+)
 
 RunFile = create_model(
     "RunFile",
@@ -70,7 +73,7 @@ class _WithoutNull(GenerateJsonSchema):
 
 
 class RunFileError(FileError):
-    """A run file that cannot be read or written: one sentence with what was given and what to do."""
+    """A run file that cannot be read or written; the message says what to do."""
 
 
 def json_schema() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One .safetensors file with JSON metadata: how models are kept. No pickle, and never half a file.
+"""One .safetensors file with JSON metadata: how models are stored. No pickle, never half a file.
 
 The metadata is one JSON string under the key "halfspaces": {"format": 1, "sha256": ..., "metadata":
 {...}}. Any safetensors reader can open the file: https://github.com/huggingface/safetensors#format
@@ -39,7 +39,7 @@ ITEM_BYTES |= {"I64": 8, "U64": 8, "F64": 8}
 
 
 class ModelFileError(FileError):
-    """A model file that cannot be written or read: one sentence with what was given and what to do."""
+    """A model file that cannot be written or read; the message says what to do."""
 
 
 def write(
@@ -71,7 +71,8 @@ def write(
     length = int.from_bytes(content[:8], "little")
     if length > LONGEST_HEADER:
         raise ModelFileError(
-            f"The metadata take {length:,} bytes, {LONGEST_HEADER:,} fit; move arrays to the tensors."
+            f"The metadata take {length:,} bytes, {LONGEST_HEADER:,} fit; "
+            "move arrays to the tensors."
         )
     write_whole(Path(path), content, ModelFileError)
 
@@ -123,7 +124,8 @@ def _plain(name: str, tensor: np.ndarray) -> np.ndarray:
     array = np.asarray(tensor)
     if array.dtype.name not in NUMERIC:
         raise ModelFileError(
-            f"The tensor {name!r} has type {array.dtype}; tensors are numbers, the rest is metadata."
+            f"The tensor {name!r} has type {array.dtype}; "
+            "tensors are numbers, the rest is metadata."
         )
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
 
@@ -183,20 +185,21 @@ def _header(path: Path, stream: BinaryIO) -> dict[str, Any]:
 
 
 def _check_extent(path: Path, header: dict[str, Any], stream: BinaryIO) -> None:
-    """Raise unless the file has the bytes that its header tells of: before memory is asked for."""
+    """Raise, before allocating, unless the file has the number of bytes that its header states."""
     claimed = 0
     for name, entry in header.items():
         if name != "__metadata__":
             size = _claimed_bytes(entry)
             if size is None:
+                tensor = brief(repr(name))
                 raise ModelFileError(
-                    f"{path} is damaged: its tensor {brief(repr(name))} has no place; save it again."
+                    f"{path} is damaged: its tensor {tensor} has no place; save it again."
                 )
             claimed += size
     held = os.fstat(stream.fileno()).st_size - stream.tell()
     if claimed != held:
-        told = f"its header tells of {_count(claimed)} bytes of tensors, it has {held:,}"
-        raise ModelFileError(f"{path} is truncated or damaged: {told}; save the model again.")
+        sizes = f"its header tells of {_count(claimed)} bytes of tensors, it has {held:,}"
+        raise ModelFileError(f"{path} is truncated or damaged: {sizes}; save the model again.")
 
 
 def _claimed_bytes(entry: Any) -> int | None:

@@ -1,6 +1,7 @@
 """Random search: draw W, keep the best. The baseline of all other optimizers."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -48,6 +49,8 @@ class RandomSearch(Optimizer[RandomSearchState]):
     >>> RandomSearch(draws=10, local=True)
     RandomSearch(draws=10, scale=0.0001, local=True, batch=10, seed=0)
     """
+
+    depends_on_strength: ClassVar[bool] = False  # W stays so close to 0 that λ hardly matters
 
     draws: int = 1000
     scale: float = 1e-4

@@ -97,7 +97,7 @@ class _Graph:
         self.constants: list[Any] = []
 
     def add(self, kind: str, inputs: list[Any], output: str, **attributes: Any) -> str:
-        """A node; arrays and numbers among its inputs become constants in the type of the products."""
+        """Add a node and return its name; arrays and numbers among its inputs become constants."""
         from onnx import helper
 
         names = [
@@ -108,7 +108,7 @@ class _Graph:
         return output
 
     def constant(self, array: Any, name: str, dtype: np.dtype) -> str:
-        """Its name."""
+        """Add a constant and return its name."""
         from onnx import numpy_helper
 
         self.constants.append(

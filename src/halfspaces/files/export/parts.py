@@ -1,4 +1,4 @@
-"""What a prediction needs of a fitted classifier: weights, classes, and the map to probabilities."""
+"""The parts of a fitted classifier that predict: weights, classes, map to probabilities."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -49,8 +49,8 @@ class Parts:
         """
         if np.any(self.offset) or np.ndim(self.factor):
             raise ValueError(
-                f"{what} cannot keep both the labels and the probabilities of a Sigmoid calibration; export to ONNX, "
-                "or calibrate with temperature."
+                f"{what} cannot keep both the labels and the probabilities of a Sigmoid "
+                "calibration; export to ONNX, or calibrate with temperature."
             )
         V, c = self.folded
         return V * self.factor, c * self.factor
