@@ -85,8 +85,8 @@ def dataset(data: Dataset) -> None:
     for note in data.notes:
         _pair("", note)
     duplicates = data.duplicates()
-    if duplicates:
-        total = np.shape(data.X_test)[0]
+    if duplicates and data.X_test is not None:
+        total = data.X_test.shape[0]
         verb = "is" if duplicates == 1 else "are"
         rows = f"{duplicates:,} of the {total:,} test rows {verb}"
         _pair(
