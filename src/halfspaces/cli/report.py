@@ -85,8 +85,9 @@ def dataset(data: Dataset) -> None:
     for note in data.notes:
         _pair("", note)
     duplicates = data.duplicates()
-    if duplicates and data.X_test is not None:
-        total = data.X_test.shape[0]
+    if duplicates:
+        X_test: Any = data.X_test
+        total = X_test.shape[0]
         verb = "is" if duplicates == 1 else "are"
         rows = f"{duplicates:,} of the {total:,} test rows {verb}"
         _pair(
