@@ -1,4 +1,4 @@
-"""Callbacks: functions of a run, called after every evaluation; a returned `Reason` stops the run."""
+"""Callbacks: functions of a run, called after every evaluation; a returned `Reason` ends it."""
 
 from halfspaces.files.checkpoint import Checkpoint
 from halfspaces.files.state_classes import STATE_CLASSES

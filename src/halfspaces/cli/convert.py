@@ -27,7 +27,7 @@ def convert(
     ] = None,
     n_classes: Annotated[int | None, typer.Option(help="How many classes.")] = None,
 ) -> None:
-    """Translate the C, alpha, weight decay, ... of another library into a penalty with λ, or back."""
+    """Translate C, alpha, weight decay, ... of another library into a penalty with λ, or back."""
     from halfspaces.convert import from_penalty, to_penalty
     from halfspaces.estimators.components import make_penalty
 

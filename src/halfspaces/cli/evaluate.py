@@ -1,4 +1,4 @@
-"""`halfspaces evaluate` and `halfspaces info`: the accuracy and the description of a saved model."""
+"""`halfspaces evaluate` and `halfspaces info`: accuracy and description of a saved model."""
 
 from halfspaces.cli.options import (
     DataArgument,

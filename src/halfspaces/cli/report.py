@@ -86,7 +86,8 @@ def dataset(data: Dataset) -> None:
         _pair("", note)
     duplicates = data.duplicates()
     if duplicates:
-        total = np.shape(data.X_test)[0]
+        X_test: Any = data.X_test
+        total = X_test.shape[0]
         verb = "is" if duplicates == 1 else "are"
         rows = f"{duplicates:,} of the {total:,} test rows {verb}"
         _pair(

@@ -159,7 +159,7 @@ def choose_strength(recipe: Recipe, examples: Examples) -> LinearClassifierCV | 
         rows = f"{recipe.folds} folds"
     elif has_own_validation(recipe, dataset):
         validation = (dataset.X_val, dataset.y_val)
-        rows = f"{np.shape(dataset.y_val)[0]:,} rows of their own"
+        rows = f"{len(validation[1]):,} rows of their own"
     if examples.folds:
         validation = None
         search.set_params(cv=examples.folds)

@@ -77,7 +77,7 @@ class Optimizer(ABC, Generic[S]):
         return None
 
     def step_of(self, state: S) -> Callable[[Array], Array] | None:
-        """The step (D+1, M, C) that it would take for a gradient; None if it knows no curvature."""
+        """The step (D+1, M, C) for this gradient; None if the optimizer has no curvature model."""
         return None
 
     def fraction_done(self, state: S) -> float | None:

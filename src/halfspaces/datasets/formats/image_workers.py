@@ -14,8 +14,8 @@ from halfspaces.datasets.formats import decode_image
 from halfspaces.system.errors import DataError, shown
 
 BATCH = 32  # images of one task at most
-BATCH_BYTES = 1 << 22  # a task ends after so many
-LARGE = 1 << 14  # mean bytes of the images in a task that is worth another thread
+BATCH_BYTES = 1 << 22  # the bytes after which a task ends
+LARGE = 1 << 14  # mean bytes of an image from which a task gets another thread
 T = TypeVar("T")
 Outcome = tuple[str, T | DataError | None]
 
