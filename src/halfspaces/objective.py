@@ -303,7 +303,7 @@ def _in_cache(evaluate: EvaluateLoss, scores: Array, block: Block) -> Losses:
     size = max(1, LOSS_SCORES * len(scores) // max(scores.size, 1))
     if len(scores) <= 2 * size:
         return evaluate(scores, block.y, block.rows)
-    parts = []
+    parts: list[tuple[Array, Array, Array]] = []
     for start in range(0, len(scores), size):
         part = slice(start, start + size)
         losses = evaluate(scores[part], block.y[part], block.rows[part])

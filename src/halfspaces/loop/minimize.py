@@ -1,5 +1,8 @@
 """The loop of all optimizers: propose, evaluate, update, record, test, call the callbacks."""
 
+# W is a name of the formula, no constant.
+# pyright: reportConstantRedefinition=false, reportUnknownArgumentType=false
+
 import copy
 import time
 from collections.abc import Sequence
@@ -23,7 +26,7 @@ BLOWN_UP = 2.0  # times the loss at W = 0: a run that ends there has diverged
 
 def minimize(
     objective: Objective,
-    optimizer: Optimizer,
+    optimizer: Optimizer[Any],
     W: Array | None = None,
     *,
     tol: float = 1e-4,
@@ -82,7 +85,7 @@ def minimize(
 
 
 def _begin(
-    objective: Objective, optimizer: Optimizer, W: Array | None, state: Any, tol: float
+    objective: Objective, optimizer: Optimizer[Any], W: Array | None, state: Any, tol: float
 ) -> Run:
     if state is not None:
         W = state.W
@@ -102,7 +105,7 @@ def _begin(
     )
 
 
-def _resumed(objective: Objective, optimizer: Optimizer, resume: Result, tol: float) -> Run:
+def _resumed(objective: Objective, optimizer: Optimizer[Any], resume: Result, tol: float) -> Run:
     if resume.state is None or resume.loop is None:
         required = "a Result of minimize with its state"
         raise ValueError(f"resume=... must be {required}; this one was stripped of it.")

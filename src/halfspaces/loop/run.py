@@ -1,5 +1,9 @@
 """A run in progress, as the loop and its callbacks see it."""
 
+# What callers and callbacks hand in is checked, whatever its type says.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# pyright: reportUnnecessaryIsInstance=false
+
 import hashlib
 import time
 from collections.abc import Callable, Sequence
@@ -43,7 +47,7 @@ class Run(SoFar):
     """
 
     objective: Objective
-    optimizer: Optimizer
+    optimizer: Optimizer[Any]
     state: Any
     validation: Objective | None = None
     history: History = field(default_factory=History)
@@ -79,7 +83,7 @@ class Run(SoFar):
         """Add a row of history if there is a new iterate; `before` is the W before it."""
         if self.W is before and self.history:
             return
-        pick = np.arange(self.W.shape[1])
+        pick: Array = np.arange(self.W.shape[1])
         if len(evaluation.data) != len(pick):  # a batch of draws
             pick = np.array([np.argmin(evaluation.total)])
         row = {
@@ -121,7 +125,7 @@ class Run(SoFar):
         return {"validation_loss": loss, "validation_accuracy": accuracy}
 
 
-def problem_of(objective: Objective, optimizer: Optimizer) -> str:
+def problem_of(objective: Objective, optimizer: Optimizer[Any]) -> str:
     """A digest of what must be the same for a state and its bounds to hold.
 
     Components, sizes, labels, weights, and the class sums of the certificate, which stand for the

@@ -1,5 +1,8 @@
 """Values of a run so far: ends of members, best validation scores, what a resumed run needs."""
 
+# W is a name of the formula, no constant.
+# pyright: reportConstantRedefinition=false, reportUnknownArgumentType=false
+
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -92,7 +95,7 @@ class SoFar:
     final: Final
     lower: Array
     passes: float = 0.0
-    best: dict[str, Best] = field(default_factory=dict)
+    best: dict[str, Best] = field(default_factory=dict[str, Best])
     next_assessment: float = 1.0
     next_tightening: float = 0.0
     problem: str = ""
