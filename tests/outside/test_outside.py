@@ -20,6 +20,7 @@ from halfspaces.losses import LOSSES
 from halfspaces.optimizers import OPTIMIZERS, SGD, UPDATE_RULES
 from halfspaces.penalties import PENALTIES
 from halfspaces.testing import check_feature, check_loss, check_optimizer, check_penalty
+from halfspaces.tuning.grid import fold_objectives, solve_grid
 from tests.helpers import DIGITS, accuracy
 
 HERE = Path(__file__).parent
@@ -117,6 +118,37 @@ def test_the_penalty_means_what_it_says():
     assert ours.result_.loss == pytest.approx(l2.result_.loss, rel=2e-5)  # each within 1e-5
 
 
+def with_the_optimizer():
+    """The outside optimizer, which is looked up when this is called."""
+    return OPTIMIZERS["halving"]()
+
+
+def with_the_update_rule():
+    """SGD by the outside update rule, which is looked up when this is called."""
+    return SGD(update_rule="averaged_gradient", epochs=5)
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_model_file_holds_an_update_rule(tmp_path):
+    classifier = fitted(optimizer=with_the_update_rule())
+    halfspaces.save(classifier, tmp_path / "model.safetensors")
+    loaded = halfspaces.load(tmp_path / "model.safetensors")
+    assert loaded.optimizer == classifier.optimizer
+    assert np.array_equal(loaded.coef_, classifier.coef_)
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize("make", [with_the_optimizer, with_the_update_rule])
+def test_a_grid_of_strengths_and_folds_is_solved_by_it(make):
+    objective = LinearClassifier().objective(X, Y)
+    rows = np.arange(objective.n_examples)
+    members = fold_objectives(objective, [rows[rows % 2 == part] for part in range(2)])
+    grid = solve_grid(members, [0.1, 0.01], make(), max_passes=30)
+    assert grid.W.shape == (65, 2, 3, 10)
+    at_zero = objective.loss.chance_value(10)
+    assert np.all(grid.loss < 0.8 * at_zero)
+
+
 @pytest.mark.usefixtures("registered")
 @pytest.mark.parametrize("options", [{"loss": "tempered_softmax"}, {"penalty": "half_squares"}])
 def test_a_grid_takes_it(options, tmp_path):
@@ -124,6 +156,18 @@ def test_a_grid_takes_it(options, tmp_path):
     assert search.score(X, Y) > 0.9
     halfspaces.save(search, tmp_path / "model.safetensors")
     assert halfspaces.load(tmp_path / "model.safetensors").score(X, Y) == search.score(X, Y)
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_grid_takes_rows_of_a_feature_and_a_model_file_holds_it(tmp_path):
+    images = X.reshape(-1, 8, 8)
+    feature = FEATURES["negative"]()
+    rows = feature.fit_transform(images)
+    search = LinearClassifierCV(strengths=[0.1, 0.01], cv=2, tol=0.05).fit(rows, Y)
+    assert search.score(rows, Y) > 0.9
+    halfspaces.save(search, tmp_path / "model.safetensors", features=feature)
+    loaded = halfspaces.load(tmp_path / "model.safetensors")
+    assert np.array_equal(loaded.features_.transform(images), rows)
 
 
 @pytest.mark.usefixtures("unregistered")
@@ -190,12 +234,20 @@ def test_the_command_line_reads_a_format_of_a_plugin(run, refused, tmp_path):
     FORMATS.pop("numbers", None)  # the doctests of its module may have registered it
     path = tmp_path / "digits.numbers"
     np.savetxt(path, np.column_stack([Y, X]), fmt="%d")
-    given = ["train", path, "--strength", "0.1"]
-    refused(given, "digits.numbers is no data set")
+    model = tmp_path / "model.safetensors"
+    again = tmp_path / "again.safetensors"
+    refused(["train", path, "--strength", "0.1"], "digits.numbers is no data set")
+    loaded = ["--plugin", plugin("format")]
     try:
-        ended = run(*given, "--plugin", plugin("format"))
+        ended = run("train", path, "--strengths", "3", "--folds", "2", "--out", model, *loaded)
+        assert ended.code == 0, ended
+        assert "300 examples" in ended.out
+        repeated = run("train", "--run", tmp_path / "model.run.toml", "--out", again, *loaded)
+        assert repeated.code == 0, repeated
+        assert run("evaluate", model, path, *loaded).code == 0
+        dataset = halfspaces.datasets.open(path)
+        assert LinearClassifier(strength=0.1).fit(dataset.X, dataset.y).score(X, Y) > 0.9
     finally:
         FORMATS.pop("numbers", None)
         sys.modules.pop("halfspaces_plugin_outside_format", None)
-    assert ended.code == 0, ended
-    assert "300 examples" in ended.out
+    assert np.array_equal(halfspaces.load(model).coef_, halfspaces.load(again).coef_)
