@@ -97,8 +97,8 @@ WIDE = Condition(
 )
 LARGE = Condition(f"at least {SMALL:,} stored values", lambda case: not case.small)
 FEW = Condition(f"fewer than {SMALL:,} stored values", lambda case: case.small)
-# Word counts of equal variance are nearly uncorrelated, and passes over them are cheap beside a
-# step in so many features.
+# Word counts of equal variance are nearly uncorrelated, and a pass over them costs little beside a
+# step with a Gram matrix of that size.
 UNCORRELATED = Condition("sparse rows, standardized", lambda case: case.uncorrelated)
 
 RULES = (
