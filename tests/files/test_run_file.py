@@ -19,7 +19,7 @@ def coefficients(path):
 @pytest.mark.parametrize(
     "options",
     [
-        "--loss hinge --margin 0.5 --strengths 3 --folds 2 --tol 0.05 --no-standardize",
+        "--loss hinge --margin 0.5 --strengths 1,0.3 --folds 2 --tol 0.3 --no-standardize",
         "--optimizer sgd --epochs 2 --seed 5 --step-size find --strength 0.1 "
         "--class-weight balanced",
         "--loss squared_hinge --calibrate temperature --strengths 1,0.1 "
@@ -94,40 +94,19 @@ def test_a_fingerprint_looks_at_rows_everywhere():
 
 def test_options_beside_a_run_file_override_it(run, tmp_path):
     model = tmp_path / "model.safetensors"
-    run(
-        "train",
-        "digits",
-        "--strengths",
-        3,
-        "--tol",
-        0.05,
-        "--loss",
-        "hinge",
-        "--margin",
-        2,
-        "--out",
-        model,
-    )
-    ended = run(
-        "train",
-        "--run",
-        tmp_path / "model.run.toml",
-        "--strength",
-        0.1,
-        "--tol",
-        0.05,
-        "--loss",
-        "softmax",
-    )
+    given = ["--strengths", "3", "--tol", "0.3", "--loss", "squared_hinge", "--margin", "2"]
+    run("train", "digits", *given, "--out", model)
+    other = ["--strength", "0.1", "--tol", "0.3", "--loss", "softmax"]
+    ended = run("train", "--run", tmp_path / "model.run.toml", *other)
     assert ended.code == 0, ended
     overrides = [
         line.split(maxsplit=1)[1] for line in ended.out.splitlines() if line.startswith("override")
     ]
     assert sorted(overrides) == [
-        "--loss softmax instead of the run file's hinge",
+        "--loss softmax instead of the run file's squared_hinge",
         "--strength 0.1 instead of the run file's nothing",
     ]
-    direct = run("train", "digits", "--strength", 0.1, "--tol", 0.05).out
+    direct = run("train", "digits", "--strength", 0.1, "--tol", 0.3).out
     assert "loss " in direct
     for word in ("loss ", "gap ", "accuracy "):
         assert [line for line in ended.out.splitlines() if line.startswith(word)] == [

@@ -20,7 +20,7 @@ from halfspaces.penalties.none import NoPenalty
 from halfspaces.proofs.minimize import minimize
 from halfspaces.request import Request
 from halfspaces.rows.blocks import Blocks
-from halfspaces.testing.runs import Recorder, Watch, small_objective, start
+from halfspaces.testing.runs import Watch, recorded, small_objective, start
 from halfspaces.tuning.early_stopping import EarlyStopping
 
 SMALL = small_objective()
@@ -73,9 +73,10 @@ def test_without_a_strength_the_gradient_decides_and_the_words_say_so():
 def test_a_stack_ends_when_every_member_has_and_keeps_each_where_it_did():
     strengths = (1e-4, 1e-1, 1e2)
     stack = replace(SMALL, penalty=L2(strengths))
-    recorder, known = Recorder.of(stack), []
+    known = []
+    objective, asked = recorded(stack)
     result = minimize(
-        recorder,
+        objective,
         LBFGS(),
         stack.zeros(3),
         tol=1e-6,
@@ -85,7 +86,7 @@ def test_a_stack_ends_when_every_member_has_and_keeps_each_where_it_did():
     assert np.all(result.gap <= 1e-6 * result.loss)
     best = minimize(stack, LBFGS(preconditioner=Gram()), stack.zeros(3), tol=1e-9).loss
     assert np.all(result.loss - best <= 1e-6 * result.loss)
-    asked = [request.W for request in recorder.asked]
+    asked = [request.W for request in asked]
     turns = [
         next(k for k, W in enumerate(asked) if np.array_equal(W[:, m], result.W[:, m]))
         for m in range(3)
@@ -276,15 +277,15 @@ def test_losses_of_the_history_are_those_of_the_iterates():
 def test_digits_to_the_optimum_by_three_methods_in_one_accuracy():
     X, y = load_digits(return_X_y=True)
     digits = Objective(Softmax(), L2(1e-2), Blocks((X / 16).astype(np.float32), y), n_classes=10)
-    recorder = Recorder.of(digits)
+    objective, asked = recorded(digits)
     results = [
-        minimize(recorder, LBFGS(preconditioner=Gram()), tol=1e-4),
+        minimize(objective, LBFGS(preconditioner=Gram()), tol=1e-4),
         minimize(digits, LBFGS(), tol=1e-4),
         minimize(digits, ProximalGradient(), tol=1e-4),
     ]
     assert [result.reason for result in results] == [Reason.CERTIFIED] * 3
     assert np.ptp([result.loss for result in results]) <= 1e-4 * results[0].loss[0]
-    assert len(recorder.asked) <= results[0].passes < results[1].passes < results[2].passes
+    assert len(asked) <= results[0].passes < results[1].passes < results[2].passes
 
 
 # ------------------------------------------------------------------------------- better dual points

@@ -15,15 +15,15 @@ from halfspaces.penalties.l2 import L2
 from halfspaces.proofs.minimize import minimize
 from halfspaces.rows import read_ahead
 from halfspaces.rows.blocks import Blocks
-from halfspaces.testing.runs import Recorder, small_objective
+from halfspaces.testing.runs import recorded, small_objective
 
 SMALL = small_objective()
 
 
 def test_an_epoch_of_sgd_visits_every_example_once():
-    recorder = Recorder.of(SMALL)
-    minimize(recorder, SGD(batch_size=16, epochs=2))
-    batches = [request.rows for request in recorder.asked[:-1]]
+    objective, asked = recorded(SMALL)
+    minimize(objective, SGD(batch_size=16, epochs=2))
+    batches = [request.rows for request in asked[:-1]]
     assert [len(rows) for rows in batches] == [16, 16, 16, 12] * 2
     for epoch in (batches[:4], batches[4:]):
         assert np.array_equal(np.sort(np.concatenate(epoch)), np.arange(60))

@@ -10,7 +10,7 @@ from halfspaces.optimizers.line_search import LineSearch
 from halfspaces.optimizers.quasi_newton import Rounding
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs.minimize import minimize
-from halfspaces.testing.runs import Recorder, small_objective, start
+from halfspaces.testing.runs import recorded, small_objective, start
 
 SMALL = small_objective()
 
@@ -20,10 +20,11 @@ SMALL = small_objective()
 def test_members_of_a_stack_are_at_different_stages_of_their_line_searches():
     strengths = (1e-4, 1e-1, 1e2)
     stack = replace(SMALL, penalty=L2(strengths))
-    accepted, recorder = [], Recorder.of(stack)
+    accepted = []
+    objective, asked = recorded(stack)
     W = np.repeat(start(SMALL), 3, axis=1)
     result = minimize(
-        recorder,
+        objective,
         LBFGS(10),
         W,
         tol=1e-7,
@@ -34,9 +35,7 @@ def test_members_of_a_stack_are_at_different_stages_of_their_line_searches():
         "in some turns one member takes its trial while another shortens its own"
     )
     assert len({tuple(turn) for turn in mixed}) >= 2
-    closings = result.passes - len(
-        recorder.asked
-    )  # class sums of all rows are closed at the cost of a pass
+    closings = result.passes - len(asked)  # class sums of all rows are closed at the cost of a pass
     assert closings in range(4), "all of them share every visit to the data"
     for m, strength in enumerate(strengths):
         alone = minimize(replace(SMALL, penalty=L2(strength)), LBFGS(), start(SMALL), tol=1e-7)

@@ -5,17 +5,15 @@ import pytest
 
 from halfspaces.optimizers import RandomSearch
 from halfspaces.proofs.minimize import minimize
-from halfspaces.testing.runs import Recorder, Watch, small_objective, start
+from halfspaces.testing.runs import Watch, recorded, small_objective, start
 
 SMALL = small_objective()
 
 
 def test_random_search_is_told_values_and_keeps_the_best_of_the_same_draws():
     def drawn(batch):
-        recorder = Recorder.of(SMALL)
-        return minimize(recorder, RandomSearch(draws=20, scale=0.3, batch=batch)), recorder.asked[
-            :-1
-        ]
+        objective, asked = recorded(SMALL)
+        return minimize(objective, RandomSearch(draws=20, scale=0.3, batch=batch)), asked[:-1]
 
     one, asked = drawn(batch=1)
     seven, _ = drawn(batch=7)
@@ -29,15 +27,16 @@ def test_random_search_is_told_values_and_keeps_the_best_of_the_same_draws():
 
 
 def test_local_random_search_walks_downhill_from_the_best_so_far():
-    recorder, watch = Recorder.of(SMALL), Watch(1000)
+    objective, asked = recorded(SMALL)
+    watch = Watch(1000)
     search = RandomSearch(draws=30, scale=0.05, local=True, batch=1)
-    result = minimize(recorder, search, start(SMALL), callbacks=[watch])
+    result = minimize(objective, search, start(SMALL), callbacks=[watch])
     centres = [start(SMALL), *watch.iterates]
     spread = [
         np.std(request.W - centre)
-        for request, centre in zip(recorder.asked[1:-1], centres[1:-1], strict=True)
+        for request, centre in zip(asked[1:-1], centres[1:-1], strict=True)
     ]
     assert np.allclose(spread, 0.05, rtol=0.6), "every draw is around the best so far"
-    assert not any(request.gradient for request in recorder.asked[:-1])
+    assert not any(request.gradient for request in asked[:-1])
     assert len(result.history) > 2
     assert np.all(np.diff(result.history["loss"].ravel()) < 0)

@@ -12,7 +12,7 @@ from halfspaces.optimizers import LBFGS, ProximalGradient
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs.minimize import minimize
 from halfspaces.request import Request, Smoothing
-from halfspaces.testing.runs import Recorder, small_objective
+from halfspaces.testing.runs import recorded, small_objective
 
 SMALL = small_objective()
 
@@ -20,13 +20,13 @@ SMALL = small_objective()
 def test_a_hinge_is_smoothed_in_stages_and_certified_as_itself():
     hinge = replace(SMALL, loss=Hinge(), penalty=L2(0.05))
     for optimizer in (LBFGS(), ProximalGradient()):
-        recorder = Recorder.of(hinge)
-        result = minimize(recorder, optimizer, tol=1e-3)
-        smoothings = [request.smoothing.mu for request in recorder.asked]
+        objective, asked = recorded(hinge)
+        result = minimize(objective, optimizer, tol=1e-3)
+        smoothings = [request.smoothing.mu for request in asked]
         assert smoothings[0] == 0.5
         assert len(set(smoothings)) >= 2
         assert smoothings == sorted(smoothings, reverse=True)
-        assert sum(request.smoothing.recentre > 0 for request in recorder.asked) >= 2, (
+        assert sum(request.smoothing.recentre > 0 for request in asked) >= 2, (
             "a stage is smooth about the one before"
         )
         assert result.reason.name == "CERTIFIED"

@@ -5,7 +5,7 @@ import pytest
 
 from halfspaces.optimizers import SGD, Adagrad, Adam, Momentum, Nesterov, Plain, RMSProp
 from halfspaces.proofs.minimize import minimize
-from halfspaces.testing.runs import Recorder, Watch, small_objective
+from halfspaces.testing.runs import Watch, recorded, small_objective
 
 SMALL = small_objective()
 
@@ -50,17 +50,16 @@ def test_update_rules_by_hand(rule, expected):
 
 
 def test_nesterov_asks_at_the_look_ahead_and_keeps_the_iterate():
-    recorder, watch = Recorder.of(SMALL), Watch(100)
+    objective, asked = recorded(SMALL)
+    watch = Watch(100)
     result = minimize(
-        recorder, SGD(0.1, update_rule=Nesterov(0.8), batch_size=16, epochs=2), callbacks=[watch]
+        objective, SGD(0.1, update_rule=Nesterov(0.8), batch_size=16, epochs=2), callbacks=[watch]
     )
     iterates = [SMALL.zeros(), SMALL.zeros(), *watch.iterates]
-    assert len(recorder.asked) == 8 + 1
-    for k, request in enumerate(recorder.asked[:-1]):
+    assert len(asked) == 8 + 1
+    for k, request in enumerate(asked[:-1]):
         before, here = iterates[k], iterates[k + 1]
         np.testing.assert_allclose(request.W, here + 0.8 * (here - before), rtol=1e-12, atol=1e-15)
         assert request.rows is not None
     assert np.array_equal(result.W, watch.iterates[-1])
-    assert np.array_equal(recorder.asked[-1].W, result.W), (
-        "the loss of the result is that of the iterate"
-    )
+    assert np.array_equal(asked[-1].W, result.W), "the loss of the result is that of the iterate"

@@ -18,7 +18,7 @@ from halfspaces.penalties.elastic_net import ElasticNet
 from halfspaces.penalties.l1 import L1
 from halfspaces.penalties.l2 import L2
 from halfspaces.penalties.max_norm import MaxNorm
-from halfspaces.testing import LOSS_LAWS, check_feature, check_loss, check_penalty
+from halfspaces.testing import LOSS_LAWS, PENALTY_LAWS, check_feature, check_loss
 
 pytestmark = pytest.mark.usefixtures("one_blas_thread")
 
@@ -173,9 +173,9 @@ class OneMemberOnly(Softmax):
 @pytest.mark.parametrize(
     ("mutant", "law"),
     [
-        (MeanInTheValueSumInTheGradient(), "law_gradient "),
+        (MeanInTheValueSumInTheGradient(), "law_gradient"),
         (OneAtTheRightClass(), "law_gradient_sums_to_zero"),
-        (GradientWithoutTheOption(label_smoothing=0.1), "law_gradient "),
+        (GradientWithoutTheOption(label_smoothing=0.1), "law_gradient"),
         (CachedLabels(), "law_no_memory"),
         (CurvatureOfOneTerm(), "law_curvature"),
         (BinaryCurvature(), "law_curvature"),
@@ -193,11 +193,19 @@ class OneMemberOnly(Softmax):
         (OffsetsAtTheRightClassToo(), "law_offsets"),
         (OneMemberOnly(), "law_stack"),
     ],
-    ids=lambda value: type(value).__name__ if isinstance(value, Loss) else value.strip(),
+    ids=lambda value: type(value).__name__ if isinstance(value, Loss) else value,
 )
 def test_a_wrong_loss_breaks_a_law(mutant, law):
     with pytest.raises(AssertionError, match=f"{law}.*{type(mutant).__name__}"):
-        check_loss(mutant)
+        LOSS_LAWS[law](mutant)
+
+
+def test_a_check_names_every_law_that_is_broken():
+    with pytest.raises(AssertionError) as broken:
+        check_loss(Overflows())
+    named = [line.split()[0] for line in str(broken.value).splitlines()]
+    assert "law_finite" in named
+    assert len(named) == len(set(named))
 
 
 def test_a_bug_behind_an_option_shows_only_with_the_option_on():
@@ -320,7 +328,7 @@ class UnboundedDualScale(L1):
 )
 def test_a_wrong_penalty_breaks_a_law(mutant, law):
     with pytest.raises(AssertionError, match=f"{law}.*{type(mutant).__name__}"):
-        check_penalty(mutant)
+        PENALTY_LAWS[law](mutant)
 
 
 class DoublePrecision(Pixels):

@@ -1,6 +1,7 @@
 """k-means of directions."""
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from halfspaces.support.types import Array
 from halfspaces.system.progress import Bar
@@ -19,8 +20,9 @@ def spherical_kmeans(rows: Array, start: Array, epochs: int) -> Array:
                 block = rows[begin : begin + 4096]
                 similarity = block @ centers.T
                 nearest = np.argmax(np.abs(similarity), axis=1)
-                signs = np.sign(np.take_along_axis(similarity, nearest[:, None], axis=1))
-                np.add.at(sums, nearest, signs * block)
+                order = np.arange(len(block))
+                signs = np.sign(similarity[order, nearest])
+                sums += csr_array((signs, (nearest, order)), (len(centers), len(block))) @ block
                 bar.advance(len(block))
             centers = sums / np.linalg.norm(sums, axis=1, keepdims=True)
     return centers

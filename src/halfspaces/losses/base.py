@@ -8,9 +8,9 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from halfspaces.losses.surrogates import DOMAIN_TOLERANCE
+from halfspaces.support.arrays import array_namespace
 from halfspaces.support.types import AnyArray, Array
 
 FEW_CLASSES = 32  # up to this number reductions along the last axis are slow

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from halfspaces.losses import base
 from halfspaces.losses.surrogates import entropy_terms, inside
+from halfspaces.support.arrays import array_namespace
 from halfspaces.support.types import AnyArray, Array
 from halfspaces.support.validation import check_number
 

@@ -4,8 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from array_api_compat import array_namespace
-
+from halfspaces.support.arrays import array_namespace
 from halfspaces.support.types import AnyArray
 from halfspaces.support.validation import check_number
 

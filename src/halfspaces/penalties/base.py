@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from array_api_compat import array_namespace
 
+from halfspaces.support.arrays import array_namespace
 from halfspaces.support.types import AnyArray
 from halfspaces.support.validation import check_numbers
 

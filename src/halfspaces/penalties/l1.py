@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from array_api_compat import array_namespace
-
 from halfspaces.penalties.base import WithStrength, max_per_member, soft_threshold, sum_per_member
+from halfspaces.support.arrays import array_namespace
 from halfspaces.support.types import AnyArray
 
 ROUNDING = 1e-9  # of a dual point that was scaled into the domain of the conjugate

@@ -4,9 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from array_api_compat import array_namespace
-
 from halfspaces.penalties.base import Penalty, PerMember, per_member, store_numbers
+from halfspaces.support.arrays import array_namespace
 from halfspaces.support.types import AnyArray
 
 ROUNDING_UNITS = 32  # by which a norm may exceed the radius

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from array_api_compat import array_namespace
-
 from halfspaces.penalties.base import Penalty
 from halfspaces.penalties.l1 import L1
+from halfspaces.support.arrays import array_namespace
 from halfspaces.support.types import AnyArray
 
 

@@ -18,10 +18,10 @@ from halfspaces.support.types import Array
 from halfspaces.testing.runs import (
     MAX_PASSES,
     TURNS,
-    Recorder,
     Watch,
     asks_gradients,
     optimum,
+    recorded,
     same_bits,
     some_turns,
     start,
@@ -56,12 +56,12 @@ def law_plain(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> N
 @_law
 def law_start(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
     """The first evaluation is at the given W, and that array is not changed."""
-    recorder = Recorder.of(objective)
+    recording, asked = recorded(objective)
     W = start(objective, seed=seed)
     given = W.copy()
     W.setflags(write=False)
-    some_turns(optimizer, recorder, W)
-    same(recorder.asked[0].W, given, "the W of the first request", tolerance=0.0)
+    some_turns(optimizer, recording, W)
+    same(asked[0].W, given, "the W of the first request", tolerance=0.0)
     same(W, given, "the caller's W after the run", tolerance=0.0)
 
 
@@ -205,13 +205,13 @@ def _check_account(objective: Objective, result: Result, best: Result) -> None:
 @_law
 def law_passes(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
     """Passes count visited rows, half without a gradient; each iterate is a row of the history."""
-    recorder = Recorder.of(objective)
-    result = some_turns(optimizer, recorder)
+    recording, asked = recorded(objective)
+    result = some_turns(optimizer, recording)
     spent = [
         len(objective.blocks.labels(request.rows))
         / objective.n_examples
         * (1.0 if request.gradient else 0.5)
-        for request in recorder.asked
+        for request in asked
     ]
     same(result.passes, sum(spent), "passes")
     at_least(np.diff(result.history["passes"]), 0.0, "the history's passes go back")

@@ -1,6 +1,6 @@
 """Small runs for the laws of optimizers, and two ways to record them."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -39,21 +39,15 @@ def start(objective: Objective, n_members: int = 1, seed: int = 0) -> Array:
     return np.repeat(one, n_members, axis=1)
 
 
-@dataclass(frozen=True, eq=False)
-class Recorder(Objective):
-    """An objective that records the requests for its value."""
+def recorded(objective: Objective) -> tuple[Objective, list[Request]]:
+    """The same objective, and the list to which it adds each request that it evaluates."""
+    asked: list[Request] = []
 
-    asked: list[Request] = field(default_factory=list)
+    def record(evaluation: Evaluation) -> None:
+        request = evaluation.request
+        asked.append(replace(request, W=request.W.copy()))
 
-    @classmethod
-    def of(cls, objective: Objective) -> "Recorder":
-        """The same objective as a recorder."""
-        return cls(*(getattr(objective, entry.name) for entry in fields(Objective)))
-
-    def evaluate(self, request: Request) -> Evaluation:
-        """Record the request and evaluate it."""
-        self.asked.append(replace(request, W=request.W.copy()))
-        return super().evaluate(request)
+    return replace(objective, observe=record), asked
 
 
 @dataclass
@@ -100,9 +94,9 @@ def supports(optimizer: Optimizer, objective: Objective) -> bool:
 
 def asks_gradients(optimizer: Optimizer, objective: Objective) -> bool:
     """Whether the optimizer requests gradients."""
-    recorder = Recorder.of(objective)
-    some_turns(optimizer, recorder, turns=3)
-    return any(request.gradient for request in recorder.asked[:-1])
+    recording, asked = recorded(objective)
+    some_turns(optimizer, recording, turns=3)
+    return any(request.gradient for request in asked[:-1])
 
 
 def same_bits(found: Any, expected: Any, what: str) -> None:
