@@ -113,7 +113,7 @@ def test_images_without_classes(run, refused, folder, tmp_path):
 
 
 def test_a_part_of_cifar_gives_in_memory_what_the_command_line_gives(run, tmp_path):
-    data = datasets.open(real("cifar-10-batches-bin"))
+    data = datasets.open(real("cifar-10-exact-subset"))
     images, test = data.images(data.X[:200]), data.images(data.X_test[:50])
     np.savez(tmp_path / "part.npz", X=images, y=data.y[:200], X_test=test, y_test=data.y_test[:50])
     model = tmp_path / "model.safetensors"

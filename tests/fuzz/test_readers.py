@@ -18,7 +18,7 @@ def test_damaged_tables_are_refused_or_read(readers):
     """In a process of its own, so that a crash, a hang or a great memory is seen;
     `python -m tests.fuzz`.
     """
-    inputs = "8" if readers == ["hdf5 strings"] else "100"
+    inputs = "8" if readers == ["hdf5 strings"] else "60"
     command = [sys.executable, "-m", "tests.fuzz", "--inputs", inputs, "--seed", "1", *readers]
     run = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False

@@ -63,8 +63,8 @@ def check_loss(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
 
     Examples
     --------
-    >>> from halfspaces.losses.hinge import Hinge
-    >>> check_loss(Hinge(margin=2.0))
+    >>> from halfspaces.losses.hinge import SquaredHinge
+    >>> check_loss(SquaredHinge(margin=2.0))
     """
     _check_all(LOSS_LAWS, loss, n_classes=n_classes, seed=seed)
     if not loss.smooth:
