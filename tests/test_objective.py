@@ -22,8 +22,7 @@ from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.penalties.none import NoPenalty
 from halfspaces.proofs.minimize import minimize
 from halfspaces.request import Request, Smoothing
-from halfspaces.rows import blocks as blocks_module
-from halfspaces.rows.blocks import Blocks
+from halfspaces.rows.blocks import Blocks, BlockSizes
 from halfspaces.rows.moments import Moments
 from halfspaces.testing.tolerance import rounding
 
@@ -43,10 +42,19 @@ def data(n=N, d=D, c=C, seed=0):
 
 
 def make(
-    X, y, weight=None, loss=None, penalty=None, *, standardize=True, fit_intercept=True, n_jobs=1
+    X,
+    y,
+    weight=None,
+    loss=None,
+    penalty=None,
+    *,
+    standardize=True,
+    fit_intercept=True,
+    n_jobs=1,
+    sizes=None,
 ):
     """An objective, standardized and centred as the estimators do."""
-    blocks = Blocks(X, y, weight, n_jobs=n_jobs)
+    blocks = Blocks(X, y, weight, n_jobs=n_jobs, sizes=sizes or BlockSizes())
     # A standardization of several members' weights is not defined; theirs is that of the unweighted
     # rows.
     moments = Moments.of(blocks if np.ndim(weight) < 2 else Blocks(X, y, n_jobs=n_jobs))
@@ -126,12 +134,11 @@ def test_the_gradient_norm_at_zero_needs_no_visit(loss):
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_blocks_equal_the_whole(monkeypatch, smoothing):
+def test_blocks_equal_the_whole(smoothing):
     X, y, weight = data(n=203)
     whole = evaluate(make(X, y, weight, Hinge()), parameters(members=2), smoothing)
-    monkeypatch.setattr(blocks_module, "BLOCK_BYTES", 1)
-    monkeypatch.setattr(blocks_module, "MIN_BLOCK_ROWS", 16)
-    cut = make(X, y, weight, Hinge(), n_jobs=2)
+    sixteen = BlockSizes(bytes=1, least_rows=16)
+    cut = make(X, y, weight, Hinge(), n_jobs=2, sizes=sixteen)
     assert sum(1 for _ in cut.blocks.map(lambda block: None)) == 13
     same_evaluation(evaluate(cut, parameters(members=2), smoothing), whole)
 

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from sklearn.datasets import load_digits
 
 from halfspaces import LinearClassifier
-from halfspaces.kernels import fused_rows
+from halfspaces.rows.blocks import BlockSizes
 from tests.helpers import NAMES
 
 X, Y = load_digits(return_X_y=True)
@@ -169,17 +169,15 @@ def test_data_that_cannot_be(given, error, words):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("kernels_from", [0, fused_rows.LEAST_SIZE])
+@pytest.mark.parametrize("copies", [1, 300], ids=["NumPy", "compiled kernels"])
 @pytest.mark.parametrize("labels", [Y, Y > 4], ids=["ten classes", "two"])
-def test_a_feature_without_weight_must_be_finite_all_the_same(
-    monkeypatch, value, kernels_from, labels
-):
-    monkeypatch.setattr(fused_rows, "LEAST_SIZE", kernels_from)
-    data = X.astype(np.float32)
-    classifier = LinearClassifier(strength=0.1).fit(data, labels)
+def test_a_feature_without_weight_must_be_finite_all_the_same(value, copies, labels):
+    classifier = LinearClassifier(strength=0.1).fit(X, labels)
+    data = np.tile(X.astype(np.float32), (copies, 1))
+    assert (data.size > BlockSizes().fused_from) == (copies > 1)
     classifier.coef_[:, 5] = 0  # what L1 leaves
     data[17, 5] = value
-    for rows in (data, csr_array(data)):
+    for rows in (data, csr_array(data)) if copies == 1 else (data,):
         with pytest.raises(
             ValueError, match=r"X contains (NaN|infinity \(-?inf\)) at row 17, column 5"
         ):

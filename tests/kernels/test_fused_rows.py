@@ -13,14 +13,15 @@ import pytest
 from numba import types
 from numba.extending import intrinsic
 
-from halfspaces import LinearClassifier
+from halfspaces import LinearClassifier, minimize
 from halfspaces.kernels import fused_rows, product_loops
 from halfspaces.losses.softmax import Softmax
 from halfspaces.objective import Objective
+from halfspaces.optimizers.choose import choose_for
 from halfspaces.penalties.l2 import L2
 from halfspaces.preconditioners import gram_matrix
 from halfspaces.request import Request
-from halfspaces.rows.blocks import Blocks
+from halfspaces.rows.blocks import Blocks, BlockSizes
 from halfspaces.rows.moments import Centroids
 from halfspaces.testing.tolerance import rounding
 
@@ -31,9 +32,13 @@ def made(dtype, n=43, d=70, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (n, d)).astype(dtype)
 
 
-@pytest.fixture
-def on_any_size(monkeypatch):
-    monkeypatch.setattr(fused_rows, "LEAST_SIZE", 0)
+ANY_SIZE = BlockSizes(fused_from=0)
+
+
+def objective_of(X, y, **options):
+    """An objective whose rows the kernels read, though they are few."""
+    objective = LinearClassifier(**options).objective(X, y)
+    return replace(objective, blocks=replace(objective.blocks, sizes=ANY_SIZE))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -107,14 +112,14 @@ def test_infinities_and_nan_keep_their_meaning():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_the_objective_is_the_same_with_and_without(dtype, weighted, on_any_size, monkeypatch):
+def test_the_objective_is_the_same_with_and_without(dtype, weighted):
     rng = np.random.default_rng(2)
     X, y = made(dtype, 300), rng.integers(0, 4, 300)
     X.flags.writeable = False
     weight = rng.uniform(0, 2, 300) if weighted else None
 
-    def told(rows):
-        blocks = Blocks(X, y, weight, n_jobs=1)
+    def told(rows, sizes):
+        blocks = Blocks(X, y, weight, n_jobs=1, sizes=sizes)
         standardization = Centroids.of(blocks).moments.standardization()
         objective = Objective(Softmax(), L2(0.1), blocks, 5, standardization)
         W = np.random.default_rng(3).standard_normal((71, 1, 5)) * 0.1
@@ -128,45 +133,51 @@ def test_the_objective_is_the_same_with_and_without(dtype, weighted, on_any_size
         )
 
     for rows in (None, slice(0, 300, 3), np.array([5, 5, 2, 77, 30, 1, 8, 9, 11])):
-        fused = told(rows)
-        with monkeypatch.context() as without:
-            without.setattr(fused_rows, "available", lambda: False)
-            reference = told(rows)
+        fused = told(rows, ANY_SIZE)
+        reference = told(rows, BlockSizes())
         for mine, theirs in zip(fused, reference, strict=True):
             close = rounding(sum(X.shape), np.float64 if dtype == "float64" else np.float32)
             assert np.abs(mine - theirs).max() <= close * np.abs(theirs).max()
 
 
-def test_small_wide_and_foreign_data_stay_with_numpy(on_any_size, monkeypatch):
+def test_small_wide_and_foreign_data_stay_with_numpy(monkeypatch):
     X = made("uint8")
-    assert fused_rows.serve(X, 10)
-    assert not fused_rows.serve(X, 1000)
-    assert not fused_rows.serve(X.astype(np.int32), 10)
-    assert not fused_rows.serve(np.asfortranarray(X), 10)
-    monkeypatch.setattr(fused_rows, "LEAST_SIZE", X.size + 1)
-    assert not fused_rows.serve(X, 10)
+    assert fused_rows.serve(X, 10, X.size)
+    assert not fused_rows.serve(X, 10, X.size + 1)
+    assert not fused_rows.serve(X, 1000, 0)
+    assert not fused_rows.serve(X.astype(np.int32), 10, 0)
+    assert not fused_rows.serve(np.asfortranarray(X), 10, 0)
+    monkeypatch.setattr(fused_rows, "available", lambda: False)
+    assert not fused_rows.serve(X, 10, 0)
 
 
-def test_bits_do_not_depend_on_the_number_of_workers_nor_a_memory_map(on_any_size, tmp_path):
+def test_bits_do_not_depend_on_the_number_of_workers_nor_a_memory_map(tmp_path):
     X, y = made("uint8", 2000, 300), np.arange(2000) % 3
     np.save(tmp_path / "X.npy", X)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
-    fits = [
-        LinearClassifier(n_jobs=jobs).fit(data, y) for jobs, data in ((1, X), (2, X), (3, mapped))
+    objectives = [
+        objective_of(data, y, n_jobs=jobs) for jobs, data in ((1, X), (2, X), (3, mapped))
     ]
-    for fit in fits[1:]:
-        assert np.array_equal(fit.coef_, fits[0].coef_)
-        assert np.array_equal(fit.decision_function(mapped), fits[0].decision_function(X))
+    assert all(objective.blocks.are_fused() for objective in objectives)
+    fits = [minimize(each, choose_for(each).optimizer).W for each in objectives]
+    scores = [each.scores(fits[0]) for each in objectives]
+    for fit, score in zip(fits[1:], scores[1:], strict=True):
+        assert np.array_equal(fit, fits[0])
+        assert np.array_equal(score, scores[0])
 
 
-def test_large_offsets_and_views_are_converted(on_any_size):
+def test_large_offsets_and_views_are_converted():
     rng = np.random.default_rng(4)
     X, y = rng.standard_normal((200, 6)).astype(np.float32), np.arange(200) % 2
-    shifted = LinearClassifier(tol=1e-6).fit(X + np.float32(4096), y)
-    plain = LinearClassifier(tol=1e-6).fit((X + np.float32(4096)) - np.float32(4096), y)
-    assert np.allclose(shifted.coef_, plain.coef_, atol=1e-4)
+    shifted = objective_of(X + np.float32(4096), y)
+    plain = objective_of((X + np.float32(4096)) - np.float32(4096), y)
+    assert (shifted.blocks.are_fused(), plain.blocks.are_fused()) == (False, True)
+    found, expected = (
+        minimize(each, choose_for(each).optimizer, tol=1e-6).W for each in (shifted, plain)
+    )
+    assert np.allclose(found, expected, atol=1e-4)
     wide = np.repeat(X, 2, axis=1)[:, ::2]
-    blocks = Blocks(wide, y)
+    blocks = Blocks(wide, y, sizes=ANY_SIZE)
     close = rounding(len(X), np.float32)  # of sums of 200 numbers near 1, over 200
     np.testing.assert_allclose(
         Centroids.of(replace(blocks, X=X)).means, Centroids.of(blocks).means, rtol=0, atol=close
@@ -199,20 +210,16 @@ def test_products_of_bytes_are_exact(chunks, d, byte_gram):
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("d", [70, 96])
-def test_a_gram_matrix_from_bytes_is_that_from_floats(
-    d, fit_intercept, byte_gram, on_any_size, monkeypatch
-):
+def test_a_gram_matrix_from_bytes_is_that_from_floats(d, fit_intercept, byte_gram):
     X, y = made("uint8", 300, d), np.arange(300) % 3
     folds = np.stack([np.arange(300) % 3 != fold for fold in range(3)], axis=1).astype(float)
-    objective = LinearClassifier(fit_intercept=fit_intercept).objective(X, y)
+    objective = objective_of(X, y, fit_intercept=fit_intercept)
     for weight in (None, 2.0 * (np.arange(300) % 5 > 0), folds):
         member = replace(objective, blocks=replace(objective.blocks, weight=weight))
         rows = gram_matrix.sample_rows(member, 200)
-        found, expected = [], []
-        for results, served in ((found, True), (expected, False)):
-            assert not served or gram_matrix.are_bytes(member)
-            monkeypatch.setattr(gram_matrix, "MOST_BYTE_ROWS", 1 << 16 if served else 0)
-            results.extend(gram_matrix.centred_gram(member, rows))
+        assert gram_matrix.are_bytes(member)
+        found = gram_matrix.centred_gram(member, rows)
+        expected = gram_matrix._gram_of_floats(member, rows)
         for a, b in zip(found, expected, strict=True):
             np.testing.assert_allclose(
                 a, b, rtol=0, atol=rounding(len(rows), np.float32)

@@ -19,7 +19,7 @@ from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.penalties.none import NoPenalty
 from halfspaces.proofs.minimize import minimize
 from halfspaces.request import Request
-from halfspaces.rows.blocks import Blocks
+from halfspaces.rows.blocks import Blocks, BlockSizes
 from halfspaces.testing.runs import Watch, recorded, small_objective, start
 from halfspaces.tuning.early_stopping import EarlyStopping
 
@@ -107,10 +107,10 @@ def test_limits_and_callbacks():
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize("loss", [Softmax(), Hinge(), SquaredHinge()], ids=str)
-def test_divergence_is_told_in_words_not_in_floating_point_warnings(monkeypatch, loss, n_jobs):
-    monkeypatch.setattr("halfspaces.rows.blocks.BLOCK_BYTES", 1)
-    monkeypatch.setattr("halfspaces.rows.blocks.MIN_BLOCK_ROWS", 16)
-    objective = replace(SMALL, loss=loss, blocks=replace(SMALL.blocks, n_jobs=n_jobs))
+def test_divergence_is_told_in_words_not_in_floating_point_warnings(loss, n_jobs):
+    sixteen = BlockSizes(bytes=1, least_rows=16)
+    blocks = replace(SMALL.blocks, n_jobs=n_jobs, sizes=sixteen)
+    objective = replace(SMALL, loss=loss, blocks=blocks)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         result = minimize(objective, GradientDescent(step_size=1e3), max_passes=500)

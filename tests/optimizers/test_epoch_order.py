@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from halfspaces.files.checkpoint import Checkpoint
 from halfspaces.losses.softmax import Softmax
 from halfspaces.objective import Objective
-from halfspaces.optimizers import SGD, epoch_order
+from halfspaces.optimizers import SGD
 from halfspaces.optimizers.epoch_order import Shuffling
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs.minimize import minimize
@@ -33,11 +33,8 @@ def test_an_epoch_of_sgd_visits_every_example_once():
 @pytest.mark.parametrize(
     ("n_rows", "batch_size"), [(1, 4), (64, 16), (1000, 7), (1000, 300), (3001, 64)]
 )
-def test_a_shuffling_visits_every_row_once_in_windows_of_whole_batches(
-    monkeypatch, n_rows, batch_size
-):
-    monkeypatch.setattr(epoch_order, "WINDOW_BYTES", 4 * 512)
-    order = Shuffling.of(n_rows, row_bytes=4, batch_size=batch_size, seed=3)
+def test_a_shuffling_visits_every_row_once_in_windows_of_whole_batches(n_rows, batch_size):
+    order = Shuffling.of(n_rows, row_bytes=4, batch_size=batch_size, window_bytes=2048, seed=3)
     assert order.window % batch_size == 0
     epochs = [
         np.concatenate([order.rows(epoch, window) for window in range(order.windows)])
@@ -55,7 +52,7 @@ def test_a_shuffling_visits_every_row_once_in_windows_of_whole_batches(
 
 
 def test_rows_sorted_by_class_are_mixed_in_every_window():
-    order = Shuffling.of(200_000, row_bytes=3072, batch_size=256, seed=0)
+    order = Shuffling.of(200_000, row_bytes=3072, batch_size=256, window_bytes=64 << 20, seed=0)
     assert order.windows > 5
     assert order.stretch > 50, "rows that lie together are read together"
     for window in range(order.windows - 1):
@@ -64,9 +61,8 @@ def test_rows_sorted_by_class_are_mixed_in_every_window():
 
 
 def test_sgd_on_disk_reads_ahead_and_ends_with_the_bits_of_sgd_in_memory(monkeypatch, tmp_path):
-    monkeypatch.setattr(epoch_order, "WINDOW_BYTES", 1 << 12)
     np.save(tmp_path / "X.npy", X := load_digits().data.astype(np.uint8)[:500])
-    y, optimizer = load_digits().target[:500], SGD(batch_size=16, epochs=2)
+    y, optimizer = load_digits().target[:500], SGD(batch_size=16, epochs=2, window_bytes=1 << 12)
     advise, asked, runs = read_ahead._advise, [], []
 
     def watched(file, X, rows):

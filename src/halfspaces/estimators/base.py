@@ -154,7 +154,7 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
         if moments is not None:
             standardization = moments.standardization(with_mean=self.fit_intercept)
             blocks = standardization.without_offsets(blocks)
-        if fused_rows.serve(blocks.X):
+        if blocks.are_fused():
             fused_rows.prefetch(blocks.X.dtype)
         return Objective(
             make_loss(self.loss),

@@ -21,13 +21,12 @@ from halfspaces.support.types import Array
 
 # With more columns BLAS on converted rows is faster.
 MOST_COLUMNS = {"uint8": 256, "float16": 256, "float32": 128, "float64": 128}
-LEAST_SIZE = 1 << 25  # elements of X; for fewer, loading the kernels costs more than they save
 ROWS_TOGETHER = 8  # fewer rows than these are multiplied by NumPy
 
 
-def serve(X: Any, columns: int = 1) -> bool:
-    """Whether the kernels compute products of these rows with this number of columns."""
-    if not isinstance(X, np.ndarray) or X.size < LEAST_SIZE or not X.flags.c_contiguous:
+def serve(X: Any, columns: int, least_size: int) -> bool:
+    """Whether the kernels multiply X, of at least this number of elements, by so many columns."""
+    if not isinstance(X, np.ndarray) or X.size < least_size or not X.flags.c_contiguous:
         return False
     return columns <= MOST_COLUMNS.get(X.dtype.name, 0) and available()
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from halfspaces.support.types import Array
 
-WINDOW_BYTES = 64 << 20
 WINDOW_ROWS = 1 << 20  # at most: row numbers take memory, too
 STRETCHES = 256  # in a window: rows stored together, of one class perhaps, are a small part of it
 
@@ -46,9 +45,11 @@ class Shuffling:
     seed: int
 
     @classmethod
-    def of(cls, n_rows: int, row_bytes: float, batch_size: int, seed: int) -> "Shuffling":
-        """Windows of about `WINDOW_BYTES`."""
-        rows = int(min(WINDOW_BYTES / row_bytes, WINDOW_ROWS))
+    def of(
+        cls, n_rows: int, row_bytes: float, batch_size: int, window_bytes: int, seed: int
+    ) -> "Shuffling":
+        """Windows of about `window_bytes`."""
+        rows = int(min(window_bytes / row_bytes, WINDOW_ROWS))
         return cls(n_rows, max(rows // batch_size, 1) * batch_size, max(rows // STRETCHES, 1), seed)
 
     @property

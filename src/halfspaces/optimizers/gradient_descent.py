@@ -143,9 +143,9 @@ class GradientDescent(_GradientMethod):
 class SGD(_GradientMethod):
     """Minibatch gradient descent: each epoch visits every example once, in a shuffled order.
 
-    Data of more than 64 MB are shuffled by stretches of rows, and these are mixed within windows of
-    that size (see `halfspaces.optimizers.epoch_order`); the next window is read while this one is
-    used, so X may lie on disk.
+    Data larger than a window are shuffled by stretches of rows, and these are mixed within windows
+    (see `halfspaces.optimizers.epoch_order`); the next window is read while this one is used, so X
+    may lie on disk.
 
     Parameters
     ----------
@@ -158,6 +158,8 @@ class SGD(_GradientMethod):
     schedule : Schedule or its name
     seed : int
         Of the shuffling; the same seed gives the same W.
+    window_bytes : int
+        Bytes of X whose rows are shuffled together.
 
     Raises
     ------
@@ -180,6 +182,7 @@ class SGD(_GradientMethod):
     update_rule: UpdateRule = field(default_factory=Momentum)
     schedule: Schedule = field(default_factory=Cosine)
     seed: int = 0
+    window_bytes: int = 64 << 20
     stochastic: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -187,6 +190,7 @@ class SGD(_GradientMethod):
         check_number("SGD(batch_size=...)", self.batch_size, at_least=1, integer=True)
         check_number("SGD(epochs=...)", self.epochs, at_least=1, integer=True)
         check_number("SGD(seed=...)", self.seed, at_least=0, integer=True)
+        check_number("SGD(window_bytes=...)", self.window_bytes, at_least=1, integer=True)
 
     def _rows_at_a_time(self) -> int:
         return self.batch_size
@@ -196,7 +200,9 @@ class SGD(_GradientMethod):
         state = super().init(W, objective)
         blocks = objective.blocks
         row_bytes = blocks.row_size * blocks.X.dtype.itemsize
-        state.order = Shuffling.of(blocks.n_examples, row_bytes, self.batch_size, self.seed)
+        state.order = Shuffling.of(
+            blocks.n_examples, row_bytes, self.batch_size, self.window_bytes, self.seed
+        )
         return state
 
     def _batches(self, state: GradientState) -> int:

@@ -11,7 +11,6 @@ import numpy as np
 import scipy.linalg
 from scipy.sparse import csr_array
 
-from halfspaces.kernels import fused_rows
 from halfspaces.objective import Objective
 from halfspaces.rows.blocks import stacked
 from halfspaces.scores import Linear
@@ -62,7 +61,7 @@ def panels(D: int, size: int) -> list[slice]:
 def are_bytes(objective: Objective) -> bool:
     """Whether products of bytes serve: for enough uint8 rows of equal weights, or of weight 0."""
     blocks = objective.blocks
-    if blocks.X.dtype != np.uint8 or not fused_rows.serve(blocks.X):
+    if blocks.X.dtype != np.uint8 or not blocks.are_fused():
         return False
     from halfspaces.kernels import byte_gram
 

@@ -28,9 +28,6 @@ from halfspaces.rows.read_ahead import memory_map_of, start_reading
 from halfspaces.support.parallel import available_workers, one_blas_thread, ordered_map
 from halfspaces.support.types import Array, Block, Features, Partial, Rows, Visit
 
-BLOCK_BYTES = 3 << 20  # a converted block: fits a core's share of the cache beside its scores
-MIN_BLOCK_ROWS = 64
-MAX_BLOCK_ROWS = 4096
 MAX_GROUP = 8  # blocks whose results one worker adds up
 MIN_GROUPS = 32  # so that every worker has work to do
 
@@ -40,10 +37,29 @@ def compute_dtype(dtype: np.dtype) -> np.dtype:
     return np.dtype(np.float64 if dtype == np.float64 else np.float32)
 
 
-def _block_rows(row_bytes: int) -> int:
-    """The number of rows of a block, a power of two."""
-    power = max(BLOCK_BYTES // row_bytes, 1).bit_length() - 1
-    return max(MIN_BLOCK_ROWS, min(MAX_BLOCK_ROWS, 1 << power))
+@dataclass(frozen=True)
+class BlockSizes:
+    """How rows are cut into blocks, and which data are large enough for compiled kernels.
+
+    Parameters
+    ----------
+    bytes : int
+        Of a converted block: it fits a core's share of the cache beside its scores.
+    least_rows, most_rows : int
+        Of a block.
+    fused_from : int
+        Elements of X; for fewer, loading the kernels costs more than they save.
+    """
+
+    bytes: int = 3 << 20
+    least_rows: int = 64
+    most_rows: int = 4096
+    fused_from: int = 1 << 25
+
+    def rows(self, row_bytes: int) -> int:
+        """The number of rows of a block, a power of two."""
+        power = max(self.bytes // row_bytes, 1).bit_length() - 1
+        return max(self.least_rows, min(self.most_rows, 1 << power))
 
 
 def canonical(X: Any) -> csr_array:
@@ -94,6 +110,7 @@ class Blocks:
         `Standardization`).
     n_jobs : int or None
         Number of workers; None: one for every core.
+    sizes : BlockSizes
 
     Examples
     --------
@@ -108,6 +125,7 @@ class Blocks:
     index: Array | None = None
     center: Array | None = None
     n_jobs: int | None = None
+    sizes: BlockSizes = BlockSizes()
     _buffers: threading.local = field(default_factory=threading.local, repr=False)
 
     def __post_init__(self) -> None:
@@ -154,7 +172,7 @@ class Blocks:
     @property
     def block_rows(self) -> int:
         """The number of rows of a converted block, from shape and number of stored values only."""
-        rows = _block_rows(int(self.row_size * self.dtype.itemsize))
+        rows = self.sizes.rows(int(self.row_size * self.dtype.itemsize))
         # A block has at least D stored values: zeroing its gradient of D rows must stay cheap.
         return max(rows, int(self.n_features / self.row_size))
 
@@ -207,18 +225,25 @@ class Blocks:
         self, visit: Visit[Partial], rows: Rows, columns: int | None
     ) -> tuple[Callable[[slice | Array], Partial], list[slice | Array]]:
         """A function of one chunk of the rows, which visits its block, and the list of chunks."""
-        from halfspaces.kernels import fused_rows
+        from halfspaces.kernels.fused_rows import FusedRows
 
-        fused = columns is not None and self.center is None and fused_rows.serve(self.X, columns)
-        size = _block_rows(self.n_features * self.X.dtype.itemsize) if fused else self.block_rows
+        fused = columns is not None and self.are_fused(columns)
+        row_bytes = self.n_features * self.X.dtype.itemsize
+        size = self.sizes.rows(row_bytes) if fused else self.block_rows
 
         def work(chunk: slice | Array) -> Partial:
             weight = None if self.weight is None else self._take(self.weight, chunk)
             stored: Any = self._rows(chunk)
-            X = fused_rows.FusedRows(stored, self.dtype) if fused else self._converted(stored)
+            X = FusedRows(stored, self.dtype) if fused else self._converted(stored)
             return visit(Block(X, self._take(self.y, chunk), weight, self._numbers(chunk)))
 
         return work, self._chunks(rows, size)
+
+    def are_fused(self, columns: int = 1) -> bool:
+        """Whether compiled kernels multiply these rows, as they are stored, by so many columns."""
+        from halfspaces.kernels.fused_rows import serve
+
+        return self.center is None and serve(self.X, columns, self.sizes.fused_from)
 
     def read_ahead(self, rows: Array) -> None:
         """Read rows of a mapped file into the system's file cache, on a thread, before a visit.
