@@ -12,7 +12,8 @@ import pytest
 
 import halfspaces
 from halfspaces import LinearClassifier
-from halfspaces.cli import prediction_table
+from halfspaces.cli import model_data, prediction_table
+from halfspaces.cli.prediction_table import Limits
 from tests.helpers import DIGITS, NAMES, accuracy, npz
 
 X_TEST = np.asarray(DIGITS.X_test)
@@ -67,8 +68,7 @@ def fitted_and_saved(path, labels=DIGITS.y, loss="softmax", **notes):
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 @pytest.mark.parametrize("loss", ["softmax", "hinge"])
-def test_top_classes_in_every_format(run, tmp_path, monkeypatch, suffix, loss):
-    monkeypatch.setattr(prediction_table, "BLOCK_SCORES", 500)  # eight blocks
+def test_top_classes_in_every_format(run, tmp_path, suffix, loss):
     classifier = fitted_and_saved(tmp_path / "model", loss=loss, class_names=NAMES.tolist())
     table = tmp_path / f"table{suffix}"
     assert run("predict", tmp_path / "model", "digits", "--top", 3, "--out", table) == (0, "", "")
@@ -78,6 +78,10 @@ def test_top_classes_in_every_format(run, tmp_path, monkeypatch, suffix, loss):
         ".parquet": pd.read_parquet,
     }
     told = read[suffix](table)
+    in_blocks = tmp_path / f"in blocks{suffix}"
+    columns = prediction_table.Columns(halfspaces.load(tmp_path / "model"), top=3)
+    prediction_table.write(columns, X_TEST, in_blocks, Limits(scores=500))
+    pd.testing.assert_frame_equal(read[suffix](in_blocks), told)
     worth = (classifier.predict_proba if loss == "softmax" else classifier.decision_function)(
         X_TEST
     )
@@ -145,7 +149,8 @@ def test_predictions_that_cannot_be_written(refused, digits_model, tmp_path, mon
 # --- the rest -------------------------------------------------------------------------------------
 
 
-def test_predictions_keep_within_a_memory(run, refused, digits_model, tmp_path, monkeypatch, cache):
+@pytest.mark.usefixtures("cache")
+def test_predictions_keep_within_a_memory(run, refused, digits_model, tmp_path, monkeypatch):
     column = pa.FixedSizeListArray.from_arrays(pa.array(DIGITS.X.reshape(-1)), 64)
     for shard in range(3):
         rows = pa.table({"embedding": column, "label": DIGITS.y}).slice(479 * shard, 479)
@@ -156,12 +161,13 @@ def test_predictions_keep_within_a_memory(run, refused, digits_model, tmp_path, 
         "memmap",
         lambda *given, memmap=np.memmap, **more: made.append(given) or memmap(*given, **more),
     )
-    monkeypatch.setattr("halfspaces.cli.values.LEAST_MEMORY", 1e4)
-    outs = [run("predict", digits_model, tmp_path, *given) for given in ((), ("--memory", "20kB"))]
+    outs = [run("predict", digits_model, tmp_path, *given) for given in ((), ("--memory", "1GB"))]
     assert outs[0].out == outs[1].out
+    assert made == []
+    model, folder = halfspaces.load(digits_model), str(tmp_path)
+    rows = model_data.open_features(model, folder, None, memory=2e4)
     assert len(made) == 1, "within 20 kB the rows lie on disk"
-    assert "all " in run("evaluate", digits_model, tmp_path, "--memory", "20kB").out
+    np.testing.assert_array_equal(rows, DIGITS.X)
+    model_data.open_dataset(model, folder, None, memory=2e4)
     assert len(made) == 2
-    refused(
-        ["predict", digits_model, tmp_path, "--memory", "1"], "--memory must be at least 0.01MB"
-    )
+    refused(["predict", digits_model, tmp_path, "--memory", "1"], "--memory must be at least 256MB")

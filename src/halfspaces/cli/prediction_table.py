@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,9 +25,26 @@ from halfspaces.support.validation import check_number
 Table = dict[str, Array]  # columns of one length
 Write = Callable[[Table], None]
 
-BLOCK_VALUES = 1 << 26  # values of X in a block: enough for the fused kernels
-BLOCK_SCORES = 1 << 23  # scores in a block
-BLOCK_IMAGES = 1 << 12  # images in a block whose features are computed
+
+@dataclass(frozen=True)
+class Limits:
+    """What a block of rows holds, about.
+
+    Parameters
+    ----------
+    values : int
+        Values of X: enough for the fused kernels.
+    scores : int
+    images : int
+        Whose features are computed.
+    """
+
+    values: int = 1 << 26
+    scores: int = 1 << 23
+    images: int = 1 << 12
+
+
+LIMITS = Limits()
 
 
 class Columns:
@@ -95,29 +113,30 @@ def _best(values: Array, count: int) -> Array:
     return np.take_along_axis(part, order, axis=1)
 
 
-def labels(classifier: Any, X: Any) -> Array:
+def labels(classifier: Any, X: Any, limits: Limits = LIMITS) -> Array:
     """The predicted label of every row; features of images are computed block by block."""
     if not isinstance(X, Described):
         return classifier.predict(X)
-    blocks = report.counted(_blocks(X, len(classifier.classes_)), X.shape[0])
-    return np.concatenate([classifier.predict(X[rows.start : rows.stop]) for rows in blocks])
+    blocks = _blocks(X, len(classifier.classes_), limits)
+    counted = report.counted(blocks, X.shape[0])
+    return np.concatenate([classifier.predict(X[rows.start : rows.stop]) for rows in counted])
 
 
-def write(columns: Columns, X: Any, out: Path | None) -> None:
+def write(columns: Columns, X: Any, out: Path | None, limits: Limits = LIMITS) -> None:
     """Write the table to `out`, whole or not at all, or as CSV to the screen if `out` is None."""
     with _writer(out) as put:
-        for rows in report.counted(_blocks(X, columns.n_classes), X.shape[0]):
+        for rows in report.counted(_blocks(X, columns.n_classes, limits), X.shape[0]):
             put(columns.of(X[rows.start : rows.stop], rows.start))
 
 
-def _blocks(X: Any, n_classes: int) -> Iterator[range]:
+def _blocks(X: Any, n_classes: int, limits: Limits) -> Iterator[range]:
     """Row numbers, in blocks of about the same size."""
     n_rows = X.shape[0]
     if isinstance(X, Described):
-        size = max(n_rows * X.shape[1], n_rows * BLOCK_VALUES // BLOCK_IMAGES)
+        size = max(n_rows * X.shape[1], n_rows * limits.values // limits.images)
     else:
         size = X.size if isinstance(X, np.ndarray) else X.nnz
-    count = max(1, size // BLOCK_VALUES, -(-n_rows * n_classes // BLOCK_SCORES))
+    count = max(1, size // limits.values, -(-n_rows * n_classes // limits.scores))
     ends = [n_rows * block // count for block in range(count + 1)]
     return (range(start, stop) for start, stop in itertools.pairwise(ends) if stop > start)
 
