@@ -95,9 +95,9 @@ def test_predicting_describes_some_images_at_a_time(run, folder, tmp_path, monke
     prediction_table.write(columns, rows, tmp_path / "blocks.csv", eight)
     assert (tmp_path / "blocks.csv").read_bytes().decode() == whole
     labels = prediction_table.labels(classifier, rows, eight)
-    assert np.array_equal(labels, classifier.predict(rows[:20]))
     assert max(sizes) <= 10
     assert sum(sizes) >= 2 * 20
+    assert np.array_equal(labels, classifier.predict(rows[:20]))
 
 
 def test_images_without_classes(run, refused, folder, tmp_path):
