@@ -83,7 +83,6 @@ VARIANTS = {
 @pytest.mark.parametrize(
     "optimizer",
     [
-        LBFGS(preconditioner=Gram()),
         LBFGS(preconditioner=ByClass()),
         ProximalGradient(),
         ProximalNewton(),
