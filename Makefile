@@ -1,19 +1,23 @@
-# make demo: install and train on bundled images.  make test: install and run the whole test suite.
+# make demo: install and train on bundled images.  make test: install and run the tests, a few minutes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-portability test-portability-quick check lint format clean fuzz chaos bench bench-quick bench-peers
+.PHONY: demo test test-slow test-portability test-portability-quick check lint format clean fuzz chaos bench bench-quick bench-peers
 
 demo: $(INSTALLED)
 	$(BIN)/halfspaces train digits --out digits.safetensors
 	$(BIN)/halfspaces evaluate digits.safetensors digits
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto -m "not slow"
 
-# Damaged files for every reader and the model file, about three hours; `make test` opens a few hundred of them.
+# Every law for options beyond the defaults, large data, real archives: two minutes more.
+test-slow: $(INSTALLED)
+	$(BIN)/python -m pytest -q -n auto -m slow
+
+# Damaged files for every reader and the model file, about three hours; `make test-slow` opens a few hundred of them.
 fuzz: $(INSTALLED)
 	$(BIN)/python -m tests.fuzz --inputs 20000
 	$(BIN)/python -m tests.fuzz.model_file 20000

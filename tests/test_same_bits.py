@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 X, Y = load_digits(return_X_y=True)
 
 
+@pytest.mark.slow
 def test_a_checkout_has_the_bits_of_itself():
     command = [sys.executable, ROOT / "tests" / "same_bits.py", ROOT, ROOT, "--only", "schedules"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -37,14 +37,23 @@ def expected_failed_checks(classifier):
     [
         LinearClassifier(tol=1e-12),
         LinearClassifier(loss="hinge", strength=0.1, tol=0.05),
-        LinearClassifier(penalty="l1", tol=1e-2),
-        LinearClassifier(optimizer="sgd"),
-        LinearClassifier(penalty="max_norm"),
-        LinearClassifier(standardize=False),
     ],
     expected_failed_checks=expected_failed_checks,
 )
 def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [
+        LinearClassifier(penalty="l1"),
+        LinearClassifier(optimizer="sgd"),
+        LinearClassifier(penalty="max_norm"),
+        LinearClassifier(standardize=False),
+    ]
+)
+def test_scikit_learn_checks_with_options(estimator, check):
     check(estimator)
 
 

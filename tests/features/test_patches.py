@@ -17,8 +17,8 @@ FEATURES = [
     Patches(n=5, size=4, grid=2, shrink=1.6, threshold=0.1),
     Patches(n=7, size=3, dictionary="random", activation="count", grid=1, stride=3, power=1),
     Patches(n=6, size=4, dictionary="gaussian", activation="triangle", mirror=False),
-    Patches(n=4, size=5, grid=2, pooling="fractional"),
 ]
+FRACTIONAL = Patches(n=8, size=5, grid=2, pooling="fractional")
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,9 @@ def spans(length, grid):
     return [(i * length // grid, -(-(i + 1) * length // grid)) for i in range(grid)]
 
 
-@pytest.mark.parametrize("feature", FEATURES, ids=str)
+@pytest.mark.parametrize(
+    "feature", [*FEATURES, pytest.param(FRACTIONAL, marks=pytest.mark.slow)], ids=str
+)
 def test_laws(feature):
     check_feature(feature)
 

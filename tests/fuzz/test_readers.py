@@ -11,6 +11,7 @@ from tests.fuzz.tables import READERS as TABLES
 from tests.helpers import ROOT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "readers", [["hdf5 strings"], [name for name in TABLES if name != "hdf5 strings"]], ids=len
 )
@@ -18,7 +19,7 @@ def test_damaged_tables_are_refused_or_read(readers):
     """In a process of its own, so that a crash, a hang or a great memory is seen;
     `python -m tests.fuzz`.
     """
-    inputs = "8" if readers == ["hdf5 strings"] else "60"
+    inputs = "8" if readers == ["hdf5 strings"] else "250"
     command = [sys.executable, "-m", "tests.fuzz", "--inputs", inputs, "--seed", "1", *readers]
     run = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False

@@ -46,7 +46,7 @@ def value(loss, scores, y):
     return loss.value_and_grad(np.atleast_2d(np.asarray(scores, dtype=float)), np.atleast_1d(y))[0]
 
 
-@pytest.mark.parametrize("n_classes", [2, 5])
+@pytest.mark.parametrize("n_classes", [pytest.param(2, marks=pytest.mark.slow), 5])
 @pytest.mark.parametrize("loss", OPTIONS, ids=str)
 def test_laws(loss, n_classes):
     check_loss(loss, n_classes=n_classes)

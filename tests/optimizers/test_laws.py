@@ -79,10 +79,12 @@ VARIANTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize(
     "optimizer",
     [
+        LBFGS(preconditioner=Gram()),
         LBFGS(preconditioner=ByClass()),
         ProximalGradient(),
         ProximalNewton(),

@@ -326,6 +326,7 @@ def words(n, d, size=50, seed=0):
     return rows, np.argmax(rows @ rng.standard_normal((d, C)) + rng.standard_normal((n, C)), axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "d", "options", "megabytes"),
     [

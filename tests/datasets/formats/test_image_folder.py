@@ -38,6 +38,7 @@ def test_bad_files_are_refused_by_name_or_counted(pets):
 # --- the whole way -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "classes", "least"), [("flowers128", 5, 0.38), ("platechars", 32, 0.95)]
 )
