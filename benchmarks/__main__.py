@@ -69,6 +69,8 @@ def main() -> None:
     if options.summary:
         options.summary.write_text(summary.page(store), encoding="utf-8")
         print(f"wrote {options.summary}")
+    if failed := race.failed(store):
+        raise SystemExit(f"These runs failed: {', '.join(failed)}.")
 
 
 def _options() -> argparse.Namespace:

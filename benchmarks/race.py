@@ -106,6 +106,17 @@ def _race(
         print(f"  {solver.name:24s} {_told(run, minimum(entry))}", flush=True)
 
 
+def failed(store: Store) -> list[str]:
+    """The races' runs that ended with an error: solver and problem."""
+    return [
+        f"{solver} on {problem}"
+        for section in ("parity", "races")
+        for problem, entry in store[section].items()
+        for solver, run in entry.get("runs", {}).items()
+        if run["error"]
+    ]
+
+
 def _identity(problem: Problem) -> dict[str, Any]:
     return {name: getattr(problem, name) for name in ("data", "loss", "strength", "rows")}
 

@@ -50,9 +50,18 @@ def _warm_up(solver: Solver, task: Task, X: np.ndarray, y: np.ndarray) -> None:
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Enough):
         task = replace(task, cap=0.0, until=0.0)
         solver.solve(task, X[few], y[few], Track(Path(folder), task, lambda W, b: np.inf))
-    if "halfspaces.kernels" in sys.modules:  # few rows do without them
+    if "halfspaces" in sys.modules:
+        _load_kernels(X, y)
+
+
+def _load_kernels(X: np.ndarray, y: np.ndarray) -> None:
+    """The compiled kernels, which a fit of few rows does without."""
+    from halfspaces.kernels.fused_rows import load
+    from halfspaces.rows.blocks import Blocks
+
+    if Blocks(X, y).are_fused():
         for kernel in ("moments", "scores", "pull"):
-            sys.modules["halfspaces.kernels"].load(kernel, X.dtype)
+            load(kernel, X.dtype)
 
 
 if __name__ == "__main__":
