@@ -134,6 +134,6 @@ def test_in_a_shell(digits_model):
     wrong = shell("train", "digits", "--loss", "sofmax")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr == "Error: --loss sofmax is not known: did you mean 'softmax'?\n"
-    described = shell("info", str(digits_model))
-    assert (described.returncode, described.stderr) == (0, "")
-    assert "10 classes" in described.stdout
+    predicted = shell("predict", str(digits_model), "digits")
+    assert (predicted.returncode, predicted.stderr) == (0, "")
+    assert len(predicted.stdout.splitlines()) == 361

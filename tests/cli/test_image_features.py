@@ -116,10 +116,11 @@ def test_images_without_classes(run, refused, folder, tmp_path):
     assert len(datasets.open_features(flat, skip_bad=True)) == 2
 
 
+@pytest.mark.slow
 def test_a_part_of_cifar_gives_in_memory_what_the_command_line_gives(run, tmp_path):
-    data = datasets.open(real("cifar-10-exact-subset"))
-    images, test = data.images(data.X[:200]), data.images(data.X_test[:50])
-    np.savez(tmp_path / "part.npz", X=images, y=data.y[:200], X_test=test, y_test=data.y_test[:50])
+    data = datasets.open(real("cifar-10-batches-bin"))
+    images, test = data.images(data.X[:600]), data.images(data.X_test[:50])
+    np.savez(tmp_path / "part.npz", X=images, y=data.y[:600], X_test=test, y_test=data.y_test[:50])
     model = tmp_path / "model.safetensors"
     ended = run(
         "train", tmp_path / "part.npz", "--features", "hog+hue", "--strength", "0.1", "--out", model
@@ -127,7 +128,7 @@ def test_a_part_of_cifar_gives_in_memory_what_the_command_line_gives(run, tmp_pa
     assert ended.code == 0, ended
     feature = parse("hog+hue").fit(images)
     classifier = LinearClassifier(strength=0.1, tol=1e-3).fit(
-        feature.transform(images), data.y[:200]
+        feature.transform(images), data.y[:600]
     )
     loaded = halfspaces.load(model)
     np.testing.assert_array_equal(loaded.coef_, classifier.coef_)

@@ -37,7 +37,7 @@ TWO = Y < 2
 
 @parametrize_with_checks(
     [
-        LinearClassifierCV(strengths=[3.0, 1.0], cv=2, tol=1e-8),
+        LinearClassifierCV(strengths=[1.0, 0.1], cv=2, tol=1e-8),
         LinearClassifierCV(
             "hinge", strengths=[0.5], cv=2, tol=0.1, calibrate="temperature", scoring="log_loss"
         ),

@@ -13,12 +13,12 @@ from halfspaces.testing.tolerance import rounding
 from tests.helpers import pieces_of_photographs
 
 FEATURES = [
-    Patches(n=4, size=4, grid=2),
+    Patches(n=9, grid=2),
     Patches(n=5, size=4, grid=2, shrink=1.6, threshold=0.1),
     Patches(n=7, size=3, dictionary="random", activation="count", grid=1, stride=3, power=1),
     Patches(n=6, size=4, dictionary="gaussian", activation="triangle", mirror=False),
+    pytest.param(Patches(n=8, size=5, grid=2, pooling="fractional"), marks=pytest.mark.slow),
 ]
-FRACTIONAL = Patches(n=8, size=5, grid=2, pooling="fractional")
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +94,7 @@ def spans(length, grid):
     return [(i * length // grid, -(-(i + 1) * length // grid)) for i in range(grid)]
 
 
-@pytest.mark.parametrize(
-    "feature", [*FEATURES, pytest.param(FRACTIONAL, marks=pytest.mark.slow)], ids=str
-)
+@pytest.mark.parametrize("feature", FEATURES, ids=str)
 def test_laws(feature):
     check_feature(feature)
 

@@ -95,21 +95,43 @@ def test_a_fingerprint_looks_at_rows_everywhere():
     )
 
 
+@pytest.mark.slow
 def test_options_beside_a_run_file_override_it(run, tmp_path):
     model = tmp_path / "model.safetensors"
-    given = ["--strengths", "3", "--tol", "0.3", "--loss", "squared_hinge", "--margin", "2"]
-    run("train", "digits", *given, "--out", model)
-    other = ["--strength", "0.1", "--tol", "0.3", "--loss", "softmax"]
-    ended = run("train", "--run", tmp_path / "model.run.toml", *other)
+    run(
+        "train",
+        "digits",
+        "--strengths",
+        3,
+        "--tol",
+        0.05,
+        "--loss",
+        "hinge",
+        "--margin",
+        2,
+        "--out",
+        model,
+    )
+    ended = run(
+        "train",
+        "--run",
+        tmp_path / "model.run.toml",
+        "--strength",
+        0.1,
+        "--tol",
+        0.05,
+        "--loss",
+        "softmax",
+    )
     assert ended.code == 0, ended
     overrides = [
         line.split(maxsplit=1)[1] for line in ended.out.splitlines() if line.startswith("override")
     ]
     assert sorted(overrides) == [
-        "--loss softmax instead of the run file's squared_hinge",
+        "--loss softmax instead of the run file's hinge",
         "--strength 0.1 instead of the run file's nothing",
     ]
-    direct = run("train", "digits", "--strength", 0.1, "--tol", 0.3).out
+    direct = run("train", "digits", "--strength", 0.1, "--tol", 0.05).out
     assert "loss " in direct
     for word in ("loss ", "gap ", "accuracy "):
         assert [line for line in ended.out.splitlines() if line.startswith(word)] == [

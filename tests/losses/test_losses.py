@@ -20,7 +20,6 @@ from halfspaces.testing import check_loss
 pytestmark = pytest.mark.usefixtures("one_blas_thread")
 
 OPTIONS = [
-    *LOSSES.values(),
     Softmax(label_smoothing=0.1),
     Hinge(margin=0.5),
     Hinge(margin=2.0, smoothing=0.3),
@@ -46,10 +45,21 @@ def value(loss, scores, y):
     return loss.value_and_grad(np.atleast_2d(np.asarray(scores, dtype=float)), np.atleast_1d(y))[0]
 
 
-@pytest.mark.parametrize("n_classes", [pytest.param(2, marks=pytest.mark.slow), 5])
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=str)
+def test_laws(loss):
+    check_loss(loss, n_classes=5)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", OPTIONS, ids=str)
-def test_laws(loss, n_classes):
-    check_loss(loss, n_classes=n_classes)
+def test_laws_with_options(loss):
+    check_loss(loss, n_classes=5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", [*LOSSES.values(), *OPTIONS], ids=str)
+def test_laws_of_two_classes(loss):
+    check_loss(loss, n_classes=2)
 
 
 def test_hinge_of_the_three_images():

@@ -330,10 +330,10 @@ def words(n, d, size=50, seed=0):
 @pytest.mark.parametrize(
     ("n", "d", "options", "megabytes"),
     [
-        (10_000, 100_000, {}, 80),  # dense: 4,000 MB, a Gram matrix 40,000 MB
-        (10_000, 100_000, {"loss": "hinge", "standardize": False}, 100),
-        (10_000, 100_000, {"penalty": "l1"}, 80),
-        (10_000, 100_000, {"optimizer": SGD(batch_size=2000, epochs=1)}, 80),
+        (20_000, 100_000, {}, 120),  # dense: 8,000 MB, a Gram matrix 40,000 MB
+        (20_000, 100_000, {"loss": "hinge", "standardize": False}, 120),
+        (20_000, 100_000, {"penalty": "l1"}, 120),
+        (20_000, 100_000, {"optimizer": SGD(batch_size=2000, epochs=1)}, 120),
         (
             40_000,
             2_000,

@@ -22,10 +22,10 @@ from halfspaces.tuning.grid import fold_objectives, solve_grid
 
 pytestmark = pytest.mark.usefixtures("one_blas_thread")
 
-X, Y = (part[:200] for part in load_digits(return_X_y=True))
+X, Y = (part[:300] for part in load_digits(return_X_y=True))
 ROWS = np.arange(len(Y))
 FOLDS = [ROWS[part != ROWS % 3] for part in range(2)]  # the rows of the third part are in both
-STRENGTHS = [1.0, 0.1]
+STRENGTHS = [1.0, 0.1, 0.01]
 
 
 def objective(loss="softmax", rows=X, **options):
@@ -47,7 +47,13 @@ def separate(grid, tol):
     return np.array([[result.loss[0] for result in row] for row in results]), results
 
 
-@pytest.mark.parametrize("loss", list(LOSSES))
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "softmax",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in LOSSES if name != "softmax"),
+    ],
+)
 def test_a_grid_equals_separate_fits(loss):
     tol = 1e-6 if LOSSES[loss].smooth else 1e-2
     given = objective(loss)
@@ -55,23 +61,34 @@ def test_a_grid_equals_separate_fits(loss):
         fold_objectives(given, FOLDS), STRENGTHS, choose_for(given).optimizer, tol=tol
     )
     losses, _ = separate(grid, tol)
-    assert grid.W.shape == (65, 2, 3, 10)
+    assert grid.W.shape == (65, 3, 3, 10)
     assert np.all(grid.gap <= tol * grid.loss)
     np.testing.assert_allclose(grid.loss, losses, rtol=2 * tol)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", [L1(1.0), ElasticNet(1.0)], ids=str)
 @pytest.mark.parametrize("optimizer", [ProximalNewton(), None], ids=str)
 def test_a_grid_of_sparse_weights_equals_separate_fits(penalty, optimizer):
     given = replace(objective(), penalty=penalty)
     grid = solve_grid(
-        fold_objectives(given, FOLDS), [0.05, 0.02], optimizer or choose_for(given).optimizer
+        fold_objectives(given, FOLDS), [0.05, 0.01], optimizer or choose_for(given).optimizer
     )
     losses, _ = separate(grid, 1e-4)
     np.testing.assert_allclose(grid.loss, losses, rtol=2e-4)
 
 
-@pytest.mark.parametrize("kind", ["dense", "sparse", "offset", "raw", "weighted", "no intercept"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "dense",
+        "sparse",
+        *(
+            pytest.param(kind, marks=pytest.mark.slow)
+            for kind in ("offset", "raw", "weighted", "no intercept")
+        ),
+    ],
+)
 def test_scores_of_rows_held_out_are_those_of_separate_fits(kind):
     rows = csr_array(X) if kind == "sparse" else X + 1e4 * (kind == "offset")
     given = objective(rows=rows, standardize=kind != "raw", fit_intercept=kind != "no intercept")
@@ -79,7 +96,7 @@ def test_scores_of_rows_held_out_are_those_of_separate_fits(kind):
         weight = np.random.default_rng(0).uniform(0.5, 2, len(Y))
         given = LinearClassifier().objective(rows, Y, sample_weight=weight)
     grid = solve_grid(
-        fold_objectives(given, FOLDS), STRENGTHS, LBFGS(preconditioner=Gram()), tol=1e-7
+        fold_objectives(given, FOLDS), [0.1, 0.01], LBFGS(preconditioner=Gram()), tol=1e-7
     )
     losses, results = separate(grid, 1e-7)
     np.testing.assert_allclose(grid.loss, losses, rtol=2e-7)

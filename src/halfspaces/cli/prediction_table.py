@@ -28,15 +28,16 @@ Write = Callable[[Table], None]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a block of rows holds, about.
+    """How much a block of rows holds, about.
 
     Parameters
     ----------
     values : int
-        Values of X: enough for the fused kernels.
+        Numbers in X: enough for the compiled kernels to serve.
     scores : int
+        One for each row and class.
     images : int
-        Whose features are computed.
+        Whose features are computed together.
     """
 
     values: int = 1 << 26

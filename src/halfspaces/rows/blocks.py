@@ -111,6 +111,7 @@ class Blocks:
     n_jobs : int or None
         Number of workers; None: one for every core.
     sizes : BlockSizes
+        How rows are cut into blocks; kept by `subset` and `replace`.
 
     Examples
     --------

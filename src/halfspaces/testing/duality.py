@@ -109,7 +109,7 @@ def law_bounds(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
         optimizer = choose_for(objective).optimizer
         best = minimize(objective, optimizer, objective.zeros(2), tol=tol, max_passes=200)
         proved = np.full(2, -np.inf)
-        for distance in (0.0, 0.03, 1.0):
+        for distance in np.repeat([0.0, 0.01, 0.1, 1.0], 2):
             W = best.W + distance * rng.standard_normal(best.W.shape)
             if loss.smooth:
                 request = Request(W, dual_scale=rng.uniform(size=2))

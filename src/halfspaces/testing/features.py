@@ -82,7 +82,7 @@ def law_rows(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None:
 @_law
 def law_workers(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None:
     """Any number of workers, and every call, returns the same bits."""
-    images = np.concatenate([_images(feature, size, seed + part) for part in range(2)])
+    images = np.concatenate([_images(feature, size, seed + part) for part in range(4)])
     alone = _fitted(feature, images, n_jobs=1)
     _set_block_rows(alone, 7)
     rows = alone.transform(images)

@@ -103,7 +103,7 @@ def law_moved(optimizer: Optimizer[Any], *, objective: Objective, seed: int = 0)
     elsewhere = _with_numbers(stack, weaker)
     best = np.concatenate([optimum(_with_numbers(objective, number)).loss for number in weaker])
     first = start(objective, len(FACTORS), seed)
-    for turns in (1, 7):
+    for turns in (1, 2, 5, 9):
         state = some_turns(optimizer, stack, first, turns=turns).state
         trial = stack.evaluate(optimizer.propose(state))
         # As if the step of the first member were much too long.

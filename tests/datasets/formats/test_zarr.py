@@ -47,15 +47,17 @@ def written(folder, version=3, packer="auto", **held):
 
 
 @pytest.mark.parametrize(
-    ("version", "packer"), [(v, name) for v in PACKERS for name in ["auto", None, *PACKERS[v]]]
+    ("version", "packer"),
+    [
+        *[(version, "auto") for version in PACKERS],
+        *[
+            pytest.param(version, name, marks=pytest.mark.slow)
+            for version in PACKERS
+            for name in [None, *PACKERS[version]]
+        ],
+    ],
 )
-def test_arrays_of_every_packing(tmp_path, version, packer):
-    given = written(tmp_path / "a", version, PACKERS[version].get(packer, packer), X=X)
-    np.testing.assert_array_equal(datasets.open_features(given), X, strict=True)
-
-
-@pytest.mark.parametrize("version", PACKERS)
-def test_groups(tmp_path, version):
+def test_groups_of_every_packing(tmp_path, version, packer):
     splits = {
         "labels": Y,
         "X_test": X[:7],
@@ -63,7 +65,10 @@ def test_groups(tmp_path, version):
         "validation/X": X[:5],
         "validation/y": Y[:5],
     }
-    data = datasets.open(written(tmp_path / "a.zarr", version, X=X, **splits))
+    given = written(
+        tmp_path / "a.zarr", version, PACKERS[version].get(packer, packer), X=X, **splits
+    )
+    data = datasets.open(given)
     for held, expected in (
         (data.X, X),
         (data.y, Y),
@@ -73,7 +78,7 @@ def test_groups(tmp_path, version):
     ):
         np.testing.assert_array_equal(held, expected, strict=True)
     assert data.name == "a"
-    np.testing.assert_array_equal(datasets.open_features(tmp_path / "a.zarr"), X[:7])
+    np.testing.assert_array_equal(datasets.open_features(given), X[:7])
     assert LinearClassifier(strength=0.1).fit(data.X, data.y).n_features_in_ == 12
 
 
