@@ -13,7 +13,7 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n auto -m "not slow"
 
-# Every law for options beyond the defaults, large data, real archives: two minutes more.
+# Every law for options beyond the defaults, large data, real archives: about two minutes.
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n auto -m slow
 

@@ -94,6 +94,22 @@ def spans(length, grid):
     return [(i * length // grid, -(-(i + 1) * length // grid)) for i in range(grid)]
 
 
+def test_a_centre_moves_to_the_mean_of_its_nearest_rows_or_their_negatives():
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((5000, 6))  # more than one block
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    centers = start = rows[:7]
+    for _ in range(2):
+        sums = centers.copy()
+        for row in rows:
+            similarity = centers @ row
+            nearest = np.argmax(np.abs(similarity))
+            sums[nearest] += np.sign(similarity[nearest]) * row
+        centers = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+    found = spherical_kmeans(rows, start, epochs=2)
+    np.testing.assert_allclose(found, centers, rtol=0, atol=rounding(len(rows), np.float64))
+
+
 @pytest.mark.parametrize("feature", FEATURES, ids=str)
 def test_laws(feature):
     check_feature(feature)
