@@ -28,6 +28,7 @@ from halfspaces.rows.blocks import Blocks, compute_dtype
 from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array, Block, Features
 from halfspaces.support.validation import check_number
+from halfspaces.system.blas import one_blas_thread
 
 
 def probabilities(scores: Array, loss: Loss, calibration: Calibration | None = None) -> Array:
@@ -191,11 +192,13 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
 
     # --- predicting ------------------------------------------------------------------------------
 
+    @one_blas_thread()
     def decision_function(self, X: Any) -> Array:
         """Scores, shape (N, C); for two classes the difference of the two, shape (N,)."""
         scores = np.concatenate(list(self._by_block(X, lambda scores: scores)))
         return scores[:, 0] if len(self.classes_) == 2 else scores
 
+    @one_blas_thread()
     def predict(self, X: Any) -> Array:
         """The class with the largest score for each row."""
         largest = np.concatenate(list(self._by_block(X, _largest)))

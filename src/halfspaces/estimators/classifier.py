@@ -24,6 +24,7 @@ from halfspaces.rows.moments import Moments
 from halfspaces.scores import Linear
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
+from halfspaces.system.blas import OUTSIDE, one_blas_thread
 from halfspaces.tuning.store import store_in
 
 
@@ -169,6 +170,7 @@ class LinearClassifier(LinearModel):
 
     # --- fitting ---------------------------------------------------------------------------------
 
+    @one_blas_thread()
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation: Any = None) -> Self:
         """Fit the classifier.
 
@@ -205,13 +207,14 @@ class LinearClassifier(LinearModel):
         choice = make_optimizer(self.optimizer, objective, self._seed())
         separation = None
         if not choice.optimizer.stochastic:  # those take a fixed number of steps: W is finite
-            separation = warn_if_separable(objective, max_passes=min(20, self.max_passes))
+            max_passes = min(20, self.max_passes)
+            separation = warn_if_separable(objective, max_passes=max_passes, stacklevel=OUTSIDE)
         # Without its W, which is as large as the model.
         self.separation_ = separation and replace(separation, W=None)
         self._minimize(objective, data.classes, start, choice, held_out)
         self._moments = self._moments_of(blocks)
         if not self.result_.converged:
-            warnings.warn(str(self.result_), ConvergenceWarning, stacklevel=2)
+            warnings.warn(str(self.result_), ConvergenceWarning, stacklevel=OUTSIDE)
         return self
 
     def objective(self, X: Any, y: Any, sample_weight: Any = None) -> Objective:
@@ -225,6 +228,7 @@ class LinearClassifier(LinearModel):
         data = self._checked(X, y, sample_weight)
         return self._objective_of(data.blocks, data.classes, self._moments_of(data.blocks))
 
+    @one_blas_thread()
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """One epoch of SGD over these examples, starting from the current coefficients.
 

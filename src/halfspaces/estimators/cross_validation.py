@@ -27,6 +27,7 @@ from halfspaces.penalties.base import Penalty
 from halfspaces.proofs.minimize import minimize
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_name, check_number, check_numbers
+from halfspaces.system.blas import OUTSIDE, one_blas_thread
 from halfspaces.tuning.folds import Fold, check_fold, make_folds
 from halfspaces.tuning.grid import Grid, fold_objectives
 from halfspaces.tuning.growing_grid import SPAN, SPARSE_SPAN, GrowingGrid
@@ -182,6 +183,7 @@ class LinearClassifierCV(LinearModel):
         self.callbacks = callbacks
         self.verbose = verbose
 
+    @one_blas_thread()
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, validation: Any = None
     ) -> Self:
@@ -213,7 +215,7 @@ class LinearClassifierCV(LinearModel):
         self._choose(data, trains, held_out, scorer)
         self._moments = self._moments_of(data.blocks)
         if not self.result_.converged:
-            warnings.warn(str(self.result_), ConvergenceWarning, stacklevel=2)
+            warnings.warn(str(self.result_), ConvergenceWarning, stacklevel=OUTSIDE)
         return self
 
     def _check_options(self) -> None:

@@ -10,9 +10,10 @@ from halfspaces.features.base import Feature, LocalFeature, fresh
 from halfspaces.features.pooling_regions import Pyramid
 from halfspaces.features.sift import DenseSIFT
 from halfspaces.kernels.compile import run_compiled
-from halfspaces.support.parallel import available_workers, one_blas_thread, ordered_map
+from halfspaces.support.parallel import available_workers, ordered_map
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_name, check_number
+from halfspaces.system.blas import one_blas_thread
 
 ASSIGNMENTS = ("hard", "triangle", "gaussian")  # in the order of the numbers in loops/bag.py
 SAMPLE_SIZE = 100_000  # descriptors to learn from, at least

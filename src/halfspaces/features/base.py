@@ -14,8 +14,9 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import NotFittedError
 
 from halfspaces.features.images import Images, grey
-from halfspaces.support.parallel import available_workers, one_blas_thread, ordered_map
+from halfspaces.support.parallel import available_workers, ordered_map
 from halfspaces.support.types import Array
+from halfspaces.system.blas import one_blas_thread
 from halfspaces.system.memory import empty
 from halfspaces.system.progress import Bar
 

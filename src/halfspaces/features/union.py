@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from halfspaces.features.base import Feature, fresh
-from halfspaces.support.parallel import available_workers, one_blas_thread, ordered_map
+from halfspaces.support.parallel import available_workers, ordered_map
 from halfspaces.support.types import Array
+from halfspaces.system.blas import one_blas_thread
 
 
 class Mixture(Feature):

@@ -29,8 +29,8 @@ from halfspaces.optimizers.soft_threshold_steps import (
     violations,
 )
 from halfspaces.preconditioners.conjugate_gradients import conjugate_gradients
-from halfspaces.support.parallel import one_blas_thread
 from halfspaces.support.types import Array
+from halfspaces.system.blas import one_blas_thread
 
 _solve_triangular: Any = scipy.linalg.get_lapack_funcs("potrs", dtype=np.float64)
 

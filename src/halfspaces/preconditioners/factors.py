@@ -1,7 +1,8 @@
 """Factorizations of a Gram matrix that solve (Gram + ridge I) V = R.
 
-Cholesky for one ridge, an eigendecomposition for several. Both at a fixed number of threads: the
-bits do not depend on the number of workers.
+Cholesky for one ridge, an eigendecomposition for several. Both by one thread of BLAS: the bits do
+not depend on other threads. Two take 2 to 90 times as long as one while other processes use the
+cores, since each waits for the other.
 """
 
 import math
@@ -11,11 +12,12 @@ import numpy as np
 import scipy.linalg
 
 from halfspaces.preconditioners.gram_matrix import copy_lower_to_upper, panels
-from halfspaces.support.parallel import blas_threads, one_blas_thread, ordered_map
+from halfspaces.support.parallel import ordered_map
 from halfspaces.support.types import Array
+from halfspaces.system.blas import one_blas_thread
 
 PANEL_ROWS = 1024  # of the eigenvectors, multiplied at a time
-FACTOR_THREADS = 2  # for any number of workers: so the bits are the same
+WORKERS = 2  # a product by panels is bound by memory: more gain little
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,7 @@ class Cholesky:
         while True:
             np.fill_diagonal(gram, diagonal + ridge)
             try:
-                with blas_threads(FACTOR_THREADS):
+                with one_blas_thread():
                     factor, _ = scipy.linalg.cho_factor(
                         gram.T, overwrite_a=True, check_finite=False
                     )
@@ -70,9 +72,7 @@ class Cholesky:
     def solve(self, right: Array) -> Array:
         """V (D, M, C)."""
         columns = right.reshape(len(right), -1).astype(self.factor.dtype)
-        with (
-            one_blas_thread()
-        ):  # a second would spin for a while beside the workers of the next visit
+        with one_blas_thread():
             solution = scipy.linalg.cho_solve((self.factor, False), columns, check_finite=False)
         return solution.reshape(right.shape)
 
@@ -99,7 +99,7 @@ class Eigen:
     def of(cls, gram: Array, ridges: Array) -> "Eigen":
         """The decomposition, in gram's own memory."""
         floor = _least_ridge(gram)
-        with blas_threads(FACTOR_THREADS):
+        with one_blas_thread():
             # The transpose is the same matrix in the order that LAPACK overwrites without a copy.
             values, vectors = scipy.linalg.eigh(
                 gram.T, overwrite_a=True, check_finite=False, driver="evd"
@@ -133,7 +133,7 @@ def _product(vectors: Array, columns: Array) -> Array:
     flat = columns.reshape(len(columns), -1).astype(vectors.dtype)
     with one_blas_thread():
         parts = ordered_map(
-            lambda panel: vectors[panel] @ flat, panels(len(flat), PANEL_ROWS), FACTOR_THREADS
+            lambda panel: vectors[panel] @ flat, panels(len(flat), PANEL_ROWS), WORKERS
         )
         return np.concatenate(list(parts)).reshape(columns.shape)
 

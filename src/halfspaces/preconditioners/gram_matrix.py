@@ -1,30 +1,23 @@
 """The Gram matrix of the features, from a sample of the rows, and its largest eigenvalue.
 
-Products run at a fixed number of threads: the bits do not depend on the number of workers.
+Products are cut into panels of a fixed size: the bits do not depend on the number of workers.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
-import scipy.linalg
 from scipy.sparse import csr_array
 
 from halfspaces.objective import Objective
 from halfspaces.rows.blocks import stacked
 from halfspaces.scores import Linear
-from halfspaces.support.parallel import (
-    available_workers,
-    blas_threads,
-    one_blas_thread,
-    ordered_map,
-)
+from halfspaces.support.parallel import available_workers, ordered_map
 from halfspaces.support.types import Array, Block, Visit
+from halfspaces.system.blas import one_blas_thread
 
 CHUNK_ROWS = 3072  # rows that are standardized and multiplied at a time
-PANEL = 256  # columns that are centred or mirrored at a time
-THREADS = 2  # of a product, for any number of workers: so the bits are the same
+PANEL = 256  # columns that are multiplied, centred or mirrored at a time
 MOST_BYTE_ROWS = 1 << 16  # whose products fit 32 bits
 SPARSE_PANEL = 128  # columns of sparse rows that are made dense at a time
 
@@ -78,19 +71,13 @@ def _gram_of_floats(objective: Objective, rows: Array) -> tuple[Array, Array]:
     mean = np.zeros(D)
     count = 0.0
     chunk = np.empty((min(CHUNK_ROWS, len(rows)), D), dtype)
-    add: Any = scipy.linalg.get_blas_funcs("syrk", dtype=dtype)
-    # Rows are standardized on this thread: workers would wait for BLAS's own, which spin between
-    # the products.
-    alone = replace(objective, blocks=replace(blocks, n_jobs=1))
     for start in range(0, len(rows), CHUNK_ROWS):
-        Z, weight = standardized(alone, rows[start : start + CHUNK_ROWS], chunk)
-        with one_blas_thread():
-            mean += weight.astype(dtype) @ Z
+        Z, weight = standardized(objective, rows[start : start + CHUNK_ROWS], chunk)
+        mean += weight.astype(dtype) @ Z
         count += float(weight.sum())
         if blocks.weight is not None:
             Z *= np.sqrt(weight).astype(dtype)[:, None]
-        with blas_threads(THREADS):  # in place, below the diagonal and on it
-            add(1.0, Z.T, beta=1.0, c=gram.T, overwrite_c=True)
+        _add_products(Z, gram, blocks.n_jobs)
     mean *= objective.fit_intercept / count
 
     def finish(panel: slice) -> None:
@@ -101,6 +88,18 @@ def _gram_of_floats(objective: Objective, rows: Array) -> tuple[Array, Array]:
 
     _run(finish, panels(D, PANEL), blocks.n_jobs)
     return gram, mean
+
+
+def _add_products(Z: Array, gram: Array, n_jobs: int | None) -> None:
+    """Add ZᵀZ to the Gram matrix, below the diagonal and on it."""
+
+    def add(panel: slice) -> None:
+        columns = Z[:, panel]
+        below = slice(panel.stop, None)
+        gram[panel, panel] += columns.T @ columns  # half the work of another product
+        gram[below, panel] += Z[:, below].T @ columns
+
+    _run(add, panels(len(gram), PANEL), n_jobs)
 
 
 def _gram_of_bytes(objective: Objective, rows: Array) -> tuple[Array, Array]:
@@ -127,10 +126,8 @@ def _gram_of_bytes(objective: Objective, rows: Array) -> tuple[Array, Array]:
         centred += left[panel] @ right[:, before]
         gram[panel, before] = centred
 
-    with one_blas_thread():
-        _run(finish, panels(D, PANEL // 4), objective.blocks.n_jobs)
-    with one_blas_thread():
-        _run(lambda panel: _mirror(gram, panel), panels(D, PANEL), objective.blocks.n_jobs)
+    _run(finish, panels(D, PANEL // 4), objective.blocks.n_jobs)
+    _run(lambda panel: _mirror(gram, panel), panels(D, PANEL), objective.blocks.n_jobs)
     return gram, offset - left_in
 
 
@@ -179,8 +176,9 @@ def _gram_of_sparse(objective: Objective, rows: Array) -> tuple[Array, Array]:
 
 def _run(work: Callable[[T], None], items: Sequence[T], n_jobs: int | None) -> None:
     """Call `work` for every item, on the workers."""
-    for _ in ordered_map(work, list(items), available_workers(n_jobs)):
-        pass
+    with one_blas_thread():
+        for _ in ordered_map(work, list(items), available_workers(n_jobs)):
+            pass
 
 
 def copy_lower_to_upper(square: Array) -> None:

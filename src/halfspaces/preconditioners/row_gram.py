@@ -24,8 +24,8 @@ import scipy.linalg
 from halfspaces.objective import Objective
 from halfspaces.rows.blocks import Blocks, compute_dtype
 from halfspaces.scores import Linear
-from halfspaces.support.parallel import one_blas_thread
 from halfspaces.support.types import Array, Block, Features
+from halfspaces.system.blas import one_blas_thread
 
 DENSE_ELEMENTS = 1 << 21  # of the standardized rows that are formed at a time
 PANEL = 256  # rows of ZZᵀ that are formed at a time

@@ -17,9 +17,11 @@ from halfspaces.objective import Objective
 from halfspaces.proofs.when_to_tighten import tightened
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
+from halfspaces.system.blas import one_blas_thread
 from halfspaces.system.progress import Bar
 
 
+@one_blas_thread()
 def minimize(
     objective: Objective,
     optimizer: Optimizer,

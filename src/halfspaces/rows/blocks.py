@@ -25,7 +25,7 @@ import numpy as np
 from scipy.sparse import csr_array, issparse, vstack
 
 from halfspaces.rows.read_ahead import memory_map_of, start_reading
-from halfspaces.support.parallel import available_workers, one_blas_thread, ordered_map
+from halfspaces.support.parallel import available_workers, ordered_map
 from halfspaces.support.types import Array, Block, Features, Partial, Rows, Visit
 
 MAX_GROUP = 8  # blocks whose results one worker adds up
@@ -198,6 +198,8 @@ class Blocks:
         matrices, if the visit only multiplies `block.X` or its transpose by matrices: with few
         columns `block.X` may then be a `FusedRows`, which reads the rows as they are stored.
         """
+        from halfspaces.system.blas import one_blas_thread
+
         work, chunks = self._work(visit, rows, columns)
         with one_blas_thread():
             yield from ordered_map(work, chunks, available_workers(self.n_jobs))
@@ -210,6 +212,8 @@ class Blocks:
         A worker adds the tuples of a few blocks in their own precision; these sums are added in
         float64.
         """
+        from halfspaces.system.blas import one_blas_thread
+
         work, chunks = self._work(visit, rows, columns)
         size = min(MAX_GROUP, max(len(chunks) // MIN_GROUPS, 1))
         groups = [chunks[start : start + size] for start in range(0, len(chunks), size)]

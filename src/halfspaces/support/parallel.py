@@ -1,39 +1,18 @@
-"""Worker threads and the threads of BLAS."""
+"""Worker threads."""
 
-# Not typed: threadpoolctl and joblib.
+# Not typed: joblib.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false
 
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from contextvars import copy_context
-from functools import cache
-from importlib import import_module
 from typing import Any, TypeVar
-
-from threadpoolctl import ThreadpoolController
 
 from halfspaces.support.types import Partial
 
 Item = TypeVar("Item")
-
-
-@cache
-def _controller() -> ThreadpoolController:
-    import_module("scipy.linalg")  # the controller finds only libraries that are loaded
-    return ThreadpoolController()
-
-
-def blas_threads(count: int) -> AbstractContextManager[Any]:
-    """A context in which BLAS uses `count` threads; the earlier limits are restored at its end."""
-    return _controller().limit(limits=count, user_api="blas")
-
-
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """A context in which BLAS uses one thread."""
-    return blas_threads(1)
 
 
 def available_workers(n_jobs: int | None) -> int:

@@ -20,6 +20,7 @@ from halfspaces.objective import Objective
 from halfspaces.rows.moments import Moments
 from halfspaces.rows.standardization import Standardization
 from halfspaces.support.types import Array
+from halfspaces.system.blas import one_blas_thread
 from halfspaces.tuning.path import along
 
 
@@ -82,6 +83,7 @@ class Grid:
         )
 
 
+@one_blas_thread()
 def solve_grid(
     members: Sequence[Objective],
     strengths: Iterable[float],

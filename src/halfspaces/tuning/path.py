@@ -22,6 +22,7 @@ from halfspaces.proofs.screening import gap_safe
 from halfspaces.request import Evaluation, Request
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_numbers
+from halfspaces.system.blas import one_blas_thread
 from halfspaces.tuning.store import Store, store_in
 
 
@@ -75,6 +76,7 @@ class Path:
         return all(result.converged for result in self.results)
 
 
+@one_blas_thread()
 def solve_path(
     objective: Objective,
     strengths: Sequence[float] | Array,
