@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_array
-from sklearn.datasets import load_digits
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_iris
 
-from halfspaces import LinearClassifier
+from halfspaces import LinearClassifier, LinearClassifierCV
+from halfspaces.losses import LOSSES
 from halfspaces.rows.blocks import BlockSizes
 from tests.helpers import NAMES
 
@@ -197,3 +199,49 @@ def test_prediction_refuses_what_was_not_fitted():
         classifier.predict(X[:, 1:])
     with pytest.raises(ValueError, match="X contains NaN at row 17, column 5"):
         classifier.predict(spoiled(np.nan))
+
+
+# --- weights --------------------------------------------------------------------------------------
+
+FITS = {
+    "l2": LinearClassifier(max_passes=5),
+    "l1": LinearClassifier(penalty="l1", max_passes=5),
+    "sgd": LinearClassifier(optimizer="sgd", max_passes=5),
+    "class_weight": LinearClassifier(class_weight={0: 1, 1: 4, 2: 2}, max_passes=5),
+    "search": LinearClassifierCV(strengths=[0.1, 0.01], cv=2, max_passes=5),
+}
+
+
+def fitted(fit, loss, X, y, weight):
+    """The coefficients of an estimator, or after two calls of partial_fit."""
+    if fit == "partial_fit":
+        model = LinearClassifier(loss)
+        for half in (slice(0, None, 2), slice(1, None, 2)):
+            part = None if weight is None else weight[half]
+            model.partial_fit(X[half], y[half], [0, 1, 2], sample_weight=part)
+        return model.coef_
+    return clone(FITS[fit]).set_params(loss=loss).fit(X, y, sample_weight=weight).coef_
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("fit", [*FITS, "partial_fit"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_weights_times_a_constant_change_no_bit(loss, fit):
+    data, y = load_iris(return_X_y=True)
+    weight = np.random.default_rng(0).choice([1.0, 2.0, 4.0], len(y))
+    constants = {"f8": (-997, 996), "f4": (-143, 122)}  # 1e±300; 1e-43 and 5e36
+    for kind, powers in constants.items():
+        expected = fitted(fit, loss, data.astype(kind), y, weight)
+        for power in powers:
+            scaled = (weight * 2.0**power).astype(kind)
+            found = fitted(fit, loss, data.astype(kind), y, scaled)
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("constant", [1e-300, 0.3, 1e300])
+def test_equal_weights_are_none(constant):
+    for fit in FITS:
+        expected = fitted(fit, "softmax", X[:300], Y[:300] % 3, None)
+        found = fitted(fit, "softmax", X[:300], Y[:300] % 3, np.full(300, constant))
+        np.testing.assert_array_equal(found, expected)

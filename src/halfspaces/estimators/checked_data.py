@@ -29,16 +29,20 @@ class Data:
     Parameters
     ----------
     blocks : Blocks
-        The rows, with labels 0 to C−1 and weights (sample weight times class weight).
+        The rows, with labels 0 to C−1 and weights (sample weight times class weight). The largest
+        weight is 1; where all are equal, there are none.
     classes : array, shape (C,)
         The labels as they were given, sorted.
     sample_weight : array, shape (N,), or None
-        The caller's weights, without class weights.
+        The caller's weights, without class weights, divided by the largest.
+    unit : float
+        The largest weight before.
     """
 
     blocks: Blocks
     classes: Array
     sample_weight: Array | None
+    unit: float
 
 
 def check_data(
@@ -63,12 +67,20 @@ def check_data(
     classes = np.unique(y) if classes is None else classes
     check_two(classes)
     labels = _encode(y, classes)
+    unit = 1.0
     if sample_weight is not None:
-        sample_weight = _weight_of_each_row(sample_weight, len(labels))
-    weight = _weights(labels, classes, sample_weight, estimator.class_weight)
-    if weight is not None and every_class_counts:
+        sample_weight, unit = _in_units(_weight_of_each_row(sample_weight, len(labels)))
+    weight = np.ones(len(labels)) if sample_weight is None else sample_weight
+    if estimator.class_weight is not None:
+        factors = compute_class_weight(estimator.class_weight, classes=classes, y=classes[labels])
+        factors, factor_unit = _in_units(factors[labels])
+        weight, product_unit = _in_units(weight * factors)
+        unit *= factor_unit * product_unit
+    if every_class_counts:
         _check_every_class_counts(labels, classes, weight)
-    return Data(Blocks(X, labels, weight, n_jobs=estimator.n_jobs), classes, sample_weight)
+    uniform = weight.min() == 1
+    blocks = Blocks(X, labels, None if uniform else weight, n_jobs=estimator.n_jobs)
+    return Data(blocks, classes, sample_weight, unit)
 
 
 def check_two(classes: Array) -> None:
@@ -177,20 +189,14 @@ def _weight_of_each_row(sample_weight: Any, n_rows: int) -> Array:
     return weight
 
 
-def _weights(
-    labels: Array, classes: Array, sample_weight: Array | None, class_weight: Any
-) -> Array | None:
-    if sample_weight is None and class_weight is None:
-        return None
-    weight = np.ones(len(labels)) if sample_weight is None else sample_weight
-    if class_weight is not None:
-        factors = compute_class_weight(class_weight, classes=classes, y=classes[labels])
-        weight = weight * factors[labels]
+def _in_units(weight: Array) -> tuple[Array, float]:
+    """Weights divided by the largest, and that one: sums stay finite, and none that counts is 0."""
     if not np.all(np.isfinite(weight)) or weight.min() < 0:
         raise ValueError("sample_weight and class_weight must be finite and at least 0 everywhere.")
-    if weight.sum() <= 0:
+    unit = float(weight.max())
+    if unit == 0:
         raise ValueError("sample_weight is zero everywhere; give some example a weight above 0.")
-    return weight
+    return weight / unit, unit
 
 
 def _check_every_class_counts(labels: Array, classes: Array, weight: Array) -> None:

@@ -212,7 +212,8 @@ class LinearClassifier(LinearModel):
         # Without its W, which is as large as the model.
         self.separation_ = separation and replace(separation, W=None)
         self._minimize(objective, data.classes, start, choice, held_out)
-        self._moments = self._moments_of(blocks)
+        moments = self._moments_of(blocks)
+        self._moments = moments and moments.weighted(data.unit)
         if not self.result_.converged:
             warnings.warn(str(self.result_), ConvergenceWarning, stacklevel=OUTSIDE)
         return self
@@ -261,13 +262,14 @@ class LinearClassifier(LinearModel):
         known = self._known_classes(classes)
         data = self._checked(X, y, sample_weight, reset=first, classes=known)
         moments = self._moments_of(data.blocks)
-        if not first and moments is not None and self._moments is not None:
-            moments = self._moments.merged(moments)
+        seen = moments and moments.weighted(data.unit)
+        if not first and seen is not None and self._moments is not None:
+            moments = seen = self._moments.merged(seen)
         objective = self._objective_of(data.blocks, known, moments)
         start = objective.zeros() if first else self._parameters(objective.linear)
         choice = Choice(self._epoch(), "one epoch of SGD a call of partial_fit")
         self._minimize(objective, known, start, choice)
-        self._moments = moments
+        self._moments = seen
         return self
 
     def _known_classes(self, classes: Any) -> Array:

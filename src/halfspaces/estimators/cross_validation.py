@@ -213,7 +213,8 @@ class LinearClassifierCV(LinearModel):
             check_probabilities(make_loss(self.loss), self.calibrate, "scoring='log_loss'")
         trains, held_out = self._split(data, groups, validation)
         self._choose(data, trains, held_out, scorer)
-        self._moments = self._moments_of(data.blocks)
+        moments = self._moments_of(data.blocks)
+        self._moments = moments and moments.weighted(data.unit)
         if not self.result_.converged:
             warnings.warn(str(self.result_), ConvergenceWarning, stacklevel=OUTSIDE)
         return self

@@ -60,6 +60,11 @@ class Moments:
         squares = self.squares - part.squares - shift
         return Moments(count, mean, np.where(squares > ROUNDING * self.squares, squares, 0.0))
 
+    def weighted(self, factor: float) -> "Moments":
+        """The moments with all weights times a factor, which is held between 2^±300."""
+        factor = min(max(factor, 2.0**-300), 2.0**300)
+        return Moments(self.count * factor, self.mean, self.squares * factor)
+
     def shifted(self, origin: Array) -> "Moments":
         """The moments of the features plus a constant (D,)."""
         return Moments(self.count, self.mean + origin, self.squares)

@@ -67,6 +67,6 @@ class _OneBlasThread(ContextDecorator):
 _one_blas_thread = _OneBlasThread()
 
 
-def one_blas_thread() -> ContextDecorator:
+def one_blas_thread() -> _OneBlasThread:
     """A context, or a decorator of functions, in which BLAS uses one thread, in all threads."""
     return _one_blas_thread
