@@ -1,6 +1,7 @@
 """Data that the estimator takes, of every type and order, and what it refuses, in which words."""
 
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -245,3 +246,46 @@ def test_equal_weights_are_none(constant):
         expected = fitted(fit, "softmax", X[:300], Y[:300] % 3, None)
         found = fitted(fit, "softmax", X[:300], Y[:300] % 3, np.full(300, constant))
         np.testing.assert_array_equal(found, expected)
+
+
+# --- scales ---------------------------------------------------------------------------------------
+
+ALL = "all columns at this scale"
+ONE = "one column, beside columns of size 1"
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("which", [ALL, ONE])
+@pytest.mark.parametrize("make", [np.array, csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("kind", ["f8", "f4"])
+def test_a_scale_changes_nothing_or_is_said_to_be_too_small_or_too_large(kind, make, which):
+    data, y = load_iris(return_X_y=True)
+    columns = slice(None) if which == ALL else [2]
+    expected = LinearClassifier().fit(make(data.astype(kind)), y).result_.loss
+    smallest, largest = {"f8": (1e-320, 1e300), "f4": (1e-44, 3e37)}[kind]
+    for scale in np.geomspace(smallest, largest, 14):
+        scaled = data.copy()
+        with np.errstate(under="ignore"):
+            scaled[:, columns] *= scale
+            scaled = make(scaled.astype(kind))
+        for model in (LinearClassifier(), LinearClassifier(standardize=False, max_passes=5)):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", UserWarning)
+                if np.abs(scaled).max() > {"f8": 1e100, "f4": 1e36}[kind]:
+                    with pytest.raises(ValueError, match="rescale the features below 1e"):
+                        model.fit(scaled, y)
+                    continue
+                model.fit(scaled, y)
+            said = [each for each in caught if "count as constant" in str(each.message)]
+            if model.standardize and not said:
+                np.testing.assert_allclose(model.result_.loss, expected, rtol=1e-3)
+            assert all(each.filename == __file__ for each in said)
+
+
+def test_constant_columns_need_no_word():
+    data, y = load_iris(return_X_y=True)
+    constant = np.column_stack([data, np.zeros(150), np.full(150, 0.1), np.full(150, 1e-30)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        LinearClassifier().fit(constant, y)

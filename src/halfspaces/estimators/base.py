@@ -1,6 +1,7 @@
 """The base of the linear classifiers: options, coefficients in the units of X, predictions."""
 
 import math
+import warnings
 from abc import ABC
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -17,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.checked_data import Data, check_data, check_rows
 from halfspaces.estimators.components import make_loss
-from halfspaces.estimators.finite import check_finite
+from halfspaces.estimators.finite import check_finite, too_small
 from halfspaces.kernels import fused_rows
 from halfspaces.loop.result import Result
 from halfspaces.losses.base import Loss
@@ -28,7 +30,7 @@ from halfspaces.rows.blocks import Blocks, compute_dtype
 from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array, Block, Features
 from halfspaces.support.validation import check_number
-from halfspaces.system.blas import one_blas_thread
+from halfspaces.system.blas import OUTSIDE, one_blas_thread
 
 
 def probabilities(scores: Array, loss: Loss, calibration: Calibration | None = None) -> Array:
@@ -147,13 +149,25 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
         """The moments that standardize the features; computed once for the same blocks."""
         return Moments.of(blocks) if self.standardize else None
 
+    def _end(self, data: Data, blocks: Blocks) -> None:
+        """Store what `partial_fit` goes on from, and warn the caller of `fit`."""
+        moments = self._moments_of(blocks)
+        self._moments = moments and moments.weighted(data.unit)
+        if not self.result_.converged:
+            warnings.warn(str(self.result_), ConvergenceWarning, stacklevel=OUTSIDE + 1)
+        problem = too_small(blocks) if self.standardize else None
+        if problem is not None:
+            warnings.warn(problem, stacklevel=OUTSIDE + 1)
+
     def _objective(
         self, blocks: Blocks, n_classes: int, penalty: Penalty, moments: Moments | None
     ) -> Objective:
         """The objective on these rows, standardized by the moments."""
         standardization = None
         if moments is not None:
-            standardization = moments.standardization(with_mean=self.fit_intercept)
+            standardization = moments.standardization(
+                blocks.dtype.name, with_mean=self.fit_intercept
+            )
             blocks = standardization.without_offsets(blocks)
         if blocks.are_fused():
             fused_rows.prefetch(blocks.X.dtype)

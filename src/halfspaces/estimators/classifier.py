@@ -1,12 +1,10 @@
 """`LinearClassifier`: a linear classifier of a given strength λ, with scikit-learn's interface."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from halfspaces.estimators.base import LinearModel
 from halfspaces.estimators.checked_data import check_validation, hold_out, is_part
@@ -212,10 +210,7 @@ class LinearClassifier(LinearModel):
         # Without its W, which is as large as the model.
         self.separation_ = separation and replace(separation, W=None)
         self._minimize(objective, data.classes, start, choice, held_out)
-        moments = self._moments_of(blocks)
-        self._moments = moments and moments.weighted(data.unit)
-        if not self.result_.converged:
-            warnings.warn(str(self.result_), ConvergenceWarning, stacklevel=OUTSIDE)
+        self._end(data, blocks)
         return self
 
     def objective(self, X: Any, y: Any, sample_weight: Any = None) -> Objective:

@@ -1,13 +1,11 @@
 """`LinearClassifierCV`: a linear classifier that chooses its strength λ on held-out rows."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from halfspaces.estimators.base import LinearModel
@@ -27,7 +25,7 @@ from halfspaces.penalties.base import Penalty
 from halfspaces.proofs.minimize import minimize
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_name, check_number, check_numbers
-from halfspaces.system.blas import OUTSIDE, one_blas_thread
+from halfspaces.system.blas import one_blas_thread
 from halfspaces.tuning.folds import Fold, check_fold, make_folds
 from halfspaces.tuning.grid import Grid, fold_objectives
 from halfspaces.tuning.growing_grid import SPAN, SPARSE_SPAN, GrowingGrid
@@ -213,10 +211,7 @@ class LinearClassifierCV(LinearModel):
             check_probabilities(make_loss(self.loss), self.calibrate, "scoring='log_loss'")
         trains, held_out = self._split(data, groups, validation)
         self._choose(data, trains, held_out, scorer)
-        moments = self._moments_of(data.blocks)
-        self._moments = moments and moments.weighted(data.unit)
-        if not self.result_.converged:
-            warnings.warn(str(self.result_), ConvergenceWarning, stacklevel=OUTSIDE)
+        self._end(data, data.blocks)
         return self
 
     def _check_options(self) -> None:

@@ -1,12 +1,15 @@
-"""A check that features are finite, and small enough to be squared."""
+"""Checks that features are finite, and neither too large nor too small for sums of squares."""
 
 import math
 
 import numpy as np
 
+from halfspaces.rows.blocks import Blocks
+from halfspaces.rows.moments import LEAST, Centroids
 from halfspaces.support.types import Features
 
 LARGEST = 1e100  # of a feature: larger values overflow in sums of squares
+LARGEST_SINGLE = 1e36  # the same, where sums are in float32
 CHECKED_AT_ONCE = 1 << 22  # values
 
 
@@ -16,7 +19,8 @@ def check_finite(name: str, X: Features) -> None:
         return
     # The stored values of sparse rows are checked as rows of one column.
     values = X if isinstance(X, np.ndarray) else X.data[:, None]
-    limit = min(LARGEST, float(np.finfo(X.dtype).max))
+    limit = LARGEST if X.dtype == np.float64 else LARGEST_SINGLE
+    limit = min(limit, float(np.finfo(X.dtype).max))
     rows = max(1, CHECKED_AT_ONCE // max(1, values.shape[1]))
     for start in range(0, len(values), rows):
         usable = np.abs(values[start : start + rows]) <= limit
@@ -26,14 +30,32 @@ def check_finite(name: str, X: Features) -> None:
             if not isinstance(X, np.ndarray):
                 column = X.indices[row]
                 row = np.searchsorted(X.indptr, row, side="right") - 1
-            raise ValueError(f"{name} contains {_problem(value, f'row {row}, column {column}')}.")
+            problem = _problem(value, f"row {row}, column {column}", limit)
+            raise ValueError(f"{name} contains {problem}.")
 
 
-def _problem(value: float, place: str) -> str:
+def _problem(value: float, place: str, limit: float) -> str:
     """The value, its place and what to do about it."""
     if math.isfinite(value):
-        remedy = f"rescale the features below {LARGEST:g}, or their squares overflow"
+        remedy = f"rescale the features below {limit:g}, or their sums overflow"
         return f"{value:g} at {place}; {remedy}"
     word = "NaN" if math.isnan(value) else "infinity (inf)"
     remedy = "remove or impute such values first (sklearn.impute.SimpleImputer)"
     return f"{word} at {place}; {remedy}"
+
+
+def too_small(blocks: Blocks) -> str | None:
+    """A sentence about columns that vary, but so little that they count as constant; or None."""
+    centroids = Centroids.of(blocks)
+    moments = centroids.moments
+    least = LEAST[blocks.dtype.name]
+    largest = np.abs(centroids.means).max(axis=0)
+    underflown = (moments.squares == 0) & (largest > 0) & (largest < LEAST["float64"])
+    columns = np.flatnonzero((moments.variance < least**2) & (underflown | ~moments.constant))
+    if not len(columns):
+        return None
+    return (
+        f"{len(columns)} of {blocks.n_features} features (the first is column {columns[0]}) vary "
+        f"by less than {least:g} and count as constant, since {blocks.dtype} cannot hold their "
+        "weights; multiply them by a constant that brings them near 1."
+    )

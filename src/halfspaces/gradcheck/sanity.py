@@ -149,7 +149,7 @@ def check_registry_sanity(*, seed: int = 0) -> list[Check]:
 
     digits: Any = load_digits()
     blocks = Blocks(digits.data, digits.target)
-    standardization = Moments.of(blocks).standardization()
+    standardization = Moments.of(blocks).standardization(blocks.dtype.name)
     checks: list[Check] = []
     for name, loss in LOSSES.items():
         objective = Objective(loss, L2(0.01), blocks, 10, standardization)

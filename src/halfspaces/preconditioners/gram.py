@@ -60,6 +60,7 @@ class Gram(Preconditioner):
         if self.curvature is not None:
             check_number("Gram(curvature=...)", self.curvature, above=0)
 
+    @np.errstate(over="ignore", invalid="ignore")  # the loop reports what is not finite
     def build(self, objective: Objective, n_members: int) -> Preconditioning:
         """Compute the Gram matrix of the sample and factorize it."""
         return self._inverse(objective, n_members, self._sample(objective, n_members))
@@ -103,6 +104,7 @@ class ByClass(Gram):
     True
     """
 
+    @np.errstate(over="ignore", invalid="ignore")
     def build(self, objective: Objective, n_members: int) -> Preconditioning:
         """`Gram`'s, and what it takes to turn into a Hessian by classes."""
         rows = self._sample(objective, n_members)

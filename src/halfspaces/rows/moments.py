@@ -24,6 +24,7 @@ Sums = tuple[Array, Array, Array, Array]
 ROUNDING = 1e-11  # of a sum of squares: a smaller difference of two sums is rounding error
 
 CONSTANT = 1e-12  # a column is constant if its deviation is at most this part of its mean
+LEAST = {"float64": 2e-154, "float32": 1e-36}  # a deviation: squares of less, or 1/less, overflow
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,16 @@ class Moments:
     count: float
     mean: Array
     squares: Array
+
+    @property
+    def variance(self) -> Array:
+        """Of each feature (D,)."""
+        return self.squares / self.count
+
+    @property
+    def constant(self) -> Array:
+        """Whether a variance is a rounding error of a constant column."""
+        return self.variance <= (CONSTANT * self.mean) ** 2
 
     @classmethod
     def of(cls, blocks: Blocks) -> "Moments":
@@ -69,12 +80,13 @@ class Moments:
         """The moments of the features plus a constant (D,)."""
         return Moments(self.count, self.mean + origin, self.squares)
 
-    def standardization(self, *, with_mean: bool = True) -> Standardization:
-        """Mean (0 without `with_mean`) and standard deviation (1 for constant columns)."""
-        variance = self.squares / self.count
-        # Rounding errors give a constant column a tiny variance.
-        constant = variance <= (CONSTANT * self.mean) ** 2
-        scale = np.sqrt(np.where(constant, 1.0, variance))
+    def standardization(self, dtype: str = "float64", *, with_mean: bool = True) -> Standardization:
+        """Mean (0 without `with_mean`) and standard deviation (1 for constant columns).
+
+        `dtype` is that of the products: a deviation below its `LEAST` counts as 0.
+        """
+        constant = self.constant | (self.variance < LEAST[dtype] ** 2)
+        scale = np.sqrt(np.where(constant, 1.0, self.variance))
         return Standardization(self.mean if with_mean else np.zeros_like(self.mean), scale)
 
 

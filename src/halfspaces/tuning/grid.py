@@ -205,5 +205,7 @@ def _of_rows(objective: Objective, rows: Array) -> Objective:
     others = blocks.subset(np.delete(np.arange(objective.n_examples), rows))
     if standardization is not None and others.weights().sum() > 0:
         moments = Moments.of(blocks).without(Moments.of(others)).shifted(objective.linear.center)
-        standardization = moments.standardization(with_mean=objective.fit_intercept)
+        standardization = moments.standardization(
+            blocks.dtype.name, with_mean=objective.fit_intercept
+        )
     return replace(objective, blocks=blocks.subset(rows), standardization=standardization)
