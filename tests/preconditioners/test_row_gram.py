@@ -205,7 +205,7 @@ def test_choice():
         == "L-BFGS preconditioned by a Gram matrix of low rank: loss and penalty have gradients"
     )
     assert choose(Softmax(), L2(0.1), 4097, uncorrelated=True).optimizer == LBFGS()
-    X = csr_array(np.eye(40, 5000))
+    X = csr_array(np.tile(np.eye(40), 125))  # 5,000 columns, none of them empty
     y = np.arange(40) % C
     chosen = [
         LinearClassifier(standardize=each, tol=0.5).fit(X, y).optimizer_ for each in (True, False)

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.checked_data import Data, check_data, check_rows
 from halfspaces.estimators.components import make_loss
+from halfspaces.estimators.empty_columns import restored, restored_moments
 from halfspaces.estimators.finite import check_finite, too_small
 from halfspaces.kernels import fused_rows
 from halfspaces.loop.result import Result
@@ -152,7 +153,9 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
     def _end(self, data: Data, blocks: Blocks) -> None:
         """Store what `partial_fit` goes on from, and warn the caller of `fit`."""
         moments = self._moments_of(blocks)
-        self._moments = moments and moments.weighted(data.unit)
+        if moments is not None:
+            moments = restored_moments(moments.weighted(data.unit), blocks, self.n_features_in_)
+        self._moments = moments
         if not self.result_.converged:
             warnings.warn(str(self.result_), ConvergenceWarning, stacklevel=OUTSIDE + 1)
         problem = too_small(blocks) if self.standardize else None
@@ -193,7 +196,9 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
             c = c[1:] - c[:1]
         dtype = compute_dtype(objective.blocks.X.dtype)
         self.classes_ = classes
-        self.coef_ = np.ascontiguousarray(V.T, dtype=dtype)
+        blocks = objective.blocks
+        V_of_X = restored(V, blocks, self.n_features_in_)
+        self.coef_ = np.ascontiguousarray(V_of_X.T, dtype=dtype)
         self.intercept_ = (c - objective.linear.center @ V).astype(dtype)
         self._center = objective.blocks.center
         self._intercept_at_center = c
@@ -201,8 +206,11 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
         self.features_dtype_ = objective.blocks.X.dtype.name
         self.n_iter_ = max(1, math.ceil(result.passes))
         self.optimizer_, self.optimizer_choice_ = choice
+        W = result.W
+        if blocks.columns is not None:
+            W = np.concatenate([restored(W[:-1], blocks, self.n_features_in_), W[-1:]])
         # Without the state of the optimizer, which is many times as large as the model.
-        self.result_ = replace(result, state=None, loop=None)
+        self.result_ = replace(result, W=W, state=None, loop=None)
 
     # --- predicting ------------------------------------------------------------------------------
 

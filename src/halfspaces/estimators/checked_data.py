@@ -34,9 +34,9 @@ class Data:
     classes : array, shape (C,)
         The labels as they were given, sorted.
     sample_weight : array, shape (N,), or None
-        The caller's weights, without class weights, divided by the largest.
+        The caller's weights, without class weights: a calibration takes them for numbers of rows.
     unit : float
-        The largest weight before.
+        The largest weight before it was 1.
     """
 
     blocks: Blocks
@@ -67,10 +67,11 @@ def check_data(
     classes = np.unique(y) if classes is None else classes
     check_two(classes)
     labels = _encode(y, classes)
+    weight = np.ones(len(labels))
     unit = 1.0
     if sample_weight is not None:
-        sample_weight, unit = _in_units(_weight_of_each_row(sample_weight, len(labels)))
-    weight = np.ones(len(labels)) if sample_weight is None else sample_weight
+        sample_weight = _weight_of_each_row(sample_weight, len(labels))
+        weight, unit = _in_units(sample_weight)
     if estimator.class_weight is not None:
         factors = compute_class_weight(estimator.class_weight, classes=classes, y=classes[labels])
         factors, factor_unit = _in_units(factors[labels])

@@ -9,6 +9,7 @@ import numpy as np
 from halfspaces.estimators.base import LinearModel
 from halfspaces.estimators.checked_data import check_validation, hold_out, is_part
 from halfspaces.estimators.components import make_optimizer, make_penalty
+from halfspaces.estimators.empty_columns import taken, with_columns_of, without_empty_columns
 from halfspaces.loop.run import Callback
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
@@ -19,7 +20,6 @@ from halfspaces.proofs.minimize import minimize
 from halfspaces.proofs.separation import warn_if_separable
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Moments
-from halfspaces.scores import Linear
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 from halfspaces.system.blas import OUTSIDE, one_blas_thread
@@ -177,7 +177,8 @@ class LinearClassifier(LinearModel):
         X : array or sparse matrix, shape (N, D)
             float64, float32, float16 and uint8, memory maps too, are used without a conversion;
             other types become float64. CSR of any real type is used as it is, other sparse formats
-            become CSR, and none is filled.
+            become CSR, and none is filled. Where most columns of sparse rows are empty, they are
+            left out of the fit, and of `Run.W` in callbacks; their coefficients are 0.
         y : array, shape (N,)
             Labels: integers, strings, anything that sorts.
         sample_weight : array, shape (N,), or None
@@ -192,7 +193,7 @@ class LinearClassifier(LinearModel):
         self
         """
         data = self._checked(X, y, sample_weight)
-        blocks = data.blocks
+        blocks = without_empty_columns(data.blocks)
         held_out = None
         if is_part(validation):
             train, test = hold_out(blocks.y, len(data.classes), validation)
@@ -200,6 +201,7 @@ class LinearClassifier(LinearModel):
             blocks = blocks.subset(train)
         elif validation is not None:
             held_out = check_validation(self, validation, data.classes)
+            held_out = with_columns_of(held_out, blocks)
         objective = self._objective_of(blocks, data.classes, self._moments_of(blocks))
         start = self._start(objective, data.classes)
         choice = make_optimizer(self.optimizer, objective, self._seed())
@@ -261,7 +263,7 @@ class LinearClassifier(LinearModel):
         if not first and seen is not None and self._moments is not None:
             moments = seen = self._moments.merged(seen)
         objective = self._objective_of(data.blocks, known, moments)
-        start = objective.zeros() if first else self._parameters(objective.linear)
+        start = objective.zeros() if first else self._parameters(objective)
         choice = Choice(self._epoch(), "one epoch of SGD a call of partial_fit")
         self._minimize(objective, known, start, choice)
         self._moments = seen
@@ -308,13 +310,13 @@ class LinearClassifier(LinearModel):
         if not self.warm_start or not hasattr(self, "coef_"):
             return objective.zeros()
         n_features = self.coef_.shape[1]
-        if not np.array_equal(classes, self.classes_) or n_features != objective.n_features:
+        if not np.array_equal(classes, self.classes_) or n_features != self.n_features_in_:
             raise ValueError(
                 f"warm_start=True goes on from {len(self.classes_)} classes and {n_features} "
-                f"features, but the data have {len(classes)} classes and {objective.n_features} "
+                f"features, but the data have {len(classes)} classes and {self.n_features_in_} "
                 "features; set warm_start=False."
             )
-        return self._parameters(objective.linear)
+        return self._parameters(objective)
 
     def _minimize(
         self,
@@ -342,11 +344,13 @@ class LinearClassifier(LinearModel):
             print(f"{type(self).__name__}: {result}")
         self._adopt(objective, classes, choice, result)
 
-    def _parameters(self, linear: Linear) -> Array:
-        """The fitted coefficients as W (D+1, 1, C), in the standardized units of a linear map."""
+    def _parameters(self, objective: Objective) -> Array:
+        """The fitted coefficients as W (D+1, 1, C), in the standardized units of an objective."""
         coef = self.coef_.astype(np.float64)
         intercept = self.intercept_.astype(np.float64)
         if len(self.classes_) == 2:
             coef = np.concatenate([-coef, coef]) / 2
             intercept = np.concatenate([-intercept, intercept]) / 2
-        return linear.unfold(coef.T, intercept + coef @ linear.center)[:, None, :]
+        linear = objective.linear
+        V = taken(coef, objective.blocks).T
+        return linear.unfold(V, intercept + linear.center @ V)[:, None, :]

@@ -13,6 +13,7 @@ from halfspaces.estimators.calibration import CALIBRATIONS
 from halfspaces.estimators.checked_data import Data, check_validation, hold_out, is_part
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_loss, penalty_by_strength
+from halfspaces.estimators.empty_columns import with_columns_of, without_empty_columns
 from halfspaces.estimators.results_table import results_table
 from halfspaces.estimators.scoring import HeldOut, Scorer, check_probabilities, make_scorer
 from halfspaces.estimators.search import KINKED_TOL, Search
@@ -206,6 +207,7 @@ class LinearClassifierCV(LinearModel):
                 "groups is for the folds of cv, which validation replaces; give one of them."
             )
         data = self._checked(X, y, sample_weight)
+        data = replace(data, blocks=without_empty_columns(data.blocks))
         scorer = make_scorer(self.scoring)
         if scorer == "log_loss":
             check_probabilities(make_loss(self.loss), self.calibrate, "scoring='log_loss'")
@@ -237,7 +239,8 @@ class LinearClassifierCV(LinearModel):
         """Training rows of each fold (none for separate validation data), and the held-out rows."""
         blocks = data.blocks
         if validation is not None and not is_part(validation):
-            return [], [HeldOut(check_validation(self, validation, data.classes), None)]
+            rows = check_validation(self, validation, data.classes)
+            return [], [HeldOut(with_columns_of(rows, blocks), None)]
         seed = self._seed() or 0
         if validation is None:
             y = data.classes[blocks.y]

@@ -54,8 +54,9 @@ def too_small(blocks: Blocks) -> str | None:
     columns = np.flatnonzero((moments.variance < least**2) & (underflown | ~moments.constant))
     if not len(columns):
         return None
+    first = columns[0] if blocks.columns is None else blocks.columns[columns[0]]
     return (
-        f"{len(columns)} of {blocks.n_features} features (the first is column {columns[0]}) vary "
+        f"{len(columns)} features (the first is column {first}) vary "
         f"by less than {least:g} and count as constant, since {blocks.dtype} cannot hold their "
         "weights; multiply them by a constant that brings them near 1."
     )

@@ -136,7 +136,8 @@ def _called(scorer: Callable[..., Any], view: FittedView, held_out: HeldOut) -> 
 
 
 def _mean(values: Array, weight: Array | None) -> Score:
-    weight = np.ones(len(values)) if weight is None else weight
+    given = np.ones(len(values)) if weight is None else weight
+    weight = given / given.max()
     total = weight.sum()
     mean = float(weight @ values / total)
     error = float(np.sqrt(np.sum((weight * (values - mean)) ** 2)) / total)

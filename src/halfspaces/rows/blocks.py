@@ -105,6 +105,8 @@ class Blocks:
         None: every weight is 1.
     index : integer array, or None
         The rows of X, y and weight that belong to this set, without a copy; None: all rows.
+    columns : integer array, shape (D,), or None
+        The columns of the caller's X that are here, where the others are empty; None: all.
     center : array, shape (D,), or None
         Subtracted while a block of dense rows is converted: for features with large offsets (see
         `Standardization`).
@@ -124,6 +126,7 @@ class Blocks:
     y: Array
     weight: Array | None = None
     index: Array | None = None
+    columns: Array | None = None
     center: Array | None = None
     n_jobs: int | None = None
     sizes: BlockSizes = BlockSizes()
