@@ -137,10 +137,10 @@ def _called(scorer: Callable[..., Any], view: FittedView, held_out: HeldOut) -> 
 
 def _mean(values: Array, weight: Array | None) -> Score:
     given = np.ones(len(values)) if weight is None else weight
-    weight = given / given.max()
-    total = weight.sum()
-    mean = float(weight @ values / total)
-    error = float(np.sqrt(np.sum((weight * (values - mean)) ** 2)) / total)
+    share = given / given.max()  # sums and squares of 1e300 would overflow
+    total = share.sum()
+    mean = float(share @ values / total)
+    error = float(np.sqrt(np.sum((share * (values - mean)) ** 2)) / total)
     return Score(mean, error)
 
 

@@ -205,7 +205,7 @@ class Blocks:
 
         work, chunks = self._work(visit, rows, columns)
         with one_blas_thread():
-            yield from ordered_map(work, chunks, available_workers(self.n_jobs))
+            yield from ordered_map(work, chunks, available_workers(self.n_jobs, len(chunks)))
 
     def sum(
         self, visit: Visit[tuple[Any, ...]], rows: Rows = None, columns: int | None = None
@@ -225,7 +225,7 @@ class Blocks:
             return _added(map(work, group))
 
         with one_blas_thread():
-            sums = ordered_map(add_group, groups, available_workers(self.n_jobs))
+            sums = ordered_map(add_group, groups, available_workers(self.n_jobs, len(groups)))
             total = tuple(np.array(part, np.float64) for part in next(sums, ()))
             return _added(chain([total], sums))
 
