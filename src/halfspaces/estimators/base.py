@@ -79,7 +79,10 @@ def _probability(estimator: Any) -> bool:
 
 
 class LinearModel(ClassifierMixin, BaseEstimator, ABC):
-    """A classifier with `coef_` and `intercept_`, which `_adopt` takes from the result of a fit."""
+    """A classifier of the scores x coef_ᵀ + intercept_: whatever is written there is what predicts.
+
+    `_adopt` takes both from the result of a fit.
+    """
 
     loss: str | Loss
     standardize: bool
@@ -97,11 +100,15 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
     n_iter_: int
     n_features_in_: int
     feature_names_in_: Array  # where X had column names
-    calibration_: Calibration | None
+    calibration_: Calibration | None = None
     features_dtype_: str  # the type of the X that was fitted
     features_: Any  # of a loaded classifier: the fitted feature whose rows it takes, if any
     optimizer_choice_: str
     result_: Result
+
+    # Where the fitted rows lie, if far from 0 (D,): scores are computed from differences to it.
+    _center: Array | None = None
+    _moments: Moments | None = None  # what partial_fit goes on from
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -179,9 +186,9 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
         dtype = compute_dtype(objective.blocks.X.dtype)
         self.classes_ = classes
         self.coef_ = np.ascontiguousarray(V.T, dtype=dtype)
-        self.intercept_ = (c - objective.linear.center @ V).astype(dtype)
+        # Of the rounded weights, in float64: far from 0 it holds the digits of the scores.
+        self.intercept_ = c - self.coef_.astype(np.float64) @ objective.linear.center
         self._center = objective.blocks.center
-        self._intercept_at_center = c
         self.calibration_ = None
         self.features_dtype_ = objective.blocks.X.dtype.name
         self.n_iter_ = max(1, math.ceil(result.passes))
@@ -223,18 +230,40 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
                 check_finite("X", X)
             yield finished
 
+    def _arrays(self) -> tuple[Array, Array]:
+        """`coef_`, and `intercept_` in float64, as they are now; ValueError for wrong shapes."""
+        coef = np.asarray(self.coef_)
+        intercept = np.asarray(self.intercept_, dtype=np.float64)
+        rows = 1 if len(self.classes_) == 2 else len(self.classes_)
+        if coef.shape != (rows, self.n_features_in_) or intercept.shape != (rows,):
+            raise ValueError(
+                f"coef_ {coef.shape} and intercept_ {intercept.shape} need the shapes "
+                f"({rows}, {self.n_features_in_}) and ({rows},), of {len(self.classes_)} classes "
+                f"and {self.n_features_in_} features; write arrays of these."
+            )
+        return coef, intercept
+
+    def _linear(self) -> tuple[Array, Array, Array | None]:
+        """V (D, C), c (C,) and a center (D,): scores are (x − center) V + c.
+
+        Without a center they are x V + c.
+        """
+        coef, intercept = self._arrays()
+        if self._center is None:
+            return coef.T, intercept, None
+        return coef.T, intercept + coef.astype(np.float64) @ self._center, self._center
+
     def _folded(self, X: Features) -> tuple[Array, Array, Array | None]:
-        """Weights (D, C), intercept (C,), and the center (D,) to subtract from the rows, if any."""
-        V = self.coef_.T
-        center = self._center
+        """`_linear` for these rows: without a center if they are sparse, since it would fill them.
+
+        Products in float64 keep the digits instead.
+        """
         if not issparse(X):
-            c = self.intercept_ if center is None else self._intercept_at_center.astype(V.dtype)
-            return V, c, center
-        if center is None:
-            return np.ascontiguousarray(V), self.intercept_, None
-        # Centring would fill the rows; products in float64 keep the digits instead.
-        V = V.astype(np.float64)
-        return np.ascontiguousarray(V), self._intercept_at_center - center @ V, None
+            V, c, center = self._linear()
+            return V, c.astype(np.result_type(compute_dtype(X.dtype), V.dtype)), center
+        coef, intercept = self._arrays()
+        wide = coef.dtype if self._center is None else np.float64
+        return np.ascontiguousarray(coef.T, dtype=wide), intercept, None
 
     @available_if(_probability)
     def predict_proba(self, X: Any) -> Array:

@@ -82,7 +82,8 @@ class LinearClassifier(LinearModel):
     coef_ : array, shape (C, D), or (1, D) for two classes: the difference of the two
         Weights, in the units of X; float32 unless X is float64.
     intercept_ : array, shape (C,) or (1,)
-        Biases.
+        Biases, float64. Both arrays are the model: what is written into them predicts, is saved and
+        exported, and is where `warm_start` and `partial_fit` start.
     classes_ : array, shape (C,)
         The labels, sorted.
     n_iter_ : int
@@ -343,8 +344,8 @@ class LinearClassifier(LinearModel):
 
     def _parameters(self, linear: Linear) -> Array:
         """The fitted coefficients as W (D+1, 1, C), in the standardized units of a linear map."""
-        coef = self.coef_.astype(np.float64)
-        intercept = self.intercept_.astype(np.float64)
+        coef, intercept = self._arrays()
+        coef = coef.astype(np.float64)
         if len(self.classes_) == 2:
             coef = np.concatenate([-coef, coef]) / 2
             intercept = np.concatenate([-intercept, intercept]) / 2

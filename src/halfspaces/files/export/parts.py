@@ -72,12 +72,7 @@ def parts_of_rows(classifier: Classifier) -> Parts:
     if not hasattr(classifier, "coef_"):
         raise ValueError("The classifier is not fitted yet; call fit before exporting it.")
     fitted = classifier.classifier_ if isinstance(classifier, LinearClassifierCV) else classifier
-    center = fitted._center
-    c = fitted.intercept_ if center is None else fitted._intercept_at_center
-    link, factor, offset = _link(fitted)
-    return Parts(
-        fitted.coef_.T, c.astype(np.float64), center, fitted.classes_, link, factor, offset
-    )
+    return Parts(*fitted._linear(), fitted.classes_, *_link(fitted))
 
 
 def _link(fitted: LinearClassifier) -> tuple[str | None, Any, Any]:
