@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import indexable
 from sklearn.utils.validation import check_is_fitted
 
 from halfspaces.estimators.base import LinearModel
@@ -70,7 +71,9 @@ class LinearClassifierCV(LinearModel):
     scoring : str or callable, default "accuracy"
         "accuracy"; "log_loss" (negative, of the calibrated probabilities with `calibrate`); "loss"
         (the negative training loss, without the penalty); a scorer of scikit-learn or its name; a
-        callable (estimator, X, y). Higher is better. Sample weights count in all but callables.
+        callable (estimator, X, y), which gets the `LinearClassifier` fitted to the fold's training
+        rows, the held-out rows and their labels. Higher is better. Sample weights count in all but
+        callables; a scorer's own request of metadata routing is obeyed.
     rule : "best" or "one_standard_error", default "best"
         Which strength the scores choose; see above.
     calibrate : "temperature", "sigmoid" or None, default None
@@ -209,7 +212,7 @@ class LinearClassifierCV(LinearModel):
         scorer = make_scorer(self.scoring)
         if scorer == "log_loss":
             check_probabilities(make_loss(self.loss), self.calibrate, "scoring='log_loss'")
-        trains, held_out = self._split(data, groups, validation)
+        trains, held_out = self._split(data, X, groups, validation)
         self._choose(data, trains, held_out, scorer)
         self._moments = self._moments_of(data.blocks)
         if not self.result_.converged:
@@ -235,11 +238,14 @@ class LinearClassifierCV(LinearModel):
             )
         check_numbers("Each of strengths", given, above=0)
 
-    def _split(self, data: Data, groups: Any, validation: Any) -> tuple[list[Array], list[HeldOut]]:
+    def _split(
+        self, data: Data, X: Any, groups: Any, validation: Any
+    ) -> tuple[list[Array], list[HeldOut]]:
         """Training rows of each fold (none for separate validation data), and the held-out rows."""
         blocks = data.blocks
         if validation is not None and not is_part(validation):
-            return [], [HeldOut(check_validation(self, validation, data.classes), None)]
+            rows = check_validation(self, validation, data.classes)
+            return [], [HeldOut(rows, None, validation[0])]
         seed = self._seed() or 0
         if validation is None:
             y = data.classes[blocks.y]
@@ -247,8 +253,9 @@ class LinearClassifierCV(LinearModel):
         else:
             folds = [_held_out_part(data, validation, seed)]
         weight = data.sample_weight
+        (given,) = indexable(X)
         held_out = [
-            HeldOut(blocks.subset(fold.test), None if weight is None else weight[fold.test])
+            HeldOut(blocks.subset(fold.test), None if weight is None else weight[fold.test], given)
             for fold in folds
         ]
         return [fold.train for fold in folds], held_out
@@ -264,6 +271,7 @@ class LinearClassifierCV(LinearModel):
             held_out=held_out,
             classes=data.classes,
             penalty=penalty,
+            unfitted=self._classifier_of,
             scorer=scorer,
             calibrate=self.calibrate,
             tol=self.tol,
@@ -356,17 +364,25 @@ class LinearClassifierCV(LinearModel):
     def classifier_(self) -> LinearClassifier:
         """The fitted classifier without the search: a `LinearClassifier` of the chosen strength."""
         check_is_fitted(self)
+        classifier = self._classifier_of(self.strength_)
+        for name in vars(self).keys() - self.get_params(deep=False).keys() - set(SEARCH):
+            setattr(classifier, name, getattr(self, name))
+        return classifier
+
+    def _classifier_of(self, strength: float) -> LinearClassifier:
+        """The classifier of a strength, not fitted, with the features of the search."""
         classifier = LinearClassifier()
         own = self.get_params(deep=False)
         names = classifier.get_params(deep=False)
         options = {name: value for name, value in own.items() if name in names}
         if isinstance(self.penalty, str):
-            options["strength"] = self.strength_
+            options["strength"] = strength
         else:
-            options["penalty"] = penalty_by_strength(self.penalty)(self.strength_)
+            options["penalty"] = penalty_by_strength(self.penalty)(strength)
         classifier.set_params(**options)
-        for name in vars(self).keys() - own.keys() - set(SEARCH):
-            setattr(classifier, name, getattr(self, name))
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                setattr(classifier, name, getattr(self, name))
         return classifier
 
     def plot_validation(self, ax: Any = None) -> Any:

@@ -66,20 +66,25 @@ class Grid:
 
     def result_of_all_rows(self, index: int) -> Result:
         """The result of the member of all rows at one strength; the reason is that of the stack."""
-        result = self.results[index]
-        columns = {
-            name: [value[-1:] if np.ndim(value) else value for value in column]
-            for name, column in result.history.columns.items()
-        }
-        return replace(
-            result,
-            W=np.ascontiguousarray(result.W[:, -1:]),
-            loss=result.loss[-1:],
-            data_loss=result.data_loss[-1:],
-            penalty=result.penalty[-1:],
-            gap=result.gap[-1:],
-            history=History(columns),
-        )
+        return member_result(self.results[index], -1)
+
+
+def member_result(result: Result, member: int) -> Result:
+    """The result of one member of a stack; the reason is that of the stack."""
+    part = slice(member, member + 1 or None)
+    columns = {
+        name: [value[part] if np.ndim(value) else value for value in column]
+        for name, column in result.history.columns.items()
+    }
+    return replace(
+        result,
+        W=np.ascontiguousarray(result.W[:, part]),
+        loss=result.loss[part],
+        data_loss=result.data_loss[part],
+        penalty=result.penalty[part],
+        gap=result.gap[part],
+        history=History(columns),
+    )
 
 
 def solve_grid(
@@ -89,7 +94,7 @@ def solve_grid(
     *,
     tol: float = 1e-4,
     max_passes: float = 1000,
-    each: Callable[[float, Array], Any] | None = None,
+    each: Callable[[float, Result], Any] | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool = False,
 ) -> Grid:
@@ -108,7 +113,7 @@ def solve_grid(
     tol, max_passes : float
         As of `minimize`, at each strength.
     each : callable, optional
-        Called with each strength and its W (D+1, F+1, C) as soon as it is solved; a true value ends
+        Called with each strength and the stack's result as soon as it is solved; a true value ends
         the path.
     callbacks : sequence of callables
         As of `minimize`, at each strength. A `Checkpoint` stores solved strengths and the run under
@@ -147,7 +152,7 @@ def solve_grid(
     )
     try:
         for strength, result, _, _ in steps:
-            ended = each is not None and each(strength, result.W)
+            ended = each is not None and each(strength, result)
             results[strength] = result
             if ended:
                 break
