@@ -1,4 +1,4 @@
-"""Scorers: whatever a scorer does with estimator, rows and labels, it gets what GridSearchCV gives."""
+"""Scorers: whatever a scorer does with estimator, rows and labels, GridSearchCV agrees."""
 
 import numpy as np
 import pytest

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.metaestimators import available_if
 
 from halfspaces.estimators.base import LinearModel
 from halfspaces.estimators.checked_data import check_validation, hold_out, is_part
@@ -25,6 +26,18 @@ from halfspaces.scores import Linear
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 from halfspaces.tuning.store import store_in
+
+EPOCHS = ("auto", "sgd")  # optimizers by name whose partial_fit is an epoch of SGD
+
+
+def _takes_epochs(classifier: "LinearClassifier") -> bool:
+    """Whether there is a `partial_fit`; AttributeError where the optimizer has no epochs."""
+    optimizer = classifier.optimizer
+    if isinstance(optimizer, SGD) or (isinstance(optimizer, str) and optimizer in EPOCHS):
+        return True
+    raise AttributeError(
+        f"partial_fit needs optimizer='auto', 'sgd' or an SGD(...), got {optimizer!r}."
+    )
 
 
 class LinearClassifier(LinearModel):
@@ -226,11 +239,13 @@ class LinearClassifier(LinearModel):
         data = self._checked(X, y, sample_weight)
         return self._objective_of(data.blocks, data.classes, self._moments_of(data.blocks))
 
+    @available_if(_takes_epochs)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """One epoch of SGD over these examples, starting from the current coefficients.
 
         Features are standardized by mean and variance of all examples seen so far. The step size is
-        constant.
+        constant. There is this method only if `optimizer` is "auto", "sgd" or an `SGD`, whose
+        update rule, batch size and step size are used.
 
         Parameters
         ----------
@@ -246,8 +261,7 @@ class LinearClassifier(LinearModel):
         Raises
         ------
         ValueError
-            If `optimizer` is not "auto", "sgd" or an `SGD` (whose update rule, batch size and step
-            size are used), if `class_weight` is "balanced", or if `classes` are missing or change.
+            If `class_weight` is "balanced", or if `classes` are missing or change.
         """
         if self.class_weight == "balanced":
             raise ValueError(
@@ -285,11 +299,7 @@ class LinearClassifier(LinearModel):
 
     def _epoch(self) -> SGD:
         """SGD for the next call of `partial_fit`, with its own order of the rows."""
-        sgd = SGD() if self.optimizer in ("auto", "sgd") else self.optimizer
-        if not isinstance(sgd, SGD):
-            raise ValueError(
-                f"partial_fit needs optimizer='auto', 'sgd' or an SGD(...), got {self.optimizer!r}."
-            )
+        sgd = self.optimizer if isinstance(self.optimizer, SGD) else SGD()
         self._calls = getattr(self, "_calls", -1) + 1
         given = self._seed()
         seed = sgd.seed if given is None else given
