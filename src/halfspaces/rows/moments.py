@@ -21,7 +21,7 @@ from halfspaces.support.types import Array, Block, Visit
 
 Sums = tuple[Array, Array, Array, Array]
 
-ROUNDING = 1e-11  # of a sum of squares: a smaller difference of two sums is rounding error
+CANCELLATION = 1e-6  # of a sum of squares: a smaller difference of two sums lacks digits
 
 CONSTANT = 1e-12  # a column is constant if its deviation is at most this part of its mean
 
@@ -49,16 +49,14 @@ class Moments:
         squares = self.squares + other.squares + shift**2 * (self.count * other.count / count)
         return Moments(count, self.mean + shift * (other.count / count), squares)
 
-    def without(self, part: "Moments") -> "Moments":
-        """The inverse of `merged`: the moments of the other examples.
-
-        Squares that are rounding errors become 0.
-        """
+    def without(self, part: "Moments") -> "Moments | None":
+        """The inverse of `merged`: the moments of the other examples; None if digits cancel."""
         count = self.count - part.count
         mean = self.mean + (self.mean - part.mean) * (part.count / count)
         shift = (mean - part.mean) ** 2 * (part.count * count / self.count)
         squares = self.squares - part.squares - shift
-        return Moments(count, mean, np.where(squares > ROUNDING * self.squares, squares, 0.0))
+        cancels = (squares <= CANCELLATION * self.squares) & (self.squares > 0)
+        return None if cancels.any() else Moments(count, mean, squares)
 
     def shifted(self, origin: Array) -> "Moments":
         """The moments of the features plus a constant (D,)."""

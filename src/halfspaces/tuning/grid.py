@@ -9,6 +9,7 @@ three visits. The member of all rows is the refit.
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import History, Result
 from halfspaces.loop.run import Callback
 from halfspaces.objective import Objective
+from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Moments
 from halfspaces.rows.standardization import Standardization
 from halfspaces.support.types import Array
@@ -177,7 +179,12 @@ def fold_objectives(objective: Objective, folds: Sequence[Array]) -> list[Object
     folds : sequence of integer arrays
         Positions among the objective's rows.
     """
-    return [*(_of_rows(objective, np.asarray(rows)) for rows in folds), objective]
+    trains = [np.asarray(rows) for rows in folds]
+    members = [
+        replace(objective, blocks=objective.blocks.subset(rows), standardization=standardization)
+        for rows, standardization in zip(trains, _standardizations(objective, trains), strict=True)
+    ]
+    return [*members, objective]
 
 
 def stack_of(members: Sequence[Objective]) -> Objective:
@@ -198,15 +205,48 @@ def stack_of(members: Sequence[Objective]) -> Objective:
     return replace(whole, blocks=replace(blocks, weight=weight), standardization=standardization)
 
 
-def _of_rows(objective: Objective, rows: Array) -> Objective:
-    """The objective of some of its rows, standardized by these.
+def _standardizations(
+    objective: Objective, trains: Sequence[Array]
+) -> list[Standardization | None]:
+    """The standardization of each fold by its training rows."""
+    if objective.standardization is None:
+        return [None] * len(trains)
+    center = objective.linear.center
+    with_mean = objective.fit_intercept
+    return [
+        moments.shifted(center).standardization(with_mean=with_mean)
+        for moments in _training_moments(objective.blocks, trains)
+    ]
 
-    By the moments of all rows less those of the others.
+
+def _training_moments(blocks: Blocks, trains: Sequence[Array]) -> list[Moments]:
+    """The moments of each fold's training rows, from one visit to its held-out rows.
+
+    If the folds hold out each row once, those of the other folds' held-out rows are merged: nothing
+    cancels. Else the held-out rows are subtracted from all; where that cancels, the training rows
+    are visited.
     """
-    blocks = objective.blocks
-    standardization = objective.standardization
-    others = blocks.subset(np.delete(np.arange(objective.n_examples), rows))
-    if standardization is not None and others.weights().sum() > 0:
-        moments = Moments.of(blocks).without(Moments.of(others)).shifted(objective.linear.center)
-        standardization = moments.standardization(with_mean=objective.fit_intercept)
-    return replace(objective, blocks=blocks.subset(rows), standardization=standardization)
+    rows = np.arange(blocks.n_examples)
+    held_out = [np.delete(rows, train) for train in trains]
+    parts = [_moments_of(blocks.subset(out)) for out in held_out]
+    covered = np.sort(np.concatenate([rows[:0], *held_out]))
+    if np.array_equal(covered, rows) and all(part.count > 0 for part in parts):
+        return _of_the_others(parts)
+    whole = Moments.of(blocks)
+    return [
+        whole.without(part) or Moments.of(blocks.subset(np.delete(rows, out)))
+        for part, out in zip(parts, held_out, strict=True)
+    ]
+
+
+def _moments_of(blocks: Blocks) -> Moments:
+    nothing = np.zeros(blocks.n_features)
+    return Moments.of(blocks) if blocks.weights().any() else Moments(0.0, nothing, nothing)
+
+
+def _of_the_others(parts: Sequence[Moments]) -> list[Moments]:
+    """For each part the moments of the union of all others."""
+    nothing = Moments(0.0, np.zeros_like(parts[0].mean), np.zeros_like(parts[0].mean))
+    before = list(accumulate(parts, Moments.merged, initial=nothing))[:-1]
+    after = list(accumulate(parts[::-1], Moments.merged, initial=nothing))[-2::-1]
+    return [first.merged(last) for first, last in zip(before, after, strict=True)]
