@@ -290,6 +290,15 @@ def test_what_did_not_converge_says_so():
     assert searched.result_.gap == searched.cv_results_["gap"][0] > 0
 
 
+def test_a_fit_of_the_search_that_stopped_at_the_limit_says_so():
+    options = {"strengths": [1.0, 1e-9], "cv": 2, "scoring": lambda e, X, y: e.strength}
+    said = r"At 1 of 2 strengths, from 1e-09 to 1e-09, a fit reached the limit of 15 passes"
+    with pytest.warns(ConvergenceWarning, match=said):
+        searched = LinearClassifierCV(max_passes=15, **options).fit(X, Y)
+    assert searched.strength_ == 1.0
+    assert searched.result_.converged
+
+
 # --- probabilities --------------------------------------------------------------------------------
 
 

@@ -62,9 +62,10 @@ class LinearClassifierCV(LinearModel):
     strengths : int ≥ 2 or sequence of floats > 0, default 20
         A number n makes a geometric grid of n strengths below λ_max. For L2, λ_max leaves W nearly
         0 and the grid ends at λ_max / 1,000,000; for L1 and elastic net it leaves W at 0 and the
-        grid ends at λ_max / 1,000. The grid grows at the end where the best score lies, by at most
-        n strengths. It is left early where a decade of falling strengths, at least two, brings no
-        better mean score and λ R(W) falls. A sequence is solved as it is given.
+        grid ends at λ_max / 1,000, as any grid of 2 strengths does. The grid grows at the end where
+        the best score lies, by at most n strengths. It is left early where a decade of falling
+        strengths, at least two, brings no better mean score and λ R(W) falls. A sequence is solved
+        as it is given.
     cv : int ≥ 2, scikit-learn splitter or iterable of (train, test), default 5
         A number makes as many shuffled folds with the proportions of the classes; with `groups` in
         `fit`, no group is in two of them.
@@ -126,7 +127,8 @@ class LinearClassifierCV(LinearModel):
     Warns
     -----
     ConvergenceWarning
-        If the fit to all rows at the chosen strength ended before its tolerance.
+        If the fit to all rows at the chosen strength ended before its tolerance, or any fit of the
+        search at the limit on passes.
 
     References
     ----------
@@ -213,10 +215,18 @@ class LinearClassifierCV(LinearModel):
         if scorer == "log_loss":
             check_probabilities(make_loss(self.loss), self.calibrate, "scoring='log_loss'")
         trains, held_out = self._split(data, X, groups, validation)
-        self._choose(data, trains, held_out, scorer)
+        grid = self._choose(data, trains, held_out, scorer)
         self._moments = self._moments_of(data.blocks)
         if not self.result_.converged:
             warnings.warn(str(self.result_), ConvergenceWarning, stacklevel=2)
+        elif stopped := grid.stopped_at_limit:
+            warnings.warn(
+                f"At {len(stopped)} of {len(grid.strengths)} strengths, from {min(stopped):.3g} to "
+                f"{max(stopped):.3g}, a fit reached the limit of {self.max_passes} passes before "
+                "its tolerance, and was scored as it was; raise max_passes or tol.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         return self
 
     def _check_options(self) -> None:
@@ -262,7 +272,7 @@ class LinearClassifierCV(LinearModel):
 
     def _choose(
         self, data: Data, trains: list[Array], held_out: list[HeldOut], scorer: Scorer
-    ) -> None:
+    ) -> Grid:
         """Solve the grid, choose a strength, fit and calibrate the classifier."""
         penalty = penalty_by_strength(self.penalty)
         given, objective = self._first_strengths(data, penalty)
@@ -294,6 +304,7 @@ class LinearClassifierCV(LinearModel):
         self._adopt(objective, data.classes, choice, result)
         if self.calibrate is not None:
             self.calibration_ = search.calibration_of(search.scores_of(grid.W[:, best]))
+        return grid
 
     def _first_strengths(
         self, data: Data, penalty: Callable[[float], Penalty]

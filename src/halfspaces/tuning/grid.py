@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from halfspaces.loop.optimizer import Optimizer
-from halfspaces.loop.result import History, Result
+from halfspaces.loop.result import History, Reason, Result
 from halfspaces.loop.run import Callback
 from halfspaces.objective import Objective
 from halfspaces.rows.blocks import Blocks
@@ -59,6 +59,12 @@ class Grid:
     def gap(self) -> Array:
         """A proven bound on L(W) − min L, (S, F+1)."""
         return np.array([result.gap for result in self.results])
+
+    @property
+    def stopped_at_limit(self) -> list[float]:
+        """The strengths at which some member reached the limit on passes."""
+        pairs = zip(self.strengths, self.results, strict=True)
+        return [float(s) for s, result in pairs if result.reason is Reason.MAX_PASSES]
 
     @property
     def passes(self) -> Array:
