@@ -4,6 +4,7 @@ import math
 from abc import ABC
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from numbers import Integral
 from typing import Any
 
@@ -53,19 +54,14 @@ def probabilities(scores: Array, loss: Loss, calibration: Calibration | None = N
     return np.divide(p, total, out=np.full_like(p, 1 / p.shape[1]), where=total > 0)
 
 
-def labels_of(scores: Array, classes: Array) -> Array:
-    """The class with the largest score for each row."""
-    return classes[_largest(scores)]
+def winners(scores: Array, loss: Loss, calibration: Calibration | None = None) -> Array:
+    """The position (N,) of each row's class: that of the largest score, or calibrated probability.
 
-
-def _largest(scores: Array) -> Array:
-    """The position (N,) of the largest score in each row.
-
-    Scores have shape (N, C), or (N,) or (N, 1) for two classes: the difference of their scores.
+    Scores have shape (N, C), or (N,) for two classes: the difference of their scores.
     """
-    if scores.ndim == 1 or scores.shape[1] == 1:
-        return (scores.reshape(-1) > 0).astype(np.intp)
-    return np.argmax(scores, axis=1)
+    if calibration is not None and not calibration.keeps_order:
+        return np.argmax(probabilities(scores, loss, calibration), axis=1)
+    return np.argmax(scores, axis=1) if scores.ndim == 2 else (scores > 0).astype(np.intp)
 
 
 def _probability(estimator: Any) -> bool:
@@ -200,18 +196,22 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
 
     def decision_function(self, X: Any) -> Array:
         """Scores, shape (N, C); for two classes the difference of the two, shape (N,)."""
-        scores = np.concatenate(list(self._by_block(X, lambda scores: scores)))
-        return scores[:, 0] if len(self.classes_) == 2 else scores
+        return np.concatenate(list(self._by_block(X, lambda scores: scores)))
 
     def predict(self, X: Any) -> Array:
-        """The class with the largest score for each row."""
-        largest = np.concatenate(list(self._by_block(X, _largest)))
-        return self.classes_[largest]
+        """The class with the largest score for each row.
+
+        With a calibration that of the largest probability, as scikit-learn's CalibratedClassifierCV
+        predicts: sigmoids may change the order of the classes.
+        """
+        loss = make_loss(self.loss)
+        positions = list(self._by_block(X, lambda scores: winners(scores, loss, self.calibration_)))
+        return self.classes_[np.concatenate(positions)]
 
     def _by_block(self, X: Any, finish: Callable[[Array], Array]) -> Iterator[Array]:
         """The value of `finish` for the scores of each block of rows, in order.
 
-        Scores have shape (B, C), or (B, 1) for two classes. Values that are not finite are found by
+        Scores have shape (B, C), or (B,) for two classes. Values that are not finite are found by
         their scores, which are not finite either: X needs no visit of its own.
         """
         check_is_fitted(self)
@@ -219,16 +219,16 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
         V, c, center = self._folded(X)
         dtype = np.result_type(compute_dtype(X.dtype), self.coef_.dtype)
         blocks = Blocks(X, np.empty(X.shape[0], dtype=np.int8), center=center, n_jobs=self.n_jobs)
+        check_once = cache(lambda: check_finite("X", X))
 
-        def visit(block: Block) -> tuple[Array, bool]:
-            with np.errstate(over="ignore", invalid="ignore"):  # reported below
+        def visit(block: Block) -> Array:
+            with np.errstate(over="ignore", invalid="ignore"):  # checked below
                 scores = (block.X @ V + c).astype(dtype, copy=False)
-            return finish(scores), bool(np.isfinite(scores).all())
+            if not np.isfinite(scores).all():
+                check_once()
+            return finish(scores[:, 0] if len(self.classes_) == 2 else scores)
 
-        for finished, finite in blocks.map(visit, columns=V.shape[1]):
-            if not finite:
-                check_finite("X", X)
-            yield finished
+        yield from blocks.map(visit, columns=V.shape[1])
 
     def _arrays(self) -> tuple[Array, Array]:
         """`coef_`, and `intercept_` in float64, as they are now; ValueError for wrong shapes."""

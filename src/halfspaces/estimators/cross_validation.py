@@ -70,17 +70,19 @@ class LinearClassifierCV(LinearModel):
         A number makes as many shuffled folds with the proportions of the classes; with `groups` in
         `fit`, no group is in two of them.
     scoring : str or callable, default "accuracy"
-        "accuracy"; "log_loss" (negative, of the calibrated probabilities with `calibrate`); "loss"
-        (the negative training loss, without the penalty); a scorer of scikit-learn or its name; a
-        callable (estimator, X, y), which gets the `LinearClassifier` fitted to the fold's training
-        rows, the held-out rows and their labels. Higher is better. Sample weights count in all but
-        callables; a scorer's own request of metadata routing is obeyed.
+        "accuracy" (of the largest score: before any calibration); "log_loss" (negative, of the
+        calibrated probabilities with `calibrate`); "loss" (the negative training loss, without the
+        penalty); a scorer of scikit-learn or its name; a callable (estimator, X, y), which gets the
+        `LinearClassifier` fitted to the fold's training rows, the held-out rows and their labels.
+        Higher is better. Sample weights count in all but callables; a scorer's own request of
+        metadata routing is obeyed.
     rule : "best" or "one_standard_error", default "best"
         Which strength the scores choose; see above.
     calibrate : "temperature", "sigmoid" or None, default None
         Learn probabilities from the held-out scores at the chosen strength: every loss then has
-        `predict_proba`. A temperature keeps the order of the classes. Sigmoids may change it;
-        `predict` returns the class of the largest score nevertheless.
+        `predict_proba`, and `predict` returns the class of the largest probability, as
+        scikit-learn's CalibratedClassifierCV does. A temperature keeps the order of the classes;
+        sigmoids may change it.
     tol : float ≥ 0, default 1e-3
         As of `LinearClassifier`. While λ is chosen, a loss with kinks is solved to 0.01 at most;
         the classifier of the chosen λ then goes on to `tol`.

@@ -12,7 +12,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import available_if
 
-from halfspaces.estimators.base import labels_of, probabilities
+from halfspaces.estimators.base import probabilities, winners
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.losses.base import Loss
 from halfspaces.rows.blocks import Blocks
@@ -92,8 +92,8 @@ class HeldOutAnswers(ClassifierMixin, BaseEstimator):
         return self.scores[:, 1] - self.scores[:, 0] if len(self.classes) == 2 else self.scores
 
     def predict(self, X: Any) -> Array:
-        """Classes of the largest scores."""
-        return labels_of(self.decision_function(X), self.classes_)
+        """Classes of the largest scores, or calibrated probabilities."""
+        return self.classes_[winners(self.decision_function(X), self.loss, self.calibration)]
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> Array:

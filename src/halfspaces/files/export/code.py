@@ -1,6 +1,7 @@
 """Fitted classifiers as a few lines of Python that read the model file."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,10 @@ def numpy_code(classifier: Classifier, path: str | os.PathLike[str]) -> str:
     parts = parts_of(classifier)
     loading = _loading(path, as_float64=parts.center is not None)
     lines = ["import json", "import numpy as np", *loading, "def predict(X):"]
-    lines += ["    s = (X @ V + c)[:, 0]" if parts.binary else "    s = X @ V + c"]
+    scores = "(X @ V + c)[:, 0]" if parts.binary else "X @ V + c"
+    if parts.reorders:
+        scores, parts = _written(f"({scores})", parts), replace(parts, factor=1.0, offset=0.0)
+    lines += [f"    s = {scores}"]
     label = "classes[(s > 0).astype(int)]" if parts.binary else "classes[s.argmax(axis=1)]"
     if parts.link is None:
         return "\n".join([*lines, f"    return {label}, s", ""])
@@ -42,10 +46,9 @@ def sklearn_code(classifier: Classifier, path: str | os.PathLike[str]) -> str:
         As `to_sklearn`.
     """
     parts = parts_of(classifier)
-    parts.logits("A scikit-learn classifier")
     kind = sklearn_class(parts)
     options = ", ".join(f"{name}={value!r}" for name, value in sklearn_options(parts).items())
-    factor = "" if parts.factor == 1 else f" * {float(parts.factor)!r}"
+    V = _written("V", replace(parts, offset=0.0))
     return "\n".join(
         [
             "import json",
@@ -53,7 +56,8 @@ def sklearn_code(classifier: Classifier, path: str | os.PathLike[str]) -> str:
             f"from sklearn.{'linear_model' if parts.link else 'svm'} import {kind}",
             *_loading(path, as_float64=True),
             f"model = {kind}({options})",
-            f"model.coef_, model.intercept_, model.classes_ = V.T{factor}, c{factor}, classes",
+            f"model.coef_ = ({V}).T",
+            f"model.intercept_, model.classes_ = {_written('c', parts)}, classes",
             "model.n_features_in_ = len(V)",
             "",
         ]
