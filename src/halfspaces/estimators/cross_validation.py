@@ -8,16 +8,16 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import indexable
 from sklearn.utils.validation import check_is_fitted
 
 from halfspaces.estimators.base import LinearModel
 from halfspaces.estimators.calibration import CALIBRATIONS
-from halfspaces.estimators.checked_data import Data, check_validation, hold_out, is_part
+from halfspaces.estimators.checked_data import Data
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_loss, penalty_by_strength
+from halfspaces.estimators.held_out import HeldOut, split
 from halfspaces.estimators.results_table import results_table
-from halfspaces.estimators.scoring import HeldOut, Scorer, check_probabilities, make_scorer
+from halfspaces.estimators.scoring import Scorer, check_probabilities, make_scorer
 from halfspaces.estimators.search import KINKED_TOL, Search
 from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import LEAST_LOSS, Callback
@@ -28,7 +28,6 @@ from halfspaces.penalties.base import Penalty
 from halfspaces.proofs.minimize import minimize
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_name, check_number, check_numbers
-from halfspaces.tuning.folds import Fold, check_fold, make_folds
 from halfspaces.tuning.grid import Grid, fold_objectives
 from halfspaces.tuning.growing_grid import SPAN, SPARSE_SPAN, GrowingGrid
 from halfspaces.tuning.largest_strength import largest_strength
@@ -216,7 +215,7 @@ class LinearClassifierCV(LinearModel):
         scorer = make_scorer(self.scoring)
         if scorer == "log_loss":
             check_probabilities(make_loss(self.loss), self.calibrate, "scoring='log_loss'")
-        trains, held_out = self._split(data, X, groups, validation)
+        trains, held_out = split(self, data, X, groups, validation, seed=self._seed() or 0)
         grid = self._choose(data, trains, held_out, scorer)
         self._moments = self._moments_of(data.blocks)
         if not self.result_.converged:
@@ -249,28 +248,6 @@ class LinearClassifierCV(LinearModel):
                 "strengths is empty; give at least one number above 0, or how many to try."
             )
         check_numbers("Each of strengths", given, above=0)
-
-    def _split(
-        self, data: Data, X: Any, groups: Any, validation: Any
-    ) -> tuple[list[Array], list[HeldOut]]:
-        """Training rows of each fold (none for separate validation data), and the held-out rows."""
-        blocks = data.blocks
-        if validation is not None and not is_part(validation):
-            rows = check_validation(self, validation, data.classes)
-            return [], [HeldOut(rows, None, validation[0])]
-        seed = self._seed() or 0
-        if validation is None:
-            y = data.classes[blocks.y]
-            folds = make_folds(self.cv, blocks.X, y, groups, weight=data.sample_weight, seed=seed)
-        else:
-            folds = [_held_out_part(data, validation, seed)]
-        weight = data.sample_weight
-        (given,) = indexable(X)
-        held_out = [
-            HeldOut(blocks.subset(fold.test), None if weight is None else weight[fold.test], given)
-            for fold in folds
-        ]
-        return [fold.train for fold in folds], held_out
 
     def _choose(
         self, data: Data, trains: list[Array], held_out: list[HeldOut], scorer: Scorer
@@ -404,13 +381,3 @@ class LinearClassifierCV(LinearModel):
 
         check_is_fitted(self)
         return plot_validation(self, ax)
-
-
-def _held_out_part(data: Data, part: Any, seed: int) -> Fold:
-    """One fold that holds out a part of the rows."""
-    blocks = data.blocks
-    fold = Fold(*hold_out(blocks.y, len(data.classes), part, seed))
-    what = "The training rows that validation leaves"
-    remedy = "hold out a smaller part"
-    check_fold(what, fold, data.classes, blocks.y, blocks.weights(), remedy)
-    return fold

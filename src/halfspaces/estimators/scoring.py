@@ -2,20 +2,18 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer, get_scorer_names
-from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import available_if
 
 from halfspaces.estimators.base import probabilities, winners
 from halfspaces.estimators.calibration import Calibration
+from halfspaces.estimators.held_out import HeldOut
 from halfspaces.losses.base import Loss
-from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
 from halfspaces.support.validation import nearest
 
@@ -30,36 +28,6 @@ class Score(NamedTuple):
 
     score: float
     error: float
-
-
-@dataclass(frozen=True, eq=False)
-class HeldOut:
-    """Rows that a fold leaves out.
-
-    Parameters
-    ----------
-    blocks : Blocks
-        The rows and their classes, 0 to C−1.
-    weight : array, shape (n,), or None
-        The weights that the caller gave them.
-    given : array, sparse matrix or DataFrame
-        The rows as the caller gave them, among them those outside `blocks.index`.
-    """
-
-    blocks: Blocks
-    weight: Array | None
-    given: Any
-
-    @property
-    def y(self) -> Array:
-        """Classes, 0 to C−1, (n,)."""
-        return self.blocks.labels()
-
-    @property
-    def X(self) -> Any:
-        """The rows as the caller gave them; a copy of a part of them."""
-        index = self.blocks.index
-        return self.given if index is None else _safe_indexing(self.given, index)
 
 
 def _has_probabilities(view: "HeldOutAnswers") -> bool:

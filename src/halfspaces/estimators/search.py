@@ -9,8 +9,8 @@ import numpy as np
 
 from halfspaces.estimators.calibration import CALIBRATIONS, Calibration
 from halfspaces.estimators.classifier import LinearClassifier
+from halfspaces.estimators.held_out import HeldOut
 from halfspaces.estimators.scoring import (
-    HeldOut,
     HeldOutAnswers,
     Score,
     Scorer,

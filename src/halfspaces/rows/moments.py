@@ -52,11 +52,10 @@ class Moments:
     def without(self, part: "Moments") -> "Moments | None":
         """The inverse of `merged`: the moments of the other examples; None if digits cancel."""
         count = self.count - part.count
-        mean = self.mean + (self.mean - part.mean) * (part.count / count)
-        shift = (mean - part.mean) ** 2 * (part.count * count / self.count)
-        squares = self.squares - part.squares - shift
+        shift = (self.mean - part.mean) * (part.count / count)
+        squares = self.squares - part.squares - shift * (self.mean - part.mean) * self.count
         cancels = (squares <= CANCELLATION * self.squares) & (self.squares > 0)
-        return None if cancels.any() else Moments(count, mean, squares)
+        return None if cancels.any() else Moments(count, self.mean + shift, squares)
 
     def shifted(self, origin: Array) -> "Moments":
         """The moments of the features plus a constant (D,)."""
