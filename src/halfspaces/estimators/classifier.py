@@ -65,7 +65,9 @@ class LinearClassifier(LinearModel):
         "proximal", "proximal_newton" or "random_search", or an instance.
     standardize : bool, default True
         Fit as if each feature had mean 0 and variance 1. X is not copied: the scaling is folded
-        into W.
+        into W. TF-IDF of words may do better with False and a λ that `LinearClassifierCV` chooses,
+        but worse with the default λ, which is for standardized features; see
+        docs/decisions/strengths.md.
     fit_intercept : bool, default True
         Whether there is a bias b.
     class_weight : dict {label: weight}, "balanced" or None

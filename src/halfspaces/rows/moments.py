@@ -90,15 +90,15 @@ class Centroids:
 
     @classmethod
     def _compute(cls, blocks: Blocks) -> "Centroids":
-        # Deviations from the mean of the first block: large offsets cost no digits. Its rows have
-        # weights above 0: if a column is constant over such rows, its deviations are exactly 0.
-        first_rows = np.flatnonzero(blocks.weights())[: blocks.block_rows]
+        # Deviations from the mean of some heavy rows: large offsets cost no digits, nor do outliers
+        # of hardly any weight. A column that is constant over heavy rows deviates by exactly 0.
+        weights = blocks.weights()
+        first_rows = np.flatnonzero(weights >= weights.max() / 2)[: blocks.block_rows]
         (origin,) = blocks.map(lambda block: block.X.mean(axis=0, dtype=np.float64), first_rows)
         n_classes = int(blocks.labels().max()) + 1
         masses, sums, total, squares = blocks.sum(_visit(n_classes, origin), columns=1)
         count = float(masses.sum())
-        squares = np.maximum(squares - total**2 / count, 0.0)
-        moments = Moments(count, origin + total / count, squares)
+        moments = Moments(count, origin + total / count, np.maximum(squares - total**2 / count, 0))
         return cls(masses, origin + sums / np.where(masses > 0, masses, 1.0)[:, None], moments)
 
     def padded(self, n_classes: int) -> tuple[Array, Array]:
