@@ -182,9 +182,10 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
         dtype = compute_dtype(objective.blocks.X.dtype)
         self.classes_ = classes
         self.coef_ = np.ascontiguousarray(V.T, dtype=dtype)
-        # Of the rounded weights, in float64: far from 0 it holds the digits of the scores.
-        self.intercept_ = c - self.coef_.astype(np.float64) @ objective.linear.center
         self._center = objective.blocks.center
+        # That of the rounded weights. Where rows lie far from 0 only float64 has its digits.
+        intercept = c - self.coef_.astype(np.float64) @ objective.linear.center
+        self.intercept_ = intercept.astype(dtype if self._center is None else np.float64)
         self.calibration_ = None
         self.features_dtype_ = objective.blocks.X.dtype.name
         self.n_iter_ = max(1, math.ceil(result.passes))
@@ -217,7 +218,7 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         X = check_rows(self, "X", X, finite=False)
         V, c, center = self._folded(X)
-        dtype = np.result_type(compute_dtype(X.dtype), self.coef_.dtype)
+        dtype = np.result_type(compute_dtype(X.dtype), np.asarray(self.coef_).dtype)
         blocks = Blocks(X, np.empty(X.shape[0], dtype=np.int8), center=center, n_jobs=self.n_jobs)
         check_once = cache(lambda: check_finite("X", X))
 
@@ -258,12 +259,12 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
 
         Products in float64 keep the digits instead.
         """
-        if not issparse(X):
-            V, c, center = self._linear()
-            return V, c.astype(np.result_type(compute_dtype(X.dtype), V.dtype)), center
-        coef, intercept = self._arrays()
-        wide = coef.dtype if self._center is None else np.float64
-        return np.ascontiguousarray(coef.T, dtype=wide), intercept, None
+        V, c, center = self._linear()
+        if issparse(X):
+            coef, c = self._arrays()
+            wide = coef.dtype if center is None else np.float64
+            V, center = np.ascontiguousarray(coef.T, dtype=wide), None
+        return V, c.astype(np.result_type(compute_dtype(X.dtype), V.dtype)), center
 
     @available_if(_probability)
     def predict_proba(self, X: Any) -> Array:

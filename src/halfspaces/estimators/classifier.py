@@ -97,7 +97,8 @@ class LinearClassifier(LinearModel):
     coef_ : array, shape (C, D), or (1, D) for two classes: the difference of the two
         Weights, in the units of X; float32 unless X is float64.
     intercept_ : array, shape (C,) or (1,)
-        Biases, float64. Both arrays are the model: what is written into them predicts, is saved and
+        Biases, of the type of `coef_`; float64 where features lie so far from 0 that float32 loses
+        digits. Both arrays are the model: what is written into them predicts, is saved and
         exported, and is where `warm_start` and `partial_fit` start.
     classes_ : array, shape (C,)
         The labels, sorted.

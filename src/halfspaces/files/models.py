@@ -106,9 +106,12 @@ def save(
         raise ModelFileError("The classifier is not fitted yet; call fit before save.")
     if isinstance(classifier, LinearClassifierCV):
         classifier = classifier.classifier_
-    coef, intercept = classifier._arrays()
-    floating = np.result_type(coef.dtype, np.float32)
-    tensors = {"coef": coef.astype(floating, copy=False), "intercept": intercept}
+    coef, _ = classifier._arrays()
+    kept = {"coef": coef, "intercept": np.asarray(classifier.intercept_)}
+    tensors = {
+        name: array.astype(np.result_type(array.dtype, np.float32), copy=False)
+        for name, array in kept.items()
+    }
     if classifier._center is not None:
         tensors["center"] = classifier._center
     if classifier._moments is not None:  # what partial_fit goes on from

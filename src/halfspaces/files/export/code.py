@@ -70,7 +70,7 @@ def _loading(path: str | os.PathLike[str], *, as_float64: bool) -> list[str]:
     return [
         "from safetensors import safe_open",
         f'with safe_open({os.fspath(path)!r}, "numpy") as file:',
-        f'    V, c = file.get_tensor("coef").T{double}, file.get_tensor("intercept")',
+        f'    V, c = file.get_tensor("coef").T{double}, file.get_tensor("intercept"){double}',
         '    classes = np.array(json.loads(file.metadata()["halfspaces"])["metadata"]["classes"])',
     ]
 
