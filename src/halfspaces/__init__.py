@@ -4,17 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from halfspaces.estimators.certify import certify
     from halfspaces.estimators.classifier import LinearClassifier
     from halfspaces.estimators.cross_validation import LinearClassifierCV
     from halfspaces.files.models import load, save
     from halfspaces.proofs.minimize import minimize
 
 __version__ = "0.1.0"
-__all__ = ["LinearClassifier", "LinearClassifierCV", "load", "minimize", "save"]
+__all__ = ["LinearClassifier", "LinearClassifierCV", "certify", "load", "minimize", "save"]
 
 _HOMES = {
     "LinearClassifier": "estimators.classifier",
     "LinearClassifierCV": "estimators.cross_validation",
+    "certify": "estimators.certify",
     "minimize": "proofs.minimize",
     "load": "files.models",
     "save": "files.models",

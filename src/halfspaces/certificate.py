@@ -15,6 +15,10 @@ L*(a'_i) ≤ (1 − t) L*(a_i) + t L*(β), and G moves by class means that were 
 visit to the data. Any t > 0 that keeps β in the domain is valid; the least one is
 t/(1 − t) = max_c |g_c|/(v min(π_c, 1 − π_c)). v is 1, and 1 − ε for labels smoothed by ε.
 
+Rounding. The scores of a row are off by about u ‖x_i‖ ‖W‖, u the unit roundoff, and G by about
+e = u √(mean ‖x_i‖²) √(mean ‖a_i‖²). So the bound is computed for a G that is longer by e. Where
+W lies so far away that the two terms of a conjugate cancel, nothing is proved.
+
 References
 ----------
 Rockafellar, Convex Analysis, 1970, §31; Shalev-Shwartz & Zhang, Stochastic dual coordinate ascent,
@@ -109,6 +113,8 @@ class DualBound:
     anchor : Anchor
     fit_intercept : bool
         Whether there is a bias, so that only vanishing class sums prove anything.
+    error : array, shape (M,), or 0
+        How far rounding may have moved G.
     """
 
     loss: Loss
@@ -116,6 +122,7 @@ class DualBound:
     gradient: Array
     anchor: Anchor
     fit_intercept: bool
+    error: Array | float = 0.0
 
     def proved(self, conjugate: Array, shortened: Shortened | None = None) -> Array:
         """A proven lower bound on min L (M,).
@@ -123,13 +130,13 @@ class DualBound:
         `conjugate` (M,) is the dual point's Σ w_i L*_i(a_i)/Σ w_i. Where the dual point must be
         shortened to fit the penalty, a point that is shortened already makes the bound tighter.
         """
-        return self._mixed.value(conjugate, shortened)
+        return self._mixed.value(conjugate + self._left_out, shortened)
 
     def if_the_bias_were_optimal(
         self, conjugate: Array, shortened: Shortened | None = None
     ) -> Array:
         """The bound (M,) if the class sums vanished: no proof."""
-        return self._unmixed.value(conjugate, shortened)
+        return self._unmixed.value(conjugate + self._left_out, shortened)
 
     @property
     def point(self) -> tuple[Array, Array]:
@@ -140,11 +147,25 @@ class DualBound:
     def _natural(self) -> Array:
         """The gradient, summing to 0 over the classes.
 
-        A dual point does; rounding in that sum would grow by (1 − t)/t in β.
+        A dual point does; rounding in that sum would grow by (1 − t)/t in β. Where a class without
+        examples has a column of its own, that column is 0: its bias may fall forever.
         """
         if not self.loss.shift_invariant:
-            return self.gradient
+            return np.where(self._absent, 0.0, self.gradient)
         return self.gradient - self.gradient.mean(axis=2, keepdims=True)
+
+    @cached_property
+    def _absent(self) -> Array:
+        """Classes (M, C) without examples whose columns of the dual point are made 0."""
+        own_columns = self.fit_intercept and not self.loss.shift_invariant
+        return (self.anchor.frequencies == 0) & own_columns
+
+    @cached_property
+    def _left_out(self) -> Array:
+        """How much (M,) the mean conjugate may rise thereby: L* is convex (Jensen)."""
+        dual = np.where(self._absent, self.gradient[-1], 0.0)
+        present = np.argmax(self.anchor.frequencies, axis=1)
+        return np.where(self._absent.any(axis=1), -self.loss.conjugate(dual, present), 0.0)
 
     @cached_property
     def _at_zero(self) -> Array:
@@ -155,7 +176,7 @@ class DualBound:
     @cached_property
     def _unmixed(self) -> "_DualPoint":
         nothing = np.zeros_like(self._at_zero)
-        return _DualPoint(self.penalty, self._natural[:-1], self._at_zero, nothing, nothing)
+        return self._point(self._natural[:-1], nothing, nothing)
 
     @cached_property
     def _mixed(self) -> "_DualPoint":
@@ -168,7 +189,13 @@ class DualBound:
         beta = v * (self.anchor.frequencies - onehot) - kick
         with np.errstate(invalid="ignore"):
             anchored = np.where(t > 0, t * self._mean_conjugate(beta), 0.0)
-        return _DualPoint(self.penalty, G, self._at_zero, t, anchored)
+        return self._point(G, t, anchored)
+
+    def _point(self, G: Array, t: Array, anchored: Array) -> "_DualPoint":
+        """The dual point whose G is longer by its error."""
+        length = np.sqrt(np.einsum("dmc,dmc->m", G, G))
+        longer = 1 + self.error / np.where(length > 0, length, 1.0)
+        return _DualPoint(self.penalty, longer[:, None] * G, self._at_zero, t, anchored)
 
     def _mean_conjugate(self, dual: Array) -> Array:
         """Σ_y π_y L*(dual_y, y), shape (M,), over the labels that occur."""

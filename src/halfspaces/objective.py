@@ -18,7 +18,7 @@ from halfspaces.losses.base import Loss
 from halfspaces.penalties.base import Penalty
 from halfspaces.request import Evaluation, Losses, Request, Smoothing
 from halfspaces.rows.blocks import Blocks
-from halfspaces.rows.moments import Centroids
+from halfspaces.rows.moments import Centroids, Moments
 from halfspaces.rows.standardization import Standardization
 from halfspaces.scores import Linear, Shift
 from halfspaces.support.types import Array, Block, Rows, Visit
@@ -33,6 +33,8 @@ class _Sums(NamedTuple):
     data: Array  # (M,)
     exact_data: Array  # (M,)
     conjugate: Array  # (M,)
+    along: Array  # (M,), of ⟨slopes, scores⟩
+    steepness: Array  # (M,), of ‖slopes‖²
     dV: Any  # (D, M·C)
     dc: Any  # (M·C,)
 
@@ -101,8 +103,16 @@ class Objective:
         self, penalty: Penalty, observe: Callable[[Evaluation], Any] | None = None
     ) -> "Objective":
         """The same data loss under another penalty; sums over the data are not computed again."""
-        other = replace(self, penalty=penalty, observe=observe)
-        sums = ("linear", "total_weight", "anchor")
+        return self._with_same_sums(penalty=penalty, observe=observe)
+
+    @property
+    def in_double(self) -> "Objective":
+        """The same objective with products in float64."""
+        return self._with_same_sums(blocks=replace(self.blocks, in_double=True))
+
+    def _with_same_sums(self, **changes: Any) -> "Objective":
+        other = replace(self, **changes)
+        sums = ("linear", "total_weight", "anchor", "row_length")
         vars(other).update({name: vars(self)[name] for name in sums if name in vars(self)})
         return other
 
@@ -129,6 +139,19 @@ class Objective:
         return Anchor.of(self.blocks, self.linear, self.n_classes)
 
     @cached_property
+    def row_length(self) -> Array:
+        """√(mean ‖x‖²) (M,) or (1,) of the rows as they are multiplied, in units of 1/W."""
+        standardization = self.linear.standardization
+        if standardization.scales:
+            squares = 1 + (self.linear.residual_mean / standardization.scale) ** 2
+        else:
+            blocks = self.blocks
+            several = blocks.weight is not None and blocks.weight.ndim > 1
+            moments = Moments.of(replace(blocks, weight=None) if several else blocks)
+            squares = moments.squares / moments.count + moments.mean**2
+        return np.sqrt(np.atleast_1d(squares.sum(axis=0)) + 1)
+
+    @cached_property
     def gradient_norm_at_zero(self) -> Array:
         """‖∇L(0)‖ of each member, from the class sums: at W = 0 slopes depend on y alone."""
         labels = np.arange(self.n_classes)
@@ -142,9 +165,18 @@ class Objective:
         """Whether the penalty bounds W, so that a gap can be proved, for each member (M,)."""
         return self.penalty.dual_scale(np.ones((self.n_features, n_members, 1))) > 0
 
-    def dual_bound(self, gradient: Array) -> DualBound:
-        """Bounds on min L from a dual point with this gradient of the data loss (D+1, M, C)."""
-        return DualBound(self.loss, self.penalty, gradient, self.anchor, self.fit_intercept)
+    def dual_bound(self, gradient: Array, steepness: Array) -> DualBound:
+        """Bounds on min L from a dual point.
+
+        Its gradient of the data loss is (D+1, M, C), its mean square slope `steepness` (M,).
+        """
+        error = self._unit * self.row_length * np.sqrt(steepness)
+        return DualBound(self.loss, self.penalty, gradient, self.anchor, self.fit_intercept, error)
+
+    @property
+    def _unit(self) -> float:
+        """Of rounding errors in products: 2 u."""
+        return float(np.finfo(self.blocks.dtype).eps)
 
     def evaluate(self, request: Request) -> Evaluation:
         """Value, and gradient and bounds if asked for, by one visit to each block of the rows."""
@@ -171,7 +203,7 @@ class Objective:
         W = evaluation.request.W
         factor = 1 / np.repeat(np.broadcast_to(count, W.shape[1]), self.n_classes)
         gradient = self._scores.pullback(sums.dV * factor, sums.dc * factor, W.shape)
-        bounds = self._bounds(evaluation, gradient, sums.conjugate / count)
+        bounds = self._bounds(evaluation, gradient, sums, count)
         slope = self.penalty.gradient(W[:-1]) if self.penalty.smooth else None
         return replace(evaluation, data_gradient=gradient, penalty_gradient=slope, **bounds)
 
@@ -224,45 +256,50 @@ class Objective:
         def visit(block: Block) -> _Sums:
             scores = function.scores(folded, block.X).reshape(len(block.y), *request.W.shape[1:])
             losses = _in_cache(evaluate, scores, block)
-            data = _weighted_sum(losses.values, block.weight)
-            exact_data = _weighted_sum(losses.exact, block.weight)
-            conjugate = _weighted_sum(losses.conjugate, block.weight)
-            if not request.gradient:
-                return _Sums(data, exact_data, conjugate, 0.0, 0.0)
-            slopes = _weighted(losses.slopes, block.weight).reshape(len(block.y), -1)
-            return _Sums(data, exact_data, conjugate, *function.pull(block.X, slopes))
+            weight = block.weight
+            data, exact, conjugate, along, steepness = (
+                _weighted_sum(values, weight) for values in losses[:5]
+            )
+            dV: Any = 0.0
+            dc: Any = 0.0
+            if request.gradient:
+                slopes = _weighted(losses.slopes, weight)
+                dc = slopes.sum(axis=0, dtype=np.float64).ravel()  # of exact products
+                columns = slopes.astype(losses.slopes.dtype, copy=False).reshape(len(block.y), -1)
+                dV = function.pull(block.X, columns)
+            return _Sums(data, exact, conjugate, along, steepness, dV, dc)
 
         return visit
 
     def _bounds(
-        self, evaluation: Evaluation, gradient: Array, conjugate: Array
+        self, evaluation: Evaluation, gradient: Array, sums: _Sums, count: Array
     ) -> dict[str, Array]:
-        """The fields of an evaluation that its gradient proves; none on a part of the rows.
-
-        `conjugate` is the mean of the losses' conjugates at the slopes, or at shortened slopes.
-        """
+        """The fields of an evaluation that its gradient proves; none on a part of the rows."""
         request = evaluation.request
         if request.rows is not None:
             return {}
-        bound = self.dual_bound(gradient)
+        steepness = sums.steepness / count
+        bound = self.dual_bound(gradient, steepness)
         # Fenchel and Young's equality at the gradient: the mean conjugate is ⟨gradient, W⟩ − data.
-        at_stage = np.sum(gradient * request.W, axis=(0, 2)) - evaluation.data
-        if request.smoothing.mu > 0:
-            return {
-                "lower": bound.proved(conjugate),
-                "stage_lower": bound.proved(at_stage),
-                "prospect": bound.if_the_bias_were_optimal(conjugate),
-                "conjugate": conjugate,
-            }
+        along = np.sum(gradient * request.W, axis=(0, 2))
+        at_stage = along - evaluation.data
+        # Of the losses themselves, or at shortened slopes.
+        computed = sums.conjugate / count
+        length = np.sqrt(np.sum(request.W**2, axis=(0, 2)))
+        rounding = bound.error * length + 4 * np.abs(along - sums.along / count)
+        rounding = rounding + self._unit * (2 * np.abs(evaluation.data) + np.abs(computed))
+        at_stage, computed = at_stage + rounding, computed + rounding
+        conjugate = computed if request.smoothing.mu > 0 else at_stage
         shortened = None
         if request.dual_scale is not None and request.shortens:
-            shortened = Shortened(request.dual_scale, conjugate)
-        lower = bound.proved(at_stage, shortened)
+            shortened = Shortened(request.dual_scale, computed)
         return {
-            "lower": lower,
-            "stage_lower": lower,
-            "prospect": bound.if_the_bias_were_optimal(at_stage, shortened),
-            "conjugate": at_stage,
+            "lower": bound.proved(conjugate, shortened),
+            "stage_lower": bound.proved(at_stage, shortened),
+            "prospect": bound.if_the_bias_were_optimal(conjugate, shortened),
+            "conjugate": conjugate,
+            "steepness": steepness,
+            "rounding": rounding,
         }
 
     def scores(self, W: Array, rows: Rows = None) -> Array:
@@ -291,7 +328,7 @@ class Objective:
 
 def _nothing_proved(n_members: int) -> dict[str, Array]:
     """The bounds of an evaluation that proves none."""
-    names = ("lower", "stage_lower", "prospect", "conjugate")
+    names = ("lower", "stage_lower", "prospect", "conjugate", "steepness", "rounding")
     return dict.fromkeys(names, np.full(n_members, -np.inf))
 
 
@@ -303,25 +340,22 @@ def _in_cache(evaluate: EvaluateLoss, scores: Array, block: Block) -> Losses:
     size = max(1, LOSS_SCORES * len(scores) // max(scores.size, 1))
     if len(scores) <= 2 * size:
         return evaluate(scores, block.y, block.rows)
-    parts: list[tuple[Array, Array, Array]] = []
+    parts: list[tuple[Array, ...]] = []
     for start in range(0, len(scores), size):
         part = slice(start, start + size)
         losses = evaluate(scores[part], block.y[part], block.rows[part])
         scores[part] = losses.slopes
-        parts.append((losses.values, losses.exact, losses.conjugate))
+        parts.append(losses[:5])
     return Losses(*map(np.concatenate, zip(*parts, strict=True)), slopes=scores)
 
 
 def _weighted_sum(values: Array, weight: Array | None) -> Array:
-    """Σ_i w_i v_i (M,) in float64, for values (B, M) and weights (B,) or (B, M)."""
-    if weight is not None:
-        values = values * (weight[:, None] if weight.ndim == 1 else weight)
-    return values.sum(axis=0, dtype=np.float64)
+    """Σ_i w_i v_i in float64, for values (B, M) or (B, M, C) and weights (B,) or (B, M)."""
+    return _weighted(values, weight).sum(axis=0, dtype=np.float64)
 
 
-def _weighted(slopes: Array, weight: Array | None) -> Array:
-    """Slopes (B, M, C) times weights (B,) or (B, M)."""
+def _weighted(values: Array, weight: Array | None) -> Array:
+    """Values (B, M) or (B, M, C) times weights (B,) or (B, M)."""
     if weight is None:
-        return slopes
-    weight = weight.astype(slopes.dtype)
-    return slopes * (weight[:, None, None] if weight.ndim == 1 else weight[:, :, None])
+        return values
+    return values * weight.reshape(weight.shape + (1,) * (values.ndim - weight.ndim))

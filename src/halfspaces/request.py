@@ -16,6 +16,8 @@ class Losses(NamedTuple):
     values: Array  # (B, M), of the smoothed loss
     exact: Array  # (B, M), of the loss itself
     conjugate: Array  # (B, M), L* at the slopes; 0 where it was not computed
+    along: Array  # (B, M), ⟨slopes, scores⟩
+    steepness: Array  # (B, M), ‖slopes‖²
     slopes: Array  # (B, M, C), gradients in the scores, perhaps in the memory of the scores
     offsets: Array | None = None  # (B, M, C), where they were computed anew
 
@@ -29,8 +31,8 @@ class Smoothing:
     mu : float
         μ of the smoothed loss; 0 for the loss itself.
     offsets : array, shape (N, M, C), or None
-        Added to the scores, a row for each row of X: they make the loss smooth about a dual point
-        (`Loss.offsets`). None adds nothing.
+        Times μ added to the scores, a row for each row of X: they make the loss smooth about a dual
+        point (`Loss.offsets`). None adds nothing.
     recentre : float
         Above 0: compute the dual point of this loss, and evaluate the loss that is smoothed by
         μ = `recentre` about that point instead.
@@ -60,22 +62,32 @@ class Smoothing:
         """The smoothing that `recentre` asks for, once its offsets are known."""
         return Smoothing(self.recentre, offsets)
 
+    def shifted(self, scores: Array, offsets: Array) -> Array:
+        """The scores plus μ times their rows of the offsets."""
+        return scores + self.mu * offsets.astype(scores.dtype)
+
     def evaluate(self, loss: Loss, scores: Array, y: Array, rows: Array) -> Losses:
         """The smoothed loss at scores (B, M, C) of labels (B,); `rows` (B,) select the offsets."""
         if self.mu == 0:
             values, slopes = loss.value_and_grad(scores, y)
-            return Losses(values, values, np.zeros_like(values), slopes)
+            return Losses(values, values, np.zeros_like(values), *_sizes(slopes, scores), slopes)
         smoothed = self.of(loss)
-        shifted = scores if self.offsets is None else scores + self.offsets[rows]
+        shifted = scores if self.offsets is None else self.shifted(scores, self.offsets[rows])
         offsets = None
         if self.recentre > 0:
             dual = smoothed.value_and_grad(shifted, y)[1]
-            offsets = loss.offsets(dual, y, self.recentre).astype(np.float16)
+            offsets = (loss.offsets(dual, y, self.recentre) / self.recentre).astype(np.float16)
             smoothed = loss.smoothed(self.recentre)
-            shifted = scores + offsets
+            shifted = self.recentred(offsets).shifted(scores, offsets)
         values, slopes = smoothed.value_and_grad(shifted, y)
         exact = loss.value_and_grad(scores, y)[0]
-        return Losses(values, exact, loss.conjugate(slopes, y), slopes, offsets)
+        conjugate = loss.conjugate(slopes, y)
+        return Losses(values, exact, conjugate, *_sizes(slopes, scores), slopes, offsets)
+
+
+def _sizes(slopes: Array, scores: Array) -> tuple[Array, Array]:
+    """⟨slopes, scores⟩ and ‖slopes‖² of each example, (B, M) each."""
+    return np.vecdot(slopes, scores), np.vecdot(slopes, slopes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +133,9 @@ class Evaluation:
     bound on min L, −∞ where nothing is proved, and `stage_lower` the same for the smoothed
     objective (with offsets it is an estimate for leaving the stage, no proof).
     `prospect` is the value that `lower` would have if the bias were optimal: no proof, but a sign
-    that a better bias would give it. `conjugate` is the mean of L*_i at the dual point.
+    that a better bias would give it. `conjugate` is the mean of L*_i at the dual point, and
+    `steepness` the mean of ‖∇L_i‖² there, by which rounding errors are bounded. `rounding` was
+    added to the conjugates for the rounding of scores and sums: no gap can be proved far below it.
     `visited` is the cost in passes: the part of the examples that was visited.
     """
 
@@ -135,6 +149,8 @@ class Evaluation:
     stage_lower: Array
     prospect: Array
     conjugate: Array
+    steepness: Array
+    rounding: Array
     data_gradient: Array | None = None
     penalty_gradient: Array | None = None
 
@@ -152,16 +168,6 @@ class Evaluation:
     def gap(self) -> Array:
         """A proven bound on exact_total − min L, infinite where nothing is proved."""
         return np.maximum(self.exact_total - self.lower, 0.0)
-
-    @property
-    def stage_gap(self) -> Array:
-        """The gap of the smoothed objective."""
-        return np.maximum(self.total - self.stage_lower, 0.0)
-
-    @property
-    def hoped_gap(self) -> Array:
-        """The value that `gap` would have if the bias were optimal."""
-        return np.maximum(self.exact_total - self.prospect, 0.0)
 
     @cached_property
     def gradient(self) -> Array:

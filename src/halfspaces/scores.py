@@ -40,7 +40,7 @@ class Linear:
         """V (D, M·C) and c (M·C,), for which the scores of raw rows are X V + c."""
         stack = W if W.ndim == 3 else W[:, None]
         weights = stack[:-1] / _by_feature(self.standardization.scale)
-        residual = self._residual_mean
+        residual = self.residual_mean
         if residual.ndim == 1:
             offset = -residual @ weights.reshape(len(residual), -1)
         else:
@@ -58,28 +58,21 @@ class Linear:
         V, c = folded
         return X @ V + c
 
-    def pull(self, X: Features, dscores: Array) -> tuple[Array, Array]:
-        """A block's terms of the gradients in V and c, from dscores (B, M·C)."""
-        return X.T @ dscores, dscores.sum(axis=0, dtype=np.float64)
-
-    def unfold(self, V: Array, c: Array) -> Array:
-        """The inverse of `fold`: parameters W (D+1, M·C) whose scores of raw rows are X V + c."""
-        W = np.empty((len(V) + 1, V.shape[1]))
-        W[:-1] = V * self.standardization.scale[:, None]
-        W[-1] = c + self._residual_mean @ V if self.fit_intercept else 0
-        return W
+    def pull(self, X: Features, dscores: Array) -> Array:
+        """A block's term of the gradient in V, from dscores (B, M·C); that in c is their sum."""
+        return X.T @ dscores
 
     def pullback(self, dV: Array, dc: Array, shape: tuple[int, ...]) -> Array:
         """The transpose of `fold`: the gradient in W (D+1, M, C) from the gradients in V and c."""
         gradient = np.empty(shape)
         members = shape[1:] if len(shape) == 3 else (1, shape[1])
-        raw = dV.reshape(len(dV), *members) - _by_feature(self._residual_mean) * dc.reshape(members)
+        raw = dV.reshape(len(dV), *members) - _by_feature(self.residual_mean) * dc.reshape(members)
         gradient[:-1] = (raw / _by_feature(self.standardization.scale)).reshape(gradient[:-1].shape)
         gradient[-1] = dc.reshape(shape[1:]) if self.fit_intercept else 0
         return gradient
 
     @property
-    def _residual_mean(self) -> Array:
+    def residual_mean(self) -> Array:
         """mean − center."""
         mean = self.standardization.mean
         return mean - (self.center if mean.ndim == 1 else self.center[:, None])
@@ -111,9 +104,9 @@ class Shift:
         """X + c."""
         return X + folded[1]
 
-    def pull(self, X: Array, dscores: Array) -> tuple[Array, Array]:
-        """An empty gradient in V, and a block's terms of the gradient in c."""
-        return np.zeros((0, dscores.shape[1])), dscores.sum(axis=0, dtype=np.float64)
+    def pull(self, X: Array, dscores: Array) -> Array:
+        """An empty gradient in V."""
+        return np.zeros((0, dscores.shape[1]))
 
     def pullback(self, dV: Array, dc: Array, shape: tuple[int, ...]) -> Array:
         """The gradient in W."""

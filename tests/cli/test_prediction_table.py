@@ -14,6 +14,7 @@ import halfspaces
 from halfspaces import LinearClassifier
 from halfspaces.cli import model_data, prediction_table
 from halfspaces.cli.prediction_table import Limits
+from halfspaces.estimators.calibration import Sigmoid
 from tests.helpers import DIGITS, NAMES, accuracy, npz
 
 X_TEST = np.asarray(DIGITS.X_test)
@@ -121,6 +122,20 @@ def test_top_of_two_classes(run, tmp_path, loss):
             np.abs(classifier.decision_function(X_TEST)),
             rtol=1e-4,
         )
+
+
+@pytest.mark.parametrize("n_classes", [2, 10])
+def test_calibrated_labels_are_the_most_probable(run, tmp_path, n_classes):
+    y = DIGITS.y if n_classes == 10 else DIGITS.y > 4
+    classifier = LinearClassifier(strength=0.1).fit(DIGITS.X, y)
+    lines = (1.0,) if n_classes == 2 else tuple(np.linspace(0.1, 1.0, 10))
+    classifier.calibration_ = Sigmoid(lines, (*lines[:-1], -3.0))
+    halfspaces.save(classifier, tmp_path / "model")
+    for options in ((), ("--top", 1)):
+        run("predict", tmp_path / "model", "digits", *options, "--out", tmp_path / "table.csv")
+        told = pd.read_csv(tmp_path / "table.csv")
+        assert told["label"].tolist() == classifier.predict(X_TEST).tolist()
+    assert told["top_1"].tolist() == told["label"].tolist()
 
 
 def test_predictions_that_cannot_be_written(refused, digits_model, tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ from halfspaces.estimators.calibration import (
 )
 from halfspaces.estimators.calibration.checks import BLOCK
 from halfspaces.estimators.calibration.temperature import margin_blocks
-from halfspaces.support.validation import lookup
+from halfspaces.system.names import lookup
 
 EACH = pytest.mark.parametrize("kind", CALIBRATIONS.values(), ids=CALIBRATIONS.keys())
 

@@ -14,7 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from halfspaces import LinearClassifier
 from halfspaces.loop.result import Reason
 from halfspaces.losses.softmax import Softmax
-from halfspaces.optimizers import SGD
+from halfspaces.optimizers import OPTIMIZERS, SGD
 from halfspaces.penalties.l2 import L2
 from halfspaces.tuning.early_stopping import EarlyStopping
 from tests.helpers import NAMES
@@ -341,8 +341,19 @@ def test_partial_fit_needs_the_classes_first():
         ValueError, match=r"y\[1\] = 11 is not among the classes 0, 1, 2, .*9; give"
     ):
         classifier.partial_fit(X[:2], [0, 11])
-    with pytest.raises(ValueError, match="partial_fit needs optimizer='auto', 'sgd' or an SGD"):
-        LinearClassifier(optimizer="lbfgs").partial_fit(X, Y, classes=range(10))
+
+
+@pytest.mark.parametrize("optimizer", ["auto", SGD(), *OPTIMIZERS], ids=str)
+def test_partial_fit_is_there_where_it_works(optimizer):
+    classifier = LinearClassifier(optimizer=optimizer)
+    if hasattr(classifier, "partial_fit"):
+        assert optimizer in ("auto", "sgd") or isinstance(optimizer, SGD)
+        assert classifier.partial_fit(X[:99], Y[:99], classes=range(10)).coef_.any()
+        return
+    with pytest.raises(AttributeError) as caught:
+        classifier.partial_fit(X, Y, classes=range(10))
+    needed = "partial_fit needs optimizer='auto', 'sgd' or an SGD(...), got "
+    assert str(caught.value.__cause__) == f"{needed}{optimizer!r}."
 
 
 # --- errors ---------------------------------------------------------------------------------------

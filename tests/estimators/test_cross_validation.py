@@ -14,7 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import halfspaces
 from halfspaces import LinearClassifier, LinearClassifierCV
-from halfspaces.estimators.calibration import Temperature
+from halfspaces.estimators.calibration import CALIBRATIONS, Temperature
 from halfspaces.estimators.checked_data import hold_out
 from halfspaces.loop.result import Reason
 from halfspaces.penalties.elastic_net import ElasticNet
@@ -290,6 +290,15 @@ def test_what_did_not_converge_says_so():
     assert searched.result_.gap == searched.cv_results_["gap"][0] > 0
 
 
+def test_a_fit_of_the_search_that_stopped_at_the_limit_says_so():
+    options = {"strengths": [1.0, 1e-9], "cv": 2, "scoring": lambda e, X, y: e.strength}
+    said = r"At 1 of 2 strengths, from 1e-09 to 1e-09, a fit reached the limit of 15 passes"
+    with pytest.warns(ConvergenceWarning, match=said):
+        searched = LinearClassifierCV(max_passes=15, **options).fit(X, Y)
+    assert searched.strength_ == 1.0
+    assert searched.result_.converged
+
+
 # --- probabilities --------------------------------------------------------------------------------
 
 
@@ -325,17 +334,33 @@ def test_a_calibrated_hinge_has_probabilities(rows, calibrate, tmp_path):
     np.testing.assert_allclose(
         searched.calibration_.probabilities(columns), expected.probabilities(columns), atol=0.02
     )
-    if calibrate == "temperature":
-        np.testing.assert_array_equal(
-            searched.classes_[probabilities.argmax(axis=1)], searched.predict(data)
-        )
+    np.testing.assert_array_equal(
+        searched.classes_[probabilities.argmax(axis=1)], searched.predict(data)
+    )
     halfspaces.save(searched, tmp_path / "model")
     loaded = halfspaces.load(tmp_path / "model")
     assert loaded.calibration_ == searched.calibration_
     assert loaded.strength == searched.strength_ == 0.3
     np.testing.assert_array_equal(loaded.predict_proba(data), probabilities)
+    np.testing.assert_array_equal(loaded.predict(data), searched.predict(data))
     np.testing.assert_array_equal(loaded.decision_function(data), searched.decision_function(data))
     assert not hasattr(loaded.fit(data, y), "predict_proba")  # a new fit has no calibration
+
+
+@pytest.mark.parametrize("n_classes", [2, 10])
+@pytest.mark.parametrize("calibrate", CALIBRATIONS)
+@pytest.mark.parametrize("loss", ["softmax", "hinge", "ova_logistic"])
+def test_the_predicted_class_is_the_most_probable(loss, calibrate, n_classes):
+    data, y = X[n_classes > Y, 10:20], Y[n_classes > Y]  # a few columns: many errors
+    y = np.where(np.arange(len(y)) % 5 == 0, 0, y)
+    searched = LinearClassifierCV(loss, strengths=[1.0], cv=3, calibrate=calibrate, tol=0.05)
+    predicted = searched.fit(data, y).predict(data)
+    probable = searched.classes_[searched.predict_proba(data).argmax(axis=1)]
+    np.testing.assert_array_equal(predicted, probable)
+    scores = searched.decision_function(data)
+    largest = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
+    reordered = (searched.classes_[largest] != predicted).any()
+    assert reordered == (calibrate == "sigmoid")
 
 
 def test_log_loss_chooses_by_calibrated_probabilities():

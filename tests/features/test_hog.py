@@ -52,6 +52,19 @@ def test_hog_flips_turns_and_moves_with_the_image(photos):
     )  # not at the edges
 
 
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_direction_on_a_border_is_in_the_bin_above(signed):
+    y, x = np.mgrid[0:24, 0:24] - 12
+    along = [(1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1)]
+    ramps = np.stack([(128 + 3 * (a * x + b * y)).astype(np.uint8) for a, b in along])
+    for bins in range(1, 49):
+        hog = HOG(block=None, soft=False, signed=signed, orientations=bins)
+        cells = hog.transform(ramps).reshape(8, 3, 3, bins)[:, 1, 1]
+        turned = np.arange(8) * bins // 8 if signed else np.arange(8) % 4 * bins // 4
+        np.testing.assert_array_equal(cells.argmax(axis=1), turned, f"{bins} bins")
+        np.testing.assert_allclose(cells.max(axis=1), cells.sum(axis=1))
+
+
 # --- parity ---------------------------------------------------------------------------------------
 
 
@@ -66,6 +79,17 @@ def test_hard_hog_is_that_of_scikit_image(photos, cell, block):
     }
     expected = [skimage.hog(image.astype(float), **options) for image in photos]
     found = HOG(cell, block, soft=False, floor=1e-5).transform(photos)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("orientations", [2, 3, 4, 8, 9, 12])
+def test_hard_hog_is_that_of_scikit_image_on_borders_of_bins(orientations):
+    skimage = pytest.importorskip("skimage.feature")
+    y, x = np.mgrid[0:16, 0:16]
+    images = np.stack([4 * (x + y), 4 * (15 - x + y), 4 * x, 4 * y]).astype(np.uint8)
+    options = {"pixels_per_cell": (8, 8), "cells_per_block": (1, 1), "orientations": orientations}
+    expected = [skimage.hog(image.astype(float), **options) for image in images]
+    found = HOG(8, 1, orientations, soft=False, floor=1e-5).transform(images)
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 

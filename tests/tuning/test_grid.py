@@ -142,3 +142,35 @@ def test_a_grid_takes_fewer_passes_than_its_fits_and_can_be_stopped():
     assert np.array_equal(stopped.strengths, told)
     assert len(told) < len(strengths)
     assert np.array_equal(stopped.W, grid.W[:, : len(told)])
+
+
+SPLITS = {
+    "each row once": [ROWS[part != ROWS % 3] for part in range(3)],
+    "one part": [ROWS[:-40]],
+    "some rows": [ROWS[5:], ROWS[(ROWS % 7) > 0]],
+    "all but a few": [ROWS[20:40], ROWS[15:]],
+}
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("kind", ["dense", "float32", "sparse", "weighted", "offset"])
+@pytest.mark.parametrize("large", [1.0, 1e7, 1e14])
+def test_moments_of_training_rows_keep_their_digits(large, kind, split):
+    rows = 0.01 * np.random.default_rng(0).standard_normal((len(Y), 4))
+    rows[7] = -large  # held out by some fold of each split
+    rows[7, 0], rows[8:, 0] = 1.0, 0.0  # a column that varies among the first rows only
+    rows[:, 1] += 1e3 * (kind == "offset")
+    weight = np.random.default_rng(1).uniform(0.5, 2, len(Y)) if kind == "weighted" else None
+    rows = rows.astype(np.float32) if kind == "float32" else rows
+    given = LinearClassifier().objective(
+        csr_array(rows) if kind == "sparse" else rows, Y, sample_weight=weight
+    )
+    for train, member in zip(SPLITS[split], fold_objectives(given, SPLITS[split]), strict=False):
+        counts = np.ones(len(train)) if weight is None else weight[train]
+        mean = np.average(rows[train].astype(float), axis=0, weights=counts)
+        centred = rows[train].astype(float) - mean
+        variance = np.average(centred**2, axis=0, weights=counts)
+        scale = np.where(variance > 0, np.sqrt(variance), 1.0)
+        found = member.standardization
+        np.testing.assert_allclose(found.scale, scale, rtol=1e-6)
+        np.testing.assert_allclose(found.mean, mean, atol=1e-6 * scale.max(), rtol=1e-6)

@@ -21,6 +21,16 @@ def test_a_grid_spans_six_decades():
     assert strengths[-1] / strengths[0] == pytest.approx(SPAN)
 
 
+@pytest.mark.parametrize("n_strengths", [2, 3, 5, 20])
+@pytest.mark.parametrize("span", [1e-6, 1e-3])
+@pytest.mark.parametrize("peak", [-99, 99, -2])
+def test_no_strength_is_less_than_a_thousandth_of_the_one_before(n_strengths, span, peak):
+    strengths = grown(peak, n_strengths, span)
+    ratios = strengths[1:] / strengths[:-1]
+    assert ratios.min() > 0.999e-3
+    np.testing.assert_allclose(ratios, ratios[0])
+
+
 @pytest.mark.parametrize(
     ("peak", "exponents"),
     [

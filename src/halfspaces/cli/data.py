@@ -114,7 +114,7 @@ def megabytes(size: int) -> str:
 def _entry(name: str) -> "Entry | None":
     """The entry of the catalogue; None for a data set that needs no download."""
     from halfspaces.datasets import BUILT_IN, CATALOGUE
-    from halfspaces.support.validation import nearest
+    from halfspaces.system.names import nearest
 
     if name in BUILT_IN:
         return None

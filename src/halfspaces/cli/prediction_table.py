@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from halfspaces.cli import report
-from halfspaces.estimators.base import probabilities
+from halfspaces.estimators.base import probabilities, winners
 from halfspaces.estimators.components import make_loss
 from halfspaces.features import Described
 from halfspaces.files.atomic import writing_whole
@@ -77,7 +77,8 @@ class Columns:
         if not (self.all or self.top):
             return {"row": numbers, "label": self._shown(self.classifier.predict(X))}
         scores = self.classifier.decision_function(X)
-        best = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
+        calibration = self.classifier.calibration_
+        best = winners(scores, make_loss(self.classifier.loss), calibration)
         table = {"row": numbers, "label": self.shown[best]}
         values = self._probabilities_or_scores(scores)
         order = _best(values, self.top)

@@ -21,7 +21,8 @@ from halfspaces.losses.base import Loss
 from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES
 from halfspaces.penalties import PENALTIES
 from halfspaces.penalties.base import Penalty
-from halfspaces.support.validation import check_number, nearest
+from halfspaces.support.validation import check_number
+from halfspaces.system.names import nearest
 
 NAMES: dict[str, Mapping[str, Any]] = {
     "loss": LOSSES,

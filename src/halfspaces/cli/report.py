@@ -375,7 +375,7 @@ def gradient_checks(seed: int, *, verbose: bool) -> bool:
             rate = f"{report.rate:.2f}" if np.isfinite(report.rate) else "—"
             worst = f"{report.worst.error:.1e}"
             table.add_row(
-                name, f"{checked}", worst, f"{len(report.kinks)}", rate, _verdict(report.ok)
+                name, f"{checked}", worst, f"{len(report.kinks)}", rate, _OUTCOMES[report.outcome]
             )
     console.print(table)
     checks = [report for report in reports.values() if not isinstance(report, GradientReport)]
@@ -392,5 +392,12 @@ def gradient_checks(seed: int, *, verbose: bool) -> bool:
     return ok
 
 
+_OUTCOMES = {
+    "right": "[green]ok    [/]",
+    "cannot tell": "[yellow]cannot tell[/]",
+    "wrong": "[bold red]WRONG [/]",
+}
+
+
 def _verdict(ok: bool) -> str:
-    return "[green]ok    [/]" if ok else "[bold red]WRONG [/]"
+    return _OUTCOMES["right" if ok else "wrong"]

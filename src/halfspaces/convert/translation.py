@@ -8,7 +8,8 @@ from halfspaces.penalties.base import Penalty
 from halfspaces.penalties.elastic_net import ElasticNet
 from halfspaces.penalties.l1 import L1
 from halfspaces.penalties.l2 import L2
-from halfspaces.support.validation import check_number, lookup, nearest
+from halfspaces.support.validation import check_number
+from halfspaces.system.names import lookup, nearest
 
 DECOUPLED = ("torch.optim.AdamW",)  # their decay is the gradient of no penalty
 

@@ -5,6 +5,7 @@ import warnings
 from abc import ABC
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from numbers import Integral
 from typing import Any
 
@@ -27,8 +28,10 @@ from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers.choose import Choice
 from halfspaces.penalties.base import Penalty
+from halfspaces.request import Request
 from halfspaces.rows.blocks import Blocks, compute_dtype
 from halfspaces.rows.moments import Moments
+from halfspaces.scores import Linear
 from halfspaces.support.types import Array, Block, Features
 from halfspaces.support.validation import check_number
 from halfspaces.system.blas import OUTSIDE, one_blas_thread
@@ -57,19 +60,14 @@ def probabilities(scores: Array, loss: Loss, calibration: Calibration | None = N
     return np.divide(p, total, out=np.full_like(p, 1 / p.shape[1]), where=total > 0)
 
 
-def labels_of(scores: Array, classes: Array) -> Array:
-    """The class with the largest score for each row."""
-    return classes[_largest(scores)]
+def winners(scores: Array, loss: Loss, calibration: Calibration | None = None) -> Array:
+    """The position (N,) of each row's class: that of the largest score, or calibrated probability.
 
-
-def _largest(scores: Array) -> Array:
-    """The position (N,) of the largest score in each row.
-
-    Scores have shape (N, C), or (N,) or (N, 1) for two classes: the difference of their scores.
+    Scores have shape (N, C), or (N,) for two classes: the difference of their scores.
     """
-    if scores.ndim == 1 or scores.shape[1] == 1:
-        return (scores.reshape(-1) > 0).astype(np.intp)
-    return np.argmax(scores, axis=1)
+    if calibration is not None and not calibration.keeps_order:
+        return np.argmax(probabilities(scores, loss, calibration), axis=1)
+    return np.argmax(scores, axis=1) if scores.ndim == 2 else (scores > 0).astype(np.intp)
 
 
 def _probability(estimator: Any) -> bool:
@@ -82,8 +80,44 @@ def _probability(estimator: Any) -> bool:
     return True
 
 
+def weighted(moments: Moments, factor: float) -> Moments:
+    """The moments with all weights times a factor, which is held between 2^±300."""
+    factor = min(max(factor, 2.0**-300), 2.0**300)
+    return Moments(moments.count * factor, moments.mean, moments.squares * factor)
+
+
+def _of_one_column(objective: Objective, result: Result) -> Result:
+    """The result for the W whose columns are −v/2 and v/2, as `coef_` holds v alone.
+
+    A loss that does not change with a constant added to both scores is the same, others are
+    evaluated anew. By symmetry none is larger, and no penalty.
+    """
+    mean = result.W.mean(axis=2, keepdims=True)
+    if not mean.any():
+        return result
+    W = result.W - mean
+    data = result.data_loss
+    if not objective.loss.shift_invariant:
+        data = objective.evaluate(Request(W, gradient=False)).exact_data
+    penalty = objective.penalty.value(W[:-1])
+    loss = data + penalty
+    gap = np.maximum(result.gap - (result.loss - loss), 0.0)
+    return replace(result, W=W, loss=loss, data_loss=data, penalty=penalty, gap=gap)
+
+
+def unfolded(linear: Linear, V: Array, c: Array) -> Array:
+    """The inverse of `Linear.fold`: W (D+1, M·C) whose scores of raw rows are X V + c."""
+    W = np.empty((len(V) + 1, V.shape[1]))
+    W[:-1] = V * linear.standardization.scale[:, None]
+    W[-1] = c + linear.residual_mean @ V if linear.fit_intercept else 0
+    return W
+
+
 class LinearModel(ClassifierMixin, BaseEstimator, ABC):
-    """A classifier with `coef_` and `intercept_`, which `_adopt` takes from the result of a fit."""
+    """A classifier of the scores x coef_ᵀ + intercept_: whatever is written there is what predicts.
+
+    `_adopt` takes both from the result of a fit.
+    """
 
     loss: str | Loss
     standardize: bool
@@ -101,11 +135,15 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
     n_iter_: int
     n_features_in_: int
     feature_names_in_: Array  # where X had column names
-    calibration_: Calibration | None
+    calibration_: Calibration | None = None
     features_dtype_: str  # the type of the X that was fitted
     features_: Any  # of a loaded classifier: the fitted feature whose rows it takes, if any
     optimizer_choice_: str
     result_: Result
+
+    # Where the fitted rows lie, if far from 0 (D,): scores are computed from differences to it.
+    _center: Array | None = None
+    _moments: Moments | None = None  # what partial_fit goes on from
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -154,7 +192,7 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
         """Store what `partial_fit` goes on from, and warn the caller of `fit`."""
         moments = self._moments_of(blocks)
         if moments is not None:
-            moments = restored_moments(moments.weighted(data.unit), blocks, self.n_features_in_)
+            moments = restored_moments(weighted(moments, data.unit), blocks, self.n_features_in_)
         self._moments = moments
         if not self.result_.converged:
             warnings.warn(str(self.result_), ConvergenceWarning, stacklevel=OUTSIDE + 1)
@@ -165,12 +203,20 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
     def _objective(
         self, blocks: Blocks, n_classes: int, penalty: Penalty, moments: Moments | None
     ) -> Objective:
-        """The objective on these rows, standardized by the moments."""
+        """The objective on these rows, standardized by the moments.
+
+        Without, large offsets alone are subtracted: the bias makes up for them.
+        """
         standardization = None
         if moments is not None:
             standardization = moments.standardization(
                 blocks.dtype.name, with_mean=self.fit_intercept
             )
+        elif self.fit_intercept and not issparse(blocks.X) and blocks.X.dtype != np.uint8:
+            offsets = Moments.of(blocks).standardization(blocks.dtype.name)
+            if offsets.has_large_offsets:
+                standardization = replace(offsets, scale=np.ones_like(offsets.scale))
+        if standardization is not None:
             blocks = standardization.without_offsets(blocks)
         if blocks.are_fused():
             fused_rows.prefetch(blocks.X.dtype)
@@ -190,6 +236,8 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
 
     def _adopt(self, objective: Objective, classes: Array, choice: Choice, result: Result) -> None:
         """Set the fitted attributes, in the units of X."""
+        if len(classes) == 2:
+            result = _of_one_column(objective, result)
         V, c = objective.linear.fold(result.W, np.dtype(np.float64))
         if len(classes) == 2:
             V = V[:, 1:] - V[:, :1]
@@ -197,11 +245,12 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
         dtype = compute_dtype(objective.blocks.X.dtype)
         self.classes_ = classes
         blocks = objective.blocks
-        V_of_X = restored(V, blocks, self.n_features_in_)
-        self.coef_ = np.ascontiguousarray(V_of_X.T, dtype=dtype)
-        self.intercept_ = (c - objective.linear.center @ V).astype(dtype)
+        V = V.astype(dtype)
+        self.coef_ = np.ascontiguousarray(restored(V, blocks, self.n_features_in_).T)
         self._center = objective.blocks.center
-        self._intercept_at_center = c
+        # That of the rounded weights. Where rows lie far from 0 only float64 has its digits.
+        intercept = c - objective.linear.center @ V.astype(np.float64)
+        self.intercept_ = intercept.astype(dtype if self._center is None else np.float64)
         self.calibration_ = None
         self.features_dtype_ = objective.blocks.X.dtype.name
         self.n_iter_ = max(1, math.ceil(result.passes))
@@ -217,49 +266,75 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
     @one_blas_thread()
     def decision_function(self, X: Any) -> Array:
         """Scores, shape (N, C); for two classes the difference of the two, shape (N,)."""
-        scores = np.concatenate(list(self._by_block(X, lambda scores: scores)))
-        return scores[:, 0] if len(self.classes_) == 2 else scores
+        return np.concatenate(list(self._by_block(X, lambda scores: scores)))
 
     @one_blas_thread()
     def predict(self, X: Any) -> Array:
-        """The class with the largest score for each row."""
-        largest = np.concatenate(list(self._by_block(X, _largest)))
-        return self.classes_[largest]
+        """The class with the largest score for each row.
+
+        With a calibration that of the largest probability, as scikit-learn's CalibratedClassifierCV
+        predicts: sigmoids may change the order of the classes.
+        """
+        loss = make_loss(self.loss)
+        positions = list(self._by_block(X, lambda scores: winners(scores, loss, self.calibration_)))
+        return self.classes_[np.concatenate(positions)]
 
     def _by_block(self, X: Any, finish: Callable[[Array], Array]) -> Iterator[Array]:
         """The value of `finish` for the scores of each block of rows, in order.
 
-        Scores have shape (B, C), or (B, 1) for two classes. Values that are not finite are found by
+        Scores have shape (B, C), or (B,) for two classes. Values that are not finite are found by
         their scores, which are not finite either: X needs no visit of its own.
         """
         check_is_fitted(self)
         X = check_rows(self, "X", X, finite=False)
         V, c, center = self._folded(X)
-        dtype = np.result_type(compute_dtype(X.dtype), self.coef_.dtype)
+        dtype = np.result_type(compute_dtype(X.dtype), np.asarray(self.coef_).dtype)
         blocks = Blocks(X, np.empty(X.shape[0], dtype=np.int8), center=center, n_jobs=self.n_jobs)
+        check_once = cache(lambda: check_finite("X", X))
 
-        def visit(block: Block) -> tuple[Array, bool]:
-            with np.errstate(over="ignore", invalid="ignore"):  # reported below
+        def visit(block: Block) -> Array:
+            with np.errstate(over="ignore", invalid="ignore"):  # checked below
                 scores = (block.X @ V + c).astype(dtype, copy=False)
-            return finish(scores), bool(np.isfinite(scores).all())
+            if not np.isfinite(scores).all():
+                check_once()
+            return finish(scores[:, 0] if len(self.classes_) == 2 else scores)
 
-        for finished, finite in blocks.map(visit, columns=V.shape[1]):
-            if not finite:
-                check_finite("X", X)
-            yield finished
+        yield from blocks.map(visit, columns=V.shape[1])
+
+    def _arrays(self) -> tuple[Array, Array]:
+        """`coef_`, and `intercept_` in float64, as they are now; ValueError for wrong shapes."""
+        coef = np.asarray(self.coef_)
+        intercept = np.asarray(self.intercept_, dtype=np.float64)
+        rows = 1 if len(self.classes_) == 2 else len(self.classes_)
+        if coef.shape != (rows, self.n_features_in_) or intercept.shape != (rows,):
+            raise ValueError(
+                f"coef_ {coef.shape} and intercept_ {intercept.shape} need the shapes "
+                f"({rows}, {self.n_features_in_}) and ({rows},), of {len(self.classes_)} classes "
+                f"and {self.n_features_in_} features; write arrays of these."
+            )
+        return coef, intercept
+
+    def _linear(self) -> tuple[Array, Array, Array | None]:
+        """V (D, C), c (C,) and a center (D,): scores are (x − center) V + c.
+
+        Without a center they are x V + c.
+        """
+        coef, intercept = self._arrays()
+        if self._center is None:
+            return coef.T, intercept, None
+        return coef.T, intercept + coef.astype(np.float64) @ self._center, self._center
 
     def _folded(self, X: Features) -> tuple[Array, Array, Array | None]:
-        """Weights (D, C), intercept (C,), and the center (D,) to subtract from the rows, if any."""
-        V = self.coef_.T
-        center = self._center
-        if not issparse(X):
-            c = self.intercept_ if center is None else self._intercept_at_center.astype(V.dtype)
-            return V, c, center
-        if center is None:
-            return np.ascontiguousarray(V), self.intercept_, None
-        # Centring would fill the rows; products in float64 keep the digits instead.
-        V = V.astype(np.float64)
-        return np.ascontiguousarray(V), self._intercept_at_center - center @ V, None
+        """`_linear` for these rows: without a center if they are sparse, since it would fill them.
+
+        Products in float64 keep the digits instead.
+        """
+        V, c, center = self._linear()
+        if issparse(X):
+            coef, c = self._arrays()
+            wide = coef.dtype if center is None else np.float64
+            V, center = np.ascontiguousarray(coef.T, dtype=wide), None
+        return V, c.astype(np.result_type(compute_dtype(X.dtype), V.dtype)), center
 
     @available_if(_probability)
     def predict_proba(self, X: Any) -> Array:

@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
+from sklearn.utils.metaestimators import available_if
 
-from halfspaces.estimators.base import LinearModel
+from halfspaces.estimators.base import LinearModel, unfolded, weighted
 from halfspaces.estimators.checked_data import check_validation, hold_out, is_part
 from halfspaces.estimators.components import make_optimizer, make_penalty
 from halfspaces.estimators.empty_columns import taken, with_columns_of, without_empty_columns
@@ -24,6 +25,18 @@ from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 from halfspaces.system.blas import OUTSIDE, one_blas_thread
 from halfspaces.tuning.store import store_in
+
+EPOCHS = ("auto", "sgd")  # optimizers by name whose partial_fit is an epoch of SGD
+
+
+def _takes_epochs(classifier: "LinearClassifier") -> bool:
+    """Whether there is a `partial_fit`; AttributeError where the optimizer has no epochs."""
+    optimizer = classifier.optimizer
+    if isinstance(optimizer, SGD) or (isinstance(optimizer, str) and optimizer in EPOCHS):
+        return True
+    raise AttributeError(
+        f"partial_fit needs optimizer='auto', 'sgd' or an SGD(...), got {optimizer!r}."
+    )
 
 
 class LinearClassifier(LinearModel):
@@ -51,7 +64,9 @@ class LinearClassifier(LinearModel):
         "proximal", "proximal_newton" or "random_search", or an instance.
     standardize : bool, default True
         Fit as if each feature had mean 0 and variance 1. X is not copied: the scaling is folded
-        into W.
+        into W. TF-IDF of words may do better with False and a λ that `LinearClassifierCV` chooses,
+        but worse with the default λ, which is for standardized features; see
+        docs/decisions/strengths.md.
     fit_intercept : bool, default True
         Whether there is a bias b.
     class_weight : dict {label: weight}, "balanced" or None
@@ -81,7 +96,9 @@ class LinearClassifier(LinearModel):
     coef_ : array, shape (C, D), or (1, D) for two classes: the difference of the two
         Weights, in the units of X; float32 unless X is float64.
     intercept_ : array, shape (C,) or (1,)
-        Biases.
+        Biases, of the type of `coef_`; float64 where features lie so far from 0 that float32 loses
+        digits. Both arrays are the model: what is written into them predicts, is saved and
+        exported, and is where `warm_start` and `partial_fit` start.
     classes_ : array, shape (C,)
         The labels, sorted.
     n_iter_ : int
@@ -226,12 +243,14 @@ class LinearClassifier(LinearModel):
         data = self._checked(X, y, sample_weight)
         return self._objective_of(data.blocks, data.classes, self._moments_of(data.blocks))
 
+    @available_if(_takes_epochs)
     @one_blas_thread()
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """One epoch of SGD over these examples, starting from the current coefficients.
 
         Features are standardized by mean and variance of all examples seen so far. The step size is
-        constant.
+        constant. There is this method only if `optimizer` is "auto", "sgd" or an `SGD`, whose
+        update rule, batch size and step size are used.
 
         Parameters
         ----------
@@ -247,8 +266,7 @@ class LinearClassifier(LinearModel):
         Raises
         ------
         ValueError
-            If `optimizer` is not "auto", "sgd" or an `SGD` (whose update rule, batch size and step
-            size are used), if `class_weight` is "balanced", or if `classes` are missing or change.
+            If `class_weight` is "balanced", or if `classes` are missing or change.
         """
         if self.class_weight == "balanced":
             raise ValueError(
@@ -259,11 +277,11 @@ class LinearClassifier(LinearModel):
         known = self._known_classes(classes)
         data = self._checked(X, y, sample_weight, reset=first, classes=known)
         moments = self._moments_of(data.blocks)
-        seen = moments and moments.weighted(data.unit)
+        seen = moments and weighted(moments, data.unit)
         if not first and seen is not None and self._moments is not None:
             moments = seen = self._moments.merged(seen)
         objective = self._objective_of(data.blocks, known, moments)
-        start = objective.zeros() if first else self._parameters(objective)
+        start = objective.zeros() if first else self.parameters(objective)
         choice = Choice(self._epoch(), "one epoch of SGD a call of partial_fit")
         self._minimize(objective, known, start, choice)
         self._moments = seen
@@ -287,11 +305,7 @@ class LinearClassifier(LinearModel):
 
     def _epoch(self) -> SGD:
         """SGD for the next call of `partial_fit`, with its own order of the rows."""
-        sgd = SGD() if self.optimizer in ("auto", "sgd") else self.optimizer
-        if not isinstance(sgd, SGD):
-            raise ValueError(
-                f"partial_fit needs optimizer='auto', 'sgd' or an SGD(...), got {self.optimizer!r}."
-            )
+        sgd = self.optimizer if isinstance(self.optimizer, SGD) else SGD()
         self._calls = getattr(self, "_calls", -1) + 1
         given = self._seed()
         seed = sgd.seed if given is None else given
@@ -316,7 +330,7 @@ class LinearClassifier(LinearModel):
                 f"features, but the data have {len(classes)} classes and {self.n_features_in_} "
                 "features; set warm_start=False."
             )
-        return self._parameters(objective)
+        return self.parameters(objective)
 
     def _minimize(
         self,
@@ -344,13 +358,13 @@ class LinearClassifier(LinearModel):
             print(f"{type(self).__name__}: {result}")
         self._adopt(objective, classes, choice, result)
 
-    def _parameters(self, objective: Objective) -> Array:
+    def parameters(self, objective: Objective) -> Array:
         """The fitted coefficients as W (D+1, 1, C), in the standardized units of an objective."""
-        coef = self.coef_.astype(np.float64)
-        intercept = self.intercept_.astype(np.float64)
+        coef, intercept = self._arrays()
+        coef = coef.astype(np.float64)
         if len(self.classes_) == 2:
             coef = np.concatenate([-coef, coef]) / 2
             intercept = np.concatenate([-intercept, intercept]) / 2
         linear = objective.linear
         V = taken(coef, objective.blocks).T
-        return linear.unfold(V, intercept + linear.center @ V)[:, None, :]
+        return unfolded(linear, V, intercept + linear.center @ V)[:, None, :]

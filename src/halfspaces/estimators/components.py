@@ -11,7 +11,7 @@ from halfspaces.optimizers import OPTIMIZERS, Optimizer
 from halfspaces.optimizers.choose import Choice, choose_for
 from halfspaces.penalties import PENALTIES
 from halfspaces.penalties.base import Penalty
-from halfspaces.support.validation import lookup
+from halfspaces.system.names import lookup
 
 DEFAULT_STRENGTH = 1e-2  # see docs/decisions/strengths.md
 

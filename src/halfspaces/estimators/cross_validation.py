@@ -1,21 +1,24 @@
 """`LinearClassifierCV`: a linear classifier that chooses its strength λ on held-out rows."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from halfspaces.estimators.base import LinearModel
 from halfspaces.estimators.calibration import CALIBRATIONS
-from halfspaces.estimators.checked_data import Data, check_validation, hold_out, is_part
+from halfspaces.estimators.checked_data import Data
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_loss, penalty_by_strength
-from halfspaces.estimators.empty_columns import with_columns_of, without_empty_columns
+from halfspaces.estimators.empty_columns import without_empty_columns
+from halfspaces.estimators.held_out import HeldOut, split
 from halfspaces.estimators.results_table import results_table
-from halfspaces.estimators.scoring import HeldOut, Scorer, check_probabilities, make_scorer
+from halfspaces.estimators.scoring import Scorer, check_probabilities, make_scorer
 from halfspaces.estimators.search import KINKED_TOL, Search
 from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import LEAST_LOSS, Callback
@@ -25,9 +28,9 @@ from halfspaces.optimizers.choose import Choice, choose_for
 from halfspaces.penalties.base import Penalty
 from halfspaces.proofs.minimize import minimize
 from halfspaces.support.types import Array
-from halfspaces.support.validation import check_name, check_number, check_numbers
-from halfspaces.system.blas import one_blas_thread
-from halfspaces.tuning.folds import Fold, check_fold, make_folds
+from halfspaces.support.validation import check_number, check_numbers
+from halfspaces.system.blas import OUTSIDE, one_blas_thread
+from halfspaces.system.names import check_name
 from halfspaces.tuning.grid import Grid, fold_objectives
 from halfspaces.tuning.growing_grid import SPAN, SPARSE_SPAN, GrowingGrid
 from halfspaces.tuning.largest_strength import largest_strength
@@ -61,22 +64,27 @@ class LinearClassifierCV(LinearModel):
     strengths : int ≥ 2 or sequence of floats > 0, default 20
         A number n makes a geometric grid of n strengths below λ_max. For L2, λ_max leaves W nearly
         0 and the grid ends at λ_max / 1,000,000; for L1 and elastic net it leaves W at 0 and the
-        grid ends at λ_max / 1,000. The grid grows at the end where the best score lies, by at most
-        n strengths. It is left early where a decade of falling strengths, at least two, brings no
-        better mean score and λ R(W) falls. A sequence is solved as it is given.
+        grid ends at λ_max / 1,000, as any grid of 2 strengths does. The grid grows at the end where
+        the best score lies, by at most n strengths. It is left early where a decade of falling
+        strengths, at least two, brings no better mean score and λ R(W) falls. A sequence is solved
+        as it is given.
     cv : int ≥ 2, scikit-learn splitter or iterable of (train, test), default 5
         A number makes as many shuffled folds with the proportions of the classes; with `groups` in
         `fit`, no group is in two of them.
     scoring : str or callable, default "accuracy"
-        "accuracy"; "log_loss" (negative, of the calibrated probabilities with `calibrate`); "loss"
-        (the negative training loss, without the penalty); a scorer of scikit-learn or its name; a
-        callable (estimator, X, y). Higher is better. Sample weights count in all but callables.
+        "accuracy" (of the largest score: before any calibration); "log_loss" (negative, of the
+        calibrated probabilities with `calibrate`); "loss" (the negative training loss, without the
+        penalty); a scorer of scikit-learn or its name; a callable (estimator, X, y), which gets the
+        `LinearClassifier` fitted to the fold's training rows, the held-out rows and their labels.
+        Higher is better. Sample weights count in all but callables; a scorer's own request of
+        metadata routing is obeyed.
     rule : "best" or "one_standard_error", default "best"
         Which strength the scores choose; see above.
     calibrate : "temperature", "sigmoid" or None, default None
         Learn probabilities from the held-out scores at the chosen strength: every loss then has
-        `predict_proba`. A temperature keeps the order of the classes. Sigmoids may change it;
-        `predict` returns the class of the largest score nevertheless.
+        `predict_proba`, and `predict` returns the class of the largest probability, as
+        scikit-learn's CalibratedClassifierCV does. A temperature keeps the order of the classes;
+        sigmoids may change it.
     tol : float ≥ 0, default 1e-3
         As of `LinearClassifier`. While λ is chosen, a loss with kinks is solved to 0.01 at most;
         the classifier of the chosen λ then goes on to `tol`.
@@ -123,7 +131,8 @@ class LinearClassifierCV(LinearModel):
     Warns
     -----
     ConvergenceWarning
-        If the fit to all rows at the chosen strength ended before its tolerance.
+        If the fit to all rows at the chosen strength ended before its tolerance, or any fit of the
+        search at the limit on passes.
 
     References
     ----------
@@ -211,9 +220,18 @@ class LinearClassifierCV(LinearModel):
         scorer = make_scorer(self.scoring)
         if scorer == "log_loss":
             check_probabilities(make_loss(self.loss), self.calibrate, "scoring='log_loss'")
-        trains, held_out = self._split(data, groups, validation)
-        self._choose(data, trains, held_out, scorer)
+        trains, held_out = split(self, data, X, groups, validation, seed=self._seed() or 0)
+        grid = self._choose(data, trains, held_out, scorer)
         self._end(data, data.blocks)
+        stopped = grid.stopped_at_limit
+        if stopped and self.result_.converged:
+            warnings.warn(
+                f"At {len(stopped)} of {len(grid.strengths)} strengths, from {min(stopped):.3g} to "
+                f"{max(stopped):.3g}, a fit reached the limit of {self.max_passes} passes before "
+                "its tolerance, and was scored as it was; raise max_passes or tol.",
+                ConvergenceWarning,
+                stacklevel=OUTSIDE,
+            )
         return self
 
     def _check_options(self) -> None:
@@ -235,28 +253,9 @@ class LinearClassifierCV(LinearModel):
             )
         check_numbers("Each of strengths", given, above=0)
 
-    def _split(self, data: Data, groups: Any, validation: Any) -> tuple[list[Array], list[HeldOut]]:
-        """Training rows of each fold (none for separate validation data), and the held-out rows."""
-        blocks = data.blocks
-        if validation is not None and not is_part(validation):
-            rows = check_validation(self, validation, data.classes)
-            return [], [HeldOut(with_columns_of(rows, blocks), None)]
-        seed = self._seed() or 0
-        if validation is None:
-            y = data.classes[blocks.y]
-            folds = make_folds(self.cv, blocks.X, y, groups, weight=data.sample_weight, seed=seed)
-        else:
-            folds = [_held_out_part(data, validation, seed)]
-        weight = data.sample_weight
-        held_out = [
-            HeldOut(blocks.subset(fold.test), None if weight is None else weight[fold.test])
-            for fold in folds
-        ]
-        return [fold.train for fold in folds], held_out
-
     def _choose(
         self, data: Data, trains: list[Array], held_out: list[HeldOut], scorer: Scorer
-    ) -> None:
+    ) -> Grid:
         """Solve the grid, choose a strength, fit and calibrate the classifier."""
         penalty = penalty_by_strength(self.penalty)
         given, objective = self._first_strengths(data, penalty)
@@ -265,6 +264,7 @@ class LinearClassifierCV(LinearModel):
             held_out=held_out,
             classes=data.classes,
             penalty=penalty,
+            unfitted=self._classifier_of,
             scorer=scorer,
             calibrate=self.calibrate,
             tol=self.tol,
@@ -287,6 +287,7 @@ class LinearClassifierCV(LinearModel):
         self._adopt(objective, data.classes, choice, result)
         if self.calibrate is not None:
             self.calibration_ = search.calibration_of(search.scores_of(grid.W[:, best]))
+        return grid
 
     def _first_strengths(
         self, data: Data, penalty: Callable[[float], Penalty]
@@ -357,17 +358,25 @@ class LinearClassifierCV(LinearModel):
     def classifier_(self) -> LinearClassifier:
         """The fitted classifier without the search: a `LinearClassifier` of the chosen strength."""
         check_is_fitted(self)
+        classifier = self._classifier_of(self.strength_)
+        for name in vars(self).keys() - self.get_params(deep=False).keys() - set(SEARCH):
+            setattr(classifier, name, getattr(self, name))
+        return classifier
+
+    def _classifier_of(self, strength: float) -> LinearClassifier:
+        """The classifier of a strength, not fitted, with the features of the search."""
         classifier = LinearClassifier()
         own = self.get_params(deep=False)
         names = classifier.get_params(deep=False)
         options = {name: value for name, value in own.items() if name in names}
         if isinstance(self.penalty, str):
-            options["strength"] = self.strength_
+            options["strength"] = strength
         else:
-            options["penalty"] = penalty_by_strength(self.penalty)(self.strength_)
+            options["penalty"] = penalty_by_strength(self.penalty)(strength)
         classifier.set_params(**options)
-        for name in vars(self).keys() - own.keys() - set(SEARCH):
-            setattr(classifier, name, getattr(self, name))
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                setattr(classifier, name, getattr(self, name))
         return classifier
 
     def plot_validation(self, ax: Any = None) -> Any:
@@ -376,13 +385,3 @@ class LinearClassifierCV(LinearModel):
 
         check_is_fitted(self)
         return plot_validation(self, ax)
-
-
-def _held_out_part(data: Data, part: Any, seed: int) -> Fold:
-    """One fold that holds out a part of the rows."""
-    blocks = data.blocks
-    fold = Fold(*hold_out(blocks.y, len(data.classes), part, seed))
-    what = "The training rows that validation leaves"
-    remedy = "hold out a smaller part"
-    check_fold(what, fold, data.classes, blocks.y, blocks.weights(), remedy)
-    return fold

@@ -2,21 +2,23 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.metaestimators import available_if
 
-from halfspaces.estimators.base import labels_of, probabilities
+from halfspaces.estimators.base import probabilities, winners
 from halfspaces.estimators.calibration import Calibration
+from halfspaces.estimators.held_out import HeldOut
 from halfspaces.losses.base import Loss
-from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
-from halfspaces.support.validation import nearest
+from halfspaces.system.names import nearest
 
 OWN_SCORERS = ("accuracy", "log_loss", "loss")
+ROWS = object()  # stands for the held-out rows where nobody looks at them
 
 Scorer = str | Callable[..., Any]
 
@@ -28,29 +30,15 @@ class Score(NamedTuple):
     error: float
 
 
-@dataclass(frozen=True, eq=False)
-class HeldOut:
-    """Rows that a fold leaves out, and the weights that the caller gave them, (n,) or None."""
-
-    blocks: Blocks
-    weight: Array | None
-
-    @property
-    def y(self) -> Array:
-        """Classes, 0 to C−1, (n,)."""
-        return self.blocks.labels()
-
-    @property
-    def X(self) -> Any:
-        """A copy of the rows."""
-        X: Any = self.blocks.X
-        return X if self.blocks.index is None else X[self.blocks.index]
+def _has_probabilities(view: "HeldOutAnswers") -> bool:
+    return view.calibration is not None or view.loss.probability is not None
 
 
-class FittedView(ClassifierMixin, BaseEstimator):
-    """A fitted classifier as a scorer sees it, with the scores of the held-out rows at hand.
+class HeldOutAnswers(ClassifierMixin, BaseEstimator):
+    """A fitted classifier's answers for held-out rows, for the metrics of scikit-learn's scorers.
 
-    Its methods ignore the rows that they are given: they answer for the held-out rows.
+    Such a scorer passes on the rows that it is given and looks at the answers alone, so the rows
+    need no copy: the one thing it may ask about is `ROWS`.
     """
 
     def __init__(
@@ -68,15 +56,16 @@ class FittedView(ClassifierMixin, BaseEstimator):
 
     def decision_function(self, X: Any) -> Array:
         """Scores (n, C), or for two classes their difference (n,)."""
+        assert X is ROWS
         return self.scores[:, 1] - self.scores[:, 0] if len(self.classes) == 2 else self.scores
 
     def predict(self, X: Any) -> Array:
-        """Classes of the largest scores."""
-        return labels_of(self.decision_function(X), self.classes_)
+        """Classes of the largest scores, or calibrated probabilities."""
+        return self.classes_[winners(self.decision_function(X), self.loss, self.calibration)]
 
+    @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> Array:
         """Probabilities (n, C)."""
-        check_probabilities(self.loss, self.calibration, "scoring")
         return probabilities(self.decision_function(X), self.loss, self.calibration)
 
 
@@ -103,36 +92,59 @@ def make_scorer(scoring: Any) -> Scorer:
     return scoring
 
 
-def score(scorer: Scorer, view: FittedView, held_out: HeldOut) -> Score:
-    """The score of the held-out rows."""
+def of_answers(scorer: Scorer) -> bool:
+    """Whether a scorer needs the classifier's answers for the held-out rows alone.
+
+    Our own and scikit-learn's do; any other callable may look at the rows and the classifier.
+    """
+    return isinstance(scorer, str) or type(scorer) is type(get_scorer("accuracy"))
+
+
+def score_answers(scorer: Scorer, answers: HeldOutAnswers, held_out: HeldOut) -> Score:
+    """The score of the answers for the held-out rows."""
     if scorer == "accuracy":
-        right = (view.predict(None) == view.classes_[held_out.y]) * 1.0
+        right = (answers.predict(ROWS) == answers.classes_[held_out.y]) * 1.0
         return _mean(right, held_out.weight)
     if scorer == "loss":
-        losses = view.loss.value_and_grad(view.scores.astype(np.float64), held_out.y)[0]
+        losses = answers.loss.value_and_grad(answers.scores.astype(np.float64), held_out.y)[0]
         return _mean(-losses, held_out.blocks.weights())
     if scorer == "log_loss":
         rows = np.arange(len(held_out.y))
-        p = view.predict_proba(None)[rows, held_out.y].astype(np.float64)
-        return _mean(np.log(np.maximum(p, np.finfo(view.scores.dtype).tiny)), held_out.weight)
+        p = answers.predict_proba(ROWS)[rows, held_out.y].astype(np.float64)
+        return _mean(np.log(np.maximum(p, np.finfo(answers.scores.dtype).tiny)), held_out.weight)
     assert callable(scorer)
-    return Score(_called(scorer, view, held_out), np.nan)
+    try:
+        return _called(scorer, answers, ROWS, held_out)
+    except AttributeError:  # scikit-learn's, of a classifier without predict_proba
+        check_probabilities(answers.loss, answers.calibration, "scoring")
+        raise
 
 
-def _called(scorer: Callable[..., Any], view: FittedView, held_out: HeldOut) -> float:
+def score_classifier(scorer: Callable[..., Any], classifier: Any, held_out: HeldOut) -> Score:
+    """What a callable (estimator, X, y) gives for a fitted classifier and the held-out rows."""
+    return _called(scorer, classifier, held_out.X, held_out)
+
+
+def _called(scorer: Callable[..., Any], classifier: Any, X: Any, held_out: HeldOut) -> Score:
     """The number that a callable gives; nan, which is no score, where it is not finite."""
-    y = view.classes_[held_out.y]
-    metric = getattr(scorer, "_score_func", None)  # of a scorer of scikit-learn
-    if metric is None:  # the caller's own, which may look at the rows
-        given = scorer(view, held_out.X, y)
-    else:
-        weighted = "sample_weight" in inspect.signature(metric).parameters
-        use = weighted and held_out.weight is not None
-        options = {"sample_weight": held_out.weight} if use else {}
-        given = scorer(view, np.arange(len(y))[:, None], y, **options)
+    weighted = held_out.weight is not None and _takes_weights(scorer)
+    options = {"sample_weight": held_out.weight} if weighted else {}
+    given = scorer(classifier, X, classifier.classes_[held_out.y], **options)
     if np.ndim(given) > 0 or np.asarray(given).dtype.kind not in "biuf":
         raise TypeError(f"scoring={scorer!r} must give a number, got {given!r}.")
-    return float(given) if np.isfinite(given) else np.nan
+    return Score(float(given) if np.isfinite(given) else np.nan, np.nan)
+
+
+def _takes_weights(scorer: Callable[..., Any]) -> bool:
+    """What the scorer requested of metadata routing; else whether the metric has such a parameter.
+
+    Without a request a callable of the caller's own takes none.
+    """
+    request = get_routing_for_object(scorer).score.requests.get("sample_weight")
+    if request is not None:
+        return request is True or request == "sample_weight"
+    metric = getattr(scorer, "_score_func", None)  # of a scorer of scikit-learn
+    return metric is not None and "sample_weight" in inspect.signature(metric).parameters
 
 
 def _mean(values: Array, weight: Array | None) -> Score:

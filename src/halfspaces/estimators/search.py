@@ -1,19 +1,31 @@
 """The search for λ: all folds solved for each strength, and the scores of their held-out rows."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from halfspaces.estimators.calibration import CALIBRATIONS, Calibration
-from halfspaces.estimators.scoring import FittedView, HeldOut, Scorer, score, standard_error
+from halfspaces.estimators.classifier import LinearClassifier
+from halfspaces.estimators.held_out import HeldOut
+from halfspaces.estimators.scoring import (
+    HeldOutAnswers,
+    Score,
+    Scorer,
+    of_answers,
+    score_answers,
+    score_classifier,
+    standard_error,
+)
+from halfspaces.loop.result import Result
 from halfspaces.loop.run import Callback
 from halfspaces.objective import Objective
-from halfspaces.optimizers.choose import choose_for
+from halfspaces.optimizers.choose import Choice, choose_for
 from halfspaces.penalties.base import Penalty
 from halfspaces.support.types import Array
-from halfspaces.tuning.grid import Grid, solve_grid
+from halfspaces.tuning.grid import Grid, member_result, solve_grid
 from halfspaces.tuning.growing_grid import GrowingGrid, without_gain
 
 KINKED_TOL = 1e-2  # the least tolerance of a search whose loss has kinks
@@ -39,6 +51,8 @@ class Search:
         The rows to score for each fold.
     penalty : callable
         The penalty of a strength.
+    unfitted : callable
+        The classifier of a strength, not fitted: for scorers that look at classifiers.
     scorer : str or callable
         As `make_scorer` returns it.
     calibrate : str or None
@@ -51,6 +65,7 @@ class Search:
     held_out: list[HeldOut]
     classes: Array
     penalty: Callable[[float], Penalty]
+    unfitted: Callable[[float], LinearClassifier]
     scorer: Scorer
     calibrate: str | None
     tol: float
@@ -67,18 +82,18 @@ class Search:
     def solve_growing(self, grid: GrowingGrid) -> Grid:
         """The grid of strengths that grows with the scores, ended where they bring no gain."""
 
-        def add(strength: float, W: Array) -> bool:
-            self._add(strength, W)
+        def add(strength: float, result: Result) -> bool:
+            self._add(strength, result)
             return strength == min(self.scored) and self._without_gain()
 
         return self._solve(grid.upcoming(self.mean_scores), add)
 
-    def _solve(self, strengths: Iterable[float], each: Callable[[float, Array], Any]) -> Grid:
+    def _solve(self, strengths: Iterable[float], each: Callable[[float, Result], Any]) -> Grid:
         every = self.objectives[-1]
         return solve_grid(
             self.objectives,
             strengths,
-            choose_for(every).optimizer,
+            self.choice.optimizer,
             tol=self.tol if every.loss.smooth else max(self.tol, KINKED_TOL),
             max_passes=self.max_passes,
             each=each,
@@ -86,22 +101,54 @@ class Search:
             progress=self.verbose >= 0,
         )
 
-    def _add(self, strength: float, W: Array) -> None:
-        """Score the held-out rows of each fold by W (D+1, F+1, C)."""
-        scores = self.scores_of(W)
-        needs_calibration = self.scorer not in ("accuracy", "loss")
-        calibration = self.calibration_of(scores) if needs_calibration else None
-        loss = self.objectives[-1].loss
-        results = [
-            score(self.scorer, FittedView(part, self.classes, loss, calibration), rows)
-            for part, rows in zip(scores, self.held_out, strict=True)
-        ]
+    @cached_property
+    def choice(self) -> Choice:
+        """The optimizer of all members."""
+        return choose_for(self.objectives[-1])
+
+    def _add(self, strength: float, result: Result) -> None:
+        """Score the held-out rows of each fold by the stack's W (D+1, F+1, C)."""
+        results = self._scored(strength, result)
         self.scored[strength] = FoldScores(
             [result.score for result in results], [result.error for result in results]
         )
-        self.penalties[strength] = float(self.penalty(strength).value(W[:-1, -1:])[0])
+        self.penalties[strength] = float(self.penalty(strength).value(result.W[:-1, -1:])[0])
         if self.verbose > 0:
             self._report(strength)
+
+    def _scored(self, strength: float, result: Result) -> list[Score]:
+        """The score of each fold's held-out rows."""
+        if of_answers(self.scorer):
+            scores = self.scores_of(result.W)
+            needs_calibration = self.scorer not in ("accuracy", "loss")
+            calibration = self.calibration_of(scores) if needs_calibration else None
+            loss = self.objectives[-1].loss
+            return [
+                score_answers(
+                    self.scorer, HeldOutAnswers(part, self.classes, loss, calibration), rows
+                )
+                for part, rows in zip(scores, self.held_out, strict=True)
+            ]
+        assert callable(self.scorer)
+        calibration = None
+        if self.calibrate is not None:
+            calibration = self.calibration_of(self.scores_of(result.W))
+        return [
+            score_classifier(
+                self.scorer, self._classifier(fold, strength, result, calibration), rows
+            )
+            for fold, rows in enumerate(self.held_out)
+        ]
+
+    def _classifier(
+        self, fold: int, strength: float, result: Result, calibration: Calibration | None
+    ) -> LinearClassifier:
+        """The classifier of a fold, fitted to its training rows."""
+        objective = replace(self.objectives[fold], penalty=self.penalty(strength))
+        classifier = self.unfitted(strength)
+        classifier._adopt(objective, self.classes, self.choice, member_result(result, fold))
+        classifier.calibration_ = calibration
+        return classifier
 
     def _report(self, strength: float) -> None:
         scores, error = self.table([strength])

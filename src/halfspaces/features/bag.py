@@ -12,8 +12,9 @@ from halfspaces.features.sift import DenseSIFT
 from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.parallel import available_workers, ordered_map
 from halfspaces.support.types import Array
-from halfspaces.support.validation import check_name, check_number
+from halfspaces.support.validation import check_number
 from halfspaces.system.blas import one_blas_thread
+from halfspaces.system.names import check_name
 
 ASSIGNMENTS = ("hard", "triangle", "gaussian")  # in the order of the numbers in loops/bag.py
 SAMPLE_SIZE = 100_000  # descriptors to learn from, at least

@@ -6,7 +6,8 @@ from halfspaces.features.base import Feature
 from halfspaces.features.cells import cells_of, check_cell
 from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
-from halfspaces.support.validation import check_name, check_number
+from halfspaces.support.validation import check_number
+from halfspaces.system.names import check_name
 
 
 class HueHistogram(Feature):

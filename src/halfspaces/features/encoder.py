@@ -13,7 +13,8 @@ import numpy as np
 from halfspaces.features.base import Feature
 from halfspaces.features.images import grey, resized
 from halfspaces.support.types import Array
-from halfspaces.support.validation import check_name, check_number, check_numbers
+from halfspaces.support.validation import check_number, check_numbers
+from halfspaces.system.names import check_name
 
 LAYOUTS = ("NCHW", "NHWC")
 BATCH = 32  # images of a batch, if the network does not fix their number

@@ -24,8 +24,8 @@ from halfspaces.features.sift import DenseSIFT
 from halfspaces.features.similarity import SelfSimilarity
 from halfspaces.features.textons import FilterBank, Textons
 from halfspaces.features.union import Mixture
-from halfspaces.support.validation import nearest
 from halfspaces.system.errors import UnknownComponentError
+from halfspaces.system.names import nearest
 
 FEATURES: dict[str, type[Feature]] = {
     kind.word: kind

@@ -30,7 +30,7 @@ class HOG(Feature):
     signed : bool
         Whether a gradient and its opposite differ: bins over 360° instead of 180°.
     soft : bool
-        Whether votes are shared.
+        Whether votes are shared. If not, a direction on the border of two bins votes for the upper.
     clip : float
         The largest normalized value; 1 or more clips nothing.
     floor : float

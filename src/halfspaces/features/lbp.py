@@ -8,7 +8,7 @@ from halfspaces.features.base import Feature
 from halfspaces.features.cells import cells_of, check_cell
 from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
-from halfspaces.support.validation import check_name
+from halfspaces.system.names import check_name
 
 POINTS = 8
 

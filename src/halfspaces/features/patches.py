@@ -8,7 +8,8 @@ from halfspaces.features.pooling_regions import FractionalIntervals, Intervals
 from halfspaces.features.spherical_kmeans import spherical_kmeans
 from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
-from halfspaces.support.validation import check_name, check_number, check_numbers
+from halfspaces.support.validation import check_number, check_numbers
+from halfspaces.system.names import check_name
 
 DICTIONARIES = ("kmeans", "random", "gaussian")
 ACTIVATIONS = ("threshold", "count", "triangle")  # in the order of the numbers in loops/patches.py

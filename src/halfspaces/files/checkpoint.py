@@ -26,8 +26,8 @@ from halfspaces.files.atomic import brief
 from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.files.state_classes import class_named, name_of
 from halfspaces.loop.optimizer import Optimizer
-from halfspaces.loop.result import History, Result
-from halfspaces.loop.run import Run, problem_of, snapshot
+from halfspaces.loop.result import History, Reason, Result
+from halfspaces.loop.run import Run, problem_of
 from halfspaces.objective import Objective
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
@@ -305,3 +305,21 @@ def _object(kind: Any, values: dict[str, Any]) -> Any:
         if not names[name]:
             object.__setattr__(made, name, value)
     return made
+
+
+def snapshot(run: Run) -> Result:
+    """The run so far, for `minimize(..., resume=)`, nothing copied; losses are nan."""
+    nan = np.full(run.W.shape[1], np.nan)
+    return Result(
+        W=run.W,
+        reason=Reason.STOPPED_BY_CALLBACK,
+        loss=nan,
+        data_loss=nan,
+        penalty=nan,
+        gap=nan,
+        passes=run.passes,
+        seconds=run.seconds,
+        history=run.history,
+        state=run.state,
+        loop=run.so_far(),
+    )

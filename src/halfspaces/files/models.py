@@ -106,12 +106,14 @@ def save(
         raise ModelFileError("The classifier is not fitted yet; call fit before save.")
     if isinstance(classifier, LinearClassifierCV):
         classifier = classifier.classifier_
-    tensors = {"coef": classifier.coef_, "intercept": classifier.intercept_}
+    coef, _ = classifier._arrays()
+    kept = {"coef": coef, "intercept": np.asarray(classifier.intercept_)}
+    tensors = {
+        name: array.astype(np.result_type(array.dtype, np.float32), copy=False)
+        for name, array in kept.items()
+    }
     if classifier._center is not None:
-        tensors |= {
-            "center": classifier._center,
-            "intercept_at_center": classifier._intercept_at_center,
-        }
+        tensors["center"] = classifier._center
     if classifier._moments is not None:  # what partial_fit goes on from
         tensors |= {
             f"moments_{name}": np.asarray(value)
@@ -247,8 +249,10 @@ def _put_coefficients(classifier: LinearClassifier, tensors: dict[str, Array]) -
     shapes = [None if part is None else part.shape for part in moments]
     if moments[0] is not None and shapes != [(), coef.shape[1:], coef.shape[1:]]:
         raise ValueError("moments do not fit coef")
+    if center is not None and at_center is not intercept:  # earlier versions rounded intercept
+        intercept = at_center - coef.astype(np.float64) @ center
     classifier.coef_, classifier.intercept_ = coef, intercept
-    classifier._center, classifier._intercept_at_center = center, at_center
+    classifier._center = center
     classifier._moments = None if moments[0] is None else Moments(*moments)  # pyright: ignore[reportArgumentType]
     classifier.n_features_in_ = coef.shape[1]
 

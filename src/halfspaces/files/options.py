@@ -385,7 +385,7 @@ def first_problem(error: ValidationError, source: str | None = None) -> str:
 
 
 def _unknown(tables: list[str], name: str) -> str:
-    from halfspaces.support.validation import nearest
+    from halfspaces.system.names import nearest
 
     if not tables:
         return f"[{brief(name)}], which is not known: {nearest(name, TABLES)}"

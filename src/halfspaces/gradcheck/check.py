@@ -2,25 +2,29 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from halfspaces.gradcheck.calls import call_f, call_gradient
 from halfspaces.gradcheck.differences import (
-    Judge,
-    Layout,
     Line,
     Noise,
-    Parameters,
+    Probe,
     Scheme,
     check_scheme,
-    replaced,
-    scalar,
     taylor_rate,
 )
-from halfspaces.gradcheck.report import Coordinate, GradientReport
+from halfspaces.gradcheck.groups import Rest, check_together
+from halfspaces.gradcheck.judge import REACH, Coordinate, Judge
+from halfspaces.gradcheck.parameters import EPS, Layout, Parameters, scalar
+from halfspaces.gradcheck.report import GradientReport
 from halfspaces.support.types import AnyArray
 from halfspaces.support.validation import check_number
+
+_WEAK = 1e-9  # relative noise above which f is not float64 arithmetic
+_GROUPS = 64  # checks of several coordinates together, at most
 
 
 def numerical_gradient(
@@ -88,49 +92,58 @@ def check_gradient(
     kink: bool = True,
     seed: int = 0,
 ) -> GradientReport:
-    """Compare an analytic gradient with differences of f.
+    """Compare an analytic gradient with differences of f: right, wrong, or cannot tell.
+
+    Each coordinate is judged at its own scale. The numerical slope n comes with a bound e on its
+    error, of truncation (from several steps) and rounding (from the measured noise of f). The
+    analytic slope a is right if |a − n| ≤ e and e is at most 3 % of the slope, wrong if |a − n| is
+    above 2e, and undecided otherwise. Coordinates that are not sampled are compared together, along
+    random directions, and those that disagree are searched for.
 
     Parameters
     ----------
     f : callable
-        Takes parameters like W, in float64, and returns one number.
-    gradient : callable, array or mapping
+        Takes parameters like W and returns one number.
+    gradient : callable, or parameters like W
         ∇f as a function of the parameters, or its value at W.
-    W : array, or mapping of block names to arrays
-        Where to check; float32 is converted. For a mapping f and `gradient` receive a dict.
+    W : array, tensor, or (nested) mapping or list of them
+        Where to check. f and `gradient` receive the same structure, with new arrays of float64, or
+        with new tensors of the same type.
     step : float > 0, optional
-        h is `step` times max(1, |coordinate|). By default the cube root (forward: the square root)
-        of f's relative rounding noise, which balances rounding and truncation.
+        The largest step, relative to the size of the coordinate. By default the steps are chosen
+        so that the error is small.
     scheme : "centered" or "forward"
+        Whether slopes are limits of centred or of forward differences.
     samples : int ≥ 1
         Coordinates drawn from each block; a smaller block is checked completely.
     blocks : mapping of names to indices, optional
         Parts of one array that are sampled and reported separately: `WEIGHTS_AND_BIAS` for
         parameters (D+1, M, C).
-    tolerance : float > 0, optional
-        Largest relative error that passes: 1e-6 (forward: 1e-5), or more if f or the gradient is
-        not in float64.
+    tolerance : float in (0, 0.1), optional
+        Relative error that is ignored: 1e-6 (forward: 1e-5), or more if the gradient is not in
+        float64.
     kink : bool
-        Whether to look for kinks. If False, every coordinate is judged by one difference.
+        Whether to look for kinks. If False, every coordinate is judged by one slope.
     seed : int
-        Seed of the coordinates and of the random direction.
+        Seed of the coordinates and of the random directions.
 
     Returns
     -------
     report : GradientReport
-        `report.ok`, `report.verdict`, `report.worst`, ...
+        `report.outcome`, `report.ok`, `report.verdict`, `report.worst`, ...
 
     Raises
     ------
     ValueError
         If f(W) is not finite, or shapes and blocks do not fit W.
     TypeError
-        If f returns an array of several numbers.
+        If f returns an array of several numbers or a complex number, or W is complex.
 
     References
     ----------
     Moré & Wild, Estimating computational noise, SIAM J. Sci. Comput. 2011,
-    https://doi.org/10.1137/100786125
+    https://doi.org/10.1137/100786125; Ridders, Accurate computation of F'(x) and F'(x)F''(x),
+    Advances in Engineering Software 1982, https://doi.org/10.1016/S0141-1195(82)80057-0
 
     Examples
     --------
@@ -143,33 +156,79 @@ def check_gradient(
     """
     check_number("check_gradient(samples=...)", samples, at_least=1, integer=True)
     check_scheme(scheme)
+    if step is not None:
+        check_number("check_gradient(step=...)", step, above=0)
+    if tolerance is not None:
+        check_number("check_gradient(tolerance=...)", tolerance, above=0, below=0.1)
     layout = Layout.of(W, blocks)
-    at = layout.pack(W, "W")
-    given = gradient(layout.unpack(at)) if callable(gradient) else gradient
-    analytic = layout.pack(given, "gradient")
+    at = layout.pack_real(W, "W")
+    scales = layout.scales(at)
     rng = np.random.default_rng(seed)
-    direction = rng.standard_normal(at.size)
-    direction /= np.linalg.norm(direction)
-    ray = Line(lambda t: f(layout.unpack(at + t * direction)), at=0.0)
-    noise = Noise.of(ray, given)
-    judge = Judge.of(noise, analytic, scheme=scheme, step=step, tolerance=tolerance, kink=kink)
+    ray_direction = np.zeros_like(at)
+    for positions in layout.blocks.values():
+        lengths = rng.uniform(0.5, 1, positions.size) * rng.choice((-1.0, 1.0), positions.size)
+        ray_direction[positions] = scales[positions] * lengths
+
+    def line(direction: np.ndarray) -> Line:
+        return Line(lambda t: f(layout.unpack(at + t * direction)))
+
+    value = call_f(f, layout, at)
+    slopes, analytic = call_gradient(gradient, layout, at, ray_direction)
+    ray = line(ray_direction)
+    doubts = tuple(filter(None, (value.doubt, slopes.doubt)))
+    noise = Noise.of(ray, value.unit, value.value, math.inf if doubts else value.spread)
+    if tolerance is None:
+        tolerance = 1e-6 if scheme == "centered" else 1e-5
+        if slopes.unit > EPS:
+            tolerance = max(tolerance, min(1e3 * slopes.unit, REACH))
+    probe = Probe(noise, scheme, kink, tolerance / 4)
+    if step is not None:
+        probe = replace(probe, steps=(step, step / 4, step / 16), most=step)
+    judge = Judge(probe, analytic, tolerance)
 
     def check(block: str, position: int) -> Coordinate:
-        line = Line(lambda x: f(layout.unpack(replaced(at, position, x))), at=float(at[position]))
-        slope = float(analytic[position])
-        return Coordinate(block, *layout.index(position), line.at, slope, *judge(line, slope))
+        direction = np.zeros_like(at)
+        direction[position] = scales[position]
+        finding = judge.coordinate(line(direction), position, float(scales[position]))
+        place = layout.index(position)
+        slope = float(analytic.values[position])
+        return Coordinate(block, *place, float(at[position]), slope, *finding)
 
-    coordinates = tuple(
-        check(block, int(position))
-        for block, positions in layout.blocks.items()
-        for position in np.sort(rng.permutation(positions)[:samples])
-    )
-    slope = float(analytic @ direction)
-    finding = judge(ray, slope)
+    coordinates: list[Coordinate] = []
+    others: list[np.ndarray] = []
+    for block, positions in layout.blocks.items():
+        order = rng.permutation(positions)
+        coordinates += [check(block, int(position)) for position in np.sort(order[:samples])]
+        others.append(order[samples:])
+    rest = Rest(0, 0, ())
+    if all(coordinate.outcome != "wrong" for coordinate in coordinates):
+        rest = check_together(judge, np.concatenate(others), scales, line, budget=_GROUPS, rng=rng)
+        coordinates += [check(layout.block(position), position) for position in rest.suspects]
     return GradientReport(
-        coordinates=coordinates,
-        direction=Coordinate("direction", "a random direction", (), 0.0, slope, *finding),
-        rate=taylor_rate(ray, slope, noise),
-        tolerance=judge.tolerance,
-        weakness=noise.weakness(judge.tolerance),
+        coordinates=tuple(coordinates),
+        agree=rest.agree,
+        unseen=rest.unseen,
+        rate=taylor_rate(ray, float(analytic.values @ ray_direction), noise),
+        tolerance=tolerance,
+        weakness="" if doubts else _weakness(coordinates, noise, slopes.unit, tolerance),
+        defects=tuple(filter(None, (value.defect, slopes.defect))),
+        doubts=doubts,
     )
+
+
+def _weakness(
+    coordinates: list[Coordinate], noise: Noise, gradient_unit: float, tolerance: float
+) -> str:
+    """Why small errors are invisible; empty if they are visible."""
+    if noise.unit > EPS:
+        why = "f has the noise of float32 or float16; compute it in float64."
+    elif noise.relative > _WEAK:
+        why = f"f is accurate to {noise.relative:.0e} only."
+    elif gradient_unit > EPS:
+        why = "the gradient is given in float32 or float16."
+    else:
+        return ""
+    right = [c for c in coordinates if c.outcome == "right"]
+    bounds = [c.bound / abs(c.numerical) for c in right if c.bound < abs(c.numerical)]
+    least = max([tolerance, *bounds])
+    return f"The check is weak, errors below {least:.0e} cannot be seen: {why}"

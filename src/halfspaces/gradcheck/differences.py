@@ -1,24 +1,30 @@
-"""Differences of f along lines: rounding noise, kinks, and comparison with an analytic slope."""
+"""Slopes of f along lines, each with a bound on its error: truncation plus rounding noise."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from halfspaces.support.validation import check_number, nearest
+from halfspaces.gradcheck.parameters import EPS, scalar
+from halfspaces.system.names import nearest
 
-Parameters = Any  # one array, or a mapping of block names to arrays
 Scheme = Literal["centered", "forward"]
 
-_EPS = float(np.finfo(np.float64).eps)
-_SHRINK = (1.0, 0.1, 0.01)  # steps tried where a kink may be near
-_BEND = 0.01  # one-sided slopes that differ by less, relatively, are not suspected of a kink
-_WEAK = 1e-9  # relative noise above which f is not float64 arithmetic
-_SAFETY = 5.0  # tolerated multiple of the rounding noise
+LARGER = 2.0  # ratio of a larger step to the last one
+SMALLER = 4.0
+LARGEST_STEP = 2.0**40  # steps are relative to the size of the coordinate
+FLAT_STEP = 2.0**20  # the largest where f has not changed at all
+SMALLEST_STEP = 2.0**-44
+FIRST_STEPS = (2.0**-7, 2.0**-9, 2.0**-11)
+_DEPTH = 3  # of the extrapolation
+_IDLE = 5  # further steps without a better slope after which the search ends
+_RESOLVED = 0.01  # of a jump of the slope: rounding at which a kink is still visible
 _SAMPLES = 24  # values of f from which its noise is estimated
 _NOISE_FACTOR = 1.5  # from the median of the differences to their standard deviation
+_LEAST = 1e-290  # values of f below which products underflow
+SAFETY = 4.0  # standard deviations within which rounding errors lie
 
 
 def check_scheme(scheme: str) -> None:
@@ -43,312 +49,257 @@ def relative_error(analytic: float, numerical: float, scale: float = 0.0) -> flo
     return difference / max(abs(analytic) + abs(numerical), scale) if difference else 0.0
 
 
-def scalar(value: Any) -> float:
-    """The value of f as a float; TypeError unless it is one number."""
-    value = np.asarray(value)
-    if value.size != 1:
-        raise TypeError(
-            f"f must return one number, got an array of shape {value.shape}: add its entries up."
-        )
-    return float(value.reshape(()))
-
-
-def replaced(vector: np.ndarray, position: int, value: float) -> np.ndarray:
-    """A copy with another value at one position."""
-    changed = vector.copy()
-    changed[position] = value
-    return changed
-
-
-def precision(values: Any) -> float:
-    """Rounding unit of floating-point values; that of float64 for integers."""
-    arrays = values.values() if isinstance(values, Mapping) else (values,)
-    dtypes = [np.asarray(array).dtype for array in arrays]
-    return max((float(np.finfo(dtype).eps) for dtype in dtypes if dtype.kind == "f"), default=_EPS)
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The positions of arrays and blocks in one flat vector of all parameters."""
-
-    shapes: dict[str, tuple[int, ...]]
-    single: bool
-    blocks: dict[str, np.ndarray]  # positions in the vector
-
-    @classmethod
-    def of(cls, W: Parameters, blocks: Mapping[str, Any] | None) -> "Layout":
-        """The layout of one array, split into blocks by indices, or of a mapping of blocks."""
-        single = not isinstance(W, Mapping)
-        if blocks is not None and not single:
-            problem = "splits one array; the keys of a mapping W are its blocks"
-            raise ValueError(f"check_gradient(blocks=...) {problem}.")
-        shapes = {name: np.shape(array) for name, array in ({"W": W} if single else W).items()}
-        arrays = cls(shapes, single, {})._split(np.arange(sum(map(math.prod, shapes.values()))))
-        if blocks is not None:
-            arrays = {name: arrays["W"][index] for name, index in blocks.items()}
-        positions = {name: np.ravel(array) for name, array in arrays.items() if np.size(array)}
-        if not positions:
-            raise ValueError("check_gradient(W=...) must have at least one coordinate, got none.")
-        return cls(shapes, single, positions)
-
-    def _split(self, vector: np.ndarray) -> dict[str, np.ndarray]:
-        pieces = np.split(
-            vector, np.cumsum([math.prod(shape) for shape in self.shapes.values()])[:-1]
-        )
-        return {
-            name: piece.reshape(self.shapes[name])
-            for name, piece in zip(self.shapes, pieces, strict=True)
-        }
-
-    def pack(self, values: Parameters, what: str) -> np.ndarray:
-        """One float64 vector of all arrays."""
-        named = {"W": values} if self.single else values
-        shapes = {name: np.shape(array) for name, array in named.items()}
-        if shapes != self.shapes:
-            needed = f"the shapes of W, {self.shapes}"
-            raise ValueError(f"check_gradient({what}=...) must have {needed}, got {shapes}.")
-        arrays = [np.asarray(named[name], dtype=np.float64) for name in self.shapes]
-        return np.concatenate([np.ravel(array) for array in arrays])
-
-    def unpack(self, vector: np.ndarray) -> Parameters:
-        """New arrays: f may change them."""
-        arrays = self._split(vector.copy())
-        return arrays["W"] if self.single else arrays
-
-    def index(self, position: int) -> tuple[str, tuple[int, ...]]:
-        """The array and the index of a position, such as ("W", (3, 0, 2))."""
-        for name, shape in self.shapes.items():
-            if position < math.prod(shape):
-                return name, tuple(int(i) for i in np.unravel_index(position, shape))
-            position -= math.prod(shape)
-        raise IndexError(position)
-
-
-class Slopes(NamedTuple):
-    """Differences of f at one step."""
-
-    backward: float
-    forward: float
-    centered: float
-
-    @property
-    def jump(self) -> float:
-        """The distance of the one-sided slopes."""
-        return abs(self.forward - self.backward)
-
-    def by(self, scheme: Scheme) -> float:
-        """The difference by this scheme."""
-        return self.centered if scheme == "centered" else self.forward
-
-    def nearest(self, value: float) -> float:
-        """The value itself if it lies between the one-sided slopes, else the nearer slope."""
-        low, high = sorted((self.backward, self.forward))
-        return min(max(value, low), high)
-
-
 @dataclass(frozen=True)
 class Line:
-    """f along one coordinate or one direction, near x = at."""
+    """f along one coordinate or one direction: t ↦ f(x + td)."""
 
     f: Callable[[float], Any]
-    at: float
 
-    def __call__(self, x: float) -> float:
-        """f(x) as a float."""
-        return scalar(self.f(x))
-
-    def slopes(self, step: float, here: float) -> Slopes:
-        """The differences of f at this step, which are divided by the rounded distances."""
-        upper = self.at + step
-        lower = self.at - step
-        high = self(upper)
-        low = self(lower)
-        return Slopes(
-            backward=(here - low) / (self.at - lower),
-            forward=(high - here) / (upper - self.at),
-            centered=(high - low) / (upper - lower),
-        )
+    def __call__(self, t: float) -> float:
+        """f as a float; nan outside its domain."""
+        try:
+            with np.errstate(all="ignore"):
+                return scalar(self.f(t))
+        except (ArithmeticError, ValueError):
+            return math.nan
 
 
-def _scatter(ray: Line, spacing: float) -> float:
-    """Rounding noise of f, from the fourth differences of close values.
+def _spacing(ray: Line, here: float) -> float:
+    """The smallest spacing at which rounded values of f differ from each other."""
+    spacing = 2.0**-40
+    while spacing < 2.0**-4:
+        values = [here, *(ray(spacing * k) for k in range(1, 6))]
+        if np.count_nonzero(np.diff(values)) >= 4:
+            return spacing
+        spacing *= 8
+    return spacing
 
-    They are zero for a smooth f without rounding. The median is robust against kinks; √70 is the
-    norm of the coefficients 1, −4, 6, −4, 1.
-    """
-    fourth = np.diff([ray(spacing * k) for k in range(_SAMPLES)], n=4)
-    return _NOISE_FACTOR * float(np.median(np.abs(fourth))) / math.sqrt(70)
 
-
-def _resolves_small_steps(ray: Line, here: float) -> bool:
-    """Whether the change of f over a tiny step is in proportion to its change over a larger step.
-
-    In float32 f does not change over the tiny step, or changes too much.
-    """
-    expected = abs(ray(1e-4) - here) * 1e-7
-    change = abs(ray(1e-11) - here)
-    return expected < 20 * _EPS * abs(here) or 0 < change < 30 * expected
+def _own_unit(values: np.ndarray) -> float:
+    """The rounding unit of the narrowest type that holds all values of a varying f."""
+    if np.unique(values).size < _SAMPLES // 3:
+        return EPS
+    for kind in (np.float16, np.float32):
+        with np.errstate(over="ignore"):
+            if np.array_equal(values.astype(kind).astype(np.float64), values):
+                return float(np.finfo(kind).eps)
+    return EPS
 
 
 @dataclass(frozen=True)
 class Noise:
-    """f(W), the rounding noise of f there, and the rounding units of the types."""
+    """f(W), a bound on its rounding noise there, and the rounding unit of its arithmetic."""
 
     here: float
-    f: float
-    f_precision: float
-    gradient_precision: float
+    bound: float
+    unit: float
 
     @classmethod
-    def of(cls, ray: Line, gradient: Any) -> "Noise":
-        """Measure along the ray, at a spacing that is large for f's precision (Moré & Wild)."""
-        value = ray.f(0.0)
-        here = scalar(value)
-        if not math.isfinite(here):
-            raise ValueError(f"f(W) must be finite for a check of its gradient, got {here}.")
-        f_precision = precision(value)
-        if not _resolves_small_steps(ray, here):
-            f_precision = max(f_precision, float(np.finfo(np.float32).eps))
-        scatter = _scatter(ray, 1e-3 if f_precision > _EPS else 1e-6)
-        return cls(here, max(f_precision * abs(here), scatter), f_precision, precision(gradient))
+    def of(cls, ray: Line, unit: float, here: float, spread: float) -> "Noise":
+        """Measure along a ray, from fourth differences of close values (Moré & Wild).
+
+        They are zero for a smooth f without rounding. The median is robust against kinks; √70 is
+        the norm of the coefficients 1, −4, 6, −4, 1. `spread` is that of several calls at W.
+        """
+        spacing = _spacing(ray, here)
+        values = np.array([ray(spacing * k) for k in range(_SAMPLES)])
+        fourth = np.abs(np.diff(values[np.isfinite(values)], n=4))
+        scatter = 0.0
+        if fourth.size:
+            scatter = _NOISE_FACTOR * float(np.median(fourth)) / math.sqrt(70)
+        unit = max(unit, _own_unit(values))
+        bound = max(unit / 2 * abs(here), SAFETY * max(scatter, spread))
+        if 0 < abs(here) < _LEAST:
+            bound = math.inf
+        return cls(here, bound, unit)
+
+    def at(self, value: float) -> float:
+        """The bound where f has another value."""
+        return max(self.bound, self.unit * abs(value))
 
     @property
     def relative(self) -> float:
-        """Noise of f relative to f(W); float64's rounding unit, unless it is much more."""
-        relative = self.f / abs(self.here) if self.here else 0.0
-        return relative if relative > _WEAK else _EPS
-
-    def weakness(self, tolerance: float) -> str:
-        """Why small errors are invisible; empty if they are visible."""
-        if self.f_precision > _EPS:
-            rounding = "its differences are mostly rounding"
-            why = f"f has the noise of float32, and {rounding}; compute it in float64."
-        elif self.relative > _WEAK:
-            why = f"f is accurate to {self.relative:.0e} only."
-        elif self.gradient_precision > _EPS:
-            why = "the gradient is given in float32."
-        else:
-            return ""
-        return f"The check is weak, errors below {tolerance:.0e} cannot be seen: {why}"
+        """The bound relative to f(W)."""
+        return self.bound / abs(self.here) if self.here else 0.0
 
 
-class Finding(NamedTuple):
-    """The comparison of the analytic slope with the differences along one line."""
+class Limit(NamedTuple):
+    """The limit of a difference as its step goes to 0, with a bound on the error."""
 
-    numerical: float
+    value: float
+    error: float
+    rounding: float  # the part of the error that is f's rounding noise
+
+
+_UNKNOWN = Limit(math.nan, math.inf, math.inf)
+
+
+def limit(steps: list[float], values: list[float], rounding: list[float], order: int) -> Limit:
+    """Extrapolate differences for falling steps, whose error is a series in powers of step^order.
+
+    Richardson's extrapolation by Neville's scheme; the error is estimated as Ridders does, by the
+    change from the estimates of lower order, plus rounding, and it is at least the change from the
+    estimate that ends at the next smaller step: two orders may agree by chance. An estimate that
+    contradicts those from smaller steps is discarded, since f has another scale there, such as a
+    kink nearby.
+    """
+    rows: list[list[Limit]] = []
+    for k, value in enumerate(values):
+        row = [Limit(value, math.inf, rounding[k])]
+        for j, coarse in enumerate(rows[-1][:_DEPTH] if rows else (), start=1):
+            fine = row[-1]
+            weight = 1 / ((steps[k - j] / steps[k]) ** order - 1)
+            better = fine.value + weight * (fine.value - coarse.value)
+            noise = (1 + weight) * fine.rounding + weight * coarse.rounding
+            error = max(abs(better - fine.value), abs(better - coarse.value)) + noise
+            row.append(Limit(better, error, noise))
+        rows.append(row)
+    best = _UNKNOWN
+    finer = _UNKNOWN  # the best estimate that ends at the next smaller step
+    least, most = -math.inf, math.inf  # the limit, as far as smaller steps tell
+    for row in reversed(rows[1:]):
+        confirmed = row[1:]
+        if finer is not _UNKNOWN:
+            confirmed = [
+                x._replace(error=max(x.error, abs(x.value - finer.value))) for x in row[1:]
+            ]
+        fitting = [x for x in confirmed if x.value + x.error >= least and x.value - x.error <= most]
+        least = max([least, *(x.value - x.error for x in fitting)])
+        most = min([most, *(x.value + x.error for x in fitting)])
+        best = min([best, *fitting], key=lambda x: x.error)
+        finer = min(row[1:], key=lambda x: x.error)
+    return best
+
+
+class Slope(NamedTuple):
+    """The slope of f along a line: one limit, or at a kink two different one-sided limits."""
+
+    slope: Limit
+    backward: Limit
+    forward: Limit
+    kink: bool
+    flat: bool  # f does not change beyond rounding, at any step
+    bend: float  # one-sided difference at the first step that changes f
+    unseen: float  # slope that rounding may hide at the step before
+
+    @property
+    def error(self) -> float:
+        """A bound on the error of the slope in use."""
+        return max(self.backward.error, self.forward.error) if self.kink else self.slope.error
+
+    def nearest(self, value: float) -> float:
+        """The slope; at a kink the nearest value between the one-sided slopes."""
+        if not self.kink:
+            return self.slope.value
+        low, high = sorted((self.backward.value, self.forward.value))
+        return min(max(value, low), high)
+
+
+class Pair(NamedTuple):
+    """The one-sided differences of f at a step, and bounds on their rounding."""
+
+    step: float
     backward: float
     forward: float
-    error: float
-    kink: bool
+    rounding: float  # of their mean
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Compares an analytic slope with f along a line."""
+class Probe:
+    """Measures slopes: chooses the steps at which truncation and rounding are small."""
 
     noise: Noise
     scheme: Scheme
-    step: float
-    tolerance: float
     kink: bool
-    largest: float  # absolute value in the analytic gradient
+    aim: float  # relative error of a slope that is exact enough
+    steps: tuple[float, ...] = FIRST_STEPS  # falling; others are added
+    least: float = SMALLEST_STEP
+    most: float = LARGEST_STEP
+    repeats: int = 1  # differences whose mean is used
 
-    @classmethod
-    def of(
-        cls,
-        noise: Noise,
-        analytic: np.ndarray,
-        *,
-        scheme: Scheme,
-        step: float | None,
-        tolerance: float | None,
-        kink: bool,
-    ) -> "Judge":
-        """Choose step and tolerance if they are None.
-
-        The step balances rounding and truncation errors; the tolerance is above both.
+    def __call__(self, line: Line, enough: float) -> Slope:
+        """Add larger steps while rounding dominates the error, and smaller ones while truncation
+        does or while the one-sided slopes differ, until the error is at most `enough`.
         """
-        order = 1 / 3 if scheme == "centered" else 1 / 2
-        if step is None:
-            step = float(noise.relative**order)
-        if tolerance is None:
-            least = 1e-6 if scheme == "centered" else 1e-5
-            rounding = 1e3 * noise.gradient_precision if noise.gradient_precision > _EPS else 0.0
-            tolerance = max(least, 20 * noise.relative ** (1 - order), rounding)
-        check_number("check_gradient(step=...)", step, above=0)
-        check_number("check_gradient(tolerance=...)", tolerance, above=0)
-        largest = float(np.max(np.abs(analytic), initial=0.0, where=np.isfinite(analytic)))
-        return cls(noise, scheme, step, tolerance, kink, largest)
+        pairs = [self.pair(line, t) for t in self.steps]
+        slope = self._slope(pairs)
+        idle = 0
+        while idle < _IDLE and math.isfinite(self.noise.bound):
+            exact = max(enough, self.aim * abs(slope.slope.value))
+            if not slope.kink and slope.slope.error <= exact:
+                break
+            larger = slope.slope.rounding > slope.slope.error / 2 and not slope.kink
+            step = pairs[0].step * LARGER if larger else pairs[-1].step / SMALLER
+            jump = abs(slope.forward.value - slope.backward.value)
+            visible = not slope.kink or self.noise.bound / step <= _RESOLVED * jump
+            most = min(self.most, FLAT_STEP) if slope.flat else self.most
+            if not (self.least <= step <= most and visible):
+                break
+            pairs.insert(0 if larger else len(pairs), self.pair(line, step))
+            after = self._slope(pairs)
+            better = after.slope.error < 0.9 * slope.slope.error
+            idle = idle + 1 if larger and not better and not after.flat else 0
+            slope = after
+        if slope.flat:
+            # Far steps that show nothing tell little of the slope here: f may be bounded.
+            error = max(slope.slope.error, self.noise.bound)
+            slope = slope._replace(slope=slope.slope._replace(error=error))
+        return slope
 
-    def __call__(self, line: Line, analytic: float) -> Finding:
-        """Shrink the step until f shows no kink and the slopes agree; else test for a kink.
+    def pair(self, line: Line, step: float) -> Pair:
+        """The differences at a step, or the means of those at steps near it.
 
-        Where f is smooth, the jump between the one-sided slopes shrinks with the step. Across a
-        kink it does not shrink until the kink is outside the interval.
+        The error of a mean is a series in powers of the step, too, and its rounding is less: errors
+        are independent of each other where f differs by more than its rounding.
         """
-        plain: Finding | None = None
-        step = self.step
-        slopes = Slopes(math.nan, math.nan, math.nan)
-        larger: Slopes | None = None
-        explained = False
-        for shrink in _SHRINK if self.kink else _SHRINK[:1]:
-            step = self.step * shrink * max(1.0, abs(line.at))
-            slopes = line.slopes(step, self.noise.here)
-            explained = not self.kink or self._explained(slopes, larger, step)
-            if explained:
-                trials = self._compare(analytic, slopes, larger, step)
-                best = min(trials, key=lambda trial: trial.error)
-                if best.error <= self.tolerance:
-                    return best
-                plain = plain or trials[0]
-            larger = slopes
-        beside = self._beside_kink(analytic, slopes, step)
-        crossed = self.kink and slopes.jump > self._rounding(step)
-        if plain is None or (crossed and (not explained or beside.error <= self.tolerance)):
-            return beside
-        return plain
+        here = self.noise.here
+        steps = [step * (1 - k / (4 * self.repeats)) for k in range(self.repeats)]
+        high = [line(t) for t in steps]
+        low = [line(-t) for t in steps]
+        rounding = self.noise.at(max(abs(value) for value in (*high, *low)))
+        independent = 1.0
+        if rounding > 0:
+            changes = min(max(high) - min(high), max(low) - min(low))
+            independent = min(max(1.0, changes / rounding), self.repeats)
+        return Pair(
+            step,
+            backward=sum((here - f) / t for f, t in zip(low, steps, strict=True)) / self.repeats,
+            forward=sum((f - here) / t for f, t in zip(high, steps, strict=True)) / self.repeats,
+            rounding=rounding / (steps[-1] * math.sqrt(independent)),
+        )
 
-    def _compare(
-        self, analytic: float, slopes: Slopes, larger: Slopes | None, step: float
-    ) -> list[Finding]:
-        """Comparisons with the difference at this step and at the last one, ten times as large.
+    def repeated(self, repeats: int, slope: float) -> "Probe":
+        """Means of differences, for a slope near this one, at steps that change f clearly."""
+        least = 2.0 ** math.ceil(math.log2(4 * self.noise.bound / slope))
+        steps = (4 * least, 2 * least, least)
+        return replace(self, repeats=repeats, steps=steps, least=least)
 
-        With a kink on one side, the slope of the other side at the larger step is right, and less
-        noisy than at this step. Where f'' jumps, the error is proportional to the step: the limit
-        by extrapolation is right.
-        """
-        n = slopes.by(self.scheme)
-        trials = [(n, slopes, step)]
-        if larger is not None:
-            before = larger.by(self.scheme)
-            trials += [(value, larger, 10 * step) for value in (before, *larger[:2])]
-            trials += [(n + (n - before) / 9, slopes, step)]
-        findings: list[Finding] = []
-        for value, one_sided, h in trials:
-            error = relative_error(analytic, value, self._floor(h) / self.tolerance)
-            findings.append(Finding(value, *one_sided[:2], error, kink=False))
-        return findings
-
-    def _beside_kink(self, analytic: float, slopes: Slopes, step: float) -> Finding:
-        """Comparison with the nearest value between the one-sided slopes: all are subgradients."""
-        nearest = slopes.nearest(analytic)
-        error = relative_error(analytic, nearest, self._rounding(step) / self.tolerance)
-        return Finding(nearest, *slopes[:2], error, kink=True)
-
-    def _explained(self, slopes: Slopes, larger: Slopes | None, step: float) -> bool:
-        """Whether curvature explains the jump: it is small, or shrinks with the step."""
-        shrunk = larger.jump / 2 if larger is not None else 0.0
-        bend = _BEND * (abs(slopes.backward) + abs(slopes.forward))
-        return slopes.jump <= max(shrunk, bend, self._rounding(step))
-
-    def _rounding(self, step: float) -> float:
-        return 2 * _SAFETY * self.noise.f / step
-
-    def _floor(self, step: float) -> float:
-        """The error that rounding explains, limited at small steps so that wrong gradients fail."""
-        of_f = _SAFETY * self.noise.f
-        of_gradient = 10 * self.noise.gradient_precision * self.largest
-        return min(of_f / step, max(of_f / self.step, self.tolerance * self.largest)) + of_gradient
+    def _slope(self, pairs: list[Pair]) -> Slope:
+        """The limits of the differences, at steps below those that leave f's domain."""
+        outside = [k for k, pair in enumerate(pairs) if not all(map(math.isfinite, pair))]
+        inside = pairs[outside[-1] + 1 :] if outside else pairs
+        steps = [pair.step for pair in inside]
+        rounding = [pair.rounding for pair in inside]
+        one_sided = [pair.rounding + self.noise.bound / pair.step for pair in inside]
+        backward = limit(steps, [pair.backward for pair in inside], one_sided, order=1)
+        forward = limit(steps, [pair.forward for pair in inside], one_sided, order=1)
+        slope = forward
+        if self.scheme == "centered":
+            middle = [(pair.backward + pair.forward) / 2 for pair in inside]
+            slope = limit(steps, middle, rounding, order=2)
+        apart = abs(forward.value - backward.value) > 2 * (forward.error + backward.error)
+        sides = [max(abs(pair.backward), abs(pair.forward)) for pair in inside]
+        changes = [k for k, side in enumerate(sides) if side > 2 * one_sided[k]]
+        last = changes[-1] if changes else -1
+        return Slope(
+            slope=slope,
+            backward=backward,
+            forward=forward,
+            kink=self.kink and apart,
+            flat=not changes,
+            bend=sides[last] if changes else 0.0,
+            unseen=rounding[last + 1] if last + 1 < len(steps) else math.inf,
+        )
 
 
 def taylor_rate(ray: Line, slope: float, noise: Noise) -> float:
@@ -358,7 +309,7 @@ def taylor_rate(ray: Line, slope: float, noise: Noise) -> float:
     """
     t = 10.0 ** -np.arange(1, 5.5, 0.5)
     remainder = np.array([abs(ray(step) - noise.here - step * slope) for step in t.tolist()])
-    clear = remainder > 100 * noise.f
+    clear = remainder > 100 * noise.bound
     if np.count_nonzero(clear) < 3:
         return math.nan if clear.any() else math.inf
     rate, _ = np.polyfit(np.log(t[clear][-4:]), np.log(remainder[clear][-4:]), 1)

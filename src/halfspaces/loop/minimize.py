@@ -13,8 +13,8 @@ import numpy as np
 from halfspaces.loop.convergence import converged, ended
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Reason, Result
-from halfspaces.loop.run import Callback, Run, Tighten, answer_of, checked_callbacks, problem_of
-from halfspaces.loop.so_far import Final
+from halfspaces.loop.run import Callback, Run, Tighten, problem_of
+from halfspaces.loop.so_far import Best, Final
 from halfspaces.objective import Objective
 from halfspaces.request import Request
 from halfspaces.rows.blocks import Blocks
@@ -65,7 +65,6 @@ def minimize(
     started = time.perf_counter()
     check_number("tol", tol, at_least=0)
     check_number("max_passes", max_passes, above=0)
-    callbacks = checked_callbacks(callbacks)
     held_out = None if validation is None else objective.on(validation)
     if resume is None:
         run = _begin(objective, optimizer, W, state, tol)
@@ -95,6 +94,7 @@ def _begin(
     if W.ndim != 3 or (W.shape[0], W.shape[2]) != (n_rows, n_classes):
         shape = f"(D+1, M, C) = ({n_rows}, M, {n_classes})"
         raise ValueError(f"W must have the shape {shape}, got {W.shape}.")
+    at_zero = np.full(W.shape[1], -objective.loss.chance_value(n_classes))
     return Run(
         objective=objective,
         optimizer=optimizer,
@@ -102,6 +102,7 @@ def _begin(
         tol=tol,
         final=Final.unknown(W),
         lower=np.full(W.shape[1], -np.inf),
+        lowest=Best(at_zero, np.zeros_like(W), np.zeros(len(at_zero), int)),
     )
 
 
@@ -127,6 +128,8 @@ def _turns(
 ) -> Reason:
     """Take turns until there is a reason to stop."""
     while run.state.done is None:
+        if run.passes >= max_passes:
+            return Reason.MAX_PASSES
         request = run.optimizer.propose(run.state)
         ahead = run.optimizer.rows_ahead(run.state)
         if ahead is not None:
@@ -135,6 +138,7 @@ def _turns(
         run.passes += evaluation.visited
         if not (run.optimizer.recovers or np.all(np.isfinite(evaluation.data))):
             return Reason.DIVERGED
+        run.offer(evaluation)
         reason = converged(run, evaluation)
         if reason is not None:
             return reason
@@ -143,33 +147,35 @@ def _turns(
         run.record(evaluation, before)
         reason = None if tighten is None else tighten(run, evaluation)
         for callback in callbacks:
-            reason = reason or answer_of(callback, run)
+            reason = reason or callback(run)
         reason = reason or run.state.done
         if reason is not None:
             return reason
-        if run.passes >= max_passes:
-            return Reason.MAX_PASSES
     return run.state.done
 
 
 def _result(run: Run, reason: Reason) -> Result:
-    """The end; members without one are evaluated once more, on all rows and the loss itself."""
+    """The end; members without one are evaluated once more, on all rows and the loss itself.
+
+    A method that tests its steps ends with the best point that it has seen, W = 0 included.
+    """
     so_far = copy.deepcopy(run.so_far())
     final = run.final if run.chosen is None else Final.unknown(run.chosen)
     if not final.known.all():
-        evaluation = run.objective.evaluate(Request(run.W if run.chosen is None else run.chosen))
+        evaluation = run.objective.evaluate(
+            Request(run.best_W if run.chosen is None else run.chosen)
+        )
         run.passes += evaluation.visited
         run.lower = np.maximum(run.lower, evaluation.lower)
         final.fill(evaluation, np.maximum(evaluation.exact_total - run.lower, 0.0), ~final.known)
     loss = final.data_loss + final.penalty
-    rounding = run.objective.rounding * np.abs(loss)
     return Result(
         W=final.W,
         reason=Reason.DIVERGED if _diverged(run, reason, loss) else reason,
         loss=loss,
         data_loss=final.data_loss,
         penalty=final.penalty,
-        gap=np.maximum(final.gap, rounding),  # nothing is proved below rounding
+        gap=final.gap,
         passes=run.passes,
         seconds=run.seconds,
         history=run.history,

@@ -6,14 +6,14 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from halfspaces.loop.optimizer import Optimizer, norm, prox_step
-from halfspaces.loop.result import History, Reason, Result
+from halfspaces.loop.result import History, Reason
 from halfspaces.loop.so_far import Best, SoFar
 from halfspaces.objective import Objective
 from halfspaces.request import Evaluation
@@ -73,6 +73,16 @@ class Run(SoFar):
         """The gap at which a member of this loss has converged."""
         at_zero = self.objective.loss.chance_value(self.objective.n_classes)
         return self.tol * np.maximum(loss, LEAST_LOSS * at_zero)
+
+    def offer(self, evaluation: Evaluation) -> None:
+        """Note the point as the best so far if it is, for a method that tests its steps."""
+        if self.optimizer.recovers and evaluation.request.rows is None:
+            self.lowest.offer(-evaluation.exact_total, evaluation.request.W)
+
+    @property
+    def best_W(self) -> Array:
+        """The best point seen, of a method that tests its steps; else the iterate."""
+        return self.lowest.W if self.optimizer.recovers else self.W
 
     def so_far(self) -> SoFar:
         """The values that a resumed run goes on with, not copied."""
@@ -137,38 +147,3 @@ def problem_of(objective: Objective, optimizer: Optimizer[Any]) -> str:
     sizes = objective.n_examples, objective.n_features, objective.n_classes, objective.fit_intercept
     digest.update(repr((optimizer, objective.loss, objective.penalty, sizes)).encode())
     return digest.hexdigest()
-
-
-def snapshot(run: Run) -> Result:
-    """The run so far, for `minimize(..., resume=)`, nothing copied; losses are nan."""
-    nan = np.full(run.W.shape[1], np.nan)
-    return Result(
-        W=run.W,
-        reason=Reason.STOPPED_BY_CALLBACK,
-        loss=nan,
-        data_loss=nan,
-        penalty=nan,
-        gap=nan,
-        passes=run.passes,
-        seconds=run.seconds,
-        history=run.history,
-        state=run.state,
-        loop=run.so_far(),
-    )
-
-
-def checked_callbacks(callbacks: Any) -> Sequence[Callback]:
-    """The callbacks; raises TypeError unless they are a sequence of callables."""
-    if isinstance(callbacks, Sequence) and all(map(callable, callbacks)):
-        return callbacks
-    required = "a sequence of callables, such as [EarlyStopping()]"
-    raise TypeError(f"callbacks must be {required}, got {callbacks!r}.")
-
-
-def answer_of(callback: Callback, run: Run) -> Reason | None:
-    """What a callback returns; raises TypeError unless that is a `Reason` or None."""
-    reason = callback(run)
-    if reason is None or isinstance(reason, Reason):
-        return reason
-    required = "a Reason to stop or None to go on"
-    raise TypeError(f"A callback must return {required}, {callback!r} returned {reason!r}.")

@@ -80,6 +80,8 @@ class SoFar:
     final : Final
     lower : array, shape (M,)
         The best proven bounds on min L.
+    lowest : Best
+        The lowest loss seen, negative, and its W.
     passes : float
     best : dict
         By "validation_loss" and "validation_accuracy".
@@ -94,6 +96,7 @@ class SoFar:
     tol: float
     final: Final
     lower: Array
+    lowest: Best
     passes: float = 0.0
     best: dict[str, Best] = field(default_factory=dict[str, Best])
     next_assessment: float = 1.0

@@ -66,6 +66,14 @@ def with_right_class(values: AnyArray, y: AnyArray, replacement: AnyArray | floa
     return array_namespace(values).where(right_class_mask(values, y), replacement, values)
 
 
+def put_right_class(values: AnyArray, y: AnyArray, replacement: AnyArray) -> AnyArray:
+    """The values, those of the right classes replaced by (..., 1), in their memory if possible."""
+    if isinstance(values, np.ndarray):
+        values[np.arange(len(y)), ..., y] = replacement[..., 0]
+        return values
+    return with_right_class(values, y, replacement)
+
+
 def in_simplex(q: AnyArray) -> AnyArray:
     """Whether q ≥ 0 and Σ q = 1, to rounding."""
     non_negative = array_namespace(q).min(q, axis=-1) >= -DOMAIN_TOLERANCE
@@ -90,6 +98,7 @@ class Loss(ABC):
     `LOSSES`. `halfspaces.testing.check_loss` tests it against every law.
     """
 
+    margin: float = 1.0  # Δ, where there is one
     shift_invariant: ClassVar[bool]  # adding a constant to all scores of an example changes nothing
     # How scores become probabilities: "softmax", "sigmoid", or not at all.
     probability: ClassVar[str | None] = None

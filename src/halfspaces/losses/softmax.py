@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from halfspaces.losses import base
-from halfspaces.losses.surrogates import entropy_terms, inside
+from halfspaces.losses.surrogates import complement_terms, entropy_terms, inside
 from halfspaces.support.arrays import array_namespace
 from halfspaces.support.types import AnyArray, Array
 from halfspaces.support.validation import check_number
@@ -50,14 +50,24 @@ class Softmax(base.Loss):
         check_number("Softmax(label_smoothing=...)", self.label_smoothing, at_least=0, below=1)
 
     def value_and_grad(self, scores: AnyArray, y: AnyArray) -> tuple[AnyArray, AnyArray]:
-        """−⟨t, log p⟩ and p − t."""
-        shifted, log_total, p = _log_softmax(scores)
-        right = 1 - self.label_smoothing
-        everywhere = self.label_smoothing / scores.shape[-1]
-        score = right * base.right_class_scores(shifted, y)
-        if everywhere > 0:
-            score = score + everywhere * base.sum_over_classes(shifted)
-        return (log_total - score)[..., 0], base.minus_target(p, y, right, everywhere)
+        """−⟨t, log p⟩ and p − t.
+
+        1 − p of the right class is the sum of the others: a small loss loses no digits.
+        """
+        xp = array_namespace(scores)
+        shifted = scores - base.max_over_classes(scores)
+        score = base.right_class_scores(shifted, y)
+        others = base.put_right_class(xp.exp(shifted), y, 0 * score)
+        rest = base.sum_over_classes(others)
+        total = xp.exp(score) + rest
+        loss = xp.where(score == 0, xp.log1p(rest), xp.log(total) - score)
+        others /= total
+        gradient = base.put_right_class(others, y, -rest / total)
+        if self.label_smoothing > 0:
+            everywhere = self.label_smoothing / scores.shape[-1]
+            loss = loss + self.label_smoothing * score - everywhere * base.sum_over_classes(shifted)
+            gradient = base.minus_target(gradient, y, -self.label_smoothing, everywhere)
+        return loss[..., 0], gradient
 
     @property
     def certainty(self) -> float:
@@ -70,7 +80,8 @@ class Softmax(base.Loss):
 
     def hessian(self, scores: Array, label: int, weight: Array) -> Array:
         """Σ w (diag(p) − p pᵀ)."""
-        p = _log_softmax(scores)[2]
+        p = np.exp(scores - base.max_over_classes(scores))
+        p /= base.sum_over_classes(p)
         products = (p.T @ (weight[:, None] * p)).astype(np.float64)
         products += products.T.copy()
         products /= 2
@@ -81,18 +92,8 @@ class Softmax(base.Loss):
     def conjugate(self, dual: AnyArray, y: AnyArray) -> AnyArray:
         """Σ_j q_j log q_j with q = a + t, on the simplex."""
         xp = array_namespace(dual)
-        onehot = xp.astype(base.right_class_mask(dual, y), dual.dtype)
-        target = (1 - self.label_smoothing) * onehot + self.label_smoothing / dual.shape[-1]
-        q = dual + target
-        terms = entropy_terms(xp.clip(q, 0, None))
+        everywhere = self.label_smoothing / dual.shape[-1]
+        less = base.right_class_scores(dual, y) + everywhere - self.label_smoothing  # q_y − 1
+        q = base.put_right_class(dual + everywhere, y, 1 + less)
+        terms = base.put_right_class(entropy_terms(xp.clip(q, 0, None)), y, complement_terms(-less))
         return inside(base.in_simplex(q), base.sum_over_classes(terms)[..., 0])
-
-
-def _log_softmax(scores: AnyArray) -> tuple[AnyArray, AnyArray, AnyArray]:
-    """s − max s, log Σ exp(s − max s), shape (..., 1), and the probabilities."""
-    xp = array_namespace(scores)
-    shifted = scores - base.max_over_classes(scores)
-    exponentials = xp.exp(shifted)
-    total = base.sum_over_classes(exponentials)
-    exponentials /= total
-    return shifted, xp.log(total), exponentials

@@ -17,6 +17,12 @@ def entropy_terms(p: AnyArray) -> AnyArray:
     return p * xp.log(xp.where(p > 0, p, 1.0))
 
 
+def complement_terms(p: AnyArray) -> AnyArray:
+    """(1 − p) log(1 − p) with all digits for small p, and 0 for p ≥ 1."""
+    xp = array_namespace(p)
+    return (1 - p) * xp.log1p(xp.where(p < 1, -p, 0.0))
+
+
 def inside(condition: AnyArray, values: AnyArray) -> AnyArray:
     """The values where the condition holds, infinity elsewhere: a convex function with a domain."""
     return array_namespace(values).where(condition, values, math.inf)
@@ -142,4 +148,4 @@ class Softplus(Surrogate):
     def conjugate(self, slope: AnyArray) -> AnyArray:
         """a log a + (1 − a) log(1 − a) on [0, 1]."""
         a = array_namespace(slope).clip(slope, 0, 1)
-        return inside(_in_unit_interval(slope), entropy_terms(a) + entropy_terms(1 - a))
+        return inside(_in_unit_interval(slope), entropy_terms(a) + complement_terms(a))

@@ -19,9 +19,10 @@ from halfspaces.penalties.base import Penalty
 from halfspaces.preconditioners.gram import ByClass, Gram
 from halfspaces.preconditioners.low_rank import LowRank
 
-# Below this number of stored values of X, a pass over the data costs less than one step of a
-# proximal Newton method in its model.
+# Below this number of stored values of X, a pass over the data costs next to nothing: less than one
+# step of a proximal Newton method in its model, unless there are few features.
 SMALL = 1 << 20
+FEW_FEATURES = 32
 # Beyond this number of features, a D × D factor costs more than the passes that it saves over a
 # preconditioner of low rank.
 GRAM_FEATURES = 4096
@@ -95,7 +96,10 @@ NARROW = Condition(
 WIDE = Condition(
     f"more than {GRAM_FEATURES:,} features", lambda case: case.n_features > GRAM_FEATURES
 )
-LARGE = Condition(f"at least {SMALL:,} stored values", lambda case: not case.small)
+CHEAP_MODEL = Condition(
+    f"at least {SMALL:,} stored values or at most {FEW_FEATURES} features",
+    lambda case: not case.small or case.n_features <= FEW_FEATURES,
+)
 FEW = Condition(f"fewer than {SMALL:,} stored values", lambda case: case.small)
 # Word counts of equal variance are nearly uncorrelated, and a pass over them costs little beside a
 # step with a Gram matrix of that size.
@@ -103,7 +107,7 @@ UNCORRELATED = Condition("sparse rows, standardized", lambda case: case.uncorrel
 
 RULES = (
     Rule(
-        (SHRINKS, NARROW, LARGE),
+        (SHRINKS, NARROW, CHEAP_MODEL),
         "proximal Newton on the Gram matrix",
         ProximalNewton,
         "{penalty} has a kink, so each step minimizes a model that keeps it",

@@ -15,7 +15,8 @@ from halfspaces.penalties.base import Penalty
 from halfspaces.preconditioners.gram_matrix import largest_eigenvalue
 from halfspaces.request import Evaluation, Request
 from halfspaces.support.types import Array
-from halfspaces.support.validation import check_number, lookup
+from halfspaces.support.validation import check_number
+from halfspaces.system.names import lookup
 
 
 @dataclass(eq=False)
@@ -41,7 +42,7 @@ def safe_step(objective: Objective, n_members: int, batch_size: int | None = Non
     """
     loss = objective.loss if objective.loss.smooth else objective.loss.smoothed(1.0)
     curvature = loss.curvature(objective.n_classes) * largest_eigenvalue(objective, batch_size)
-    return 1 / (curvature + np.asarray(objective.penalty.curvature(n_members)))
+    return 1 / np.maximum(curvature + np.asarray(objective.penalty.curvature(n_members)), 1e-30)
 
 
 @dataclass(frozen=True)

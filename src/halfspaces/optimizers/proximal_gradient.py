@@ -11,6 +11,7 @@ from halfspaces.objective import Objective
 from halfspaces.optimizers.gradient_descent import safe_step
 from halfspaces.optimizers.smoothing import Stage, Stages
 from halfspaces.penalties.base import Penalty
+from halfspaces.penalties.none import NoPenalty
 from halfspaces.request import Evaluation, Request
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
@@ -31,6 +32,7 @@ class ProximalState(State):
     gradient: Array | None = field(default=None, repr=False)
     candidate: Array | None = field(default=None, repr=False)
     rejections: int = 0
+    total: Array | None = None  # data loss + penalty at the iterate, (M,); None: unknown
     dual_scale: Array | None = None  # the factor of the penalty on the last dual point, (M,)
 
 
@@ -71,7 +73,8 @@ class ProximalGradient(Optimizer[ProximalState]):
     def init(self, W: Array, objective: Objective) -> ProximalState:
         """Starts at prox(W), so that a constraint holds from the beginning."""
         members = W.shape[1]
-        step = np.full(members, safe_step(objective, members))
+        # The prox takes care of the penalty: its curvature makes no step shorter.
+        step = safe_step(objective.with_penalty(NoPenalty()), members)
         W = prox_step(objective.penalty, W, 0.0)
         return ProximalState(
             W,
@@ -101,7 +104,7 @@ class ProximalGradient(Optimizer[ProximalState]):
         rounding = state.rounding * np.abs(state.value)
         fits = (evaluation.data <= model + rounding) & np.isfinite(evaluation.data)
         if fits.all():
-            return self._accept(state)
+            return self._accept(state, evaluation.total)
         state.rejections += 1
         if state.rejections > MAX_REJECTIONS:
             state.done = Reason.NO_PROGRESS
@@ -114,9 +117,11 @@ class ProximalGradient(Optimizer[ProximalState]):
         before = state.stage.smoothing
         if before.recentre > 0:
             state.step = state.step * before.recentre / before.mu
+            state.total = None
             state.stage.began(evaluation)
         elif self.stages.advance(state.stage, evaluation, np.ones(len(state.step), bool)):
             state.point = state.W
+            state.total = None
             state.momentum = np.ones_like(state.momentum)
             return state
         assert evaluation.data_gradient is not None
@@ -131,11 +136,17 @@ class ProximalGradient(Optimizer[ProximalState]):
         state.candidate = prox_step(state.penalty, state.point - steps * state.gradient, steps)
         return state
 
-    def _accept(self, state: ProximalState) -> ProximalState:
-        """Move to the candidate, and extrapolate."""
-        moved = state.candidate
-        assert moved is not None
-        uphill = inner(state.point - moved, moved - state.W) > 0
+    def _accept(self, state: ProximalState, total: Array) -> ProximalState:
+        """Move to the candidate, and extrapolate.
+
+        Where momentum has carried the candidate uphill, the next step begins at the iterate.
+        """
+        assert state.candidate is not None
+        before = np.full_like(total, np.inf) if state.total is None else state.total
+        higher = total > before + state.rounding * np.abs(before)
+        moved = np.where(by_member(higher), state.W, state.candidate)
+        state.total = np.where(higher, before, total)
+        uphill = higher | (inner(state.point - moved, moved - state.W) > 0)
         t = np.where(uphill, 1.0, state.momentum)
         following = (1 + np.sqrt(1 + 4 * t**2)) / 2
         factor = np.where(uphill, 0.0, (t - 1) / following)

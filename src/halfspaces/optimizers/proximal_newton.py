@@ -183,8 +183,8 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         promised = state.factor * state.slope
         error = state.rounding.error(state.value)
         enough = evaluation.total <= state.value + SUFFICIENT_DECREASE * promised
-        flat = (evaluation.total <= state.value + error) & (-promised <= HIDDEN * error)
-        return (enough | flat) & np.isfinite(evaluation.total)
+        flat = (evaluation.total <= state.value + error) & (np.abs(promised) <= HIDDEN * error)
+        return ((enough & (promised < 0)) | flat) & np.isfinite(evaluation.total)
 
     def _accept(self, state: ProximalNewtonState, evaluation: Evaluation, accepted: Array) -> None:
         self._learn(state, evaluation, accepted)
@@ -220,6 +220,27 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
     def _turn(self, state: ProximalNewtonState, members: Array) -> ProximalNewtonState:
         """New models, minimized, for some members, a mask (M,)."""
         assert state.gradient is not None
+        self._aim(state, members)
+        uphill = members & self._leads_uphill(state)
+        for m in np.flatnonzero(uphill):
+            state.curvatures[m].pairs.clear()  # they mislead
+        if uphill.any():
+            self._aim(state, uphill)
+        state.trials = np.where(uphill & self._leads_uphill(state), MAX_TRIALS, state.trials)
+        if np.all(state.trials >= MAX_TRIALS):
+            state.done = Reason.NO_PROGRESS
+        return state
+
+    @staticmethod
+    def _leads_uphill(state: ProximalNewtonState) -> Array:
+        """Members (a mask) whose model promises an increase, by more than rounding."""
+        assert state.value is not None
+        assert state.slope is not None
+        return ~(state.slope <= HIDDEN * state.rounding.error(state.value))
+
+    def _aim(self, state: ProximalNewtonState, members: Array) -> None:
+        """The targets of new models, for some members, a mask (M,)."""
+        assert state.gradient is not None
         target = state.W.copy() if state.target is None else state.target.copy()
         for m in np.flatnonzero(members):
             target[:, m] = sparse_step(
@@ -235,7 +256,6 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         state.trials = np.where(members, 0, state.trials)
         penalties = state.penalty.value(target[:-1]) - state.penalty.value(state.W[:-1])
         state.slope = inner(state.gradient, target - state.W) + penalties
-        return state
 
 
 def _thresholds(objective: Objective, n_members: int) -> Array:

@@ -18,6 +18,7 @@ class RandomSearchState(State):
     """The best W so far, its value, and the number of draws; −1 before the start was evaluated."""
 
     best: Array  # (M,)
+    free: Array  # (D+1, 1, 1), 0 for a bias that the scores do not have
     count: int = -1
 
 
@@ -67,7 +68,9 @@ class RandomSearch(Optimizer[RandomSearchState]):
     def init(self, W: Array, objective: Objective) -> RandomSearchState:
         """Nothing evaluated yet, not even the start."""
         members = W.shape[1]
-        return RandomSearchState(W, np.full(members, self.scale), np.full(members, np.inf))
+        free = np.ones((len(W), 1, 1))
+        free[-1] = objective.fit_intercept
+        return RandomSearchState(W, np.full(members, self.scale), np.full(members, np.inf), free)
 
     def propose(self, state: RandomSearchState) -> Request:
         """The next draws, the same for every member; draw k does not depend on `batch`."""
@@ -79,7 +82,8 @@ class RandomSearch(Optimizer[RandomSearchState]):
             np.random.default_rng([self.seed, state.count + k]).standard_normal((rows, 1, classes))
             for k in range(width)
         ]
-        W = self.scale * np.concatenate(draws if members == 1 else draws * members, axis=1)
+        W = np.concatenate(draws if members == 1 else draws * members, axis=1)
+        W *= self.scale * state.free
         return Request(W + state.W if self.local else W, gradient=False)
 
     def update(self, state: RandomSearchState, evaluation: Evaluation) -> RandomSearchState:

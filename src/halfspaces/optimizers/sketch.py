@@ -69,7 +69,10 @@ class Sketch:
         eps = float(np.finfo(gram.dtype).eps)
         floor = 30 * eps * np.sqrt(len(gram)) * max(float(diagonal.max()), 1e-30)
         variances = _variances(objective, diagonal)
-        scale = np.sqrt(variances / np.maximum(diagonal, floor)).astype(gram.dtype)
+        # What the sample hardly contains is correlated with nothing.
+        known = diagonal > floor
+        scale = np.sqrt(np.where(known, variances / np.where(known, diagonal, 1.0), 0.0))
+        scale = scale.astype(gram.dtype)
         gram *= scale
         gram *= scale[:, None]
         bias = int(objective.fit_intercept)

@@ -23,12 +23,15 @@ class Stage:
         For the next request. Where it is to be recentred, the next evaluation begins a stage.
     solved : array, shape (M,)
         Members for which this stage is solved.
+    unit : float
+        Δ, the margin in units of which μ is chosen.
     cost_before : float
         The cost of smoothing at the end of the stage before, the worst member's.
     """
 
     smoothing: Smoothing
     solved: Array
+    unit: float
     cost_before: float = np.inf
 
     def began(self, evaluation: Evaluation) -> None:
@@ -52,7 +55,7 @@ class Stages:
     factor : float
         From one μ to the next smaller one.
     least : float
-        μ is never below.
+        μ is never below this part of the margin.
 
     Raises
     ------
@@ -80,14 +83,15 @@ class Stages:
 
     def first(self, loss: Loss, n_members: int) -> Stage:
         """The first stage; for a smooth loss the only one, with μ = 0."""
-        mu = 0.0 if loss.smooth else self.start
-        return Stage(Smoothing(mu), np.zeros(n_members, bool))
+        mu = 0.0 if loss.smooth else self.start * loss.margin
+        return Stage(Smoothing(mu), np.zeros(n_members, bool), loss.margin)
 
     def again(self, stage: Stage) -> Stage:
         """The first stage under another penalty: the second μ, about the last dual point."""
         smoothing = stage.smoothing
-        recentre = self.second if smoothing.mu > 0 else 0.0
-        return Stage(replace(smoothing, recentre=recentre), np.zeros_like(stage.solved))
+        recentre = self.second * stage.unit if smoothing.mu > 0 else 0.0
+        recentred = replace(smoothing, recentre=recentre)
+        return Stage(recentred, np.zeros_like(stage.solved), stage.unit)
 
     def advance(self, stage: Stage, evaluation: Evaluation, members: Array) -> bool:
         """Note which members (a mask) this stage has solved; begin another once it has solved all.
@@ -102,26 +106,34 @@ class Stages:
             return False
         stage.solved |= members & self.solved(evaluation)
         cost = float(np.max(self.cost(evaluation)))
-        following = self.next(mu, cost, stage.cost_before)
+        following = self.next(mu / stage.unit, cost, stage.cost_before)
         if following is None or not stage.solved.all():
             return False
-        stage.smoothing = replace(stage.smoothing, recentre=following)
+        stage.smoothing = replace(stage.smoothing, recentre=following * stage.unit)
         stage.solved = np.zeros_like(stage.solved)
         stage.cost_before = cost
         return True
 
     def solved(self, evaluation: Evaluation) -> Array:
         """Members (a mask) for which the stage's own gap is small beside the cost of smoothing."""
-        return evaluation.stage_gap <= SOLVED_GAP * self.cost(evaluation)
+        return _stage_gap(evaluation) <= SOLVED_GAP * self.cost(evaluation)
 
     def cost(self, evaluation: Evaluation) -> Array:
         """The part (M,) of the gap that is due to the smoothing."""
-        return evaluation.gap - evaluation.stage_gap
+        return evaluation.gap - _stage_gap(evaluation)
 
     def next(self, mu: float, cost: float, cost_before: float) -> float | None:
-        """μ of the next stage, from the costs of the last two; None after the last stage."""
+        """μ of the next stage, in units of the margin; None after the last stage.
+
+        From μ of this stage, and the costs of the last two.
+        """
         if cost_before == np.inf:
             return min(self.second, mu)
         if cost <= FALLEN * cost_before:
             return mu
         return max(mu * self.factor, self.least) if mu > self.least else None
+
+
+def _stage_gap(evaluation: Evaluation) -> Array:
+    """The gap (M,) of the smoothed objective."""
+    return np.maximum(evaluation.total - evaluation.stage_lower, 0.0)

@@ -202,6 +202,8 @@ class Model:
         step = np.zeros(len(free))
         for _ in range(REMOVALS):
             step[:] = 0
+            if not free.any():
+                break
             step[free] = -self._solve(c, Q, free, slopes[free])
             wrong = free & (step * leaving < 0)
             if not wrong.any():

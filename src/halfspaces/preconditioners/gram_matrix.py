@@ -267,8 +267,9 @@ def _product(linear: Linear, folded: tuple[Array, Array]) -> Visit[tuple[Array, 
     def visit(block: Block) -> tuple[Array, Array, float]:
         scores = linear.scores(folded, block.X)
         weight = _mean_weight(block)
-        dV, dc = linear.pull(block.X, scores * weight.astype(scores.dtype)[:, None])
-        return dV, dc, float(weight.sum())
+        weighed = scores * weight.astype(scores.dtype)[:, None]
+        dc = weighed.sum(axis=0, dtype=np.float64)
+        return linear.pull(block.X, weighed), dc, float(weight.sum())
 
     return visit
 

@@ -99,9 +99,10 @@ class CentredRows:
     def transposed_times(self, S: Array) -> Array:
         """Zᵀ S (D, K), float64, for S (n, K)."""
         weighed = (S * self.root[:, None]).astype(compute_dtype(self.X.dtype))
-        dV, dc = self.blocks().sum(
-            lambda block: self.linear.pull(block.X, weighed[block.rows]), columns=S.shape[1]
+        (dV,) = self.blocks().sum(
+            lambda block: (self.linear.pull(block.X, weighed[block.rows]),), columns=S.shape[1]
         )
+        dc = weighed.sum(axis=0, dtype=np.float64)
         pulled = self.linear.pullback(dV, dc, (len(dV) + 1, dV.shape[1]))[:-1]
         return pulled - np.outer(self.mean, dc)
 

@@ -12,8 +12,9 @@ import numpy as np
 from halfspaces.loop import minimize as loop
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Result
-from halfspaces.loop.run import Callback, Run, checked_callbacks
+from halfspaces.loop.run import Callback, Run
 from halfspaces.objective import Objective
+from halfspaces.proofs.callbacks import checked_callbacks
 from halfspaces.proofs.when_to_tighten import tightened
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array

@@ -45,13 +45,13 @@ def gap_safe(objective: Objective, evaluation: Evaluation) -> Array:
     >>> gap_safe(objective, objective.evaluate(Request(objective.zeros()))).tolist()
     [[[True, True]], [[True, True]]]
     """
-    G, scale = objective.dual_bound(evaluation.gradient).point
-    nothing = np.zeros(G.shape, bool)
-    thresholds = objective.penalty.thresholds(G.shape[1])
+    members = evaluation.request.W.shape[1]
+    thresholds = objective.penalty.thresholds(members)
     weight = objective.blocks.weight
     weights_differ = weight is not None and weight.ndim > 1
     if thresholds is None or not objective.loss.smooth or weights_differ:
-        return nothing
+        return np.zeros(evaluation.request.W[:-1].shape, bool)
+    G, scale = objective.dual_bound(evaluation.gradient, evaluation.steepness).point
     radius = np.sqrt(2 * objective.loss.curvature(objective.n_classes) * evaluation.gap)
     lengths = np.sqrt(_squares(objective))
     reach = np.abs(scale[:, None] * G) + lengths[:, None, None] * radius[:, None]

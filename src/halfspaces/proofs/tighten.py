@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from halfspaces.loop.optimizer import norm
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
 from halfspaces.optimizers.lbfgs import LBFGS
@@ -30,7 +29,7 @@ Step = Callable[[Array], Array]  # the step (D+1, M, C) that an optimizer takes 
 PARTS = 8
 LEAST_ROWS = 4096  # of a part
 MOST_STEPS = 3
-CLASS_SUMS = 1e-6  # that remain at most, beside the largest possible
+CLASS_SUMS = 1e-5  # that remain at most, of the room of a class
 MOST_TURNS = 60  # of the optimizer that makes them vanish
 
 
@@ -55,6 +54,7 @@ def tighter_bounds(
     G = gradient.copy()
     remaining = evaluation.gradient.copy()
     conjugate = evaluation.conjugate.copy()
+    steepness = evaluation.steepness.copy()
     parts = parts or max(1, min(PARTS, objective.n_examples // LEAST_ROWS))
     # Not every eighth row: folds and labels that follow each other in turn would leave a part
     # without some member.
@@ -65,12 +65,15 @@ def tighter_bounds(
             continue  # rows without weight prove nothing
         V = None if step is None else parts * step(remaining)
         before, after = part.dual_points(V, G[-1])
-        change = part.gradient_of(after - before)
+        # In float64: near 0 the conjugate changes much with the last digits of a dual point.
+        change = part.gradient_of(after.astype(np.float64) - before)
         G = G + change
         remaining = remaining + change
         conjugate = conjugate + part.conjugate_change(before, after)
         visits = (1.0 if V is None else 1.5) * len(part.rows)
-        yield objective.dual_bound(G).proved(conjugate), visits / objective.n_examples
+        steepness = steepness + np.sum(part.share * np.vecdot(after, after), axis=0)
+        bound = objective.dual_bound(G, steepness)
+        yield bound.proved(conjugate), visits / objective.n_examples
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,20 +122,21 @@ class _Part:
             others = sums - np.einsum("bm,bmc->mc", share, before)
             n_jobs = self.objective.blocks.n_jobs
             moved = Blocks(there.reshape(len(y), -1), y, self.share, n_jobs=n_jobs)
-            there = there + _shift(moved, loss, -others)
+            there = there + _shift(moved, loss, -others, self.objective.anchor.room)
         after = loss.value_and_grad(there.astype(here.dtype), y)[1]
         return before, after
 
     def _scores(self, V: Array | None) -> tuple[Array, Array]:
         """Scores (B, M, C) at the evaluated W, with the offsets of the smoothing, and at W + V."""
         W = self.evaluation.request.W
-        offsets = self.evaluation.smoothing.offsets
+        smoothing = self.evaluation.smoothing
         both = W if V is None else np.concatenate([W, V], axis=2)
         scores = self.objective.scores(both, self.rows)
         scores = scores.reshape(len(self.rows), W.shape[1], -1)
         here = scores[:, :, : W.shape[2]]
-        if offsets is not None:
-            here = here + self.objective.blocks.of_rows(offsets, self.rows)
+        if smoothing.offsets is not None:
+            offsets = self.objective.blocks.of_rows(smoothing.offsets, self.rows)
+            here = smoothing.shifted(here, offsets)
         return here, here if V is None else here + scores[:, :, W.shape[2] :]
 
     def gradient_of(self, change: Array) -> Array:
@@ -142,24 +146,31 @@ class _Part:
         index = self.rows if blocks.index is None else blocks.index[self.rows]
         numbers = np.zeros(len(blocks.y), np.int64)
         numbers[index] = np.arange(len(index))
-        weighed = (change * self.share[:, :, None]).astype(change.dtype)
-        columns = weighed.reshape(len(weighed), -1)
-        dV, dc = blocks.sum(
-            lambda block: linear.pull(block.X, columns[numbers[block.rows]]),
+        weighed = change * self.share[:, :, None]
+        columns = weighed.astype(blocks.dtype).reshape(len(weighed), -1)
+        (dV,) = blocks.sum(
+            lambda block: (linear.pull(block.X, columns[numbers[block.rows]]),),
             self.rows,
             columns.shape[1],
         )
+        dc = weighed.sum(axis=0).ravel()  # in float64: class sums must vanish
         return linear.pullback(dV, dc, (self.objective.n_features + 1, *change.shape[1:]))
 
     def conjugate_change(self, before: Array, after: Array) -> Array:
         """Change of the mean conjugate Σ w_i L*_i(a_i)/Σ w, (M,)."""
         loss = self.objective.loss
-        difference = loss.conjugate(after, self.labels) - loss.conjugate(before, self.labels)
-        return np.sum(self.share * difference, axis=0)
+        new, old = (
+            loss.conjugate(dual.astype(np.float64), self.labels) for dual in (after, before)
+        )
+        return np.sum(self.share * (new - old), axis=0)
 
 
-def _shift(scores: Blocks, loss: Loss, sums: Array) -> Array:
-    """The common shift (M, C) of scores for which their weighted sums of ∇L are `sums`."""
+def _shift(scores: Blocks, loss: Loss, sums: Array, room: Array) -> Array:
+    """The common shift (M, C) of scores for which their weighted sums of ∇L are `sums`.
+
+    To a part of each class's `room` (M, C).
+    """
+    enough = CLASS_SUMS * np.where(room > 0, room, 1.0)
     members, n_classes = sums.shape
     shifted = Objective(loss, NoPenalty(), scores, n_classes, score_function=Shift())
     # The weight of these rows over that of all examples.
@@ -172,7 +183,7 @@ def _shift(scores: Blocks, loss: Loss, sums: Array) -> Array:
         assert evaluation.data_gradient is not None
         data = evaluation.data - np.sum(tilt * evaluation.request.W, axis=(0, 2))
         evaluation = replace(evaluation, data=data, data_gradient=evaluation.data_gradient - tilt)
-        if np.all(part * norm(evaluation.gradient) <= CLASS_SUMS):
+        if np.all(part[:, None] * np.abs(evaluation.gradient[-1]) <= enough):
             return evaluation.request.W[0]
         state = optimizer.update(state, evaluation)
         if state.done is not None:

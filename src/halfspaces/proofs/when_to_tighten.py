@@ -13,12 +13,60 @@ PAUSE = 1.05  # times the passes so far, before tighter dual points are computed
 # Times the target of the gap, if the class sums vanished: where tighter dual points are computed
 SUMS_WITHIN = 0.5  # by making the class sums vanish alone
 STEPS_WITHIN = 2.0  # by steps of the optimizer, too
+# A gap that rounding may hide: within so many times the rounding of the target, where this is more
+# than a part of the target.
+ROUNDINGS = 10.0
+HIDES = 0.1
+SHARP = 1e-2  # of the loss: where rounding is larger, W is too far away for any proof
+HIDDEN = 1e-2  # times the rounding: a gap in float64 that the steps' own products cannot show
+PAUSE_IN_DOUBLE = 1.3  # times the passes so far
 
 
 def tightened(run: Run, evaluation: Evaluation) -> Reason | None:
-    """A reason if tighter dual points of some examples prove that every member has converged."""
-    if not _may_tighten(run, evaluation):
+    """A reason if tighter bounds prove that every member has converged, or that none can be proved.
+
+    They come from products in float64, and from tighter dual points of some examples.
+    """
+    if run.optimizer.stochastic or not of_all_rows(run, evaluation):
         return None
+    if evaluation.data_gradient is None or run.passes < run.next_tightening:
+        return None
+    if _rounding_hides(run, evaluation):
+        return _in_double(run, evaluation)
+    return _by_tighter_points(run, evaluation)
+
+
+def _rounding_hides(run: Run, evaluation: Evaluation) -> bool:
+    """Whether members that have not ended may have converged, and rounding alone hides it."""
+    gap = evaluation.exact_total - run.lower
+    target = run.target(evaluation.exact_total)
+    rounding = evaluation.rounding
+    hidden = (gap <= target + ROUNDINGS * rounding) & (rounding > HIDES * target)
+    hidden &= rounding < SHARP * evaluation.exact_total
+    return bool(np.all(run.final.known | hidden)) and not run.final.known.all()
+
+
+def _in_double(run: Run, evaluation: Evaluation) -> Reason | None:
+    """A reason if the same evaluation with products in float64 proves convergence.
+
+    NO_PROGRESS if it proves a gap that the rounding of the steps' own products exceeds.
+    """
+    objective = run.objective
+    run.next_tightening = PAUSE_IN_DOUBLE * run.passes + 1
+    if objective.blocks.dtype != np.float64:
+        exact = objective.in_double.evaluate(evaluation.request)
+        run.passes += exact.visited
+        reason = with_bounds(run, exact, exact.lower)
+        if reason is not None:
+            return reason
+    hidden = run.gap <= HIDDEN * float(np.max(evaluation.rounding))
+    return Reason.NO_PROGRESS if hidden else None
+
+
+def _by_tighter_points(run: Run, evaluation: Evaluation) -> Reason | None:
+    """A reason if tighter dual points of some examples prove that every member has converged."""
+    if not (run.objective.loss.smooth or evaluation.request.smoothing.mu > 0):
+        return None  # a kink has no dual point of each example for each member
     target = run.target(evaluation.exact_total)
     step = None
     if not _all_hope(run, evaluation, SUMS_WITHIN * target):
@@ -36,14 +84,7 @@ def tightened(run: Run, evaluation: Evaluation) -> Reason | None:
     return reason
 
 
-def _may_tighten(run: Run, evaluation: Evaluation) -> bool:
-    """Whether there is a dual point of each example for each member, and tighter ones are due."""
-    smooth = run.objective.loss.smooth or evaluation.request.smoothing.mu > 0
-    due = run.passes >= run.next_tightening and not run.optimizer.stochastic
-    has_gradient = evaluation.data_gradient is not None
-    return of_all_rows(run, evaluation) and smooth and due and has_gradient
-
-
 def _all_hope(run: Run, evaluation: Evaluation, gap: Array) -> bool:
     """Whether members that have not ended would be below the gap if their class sums vanished."""
-    return bool(np.all(run.final.known | (evaluation.hoped_gap < gap)))
+    hoped_gap = np.maximum(evaluation.exact_total - evaluation.prospect, 0.0)
+    return bool(np.all(run.final.known | (hoped_gap < gap)))

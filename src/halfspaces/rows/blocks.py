@@ -114,6 +114,8 @@ class Blocks:
         Number of workers; None: one for every core.
     sizes : BlockSizes
         How rows are cut into blocks; kept by `subset` and `replace`.
+    in_double : bool
+        Whether products are computed in float64, whatever the type of X.
 
     Examples
     --------
@@ -130,6 +132,7 @@ class Blocks:
     center: Array | None = None
     n_jobs: int | None = None
     sizes: BlockSizes = BlockSizes()
+    in_double: bool = False
     _buffers: threading.local = field(default_factory=threading.local, repr=False)
 
     def __post_init__(self) -> None:
@@ -171,7 +174,7 @@ class Blocks:
     @property
     def dtype(self) -> np.dtype:
         """The type of a converted block."""
-        return compute_dtype(self.X.dtype)
+        return np.dtype(np.float64) if self.in_double else compute_dtype(self.X.dtype)
 
     @property
     def block_rows(self) -> int:
@@ -251,7 +254,8 @@ class Blocks:
         """Whether compiled kernels multiply these rows, as they are stored, by so many columns."""
         from halfspaces.kernels.fused_rows import serve
 
-        return self.center is None and serve(self.X, columns, self.sizes.fused_from)
+        plain = self.center is None and not self.in_double
+        return plain and serve(self.X, columns, self.sizes.fused_from)
 
     def read_ahead(self, rows: Array) -> None:
         """Read rows of a mapped file into the system's file cache, on a thread, before a visit.
@@ -314,7 +318,7 @@ class Blocks:
         if self.center is None:
             np.copyto(converted, X, casting="unsafe")
         else:
-            np.subtract(X, self.center, out=converted, casting="unsafe")
+            np.subtract(X, self.center.astype(self.dtype), out=converted, casting="unsafe")
         return converted
 
 

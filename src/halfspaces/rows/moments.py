@@ -21,7 +21,7 @@ from halfspaces.support.types import Array, Block, Visit
 
 Sums = tuple[Array, Array, Array, Array]
 
-ROUNDING = 1e-11  # of a sum of squares: a smaller difference of two sums is rounding error
+CANCELLATION = 1e-6  # of a sum of squares: a smaller difference of two sums lacks digits
 
 CONSTANT = 1e-12  # a column is constant if its deviation is at most this part of its mean
 LEAST = {"float64": 2e-154, "float32": 1e-36}  # a deviation: squares of less, or 1/less, overflow
@@ -60,21 +60,13 @@ class Moments:
         squares = self.squares + other.squares + shift**2 * (self.count * other.count / count)
         return Moments(count, self.mean + shift * (other.count / count), squares)
 
-    def without(self, part: "Moments") -> "Moments":
-        """The inverse of `merged`: the moments of the other examples.
-
-        Squares that are rounding errors become 0.
-        """
+    def without(self, part: "Moments") -> "Moments | None":
+        """The inverse of `merged`: the moments of the other examples; None if digits cancel."""
         count = self.count - part.count
-        mean = self.mean + (self.mean - part.mean) * (part.count / count)
-        shift = (mean - part.mean) ** 2 * (part.count * count / self.count)
-        squares = self.squares - part.squares - shift
-        return Moments(count, mean, np.where(squares > ROUNDING * self.squares, squares, 0.0))
-
-    def weighted(self, factor: float) -> "Moments":
-        """The moments with all weights times a factor, which is held between 2^±300."""
-        factor = min(max(factor, 2.0**-300), 2.0**300)
-        return Moments(self.count * factor, self.mean, self.squares * factor)
+        shift = (self.mean - part.mean) * (part.count / count)
+        squares = self.squares - part.squares - shift * (self.mean - part.mean) * self.count
+        cancels = (squares <= CANCELLATION * self.squares) & (self.squares > 0)
+        return None if cancels.any() else Moments(count, self.mean + shift, squares)
 
     def shifted(self, origin: Array) -> "Moments":
         """The moments of the features plus a constant (D,)."""
@@ -110,15 +102,15 @@ class Centroids:
 
     @classmethod
     def _compute(cls, blocks: Blocks) -> "Centroids":
-        # Deviations from the mean of the first block: large offsets cost no digits. Its rows have
-        # weights above 0: if a column is constant over such rows, its deviations are exactly 0.
-        first_rows = np.flatnonzero(blocks.weights())[: blocks.block_rows]
+        # Deviations from the mean of some heavy rows: large offsets cost no digits, nor do outliers
+        # of hardly any weight. A column that is constant over heavy rows deviates by exactly 0.
+        weights = blocks.weights()
+        first_rows = np.flatnonzero(weights >= weights.max() / 2)[: blocks.block_rows]
         (origin,) = blocks.map(lambda block: block.X.mean(axis=0, dtype=np.float64), first_rows)
         n_classes = int(blocks.labels().max()) + 1
         masses, sums, total, squares = blocks.sum(_visit(n_classes, origin), columns=1)
         count = float(masses.sum())
-        squares = np.maximum(squares - total**2 / count, 0.0)
-        moments = Moments(count, origin + total / count, squares)
+        moments = Moments(count, origin + total / count, np.maximum(squares - total**2 / count, 0))
         return cls(masses, origin + sums / np.where(masses > 0, masses, 1.0)[:, None], moments)
 
     def padded(self, n_classes: int) -> tuple[Array, Array]:

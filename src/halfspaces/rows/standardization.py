@@ -30,6 +30,11 @@ class Standardization:
         return cls(np.zeros(n_features), np.ones(n_features))
 
     @property
+    def scales(self) -> bool:
+        """Whether features are scaled; else at most their mean is subtracted."""
+        return bool(np.any(self.scale != 1))
+
+    @property
     def shared(self) -> "Standardization":
         """One standardization for all members: the mean over the members."""
         if self.mean.ndim == 1:

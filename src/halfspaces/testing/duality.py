@@ -1,5 +1,7 @@
 """The laws of losses about conjugates, smoothing and lower bounds."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from halfspaces.losses.base import Loss
@@ -7,6 +9,7 @@ from halfspaces.objective import Objective
 from halfspaces.optimizers.choose import choose_for
 from halfspaces.penalties.l1 import L1
 from halfspaces.penalties.l2 import L2
+from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.proofs.minimize import minimize
 from halfspaces.proofs.tighten import tighter_bounds
 from halfspaces.request import Request, Smoothing
@@ -126,3 +129,28 @@ def law_bounds(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
                 proved = np.maximum(proved, lower)
         what = f"L(W) with {penalty} is below a bound on its minimum"
         at_least(best.loss, proved, what, tolerance=1e-9)
+
+
+@_law
+def law_bounds_after_rounding(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
+    """No lower bound exceeds min L, however far away W lies and whatever the precision."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(n_classes, size=60)
+    exact = np.eye(n_classes, 3)[y] + rng.standard_normal((60, 3)) + [0.0, 0.0, 1e3]
+    for dtype in (np.float32, np.float64):
+        X = exact.astype(dtype)
+        centred = X.astype(np.float64) - np.mean(X, axis=0, dtype=np.float64)
+        for penalty in (L2(1e-3), L1(1e-3), MaxNorm(0.5)):
+            reference = Objective(loss, penalty, Blocks(centred, y, n_jobs=1), n_classes)
+            optimizer = choose_for(reference).optimizer
+            best = minimize(reference, optimizer, tol=1e-3, max_passes=100).loss
+            objective = replace(reference, blocks=Blocks(X, y, n_jobs=1))
+            for length in 10.0 ** np.arange(-2, 18, 2):
+                W = length * rng.standard_normal(objective.zeros().shape)
+                W[: rng.integers(4)] = 0
+                smoothings = (0.0,) if loss.smooth else (0.0, 1e-3, 0.1)
+                for mu in smoothings:
+                    with np.errstate(over="ignore", invalid="ignore"):
+                        lower = objective.evaluate(Request(W, smoothing=Smoothing(mu))).lower
+                    what = f"min L with {penalty} and {X.dtype} rows, W of length {length:g}"
+                    at_least(best, np.nan_to_num(lower, nan=np.inf), what, tolerance=1e-9)

@@ -232,6 +232,28 @@ def law_float32(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
 
 
 @_law
+def law_small_losses(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
+    """A loss near 0 has as many digits in float32 as a large one, and so have slope and L*."""
+    scores, _, y, _ = draw_scores(n_classes, seed)
+    onehot = np.eye(n_classes)[y][:, None]
+    close = rounding(OPERATIONS * n_classes, np.float32)
+    for distance in (5.0, 10.0, 20.0, 50.0):
+        narrow = (scores + distance * (2 * onehot - 1)).astype(np.float32)
+        wide = narrow.astype(np.float64)
+        value, gradient = loss.value_and_grad(narrow, y)
+        exact, exact_gradient = loss.value_and_grad(wide, y)
+        size = np.abs(wide).max()
+        what = f"of float32 scores, the right one {distance:g} above,"
+        error = np.abs(gradient - exact_gradient)
+        at_least(close * size * np.abs(exact_gradient), error, f"the gradient {what}", 1e-30)
+        sizes = np.abs(exact) + size * np.abs(exact_gradient).sum(axis=-1)
+        at_least(close * sizes, np.abs(value - exact), f"the loss {what}", 1e-30)
+        dual = loss.conjugate(gradient.astype(np.float64), y)
+        error = np.abs(loss.conjugate(gradient, y) - dual)
+        at_least(close * sizes, error, f"L* at the gradient {what}", 1e-30)
+
+
+@_law
 def law_curvature(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     """‖∇L(a) − ∇L(b)‖ ≤ curvature · ‖a − b‖ for a smooth loss."""
     bound = loss.curvature(n_classes)

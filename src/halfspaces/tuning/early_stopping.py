@@ -6,7 +6,8 @@ import numpy as np
 
 from halfspaces.loop.result import Reason
 from halfspaces.loop.run import Run
-from halfspaces.support.validation import check_number, lookup
+from halfspaces.support.validation import check_number
+from halfspaces.system.names import lookup
 
 
 @dataclass(frozen=True)

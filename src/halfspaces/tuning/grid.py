@@ -9,14 +9,16 @@ three visits. The member of all rows is the refit.
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from halfspaces.loop.optimizer import Optimizer
-from halfspaces.loop.result import History, Result
+from halfspaces.loop.result import History, Reason, Result
 from halfspaces.loop.run import Callback
 from halfspaces.objective import Objective
+from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Moments
 from halfspaces.rows.standardization import Standardization
 from halfspaces.support.types import Array
@@ -60,6 +62,12 @@ class Grid:
         return np.array([result.gap for result in self.results])
 
     @property
+    def stopped_at_limit(self) -> list[float]:
+        """The strengths at which some member reached the limit on passes."""
+        pairs = zip(self.strengths, self.results, strict=True)
+        return [float(s) for s, result in pairs if result.reason is Reason.MAX_PASSES]
+
+    @property
     def passes(self) -> Array:
         """Visits to all examples, (S, F+1): the members of a stack share them."""
         passes = np.array([[result.passes] for result in self.results])
@@ -67,20 +75,25 @@ class Grid:
 
     def result_of_all_rows(self, index: int) -> Result:
         """The result of the member of all rows at one strength; the reason is that of the stack."""
-        result = self.results[index]
-        columns = {
-            name: [value[-1:] if np.ndim(value) else value for value in column]
-            for name, column in result.history.columns.items()
-        }
-        return replace(
-            result,
-            W=np.ascontiguousarray(result.W[:, -1:]),
-            loss=result.loss[-1:],
-            data_loss=result.data_loss[-1:],
-            penalty=result.penalty[-1:],
-            gap=result.gap[-1:],
-            history=History(columns),
-        )
+        return member_result(self.results[index], -1)
+
+
+def member_result(result: Result, member: int) -> Result:
+    """The result of one member of a stack; the reason is that of the stack."""
+    part = slice(member, member + 1 or None)
+    columns = {
+        name: [value[part] if np.ndim(value) else value for value in column]
+        for name, column in result.history.columns.items()
+    }
+    return replace(
+        result,
+        W=np.ascontiguousarray(result.W[:, part]),
+        loss=result.loss[part],
+        data_loss=result.data_loss[part],
+        penalty=result.penalty[part],
+        gap=result.gap[part],
+        history=History(columns),
+    )
 
 
 @one_blas_thread()
@@ -91,7 +104,7 @@ def solve_grid(
     *,
     tol: float = 1e-4,
     max_passes: float = 1000,
-    each: Callable[[float, Array], Any] | None = None,
+    each: Callable[[float, Result], Any] | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool = False,
 ) -> Grid:
@@ -110,7 +123,7 @@ def solve_grid(
     tol, max_passes : float
         As of `minimize`, at each strength.
     each : callable, optional
-        Called with each strength and its W (D+1, F+1, C) as soon as it is solved; a true value ends
+        Called with each strength and the stack's result as soon as it is solved; a true value ends
         the path.
     callbacks : sequence of callables
         As of `minimize`, at each strength. A `Checkpoint` stores solved strengths and the run under
@@ -149,7 +162,7 @@ def solve_grid(
     )
     try:
         for strength, result, _, _ in steps:
-            ended = each is not None and each(strength, result.W)
+            ended = each is not None and each(strength, result)
             results[strength] = result
             if ended:
                 break
@@ -174,7 +187,12 @@ def fold_objectives(objective: Objective, folds: Sequence[Array]) -> list[Object
     folds : sequence of integer arrays
         Positions among the objective's rows.
     """
-    return [*(_of_rows(objective, np.asarray(rows)) for rows in folds), objective]
+    trains = [np.asarray(rows) for rows in folds]
+    members = [
+        replace(objective, blocks=objective.blocks.subset(rows), standardization=standardization)
+        for rows, standardization in zip(trains, _standardizations(objective, trains), strict=True)
+    ]
+    return [*members, objective]
 
 
 def stack_of(members: Sequence[Objective]) -> Objective:
@@ -195,17 +213,50 @@ def stack_of(members: Sequence[Objective]) -> Objective:
     return replace(whole, blocks=replace(blocks, weight=weight), standardization=standardization)
 
 
-def _of_rows(objective: Objective, rows: Array) -> Objective:
-    """The objective of some of its rows, standardized by these.
+def _standardizations(
+    objective: Objective, trains: Sequence[Array]
+) -> list[Standardization | None]:
+    """The standardization of each fold by its training rows."""
+    given = objective.standardization
+    if given is None or not given.scales:
+        return [given] * len(trains)
+    center = objective.linear.center
+    with_mean = objective.fit_intercept
+    dtype = objective.blocks.dtype.name
+    return [
+        moments.shifted(center).standardization(dtype, with_mean=with_mean)
+        for moments in _training_moments(objective.blocks, trains)
+    ]
 
-    By the moments of all rows less those of the others.
+
+def _training_moments(blocks: Blocks, trains: Sequence[Array]) -> list[Moments]:
+    """The moments of each fold's training rows, from one visit to its held-out rows.
+
+    If the folds hold out each row once, those of the other folds' held-out rows are merged: nothing
+    cancels. Else the held-out rows are subtracted from all; where that cancels, the training rows
+    are visited.
     """
-    blocks = objective.blocks
-    standardization = objective.standardization
-    others = blocks.subset(np.delete(np.arange(objective.n_examples), rows))
-    if standardization is not None and others.weights().sum() > 0:
-        moments = Moments.of(blocks).without(Moments.of(others)).shifted(objective.linear.center)
-        standardization = moments.standardization(
-            blocks.dtype.name, with_mean=objective.fit_intercept
-        )
-    return replace(objective, blocks=blocks.subset(rows), standardization=standardization)
+    rows = np.arange(blocks.n_examples)
+    held_out = [np.delete(rows, train) for train in trains]
+    parts = [_moments_of(blocks.subset(out)) for out in held_out]
+    covered = np.sort(np.concatenate([rows[:0], *held_out]))
+    if np.array_equal(covered, rows) and all(part.count > 0 for part in parts):
+        return _of_the_others(parts)
+    whole = Moments.of(blocks)
+    return [
+        whole.without(part) or Moments.of(blocks.subset(np.delete(rows, out)))
+        for part, out in zip(parts, held_out, strict=True)
+    ]
+
+
+def _moments_of(blocks: Blocks) -> Moments:
+    nothing = np.zeros(blocks.n_features)
+    return Moments.of(blocks) if blocks.weights().any() else Moments(0.0, nothing, nothing)
+
+
+def _of_the_others(parts: Sequence[Moments]) -> list[Moments]:
+    """For each part the moments of the union of all others."""
+    nothing = Moments(0.0, np.zeros_like(parts[0].mean), np.zeros_like(parts[0].mean))
+    before = list(accumulate(parts, Moments.merged, initial=nothing))[:-1]
+    after = list(accumulate(parts[::-1], Moments.merged, initial=nothing))[-2::-1]
+    return [first.merged(last) for first, last in zip(before, after, strict=True)]

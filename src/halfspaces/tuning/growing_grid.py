@@ -10,6 +10,7 @@ from halfspaces.tuning.selection import best_of, tied
 
 SPAN = 1e-6  # the smallest strength of a grid over its largest
 SPARSE_SPAN = 1e-3  # the same for penalties that set weights to 0
+LEAST_RATIO = 1e-3  # of neighbours: an optimum between them would be missed
 GROWTH = 0.1  # part of the grid that is added at a time while the best score is at an end
 PATIENCE = 2  # strengths without a better score, at least, before the search ends
 PATIENCE_SPAN = 9.99  # the factor that these strengths must cover
@@ -41,8 +42,11 @@ class GrowingGrid:
 
     @classmethod
     def geometric(cls, largest: float, n_strengths: int, *, span: float = SPAN) -> "GrowingGrid":
-        """n strengths from the largest to `span` times the largest; as many more may be added."""
-        ratio = span ** (1 / (n_strengths - 1))
+        """n strengths from the largest to `span` times the largest; as many more may be added.
+
+        A strength is at least `LEAST_RATIO` times the one before: few strengths span less.
+        """
+        ratio = max(span ** (1 / (n_strengths - 1)), LEAST_RATIO)
         return cls(list(largest * ratio ** np.arange(n_strengths)), ratio, n_strengths)
 
     def upcoming(self, mean_scores: Callable[[Sequence[float]], Array]) -> Iterator[float]:

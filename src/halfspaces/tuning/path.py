@@ -140,7 +140,9 @@ def solve_path(
     for strength, result, member, last in steps:
         results.append(result)
         assert last is not None  # without a store
-        screened.append(int(np.count_nonzero(gap_safe(member, last))))
+        has_gradient = last.data_gradient is not None
+        evaluation = last if has_gradient else member.evaluate(Request(result.W))
+        screened.append(int(np.count_nonzero(gap_safe(member, evaluation))))
         if each is not None:
             each(strength, results[-1])
     W = np.concatenate([result.W for result in results], axis=1)

@@ -1,7 +1,7 @@
 """The interface of every calibration: fit to scores, return probabilities."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -14,6 +14,8 @@ class Calibration(ABC):
     A new calibration is one frozen dataclass with `fit` and `log_probabilities` and one row in
     `CALIBRATIONS`.
     """
+
+    keeps_order: ClassVar[bool] = False  # whether the largest score has the largest probability
 
     @classmethod
     @abstractmethod

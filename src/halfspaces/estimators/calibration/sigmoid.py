@@ -28,7 +28,8 @@ class Sigmoid(Calibration):
 
     with Platt's targets T: (N₊ + 1)/(N₊ + 2) for the N₊ examples of the class and 1/(N₋ + 2) for
     the N₋ others, so that a and b are finite even for separated scores. Unlike a temperature it
-    corrects scores that favour a class, and it may change the order of the classes. a may have any
+    corrects scores that favour a class, and it may change the order of the classes, and
+    with it the predicted class. a may have any
     sign: it is negative for scores that say the opposite.
 
     The sum is normalized by logarithms: where every logistic underflows, the probabilities are

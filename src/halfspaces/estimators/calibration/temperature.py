@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from scipy.optimize import brentq
@@ -56,6 +56,8 @@ class Temperature(Calibration):
     >>> calibration.probabilities([[3.0, 0.0]]).round(4).tolist()
     [[0.75, 0.25]]
     """
+
+    keeps_order: ClassVar[bool] = True
 
     inverse_temperature: float = 1.0
 

@@ -29,6 +29,8 @@ ARC_TANGENT = tuple(
 QUARTER_TURN = np.float32(math.pi / 2)
 HALF_TURN = np.float32(math.pi)
 FULL_TURN = np.float32(2 * math.pi)
+# Two units in the last place: an angle on a border of bins is not rounded into the bin below.
+ROUNDED_UP = np.float32(1 + 2**-22)
 
 
 @numba.njit(inline="always")
@@ -92,7 +94,8 @@ def _gradients_of_row(image: Array, y: int, width: int, gx: Array, gy: Array, si
 def hard_cells(planes: Array, cell: int, signed: bool, histograms: Array) -> None:
     """histograms (n, rows, columns, bins) += the lengths of gradients.
 
-    Each length goes to one bin of the pixel's own cell. Sums are divided by the pixels of a cell.
+    Each length goes to one bin of the pixel's own cell; a bin has its lower border, not its upper.
+    Sums are divided by the pixels of a cell.
     """
     bins = histograms.shape[3]
     width = planes.shape[3]
@@ -100,7 +103,7 @@ def hard_cells(planes: Array, cell: int, signed: bool, histograms: Array) -> Non
     gy = np.empty(width, np.float32)
     size = np.empty(width, np.float32)
     bin_of = np.empty(width, np.int32)
-    bins_per_angle = np.float32(bins) / (FULL_TURN if signed else HALF_TURN)
+    bins_per_angle = ROUNDED_UP * np.float32(bins) / (FULL_TURN if signed else HALF_TURN)
     share = np.float32(1 / (cell * cell))
     for i in range(len(planes)):
         for y in range(histograms.shape[1] * cell):

@@ -25,7 +25,7 @@ from halfspaces.files.export.code import numpy_code, sklearn_code
 from halfspaces.files.export.onnx_model import to_onnx
 from halfspaces.files.export.parts import Classifier
 from halfspaces.files.export.torch_model import torch_state
-from halfspaces.support.validation import check_name
+from halfspaces.system.names import check_name
 
 SUFFIXES = {
     "onnx": ".onnx",

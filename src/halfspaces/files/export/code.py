@@ -1,6 +1,7 @@
 """Fitted classifiers as a few lines of Python that read the model file."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,12 @@ def numpy_code(classifier: Classifier, path: str | os.PathLike[str]) -> str:
     Their `predict(X)` returns the labels and the probabilities, or the scores where there are none.
     """
     parts = parts_of(classifier)
-    lines = ["import json", "import numpy as np", *_loading(parts, path), "def predict(X):"]
-    rows = "X" if parts.center is None else "(X - center)"
-    lines += [f"    s = ({rows} @ V + c)[:, 0]" if parts.binary else f"    s = {rows} @ V + c"]
+    loading = _loading(path, as_float64=parts.center is not None)
+    lines = ["import json", "import numpy as np", *loading, "def predict(X):"]
+    scores = "(X @ V + c)[:, 0]" if parts.binary else "X @ V + c"
+    if parts.reorders:
+        scores, parts = _written(f"({scores})", parts), replace(parts, factor=1.0, offset=0.0)
+    lines += [f"    s = {scores}"]
     label = "classes[(s > 0).astype(int)]" if parts.binary else "classes[s.argmax(axis=1)]"
     if parts.link is None:
         return "\n".join([*lines, f"    return {label}, s", ""])
@@ -42,35 +46,31 @@ def sklearn_code(classifier: Classifier, path: str | os.PathLike[str]) -> str:
         As `to_sklearn`.
     """
     parts = parts_of(classifier)
-    parts.logits("A scikit-learn classifier")
     kind = sklearn_class(parts)
     options = ", ".join(f"{name}={value!r}" for name, value in sklearn_options(parts).items())
-    center = [] if parts.center is None else ["c = c - center.astype(float) @ V"]
-    factor = "" if parts.factor == 1 else f" * {float(parts.factor)!r}"
+    V = _written("V", replace(parts, offset=0.0))
     return "\n".join(
         [
             "import json",
             "import numpy as np",
             f"from sklearn.{'linear_model' if parts.link else 'svm'} import {kind}",
-            *_loading(parts, path, as_float64=True),
-            *center,
+            *_loading(path, as_float64=True),
             f"model = {kind}({options})",
-            f"model.coef_, model.intercept_, model.classes_ = V.T{factor}, c{factor}, classes",
+            f"model.coef_ = ({V}).T",
+            f"model.intercept_, model.classes_ = {_written('c', parts)}, classes",
             "model.n_features_in_ = len(V)",
             "",
         ]
     )
 
 
-def _loading(parts: Parts, path: str | os.PathLike[str], *, as_float64: bool = False) -> list[str]:
+def _loading(path: str | os.PathLike[str], *, as_float64: bool) -> list[str]:
+    """Lines that read V, c and the classes; rows far from 0 need V in float64."""
     double = ".astype(float)" if as_float64 else ""
-    intercept = "intercept" if parts.center is None else "intercept_at_center"
-    center = [] if parts.center is None else ['    center = file.get_tensor("center")']
     return [
         "from safetensors import safe_open",
         f'with safe_open({os.fspath(path)!r}, "numpy") as file:',
-        f'    V, c = file.get_tensor("coef").T{double}, file.get_tensor("{intercept}"){double}',
-        *center,
+        f'    V, c = file.get_tensor("coef").T{double}, file.get_tensor("intercept"){double}',
         '    classes = np.array(json.loads(file.metadata()["halfspaces"])["metadata"]["classes"])',
     ]
 

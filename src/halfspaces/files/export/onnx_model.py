@@ -6,7 +6,7 @@ import numpy as np
 
 import halfspaces
 from halfspaces.files.export.parts import Classifier, Parts, parts_of
-from halfspaces.support.validation import check_name
+from halfspaces.system.names import check_name
 
 if TYPE_CHECKING:
     import onnx
@@ -51,13 +51,14 @@ def to_onnx(classifier: Classifier, *, dtype: Any = None) -> "onnx.ModelProto":
     check_name("dtype", stored, INPUTS)
     graph = _Graph(np.dtype(np.float64 if stored == "float64" else np.float32))
     _add_scores(graph, parts)
-    _add_labels(graph, parts)
+    logits = _add_logits(graph, parts)
+    _add_labels(graph, parts, logits)
     outputs = {
         "label": (graph.label_dtype, ["N"]),
         "scores": (graph.dtype, ["N"] if parts.binary else ["N", "C"]),
     }
     if parts.link is not None:
-        _add_probabilities(graph, parts)
+        _add_probabilities(graph, parts, logits)
         outputs["probabilities"] = (graph.dtype, ["N", "C"])
     sizes = {"N": "N", "C": len(parts.classes)}
     model = onnx.helper.make_model(
@@ -131,7 +132,17 @@ def _add_scores(graph: _Graph, parts: Parts) -> None:
         graph.add("Gemm", [rows, parts.V, parts.c], "scores")
 
 
-def _add_labels(graph: _Graph, parts: Parts) -> None:
+def _add_logits(graph: _Graph, parts: Parts) -> str:
+    """Factor · scores + offset, (N, C), or (N, 1) for two classes."""
+    logits = "lines" if parts.binary else "scores"
+    if np.any(np.asarray(parts.factor) != 1):
+        logits = graph.add("Mul", [logits, parts.factor], "scaled")
+    if np.any(parts.offset):
+        logits = graph.add("Add", [logits, parts.offset], "shifted")
+    return logits
+
+
+def _add_labels(graph: _Graph, parts: Parts, logits: str) -> None:
     from onnx import TensorProto
 
     classes = parts.classes
@@ -146,29 +157,26 @@ def _add_labels(graph: _Graph, parts: Parts) -> None:
         known = classes
     graph.constant(known, "classes", graph.label_dtype)
     if parts.binary:
-        positive = graph.add("Greater", ["scores", np.zeros(())], "positive")
+        line = graph.add("Reshape", [logits, "flat"], "line") if parts.reorders else "scores"
+        positive = graph.add("Greater", [line, np.zeros(())], "positive")
         graph.add("Cast", [positive], "class", to=TensorProto.INT64)
     else:
-        graph.add("ArgMax", ["scores"], "class", axis=1, keepdims=0)
+        largest_of = logits if parts.reorders else "scores"
+        graph.add("ArgMax", [largest_of], "class", axis=1, keepdims=0)
     graph.add("Gather", ["classes", "class"], "label")
 
 
-def _add_probabilities(graph: _Graph, parts: Parts) -> None:
-    scores = "lines" if parts.binary else "scores"
-    if np.any(np.asarray(parts.factor) != 1):
-        scores = graph.add("Mul", [scores, parts.factor], "scaled")
-    if np.any(parts.offset):
-        scores = graph.add("Add", [scores, parts.offset], "shifted")
+def _add_probabilities(graph: _Graph, parts: Parts, logits: str) -> None:
     if parts.binary:
-        negative = graph.add("Neg", [scores], "negative")
+        negative = graph.add("Neg", [logits], "negative")
         graph.add(
             "Concat",
-            [graph.add("Sigmoid", [negative], "p0"), graph.add("Sigmoid", [scores], "p1")],
+            [graph.add("Sigmoid", [negative], "p0"), graph.add("Sigmoid", [logits], "p1")],
             "probabilities",
             axis=1,
         )
     elif parts.link == "softmax":
-        graph.add("Softmax", [scores], "probabilities", axis=1)
+        graph.add("Softmax", [logits], "probabilities", axis=1)
     else:  # logistics normalized by their logarithms, −log(1 + exp(−s))
-        softplus = graph.add("Softplus", [graph.add("Neg", [scores], "negative")], "softplus")
+        softplus = graph.add("Softplus", [graph.add("Neg", [logits], "negative")], "softplus")
         graph.add("Softmax", [graph.add("Neg", [softplus], "logarithms")], "probabilities", axis=1)

@@ -43,17 +43,19 @@ class Parts:
         V = self.V.astype(np.float64)
         return V, self.c if self.center is None else self.c - self.center.astype(np.float64) @ V
 
-    def logits(self, what: str) -> tuple[Array, Array]:
-        """`folded` with the factor: their largest is the label, their softmax or logistic the
-        probabilities.
+    @property
+    def reorders(self) -> bool:
+        """Whether the largest of factor · scores + offset may not be the largest score."""
+        return bool(np.any(self.offset)) or np.ndim(self.factor) > 0
+
+    @property
+    def logits(self) -> tuple[Array, Array]:
+        """`folded` with factor and offset.
+
+        Their largest is the label, their softmax or logistic the probabilities.
         """
-        if np.any(self.offset) or np.ndim(self.factor):
-            raise ValueError(
-                f"{what} cannot keep both the labels and the probabilities of a Sigmoid "
-                "calibration; export to ONNX, or calibrate with temperature."
-            )
         V, c = self.folded
-        return V * self.factor, c * self.factor
+        return V * self.factor, c * self.factor + self.offset
 
 
 def parts_of(classifier: Classifier) -> Parts:
@@ -72,12 +74,7 @@ def parts_of_rows(classifier: Classifier) -> Parts:
     if not hasattr(classifier, "coef_"):
         raise ValueError("The classifier is not fitted yet; call fit before exporting it.")
     fitted = classifier.classifier_ if isinstance(classifier, LinearClassifierCV) else classifier
-    center = fitted._center
-    c = fitted.intercept_ if center is None else fitted._intercept_at_center
-    link, factor, offset = _link(fitted)
-    return Parts(
-        fitted.coef_.T, c.astype(np.float64), center, fitted.classes_, link, factor, offset
-    )
+    return Parts(*fitted._linear(), fitted.classes_, *_link(fitted))
 
 
 def _link(fitted: LinearClassifier) -> tuple[str | None, Any, Any]:

@@ -22,14 +22,13 @@ def to_sklearn(classifier: Classifier) -> Any:
     Raises
     ------
     ValueError
-        If the classifier is not fitted, or its calibration is a Sigmoid, whose labels and
-        probabilities disagree.
+        If the classifier is not fitted, or its calibration is none of halfspaces.
     """
     from sklearn import linear_model, svm
     from sklearn.pipeline import make_pipeline
 
     parts = parts_of_rows(classifier)
-    V, c = parts.logits("A scikit-learn classifier")
+    V, c = parts.logits
     model = getattr(linear_model if parts.link else svm, sklearn_class(parts))(
         **sklearn_options(parts)
     )

@@ -25,7 +25,7 @@ def torch_state(classifier: Classifier) -> dict[str, Array]:
         As `to_sklearn`.
     """
     parts = parts_of(classifier)
-    V, c = parts.logits("A torch.nn.Linear")
+    V, c = parts.logits
     dtype = np.float32 if parts.center is None else np.float64
     return {"weight": np.ascontiguousarray(V.T, dtype=dtype), "bias": c.astype(dtype)}
 
