@@ -170,13 +170,8 @@ class Objective:
 
         Its gradient of the data loss is (D+1, M, C), its mean square slope `steepness` (M,).
         """
-        error = self._unit * self.row_length * np.sqrt(steepness)
+        error = np.finfo(self.blocks.dtype).eps * self.row_length * np.sqrt(steepness)
         return DualBound(self.loss, self.penalty, gradient, self.anchor, self.fit_intercept, error)
-
-    @property
-    def _unit(self) -> float:
-        """Of rounding errors in products: 2 u."""
-        return float(np.finfo(self.blocks.dtype).eps)
 
     def evaluate(self, request: Request) -> Evaluation:
         """Value, and gradient and bounds if asked for, by one visit to each block of the rows."""
@@ -287,15 +282,18 @@ class Objective:
         computed = sums.conjugate / count
         length = np.sqrt(np.sum(request.W**2, axis=(0, 2)))
         rounding = bound.error * length + 4 * np.abs(along - sums.along / count)
-        rounding = rounding + self._unit * (2 * np.abs(evaluation.data) + np.abs(computed))
+        rounding = rounding + np.finfo(self.blocks.dtype).eps * (
+            2 * np.abs(evaluation.data) + np.abs(computed)
+        )
         at_stage, computed = at_stage + rounding, computed + rounding
         conjugate = computed if request.smoothing.mu > 0 else at_stage
         shortened = None
         if request.dual_scale is not None and request.shortens:
             shortened = Shortened(request.dual_scale, computed)
+        lower = bound.proved(conjugate, shortened)
         return {
-            "lower": bound.proved(conjugate, shortened),
-            "stage_lower": bound.proved(at_stage, shortened),
+            "lower": lower,
+            "stage_lower": lower if conjugate is at_stage else bound.proved(at_stage),
             "prospect": bound.if_the_bias_were_optimal(conjugate, shortened),
             "conjugate": conjugate,
             "steepness": steepness,
