@@ -130,13 +130,13 @@ class DualBound:
         `conjugate` (M,) is the dual point's Σ w_i L*_i(a_i)/Σ w_i. Where the dual point must be
         shortened to fit the penalty, a point that is shortened already makes the bound tighter.
         """
-        return self._mixed.value(conjugate + self._left_out, shortened)
+        return self._value(self._mixed, conjugate, shortened)
 
     def if_the_bias_were_optimal(
         self, conjugate: Array, shortened: Shortened | None = None
     ) -> Array:
         """The bound (M,) if the class sums vanished: no proof."""
-        return self._unmixed.value(conjugate + self._left_out, shortened)
+        return self._value(self._unmixed, conjugate, shortened)
 
     @property
     def point(self) -> tuple[Array, Array]:
@@ -157,13 +157,18 @@ class DualBound:
     @cached_property
     def _absent(self) -> Array:
         """Classes (M, C) without examples whose columns of the dual point are made 0."""
-        own_columns = self.fit_intercept and not self.loss.shift_invariant
-        return (self.anchor.frequencies == 0) & own_columns
+        return (self.anchor.frequencies == 0) & (self.fit_intercept and self.loss.separable)
 
-    @cached_property
-    def _left_out(self) -> Array:
-        """How much (M,) the mean conjugate may rise thereby: L* is convex (Jensen)."""
-        dual = np.where(self._absent, self.gradient[-1], 0.0)
+    def _value(self, point: "_DualPoint", conjugate: Array, shortened: Shortened | None) -> Array:
+        """The bound (M,), both mean conjugates raised since those columns were made 0."""
+        if shortened is not None:
+            rise = self._rise(shortened.factor)
+            shortened = shortened._replace(conjugate=shortened.conjugate + rise)
+        return point.value(conjugate + self._rise(np.ones_like(conjugate)), shortened)
+
+    def _rise(self, factor: Array) -> Array:
+        """How much (M,) the mean conjugate of factor · a may rise: L* is convex (Jensen)."""
+        dual = np.where(self._absent, factor[:, None] * self.gradient[-1], 0.0)
         present = np.argmax(self.anchor.frequencies, axis=1)
         return np.where(self._absent.any(axis=1), -self.loss.conjugate(dual, present), 0.0)
 

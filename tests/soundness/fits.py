@@ -72,6 +72,9 @@ def draw(seed: int) -> Case:
     weight = None
     if rng.uniform() < 0.4:
         weight = 10.0 ** rng.uniform(-4, 4, size=n_classes)[y]
+    # Of a generator of its own, so that the other draws stay those of the seed.
+    if np.random.default_rng([seed, 2]).uniform() < 0.1:  # a class without weight
+        weight = np.where(y == n_classes - 1, 0.0, np.ones(N) if weight is None else weight)
     loss = list(LOSSES.values())[rng.integers(len(LOSSES))]
     strength = 10.0 ** rng.uniform(-8, 2)
     penalty = PENALTIES[rng.integers(len(PENALTIES))](strength)

@@ -99,6 +99,7 @@ class Loss(ABC):
     """
 
     margin: float = 1.0  # Δ, where there is one
+    separable: ClassVar[bool] = False  # a sum of functions of one score each
     shift_invariant: ClassVar[bool]  # adding a constant to all scores of an example changes nothing
     # How scores become probabilities: "softmax", "sigmoid", or not at all.
     probability: ClassVar[str | None] = None

@@ -65,7 +65,7 @@ class CrammerSinger(base.Loss):
         if self.smoothing > 0:
             q = base.project_onto_simplex(violations / self.smoothing)
             value = base.sum_over_classes(q * (violations - self.smoothing / 2 * q))[..., 0]
-            others = base.put_right_class(q, y, 0 * value[..., None])
+            others = base.put_right_class(q, y, xp.zeros_like(value[..., None]))
             return value, base.put_right_class(others, y, -base.sum_over_classes(others))
         worst = xp.max(violations, axis=-1, keepdims=True)
         violators = xp.astype((violations == worst) & ((worst <= 0) == right), scores.dtype)

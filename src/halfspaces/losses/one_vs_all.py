@@ -44,6 +44,7 @@ class OneVsAll(base.Loss):
 
     surrogate: Surrogate = Plus()
     margin: float = 1.0
+    separable: ClassVar[bool] = True
     shift_invariant: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

@@ -57,7 +57,7 @@ class Softmax(base.Loss):
         xp = array_namespace(scores)
         shifted = scores - base.max_over_classes(scores)
         score = base.right_class_scores(shifted, y)
-        others = base.put_right_class(xp.exp(shifted), y, 0 * score)
+        others = base.put_right_class(xp.exp(shifted), y, xp.zeros_like(score))
         rest = base.sum_over_classes(others)
         total = xp.exp(score) + rest
         loss = xp.where(score == 0, xp.log1p(rest), xp.log(total) - score)

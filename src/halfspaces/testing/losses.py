@@ -90,6 +90,24 @@ def law_shift_invariance(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> No
 
 
 @_law
+def law_separable(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
+    """A separable loss is a sum over the scores, and L* one over the dual point, to a constant."""
+    if not loss.separable:
+        return
+    scores, other, y, _ = draw_scores(n_classes, seed)
+    require(not loss.shift_invariant, "no sum of functions of one score is shift-invariant.")
+    at_zero = loss.value_and_grad(np.zeros_like(scores), y)[0]
+    dual = loss.value_and_grad(other, y)[1]
+    conjugate_at_zero = loss.conjugate(np.zeros_like(dual), y)
+    value, conjugate = at_zero, conjugate_at_zero
+    for one in np.eye(n_classes):
+        value = value + loss.value_and_grad(one * scores, y)[0] - at_zero
+        conjugate = conjugate + loss.conjugate(one * dual, y) - conjugate_at_zero
+    same(loss.value_and_grad(scores, y)[0], value, "the loss as a sum over the scores")
+    same(loss.conjugate(dual, y), conjugate, "L* as a sum over the classes")
+
+
+@_law
 def law_convexity(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     """L((1 − t) a + t b) ≤ (1 − t) L(a) + t L(b)."""
     a, b, y, rng = draw_scores(n_classes, seed)
