@@ -142,13 +142,14 @@ class Objective:
     def row_length(self) -> Array:
         """√(mean ‖x‖²) (M,) or (1,) of the rows as they are multiplied, in units of 1/W."""
         standardization = self.linear.standardization
-        if standardization.scales:
+        blocks = self.blocks
+        several = blocks.weight is not None and blocks.weight.ndim > 1
+        if several and standardization.scales:  # each member's rows have the variance 1
             squares = 1 + (self.linear.residual_mean / standardization.scale) ** 2
         else:
-            blocks = self.blocks
-            several = blocks.weight is not None and blocks.weight.ndim > 1
             moments = Moments.of(replace(blocks, weight=None) if several else blocks)
-            squares = moments.squares / moments.count + moments.mean**2
+            squares = moments.variance + moments.mean**2
+            squares = squares / self.linear.shared.standardization.scale**2
         return np.sqrt(np.atleast_1d(squares.sum(axis=0)) + 1)
 
     @cached_property
@@ -252,17 +253,13 @@ class Objective:
             scores = function.scores(folded, block.X).reshape(len(block.y), *request.W.shape[1:])
             losses = _in_cache(evaluate, scores, block)
             weight = block.weight
-            data, exact, conjugate, along, steepness = (
-                _weighted_sum(values, weight) for values in losses[:5]
-            )
-            dV: Any = 0.0
-            dc: Any = 0.0
-            if request.gradient:
-                slopes = _weighted(losses.slopes, weight)
-                dc = slopes.sum(axis=0, dtype=np.float64).ravel()  # of exact products
-                columns = slopes.astype(losses.slopes.dtype, copy=False).reshape(len(block.y), -1)
-                dV = function.pull(block.X, columns)
-            return _Sums(data, exact, conjugate, along, steepness, dV, dc)
+            sums = [_weighted_sum(values, weight) for values in losses[:5]]
+            if not request.gradient:
+                return _Sums._make([*sums, 0.0, 0.0])
+            slopes = _weighted(losses.slopes, weight)
+            dc = slopes.sum(axis=0, dtype=np.float64).ravel()  # of exact products
+            columns = slopes.astype(losses.slopes.dtype, copy=False).reshape(len(block.y), -1)
+            return _Sums._make([*sums, function.pull(block.X, columns), dc])
 
         return visit
 
@@ -277,19 +274,18 @@ class Objective:
         bound = self.dual_bound(gradient, steepness)
         # Fenchel and Young's equality at the gradient: the mean conjugate is ⟨gradient, W⟩ − data.
         along = np.sum(gradient * request.W, axis=(0, 2))
-        at_stage = along - evaluation.data
         # Of the losses themselves, or at shortened slopes.
         computed = sums.conjugate / count
         length = np.sqrt(np.sum(request.W**2, axis=(0, 2)))
         rounding = bound.error * length + 4 * np.abs(along - sums.along / count)
-        rounding = rounding + np.finfo(self.blocks.dtype).eps * (
-            2 * np.abs(evaluation.data) + np.abs(computed)
-        )
-        at_stage, computed = at_stage + rounding, computed + rounding
+        eps = np.finfo(self.blocks.dtype).eps
+        rounding = rounding + eps * (2 * np.abs(evaluation.data) + np.abs(computed))
+        at_stage = along - evaluation.data + rounding
+        computed = computed + rounding
         conjugate = computed if request.smoothing.mu > 0 else at_stage
         shortened = None
-        if request.dual_scale is not None and request.shortens:
-            shortened = Shortened(request.dual_scale, computed)
+        if request.shortens:
+            shortened = Shortened(np.asarray(request.dual_scale), computed)
         lower = bound.proved(conjugate, shortened)
         return {
             "lower": lower,

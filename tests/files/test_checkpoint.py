@@ -207,7 +207,7 @@ def test_files_that_are_no_checkpoint_say_so_and_run_nothing(tmp_path):
         text.replace('"LBFGSState"', '"LinearClassifier"'),
         text.replace('"LBFGSState"', '"Reason"'),
         text.replace('"a1"', '"a999"'),
-        text.replace('"checkpoint": 2', '"checkpoint": 3'),
+        text.replace('"checkpoint": 3', '"checkpoint": 4'),
         text.replace('"pairs"', '"pears"'),
     ):
         assert wrong != text

@@ -36,7 +36,7 @@ from halfspaces.tuning.store import Store
 SUFFIX = ".safetensors"
 RUN = "run"
 NAMES = (RUN, "strength-*", "state-*")
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(eq=False)

@@ -162,9 +162,7 @@ def _result(run: Run, reason: Reason) -> Result:
     so_far = copy.deepcopy(run.so_far())
     final = run.final if run.chosen is None else Final.unknown(run.chosen)
     if not final.known.all():
-        evaluation = run.objective.evaluate(
-            Request(run.best_W if run.chosen is None else run.chosen)
-        )
+        evaluation = run.objective.evaluate(Request(run.end))
         run.passes += evaluation.visited
         run.lower = np.maximum(run.lower, evaluation.lower)
         final.fill(evaluation, np.maximum(evaluation.exact_total - run.lower, 0.0), ~final.known)

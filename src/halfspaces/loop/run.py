@@ -1,8 +1,6 @@
 """A run in progress, as the loop and its callbacks see it."""
 
-# What callers and callbacks hand in is checked, whatever its type says.
 # pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
-# pyright: reportUnnecessaryIsInstance=false
 
 import hashlib
 import time
@@ -80,9 +78,10 @@ class Run(SoFar):
             self.lowest.offer(-evaluation.exact_total, evaluation.request.W)
 
     @property
-    def best_W(self) -> Array:
-        """The best point seen, of a method that tests its steps; else the iterate."""
-        return self.lowest.W if self.optimizer.recovers else self.W
+    def end(self) -> Array:
+        """The W to end with: as chosen, or the best point seen where steps are tested."""
+        best = self.lowest.W if self.optimizer.recovers else self.W
+        return best if self.chosen is None else self.chosen
 
     def so_far(self) -> SoFar:
         """The values that a resumed run goes on with, not copied."""

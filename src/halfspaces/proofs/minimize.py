@@ -14,7 +14,7 @@ from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Result
 from halfspaces.loop.run import Callback, Run
 from halfspaces.objective import Objective
-from halfspaces.proofs.callbacks import checked_callbacks
+from halfspaces.proofs.checked_callbacks import checked_callbacks
 from halfspaces.proofs.when_to_tighten import tightened
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
