@@ -43,6 +43,7 @@ def test_one_vs_all_of_two_classes():
     assert certify(svm, X, y, loss="ova_squared_hinge", penalty=penalty).gap < 1e-2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["softmax", "hinge", "ova_hinge", "crammer_singer"])
 @pytest.mark.parametrize("standardize", [True, False])
 def test_our_own(loss, standardize):

@@ -224,6 +224,7 @@ def fitted(fit, loss, X, y, weight):
     return clone(FITS[fit]).set_params(loss=loss).fit(X, y, sample_weight=weight).coef_
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("fit", [*FITS, "partial_fit"])
 @pytest.mark.parametrize("loss", LOSSES)
@@ -254,6 +255,7 @@ ALL = "all columns at this scale"
 ONE = "one column, beside columns of size 1"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("which", [ALL, ONE])

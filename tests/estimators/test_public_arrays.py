@@ -173,6 +173,7 @@ def test_files_of_earlier_versions_keep_their_digits(tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -66,12 +66,14 @@ def too_few_columns(estimator, X, y):
 SCORERS = [reversed_rows, a_third, noise, in_place, other_rows, size_of_weights, too_few_columns]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scoring", SCORERS)
 @pytest.mark.parametrize("data", [IRIS, CANCER], ids=["three classes", "two"])
 def test_a_callable_gets_what_grid_search_gives(scoring, data):
     np.testing.assert_allclose(*both(scoring, *data), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["softmax", "squared_hinge"])
 @pytest.mark.parametrize("name", ["roc_auc", "average_precision", "f1", "balanced_accuracy"])
 def test_a_scorer_of_scikit_learn_gives_what_grid_search_gives(name, loss):

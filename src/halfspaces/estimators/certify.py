@@ -99,7 +99,7 @@ def certify(
     >>> from sklearn.linear_model import LogisticRegression
     >>> from halfspaces.convert import to_penalty
     >>> X, y = load_iris(return_X_y=True)
-    >>> theirs = LogisticRegression(max_iter=15).fit(X, y)
+    >>> theirs = LogisticRegression(tol=0.1, max_iter=1000).fit(X, y)
     >>> size = {"n_examples": 150, "n_classes": 3}
     >>> penalty = to_penalty("sklearn.LogisticRegression", **size)
     >>> certificate = certify(theirs, X, y, loss="softmax", penalty=penalty)
