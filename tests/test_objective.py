@@ -349,6 +349,7 @@ def descent(objective, smoothing=0.0, steps=25):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("penalty", PENALTIES, ids=str)
 @each_loss

@@ -50,6 +50,7 @@ def test_scikit_learn_checks(estimator, check):
 # --- the same as separate fits --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"penalty": ElasticNet(7.0, 0.5)}], ids=str)
 def test_scores_and_the_last_fit_are_those_of_separate_fits(options):
     folds = list(KFold(3).split(X))
@@ -311,6 +312,7 @@ def test_a_loss_with_kinks_is_chosen_roughly_and_fitted_to_the_tolerance():
     assert fine.result_.loss < rough.result_.loss
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [Y < 10, TWO], ids=["ten classes", "two"])
 @pytest.mark.parametrize("calibrate", ["temperature", "sigmoid"])
 def test_a_calibrated_hinge_has_probabilities(rows, calibrate, tmp_path):

@@ -209,6 +209,7 @@ def single(W):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("narrow", [single, lambda W: float(single(W))], ids=["declared", "hidden"])
 def test_a_float32_loss_makes_the_check_weak_and_not_false(narrow):
     report = check(gradient, f=narrow)

@@ -28,6 +28,7 @@ def objective(loss=SOFTMAX, X=X, **options) -> Objective:
     return LinearClassifier(loss, L2(0.01), **options).objective(X, Y[: len(X)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", [L2(0.01), L1(0.01)])
 @pytest.mark.parametrize(
     "loss", [*LOSSES.values(), Softmax(label_smoothing=0.1), Hinge(margin=3.0)]

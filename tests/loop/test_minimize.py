@@ -123,6 +123,7 @@ def test_a_line_search_recovers_from_values_that_are_not_finite():
     assert far.loss == pytest.approx(minimize(SMALL, LBFGS(), tol=1e-6).loss, rel=2e-6)
 
 
+@pytest.mark.slow
 def test_no_progress_is_told_where_precision_ends():
     narrow = replace(
         SMALL,

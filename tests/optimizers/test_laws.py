@@ -65,6 +65,7 @@ def test_laws(optimizer):
     check_optimizer(optimizer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=str)
 def test_laws_of_full_batches_on_a_schedule(schedule):
     check_optimizer(GradientDescent(schedule=schedule, horizon=500), converges=schedule == Cosine())

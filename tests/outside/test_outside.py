@@ -212,6 +212,7 @@ def test_a_plugin_that_cannot_be_imported_is_one_sentence(refused, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_an_installed_package_is_found_by_its_entry_point(tmp_path):
     (tmp_path / "my_plugin.py").write_text(plugin("loss").read_text())
     info = tmp_path / "my_plugin-1.0.dist-info"

@@ -69,6 +69,7 @@ def test_parts_in_which_a_member_has_no_weight_are_left_out():
     assert all(np.isfinite(lower).all() for lower, _ in bounds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [LBFGS(preconditioner=Gram()), GradientDescent()], ids=str)
 def test_a_run_that_looks_for_better_dual_points_is_resumed_as_if_never_stopped(optimizer):
     stack = replace(SMALL, penalty=L2((1.0, 0.1)))

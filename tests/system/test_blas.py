@@ -26,6 +26,7 @@ def in_a_thread(function):
     thread.join()
 
 
+@pytest.mark.slow
 def test_concurrent_fits_have_the_bits_of_serial_ones():
     assert not list(different(some(12)))
 
