@@ -24,6 +24,9 @@ from halfspaces.request import Evaluation, Request
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
+STEP_PASSES = 4  # a step takes the work of so many passes at most
+PASS_CALLS = 4e6  # multiply-adds in the time of a pass over no data
+
 
 @dataclass(eq=False)
 class ProximalNewtonState(State):
@@ -37,6 +40,7 @@ class ProximalNewtonState(State):
     stage: Stage
     trials: Array  # rejected so far, (M,)
     factor: Array  # the trial is W + factor · (target − W), (M,)
+    most_work: float  # multiply-adds for the model of one member
     value: Array | None = None  # data loss + penalty at W, (M,)
     gradient: Array | None = field(default=None, repr=False)  # of the data loss at W
     target: Array | None = field(default=None, repr=False)  # None: W is to be evaluated
@@ -50,7 +54,8 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
 
     The penalty may be L1, elastic net, L2 or none. The model's Hessian is
     (curvature of the classes) ⊗ Gram, corrected by the last pairs of moves and gradients. Its
-    minimum costs no pass (`halfspaces.optimizers.soft_threshold_model`). Weights that the penalty
+    minimum costs no pass (`halfspaces.optimizers.soft_threshold_model`), and at most the work of a
+    few: beyond that the step is what has been reached. Weights that the penalty
     holds at 0 are exactly 0. A step is accepted if it lowers the objective by a part of the
     decrease that the model's slope promises, else shortened.
 
@@ -99,6 +104,7 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         threshold = _thresholds(objective, members)
         sketch = Sketch.of(objective, members)
         pairs = number_of_pairs(self.memory, W)
+        a_pass = 2.0 * objective.n_examples * W[:, 0].size
         return ProximalNewtonState(
             W,
             np.zeros(members),
@@ -110,6 +116,7 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
             stage=self.stages.first(objective.loss, members),
             trials=np.zeros(members, int),
             factor=np.ones(members),
+            most_work=STEP_PASSES * (a_pass + PASS_CALLS / members),
         )
 
     def continued(
@@ -250,6 +257,7 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
                 float(state.threshold[m]),
                 float(state.ridge[m]),
                 self.accuracy,
+                state.most_work,
             )
         state.target = target
         state.factor = np.where(members, 1.0, state.factor)

@@ -5,7 +5,8 @@ With the curvature B (`halfspaces.optimizers.sketch`) a step V solves
     min_V ⟨g, V⟩ + ½⟨V, B V⟩ + t Σ|W + V| + r Σ (W + V)²,    B = σ A ⊗ Gram + U K Uᵀ,
 
 class by class (block coordinate descent), each class by Newton's method on its few weights that are
-not 0.
+not 0. Work is counted in multiply-adds; a minimization that has done its share ends where it is.
+Each of its steps lowers the model, so that V is a step all the same.
 
 References
 ----------
@@ -39,6 +40,7 @@ NEWTON_STEPS = 8  # of one class in one round
 REMOVALS = 4  # rounds of taking out weights that would step to the wrong side of 0
 CG_STEPS = 30
 CG_ACCURACY = 0.1
+CALL = 5e4  # multiply-adds in the time of a few calls of NumPy
 NEW_WEIGHTS = 10  # that may leave 0 at a time; or half as many as are not 0, if that is more
 
 
@@ -51,6 +53,7 @@ class Model:
     start: Array  # W (n, C)
     threshold: Array  # t (n,), 0 for the bias
     ridge: Array  # 2r (n,)
+    most_work: float = np.inf  # multiply-adds
 
     def __post_init__(self) -> None:
         self.V = np.zeros_like(self.gradient)
@@ -63,9 +66,13 @@ class Model:
         self.along = np.zeros(len(self.K))  # Uᵀ V
         self.blocks: dict[int, tuple[Array, Array]] = {}
         self.factors: dict[int, tuple[Array, Array]] = {}
+        self.work = 0.0
 
     def minimize(self, accuracy: float) -> Array:
-        """V, with `accuracy` times the violation of the optimality conditions at 0, or less."""
+        """V, with `accuracy` times the violation of the optimality conditions at 0, or less.
+
+        Or with what `most_work` allows; at least one class has moved.
+        """
         first = 0.0
         for turn in range(ROUNDS):
             slopes = self._slopes()
@@ -77,7 +84,11 @@ class Model:
             for c in np.argsort(-violations, kind="stable"):
                 if turn == 0 or violations[c] > 0.3 * accuracy * first:
                     self._descend(int(c))
+                if self.work >= self.most_work:
+                    return self.V
             self._couple()
+            if self.work >= self.most_work:
+                break
         return self.V
 
     def _couple(self) -> None:
@@ -142,6 +153,7 @@ class Model:
             every = np.zeros(len(gram), gram.dtype)
             every[work] = move
             self.products[:, c] += gram @ every
+        self.work += min(len(moved), len(gram)) * len(gram)
         self.along += move @ self.U[work, c]
 
     def _working_set(self, slope: Array, at: Array) -> Array:
@@ -166,6 +178,7 @@ class Model:
         Q = own * sketch.gram[np.ix_(work, work)].astype(np.float64)
         U = self.U[work, c]
         Q += U @ self.K @ U.T
+        self.work += CALL + len(work) * U.shape[1] * (U.shape[1] + len(work))
         Q[np.diag_indices(len(work))] += self.ridge[work]
         self.blocks[c] = work, Q
         self.factors.pop(c, None)
@@ -181,6 +194,7 @@ class Model:
         now = at
         first = np.inf
         for turn in range(NEWTON_STEPS):
+            self.work += CALL + 3.0 * Q.size
             slopes = slope + Q @ (now - at)
             worst = float(np.max(violations(slopes, now, threshold)))
             first = worst if turn == 0 else first
@@ -216,6 +230,8 @@ class Model:
         known = self.factors.get(c)
         if known is None or not np.array_equal(known[0], free):
             self.factors[c] = known = free, cholesky(Q if free.all() else Q[np.ix_(free, free)])
+            self.work += len(known[1]) ** 3 / 3
+        self.work += CALL / 2 + len(known[1]) ** 2
         return _solve_triangular(known[1], right, lower=1)[0]
 
 
@@ -250,6 +266,7 @@ class _System:
     def product(self, vector: Array) -> Array:
         """B + ridge times a vector of the free weights."""
         curvature = self.model.curvature
+        self.model.work += CALL + self.gram.size * self.free.shape[1] + 2.0 * self.U.size
         step = np.zeros(self.free.shape)
         step[self.free] = vector
         bent = curvature.scale * curvature.sketch.along_classes(self.gram_product(step))[self.free]
@@ -266,18 +283,27 @@ class _System:
 
     def solve(self, right: Array) -> Array:
         """Conjugate gradients to a small part of the right side."""
+        model = self.model
         target = CG_ACCURACY * np.linalg.norm(right)
         return conjugate_gradients(
             self.product,
             right,
             precondition=self.precondition,
-            enough=lambda residual, energy, first: bool(np.linalg.norm(residual) <= target),
+            enough=lambda residual, energy, first: (
+                bool(np.linalg.norm(residual) <= target) or model.work >= model.most_work
+            ),
             max_steps=CG_STEPS,
         )
 
 
 def sparse_step(
-    curvature: Curvature, W: Array, gradient: Array, threshold: float, ridge: float, accuracy: float
+    curvature: Curvature,
+    W: Array,
+    gradient: Array,
+    threshold: float,
+    ridge: float,
+    accuracy: float,
+    most_work: float,
 ) -> Array:
     """W + V (D+1, C) for the step V that minimizes the model of one member; zeros are exactly 0.
 
@@ -290,6 +316,8 @@ def sparse_step(
         t and 2r of the penalty t Σ|W| + r ΣW².
     accuracy : float
         Of the conditions of optimality, relative to their violation at V = 0.
+    most_work : float
+        Multiply-adds, about; a model that would need more is minimized less accurately.
     """
     sketch = curvature.sketch
     features = np.arange(len(sketch.gram)) < len(sketch.mean)
@@ -297,7 +325,7 @@ def sparse_step(
     start[features] = W[:-1]
     ridges = ridge * features
     slope = sketch.centred(gradient) + ridges[:, None] * start
-    model = Model(curvature, slope, start, threshold * features, ridges)
+    model = Model(curvature, slope, start, threshold * features, ridges, most_work)
     with one_blas_thread():
         V = model.minimize(accuracy)
     moved = W.copy()
