@@ -1,10 +1,13 @@
 """Features: every law, images of every kind, memory maps and models."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.pipeline import make_pipeline
 
 from halfspaces import LinearClassifier, load, save
+from halfspaces.features import FEATURES as KINDS
 from halfspaces.features import (
     HOG,
     LBP,
@@ -38,6 +41,17 @@ FEATURES = [
 @pytest.mark.parametrize("feature", FEATURES, ids=str)
 def test_laws(feature):
     check_feature(feature)
+
+
+@pytest.mark.parametrize("word", [word for word in KINDS if word != "onnx"])
+def test_the_number_of_columns_is_computed_without_an_image(word):
+    """An image of this shape would take 64 MB, and its rows up to 12 GB."""
+    tracemalloc.start()
+    columns = parse(word).columns((4000, 4000, 3))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert isinstance(columns, int)
+    assert peak < 1e6
 
 
 # --- large and shared -----------------------------------------------------------------------------

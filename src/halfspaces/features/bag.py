@@ -60,13 +60,15 @@ class Bag(Feature):
 
     def shapes(self, image_shape: tuple[int, int, int], columns: int) -> dict[str, tuple[int, ...]]:
         """Shapes of its own arrays and of its descriptor's."""
-        height, width, channels = image_shape
-        black = np.zeros((1, channels, height, width), np.float32)
-        local = self._descriptor._local_of_planes(black)
-        own = {"words_": (self.n, local.shape[3]), "variance_": ()}
+        *_, size = self._descriptor.local_shape(image_shape)
+        own = {"words_": (self.n, size), "variance_": ()}
         inner = self._descriptor.shapes(image_shape, columns)
         nested = {f"of_.{name}": shape for name, shape in inner.items()}
         return {**super().shapes(image_shape, columns), **own, **nested}
+
+    def columns(self, image_shape: tuple[int, int, int]) -> int:
+        """Words in each region of each level."""
+        return self.n * sum(level**2 for level in self.levels)
 
     def _nested(self, option: str) -> Any:
         return self._descriptor if option == "of" else super()._nested(option)
@@ -85,6 +87,8 @@ class Bag(Feature):
         check_number(f"{name}(power=...)", self.power, above=0)
         super()._check_shape(shape)
         self._descriptor._check_shape(shape)
+        rows, columns, _ = self._descriptor.local_shape(shape)
+        self._check_regions(rows, columns)
 
     def _check_descriptor(self) -> None:
         given: Any = self._descriptor
@@ -100,8 +104,8 @@ class Bag(Feature):
         descriptor: Any = fresh(self._descriptor)
         self.of_ = descriptor.set_params(n_jobs=self.n_jobs)
         self.of_._fit_planes(planes, rng)
-        rows, columns, _ = self.of_._local_of_planes(planes[:1]).shape[1:]
-        self._pyramids(rows, columns)
+        _, channels, height, width = planes.shape
+        rows, columns, _ = self.of_.local_shape((height, width, channels))
         drawn = self._draw(planes, rows * columns, rng)
         different = len({row.tobytes() for row in drawn})
         if different < self.n:
@@ -164,14 +168,17 @@ class Bag(Feature):
 
     def _pyramids(self, rows: int, columns: int) -> tuple[Pyramid, Pyramid]:
         """The regions of a grid of points, along both axes."""
+        levels = tuple(self.levels)
+        return Pyramid(rows, levels), Pyramid(columns, levels)
+
+    def _check_regions(self, rows: int, columns: int) -> None:
+        """Raise for a grid with fewer points than regions."""
         finest = max(self.levels)
         if finest > min(rows, columns):
             there = f"{rows} x {columns} descriptors in an image"
             given = f"{there}, fewer than {finest} x {finest} regions"
             remedy = "give fewer levels, a smaller step, or larger images"
             raise ValueError(f"{type(self).__name__}: {given}; {remedy}.")
-        levels = tuple(self.levels)
-        return Pyramid(rows, levels), Pyramid(columns, levels)
 
 
 class BagOfWords(Bag):

@@ -4,6 +4,7 @@ A feature of your own is a subclass with a `word` and a `_describe`.
 """
 
 import inspect
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -198,8 +199,8 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
     def columns(self, image_shape: tuple[int, int, int]) -> int | None:
         """D for images (height, width, channels), or None if it is unknown before a transform.
 
-        Loading a model file compares it with the number of weights before it computes anything.
-        Define it for a feature whose small parameters can make many columns.
+        It is a formula, which computes no row: loading a model file compares it with the number of
+        weights. Where it is None, a black image is described instead.
         """
         return None
 
@@ -252,6 +253,9 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
         if not hasattr(self, "image_shape_"):
             raise self._not_fitted()
         height, width, channels = map(int, self.image_shape_)
+        known = self.columns((height, width, channels))
+        if known is not None:
+            return known
         black = np.zeros((1, channels, height, width), np.float32)
         return self._rows_of_planes(black).shape[1]
 
@@ -296,6 +300,20 @@ class LocalFeature(Feature):
     def _local(self, planes: Array) -> Array:
         """Descriptors (n, rows, columns, d), float32, of planes (n, C, H, W)."""
 
+    def local_shape(self, image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """Rows and columns of the grid, and d, for images (height, width, channels).
+
+        Override it with a formula: this one describes a black image.
+        """
+        height, width, channels = image_shape
+        black = np.zeros((1, channels, height, width), np.float32)
+        rows, columns, size = self._local_of_planes(black).shape[1:]
+        return rows, columns, size
+
+    def columns(self, image_shape: tuple[int, int, int]) -> int:
+        """The numbers of the descriptors of all points."""
+        return math.prod(self.local_shape(image_shape))
+
     def _describe(self, planes: Array) -> Array:
         local = self._local(planes)
         return local.reshape(len(local), -1)
@@ -304,7 +322,7 @@ class LocalFeature(Feature):
         """The descriptors of images, float32 (N, points, d), row after row of the grid."""
         images = Images(X)
         self._check_shape(images.shape)
-        *_, size = self._local_of_planes(images.planes(slice(0, 1))).shape
+        *_, size = self.local_shape(images.shape)
         return self.transform(X).reshape(len(images), -1, size)
 
     def _local_of_planes(self, planes: Array) -> Array:

@@ -69,6 +69,11 @@ class HueHistogram(Feature):
         check_number("HueHistogram(bins=...)", self.bins, at_least=1, integer=True)
         check_cell(self, height, width)
 
+    def columns(self, image_shape: tuple[int, int, int]) -> int:
+        """Cells times bins."""
+        cells = cells_of(self.cell, *image_shape[:2])
+        return cells.rows * cells.columns * self.bins
+
     def _describe(self, planes: Array) -> Array:
         from halfspaces.features.loops import color
 

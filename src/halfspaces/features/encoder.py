@@ -1,6 +1,7 @@
 """Any network as a feature, with onnxruntime (`pip install halfspaces[onnx]`)."""
 
 import hashlib
+import math
 import stat
 from dataclasses import dataclass
 from functools import lru_cache
@@ -126,6 +127,14 @@ class OnnxEncoder(Feature):
     def shapes(self, image_shape: tuple[int, int, int], columns: int) -> dict[str, tuple[int, ...]]:
         """Shapes of its arrays: the checksum of the network, as bytes."""
         return {**super().shapes(image_shape, columns), "checksum_": (32,)}
+
+    def columns(self, image_shape: tuple[int, int, int]) -> int | None:
+        """The length of the network's output; None if it depends on the image."""
+        network = self._network()
+        place = 0 if self.output is None else network.outputs.index(self.output)
+        _, *shape = network.session.get_outputs()[place].shape
+        known = all(isinstance(length, int) for length in shape)
+        return math.prod(shape) if known else None
 
     def _check(self, height: int, width: int) -> None:
         check_numbers("OnnxEncoder(mean=...)", self.mean)

@@ -77,15 +77,26 @@ class LBP(Feature):
         check_name("LBP(patterns=...)", self.patterns, ("uniform", "rotation_invariant", "all"))
         check_cell(self, height, width)
 
+    def columns(self, image_shape: tuple[int, int, int]) -> int:
+        """Cells times bins."""
+        cells = cells_of(self.cell, *image_shape[:2])
+        return cells.rows * cells.columns * _bins(self.patterns)
+
     def _describe(self, planes: Array) -> Array:
         from halfspaces.features.loops import lbp
 
         cells = cells_of(self.cell, *planes.shape[2:])
         bins = bins_of_patterns(self.patterns)
-        rows = np.zeros((len(planes), cells.rows, cells.columns, int(bins.max()) + 1), np.float32)
+        shape = (len(planes), cells.rows, cells.columns, _bins(self.patterns))
+        rows = np.zeros(shape, np.float32)
         padded = np.pad(planes[:, 0], ((0, 0), (1, 1), (1, 1)), mode="edge")
         run_compiled(lbp.count_patterns, padded, bins, cells.height, cells.width, rows)
         return rows.reshape(len(planes), -1)
+
+
+def _bins(patterns: str) -> int:
+    """The number of bins of a histogram."""
+    return int(bins_of_patterns(patterns).max()) + 1
 
 
 @cache

@@ -1,5 +1,7 @@
 """Pixels as they are."""
 
+import math
+
 from halfspaces.features.base import Feature
 from halfspaces.support.types import Array
 
@@ -27,6 +29,10 @@ class Pixels(Feature):
 
     def __init__(self, n_jobs: int | None = None) -> None:
         self.n_jobs = n_jobs
+
+    def columns(self, image_shape: tuple[int, int, int]) -> int:
+        """The numbers of an image."""
+        return math.prod(image_shape)
 
     def _describe(self, planes: Array) -> Array:
         return planes.transpose(0, 2, 3, 1).reshape(len(planes), -1) / planes.dtype.type(255)

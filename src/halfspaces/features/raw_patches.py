@@ -57,6 +57,13 @@ class RawPatches(LocalFeature):
             )
             raise ValueError(f"RawPatches: {given}; give a smaller size, or larger images.")
 
+    def local_shape(self, image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """Positions of a patch, and its numbers."""
+        height, width, channels = image_shape
+        rows = (height - self.size) // self.step + 1
+        columns = (width - self.size) // self.step + 1
+        return rows, columns, channels * self.size**2
+
     def _local(self, planes: Array) -> Array:
         side = (self.size, self.size)
         windows = np.lib.stride_tricks.sliding_window_view(planes, side, axis=(2, 3))

@@ -102,10 +102,17 @@ class DenseSIFT(LocalFeature):
         >>> DenseSIFT().points(32, 32)[0].tolist()
         [4, 8, 12, 16, 20, 24, 28]
         """
+        return np.array(self._places(height)), np.array(self._places(width))
+
+    def local_shape(self, image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """The grid of `points`, and 128."""
+        height, width, _ = image_shape
+        return len(self._places(height)), len(self._places(width)), SIDE * SIDE * ORIENTATIONS
+
+    def _places(self, length: int) -> range:
+        """The points along one side of images of this length."""
         margin = SIDE // 2 * self.cell
-        rows = np.arange(margin, height - margin + 1, self.step)
-        columns = np.arange(margin, width - margin + 1, self.step)
-        return rows, columns
+        return range(margin, length - margin + 1, self.step)
 
     def _local(self, planes: Array) -> Array:
         from halfspaces.features.loops import sift

@@ -33,7 +33,7 @@ class SelfSimilarity(LocalFeature):
     patch : int
         Side of a patch in pixels, odd.
     radius : int
-        The largest displacement, in pixels; at least 2.
+        The largest displacement, in pixels; from 2 to 255.
     rings, angles : int
         Bins of displacements.
     noise : float
@@ -93,6 +93,7 @@ class SelfSimilarity(LocalFeature):
             option = f"SelfSimilarity({name}=...)"
             check_number(option, getattr(self, name), at_least=1, integer=True)
         check_number("SelfSimilarity(radius=...)", self.radius, at_least=2, integer=True)
+        check_number("SelfSimilarity(radius=...)", self.radius, below=256)
         check_number("SelfSimilarity(noise=...)", self.noise, above=0)
         if self.patch % 2 == 0:
             raise ValueError(f"SelfSimilarity(patch=...) must be odd, got {self.patch}.")
@@ -113,10 +114,17 @@ class SelfSimilarity(LocalFeature):
         >>> SelfSimilarity(step=8).points(32, 40)[1].tolist()
         [6, 14, 22, 30]
         """
+        return np.array(self._places(height)), np.array(self._places(width))
+
+    def local_shape(self, image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """The grid of `points`, and the bins."""
+        height, width, _ = image_shape
+        return len(self._places(height)), len(self._places(width)), self.rings * self.angles
+
+    def _places(self, length: int) -> range:
+        """The points along one side of images of this length."""
         margin = self.radius + self.patch // 2
-        rows = np.arange(margin, height - margin, self.step)
-        columns = np.arange(margin, width - margin, self.step)
-        return rows, columns
+        return range(margin, length - margin, self.step)
 
     def _displacements(self) -> tuple[Array, Array]:
         """Displacements (m, 2) down and right, the shortest first, and the bin of each."""

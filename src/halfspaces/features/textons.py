@@ -104,6 +104,12 @@ class FilterBank(LocalFeature):
             given = f"images of {height} x {width} pixels are smaller than {needed}"
             raise ValueError(f"FilterBank: {given}; give smaller scales, or larger images.")
 
+    def local_shape(self, image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """A point every `step` pixels; edges, bars and a blob for each scale."""
+        height, width, _ = image_shape
+        responses = 3 if self.strongest else 2 * self.orientations + 1
+        return -(-height // self.step), -(-width // self.step), len(self.scales) * responses
+
     def filters(self) -> Array:
         """The bank (scales, 2 orientations + 1, side, side): edges, bars, and a blob."""
         return _bank(tuple(self.scales), self.orientations).copy()

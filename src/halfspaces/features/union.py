@@ -86,6 +86,12 @@ class Mixture(Feature):
         }
         return {**super().shapes(image_shape, columns), **own, **nested}
 
+    def columns(self, image_shape: tuple[int, int, int]) -> int | None:
+        """The sum over its parts; None if it is None for one of them."""
+        made = [part.columns(image_shape) for part in self.parts]
+        known = [count for count in made if count is not None]
+        return sum(known) if len(known) == len(made) else None
+
     def _check_shape(self, shape: tuple[int, int, int]) -> None:
         if not self.parts:
             raise ValueError("Mixture(parts=...) must hold at least one feature, got none.")

@@ -250,6 +250,9 @@ def law_local(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None
         local = fitted.local(images)
         is_grid = local.ndim == 3 and len(local) == COUNT
         require(is_grid, f"local descriptors have shape {local.shape}.")
+        rows, columns, size = fitted.local_shape(_image_shape(fitted))
+        known = (rows * columns, size)
+        require(local.shape[1:] == known, f"`local_shape` makes descriptors of shape {known}.")
         rows = fitted.transform(images)
         _same_bits(local.reshape(COUNT, -1), rows, "flattened, a local descriptor")
 
