@@ -9,6 +9,8 @@ from sklearn.datasets import load_digits
 
 import halfspaces
 from halfspaces import LinearClassifier
+from halfspaces.files import safetensors_file
+from halfspaces.files.components import encode
 from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.losses import LOSSES
 from halfspaces.losses.crammer_singer import CrammerSinger
@@ -22,7 +24,7 @@ from halfspaces.penalties.l1 import L1
 from halfspaces.penalties.l2 import L2
 from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.penalties.none import NoPenalty
-from tests.helpers import NAMES
+from tests.helpers import NAMES, assert_one_sentence
 
 X, Y = load_digits(return_X_y=True)
 
@@ -132,6 +134,53 @@ def test_what_cannot_be_saved_is_refused_and_leaves_no_file(tmp_path):
         r"object at .* cannot be written into a model file",
         note=object(),
     )
+
+
+def test_class_names_name_every_class(tmp_path):
+    """Names belong to labels 0, 1, ...: those of other labels would be printed wrongly."""
+    path = tmp_path / "model.safetensors"
+    shifted = LinearClassifier().fit(X[:300], Y[:300] % 3 + 1)
+    words = "its 3 class_names belong to labels 0 to 2, and it has the class 3; correct them"
+    with pytest.raises(ModelFileError, match=words):
+        halfspaces.save(shifted, path, class_names=["cat", "dog", "eel"])
+    halfspaces.save(shifted, path, class_names=["none", "cat", "dog", "eel"])
+    tensors, metadata = safetensors_file.read(path)
+    metadata["notes"]["pairs"] = [["class_names", ["cat", "dog", "eel"]]]
+    safetensors_file.write(path, tensors, metadata)
+    with pytest.raises(ModelFileError, match="it has the class 3"):
+        halfspaces.load(path)
+
+
+@pytest.mark.parametrize(
+    ("note", "words"),
+    [
+        ({"class_names": [1, 2]}, r"class_names\[0\] = 1, which must be a string"),
+        ({"class_names": None}, ""),
+        ({"class_names": "ab"}, "class_names = 'ab', which must be a list"),
+        ({"class_names": {"a": 1}}, "class_names = {'a': 1}, which must be a list"),
+        ({"metrics": "high"}, "metrics = 'high', which must be a table"),
+        ({"image_shape": 4}, "image_shape = 4, which must be a list"),
+        ({"image_shape": [8, 0]}, r"image_shape\[1\] = 0"),
+        ({"run": 1}, "run = 1, which must be a string"),
+        ({"data": [[]]}, r"data = \[\[\]\], which must be a string"),
+    ],
+    ids=lambda given: given if isinstance(given, str) else next(iter(given)),
+)
+def test_notes_are_checked_when_they_are_saved_and_loaded(tmp_path, note, words):
+    path = tmp_path / "model.safetensors"
+    classifier = LinearClassifier().fit(X[:300], Y[:300])
+    if not words:
+        halfspaces.save(classifier, path, **note)
+        return
+    with pytest.raises(ModelFileError, match=words):
+        halfspaces.save(classifier, path, **note)
+    halfspaces.save(classifier, path)
+    tensors, metadata = safetensors_file.read(path)
+    metadata["notes"] = encode(note)
+    safetensors_file.write(path, tensors, metadata)
+    with pytest.raises(ModelFileError, match=words) as caught:
+        halfspaces.load(path)
+    assert_one_sentence(str(caught.value), ("is not one of a LinearClassifier",))
 
 
 def test_files_that_are_no_classifier_are_refused(tmp_path):

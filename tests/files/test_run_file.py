@@ -1,5 +1,6 @@
 """Run files: a run repeated is the same to the bit, and what cannot be read is refused by name."""
 
+import os
 import re
 import tomllib
 
@@ -10,6 +11,7 @@ import scipy.sparse
 from halfspaces.datasets.fingerprint import fingerprint
 from halfspaces.files import run_file, safetensors_file
 from halfspaces.files.run_file import RunFileError
+from tests.helpers import assert_one_sentence
 
 
 def coefficients(path):
@@ -185,10 +187,10 @@ def test_what_is_no_run_file_is_refused_by_name(tmp_path, text, words):
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(RunFileError, match=r"There is no run file .*gone.toml; check the path"):
         run_file.read(tmp_path / "gone.toml")
-    with pytest.raises(RunFileError, match="cannot be read: Is a directory"):
+    with pytest.raises(RunFileError, match=r"is a folder; give the .run.toml file in it"):
         run_file.read(tmp_path)
     (tmp_path / "large").write_bytes(b"#" * (run_file.LARGEST + 1))
-    with pytest.raises(RunFileError, match="larger than 1,048,576 bytes"):
+    with pytest.raises(RunFileError, match="larger than 65,536 bytes"):
         run_file.read(tmp_path / "large")
     (tmp_path / "binary").write_bytes(b"\xff")
     with pytest.raises(RunFileError, match="not UTF-8 text"):
@@ -206,3 +208,26 @@ def test_every_option_of_its_kind_comes_back():
     text = run_file.dumps({**options, "folds": None}, made={})
     assert run_file.loads(text) == options
     assert tomllib.loads(text)["data"]["label"] == "y"  # what no table claims is of the data
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "format = 1\n" + ".".join(["a"] * 30_000) + " = 1\n",
+        "format = 1\n[made]\nx = " + "[" * 150 + "]" * 150,
+        "format = 1\n[data]\ndata = '" + "a" * 5000 + "'\n",
+    ],
+    ids=["a key of many parts", "values within values", "a long string"],
+)
+def test_what_a_file_claims_is_bounded(text):
+    with pytest.raises(RunFileError) as caught:
+        run_file.loads(text, "given.run.toml")
+    assert_one_sentence(str(caught.value), ("given.run.toml",))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(
+        RunFileError, match=r"pipe is no file on disk; give the .run.toml file itse"
+    ):
+        run_file.read(tmp_path / "pipe")

@@ -104,7 +104,7 @@ def labels(classifier: LinearClassifier, dataset: Dataset, y: np.ndarray) -> Lab
     known = classifier.notes_.get("class_names")
     named = dataset.class_names
     names = known or named
-    if known and named:
+    if known and named and y.dtype.kind in "iu":
         names = [*known, *(name for name in named if name not in known)]
         y = np.array([names.index(name) for name in named])[y]
     held, rows = np.unique(y, return_inverse=True)

@@ -256,8 +256,14 @@ def noted(classifier: "LinearClassifier") -> None:
         _pair("λ", f"{strength:.3g}")
     if "reason" in notes.get("fit", {}):
         _pair("reason", notes["fit"]["reason"])
-    if notes.get("metrics"):
-        accuracies(notes["metrics"])
+    metrics = notes.get("metrics") or {}
+    shares = {
+        part: value
+        for part, value in metrics.items()
+        if isinstance(value, (int, float)) and 0 <= value <= 1
+    }
+    if shares:
+        accuracies(shares)
     _pair("version", str(notes.get("version", "not known")))
 
 
@@ -311,9 +317,8 @@ def namer(names: Sequence[str] | None) -> Callable[[Any], str]:
     """A function from a label to its text: the name of its class if labels number named classes."""
 
     def name(label: Any) -> str:
-        known = (
-            names is not None and isinstance(label, (int, np.integer)) and 0 <= label < len(names)
-        )
+        is_number = isinstance(label, (int, np.integer, np.bool_))
+        known = names is not None and is_number and 0 <= label < len(names)
         return names[int(label)] if known and names is not None else str(label)
 
     return name

@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from halfspaces.files.options import STRENGTHS
+from halfspaces.files.options import MOST_STRENGTHS, STRENGTHS
 from halfspaces.support.validation import check_number, check_numbers
 
 LEAST_MEMORY = 256e6  # bytes: fitting needs this much for any data
@@ -20,8 +20,11 @@ def strengths(text: str | None) -> int | list[float]:
         return STRENGTHS
     parts = text.split(",")
     if len(parts) == 1 and parts[0].strip().isdecimal():
-        check_number("--strengths, as a number of them,", int(text), at_least=2, integer=True)
-        return int(text)
+        count = int(text)
+        about = "--strengths, as a number of them,"
+        check_number(about, count, at_least=2, integer=True)
+        check_number(about, count, below=MOST_STRENGTHS + 1)
+        return count
     try:
         numbers = [float(part) for part in parts]
     except ValueError:

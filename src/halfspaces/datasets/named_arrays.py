@@ -162,14 +162,21 @@ def class_names(path: Path, names: np.ndarray | None, y: np.ndarray) -> tuple[st
     """The names by label; DataError unless each label is the index of a name."""
     if names is None:
         return None
+    if names.dtype.kind == "U" and names.nbytes and _largest_character(names) > sys.maxunicode:
+        raise DataError(f"{path} has class_names with damaged characters; save it again.")
     if names.ndim != 1 or names.dtype.kind != "U":
         raise DataError(
             f"{path} has class_names of type {names.dtype}, shape {names.shape};"
             " save a list of strings."
         )
-    if y.dtype.kind in "iu" and y.size and not 0 <= y.min() <= y.max() < len(names):
+    if y.dtype.kind in "biu" and y.size and not 0 <= y.min() <= y.max() < len(names):
         raise DataError(
             f"{path} has {len(names)} class_names but labels from {y.min()} to {y.max()};"
             " each label must be the index of its name."
+        )
+    if y.dtype.kind not in "biu" and not (named := np.isin(y.astype(str), names)).all():
+        raise DataError(
+            f"{path} has {len(names)} class_names, and the label {y[~named][0]!r} is none of them;"
+            " leave class_names out."
         )
     return tuple(names.tolist())

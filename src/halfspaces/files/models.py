@@ -19,7 +19,9 @@ from halfspaces.estimators.components import make_loss, make_penalty
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.files import safetensors_file
 from halfspaces.files.atomic import brief
+from halfspaces.files.checked import check_depth, checked
 from halfspaces.files.components import check_registered, decode, encode
+from halfspaces.files.notes import Label, Notes, Stored, check_class_names
 from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array
@@ -76,13 +78,14 @@ def save(
         The fitted feature that computed the rows of X. It is stored as text and arrays, and `load`
         returns it as `features_`. None stores the feature of a loaded classifier, if it has one.
     **notes
-        Stored as metadata: numbers, strings, lists and dicts of them (class names, metrics, image
-        shape).
+        Stored as metadata: numbers, strings, lists and dicts of them. Those that commands read are
+        `class_names` (the name of label 0, 1, ...), `image_shape`, `metrics`, `data` and `run`.
 
     Raises
     ------
     ModelFileError
-        If the file cannot be written, or a label, parameter, note or feature has no place in it.
+        If the file cannot be written, or a label, parameter, note or feature has no place in it,
+        and for `class_names` that do not name every class.
 
     Examples
     --------
@@ -106,6 +109,8 @@ def save(
         raise ModelFileError("The classifier is not fitted yet; call fit before save.")
     if isinstance(classifier, LinearClassifierCV):
         classifier = classifier.classifier_
+    notes = {**_earlier(classifier), **notes}
+    _check_notes(notes, classifier.classes_)
     coef, _ = classifier._arrays()
     kept = {"coef": coef, "intercept": np.asarray(classifier.intercept_)}
     tensors = {
@@ -140,7 +145,7 @@ def save(
         "n_iter": classifier.n_iter_,
         "calibration": encode(classifier.calibration_),
         "fit": _fit_notes(classifier),
-        "notes": encode({**_earlier(classifier), **notes}),
+        "notes": encode(notes),
     }
     safetensors_file.write(path, tensors, metadata)
 
@@ -177,54 +182,59 @@ def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> LinearClass
     """The classifier, once all of it is known to fit together: nothing is left to fail at its first
     prediction.
     """
-    parameters = {name: decode(value) for name, value in metadata["parameters"].items()}
+    check_depth(metadata)
+    stored = checked(Stored, metadata)
+    parameters = {name: decode(value) for name, value in stored.parameters.items()}
     check_registered(parameters)
     classifier = LinearClassifier(**parameters)
     classifier._check_options()
     make_loss(classifier.loss)
     make_penalty(classifier.penalty, classifier.strength)
-    classifier.classes_ = _labels(metadata["classes"], metadata["classes_dtype"])
+    classifier.classes_ = _labels(stored.classes, stored.classes_dtype)
     described = {name: tensor for name, tensor in tensors.items() if name.startswith(_FEATURES)}
     _put_coefficients(
         classifier, {name: tensor for name, tensor in tensors.items() if name not in described}
     )
-    _put_features(classifier, metadata.get("features"), described)
-    if metadata.get("features_dtype") is not None:  # files of earlier versions have none
-        classifier.features_dtype_ = _of(str, metadata["features_dtype"], "features_dtype")
-    classifier.n_iter_ = _of(int, metadata["n_iter"], "n_iter")
-    classifier.calibration_ = decode(
-        metadata.get("calibration")
-    )  # files of earlier versions have none
+    _put_features(classifier, stored.features, described)
+    if stored.features_dtype is not None:  # files of earlier versions have none
+        classifier.features_dtype_ = stored.features_dtype
+    classifier.n_iter_ = stored.n_iter
+    classifier.calibration_ = decode(stored.calibration)
     _check_calibration(classifier)
-    names = _of(list, metadata["feature_names"], "feature_names")
+    names = stored.feature_names
     if names:
-        classifier.feature_names_in_ = np.array(
-            [_of(str, name, "feature_names") for name in names], dtype=object
-        )
+        classifier.feature_names_in_ = np.array(names, dtype=object)
         if len(names) != classifier.n_features_in_:
             raise ValueError(
                 f"{len(names)} feature_names do not fit {classifier.n_features_in_} features"
             )
-    notes = _of(dict, decode(metadata["notes"]), "notes")
+    notes = decode(stored.notes)
+    _check_held(notes, classifier.classes_)
     about = {name: metadata[name] for name in ("version", "versions", "fit") if name in metadata}
     classifier.notes_ = {**about, **notes}
     return classifier
 
 
-def _of(kind: type, value: Any, name: str) -> Any:
-    if not isinstance(value, kind):
-        raise TypeError(f"{name} is not of type {kind.__name__}")
-    return value
+def _check_notes(notes: dict[str, Any], classes: Array) -> None:
+    """Raise ModelFileError for notes that `load` would refuse."""
+    try:
+        _check_held(decode(encode(notes)), classes)
+    except ValueError as error:
+        raise ModelFileError(f"The notes cannot be saved: {error}; correct them.") from None
 
 
-def _labels(classes: Any, dtype: Any) -> Array:
+def _check_held(notes: Any, classes: Array) -> None:
+    """Raise ValueError for notes of other types than they are read with."""
+    check_depth(notes)
+    check_class_names(checked(Notes, notes).class_names, classes)
+
+
+def _labels(classes: list[Label], dtype: str) -> Array:
     """Class labels in their stored type, once the type is known to be one of labels and small."""
-    if not _LABELS.fullmatch(_of(str, dtype, "classes_dtype")):
+    if not _LABELS.fullmatch(dtype):
         raise ValueError(f"classes_dtype {dtype!r} is no type of labels")
-    if np.dtype(dtype).itemsize * len(_of(list, classes, "classes")) > _MOST_LABEL_BYTES:
+    if np.dtype(dtype).itemsize * len(classes) > _MOST_LABEL_BYTES:
         raise ValueError(f"classes_dtype {dtype!r} asks for too much memory")
-    if not all(isinstance(label, (bool, int, float, str)) for label in classes):
-        raise TypeError("classes are not numbers or strings")
     labels = np.array(classes, dtype=np.dtype(dtype))
     if len(labels) < 2 or len(set(labels.tolist())) < len(labels) or labels.tolist() != classes:
         raise ValueError("classes are not two or more labels of one type, each once")
@@ -276,15 +286,17 @@ def _feature_parts(feature: Any, columns: int) -> tuple[str | None, dict[str, Ar
     return words, arrays
 
 
-def _put_features(classifier: LinearClassifier, words: Any, tensors: dict[str, Array]) -> None:
-    if words is None and not tensors:
+def _put_features(
+    classifier: LinearClassifier, words: str | None, tensors: dict[str, Array]
+) -> None:
+    if words is None:
+        if tensors:
+            raise ValueError("it has arrays of a feature and no features")
         return
     from halfspaces.features import serialization
 
     arrays = {name.removeprefix(_FEATURES): tensor for name, tensor in tensors.items()}
-    classifier.features_ = serialization.from_state(
-        _of(str, words, "features"), arrays, classifier.n_features_in_
-    )
+    classifier.features_ = serialization.from_state(words, arrays, classifier.n_features_in_)
 
 
 def _check_calibration(classifier: LinearClassifier) -> None:

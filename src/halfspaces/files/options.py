@@ -28,6 +28,8 @@ KINDS = {
 }
 STRENGTHS = 10  # the number of λ that are tried
 VALIDATION = 0.1  # part of the training rows that is held out
+MOST_STRENGTHS = 1000
+LONGEST_STRING = 4096  # characters, as of a path
 EVERY = 60.0  # seconds from one checkpoint to the next
 
 
@@ -79,7 +81,9 @@ def option(
 class Table(BaseModel):
     """One table of a run file."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", str_max_length=LONGEST_STRING
+    )
 
 
 class DataOptions(Table):
@@ -381,7 +385,8 @@ def first_problem(error: ValidationError, source: str | None = None) -> str:
         check_value(name, value, None if source is None else f"{source} has {name}{where}, which")
     except (TypeError, ValueError) as sentence:
         return str(sentence)
-    return f"{flag(name)} cannot be {brief(repr(value))}: {problem['msg']}."
+    what = flag(name) if source is None else f"{source} has {name}{where}, which"
+    return f"{what} cannot be {brief(repr(value))}: {problem['msg']}."
 
 
 def _unknown(tables: list[str], name: str) -> str:

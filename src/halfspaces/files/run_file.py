@@ -32,6 +32,7 @@ from pydantic import Field, ValidationError, create_model
 from pydantic.json_schema import GenerateJsonSchema
 
 from halfspaces.files.atomic import FileError, brief, write_whole
+from halfspaces.files.checked import check_depth
 from halfspaces.files.options import (
     TABLES,
     Table,
@@ -39,9 +40,11 @@ from halfspaces.files.options import (
     first_problem,
     ruled_out_by,
 )
+from halfspaces.files.reading import reading
 
 FORMAT = 1
-LARGEST = 1 << 20  # bytes
+LARGEST = 1 << 16  # bytes; a run file has about one thousand
+MOST_DOTS = 1000  # in a line: tomllib takes 40 s for a key of 32,000 parts
 COMMENT = (
     "# A run of halfspaces; again, to the bit: "
     "halfspaces train --run FILE --out MODEL.safetensors\n"
@@ -129,7 +132,7 @@ def trained_on(text: str) -> dict[str, Any] | None:
     >>> trained_on(dumps({}, made={"rows": {"shape": [3, 2]}}))
     {'shape': [3, 2]}
     """
-    made = tomllib.loads(text).get("made")
+    made = _document(text, "The run file").get("made")
     rows = made.get("rows") if isinstance(made, dict) else None
     return rows if isinstance(rows, dict) else None
 
@@ -145,11 +148,9 @@ def read(path: str | os.PathLike[str]) -> str:
     path = Path(path)
     if path.suffix == ".safetensors":
         return _in_model(path)
-    content = _content(path)
-    if len(content) > LARGEST:
-        raise RunFileError(
-            f"{path} is no run file: it is larger than {LARGEST:,} bytes; give a .run.toml."
-        )
+    with reading(path, "run file", ".run.toml", RunFileError) as stream:
+        content = stream.read(LARGEST + 1)
+    _check_length(str(path), len(content))
     try:
         return content.decode()
     except UnicodeDecodeError as error:
@@ -190,22 +191,23 @@ def _in_model(path: Path) -> str:
     return text
 
 
-def _content(path: Path) -> bytes:
-    """The file's bytes, one more than the largest run file has at most."""
-    try:
-        with open(path, "rb") as stream:
-            return stream.read(LARGEST + 1)
-    except FileNotFoundError as error:
-        raise RunFileError(f"There is no run file {path}; check the path.") from error
-    except OSError as error:
+def _check_length(source: str, length: int) -> None:
+    if length > LARGEST:
         raise RunFileError(
-            f"The run file {path} cannot be read: {error.strerror or error}."
-        ) from error
+            f"{source} is no run file: it is larger than {LARGEST:,} bytes; give a .run.toml."
+        )
 
 
 def _document(text: str, source: str) -> dict[str, Any]:
+    """The tables of a run file, if its length, its keys and its depth are those of one."""
+    _check_length(source, len(text))
+    if any(line.count(".") > MOST_DOTS for line in text.split("\n")):
+        raise RunFileError(
+            f"{source} is no run file: a line has more than {MOST_DOTS:,} dots; give a .run.toml."
+        )
     try:
         document = tomllib.loads(text)
+        check_depth(document)
     except (ValueError, RecursionError) as error:
         raise RunFileError(f"{source} is not TOML: {brief(error)}; correct it there.") from error
     version = document.get("format")

@@ -4,12 +4,11 @@ The metadata is one JSON string under the key "halfspaces": {"format": 1, "sha25
 {...}}. Any safetensors reader can open the file: https://github.com/huggingface/safetensors#format
 """
 
-import contextlib
 import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +17,7 @@ import safetensors
 import safetensors.numpy
 
 from halfspaces.files.atomic import FileError, brief, write_whole
+from halfspaces.files.reading import reading
 
 KEY = "halfspaces"
 FORMAT = 1
@@ -84,7 +84,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
     tensors are read wherever the header tells.
     """
     path = Path(path)
-    with _reading(path) as stream:
+    with reading(path, "model file", ".safetensors", ModelFileError) as stream:
         header = _header(path, stream)
         envelope = _envelope(path, header)
         _check_extent(path, header, stream)
@@ -137,23 +137,6 @@ def _checksum(tensors: Mapping[str, np.ndarray]) -> str:
         digest.update(json.dumps([name, tensor.dtype.name, tensor.shape]).encode())
         digest.update(tensor.tobytes())
     return digest.hexdigest()
-
-
-@contextlib.contextmanager
-def _reading(path: Path) -> Iterator[BinaryIO]:
-    try:
-        if (
-            not path.is_file() and not path.is_dir() and path.exists()
-        ):  # a pipe waits, a device has no end
-            raise ModelFileError(f"{path} is no file on disk; give the .safetensors file itself.")
-        with open(path, "rb") as stream:
-            yield stream
-    except FileNotFoundError as error:
-        raise ModelFileError(f"There is no model file {path}; check the path.") from error
-    except IsADirectoryError as error:
-        raise ModelFileError(f"{path} is a folder; give the .safetensors file in it.") from error
-    except OSError as error:
-        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def _header(path: Path, stream: BinaryIO) -> dict[str, Any]:

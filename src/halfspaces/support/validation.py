@@ -28,15 +28,15 @@ def check_number(
     kind = "an integer" if integer else "a number"
     if isinstance(value, bool) or not isinstance(value, Integral if integer else Real):
         raise TypeError(f"{name} must be {kind}, got {value!r}.")
-    number = float(value)
+    number = value if isinstance(value, int) else float(value)  # some ints are beyond all floats
     bounds = [
         f"{word} {bound:g}"
         for word, bound in (("at least", at_least), ("above", above), ("below", below))
         if math.isfinite(bound)
     ]
-    if not (math.isfinite(number) and number >= at_least and number > above and number < below):
-        needed = " and ".join(["finite", *bounds] if math.isinf(number) or not bounds else bounds)
-        raise ValueError(f"{name} must be {needed}, got {value!r}.")
+    if not (abs(number) < 2**1024 and number >= at_least and number > above and number < below):
+        must = " and ".join(["finite", *bounds] if abs(number) >= 2**1024 or not bounds else bounds)
+        raise ValueError(f"{name} must be {must}, got {value!r}.")
 
 
 def check_numbers(name: str, values: float | Iterable[float], **bounds: Any) -> None:
