@@ -150,12 +150,16 @@ def _largest_character(strings: np.ndarray) -> int:
 
 def string_labels(path: Path, name: str, strings: list[str]) -> np.ndarray:
     """Labels from strings; DataError for one too long to be the name of a class."""
-    longest = max(map(len, strings), default=0)
+    check_label_length(path, name, max(map(len, strings), default=0))
+    return np.array(strings, str)
+
+
+def check_label_length(path: Path, name: str, longest: int) -> None:
+    """Raise DataError for a label of so many characters that it is no name of a class."""
     if longest > LONGEST_LABEL:
         raise DataError(
             f"{path} has a label of {longest:,} characters in {name}; give names of classes."
         )
-    return np.array(strings, str)
 
 
 def class_names(path: Path, names: np.ndarray | None, y: np.ndarray) -> tuple[str, ...] | None:

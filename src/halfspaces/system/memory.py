@@ -16,6 +16,8 @@ from halfspaces.system import cache_folder
 from halfspaces.system.errors import DataError
 
 SHARE = 0.25  # of the memory, for one array
+FREE = 1 << 26  # bytes that any file may unpack to
+HIGHEST_RATIO = 1100  # of larger data to their file; deflate reaches 1032
 
 _budget: ContextVar[float] = ContextVar("_budget", default=math.inf)
 
@@ -62,6 +64,22 @@ def check_fits(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
         raise DataError(
             f"{path} asks for {_gib(needed)} of memory,"
             f" and this machine has {_gib(_memory())}; store fewer rows."
+        )
+
+
+def check_claim(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype, stored: int | None = None
+) -> None:
+    """Raise DataError for an array that `stored` bytes, the file's by default, cannot unpack to.
+
+    Headers claim any shape, and a few bytes of zeros unpack to gigabytes.
+    """
+    stored = path.stat().st_size if stored is None else stored
+    needed = math.prod(shape) * dtype.itemsize
+    if needed > max(FREE, HIGHEST_RATIO * stored):
+        raise DataError(
+            f"{path} promises shape {shape}, of which only {stored:,} bytes were written;"
+            " write all of it, or without compression."
         )
 
 

@@ -20,10 +20,16 @@ class Limits:
     largest: int = 1 << 28  # bytes of one file: 256 MiB
     free: int = 1 << 30  # bytes that any archive may unpack to
     ratio: int = 200  # larger archives may unpack to this multiple of their own size
+    headers: int = 1 << 23  # bytes of headers that any archive may have
+    header_ratio: int = 20  # larger archives may have this multiple of their own size
 
     def total(self, path: Path) -> int:
         """The number of bytes that an archive may unpack to."""
         return max(self.free, self.ratio * path.stat().st_size)
+
+    def total_of_headers(self, path: Path) -> int:
+        """The number of bytes of headers that an archive may unpack to."""
+        return max(self.headers, self.header_ratio * path.stat().st_size)
 
 
 LIMITS = Limits()

@@ -49,7 +49,7 @@ class TarSource:
         """All files and folders."""
         opener = OPENERS.get(self.path.suffix.lower(), builtins.open)
         with damage(self.path), opener(self.path, "rb") as raw:
-            stream = _ForwardStream(self.path, raw, self.limits.total(self.path))
+            stream = _ForwardStream(self.path, raw, self.limits)
             archive: Any = tarfile.TarFile(fileobj=stream, mode="r")  # pyright: ignore[reportArgumentType]
             while (member := archive.next()) is not None:
                 archive.members = []  # tarfile would store every header
@@ -86,11 +86,12 @@ class _ForwardStream:
     tarfile asks for as many bytes as headers say, so headers of damaged files are limited here.
     """
 
-    def __init__(self, path: Path, stream: BinaryIO, total: int) -> None:
+    def __init__(self, path: Path, stream: BinaryIO, limits: Limits) -> None:
         self.path = path
         self.stream = stream
         self.place = 0
-        self.total = total
+        self.total = limits.total(path)
+        self.headers_left = limits.total_of_headers(path)
         self.last_header = b""
 
     def tell(self) -> int:
@@ -100,6 +101,11 @@ class _ForwardStream:
         """Read a header for tarfile."""
         if not 0 <= size <= LARGEST_HEADER:
             raise DataError(f"{self.path} has a header of {size:,} bytes; pack the folder again.")
+        self.headers_left -= size
+        if self.headers_left < 0:
+            raise DataError(
+                f"{self.path} has far more bytes of headers than of files; pack the folder again."
+            )
         self.last_header = self.take(size)
         return self.last_header
 

@@ -20,11 +20,17 @@ from halfspaces.datasets.optional import H5PY
 from halfspaces.system import memory
 from halfspaces.system.errors import DataError
 
-PATIENCE = 30.0  # seconds for reading strings, plus
+PATIENCE = 30.0  # seconds by the clock for reading strings,
+PROCESSOR_SECONDS = 4  # of the processor, both plus
 LABELS_PER_SECOND = 1e4
 READ_STRINGS = """
 import h5py, json, sys
-path, name, longest = sys.argv[1:]
+path, name, longest, seconds = sys.argv[1:]
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds)))
+except ImportError:
+    pass
 with h5py.File(path, "r") as file:
     strings = file[name].asstr()[()].reshape(-1)
     json.dump([string[: int(longest)] for string in strings], sys.stdout)
@@ -118,6 +124,8 @@ def _check_stored(path: Path, array: Any) -> None:
             f"{path} has {array.name} of shape {array.shape}, of which only {stored:,} bytes were"
             " ever written; write all of it."
         )
+    for shape in (array.shape, array.chunks or ()):
+        memory.check_claim(path, shape, array.dtype)
 
 
 def _read_rows(path: Path, array: Any) -> np.ndarray:
@@ -170,8 +178,10 @@ def _strings(
     https://github.com/HDFGroup/hdf5/issues/1707; other labels do not need this.
     """
     longest = str(named_arrays.LONGEST_LABEL + 1)
-    command = [sys.executable, "-P", "-c", code, str(path), array.name, longest]
-    limit = patience + len(array) / LABELS_PER_SECOND
+    more = len(array) / LABELS_PER_SECOND
+    seconds = str(PROCESSOR_SECONDS + math.ceil(more))
+    command = [sys.executable, "-P", "-c", code, str(path), array.name, longest, seconds]
+    limit = patience + more
     try:
         done = subprocess.run(command, capture_output=True, timeout=limit, check=True)
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:

@@ -92,6 +92,7 @@ def _read_array(path: Path, ndim: int) -> np.ndarray:
     with compressed.reading(path) as stream:
         length = compressed.length(stream)
         shape = _read_shape(path, stream.read(4 + 4 * ndim), ndim, length)
+        memory.check_claim(path, shape, np.dtype(np.uint8))
         array = memory.empty(path, shape, np.uint8)
         compressed.fill(stream, array)
     return array

@@ -6,17 +6,20 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.files import compressed
+from halfspaces.datasets.formats import npy
 from halfspaces.datasets.formats.format import Format, file_named
+from halfspaces.system import memory
 from halfspaces.system.errors import DataError, listed
 
 NAMES = ("X", "y", "X_test", "y_test", "X_val", "y_val", "class_names")
-DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
+DAMAGE = (*npy.DAMAGE, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError)
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -73,7 +76,7 @@ def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
         version = np.lib.format.read_magic(stream)
         if version not in HEADERS:
             raise DataError(f"{path} has {name} in .npy version {version}; save a plain array.")
-        shape, _, dtype = HEADERS[version](stream)
+        shape, in_columns, dtype = HEADERS[version](stream)
         if dtype.hasobject:
             raise DataError(
                 f"{path} has {name} as Python objects, which are never read;"
@@ -85,8 +88,20 @@ def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
             raise DataError(
                 f"{path} has {name} end at byte {member.file_size:,}, but {promise}; save it again."
             )
-        stream.seek(0)
-        return np.lib.format.read_array(stream, allow_pickle=False)
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DataError(f"{path} has {name} packed otherwise than NumPy does; save it again.")
+        memory.check_claim(path, shape, dtype, member.compress_size)
+        return _read_values(path, stream, shape, dtype, in_columns=in_columns)
+
+
+def _read_values(
+    path: Path, stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype, *, in_columns: bool
+) -> np.ndarray:
+    """The values behind a header; of a large array on disk."""
+    array = memory.empty(path, shape[::-1] if in_columns else shape, dtype)
+    if array.nbytes:
+        compressed.fill(stream, array.reshape(-1).view(np.uint8))
+    return array.T if in_columns else array
 
 
 FORMAT = Format(

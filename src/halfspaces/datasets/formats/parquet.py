@@ -19,8 +19,12 @@ def open_shard(path: Path) -> Shard:
     """Open a file without reading its rows."""
 
     def batches(names: Sequence[str]) -> Iterator[Any]:
-        with _opened(path) as file:
+        # Each string of a dictionary is unpacked once, however many rows have it.
+        strings = [name for name in names if of.is_string(shard.schema.field(name).type)]
+        with _opened(path, strings) as file:
             yield from file.iter_batches(BATCH_ROWS, columns=list(names))
+
+    import pyarrow.types as of
 
     with reading(path, KIND):
         with _opened(path) as file:
@@ -29,7 +33,7 @@ def open_shard(path: Path) -> Shard:
         return shard
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: Path, dictionaries: Sequence[str] = ()) -> Any:
     """The file, mapped: pages are slices of the map, decoded when they are needed.
 
     If pages were read, pyarrow would hold a group of rows, often a whole shard, and gigabytes that
@@ -40,6 +44,7 @@ def _opened(path: Path) -> Any:
     size = path.stat().st_size
     return pyarrow.parquet.ParquetFile(
         path,
+        read_dictionary=list(dictionaries),
         page_checksum_verification=True,
         pre_buffer=False,
         memory_map=True,

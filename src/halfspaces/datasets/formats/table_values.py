@@ -28,6 +28,8 @@ def features(shards: Sequence[Shard], columns: Columns) -> np.ndarray:
             if len(rows) == N and rows.dtype == dtype:
                 return rows
             if X is None:
+                stored = sum(shard.path.stat().st_size for shard in shards)
+                memory.check_claim(shard.path, (N, rows.shape[1]), dtype, stored)
                 X = memory.empty(shard.path, (N, rows.shape[1]), dtype)
             _check_fit(shard, rows, X, stop, first)
             X[stop : stop + len(rows)] = rows
@@ -147,13 +149,25 @@ def _numbers(array: Any) -> np.ndarray:
     return values.view(np.uint8) if values.dtype == np.bool_ else values
 
 
+def _check_lengths(path: Path, label: str, strings: Any) -> None:
+    """Raise DataError for a string that is too long for a label, before any is unpacked."""
+    import pyarrow.compute
+    import pyarrow.types as of
+
+    if of.is_string(strings.type) or of.is_large_string(strings.type):
+        longest = pyarrow.compute.max(pyarrow.compute.utf8_length(strings)).as_py() or 0
+        named_arrays.check_label_length(path, repr(label), longest)
+
+
 def _batch_labels(path: Path, label: str, array: Any) -> np.ndarray:
     """Labels as numbers or strings; those of a dictionary are looked up in it."""
     import pyarrow.types as of
 
     if of.is_dictionary(array.type):
+        _check_lengths(path, label, array.dictionary)
         array = array.dictionary_decode()
     if of.is_string(array.type) or of.is_large_string(array.type) or of.is_string_view(array.type):
+        _check_lengths(path, label, array)
         return named_arrays.string_labels(path, repr(label), array.to_pylist())
     if of.is_integer(array.type) or of.is_floating(array.type) or of.is_boolean(array.type):
         y = array.to_numpy(zero_copy_only=False)

@@ -14,14 +14,12 @@ from typing import Any
 import numpy as np
 
 from halfspaces.datasets.files import json_file
+from halfspaces.system import memory
 from halfspaces.system.errors import DataError
 
 DESCRIPTIONS = ("zarr.json", ".zarray")
 LARGEST_DESCRIPTION = 1 << 24  # bytes of JSON
 LARGEST_CHUNK = 1 << 28  # bytes
-# Chunks of zeros may be missing. An array may be larger than its stored chunks, by
-SPARSEST = 200  # times, or
-FREE = 1 << 28  # bytes
 PACKERS = {"zstd", "blosc", "gzip", "zlib", "lz4"}
 ACCEPTED = PACKERS | {"bytes", "crc32c", "transpose"}
 
@@ -78,11 +76,8 @@ def check(
             raise DataError(
                 f"{chunk} unpacks to more than the {size:,} bytes of a chunk; save the array again."
             )
-    if math.prod(shape) > max(FREE, SPARSEST * stored):
-        raise DataError(
-            f"{path} promises shape {shape}, of which only {stored:,} bytes were written;"
-            " write all of it."
-        )
+    for promised in (shape, chunks):  # chunks of zeros may be missing
+        memory.check_claim(path, promised, dtype, stored)
 
 
 def _files(path: Path) -> Iterator[Path]:
