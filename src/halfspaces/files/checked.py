@@ -91,17 +91,11 @@ def fits(value: Any, hint: Any) -> bool:
     inner = typing.get_args(hint)
     if kind in (typing.Union, types.UnionType):
         return any(fits(value, each) for each in inner)
-    if kind is type(None) or hint is None:
-        return value is None
-    if kind is typing.Literal:
-        return value in inner
-    if not isinstance(kind, type) or kind is object:
-        return True
+    if kind is Any or not isinstance(kind, type):
+        return value in inner if kind is typing.Literal else True
     if kind in (float, int):
         return _is_number(value, kind)
-    if not isinstance(value, kind):
-        return False
-    return _contents_fit(value, kind, inner)
+    return isinstance(value, kind) and _contents_fit(value, kind, inner)
 
 
 def _is_number(value: Any, kind: type) -> bool:

@@ -14,8 +14,9 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -23,6 +24,7 @@ from scipy.sparse import csr_array
 import halfspaces
 from halfspaces.files import safetensors_file
 from halfspaces.files.atomic import brief
+from halfspaces.files.checked import check_depth, fits, shown
 from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.files.state_classes import class_named, name_of
 from halfspaces.loop.optimizer import Optimizer
@@ -92,8 +94,15 @@ class Checkpoint(Store):
     def run(self, objective: Objective, optimizer: Optimizer) -> Result | None:
         """The stored run for `minimize(..., resume=)`; None if there is none of this problem."""
         stored = self.read(RUN, objective)
-        same = stored is not None and stored.loop.problem == problem_of(objective, optimizer)
-        return stored if same else None
+        if stored is None:
+            return None
+        path = Path(self.folder) / f"{RUN}{SUFFIX}"
+        if not isinstance(stored, Result) or stored.loop is None or stored.state is None:
+            raise _other(path, "it holds no run")
+        if stored.loop.problem != problem_of(objective, optimizer):
+            return None
+        _check_shapes(path, stored, objective)
+        return stored
 
     def write(self, name: str, value: Any, objective: Objective) -> None:
         """Write the state of a run as one file of the folder."""
@@ -120,6 +129,7 @@ class Checkpoint(Store):
         tensors, metadata = safetensors_file.read(path)
         _check_version(path, metadata.get("version"))
         try:
+            check_depth(metadata)
             if metadata.get("checkpoint") != FORMAT:
                 raise ValueError(f"its format is {metadata.get('checkpoint')!r} and not {FORMAT}")
             return _Reader(_given(objective), tensors).decode(metadata["value"])
@@ -130,10 +140,9 @@ class Checkpoint(Store):
             AttributeError,
             IndexError,
             RecursionError,
+            ArithmeticError,
         ) as error:
-            raise ModelFileError(
-                f"{path} is no checkpoint of this version ({error}); remove it to start anew."
-            ) from error
+            raise _other(path, brief(error)) from error
 
     @property
     def held(self) -> bool:
@@ -153,6 +162,22 @@ class Checkpoint(Store):
         for pattern in NAMES:
             for name in self.names(pattern):
                 self.remove(name)
+
+
+def _other(path: Path, problem: str) -> ModelFileError:
+    return ModelFileError(
+        f"{path} is no checkpoint of this version ({problem}); remove it to start anew."
+    )
+
+
+def _check_shapes(path: Path, stored: Result, objective: Objective) -> None:
+    """Raise ModelFileError for a W of another shape than the objective's."""
+    assert stored.loop is not None
+    members = len(objective.total_weight)
+    needed = objective.zeros(members).shape
+    for W in (stored.W, stored.loop.final.W, stored.loop.lowest.W):
+        if W.shape != needed or W.dtype.kind != "f":
+            raise _other(path, f"its W is {W.dtype} {W.shape} and not floats {needed}")
 
 
 def _check_version(path: Path, version: Any) -> None:
@@ -300,11 +325,23 @@ def _object(kind: Any, values: dict[str, Any]) -> Any:
     names = {entry.name: entry.init for entry in fields(kind)}
     if set(values) != set(names):
         raise ValueError(f"{kind.__name__} has other fields than {sorted(values)}")
+    for name, hint in _hints(kind).items():
+        if name in values and not fits(values[name], hint):
+            raise ValueError(f"{kind.__name__} has {name} = {shown(values[name])}")
     made = kind(**{name: value for name, value in values.items() if names[name]})
     for name, value in values.items():
         if not names[name]:
             object.__setattr__(made, name, value)
     return made
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """The types of a dataclass's fields; none where they cannot be found outside its module."""
+    try:
+        return get_type_hints(kind)
+    except NameError:
+        return {}
 
 
 def snapshot(run: Run) -> Result:

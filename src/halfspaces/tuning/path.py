@@ -228,7 +228,7 @@ class _StoredPath:
     problem: str
 
     def __post_init__(self) -> None:
-        names = self.store.names("state-*")
+        names = self.store.names("state-[0-9][0-9][0-9][0-9]")
         self.last = int(names[-1].removeprefix("state-")) if names else -1
 
     def read(
@@ -238,16 +238,26 @@ class _StoredPath:
         if index > self.last:
             return None
         result = self._value(f"strength-{index:04}", strength, member)
+        if not isinstance(result, Result):
+            raise self._other_run()
         if index < self.last:
             return result, None
-        state, evaluation = self._value(f"state-{index:04}", strength, member)
+        match self._value(f"state-{index:04}", strength, member):
+            case (state, Evaluation() as evaluation):
+                pass
+            case _:
+                raise self._other_run()
         return replace(result, state=state), evaluation
 
     def _value(self, name: str, strength: float, member: Objective) -> Any:
         entry = self.store.read(name, member)
-        if entry is None or entry["problem"] != self.problem or entry["strength"] != strength:
-            raise ValueError(f"{self.store} holds another run; give another, or empty it.")
+        is_entry = isinstance(entry, dict) and {"problem", "strength", "value"} <= set(entry)
+        if not is_entry or (entry["problem"], entry["strength"]) != (self.problem, strength):
+            raise self._other_run()
         return entry["value"]
+
+    def _other_run(self) -> ValueError:
+        return ValueError(f"{self.store} holds another run; give another, or empty it.")
 
     def write(
         self, index: int, strength: float, result: Result, last: Evaluation, member: Objective
