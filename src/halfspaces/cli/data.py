@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from halfspaces.system.errors import shown
 from halfspaces.system.progress import Bar
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def get(
         return
     with _progress(entry.size) as progress:
         folder = catalogue.get(name, mirror, progress)
-    typer.echo(f"{name} is at {folder}; train on it: halfspaces train {name}")
+    typer.echo(f"{name} is at {shown(str(folder))}; train on it: halfspaces train {name}")
 
 
 @app.command()
@@ -71,7 +72,7 @@ def info(name: NameArgument) -> None:
     here = (
         str(entry.folder) if entry.folder.is_dir() else f"not yet; run: halfspaces data get {name}"
     )
-    typer.echo(f"here      {here}")
+    typer.echo(f"here      {shown(here)}")
 
 
 @app.command()
@@ -93,12 +94,12 @@ def cache(
     there = decoded_cache.cached_sets()
     for each in there:
         day = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.used))
-        typer.echo(f"{megabytes(each.size):>10}  used {day}  {each.source}")
+        typer.echo(f"{megabytes(each.size):>10}  used {day}  {shown(each.source)}")
     for each in removed:
-        typer.echo(f"{megabytes(each.size):>10}  removed                {each.source}")
+        typer.echo(f"{megabytes(each.size):>10}  removed                {shown(each.source)}")
     sets = f"{len(there)} set{'' if len(there) == 1 else 's'} of decoded images or features"
     typer.echo(
-        f"{megabytes(sum(each.size for each in there)):>10}  in {sets}, in {decoded_cache.folder()}"
+        f"{megabytes(sum(each.size for each in there)):>10}  in {sets}, in {shown(str(decoded_cache.folder()))}"
     )
 
 

@@ -37,7 +37,11 @@ def predict(
     jobs: JobsOption = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Predict a label for each row; print CSV to the screen unless --out is given."""
+    """Predict a label for each row; print CSV to the screen unless --out is given.
+
+    Labels are written as they are. A spreadsheet computes a text that begins with =, +, - or @: of
+    data or models that are not yours, write .parquet or .jsonl.
+    """
     import halfspaces
     from halfspaces.cli import model_data, prediction_table, report, values
 

@@ -21,6 +21,7 @@ from halfspaces.features import Described
 from halfspaces.files.atomic import writing_whole
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
+from halfspaces.system.errors import shown
 
 Table = dict[str, Array]  # columns of one length
 Write = Callable[[Table], None]
@@ -161,10 +162,24 @@ def check_format(out: Path | None) -> None:
 @contextmanager
 def _writer(out: Path | None) -> Iterator[Write]:
     if out is None:
-        yield _csv_to(sys.stdout)
+        put = _csv_to(sys.stdout)
+        yield _cleaned(put) if sys.stdout.isatty() else put
         return
     with writing_whole(out) as stream, FORMATS[out.suffix.lower()](stream) as put:
         yield put
+
+
+def _cleaned(put: Write) -> Write:
+    """Put tables whose texts hold no codes that a terminal would obey; files get them all."""
+
+    def put_cleaned(table: Table) -> None:
+        put({shown(name): _cleaned_column(column) for name, column in table.items()})
+
+    return put_cleaned
+
+
+def _cleaned_column(column: Array) -> Array:
+    return column if column.dtype.kind in "biuf" else np.array([*map(shown, map(str, column))])
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from rich.text import Text
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.formats import image_folder
 from halfspaces.support.types import Array
+from halfspaces.system.errors import shown
 from halfspaces.system.progress import Bar
 
 if TYPE_CHECKING:  # keeps scikit-learn out of the import of this module
@@ -24,16 +25,33 @@ if TYPE_CHECKING:  # keeps scikit-learn out of the import of this module
 console = Console(highlight=False)
 
 
+class _Rows(Table):
+    """A table whose cells hold what a terminal only shows."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        """Add a row; a str may have markup, a Text has none."""
+        super().add_row(*map(_clean, cells), **options)
+
+
+def _clean(words: str | Text) -> str | Text:
+    """Words on one line, without codes that a terminal would obey; the styles of a Text stay."""
+    if isinstance(words, str):
+        return shown(words)
+    cleaned = words.copy()
+    cleaned.plain = shown(words.plain)
+    return cleaned
+
+
 def error(sentence: str) -> None:
     """Print one sentence to the error stream."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(
-        "[bold red]Error:[/]", Text(sentence)
+        "[bold red]Error:[/]", Text(shown(sentence))
     )
 
 
 def working(on: str) -> Status:
     """A context manager that shows a spinner on the error stream if this is a terminal."""
-    return Console(stderr=True).status(f"{escape(on)} ...")
+    return Console(stderr=True).status(f"{escape(shown(on))} ...")
 
 
 def reading(data: str) -> AbstractContextManager[Any]:
@@ -48,7 +66,7 @@ def reading(data: str) -> AbstractContextManager[Any]:
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
-    table = Table(
+    table = _Rows(
         title=title,
         title_justify="left",
         title_style="bold",
@@ -62,7 +80,7 @@ def _table(*columns: str, title: str | None = None) -> Table:
 
 
 def _pair(name: str, value: str | Text) -> None:
-    console.print(Text.assemble((f"{name:<11}", "dim"), " ", value), soft_wrap=True)
+    console.print(Text.assemble((f"{name:<11}", "dim"), " ", _clean(value)), soft_wrap=True)
 
 
 def accuracy(y: Array, predicted: Array) -> float:
@@ -255,7 +273,7 @@ def noted(classifier: "LinearClassifier") -> None:
     if strength is not None:
         _pair("λ", f"{strength:.3g}")
     if "reason" in notes.get("fit", {}):
-        _pair("reason", notes["fit"]["reason"])
+        _pair("reason", str(notes["fit"]["reason"]))
     metrics = notes.get("metrics") or {}
     shares = {
         part: value

@@ -18,8 +18,11 @@ class UnknownComponentError(ValueError):
 def shown(name: str) -> str:
     r"""The name on one line, with ? in place of what cannot be printed.
 
-    >>> shown("a\nb")
-    'a?b'
+    These are control characters, escape codes and line ends among them, marks that reverse the
+    direction of writing, and surrogates.
+
+    >>> shown("a\nb"), shown("\x1b[31mred\u202e")
+    ('a?b', '?[31mred?')
     """
     return "".join(char if char.isprintable() else "?" for char in name)
 

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Self, TypeVar
 
+from halfspaces.system import errors
+
 PATIENCE = 1.0  # seconds before a bar appears
 REFRESH = 0.1  # seconds between two drawings
 T = TypeVar("T")
@@ -91,7 +93,10 @@ class Bar:
         if self._bar is None:
             self._bar = self._open()
         self._bar.update(
-            self._task, description=self.title, completed=self.completed, status=self.status
+            self._task,
+            description=errors.shown(self.title),
+            completed=self.completed,
+            status=self.status,
         )
 
     def _open(self) -> Any:
@@ -99,14 +104,14 @@ class Bar:
         from rich.progress import Progress
 
         bar = Progress(*self._columns(), console=Console(stderr=True), transient=True)
-        self._task = bar.add_task(self.title, total=self.total, status=self.status)
+        self._task = bar.add_task(errors.shown(self.title), total=self.total, status=self.status)
         bar.start()
         return bar
 
     def _columns(self) -> Sequence[Any]:
         from rich import progress
 
-        columns = [progress.TextColumn("{task.description}"), progress.BarColumn()]
+        columns = [progress.TextColumn("{task.description}", markup=False), progress.BarColumn()]
         if self.unit == "bytes":
             columns += [progress.DownloadColumn(), progress.TransferSpeedColumn()]
         elif self.unit:
