@@ -39,13 +39,12 @@ from halfspaces.files.options import (
     first_problem,
     ruled_out_by,
 )
+from halfspaces.files.safetensors_file import SUFFIX, model_path
 
 FORMAT = 1
 LARGEST = 1 << 20  # bytes
-COMMENT = (
-    "# A run of halfspaces; again, to the bit: "
-    "halfspaces train --run FILE --out MODEL.safetensors\n"
-)
+BEGINNING = "# A run of halfspaces; "  # of every run file that is written, also by earlier versions
+COMMENT = f"{BEGINNING}again, to the bit: halfspaces train --run FILE --out MODEL.safetensors\n"
 
 RunFile = create_model(
     "RunFile",
@@ -142,8 +141,8 @@ def read(path: str | os.PathLike[str]) -> str:
     RunFileError, ModelFileError
         If there is none, or it cannot be read.
     """
-    path = Path(path)
-    if path.suffix == ".safetensors":
+    path = model_path(path)
+    if path.suffix == SUFFIX:
         return _in_model(path)
     content = _content(path)
     if len(content) > LARGEST:
