@@ -64,7 +64,7 @@ def test_an_interrupt_leaves_a_whole_model_or_none(run, tmp_path, monkeypatch, o
     monkeypatch.setattr(Objective, "evaluate", interrupted)
     ended = run("train", "digits", *options)
     assert (ended.code, ended.err) == (130, "Error: Interrupted; nothing was saved.\n")
-    calls, model = itertools.count(), tmp_path / "model"
+    calls, model = itertools.count(), tmp_path / "model.safetensors"
     ended = run("train", "digits", *options, "--out", model)
     assert (ended.code, ended.err) == (
         130,

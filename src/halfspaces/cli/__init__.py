@@ -32,8 +32,9 @@ app.add_typer(features.app, name="features")
 def _version(asked: bool) -> None:
     if asked:
         import halfspaces
+        from halfspaces.cli.screen import echo
 
-        typer.echo(f"halfspaces {halfspaces.__version__}")
+        echo(f"halfspaces {halfspaces.__version__}")
         raise typer.Exit
 
 
@@ -52,29 +53,48 @@ def _main(
 
 
 def main() -> None:
-    """Run the command line; a known error is one sentence and exit code 2."""
-    from halfspaces.cli import report
+    """Run the command line.
+
+    A known error is one sentence and exit code 2; Ctrl-C is 130, and a pipe without a reader 141.
+    """
+    from halfspaces.cli import screen
 
     warnings.simplefilter("ignore")  # the report says how a run ended
+    screen.prepare()
+    code = _run()
+    problem = screen.finish()
+    if isinstance(problem, BrokenPipeError):
+        code = 141
+    elif problem is not None:
+        screen.error(f"The output cannot be printed: {problem.strerror}; send it elsewhere.")
+        code = code or 2
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command that was given; return its exit code."""
+    from halfspaces.cli.screen import error
+
     try:
         code = app(standalone_mode=False) or 0
         if code == 130:  # typer's answer to Ctrl-C
-            report.error("Interrupted; nothing was saved.")
-        sys.exit(code)
-    except BrokenPipeError:  # the reader of our output is gone
-        sys.stdout = None
-        sys.exit(141)
+            error("Interrupted; nothing was saved.")
+        return code
+    except SystemExit as ended:
+        return int(ended.code or 0)
     except (ValueError, TypeError, OSError, MemoryError, ImportError) as problem:
-        report.error(_sentence(problem))
-        sys.exit(2)
+        error(_sentence(problem))
     except Exception as problem:
         words = getattr(problem, "format_message", None)
         if words is None:
             raise
-        report.error(f"{_sentence(ValueError(words())).rstrip('.')}; see halfspaces --help.")
-        sys.exit(2)
+        error(f"{_sentence(ValueError(words())).rstrip('.')}; see halfspaces --help.")
+    return 2
 
 
 def _sentence(problem: BaseException) -> str:
     text = str(problem) or type(problem).__name__
+    if isinstance(problem, OSError) and problem.strerror:
+        place = "" if problem.filename is None else f": {problem.filename}"
+        text = f"{problem.strerror}{place}."
     return " ".join(text.split())

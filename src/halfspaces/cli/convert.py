@@ -28,21 +28,21 @@ def convert(
     n_classes: Annotated[int | None, typer.Option(help="How many classes.")] = None,
 ) -> None:
     """Translate C, alpha, weight decay, ... of another library into a penalty with λ, or back."""
+    from halfspaces.cli.screen import echo
     from halfspaces.convert import from_penalty, to_penalty
     from halfspaces.estimators.components import make_penalty
 
     about = {"n_examples": n_examples, "n_classes": n_classes, "loss": loss}
     if strength is None:
-        typer.echo(
-            to_penalty(library, **dict(_assignment(word) for word in parameters or ()), **about)
-        )
+        given = dict(_assignment(word) for word in parameters or ())
+        echo(str(to_penalty(library, **given, **about)))
     elif parameters:
         raise ValueError(
             f"--strength {strength:g} was given beside {' '.join(parameters)}; give one of them."
         )
     else:
         own = from_penalty(library, make_penalty(penalty, strength), **about)
-        typer.echo(" ".join(f"{name}={value}" for name, value in own.items()))
+        echo(" ".join(f"{name}={value}" for name, value in own.items()))
 
 
 def _assignment(word: str) -> tuple[str, Any]:

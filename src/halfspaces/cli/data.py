@@ -1,13 +1,13 @@
 """`halfspaces data`: well-known data sets, listed, downloaded, described."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from halfspaces.system.errors import shown
+from halfspaces.cli.screen import echo
+from halfspaces.system import interrupts
 from halfspaces.system.progress import Bar
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ BUNDLED = "handwritten digits, 1,437 + 360 grey images of 8 x 8 pixels in 10 cla
 @app.command("list")
 def list_all() -> None:
     """List the data sets that can be used by name."""
-    from rich.console import Console
     from rich.table import Table
 
+    from halfspaces.cli import screen
     from halfspaces.datasets import CATALOGUE
 
     table = Table("name", "", "", box=None, pad_edge=False, header_style="dim", show_header=False)
@@ -35,7 +35,7 @@ def list_all() -> None:
         table.add_row(
             entry.name, "is here" if entry.folder.is_dir() else megabytes(entry.size), entry.about
         )
-    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+    screen.console.print(table, width=screen.width_of_lists())
 
 
 @app.command()
@@ -51,11 +51,12 @@ def get(
 
     entry = _entry(name)
     if entry is None:
-        typer.echo(f"{name} comes along; train on it: halfspaces train {name}")
+        echo(f"{name} comes along; train on it: halfspaces train {name}")
         return
+    interrupts.work_begins()
     with _progress(entry.size) as progress:
         folder = catalogue.get(name, mirror, progress)
-    typer.echo(f"{name} is at {shown(str(folder))}; train on it: halfspaces train {name}")
+    echo(f"{name} is at {folder}; train on it: halfspaces train {name}")
 
 
 @app.command()
@@ -63,16 +64,16 @@ def info(name: NameArgument) -> None:
     """Describe a data set: content, source, place on disk."""
     entry = _entry(name)
     if entry is None:
-        typer.echo(f"{name}: {BUNDLED}; comes with scikit-learn")
+        echo(f"{name}: {BUNDLED}; comes with scikit-learn")
         return
-    typer.echo(f"{name}: {entry.about}")
-    typer.echo(f"homepage  {entry.homepage}")
+    echo(f"{name}: {entry.about}")
+    echo(f"homepage  {entry.homepage}")
     for file in entry.files:
-        typer.echo(f"file      {file.url}  {file.size:,} bytes  md5 {file.md5}")
+        echo(f"file      {file.url}  {file.size:,} bytes  md5 {file.md5}")
     here = (
         str(entry.folder) if entry.folder.is_dir() else f"not yet; run: halfspaces data get {name}"
     )
-    typer.echo(f"here      {shown(here)}")
+    echo(f"here      {here}")
 
 
 @app.command()
@@ -94,12 +95,12 @@ def cache(
     there = decoded_cache.cached_sets()
     for each in there:
         day = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.used))
-        typer.echo(f"{megabytes(each.size):>10}  used {day}  {shown(each.source)}")
+        echo(f"{megabytes(each.size):>10}  used {day}  {each.source}")
     for each in removed:
-        typer.echo(f"{megabytes(each.size):>10}  removed                {shown(each.source)}")
+        echo(f"{megabytes(each.size):>10}  removed                {each.source}")
     sets = f"{len(there)} set{'' if len(there) == 1 else 's'} of decoded images or features"
-    typer.echo(
-        f"{megabytes(sum(each.size for each in there)):>10}  in {sets}, in {shown(str(decoded_cache.folder()))}"
+    echo(
+        f"{megabytes(sum(each.size for each in there)):>10}  in {sets}, in {decoded_cache.folder()}"
     )
 
 

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from halfspaces.cli.options import ModelArgument, PluginOption
+from halfspaces.cli.options import ModelArgument, OverwriteOption, PluginOption
+
+EXPORTS = {
+    "onnx": "ONNX model",
+    "torch": "file of torch weights",
+    "sklearn": "code",
+    "numpy": "code",
+}  # kinds of outputs
 
 
 def export(
@@ -17,22 +24,33 @@ def export(
     out: Annotated[
         Path | None, typer.Option(help="Write here; code is shown unless given.")
     ] = None,
+    overwrite: OverwriteOption = False,
     plugin: PluginOption = None,
 ) -> None:
     """Export a saved model to another library; its labels and probabilities stay the same, and no
     pickle is written.
     """
     import halfspaces
-    from halfspaces.cli import report, values
+    from halfspaces.cli import report, screen
     from halfspaces.files import export as exporting
     from halfspaces.files.atomic import write_whole
+    from halfspaces.files.outputs import Input, Output, beside, check_outputs, plugins
+    from halfspaces.system.names import check_name
 
-    values.check_out(out)
-    content = exporting.exported(halfspaces.load(model), to, model=model)
+    check_name("to", to, exporting.SUFFIXES)
     suffix = exporting.SUFFIXES[to]
-    if out is None and suffix is None:
-        typer.echo(content.decode(), nl=False)
+    output = None
+    if out is not None:
+        output = Output(out, EXPORTS[to])
+    elif suffix is not None:
+        output = Output(beside(model, suffix), EXPORTS[to], "The export")
+    if output is not None:
+        inputs = [Input(model, "the model"), *plugins(plugin)]
+        check_outputs([output], inputs, overwrite=overwrite)
+    content = exporting.exported(halfspaces.load(model), to, model=model)
+    if output is None:
+        with screen.results() as stream:
+            stream.write(content.decode())
         return
-    path = model.with_suffix(suffix or ".py") if out is None else out
-    write_whole(path, content)
-    report.exported(to, path)
+    write_whole(output.path, content)
+    report.exported(to, output.path)

@@ -1,12 +1,11 @@
 """`halfspaces features`: features of images, listed and drawn."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from halfspaces.cli.options import PluginOption
+from halfspaces.cli.options import OverwriteOption, PluginOption
 
 app = typer.Typer(
     no_args_is_help=True, help="Features of images: the words of train --features, and pictures."
@@ -18,10 +17,10 @@ def list_all(plugin: PluginOption = None) -> None:
     """List the words of train --features and what each describes."""
     import inspect
 
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from halfspaces.cli.screen import console, width_of_lists
     from halfspaces.features import FEATURES
 
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -29,8 +28,7 @@ def list_all(plugin: PluginOption = None) -> None:
         table.add_row(
             word, Text((inspect.getdoc(kind) or "").partition("\n\n")[0].replace("\n", " "))
         )
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-    console.print(table)
+    console.print(table, width=width_of_lists())
     console.print(
         "[dim]With options and side by side: hog(cell=4)+hue(bins=12); see docs/features.md.[/]"
     )
@@ -51,6 +49,7 @@ def show(
     image_size: Annotated[
         str | None, typer.Option(help="Resize the image to this: a side, or HEIGHTxWIDTH.")
     ] = None,
+    overwrite: OverwriteOption = False,
     plugin: PluginOption = None,
 ) -> None:
     """Draw what features see in an image, or what a model's features have learned."""
@@ -61,12 +60,14 @@ def show(
     from halfspaces.features import parse
     from halfspaces.files.atomic import write_whole
     from halfspaces.files.models import features_of
+    from halfspaces.files.outputs import Input, Output, check_outputs, plugins
     from halfspaces.plots.features import plot_features, size_of
     from halfspaces.plots.figure import check_format, content_of
     from halfspaces.plots.vocabulary import plot_vocabulary
 
-    values.check_out(out)
     check_format(out)
+    inputs = [Input(image, "the image"), *plugins(plugin)]
+    check_outputs([Output(out, "plot")], inputs, overwrite=overwrite)
     if image.suffix == ".safetensors":
         feature = features_of(halfspaces.load(image))
         figure = plot_vocabulary(feature, image.name)

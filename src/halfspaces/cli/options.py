@@ -81,13 +81,20 @@ def _load_plugins(files: list[Path] | None) -> list[Path] | None:
     return files
 
 
+def _model_path(given: Path) -> Path:
+    from halfspaces.files.safetensors_file import model_path
+
+    return model_path(given)
+
+
 def _print_schema(asked: bool) -> bool:
     if asked:
         import json
 
+        from halfspaces.cli.screen import echo
         from halfspaces.files.run_file import json_schema
 
-        typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+        echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
         raise typer.Exit
     return asked
 
@@ -97,7 +104,11 @@ LabelOption = Annotated[str | None, typer_option("label")]
 SkipOption = Annotated[bool, typer_option("skip_bad")]
 MemoryOption = Annotated[str | None, typer_option("memory")]
 JobsOption = Annotated[int | None, typer_option("jobs")]
+OverwriteOption = Annotated[bool, typer_option("overwrite")]
 PluginOption = Annotated[list[Path] | None, typer_option("plugin")]
 ModelArgument = Annotated[
-    Path, typer.Argument(help="A .safetensors file that `halfspaces train --out` wrote.")
+    Path,
+    typer.Argument(
+        help="A .safetensors file that `halfspaces train --out` wrote.", callback=_model_path
+    ),
 ]

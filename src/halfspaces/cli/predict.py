@@ -10,6 +10,7 @@ from halfspaces.cli.options import (
     LabelOption,
     MemoryOption,
     ModelArgument,
+    OverwriteOption,
     PluginOption,
 )
 
@@ -33,6 +34,7 @@ def predict(
             help="Add the K best classes with probabilities, or scores if there are none."
         ),
     ] = None,
+    overwrite: OverwriteOption = False,
     memory: MemoryOption = None,
     jobs: JobsOption = None,
     plugin: PluginOption = None,
@@ -44,9 +46,12 @@ def predict(
     """
     import halfspaces
     from halfspaces.cli import model_data, prediction_table, report, values
+    from halfspaces.files.outputs import Input, Output, check_outputs, plugins
 
-    values.check_out(out)
-    prediction_table.check_format(out)
+    if out is not None:
+        inputs = [Input(model, "the model"), Input(Path(data), "the data"), *plugins(plugin)]
+        check_outputs([Output(out, "predictions")], inputs, overwrite=overwrite)
+        prediction_table.check_format(out)
     budget = values.memory_bytes(memory)
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
     columns = prediction_table.Columns(classifier, probabilities=probabilities, top=top)

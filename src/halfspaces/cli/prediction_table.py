@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from halfspaces.cli import report
+from halfspaces.cli import report, screen
 from halfspaces.estimators.base import probabilities, winners
 from halfspaces.estimators.components import make_loss
 from halfspaces.features import Described
@@ -147,10 +147,8 @@ def _blocks(X: Any, n_classes: int, limits: Limits) -> Iterator[range]:
 # --- formats --------------------------------------------------------------------------------------
 
 
-def check_format(out: Path | None) -> None:
+def check_format(out: Path) -> None:
     """Raise, before any prediction, if the format is not known or its library is missing."""
-    if out is None:
-        return
     if out.suffix.lower() not in FORMATS:
         raise ValueError(
             f"--out {out} must end in {', '.join(list(FORMATS)[:-1])} or {list(FORMATS)[-1]}."
@@ -162,8 +160,9 @@ def check_format(out: Path | None) -> None:
 @contextmanager
 def _writer(out: Path | None) -> Iterator[Write]:
     if out is None:
-        put = _csv_to(sys.stdout)
-        yield _cleaned(put) if sys.stdout.isatty() else put
+        with screen.results() as stream:
+            put = _csv_to(stream)
+            yield _cleaned(put) if sys.stdout.isatty() else put
         return
     with writing_whole(out) as stream, FORMATS[out.suffix.lower()](stream) as put:
         yield put

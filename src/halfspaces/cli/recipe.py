@@ -150,7 +150,10 @@ class Recipe(table.Options):
 
     def _check_checkpoint(self) -> None:
         checkpoint = self.stored_run
-        if checkpoint is not None and checkpoint.held and not self.resume:
+        if checkpoint is None:
+            return
+        checkpoint.check_folder()
+        if checkpoint.held and not self.resume:
             held = f"{self.checkpoint} holds the checkpoint of a run that has not ended"
             raise ValueError(
                 f"{held}; give --resume to go on from it, or another --checkpoint to start anew."

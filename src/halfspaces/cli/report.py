@@ -12,17 +12,17 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from halfspaces.cli.screen import console
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.formats import image_folder
 from halfspaces.support.types import Array
+from halfspaces.system import interrupts
 from halfspaces.system.errors import shown
 from halfspaces.system.progress import Bar
 
 if TYPE_CHECKING:  # keeps scikit-learn out of the import of this module
     from halfspaces.estimators.classifier import LinearClassifier
     from halfspaces.estimators.cross_validation import LinearClassifierCV
-
-console = Console(highlight=False)
 
 
 class _Rows(Table):
@@ -42,13 +42,6 @@ def _clean(words: str | Text) -> str | Text:
     return cleaned
 
 
-def error(sentence: str) -> None:
-    """Print one sentence to the error stream."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(
-        "[bold red]Error:[/]", Text(shown(sentence))
-    )
-
-
 def working(on: str) -> Status:
     """A context manager that shows a spinner on the error stream if this is a terminal."""
     return Console(stderr=True).status(f"{escape(shown(on))} ...")
@@ -59,6 +52,7 @@ def reading(data: str) -> AbstractContextManager[Any]:
 
     It shows none for folders of images, whose reader has a progress bar.
     """
+    interrupts.work_begins()
     path = Path(data)
     if path.exists() and image_folder.recognizes(path):
         return nullcontext()
@@ -342,20 +336,18 @@ def namer(names: Sequence[str] | None) -> Callable[[Any], str]:
     return name
 
 
-def saved(path: Path) -> None:
-    """Print the path and size of the saved model."""
-    console.print()
-    _pair("saved", f"{path} ({path.stat().st_size / 1024:.0f} KiB)")
+def saved(files: Mapping[str, Path]) -> None:
+    """Print the paths of the files that were written, by name, and the size of the first."""
+    if files:
+        console.print()
+    for number, (name, path) in enumerate(files.items()):
+        size = "" if number else f" ({path.stat().st_size / 1024:.0f} KiB)"
+        _pair(name, f"{path}{size}")
 
 
 def exported(to: str, path: Path) -> None:
     """Print the path and size of the exported model."""
     _pair(to, f"{path} ({path.stat().st_size / 1024:.0f} KiB)")
-
-
-def run_file(path: Path) -> None:
-    """Print the path of the run file."""
-    _pair("run file", f"{path}")
 
 
 def overridden(flag: str, given: Any, before: Any) -> None:

@@ -1,7 +1,7 @@
 """What `halfspaces train` does: open the data, choose λ, fit, report, save."""
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from halfspaces import datasets
-from halfspaces.cli import report, values
+from halfspaces.cli import report, screen, values
 from halfspaces.cli.image_features import Describing, Rows, folds_of
 from halfspaces.cli.recipe import Recipe
+from halfspaces.cli.saving import Interrupt, planned_files
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.fingerprint import fingerprint
 from halfspaces.estimators.checked_data import check_two
@@ -24,7 +25,9 @@ from halfspaces.files import run_file
 from halfspaces.files.atomic import write_whole
 from halfspaces.files.models import save, versions
 from halfspaces.files.options import STRENGTHS, VALIDATION
+from halfspaces.files.outputs import ModelFiles
 from halfspaces.loop.result import Reason
+from halfspaces.support.types import Array
 from halfspaces.tuning.folds import Fold
 
 
@@ -46,7 +49,10 @@ class Examples:
 
 
 def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> LinearClassifier:
-    """Open the data, choose λ on held-out rows, fit all training rows, report, and save.
+    """Open the data, choose λ on held-out rows, fit all training rows, save, and report.
+
+    What will be written is checked first. The model is saved before the report is printed, and the
+    report is printed even if a file cannot be written.
 
     Parameters
     ----------
@@ -59,29 +65,37 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> Linear
     SystemExit
         With code 130 after Ctrl-C, once the best model so far is saved.
     KeyboardInterrupt
-        After Ctrl-C without --out.
+        After Ctrl-C if nothing is saved.
     """
     classifier = recipe.classifier()
-    values.check_out(recipe.out)
+    files = planned_files(recipe)
     examples = open_examples(recipe, trained_on)
     rows = examples.rows
     if recipe.sanity:
         report.sanity_checks(classifier, rows.X, rows.y)
     search = choose_strength(recipe, examples)
     classifier = _fitted(recipe, classifier, rows, search)
-    interrupted = classifier.result_.reason is Reason.INTERRUPTED
-    if interrupted and recipe.out is None:
+    interrupt = Interrupt(classifier.result_.reason is Reason.INTERRUPTED)
+    if interrupt.came and files is None:
         raise KeyboardInterrupt
-    report.choice(classifier)
-    report.fit(classifier, cost=search is None or recipe.optimizer != "auto")
-    report.calibration(classifier)
-    if not np.all(np.isfinite(classifier.result_.loss)):
+    fit_is_finite = bool(np.all(np.isfinite(classifier.result_.loss)))
+    evaluation = None
+    saved: dict[str, Path] = {}
+    with interrupt.ends_block():
+        evaluation = evaluated(classifier, examples.as_given, search) if fit_is_finite else None
+    with interrupt.ends_block():
+        try:
+            if files is not None and fit_is_finite:
+                for name, path in save_all(recipe, files, classifier, examples, evaluation, search):
+                    saved[name] = path
+        finally:
+            report_all(recipe, classifier, examples, evaluation, search, saved)
+    if not fit_is_finite:
         raise ValueError(f"The training failed and nothing is saved: {classifier.result_.reason}")
-    metrics = accuracies(classifier, examples.as_given, search)
-    if recipe.out is not None:
-        save_all(recipe, recipe.out, classifier, examples, metrics, search)
-    if interrupted:
-        report.error(f"Interrupted; the best model so far is saved in {recipe.out}.")
+    if interrupt.came:
+        if not saved:
+            raise KeyboardInterrupt
+        screen.error(f"Interrupted; the best model so far is saved in {saved['saved']}.")
         raise SystemExit(130)
     if recipe.stored_run is not None:
         recipe.stored_run.clear()
@@ -206,10 +220,20 @@ def _find_step_size(classifier: LinearClassifier, dataset: Dataset) -> None:
 # --- report and save ------------------------------------------------------------------------------
 
 
-def accuracies(
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The accuracies by part of the data, and the labels and predictions of the last part."""
+
+    metrics: dict[str, float]
+    part: str
+    y: Array
+    predicted: Array
+
+
+def evaluated(
     classifier: LinearClassifier, dataset: Dataset, search: LinearClassifierCV | None
-) -> dict[str, float]:
-    """Report and return the accuracies on training, validation and test rows.
+) -> Evaluation:
+    """The accuracies on training, validation and test rows, and the predictions.
 
     The validation accuracy is of classifiers that were fitted without the validation rows.
     """
@@ -224,40 +248,43 @@ def accuracies(
         part = "test"
         predicted = classifier.predict(dataset.X_test)
         metrics["test"] = report.accuracy(y, predicted)
-    report.accuracies(metrics)
-    report.classes(np.asarray(y), predicted, dataset.class_names, part)
-    return metrics
+    return Evaluation(metrics, part, np.asarray(y), predicted)
 
 
 def save_all(
     recipe: Recipe,
-    out: Path,
+    files: ModelFiles,
     classifier: LinearClassifier,
     examples: Examples,
-    metrics: Mapping[str, float],
+    evaluation: Evaluation | None,
     search: LinearClassifierCV | None,
-) -> None:
-    """Write the model, its run file and, if matplotlib is installed, a plot of the search."""
+) -> Iterator[tuple[str, Path]]:
+    """Write the model, its run file and, if matplotlib is installed, a plot of the search.
+
+    Yields the name and the path of each as soon as it is written.
+    """
     given = examples.given
     made = {"data": str(given), **versions(), "rows": examples.fingerprint}
     run = run_file.dumps(run_options(recipe), made=made)
     save(
         classifier,
-        out,
+        files.model,
         features=examples.feature,
         run=run,
         data=examples.rows.name,
-        metrics=dict(metrics),
+        metrics={} if evaluation is None else evaluation.metrics,
         class_names=given.class_names,
         image_shape=given.image_shape,
         planar=given.planar,
     )
-    report.saved(out)
-    run_path = out.with_suffix(".run.toml")
-    run_file.write(run_path, run)
-    report.run_file(run_path)
+    yield "saved", files.model
+    run_file.write(files.run_file, run)
+    yield "run file", files.run_file
     if search is not None and importlib.util.find_spec("matplotlib") is not None:
-        _plot(search, out.with_suffix(".svg"))
+        from halfspaces.plots.validation_curve import save_validation
+
+        write_whole(files.plot, save_validation(search))
+        yield "plot", files.plot
 
 
 def run_options(recipe: Recipe) -> dict[str, Any]:
@@ -272,8 +299,20 @@ def run_options(recipe: Recipe) -> dict[str, Any]:
     return options
 
 
-def _plot(search: LinearClassifierCV, path: Path) -> None:
-    from halfspaces.plots.validation_curve import save_validation
-
-    write_whole(path, save_validation(search))
-    report.plotted(path)
+def report_all(
+    recipe: Recipe,
+    classifier: LinearClassifier,
+    examples: Examples,
+    evaluation: Evaluation | None,
+    search: LinearClassifierCV | None,
+    saved: Mapping[str, Path],
+) -> None:
+    """Print how the fit ended, the accuracies, and the files that were written."""
+    report.choice(classifier)
+    report.fit(classifier, cost=search is None or recipe.optimizer != "auto")
+    report.calibration(classifier)
+    if evaluation is not None:
+        report.accuracies(evaluation.metrics)
+        names = examples.given.class_names
+        report.classes(evaluation.y, evaluation.predicted, names, evaluation.part)
+    report.saved(saved)

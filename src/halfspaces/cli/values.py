@@ -1,8 +1,6 @@
-"""Values of options given as text: sizes, lists of strengths, numbers, files to write."""
+"""Values of options given as text: sizes, lists of strengths, numbers."""
 
-import os
 import re
-from pathlib import Path
 
 from halfspaces.files.options import MOST_STRENGTHS, STRENGTHS
 from halfspaces.support.validation import check_number, check_numbers
@@ -88,17 +86,3 @@ def image_size(text: str | None) -> int | tuple[int, int] | None:
             f"--image-size must be a side or HEIGHTxWIDTH, such as 32 or 24x16, got {text!r}."
         )
     return int(text) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
-
-
-def check_out(out: Path | None) -> None:
-    """Raise, before any work is done, if the file cannot be written."""
-    if out is None:
-        return
-    if out.is_dir():
-        raise ValueError(f"--out {out} is a folder; name a file in it.")
-    if not out.parent.is_dir():
-        raise ValueError(
-            f"--out {out} lies in a folder that does not exist; create {out.parent} first."
-        )
-    if not os.access(out.parent, os.W_OK):
-        raise ValueError(f"--out {out} lies in a folder that cannot be written; choose another.")

@@ -210,6 +210,8 @@ def _find(given: str | os.PathLike[str]) -> _Found:
         path = remote.fetch(given)
     else:
         path = Path(os.path.expanduser(given))
+    if os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path):
+        raise DataError(f"{path} is a pipe or a device; give a file on disk, or a folder.")
     if not os.path.isdir(path) and not os.path.isfile(path):
         raise DataError(_unknown(os.fspath(given), path))
     names = _names_in(path) if os.path.isdir(path) else None

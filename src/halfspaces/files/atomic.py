@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +16,7 @@ class FileError(ValueError):
 def write_whole(path: Path, content: bytes, error: type[FileError] = FileError) -> None:
     """Write `content` to `path`: after a crash or on a full disk an earlier file is still there.
 
-    Raises `error` for a place that cannot be written.
+    Raises `error` for a place that cannot be written, or that is a device or a pipe.
     """
     with writing_whole(path, error) as stream:
         stream.write(content)
@@ -25,16 +26,22 @@ def write_whole(path: Path, content: bytes, error: type[FileError] = FileError) 
 def writing_whole(path: Path, error: type[FileError] = FileError) -> Iterator[BinaryIO]:
     """A stream whose content appears at `path` when the context ends without an error.
 
-    Raises `error` for a place that cannot be written.
+    A link stays, and the file that it points to is written; an earlier file's permissions stay.
+    Raises `error` for a place that cannot be written, or that is a device or a pipe.
     """
-    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
+    target = target_of(path)
+    temporary = target.parent / f".{secrets.token_hex(8)}.tmp"
+    if is_special(target):
+        raise error(f"{path} cannot be written: it is a device or a pipe; name a file on disk.")
     try:
         with _removed_on_failure(temporary):
             with open(temporary, "xb") as stream:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.replace(temporary, path)
+            if target.exists():
+                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+            os.replace(temporary, target)
     except FileNotFoundError as missing:
         raise error(
             f"{path} cannot be written: there is no folder {path.parent}; make it first."
@@ -43,7 +50,17 @@ def writing_whole(path: Path, error: type[FileError] = FileError) -> Iterator[Bi
         raise error(
             f"{path} cannot be written: {problem.strerror or problem}; save it elsewhere."
         ) from problem
-    _sync_folder(path.parent)
+    _sync_folder(target.parent)
+
+
+def target_of(path: Path) -> Path:
+    """The absolute path of the file that `path` is, or would be, behind all links."""
+    return Path(os.path.realpath(path))
+
+
+def is_special(path: Path) -> bool:
+    """Whether `path` is neither a file nor a folder, but a device, a pipe or a socket."""
+    return path.exists() and not (path.is_file() or path.is_dir())
 
 
 def brief(problem: object) -> str:

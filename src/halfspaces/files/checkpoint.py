@@ -9,6 +9,7 @@ those that it is given, which must be the same.
 """
 
 import math
+import re
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -23,9 +24,9 @@ from scipy.sparse import csr_array
 
 import halfspaces
 from halfspaces.files import safetensors_file
-from halfspaces.files.atomic import brief
+from halfspaces.files.atomic import brief, target_of
 from halfspaces.files.checked import check_depth, fits, shown
-from halfspaces.files.safetensors_file import ModelFileError
+from halfspaces.files.safetensors_file import SUFFIX, ModelFileError
 from halfspaces.files.state_classes import class_named, name_of
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import History, Reason, Result
@@ -35,9 +36,8 @@ from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 from halfspaces.tuning.store import Store
 
-SUFFIX = ".safetensors"
 RUN = "run"
-NAMES = (RUN, "strength-*", "state-*")
+NAMES = re.compile(rf"({RUN}|(strength|state)-\d{{4,}}){re.escape(SUFFIX)}", re.IGNORECASE)
 FORMAT = 3
 
 
@@ -113,13 +113,16 @@ class Checkpoint(Store):
             raise ModelFileError(
                 f"{folder} cannot be made: {error.strerror or error}; give another folder."
             ) from error
+        path = folder / f"{name}{SUFFIX}"
+        if path.exists() and not is_checkpoint(path):
+            raise ModelFileError(_foreign(path))
         writer = _Writer(_given(objective))
         metadata = {
             "checkpoint": FORMAT,
             "version": halfspaces.__version__,
             "value": writer.encode(value),
         }
-        safetensors_file.write(folder / f"{name}{SUFFIX}", writer.tensors, metadata)
+        safetensors_file.write(path, writer.tensors, metadata)
 
     def read(self, name: str, objective: Objective) -> Any:
         """The stored state; None if there is no such file."""
@@ -127,6 +130,8 @@ class Checkpoint(Store):
         if not path.is_file():
             return None
         tensors, metadata = safetensors_file.read(path)
+        if "checkpoint" not in metadata:
+            raise ModelFileError(_foreign(path))
         _check_version(path, metadata.get("version"))
         try:
             check_depth(metadata)
@@ -144,24 +149,53 @@ class Checkpoint(Store):
         ) as error:
             raise _other(path, brief(error)) from error
 
+    def may_write(self, path: Path) -> bool:
+        """Whether the path is that of a file of a run in the folder."""
+        in_folder = target_of(path).parent == target_of(Path(self.folder))
+        return in_folder and NAMES.fullmatch(path.name) is not None
+
     @property
     def held(self) -> bool:
         """Whether the folder holds any run."""
-        return any(map(self.names, NAMES))
+        return bool(self.names("*"))
+
+    def check_folder(self) -> None:
+        """Raise, before a run, unless the folder is one and none of its files would be lost.
+
+        Raises ModelFileError for a file in the folder's place, and for a file with the name of a
+        checkpoint that is none.
+        """
+        folder = Path(self.folder)
+        if folder.exists() and not folder.is_dir():
+            raise ModelFileError(f"{folder} is a file and no folder; give another.")
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            if NAMES.fullmatch(path.name) and not is_checkpoint(path):
+                raise ModelFileError(_foreign(path))
 
     def names(self, pattern: str) -> list[str]:
-        """The sorted names of the files in the folder that match a pattern."""
-        return sorted(path.stem for path in Path(self.folder).glob(f"{pattern}{SUFFIX}"))
+        """The sorted names of the checkpoints in the folder that match a pattern."""
+        files = sorted(Path(self.folder).glob(f"{pattern}{SUFFIX}"))
+        return [path.stem for path in files if NAMES.fullmatch(path.name) and is_checkpoint(path)]
 
     def remove(self, name: str) -> None:
-        """A file, if it is there."""
-        (Path(self.folder) / f"{name}{SUFFIX}").unlink(missing_ok=True)
+        """Remove a checkpoint, if it is there; never another file."""
+        path = Path(self.folder) / f"{name}{SUFFIX}"
+        if is_checkpoint(path):
+            path.unlink()
 
     def clear(self) -> None:
         """Remove all files of the run."""
-        for pattern in NAMES:
-            for name in self.names(pattern):
-                self.remove(name)
+        for name in self.names("*"):
+            self.remove(name)
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether the file was written by a `Checkpoint`."""
+    return "checkpoint" in (safetensors_file.metadata_of(path) or {})
+
+
+def _foreign(path: Path) -> str:
+    return f"{path} is no checkpoint, so it would be lost; give another folder."
 
 
 def _other(path: Path, problem: str) -> ModelFileError:

@@ -22,7 +22,7 @@ from halfspaces.files.atomic import brief
 from halfspaces.files.checked import check_depth, checked
 from halfspaces.files.components import check_registered, decode, encode
 from halfspaces.files.notes import Label, Notes, Stored, check_class_names
-from halfspaces.files.safetensors_file import ModelFileError
+from halfspaces.files.safetensors_file import ModelFileError, model_path
 from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array
 from halfspaces.system.errors import UnknownComponentError
@@ -153,6 +153,8 @@ def save(
 def load(path: str | os.PathLike[str]) -> LinearClassifier:
     """The fitted classifier in a file that `save` wrote; what was noted beside it is its `notes_`.
 
+    The suffix .safetensors may be left out.
+
     Where its rows are those of a feature, this is its `features_`, fitted:
     `sklearn.pipeline.make_pipeline` of both predicts images.
 
@@ -161,6 +163,7 @@ def load(path: str | os.PathLike[str]) -> LinearClassifier:
     ModelFileError
         If the file is missing, truncated, damaged, foreign, oversized or of a newer format.
     """
+    path = model_path(path)
     tensors, metadata = safetensors_file.read(path)
     try:
         return _rebuilt(tensors, metadata)

@@ -243,6 +243,7 @@ class ThisCall(Table):
     out: Path | None = option(
         None, "Save the model here, one .safetensors file; its run file goes beside it."
     )
+    overwrite: bool = option(False, "Replace files that halfspaces did not write.")
     run: Path | None = option(
         None, "Repeat the run of this .run.toml or model; options beside it override it."
     )

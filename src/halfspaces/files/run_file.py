@@ -41,14 +41,13 @@ from halfspaces.files.options import (
     ruled_out_by,
 )
 from halfspaces.files.reading import reading
+from halfspaces.files.safetensors_file import SUFFIX, model_path
 
 FORMAT = 1
 LARGEST = 1 << 16  # bytes; a run file has about one thousand
 MOST_DOTS = 1000  # in a line: tomllib takes 40 s for a key of 32,000 parts
-COMMENT = (
-    "# A run of halfspaces; again, to the bit: "
-    "halfspaces train --run FILE --out MODEL.safetensors\n"
-)
+BEGINNING = "# A run of halfspaces; "  # of every run file that is written, also by earlier versions
+COMMENT = f"{BEGINNING}again, to the bit: halfspaces train --run FILE --out MODEL.safetensors\n"
 
 RunFile = create_model(
     "RunFile",
@@ -145,8 +144,8 @@ def read(path: str | os.PathLike[str]) -> str:
     RunFileError, ModelFileError
         If there is none, or it cannot be read.
     """
-    path = Path(path)
-    if path.suffix == ".safetensors":
+    path = model_path(path)
+    if path.suffix == SUFFIX:
         return _in_model(path)
     with reading(path, "run file", ".run.toml", RunFileError) as stream:
         content = stream.read(LARGEST + 1)

@@ -19,6 +19,7 @@ import safetensors.numpy
 from halfspaces.files.atomic import FileError, brief, write_whole
 from halfspaces.files.reading import reading
 
+SUFFIX = ".safetensors"
 KEY = "halfspaces"
 FORMAT = 1
 NUMERIC = frozenset(np.dtype(code).name for code in "?bhilqBHILQefdF")  # what safetensors can hold
@@ -111,6 +112,23 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
             f"{path} is damaged: its tensors do not match their checksum; save the model again."
         )
     return tensors, envelope["metadata"]
+
+
+def model_path(path: str | os.PathLike[str]) -> Path:
+    """`path`, or `path`.safetensors where only that exists: `train --out k` writes it."""
+    path = Path(path)
+    named = path.with_name(f"{path.name}{SUFFIX}") if path.name else path
+    return named if named.is_file() and not path.exists() else path
+
+
+def metadata_of(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """The metadata of a file that `write` wrote, read from its header; None for any other file."""
+    path = Path(path)
+    try:
+        with reading(path, "model file", ".safetensors", ModelFileError) as stream:
+            return _envelope(path, _header(path, stream))["metadata"]
+    except ModelFileError:
+        return None
 
 
 def _plain(name: str, tensor: np.ndarray) -> np.ndarray:

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 from halfspaces.support.types import Array
+from halfspaces.system.mark import mark
 
-FORMATS = (".png", ".svg", ".pdf")
+KIND = "plot"  # in the mark of the files
+DESCRIPTIONS = {".png": "Description", ".svg": "Description", ".pdf": "Subject"}
+FORMATS = tuple(DESCRIPTIONS)
 FRAME = 0.08  # width of a frame, in sides of the small image
 
 
@@ -36,8 +39,10 @@ def new_figure(panels: int, size: float = 4) -> Any:
 
 def content_of(figure: Any, out: Path) -> bytes:
     """The content of a file of this Figure, in the format of the name `out`."""
+    suffix = out.suffix.lower()
     stream = BytesIO()
-    figure.savefig(stream, format=out.suffix.lower().removeprefix("."), dpi=150)
+    metadata = {DESCRIPTIONS[suffix]: mark(KIND)}
+    figure.savefig(stream, format=suffix.removeprefix("."), dpi=150, metadata=metadata)
     return stream.getvalue()
 
 

@@ -1,10 +1,12 @@
 """The validation curve: held-out scores against λ."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from halfspaces.plots.figure import content_of
 from halfspaces.tuning.selection import best_of, one_standard_error_of
 
 
@@ -57,15 +59,11 @@ def plot_validation(classifier: Searched, ax: Any = None) -> Any:
 
 def save_validation(classifier: Searched) -> bytes:
     """The content of an SVG file of the plot, drawn without a window."""
-    from io import BytesIO
-
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), layout="constrained")
-    stream = BytesIO()
     plot_validation(classifier, figure.subplots())
-    figure.savefig(stream, format="svg")
-    return stream.getvalue()
+    return content_of(figure, Path("plot.svg"))
 
 
 def _new_axes() -> Any:

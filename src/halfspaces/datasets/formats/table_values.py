@@ -154,8 +154,9 @@ def _check_lengths(path: Path, label: str, strings: Any) -> None:
     import pyarrow.compute
     import pyarrow.types as of
 
+    compute: Any = pyarrow.compute  # without stubs for its functions
     if of.is_string(strings.type) or of.is_large_string(strings.type):
-        longest = pyarrow.compute.max(pyarrow.compute.utf8_length(strings)).as_py() or 0
+        longest = compute.max(compute.utf8_length(strings)).as_py() or 0
         named_arrays.check_label_length(path, repr(label), longest)
 
 

@@ -24,7 +24,7 @@ from halfspaces.files.atomic import write_whole
 from halfspaces.files.export.code import numpy_code, sklearn_code
 from halfspaces.files.export.onnx_model import to_onnx
 from halfspaces.files.export.parts import Classifier
-from halfspaces.files.export.torch_model import torch_state
+from halfspaces.files.export.torch_model import WRITTEN_BY, torch_state
 from halfspaces.system.names import check_name
 
 SUFFIXES = {
@@ -77,7 +77,8 @@ def exported(
         return to_onnx(classifier).SerializeToString()
     if to == "torch":
         state = torch_state(classifier)
-        return safetensors.numpy.save(state, {"classes": json.dumps(classifier.classes_.tolist())})
+        classes = json.dumps(classifier.classes_.tolist())
+        return safetensors.numpy.save(state, {"classes": classes, **WRITTEN_BY})
     if model is None:
         raise ValueError(
             f"The code of to={to!r} reads a model file; save the classifier and give model=PATH."

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 OPSET = 17  # of ONNX: old enough for runtimes of 2022
 IR = 8
+PRODUCER = "halfspaces"  # at the beginning of the file
 INPUTS = ("uint8", "float16", "float32", "float64")
 
 
@@ -74,7 +75,7 @@ def to_onnx(classifier: Classifier, *, dtype: Any = None) -> "onnx.ModelProto":
         ),
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],
         ir_version=IR,
-        producer_name="halfspaces",
+        producer_name=PRODUCER,
         producer_version=halfspaces.__version__,
     )
     onnx.checker.check_model(model, full_check=True)

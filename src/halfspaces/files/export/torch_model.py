@@ -10,6 +10,8 @@ from halfspaces.support.types import Array
 if TYPE_CHECKING:
     import torch
 
+WRITTEN_BY = {"written_by": "halfspaces"}  # in the metadata of the file
+
 
 def torch_state(classifier: Classifier) -> dict[str, Array]:
     """`weight` (C, D) and `bias` (C,) of a torch.nn.Linear on raw features: (1, D) and (1,) for two

@@ -1,0 +1,61 @@
+"""What `halfspaces train` will write, checked before it starts, and what Ctrl-C leaves of it."""
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from halfspaces.cli.recipe import Recipe
+from halfspaces.files.outputs import (
+    Input,
+    ModelFiles,
+    Output,
+    check_model_name,
+    check_outputs,
+    is_same,
+    model_files,
+    plugins,
+)
+
+
+@dataclass
+class Interrupt:
+    """Whether Ctrl-C came; what follows the block that it ended is still done."""
+
+    came: bool
+
+    @contextmanager
+    def ends_block(self) -> Iterator[None]:
+        """A context that a KeyboardInterrupt leaves, and nothing more."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.came = True
+
+
+def planned_files(recipe: Recipe) -> ModelFiles | None:
+    """The files that will be written, once it is checked that none is lost; None without --out."""
+    if recipe.out is None:
+        return None
+    check_model_name(recipe.out)
+    files = model_files(recipe.out)
+    outputs = [
+        Output(files.model, "model"),
+        Output(files.run_file, "run file", "The run file"),
+    ]
+    if recipe.holds_out and importlib.util.find_spec("matplotlib") is not None:
+        outputs.append(Output(files.plot, "plot", "The plot"))
+    checkpoint = recipe.stored_run
+    if checkpoint is not None and checkpoint.may_write(files.model):
+        raise ValueError(
+            f"--out {files.model} is a file of --checkpoint {recipe.checkpoint}, which is removed "
+            "when the run has ended; give another name."
+        )
+    inputs = [Input(Path(recipe.data), "the data"), *plugins(recipe.plugin)]
+    if recipe.run is not None and not any(
+        output.is_own() and is_same(output.path, recipe.run) for output in outputs
+    ):
+        inputs.append(Input(recipe.run, "--run"))
+    check_outputs(outputs, inputs, overwrite=recipe.overwrite)
+    return files

@@ -1,0 +1,56 @@
+"""Ctrl-C on the command line: an exception, but never within an import.
+
+There the exception may be lost in a callback of importlib, or an extension module may turn it into
+an ImportError.
+"""
+
+import os
+import signal
+from types import FrameType
+from typing import NoReturn
+
+LATER = 0.02  # seconds until an interrupt that came within an import is tried again
+WORDS = b"Error: Interrupted; nothing was saved.\n"
+
+
+def install() -> None:
+    """Answer to Ctrl-C from now on, unless it is ignored or the system has no timers."""
+    is_ignored = signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    if hasattr(signal, "setitimer") and not is_ignored:
+        signal.signal(signal.SIGINT, _end)
+
+
+def work_begins() -> None:
+    """From now on files may be half written, and Ctrl-C within an import waits for its end."""
+    if signal.getsignal(signal.SIGINT) is _end:
+        signal.signal(signal.SIGALRM, _interrupt)
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def end() -> NoReturn:
+    """End the process at once, in one line, with exit code 130."""
+    os.write(2, WORDS)
+    os._exit(130)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End at once within an import; elsewhere raise KeyboardInterrupt."""
+    if _is_importing(frame):
+        end()
+    raise KeyboardInterrupt
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt, within an import once it has ended."""
+    if _is_importing(frame):
+        signal.setitimer(signal.ITIMER_REAL, LATER)
+    else:
+        raise KeyboardInterrupt
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
