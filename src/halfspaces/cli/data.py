@@ -98,8 +98,9 @@ def cache(
     for each in removed:
         typer.echo(f"{megabytes(each.size):>10}  removed                {shown(each.source)}")
     sets = f"{len(there)} set{'' if len(there) == 1 else 's'} of decoded images or features"
+    place = shown(str(decoded_cache.folder()))
     typer.echo(
-        f"{megabytes(sum(each.size for each in there)):>10}  in {sets}, in {shown(str(decoded_cache.folder()))}"
+        f"{megabytes(sum(each.size for each in there)):>10}  in {sets}, in {place}"
     )
 
 
