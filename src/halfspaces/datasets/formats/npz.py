@@ -72,6 +72,8 @@ def _require(path: Path, needed: tuple[str, ...], names: Sequence[str]) -> None:
 
 def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
     member = archive.getinfo(f"{name}.npy")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # of no bounded read
+        raise DataError(f"{path} has {name} packed otherwise than by NumPy; save it with np.savez.")
     with archive.open(member) as stream:
         version = np.lib.format.read_magic(stream)
         if version not in HEADERS:
@@ -88,8 +90,6 @@ def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
             raise DataError(
                 f"{path} has {name} end at byte {member.file_size:,}, but {promise}; save it again."
             )
-        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise DataError(f"{path} has {name} packed otherwise than NumPy does; save it again.")
         memory.check_claim(path, shape, dtype, member.compress_size)
         return _read_values(path, stream, shape, dtype, in_columns=in_columns)
 
