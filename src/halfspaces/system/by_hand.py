@@ -12,8 +12,13 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj
 
+AnyArray = Any  # of any library that follows the array API standard
+_is_array: Callable[..., bool] = is_array_api_obj
 
-def loss_and_gradient(formula: Callable[..., Any], scores: Any, y: Any) -> tuple[Any, Any]:
+
+def loss_and_gradient(
+    formula: Callable[..., AnyArray], scores: AnyArray, y: AnyArray
+) -> tuple[AnyArray, AnyArray]:
     """What `formula(scores, y)` returns for scores (B, M, C) and (B, C), or (C,) of one example.
 
     Raises
@@ -32,7 +37,7 @@ def loss_and_gradient(formula: Callable[..., Any], scores: Any, y: Any) -> tuple
     return (value[0], gradient[0]) if scores.ndim == 1 else (value, gradient)
 
 
-def of_one_member(method: Callable[..., Any], W: Any, step: Any = None) -> Any:
+def of_one_member(method: Callable[..., AnyArray], W: AnyArray, step: AnyArray = None) -> AnyArray:
     """The method of a stack (D, M, C) for weights (D, C) or (D,): one number, or their shape.
 
     >>> of_one_member(lambda W: (W**2).sum(axis=(0, 2)), [1, 2])
@@ -45,7 +50,7 @@ def of_one_member(method: Callable[..., Any], W: Any, step: Any = None) -> Any:
     xp = array_namespace(W)
     stack = (W.shape[0], 1, 1 if W.ndim == 1 else W.shape[1])
     steps = [] if step is None else [step]
-    if np.ndim(step) == W.ndim:  # a step for each weight
+    if getattr(step, "ndim", 0) == W.ndim:  # a step for each weight
         steps = [xp.reshape(_floats("step", step), stack)]
     found = method(xp.reshape(W, stack), *steps)
     if found.ndim == 3:
@@ -57,9 +62,9 @@ def of_one_member(method: Callable[..., Any], W: Any, step: Any = None) -> Any:
     return found[0]
 
 
-def _floats(name: str, values: Any) -> Any:
+def _floats(name: str, values: AnyArray) -> AnyArray:
     """An array of floats; arrays of floats of any library are taken as they are."""
-    array = values if is_array_api_obj(values) else _array(name, values)
+    array = values if _is_array(values) else _array(name, values)
     xp = array_namespace(array)
     if xp.isdtype(array.dtype, "real floating"):
         return array
@@ -68,16 +73,16 @@ def _floats(name: str, values: Any) -> Any:
     return xp.astype(array, xp.float64)
 
 
-def _array(name: str, values: Any) -> Any:
+def _array(name: str, values: AnyArray) -> AnyArray:
     try:
         return np.asarray(values)
     except ValueError as error:
         raise ValueError(f"{name} must be an array: its rows have different lengths.") from error
 
 
-def _labels(y: Any, n_rows: int, n_classes: int) -> Any:
+def _labels(y: AnyArray, n_rows: int, n_classes: int) -> AnyArray:
     """Labels (B,), each an integer from 0 to C−1."""
-    labels = y if is_array_api_obj(y) else _array("y", y)
+    labels = y if _is_array(y) else _array("y", y)
     xp = array_namespace(labels)
     if labels.ndim == 0:
         labels = xp.reshape(labels, (1,))
