@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -82,6 +83,34 @@ def test_the_estimator_adds_the_core_and_nothing_heavy():
     assert modules & {"typer", "torch", "matplotlib", "numba", "safetensors"} == set()
 
 
+DOTTED = re.compile(r"(?<![\w/.-])halfspaces((?:\.[a-zA-Z]\w*)+)")
+FETCH = """
+import halfspaces, json, operator, sys
+missing = []
+for name in json.load(sys.stdin):
+    try:
+        operator.attrgetter(name)(halfspaces)
+    except AttributeError:
+        missing.append(name)
+print(json.dumps(missing))
+"""
+
+
+def test_names_in_documents_and_messages_are_there_after_import_halfspaces():
+    root = Path(__file__).parents[1]
+    files = [root / "README.md", *root.glob("docs/**/*.md"), *SOURCE.rglob("*.py")]
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    shown = [line for line in lines if not re.match(r"[\s>]*(from|import) ", line)]
+    names = {name[1:] for line in shown for name in DOTTED.findall(line)}
+    public = sorted(name for name in names if name.split(".")[0] in halfspaces._MODULES)
+    assert "export.to_sklearn" in public
+    command = [sys.executable, "-c", FETCH]
+    run = subprocess.run(
+        command, input=json.dumps(public), capture_output=True, text=True, check=True
+    )
+    assert json.loads(run.stdout) == []
+
+
 def test_public_names():
     assert (
         {"LinearClassifier", "LinearClassifierCV", "minimize", "save", "load"}
@@ -91,6 +120,9 @@ def test_public_names():
     for name in halfspaces.__all__:
         assert callable(getattr(halfspaces, name))
     assert (SOURCE / "py.typed").is_file()
+    shown = set(dir(halfspaces))
+    assert {"datasets", "features", "penalties", "optimizers", "export", "plots"} <= shown
+    assert {name for name in shown if name[0] != "_"} <= {*halfspaces.__all__, *halfspaces._MODULES}
     with pytest.raises(AttributeError, match="module 'halfspaces' has no attribute 'maximize'"):
         halfspaces.maximize  # noqa: B018
 

@@ -4,6 +4,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from halfspaces import callbacks as callbacks
+    from halfspaces import convert as convert
+    from halfspaces import datasets as datasets
+    from halfspaces import estimators as estimators
+    from halfspaces import export as export
+    from halfspaces import features as features
+    from halfspaces import gradcheck as gradcheck
+    from halfspaces import losses as losses
+    from halfspaces import objective as objective
+    from halfspaces import optimizers as optimizers
+    from halfspaces import penalties as penalties
+    from halfspaces import plots as plots
+    from halfspaces import testing as testing
+    from halfspaces import tuning as tuning
     from halfspaces.estimators.certify import certify
     from halfspaces.estimators.classifier import LinearClassifier
     from halfspaces.estimators.cross_validation import LinearClassifierCV
@@ -21,6 +35,22 @@ _HOMES = {
     "load": "files.models",
     "save": "files.models",
 }
+_MODULES = (
+    "callbacks",
+    "convert",
+    "datasets",
+    "estimators",
+    "export",
+    "features",
+    "gradcheck",
+    "losses",
+    "objective",
+    "optimizers",
+    "penalties",
+    "plots",
+    "testing",
+    "tuning",
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -29,8 +59,10 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"halfspaces.{_HOMES[name]}"), name)
         globals()[name] = value
         return value
+    if name in _MODULES:
+        return import_module(f"halfspaces.{name}")
     raise AttributeError(f"module 'halfspaces' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return sorted([*__all__, *_MODULES, "__version__"])

@@ -156,11 +156,10 @@ class Objective:
     def gradient_norm_at_zero(self) -> Array:
         """‖∇L(0)‖ of each member, from the class sums: at W = 0 slopes depend on y alone."""
         labels = np.arange(self.n_classes)
-        slopes = self.loss.value_and_grad(np.zeros((self.n_classes, self.n_classes)), labels)[1]
+        slopes = self.loss.formula(np.zeros((self.n_classes, self.n_classes)), labels)[1]
         weights = self.anchor.sums @ slopes
-        bias = self.anchor.frequencies @ slopes
-        squares = np.sum(weights**2, axis=(0, 2)) + self.fit_intercept * np.sum(bias**2, axis=1)
-        return np.sqrt(squares)
+        bias = self.fit_intercept * np.sum((self.anchor.frequencies @ slopes) ** 2, axis=1)
+        return np.sqrt(np.sum(weights**2, axis=(0, 2)) + bias)
 
     def certifiable(self, n_members: int) -> Array:
         """Whether the penalty bounds W, so that a gap can be proved, for each member (M,)."""
@@ -313,7 +312,7 @@ class Objective:
         def visit(block: Block) -> tuple[Array, Array]:
             scores = function.scores(folded, block.X).reshape(len(block.y), *W.shape[1:])
             right = np.argmax(scores, axis=-1) == block.y[:, None]
-            loss = self.loss.value_and_grad(scores, block.y)[0]
+            loss = self.loss.formula(scores, block.y)[0]
             return _weighted_sum(loss, block.weight), _weighted_sum(right, block.weight)
 
         loss, right = self.blocks.sum(visit, columns=function.columns(W))

@@ -69,18 +69,18 @@ class Smoothing:
     def evaluate(self, loss: Loss, scores: Array, y: Array, rows: Array) -> Losses:
         """The smoothed loss at scores (B, M, C) of labels (B,); `rows` (B,) select the offsets."""
         if self.mu == 0:
-            values, slopes = loss.value_and_grad(scores, y)
+            values, slopes = loss.formula(scores, y)
             return Losses(values, values, np.zeros_like(values), *_sizes(slopes, scores), slopes)
         smoothed = self.of(loss)
         shifted = scores if self.offsets is None else self.shifted(scores, self.offsets[rows])
         offsets = None
         if self.recentre > 0:
-            dual = smoothed.value_and_grad(shifted, y)[1]
+            dual = smoothed.formula(shifted, y)[1]
             offsets = (loss.offsets(dual, y, self.recentre) / self.recentre).astype(np.float16)
             smoothed = loss.smoothed(self.recentre)
             shifted = self.recentred(offsets).shifted(scores, offsets)
-        values, slopes = smoothed.value_and_grad(shifted, y)
-        exact = loss.value_and_grad(scores, y)[0]
+        values, slopes = smoothed.formula(shifted, y)
+        exact = loss.formula(scores, y)[0]
         conjugate = loss.conjugate(slopes, y)
         return Losses(values, exact, conjugate, *_sizes(slopes, scores), slopes, offsets)
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -15,6 +16,27 @@ from halfspaces.losses import LOSSES
 from tests.helpers import DIGITS
 
 X_TEST = np.asarray(DIGITS.X_test)
+
+# --- the groups ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("group", [(), ("data",), ("features",)])
+def test_a_group_alone_prints_its_help(run, group):
+    alone = run(*group)
+    assert alone.code == 0
+    assert "Usage: " in alone.out
+    assert alone.err == ""
+
+
+@pytest.mark.parametrize(("beginning", "command"), [("ev", "evaluate"), ("data li", "list")])
+def test_the_shell_completes_commands(monkeypatch, beginning, command):
+    line = f"halfspaces {beginning}"
+    monkeypatch.setenv("_HALFSPACES_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split()) - 1))
+    runner = CliRunner()
+    assert runner.invoke(cli.app, prog_name="halfspaces").output.split() == [command]
+
 
 # --- train, evaluate, predict ---------------------------------------------------------------------
 

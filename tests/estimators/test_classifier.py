@@ -193,7 +193,7 @@ def test_validation_fills_the_history(validation, optimizer):
         X[TRAIN], Y[TRAIN], validation=validation
     )
     history = classifier.result_.history
-    assessed = np.isfinite(history["validation_loss"][:, 0])
+    assessed = np.isfinite(history["validation_loss"])
     assert assessed.sum() >= 10
     assert history["validation_accuracy"][assessed].max() > 0.9
     assert (np.diff(history["passes"]) > 0).all()
@@ -213,7 +213,7 @@ def test_early_stopping_ends_with_the_best_parameters():
         penalty="none", callbacks=[EarlyStopping(patience=4, monitor="accuracy")]
     )
     stopping.fit(X[:300], noisy[:300], validation=(X[TEST], Y[TEST]))
-    accuracy = stopping.result_.history["validation_accuracy"][:, 0]
+    accuracy = stopping.result_.history["validation_accuracy"]
     assert stopping.result_.reason is Reason.EARLY_STOPPED
     assert accuracy.argmax() == len(accuracy) - 5
     assert stopping.score(X[TEST], Y[TEST]) == accuracy.max() > accuracy[-1]

@@ -278,7 +278,7 @@ def test_the_result_is_that_of_the_path():
     searched = LinearClassifierCV(strengths=[0.1, 0.01], cv=2).fit(X, Y)
     history = searched.result_.history
     assert len(history) > 1
-    assert history["loss"].shape == (len(history), 1)
+    assert history["loss"].shape == (len(history),)
     assert searched.result_.loss == searched.result_.data_loss + searched.result_.penalty
     assert history["passes"][-1] <= searched.result_.passes
     assert history["loss"][-1] == pytest.approx(searched.result_.loss)

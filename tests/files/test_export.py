@@ -91,6 +91,8 @@ def test_onnx(model):
             strict=True,
         )
     )
+    probable = [] if probabilities is None else ["probabilities"]
+    assert list(told) == ["label", *probable, "scores"]  # the order of sklearn-onnx
     assert_same(told["label"], classifier, data)
     tolerance = 1e-4 * np.abs(classifier.decision_function(data)).max()
     np.testing.assert_allclose(

@@ -8,8 +8,6 @@ Each has at most 100 kB, and ends in a value or in one sentence within the limit
 
 import bz2
 import gzip
-import io
-import json
 import lzma
 import os
 import struct

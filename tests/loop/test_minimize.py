@@ -312,3 +312,36 @@ def test_steps_that_are_too_long_are_no_success():
     )
     assert result.reason is Reason.DIVERGED
     assert not result.converged
+
+
+# --- curves for people ----------------------------------------------------------------------------
+
+
+def test_a_history_is_a_frame_that_plots_as_it_is():
+    objective, held_out = overfitting()
+    history = minimize(objective, SGD(0.1, batch_size=16, epochs=4), validation=held_out).history
+    frame = history.to_frame()
+    assert frame.shape == (len(history), len(set(history)) - 1)
+    np.testing.assert_array_equal(frame.index, history["passes"])
+    assert all(history[name].shape == (len(history),) for name in history)
+    for name in ("validation_loss", "validation_accuracy"):
+        measured = np.isfinite(history[name])
+        first = int(np.argmax(measured))
+        assert 0 < measured.sum() < len(measured)
+        np.testing.assert_array_equal(frame[name][measured], history[name][measured])
+        assert frame[name][first:].notna().all()
+
+
+def test_the_frame_of_several_members_has_their_numbers():
+    objective, _ = overfitting()
+    history = minimize(objective, LBFGS(), objective.zeros(2)).history
+    frame = history.to_frame()
+    assert history["loss"].shape == (len(history), 2)
+    np.testing.assert_array_equal(frame["loss"][1], history["loss"][:, 1])
+
+
+@pytest.mark.parametrize("optimizer", [LBFGS(), GradientDescent(0.01)], ids=str)
+def test_the_update_ratio_from_zero_is_no_number(optimizer):
+    ratio = minimize(SMALL, optimizer, max_passes=20).history["update_ratio"]
+    assert np.isnan(ratio[0])
+    assert np.nanmax(ratio) < 10

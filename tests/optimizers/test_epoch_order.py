@@ -13,8 +13,8 @@ from halfspaces.optimizers import SGD
 from halfspaces.optimizers.epoch_order import Shuffling
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs.minimize import minimize
-from halfspaces.rows import read_ahead
 from halfspaces.rows.blocks import Blocks
+from halfspaces.system import read_ahead
 from halfspaces.testing.runs import recorded, small_objective
 
 SMALL = small_objective()

@@ -11,12 +11,12 @@ from halfspaces.cli.convert import convert
 from halfspaces.cli.evaluate import evaluate, info
 from halfspaces.cli.export import export
 from halfspaces.cli.gradcheck import gradcheck
+from halfspaces.cli.options import help_alone
 from halfspaces.cli.predict import predict
 from halfspaces.cli.train import train
 
 app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help=(
@@ -40,6 +40,7 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _main(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -50,6 +51,7 @@ def _main(
     from halfspaces.cli.plugins import load_installed
 
     load_installed()
+    help_alone(context)
 
 
 def main() -> None:

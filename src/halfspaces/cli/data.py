@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from halfspaces.cli.options import help_alone
 from halfspaces.cli.screen import echo
 from halfspaces.system import interrupts
 from halfspaces.system.progress import Bar
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from halfspaces.datasets.files.download import Progress
 
 app = typer.Typer(
-    no_args_is_help=True, help="Well-known data sets: list, download and describe them."
+    invoke_without_command=True,
+    callback=help_alone,
+    help="Well-known data sets: list, download and describe them.",
 )
 NameArgument = Annotated[str, typer.Argument(help="A name of `halfspaces data list`.")]
 BUNDLED = "handwritten digits, 1,437 + 360 grey images of 8 x 8 pixels in 10 classes"

@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
-from halfspaces.cli.options import OverwriteOption, PluginOption
+from halfspaces.cli.options import OverwriteOption, PluginOption, help_alone
 
 app = typer.Typer(
-    no_args_is_help=True, help="Features of images: the words of train --features, and pictures."
+    invoke_without_command=True,
+    callback=help_alone,
+    help="Features of images: the words of train --features, and pictures.",
 )
 
 

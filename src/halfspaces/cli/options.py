@@ -99,6 +99,12 @@ def _print_schema(asked: bool) -> bool:
     return asked
 
 
+def help_alone(context: typer.Context) -> None:
+    """The callback of a group of commands: print its help where no command is given."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
 DataArgument = Annotated[str, typer_option("data")]
 LabelOption = Annotated[str | None, typer_option("label")]
 SkipOption = Annotated[bool, typer_option("skip_bad")]

@@ -1,1 +1,13 @@
 """Classifiers with the interface of scikit-learn."""
+
+from importlib import import_module
+from types import ModuleType
+
+_MODULES = ("calibration", "presets")
+
+
+def __getattr__(name: str) -> ModuleType:
+    # Lazy: a classifier needs neither.
+    if name in _MODULES:
+        return import_module(f"halfspaces.estimators.{name}")
+    raise AttributeError(f"module 'halfspaces.estimators' has no attribute {name!r}")

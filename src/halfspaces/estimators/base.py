@@ -22,6 +22,7 @@ from halfspaces.estimators.checked_data import Data, check_data, check_rows
 from halfspaces.estimators.components import make_loss
 from halfspaces.estimators.empty_columns import restored, restored_moments
 from halfspaces.estimators.finite import check_finite, too_small
+from halfspaces.estimators.given import labels_of
 from halfspaces.kernels import fused_rows
 from halfspaces.loop.result import Result
 from halfspaces.losses.base import Loss
@@ -278,6 +279,10 @@ class LinearModel(ClassifierMixin, BaseEstimator, ABC):
         loss = make_loss(self.loss)
         positions = list(self._by_block(X, lambda scores: winners(scores, loss, self.calibration_)))
         return self.classes_[np.concatenate(positions)]
+
+    def score(self, X: Any, y: object, sample_weight: Any = None) -> float:
+        """The accuracy: the part of the rows (weighted) whose class is predicted."""
+        return super().score(X, labels_of("y", y), sample_weight)
 
     def _by_block(self, X: Any, finish: Callable[[Array], Array]) -> Iterator[Array]:
         """The value of `finish` for the scores of each block of rows, in order.

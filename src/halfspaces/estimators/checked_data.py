@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from halfspaces.estimators.finite import check_finite
+from halfspaces.estimators.given import features_of, labels_of, weight_of_each_class
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array, Features
 from halfspaces.support.validation import check_number
@@ -60,6 +61,8 @@ def check_data(
     `reset` sets the number and names of features; `every_class_counts` refuses a class of weight 0;
     `classes` are the labels that may occur, those in y if None.
     """
+    X = features_of("X", X)
+    y = None if y is None else labels_of("y", y)
     X, y = validate_data(estimator, X, y, reset=reset, **_unconverted(X))
     check_finite("X", X)
     y = column_or_1d(y, warn=True)
@@ -73,7 +76,7 @@ def check_data(
         sample_weight = _weight_of_each_row(sample_weight, len(labels))
         weight, unit = _in_units(sample_weight)
     if estimator.class_weight is not None:
-        factors = compute_class_weight(estimator.class_weight, classes=classes, y=classes[labels])
+        factors = _class_weights(estimator.class_weight, classes, labels)
         factors, factor_unit = _in_units(factors[labels])
         weight, product_unit = _in_units(weight * factors)
         unit *= factor_unit * product_unit
@@ -99,6 +102,7 @@ def check_rows(estimator: Any, name: str, X: Any, *, finite: bool = True) -> Fea
             f"{name} holds images {np.shape(X)}, and the model takes rows of "
             f"{estimator.features_}; give features_.transform(images)."
         )
+    X = features_of(name, X)
     rows: Any = validate_data(estimator, X, reset=False, **_unconverted(X))
     if finite:
         check_finite(name, rows)
@@ -113,7 +117,7 @@ def check_validation(estimator: Any, validation: Any, classes: Array) -> Blocks:
         )
     X_val, y_val = validation
     X_val: Any = check_rows(estimator, "The validation X", X_val)
-    y_val = column_or_1d(y_val)
+    y_val = column_or_1d(labels_of("The validation y", y_val))
     if X_val.shape[0] != len(y_val):
         raise ValueError(
             f"The validation X has {X_val.shape[0]} rows and its y {len(y_val)} labels; "
@@ -176,6 +180,13 @@ def _encode(y: Array, classes: Array) -> Array:
             f"y[{row}] = {label!r} is not among the classes {known}; give labels of these classes."
         )
     return positions
+
+
+def _class_weights(class_weight: Any, classes: Array, labels: Array) -> Array:
+    """The weights of the classes (C,), by "balanced" or a dict."""
+    if isinstance(class_weight, str):
+        return compute_class_weight(class_weight, classes=classes, y=classes[labels])
+    return weight_of_each_class(class_weight, classes)
 
 
 def _weight_of_each_row(sample_weight: Any, n_rows: int) -> Array:

@@ -11,6 +11,7 @@ from halfspaces.estimators.base import LinearModel, unfolded, weighted
 from halfspaces.estimators.checked_data import check_validation, hold_out, is_part
 from halfspaces.estimators.components import make_optimizer, make_penalty
 from halfspaces.estimators.empty_columns import taken, with_columns_of, without_empty_columns
+from halfspaces.estimators.given import labels_of
 from halfspaces.loop.run import Callback
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
@@ -295,7 +296,7 @@ class LinearClassifier(LinearModel):
                 "classes must be given on the first call to partial_fit: "
                 "every label that will occur."
             )
-        known = self.classes_ if classes is None else np.unique(classes)
+        known = self.classes_ if classes is None else np.unique(labels_of("classes", classes))
         if not first and not np.array_equal(known, self.classes_):
             raise ValueError(
                 f"classes={classes!r} differ from those of the first call, {self.classes_!r}; "

@@ -380,7 +380,7 @@ class LinearClassifierCV(LinearModel):
         return classifier
 
     def plot_validation(self, ax: Any = None) -> Any:
-        """Held-out score against λ, with error bars; see `halfspaces.plots.validation_curve`."""
+        """Held-out score against λ, with error bars; see `halfspaces.plots.plot_validation`."""
         from halfspaces.plots.validation_curve import plot_validation
 
         check_is_fitted(self)

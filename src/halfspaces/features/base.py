@@ -41,7 +41,7 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
     * `word`: its name in expressions such as "hog(cell=8)+hue".
     * `_describe(planes)`: rows (n, D) of planes (n, C, H, W), float32 grey levels from 0 to 255.
       It runs on several threads at once, each with one BLAS thread: compiled loops (see
-      `halfspaces.features.loops`) or NumPy.
+      `features/loops/`) or NumPy.
     * `_check(height, width)`: raises for parameters out of range and for images that are too small.
     * `_learn(planes, rng)`, if it learns: from at most `learns_from` images, drawn at random.
       Learned arrays have names that end in `_`. A saved feature consists of these arrays, the

@@ -16,6 +16,7 @@ with slopes of f: right, wrong, or cannot tell. Four properties make it reliable
 `halfspaces.gradcheck.sanity` has further checks to run before a long training.
 """
 
+from halfspaces.gradcheck import sanity
 from halfspaces.gradcheck.check import check_gradient, numerical_gradient
 from halfspaces.gradcheck.components import check_component, check_prox, check_registry, prox_slack
 from halfspaces.gradcheck.differences import relative_error
@@ -38,5 +39,6 @@ __all__ = [
     "numerical_gradient",
     "prox_slack",
     "relative_error",
+    "sanity",
     "small_problem",
 ]

@@ -56,12 +56,17 @@ class Reason(Enum):
 class History(Mapping[str, Array]):
     """Curves of a run, a row for each new iterate.
 
-    `history["loss"]` has shape (rows, M), `history["passes"]` (rows,).
+    `history["loss"]` has shape (rows,), with several members (rows, M).
 
     Columns: passes, seconds, data_loss, penalty, loss (their sum), gradient_norm, step,
-    update_ratio (‖ΔW‖/‖W‖), gap, and, where validation data were given, validation_loss and
-    validation_accuracy (nan between two assessments). gradient_norm is nan where only the value
-    was computed.
+    update_ratio (‖ΔW‖/‖W‖, nan for W = 0), gap, and, where validation data were given,
+    validation_loss and validation_accuracy (nan between two assessments). gradient_norm is nan
+    where only the value was computed.
+
+    >>> import numpy as np
+    >>> history = History({"passes": [1.0, 2.0], "loss": [np.array([2.3]), np.array([1.1])]})
+    >>> history["loss"].tolist()
+    [2.3, 1.1]
     """
 
     def __init__(self, columns: Mapping[str, list[Any]] | None = None) -> None:
@@ -78,7 +83,24 @@ class History(Mapping[str, Array]):
                 column.append(np.full_like(column[-1], np.nan, dtype=float))
 
     def __getitem__(self, name: str) -> Array:
-        return np.array(self.columns[name], dtype=float)
+        values = np.array(self.columns[name], dtype=float)
+        return values[:, 0] if values.shape[1:] == (1,) else values
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame, a row for each iterate, by passes.
+
+        Validation columns hold the newest assessment, so that every column can be plotted:
+        `history.to_frame()[["loss", "validation_loss"]].plot()`. Columns of several members have
+        a second level, their number.
+
+        Raises
+        ------
+        ImportError
+            If pandas is missing.
+        """
+        from halfspaces.system.frames import frame_of_history
+
+        return frame_of_history(self)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.columns)

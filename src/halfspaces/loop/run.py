@@ -103,7 +103,8 @@ class Run(SoFar):
             "loss": evaluation.exact_total[pick],
             "gap": evaluation.exact_total[pick] - self.lower,
             "step": self.state.step.copy(),
-            "update_ratio": norm(self.W - before) / np.maximum(norm(before), 1e-30),
+            "update_ratio": norm(self.W - before)
+            / np.where(before.any((0, 2)), norm(before), np.nan),
         }
         if evaluation.data_gradient is not None:
             row["gradient_norm"] = self._gradient_norm(evaluation)

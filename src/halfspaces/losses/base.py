@@ -5,7 +5,9 @@
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -91,6 +93,18 @@ def project_onto_simplex(values: AnyArray) -> AnyArray:
     return xp.clip(shifted - xp.max(candidates, axis=-1, keepdims=True), 0, None)
 
 
+def _checked(formula: Callable[..., Any]) -> Any:
+    """The formula for arguments of any form, whose labels are checked."""
+
+    @wraps(formula)
+    def value_and_grad(self: "Loss", scores: Any, y: Any) -> tuple[AnyArray, AnyArray]:
+        from halfspaces.system.by_hand import loss_and_gradient
+
+        return loss_and_gradient(partial(formula, self), scores, y)
+
+    return value_and_grad
+
+
 class Loss(ABC):
     """A convex function of one example's scores and its label.
 
@@ -103,10 +117,20 @@ class Loss(ABC):
     shift_invariant: ClassVar[bool]  # adding a constant to all scores of an example changes nothing
     # How scores become probabilities: "softmax", "sigmoid", or not at all.
     probability: ClassVar[str | None] = None
+    # `value_and_grad` as its class defines it, for arrays that need no check.
+    formula: Callable[[AnyArray, AnyArray], tuple[AnyArray, AnyArray]]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "value_and_grad" in vars(cls):
+            cls.formula = cls.value_and_grad
+            cls.value_and_grad = _checked(cls.formula)
 
     @abstractmethod
     def value_and_grad(self, scores: AnyArray, y: AnyArray) -> tuple[AnyArray, AnyArray]:
         """Loss of each example and its (sub)gradient with respect to the scores.
+
+        A class defines it for arrays; whoever calls it may give lists, and (C,) for one example.
 
         Parameters
         ----------
@@ -118,7 +142,30 @@ class Loss(ABC):
         -------
         loss : array, shape (B,) or (B, M)
         dscores : array, shape of `scores`
+
+        Raises
+        ------
+        ValueError
+            If y does not hold an integer from 0 to C−1 for each example.
         """
+
+    def value(self, scores: AnyArray, y: AnyArray) -> AnyArray:
+        """The loss of each example, (B,) or (B, M); of scores (C,) a number.
+
+        >>> from halfspaces.losses import Hinge
+        >>> Hinge().value([3.2, 5.1, -1.7], 0).round(2).item()
+        2.9
+        """
+        return self.value_and_grad(scores, y)[0]
+
+    def grad(self, scores: AnyArray, y: AnyArray) -> AnyArray:
+        """The (sub)gradient with respect to the scores, in their shape.
+
+        >>> from halfspaces.losses import Hinge
+        >>> Hinge().grad([[3.2, 5.1, -1.7]], [0]).tolist()
+        [[-1.0, 1.0, 0.0]]
+        """
+        return self.value_and_grad(scores, y)[1]
 
     @abstractmethod
     def curvature(self, n_classes: int) -> float:

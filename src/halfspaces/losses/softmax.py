@@ -83,8 +83,7 @@ class Softmax(base.Loss):
         p = np.exp(scores - base.max_over_classes(scores))
         p /= base.sum_over_classes(p)
         products = (p.T @ (weight[:, None] * p)).astype(np.float64)
-        products += products.T.copy()
-        products /= 2
+        products = (products + products.T) / 2
         # The rows of the Hessian sum to 0; a diagonal computed from that has no cancellation.
         np.fill_diagonal(products, 0)
         return np.diag(products.sum(axis=1)) - products

@@ -1,8 +1,9 @@
 """The interface of every penalty: λR(W), its prox, its conjugate."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial, wraps
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,8 +15,24 @@ from halfspaces.support.validation import check_numbers
 PerMember = float | tuple[float, ...]  # one number for all members of a stack, or one for each
 
 
+def _of_any_shape(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method for weights (D, C) and (D,), too."""
+
+    @wraps(method)
+    def called(self: "Penalty", W: Any, *step: Any, **named: Any) -> Any:
+        if getattr(W, "ndim", 0) == 3:
+            return method(self, W, *step, **named)
+        from halfspaces.system.by_hand import of_one_member
+
+        return of_one_member(partial(method, self), W, *step, **named)
+
+    return called
+
+
 class Penalty(ABC):
     """λ R(W) for the penalized part W of shape (D, M, C).
+
+    Its functions also take the weights (D, C) or (D,) of one member, then values are numbers.
 
     A new penalty is one frozen dataclass with `value`, `prox` and `conjugate`, and with `gradient`
     if it is smooth, and one row in `PENALTIES`. With a strength it is a `WithStrength`.
@@ -24,6 +41,11 @@ class Penalty(ABC):
 
     smooth: ClassVar[bool]
     has_strength: ClassVar[bool] = False  # whether there is a λ to choose
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name in {"value", "prox", "conjugate", "gradient"} & set(vars(cls)):
+            setattr(cls, name, _of_any_shape(vars(cls)[name]))
 
     def with_strength(self, strength: PerMember) -> "Penalty":
         """The penalty with this λ, one number or one per member.

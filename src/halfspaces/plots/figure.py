@@ -12,6 +12,7 @@ from halfspaces.system.mark import mark
 KIND = "plot"  # in the mark of the files
 DESCRIPTIONS = {".png": "Description", ".svg": "Description", ".pdf": "Subject"}
 FORMATS = tuple(DESCRIPTIONS)
+TITLE_PAD = 10  # points between a picture and its title
 FRAME = 0.08  # width of a frame, in sides of the small image
 
 
@@ -51,7 +52,8 @@ def show_image(axes: Any, image: Array, title: str) -> None:
     is_grey = image.ndim == 2 or image.shape[2] == 1
     pixels = image.reshape(image.shape[:2]) if is_grey else image
     axes.imshow(pixels, cmap="gray" if is_grey else None, interpolation="nearest")
-    axes.set(xticks=[], yticks=[], title=title)
+    axes.set(xticks=[], yticks=[])
+    axes.set_title(title, pad=TITLE_PAD)
 
 
 def sheet_of(images: Array, frames: Array | None = None) -> Array:

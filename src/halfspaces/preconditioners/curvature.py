@@ -155,11 +155,11 @@ class Probe:
         step = self._scores(direction)
         total = self.weight.sum(axis=0)
         share = self.weight / np.where(total > 0, total, 1.0)
-        value, dscores = self.loss.value_and_grad(start.copy(), self.y)
+        value, dscores = self.loss.formula(start.copy(), self.y)
         slope = np.sum(dscores * step, axis=2)
         rises = []
         for t in lengths:
-            there = self.loss.value_and_grad(start + t.astype(step.dtype) * step, self.y)[0]
+            there = self.loss.formula(start + t.astype(step.dtype) * step, self.y)[0]
             rises.append(np.sum(share * (there - value - t * slope), 0))
         return np.stack(rises)
 
@@ -182,8 +182,8 @@ class Probe:
         total = np.zeros(scores.shape[1])
         for digit in range(min(DIRECTIONS, int(classes[-1]).bit_length())):
             bump = (BUMP * (1 - 2.0 * (classes >> digit & 1))).astype(scores.dtype)
-            up = self.loss.value_and_grad(scores + 1 * bump, self.y)[1]
-            down = self.loss.value_and_grad(scores + -1 * bump, self.y)[1]
+            up = self.loss.formula(scores + 1 * bump, self.y)[1]
+            down = self.loss.formula(scores + -1 * bump, self.y)[1]
             total += np.sum(self.weight * ((up - down) @ bump), axis=0)
         return total
 
@@ -200,7 +200,7 @@ def chance_curvature(objective: Objective) -> float:
     # wrong one.
     bumps = BUMP * np.eye(2, n_classes)
     labels = np.zeros(2, dtype=np.int64)
-    up = loss.value_and_grad(1 * bumps, labels)[1]
-    down = loss.value_and_grad(-1 * bumps, labels)[1]
+    up = loss.formula(1 * bumps, labels)[1]
+    down = loss.formula(-1 * bumps, labels)[1]
     right, wrong = np.diag(up - down) / (2 * BUMP)
     return max(float(right + (n_classes - 1) * wrong) / n_classes, 1e-6)

@@ -116,14 +116,14 @@ class _Part:
         loss = self.evaluation.smoothing.of(self.objective.loss)
         y = self.labels
         here, there = self._scores(V)
-        before = loss.value_and_grad(here.copy(), y)[1]
+        before = loss.formula(here.copy(), y)[1]
         if self.objective.fit_intercept:
             share = np.broadcast_to(self.share, before.shape[:2])
             others = sums - np.einsum("bm,bmc->mc", share, before)
             n_jobs = self.objective.blocks.n_jobs
             moved = Blocks(there.reshape(len(y), -1), y, self.share, n_jobs=n_jobs)
             there = there + _shift(moved, loss, -others, self.objective.anchor.room)
-        after = loss.value_and_grad(there.astype(here.dtype), y)[1]
+        after = loss.formula(there.astype(here.dtype), y)[1]
         return before, after
 
     def _scores(self, V: Array | None) -> tuple[Array, Array]:

@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array, issparse, vstack
 
-from halfspaces.rows.read_ahead import memory_map_of, start_reading
 from halfspaces.support.parallel import available_workers, ordered_map
 from halfspaces.support.types import Array, Block, Features, Partial, Rows, Visit
 
@@ -262,6 +261,8 @@ class Blocks:
 
         Rows in memory need nothing.
         """
+        from halfspaces.system.read_ahead import memory_map_of, start_reading
+
         X: Any = self.X
         file = memory_map_of(X)
         if file is not None:

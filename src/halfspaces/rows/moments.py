@@ -128,6 +128,7 @@ def _visit(n_classes: int, origin: Array) -> Visit[Sums]:
     The sums are those of deviations from the origin.
     """
     from halfspaces.kernels.fused_rows import FusedRows
+    from halfspaces.kernels.sparse_rows import deviation_sums
 
     def visit(block: Block) -> Sums:
         X, y, weight, _ = block
@@ -141,26 +142,9 @@ def _visit(n_classes: int, origin: Array) -> Visit[Sums]:
         members: Any = csr_array((weight, (y, np.arange(len(y)))), shape=(n_classes, len(y)))
         if isinstance(X, csr_array):
             sums = (members @ X).toarray() - np.outer(masses, origin)
-            return masses, sums, *_sparse_deviations(X, weight, origin)
+            return masses, sums, *deviation_sums(X, weight, origin)
         deviations = X - origin
         sums = members @ deviations
         return masses, sums, sums.sum(axis=0), weight @ np.square(deviations, out=deviations)
 
     return visit
-
-
-def _sparse_deviations(X: csr_array, weight: Array, origin: Array) -> tuple[Array, Array]:
-    """Weighted sums of x − origin and of its square, (D,) each, in float64."""
-    columns = X.indices
-    weights = np.repeat(weight, np.diff(X.indptr))
-
-    def by_column(values: Array) -> Array:
-        return np.bincount(columns, values, len(origin))
-
-    deviations = X.data - origin[columns]
-    # Values that are not stored deviate by −origin. Their weight is a difference of sums, and must
-    # be exactly 0 for a column that is stored in every row of a weight above 0.
-    full = by_column(weights > 0) == np.count_nonzero(weight)
-    rest = np.where(full, 0.0, weight.sum() - by_column(weights))
-    total = by_column(weights * deviations) - rest * origin
-    return total, by_column(weights * deviations**2) + rest * origin**2

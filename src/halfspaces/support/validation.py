@@ -28,9 +28,8 @@ def check_number(
     kind = "an integer" if integer else "a number"
     if isinstance(value, bool) or not isinstance(value, Integral if integer else Real):
         raise TypeError(f"{name} must be {kind}, got {value!r}.")
-    number: float = (
-        value if isinstance(value, int) else float(value)
-    )  # some ints are beyond all floats
+    # Some ints are beyond all floats.
+    number: Any = value if isinstance(value, int) else float(value)
     bounds = [
         f"{word} {bound:g}"
         for word, bound in (("at least", at_least), ("above", above), ("below", below))

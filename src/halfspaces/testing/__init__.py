@@ -130,7 +130,7 @@ def check_optimizer(
 
 
 def check_feature(feature: "Feature", *, size: tuple[int, int] = (32, 40), seed: int = 0) -> None:
-    """Check a feature by every law of `halfspaces.testing.features.LAWS`.
+    """Check a feature by every law of `testing/features.py`.
 
     Parameters
     ----------

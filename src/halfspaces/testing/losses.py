@@ -340,6 +340,25 @@ def law_array_library(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
         torch.empty(scores.shape, device="meta"),
         torch.empty(y.shape, device="meta", dtype=torch.int64),
     )
-    for tensor in (*loss.value_and_grad(*elsewhere), loss.conjugate(*elsewhere)):
+    # These labels have no values that could be checked.
+    for tensor in (*loss.formula(*elsewhere), loss.conjugate(*elsewhere)):
         words = f"a result left the device of the scores for {tensor.device}."
         require(tensor.device.type == "meta", words)
+
+
+@_law
+def law_by_hand(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
+    """Lists and one example's scores (C,) give the same; other labels than 0 to C−1 are refused."""
+    scores, _, y, _ = draw_scores(n_classes, seed)
+    rows = scores[:, 0]
+    value, gradient = loss.value_and_grad(rows, y)
+    same(loss.value(rows.tolist(), y.tolist()), value, "the loss of lists")
+    same(loss.grad(rows.tolist(), y.tolist()), gradient, "the gradient of lists")
+    same(loss.value(rows[0], y[0]), value[0], "the loss of one example")
+    same(loss.grad(rows[0], y[0]), gradient[0], "the gradient of one example")
+    for label in (-1, n_classes, 0.5, "0", None):
+        try:
+            found = loss.value(rows[:1], [label])
+        except ValueError:
+            continue
+        raise AssertionError(f"the label {label!r} of {n_classes} classes gives a loss, {found}.")

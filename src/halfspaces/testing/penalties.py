@@ -342,3 +342,19 @@ def law_array_library(penalty: Penalty, *, seed: int = 0) -> None:
     for step in (0.3, elsewhere[0, :, :1], elsewhere):
         device = penalty.prox(elsewhere, step).device
         require(device.type == "meta", "prox leaves the device of the parameters.")
+
+
+@_law
+def law_by_hand(penalty: Penalty, *, seed: int = 0) -> None:
+    """Weights (D, C) and (D,) of one member give a number, or an array of their shape."""
+    stack, _, _ = _draw(penalty, seed)
+    alone = _members(penalty)[0]
+    for weights in (stack[:, 0], stack[:, 0, 0]):
+        member = weights.reshape(len(weights), 1, -1)
+        for name in ("value", "conjugate", *(["gradient"] if alone.smooth else [])):
+            function = getattr(alone, name)
+            expected = function(member).reshape(() if name != "gradient" else weights.shape)
+            same(function(weights.tolist()), expected, f"{name} of {weights.ndim} axes")
+        for step in (0.3, np.full(weights.shape, 0.3)):
+            expected = alone.prox(member, 0.3).reshape(weights.shape)
+            same(alone.prox(weights, step=step), expected, f"the prox of {weights.ndim} axes", 1e-8)

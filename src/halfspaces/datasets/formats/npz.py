@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import numpy as np
 
@@ -95,7 +95,7 @@ def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
 
 
 def _read_values(
-    path: Path, stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype, *, in_columns: bool
+    path: Path, stream: Any, shape: tuple[int, ...], dtype: np.dtype, *, in_columns: bool
 ) -> np.ndarray:
     """The values behind a header; of a large array on disk."""
     array = memory.empty(path, shape[::-1] if in_columns else shape, dtype)

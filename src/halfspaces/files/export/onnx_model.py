@@ -18,10 +18,12 @@ INPUTS = ("uint8", "float16", "float32", "float64")
 
 
 def to_onnx(classifier: Classifier, *, dtype: Any = None) -> "onnx.ModelProto":
-    """An ONNX model of raw features: inputs `X` (N, D); outputs `label` (N,), `scores`,
-    `probabilities` (N, C) if any.
+    """An ONNX model of raw features `X` (N, D).
 
-    `scores` are (N, C), or (N,) for two classes, as those of `decision_function`.
+    Its outputs are `label` (N,), `probabilities` (N, C) if any, and `scores`, in this order.
+
+    As of sklearn-onnx the second output are the probabilities, where there are any. `scores` are
+    (N, C), or (N,) for two classes, as those of `decision_function`.
 
     Parameters
     ----------
@@ -54,13 +56,11 @@ def to_onnx(classifier: Classifier, *, dtype: Any = None) -> "onnx.ModelProto":
     _add_scores(graph, parts)
     logits = _add_logits(graph, parts)
     _add_labels(graph, parts, logits)
-    outputs = {
-        "label": (graph.label_dtype, ["N"]),
-        "scores": (graph.dtype, ["N"] if parts.binary else ["N", "C"]),
-    }
+    outputs = {"label": (graph.label_dtype, ["N"])}
     if parts.link is not None:
         _add_probabilities(graph, parts, logits)
         outputs["probabilities"] = (graph.dtype, ["N", "C"])
+    outputs["scores"] = (graph.dtype, ["N"] if parts.binary else ["N", "C"])
     sizes = {"N": "N", "C": len(parts.classes)}
     model = onnx.helper.make_model(
         onnx.helper.make_graph(

@@ -5,12 +5,10 @@ import threading
 
 import numpy as np
 
-from halfspaces.support.types import Array, Features
-
 THREAD_NAME = "halfspaces-read-ahead"
 
 
-def memory_map_of(X: Features) -> mmap.mmap | None:
+def memory_map_of(X: object) -> mmap.mmap | None:
     """The memory map that rows lie in; None for rows in memory.
 
     >>> memory_map_of(np.eye(2)) is None
@@ -24,13 +22,13 @@ def memory_map_of(X: Features) -> mmap.mmap | None:
     return owner
 
 
-def start_reading(file: mmap.mmap, X: Array, rows: Array) -> None:
+def start_reading(file: mmap.mmap, X: np.ndarray, rows: np.ndarray) -> None:
     """Read rising rows of X, which lies in this map, into the file cache on a thread."""
     arguments = (file, X, rows)
     threading.Thread(target=_advise, args=arguments, name=THREAD_NAME, daemon=True).start()
 
 
-def _advise(file: mmap.mmap, X: Array, rows: Array) -> None:
+def _advise(file: mmap.mmap, X: np.ndarray, rows: np.ndarray) -> None:
     """Advise the system that rising rows will be needed: one call for each run of adjacent rows.
 
     Without advice the system reads up to megabytes around each row that is touched.
@@ -38,8 +36,8 @@ def _advise(file: mmap.mmap, X: Array, rows: Array) -> None:
     start = X.ctypes.data - np.frombuffer(file, np.uint8).ctypes.data
     row_bytes = X.strides[0]
     ends = np.flatnonzero(np.diff(rows) > 1)
-    firsts: Array = rows[np.append(0, ends + 1)]
-    lasts: Array = rows[np.append(ends, -1)]
+    firsts: np.ndarray = rows[np.append(0, ends + 1)]
+    lasts: np.ndarray = rows[np.append(ends, -1)]
     for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
         page = (start + first * row_bytes) // mmap.PAGESIZE * mmap.PAGESIZE
         file.madvise(mmap.MADV_WILLNEED, page, start + (last + 1) * row_bytes - page)

@@ -1,0 +1,185 @@
+"""What callers give as X and y: NumPy arrays, data frames, sparse matrices; else one sentence.
+
+Dense rows of numbers are passed on as they are: nothing here copies or visits them.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from array_api_compat import is_array_api_obj
+from scipy.sparse import issparse
+
+from halfspaces.support.types import Array
+
+NOT_NUMBERS = {"S": "bytes", "U": "strings", "M": "dates", "m": "time differences", "O": "objects"}
+MISSING = ("NAType", "NaTType")  # types of pandas, which need not be installed
+
+
+def features_of(name: str, X: object) -> Any:
+    """X where its rows hold numbers; lists become arrays.
+
+    Raises
+    ------
+    TypeError
+        For arrays of other libraries than NumPy, and for types that no product takes.
+    ValueError
+        For dates, strings and bytes, and for items of different shapes.
+    """
+    _check_library(name, X)
+    if isinstance(X, (list, tuple)):
+        X = _stacked(name, X)  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(X, np.ndarray):
+        _check_numbers(name, X)
+    elif hasattr(X, "columns") and hasattr(X, "dtypes"):  # a data frame
+        for column, dtype in zip(X.columns, X.dtypes, strict=True):
+            if getattr(dtype, "kind", "O") not in "biuf":
+                _check_numbers(f"Column {column!r} of {name}", np.asarray(X[column]))
+    return X
+
+
+def labels_of(name: str, y: object) -> Array:
+    """Labels as an array of NumPy's types; bytes are decoded.
+
+    >>> labels_of("y", [b"cat", b"dog"]).tolist()
+    ['cat', 'dog']
+
+    Raises
+    ------
+    TypeError
+        For arrays of other libraries than NumPy.
+    ValueError
+        For a missing label, bytes that are not UTF-8 and labels that cannot be sorted.
+    """
+    _check_library(name, y)
+    plain = getattr(getattr(y, "dtype", None), "numpy_dtype", None)  # of nullable types
+    labels = np.asarray(y)
+    _check_none_missing(name, labels)
+    if labels.dtype.kind not in "OS":
+        return labels if plain is None else labels.astype(plain)
+    if plain is not None and plain.kind != "O":
+        return labels.astype(plain)
+    if labels.dtype.kind == "S" or any(isinstance(label, bytes) for label in labels.flat):
+        labels = _decoded(name, labels)
+    kinds = sorted({type(label).__name__ for label in labels.flat})
+    if len(kinds) > 1 and "str" in kinds:
+        raise ValueError(f"{name} mixes labels of the types {', '.join(kinds)}; give one type.")
+    return labels
+
+
+def weight_of_each_class(class_weight: Mapping[object, float], classes: Array) -> Array:
+    """The weights of the classes (C,), 1 where none is given.
+
+    >>> weight_of_each_class({"1": 10, "2": 1}, np.array(["1", "2"])).tolist()
+    [10.0, 1.0]
+
+    Raises
+    ------
+    ValueError
+        If a class has no weight while another key is no class.
+    """
+    weights = {_plain(key): float(weight) for key, weight in class_weight.items()}
+    names = classes.tolist()
+    unknown = [key for key in weights if key not in names]
+    without = [name for name in names if name not in weights]
+    if unknown and without:
+        raise ValueError(
+            f"class_weight has the key {unknown[0]!r}, and the class {without[0]!r} has no weight; "
+            f"the classes are {', '.join(map(repr, names[:10]))}, so give keys of this type."
+        )
+    return np.array([weights.get(name, 1.0) for name in names])
+
+
+def _plain(key: object) -> object:
+    """A label as `tolist` of the classes gives it."""
+    key = key.item() if isinstance(key, np.generic) else key
+    return key.decode() if isinstance(key, bytes) else key
+
+
+def _check_library(name: str, values: object) -> None:
+    if isinstance(values, np.ndarray) or issparse(values) or not is_array_api_obj(values):
+        return
+    library = type(values).__module__.partition(".")[0]
+    remedy = f"{name}.numpy(force=True)" if library == "torch" else f"numpy.asarray({name})"
+    narrow = f", and {name}.float().numpy(force=True) where it is bfloat16"
+    raise TypeError(
+        f"{name} is an array of {library}, and arrays of NumPy are taken; give {remedy}"
+        f"{narrow if library == 'torch' else ''}."
+    )
+
+
+def _stacked(name: str, items: Iterable[object]) -> object:
+    """The list as an array, where its items have one shape."""
+    for item in items:
+        _check_library(f"{name}[0]", item)
+        break
+    try:
+        return np.asarray(items)
+    except ValueError as error:
+        shapes = sorted({_shape(item) for item in items}, key=str)
+        if len(shapes) < 2:
+            raise
+        raise ValueError(
+            f"{name} holds items of different shapes, such as {shapes[0]} and {shapes[1]}; resize "
+            "images to one size, and give one row of numbers for each."
+        ) from error
+
+
+def _shape(item: Any) -> tuple[int, ...]:
+    try:
+        return np.shape(item)
+    except ValueError:
+        return (len(item),)
+
+
+def _check_numbers(name: str, values: Array) -> None:
+    kind = values.dtype.kind
+    if values.dtype.name == "bfloat16":
+        raise TypeError(f"{name} is bfloat16, which NumPy cannot multiply; give astype('float32').")
+    if kind == "O":
+        kind = next((_kind(value) for value in values.flat if _kind(value) != "O"), "O")
+    if kind in "SUMm":
+        raise ValueError(
+            f"{name} holds {NOT_NUMBERS[kind]}, not numbers; convert them first, for example by "
+            "astype(float), or leave them out."
+        )
+
+
+def _kind(value: object) -> str:
+    """The kind of NumPy's type of one object; "O" for numbers and all others."""
+    if isinstance(value, (str, bytes)):
+        return "U" if isinstance(value, str) else "S"
+    return "M" if hasattr(value, "isoformat") and type(value).__name__ not in MISSING else "O"
+
+
+def _check_none_missing(name: str, labels: Array) -> None:
+    if labels.dtype.kind == "f":
+        missing = np.isnan(labels).ravel()
+    elif labels.dtype.kind == "O":
+        missing = np.array([_is_missing(label) for label in labels.flat], dtype=bool)
+    else:
+        return
+    if missing.any():
+        row = int(np.argmax(missing))
+        raise ValueError(
+            f"{name}[{row}] is missing ({labels.ravel()[row]}, where NaN, None and NA are no "
+            "labels); leave such rows out, or give them a label of their own."
+        )
+
+
+def _is_missing(label: object) -> bool:
+    return (
+        label is None
+        or type(label).__name__ in MISSING
+        or (isinstance(label, float) and np.isnan(label))
+    )
+
+
+def _decoded(name: str, labels: Array) -> Array:
+    try:
+        decoded = [x.decode() if isinstance(x, bytes) else x for x in labels.ravel().tolist()]
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{name} holds bytes that are not UTF-8; decode them to strings."
+        ) from error
+    return np.asarray(decoded).reshape(labels.shape)
