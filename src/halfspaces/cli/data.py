@@ -99,9 +99,7 @@ def cache(
         typer.echo(f"{megabytes(each.size):>10}  removed                {shown(each.source)}")
     sets = f"{len(there)} set{'' if len(there) == 1 else 's'} of decoded images or features"
     place = shown(str(decoded_cache.folder()))
-    typer.echo(
-        f"{megabytes(sum(each.size for each in there)):>10}  in {sets}, in {place}"
-    )
+    typer.echo(f"{megabytes(sum(each.size for each in there)):>10}  in {sets}, in {place}")
 
 
 def megabytes(size: int) -> str:
