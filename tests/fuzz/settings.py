@@ -60,7 +60,7 @@ Limit = Callable[[str], AbstractContextManager[None]]
 def run_files(rng: random.Random) -> Iterator[str]:
     """Texts of run files with other values, lines and characters."""
     while True:
-        lines: list[str] = TEXT.splitlines()
+        lines = list[str](TEXT.splitlines())
         for _ in range(rng.choice((1, 1, 2, 4))):
             place = rng.randrange(len(lines))
             key, _, value = lines[place].partition(" = ")
