@@ -17,10 +17,13 @@ test: $(INSTALLED)
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n auto -m slow
 
-# Damaged files for every reader and the model file, about three hours; `make test-slow` opens a few hundred of them.
+# Damaged files for every reader, models, run files and checkpoints, and small files that claim much, about three hours;
+# each takes at most 5 s and 300 MB. `make test-slow` opens a few hundred of them.
 fuzz: $(INSTALLED)
 	$(BIN)/python -m tests.fuzz --inputs 20000
 	$(BIN)/python -m tests.fuzz.model_file 20000
+	$(BIN)/python -m tests.fuzz.settings 2000
+	$(BIN)/python -m tests.fuzz.claims
 
 # 10,000 adversarial fits and 1,000 concurrent ones: no false bound, no worse end, the same bits; about forty minutes.
 soundness: $(INSTALLED)

@@ -216,8 +216,9 @@ def test_every_option_of_its_kind_comes_back():
         "format = 1\n" + ".".join(["a"] * 30_000) + " = 1\n",
         "format = 1\n[made]\nx = " + "[" * 150 + "]" * 150,
         "format = 1\n[data]\ndata = '" + "a" * 5000 + "'\n",
+        "format = 1\n[optimizer]\ntol = 1" + "0" * 400,
     ],
-    ids=["a key of many parts", "values within values", "a long string"],
+    ids=["a key of many parts", "values within values", "a long string", "a long number"],
 )
 def test_what_a_file_claims_is_bounded(text):
     with pytest.raises(RunFileError) as caught:

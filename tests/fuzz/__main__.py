@@ -15,15 +15,17 @@ import signal
 import tempfile
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from halfspaces.datasets.formats import hdf5
 from tests.fuzz import images, tables
 from tests.fuzz.damage import attack
+from tests.fuzz.limits import limited
 
 READERS = images.READERS | tables.READERS
-SECONDS = 20  # of the processor, an input may take
 WAIT = 600  # seconds by the clock: processors are shared, and machines pause
 MEMORY = 6 << 30  # of addresses, threads' stacks among them
 PEAK = 1 << 30  # bytes that are really held
@@ -41,9 +43,16 @@ def most_memory() -> int:
 
 
 def watch() -> None:
-    """A loop without end, in C too, ends the program, as waiting does, and says where."""
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    """Waiting without end ends the program, and says where; `limited` ends a loop without end."""
     faulthandler.dump_traceback_later(WAIT, exit=True)
+
+
+@contextmanager
+def watched(what: str) -> Iterator[None]:
+    """The limits of one input."""
+    watch()
+    with limited(what):
+        yield
 
 
 def main() -> None:
@@ -67,11 +76,10 @@ def main() -> None:
                 os.environ["HALFSPACES_CACHE"] = str(Path(folder) / "cache")
                 count = min(TOGETHER, given.inputs - done)
                 more, slowest = attack(
-                    name, READERS[name], count, given.seed + done, Path(folder) / "in", watch
+                    name, READERS[name], count, given.seed + done, Path(folder) / "in", watched
                 )
             read, longest = read + more, max(longest, slowest)
         faulthandler.cancel_dump_traceback_later()
-        signal.setitimer(signal.ITIMER_PROF, 0)
         seconds = time.perf_counter() - started
         counts = f"{given.inputs:,} inputs, {read:,} read"
         told = f"{name:<18} {counts}, longest {longest:.2f} s, {seconds:.0f} s in all"

@@ -6,7 +6,6 @@ Each has at most 100 kB, and ends in a value or in one sentence within the limit
 `tests.fuzz.limits`.
 """
 
-import bz2
 import gzip
 import lzma
 import os
@@ -80,12 +79,18 @@ def zeros(packing: int) -> Make:
     return npz(header(f"({rows}, 1)") + bytes(8 * rows), packing)
 
 
+def _packed(packer: Any, content: bytes) -> bytes:
+    if packer is None:
+        return content
+    return packer.compress(content, preset=0) if packer is lzma else packer.compress(content)
+
+
 def idx(packer: Any, count: int) -> Make:
     def make(folder: Path) -> None:
         images = struct.pack(">4I", 0x803, count, 28, 28)
         content = images + bytes(784 * count if packer else 784)
         name = f"train-images-idx3-ubyte{'.xz' if packer is lzma else '.gz' if packer else ''}"
-        (folder / name).write_bytes(packer.compress(content) if packer else content)
+        (folder / name).write_bytes(_packed(packer, content))
         (folder / "train-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, 2) + b"\0\1")
 
     return make
@@ -130,7 +135,7 @@ def matlab(folder: Path) -> None:
 def svmlight(packer: Any, suffix: str, repeats: int) -> Make:
     def make(folder: Path) -> Path:
         path = folder / f"given.svm{suffix}"
-        path.write_bytes(packer.compress(b"1 1:1 2:1 3:1\n0 1:1\n" * repeats))
+        path.write_bytes(_packed(packer, b"1 1:1 2:1 3:1\n0 1:1\n" * repeats))
         return path
 
     return make
@@ -145,21 +150,22 @@ def keys(folder: Path) -> Path:
     member = tarfile.TarInfo("a")
     member.type, member.size = tarfile.XHDTYPE, len(record)
     block = member.tobuf() + record + bytes(-len(record) % 512) + tarfile.TarInfo("b").tobuf()
-    (folder / "given.tar.xz").write_bytes(lzma.compress(block * 100 + bytes(1024)))
+    (folder / "given.tar.xz").write_bytes(lzma.compress(block * 20 + bytes(1024)))
     return folder / "given.tar.xz"
 
 
 def members(folder: Path) -> Path:
-    """A tar.xz with half a million empty files."""
+    """A tar.xz with forty-five thousand empty files."""
     blocks = b"".join(tarfile.TarInfo(f"a/{i % 9}.png").tobuf() for i in range(9))
-    (folder / "given.tar.xz").write_bytes(lzma.compress(blocks * 50_000 + bytes(1024)))
+    (folder / "given.tar.xz").write_bytes(lzma.compress(blocks * 5_000 + bytes(1024)))
     return folder / "given.tar.xz"
 
 
 def large_member(folder: Path) -> Path:
-    content = tarred({f"{name}/1.png": bytes(250_000_000) for name in "ab"})
-    (folder / "given.tar.bz2").write_bytes(bz2.compress(content))
-    return folder / "given.tar.bz2"
+    """A tar.xz with files of 100 MB."""
+    content = tarred({f"{name}/1.png": bytes(100_000_000) for name in "ab"})
+    (folder / "given.tar.xz").write_bytes(lzma.compress(content, preset=0))
+    return folder / "given.tar.xz"
 
 
 def image(kind: str, side: int) -> Make:
@@ -184,8 +190,8 @@ def image(kind: str, side: int) -> Make:
 # --- models, run files, checkpoints --------------------------------------------------------------
 
 
-def model(word: str, shape: tuple[int, int, int]) -> Make:
-    """A model that takes a feature of images of this shape."""
+def model(word: str, claim: str = "") -> Make:
+    """A model that takes a feature of images of 8000 x 8000 pixels, or claims another."""
 
     def make(folder: Path) -> Path:
         feature: Any = parse(word).set_params(n_jobs=1)
@@ -196,10 +202,11 @@ def model(word: str, shape: tuple[int, int, int]) -> Make:
         halfspaces.save(classifier, path, features=feature)
         tensors, metadata = safetensors_file.read(path)
         changed = {
-            name: np.array(shape) if name.endswith("image_shape_") else array
+            name: np.array([8000, 8000, 3]) if name.endswith("image_shape_") else array
             for name, array in tensors.items()
         }
-        safetensors_file.write(path, changed, metadata)
+        claimed = {"features": claim or metadata["features"]}
+        safetensors_file.write(path, changed, metadata | claimed)
         return path
 
     return make
@@ -240,6 +247,11 @@ def deep(count: int) -> Any:
     return value
 
 
+SMALL = {
+    "words": "words(n=4, levels=(1,))",
+    "textons": "textons(n=4, levels=(1,))",
+    "patches": "patches(n=4)",
+}
 LABELS = pa.DictionaryArray.from_arrays(pa.array([0, 1] * 500), pa.array(["a" * 20_000_000, "b"]))
 CLAIMS: dict[str, Make] = {
     "npy of many rows": npy(f"({MANY}, 9)"),
@@ -253,7 +265,7 @@ CLAIMS: dict[str, Make] = {
     "npz of zeros, xz": zeros(zipfile.ZIP_LZMA),
     "idx of many images": idx(None, 1 << 31),
     "idx of zeros, gzip": idx(gzip, 100_000),
-    "idx of zeros, xz": idx(lzma, 600_000),
+    "idx of zeros, xz": idx(lzma, 200_000),
     "hdf5 not written": hdf5(shape=(MANY, 4), dtype="f8", chunks=(1000, 4)),
     "hdf5 of a large chunk": hdf5(
         shape=(2, 4), maxshape=(None, 4), dtype="f8", chunks=(50_000_000, 4), compression="gzip"
@@ -261,21 +273,21 @@ CLAIMS: dict[str, Make] = {
     "zarr not written": zarred((MANY, 4), (10, 4)),
     "zarr of a large chunk": zarred((2, 4), (15_000_000, 4)),
     "parquet of one label of 20 MB": parquet(x=np.arange(1000.0), label=LABELS),
-    "parquet of zeros": parquet(x=np.zeros(20_000_000), label=np.zeros(20_000_000, int)),
+    "parquet of zeros": parquet(x=np.zeros(10_000_000), label=np.zeros(10_000_000, np.int8)),
     "matlab of zeros": matlab,
     "svmlight, gzip": svmlight(gzip, ".gz", 1_000_000),
-    "svmlight, xz": svmlight(lzma, ".xz", 5_000_000),
+    "svmlight, xz": svmlight(lzma, ".xz", 2_000_000),
     "tar of many keys": keys,
     "tar of many members": members,
     "tar of a large member": large_member,
     "png of many pixels": image("PNG", 1 << 30),
     "png of 81 million pixels": image("PNG", 9000),
     "jpeg of many pixels": image("JPEG", 65_500),
-    **{f"a model with {word}": model(word, (8000, 8000, 3)) for word in FEATURES if word != "onnx"},
-    "a model with far similarities": model("ssim(radius=3000, step=9)", (8000, 8000, 3)),
-    "a model with large filters": model("words(of=filters(scales=(900.0,)), n=2)", (8000, 8000, 3)),
+    **{f"a model with {word}": model(SMALL.get(word, word)) for word in FEATURES if word != "onnx"},
+    "a model with far similarities": model("ssim", "ssim(radius=3000, step=9)"),
+    "a model with large filters": model("hue", "words(of=filters(scales=(900.0,)), n=2)"),
     "a model nested deep": noted(notes={"pairs": [["a", deep(300)]]}),
-    "a model with long numbers": noted(notes={"pairs": [["metrics", {"pairs": [["a", 10**4000]]}]]}),
+    "a model with long numbers": noted(notes={"pairs": [["a", 10**4000]]}),
     "a model with long labels": noted(classes=["a", "b"], classes_dtype="<U33554432"),
     "a run file of a long key": written("format = 1\n" + ".".join(["a"] * 30_000) + " = 1\n"),
     "a run file of many keys": written(

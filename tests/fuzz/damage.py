@@ -4,6 +4,7 @@ nothing but DataError may come out, soon, and in little memory.
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,7 +85,7 @@ def attack(
     inputs: int,
     seed: int,
     folder: Path,
-    watch: Callable[[], object] = lambda: None,
+    limit: Callable[[str], AbstractContextManager[None]] = nullcontext,
 ) -> tuple[int, float]:
     """Open so many damaged files; return how many were read all the same, and the longest time."""
     seeds, read, longest = reader.seeds(), 0, 0.0
@@ -100,22 +101,25 @@ def attack(
         content, other = (seeds[rng.integers(len(seeds))] for _ in range(2))
         path.unlink(missing_ok=True)  # maps of the file before may still be open
         path.write_bytes(reader.after(damaged(content, other, rng)))
-        watch()
         started = time.perf_counter()
         try:
-            data = datasets.open(
-                path if alone else inner, skip_bad=reader.skips and bool(rng.integers(2))
-            )
-            X: Any = data.X if isinstance(data.X, np.ndarray) else data.X.data
-            float(np.nansum(X.astype(np.float64))), data.y.tolist()  # all memory is there
-            read += 1
-        except datasets.DataError as error:
-            message = str(error)
-            assert (message[-1], message.count("\n")) == (".", 0), (
-                f"{name}, seed {seed}, input {number}: {message!r}"
-            )
+            with limit(f"{name}, seed {seed}, input {number}"):
+                read += _is_read(path if alone else inner, reader, rng)
         except BaseException as error:
             error.add_note(f"{name}, seed {seed}, input {number}")
             raise
         longest = max(longest, time.perf_counter() - started)
     return read, longest
+
+
+def _is_read(given: Path, reader: Reader, rng: Rng) -> bool:
+    """Whether the file is read; otherwise it is refused in one sentence."""
+    try:
+        data = datasets.open(given, skip_bad=reader.skips and bool(rng.integers(2)))
+        X: Any = data.X if isinstance(data.X, np.ndarray) else data.X.data
+        float(np.nansum(X.astype(np.float64))), data.y.tolist()  # all memory is there
+    except datasets.DataError as error:
+        message = str(error)
+        assert (message[-1], message.count("\n")) == (".", 0), repr(message)
+        return False
+    return True

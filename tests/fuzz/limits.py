@@ -1,4 +1,4 @@
-"""What one small file may take: seconds of the processor and bytes of memory, whatever it claims."""
+"""What a small file may take: seconds of the processor and bytes of memory, whatever it claims."""
 
 import resource
 import signal

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from halfspaces.cli.screen import console
+from halfspaces.cli.terminal import Rows, clean
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.formats import image_folder
 from halfspaces.support.types import Array
@@ -23,23 +24,6 @@ from halfspaces.system.progress import Bar
 if TYPE_CHECKING:  # keeps scikit-learn out of the import of this module
     from halfspaces.estimators.classifier import LinearClassifier
     from halfspaces.estimators.cross_validation import LinearClassifierCV
-
-
-class _Rows(Table):
-    """A table whose cells hold what a terminal only shows."""
-
-    def add_row(self, *cells: Any, **options: Any) -> None:
-        """Add a row; a str may have markup, a Text has none."""
-        super().add_row(*map(_clean, cells), **options)
-
-
-def _clean(words: str | Text) -> str | Text:
-    """Words on one line, without codes that a terminal would obey; the styles of a Text stay."""
-    if isinstance(words, str):
-        return shown(words)
-    cleaned = words.copy()
-    cleaned.plain = shown(words.plain)
-    return cleaned
 
 
 def working(on: str) -> Status:
@@ -60,7 +44,7 @@ def reading(data: str) -> AbstractContextManager[Any]:
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
-    table = _Rows(
+    table = Rows(
         title=title,
         title_justify="left",
         title_style="bold",
@@ -74,7 +58,7 @@ def _table(*columns: str, title: str | None = None) -> Table:
 
 
 def _pair(name: str, value: str | Text) -> None:
-    console.print(Text.assemble((f"{name:<11}", "dim"), " ", _clean(value)), soft_wrap=True)
+    console.print(Text.assemble((f"{name:<11}", "dim"), " ", clean(value)), soft_wrap=True)
 
 
 def accuracy(y: Array, predicted: Array) -> float:

@@ -119,6 +119,8 @@ def loads(text: str, source: str = "The run file") -> dict[str, Any]:
         read: Any = RunFile.model_validate(document)
     except ValidationError as error:
         raise RunFileError(first_problem(error, source)) from None
+    except OverflowError:  # pydantic lets that of a whole number pass
+        raise RunFileError(f"{source} has a number that is too large; correct it there.") from None
     options: dict[str, Any] = {}
     for word in TABLES:
         options |= getattr(read, word).model_dump(exclude_unset=True)

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
@@ -72,7 +72,7 @@ def length(stream: BinaryIO) -> int:
     return end
 
 
-def fill(stream: BinaryIO, array: np.ndarray) -> None:
+def fill(stream: IO[bytes], array: np.ndarray) -> None:
     """Fill a contiguous uint8 `array` from `stream` in chunks, so the data are in memory once."""
     flat = array.reshape(-1)
     for start in range(0, flat.size, CHUNK):

@@ -151,12 +151,11 @@ def _numbers(array: Any) -> np.ndarray:
 
 def _check_lengths(path: Path, label: str, strings: Any) -> None:
     """Raise DataError for a string that is too long for a label, before any is unpacked."""
-    import pyarrow.compute
     import pyarrow.types as of
+    from pyarrow.compute import call_function
 
-    compute: Any = pyarrow.compute  # without stubs for its functions
     if of.is_string(strings.type) or of.is_large_string(strings.type):
-        longest = compute.max(compute.utf8_length(strings)).as_py() or 0
+        longest = call_function("max", [call_function("utf8_length", [strings])]).as_py() or 0
         named_arrays.check_label_length(path, repr(label), longest)
 
 
