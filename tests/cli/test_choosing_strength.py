@@ -48,7 +48,7 @@ def test_the_command_line_chooses_by_folds(run, tmp_path):
             "--folds 3 is for choosing λ, but these options leave no choice; give one",
         ),
         ("--folds 1", "--folds must be at least 2, got 1."),
-        ("--folds 200", "200 folds need at least as many examples of each class, but class"),
+        ("--folds 2000", "2000 folds need at least as many rows of classes that have two or more"),
         (
             "--folds 3 --validation 0.1",
             "--folds 3 and --validation 0.1 both hold rows out; give one.",
