@@ -53,8 +53,8 @@ class LinearClassifierCV(LinearModel):
 
     where e is the standard error of the mean. Equal means, as accuracies of few rows often are, are
     told apart by the held-out log-loss (by the loss itself where it gives no probabilities), and
-    log-losses that are 0 but for 0.001 of that at W = 0 by the larger λ. All rows are solved together with the folds, so the
-    classifier of the chosen λ needs no second fit.
+    log-losses that are 0 but for 0.001 of that at W = 0 by the larger λ. All rows are solved
+    together with the folds, so the classifier of the chosen λ needs no second fit.
 
     Parameters
     ----------
@@ -71,8 +71,9 @@ class LinearClassifierCV(LinearModel):
         strengths, at least two, brings no better mean score and λ R(W) falls. A sequence is solved
         as it is given.
     cv : int ≥ 2, scikit-learn splitter or iterable of (train, test), default 5
-        A number makes as many shuffled folds with the proportions of the classes; with `groups` in
-        `fit`, no group is in two of them.
+        A number makes as many shuffled folds with the proportions of the classes; a class of fewer
+        rows is held out in some of them, the only row of a class in none. With `groups` in `fit`,
+        no group is in two folds.
     scoring : str or callable, default "accuracy"
         "accuracy" (of the largest score: before any calibration); "log_loss" (negative, of the
         calibrated probabilities with `calibrate`); "loss" (the negative training loss, without the
@@ -118,8 +119,9 @@ class LinearClassifierCV(LinearModel):
         param_strength; split0_test_score, ..., mean_test_score, std_test_score, rank_test_score;
         standard_error of the mean (from the spread of the folds; with one validation set, from
         that of its examples); interval_low and interval_high, a 95 % interval (Wilson's for
-        accuracies); tie_breaker (the negative log-loss or loss); mean_train_loss; gap and nonzeros of the fit to all rows; passes of
-        all fits together; dropped (strengths that were not solved).
+        accuracies); tie_breaker (the negative log-loss or loss); mean_train_loss; gap and
+        nonzeros of the fit to all rows; passes of all fits together; dropped (strengths that were
+        not solved).
     calibration_ : Calibration or None
         The probabilities that were learned.
     classifier_ : LinearClassifier

@@ -82,14 +82,17 @@ def check_probabilities(loss: Loss, calibration: Any, what: str) -> None:
         )
 
 
-def make_scorer(scoring: Any) -> Scorer:
-    """The name of one of `OWN_SCORERS`, or a callable (estimator, X, y)."""
+def make_scorer(scoring: Any, called: str = "scoring=") -> Scorer:
+    """The name of one of `OWN_SCORERS`, or a callable (estimator, X, y).
+
+    `called` is the parameter's name in messages.
+    """
     if isinstance(scoring, str) and scoring in OWN_SCORERS:
         return scoring
     if isinstance(scoring, str):
         if scoring not in get_scorer_names():
             known = {*OWN_SCORERS, *get_scorer_names()}
-            raise ValueError(f"scoring={scoring!r} is not known: {nearest(scoring, known)}")
+            raise ValueError(f"{called}{scoring!r} is not known: {nearest(scoring, known)}")
         return get_scorer(scoring)
     if not callable(scoring):
         raise TypeError(f"scoring must be a name or a callable (estimator, X, y), got {scoring!r}.")
@@ -234,7 +237,7 @@ def interval(scorer: Scorer, mean: Array, error: Array, n_rows: float) -> tuple[
     middle = mean + Z**2 / (2 * n_rows)
     half = Z * np.sqrt(mean * (1 - mean) / n_rows + (Z / (2 * n_rows)) ** 2)
     scale = 1 + Z**2 / n_rows
-    return np.maximum((middle - half) / scale, 0.0), np.minimum((middle + half) / scale, 1.0)
+    return np.clip((middle - half) / scale, 0.0, mean), np.clip((middle + half) / scale, mean, 1.0)
 
 
 def distinct_rows(held_out: Sequence[HeldOut]) -> float:
