@@ -9,16 +9,18 @@ from safetensors.numpy import load_file
 
 import halfspaces
 from halfspaces import LinearClassifier, datasets
-from halfspaces.cli import image_features, model_data, prediction_table
+from halfspaces.cli import fold_features, image_features, model_data, prediction_table
 from halfspaces.cli.prediction_table import Limits
 from halfspaces.datasets.files import decoded_cache
 from halfspaces.features import (
     FEATURES,
     HOG,
+    Augmentation,
     Described,
     Mixture,
     parse,
 )
+from halfspaces.tuning.folds import make_folds
 from tests.helpers import accuracy, real, stripes
 
 CHEAP = ("--strengths", "1,0.1", "--tol", "0.05")
@@ -215,16 +217,6 @@ def test_bad_input_is_one_sentence(refused, run, folder, tmp_path):
         "train digits --features hue", "HueHistogram needs colour, got grey images of 8 x 8 pixels"
     )
     refused("train digits --features hog(cell=16)", "give a smaller")
-    learned = ["--features", "patches(n=4,size=3)", "--folds", "3"]
-    refused(
-        ["train", "digits", *learned],
-        "learns from images, and 3 folds hold out all",
-        "--validation",
-    )
-    refused(
-        ["train", "digits", "--features", "lbp+pixels", "--folds", "3", "--no-standardize"],
-        "learns from images",
-    )
     model = tmp_path / "model.safetensors"
     assert (
         run("train", folder, "--features", "hog+hue", "--strength", "1", "--out", model).code == 0
@@ -270,3 +262,35 @@ def test_a_mixture_of_parts_that_learn_nothing_may_have_folds():
     assert not image_features.learns(parse("hog+hue"), standardized=True)
     assert image_features.learns(parse("hog+hue"), standardized=False)
     assert image_features.learns(parse("hog+patches"), standardized=True)
+
+
+def test_features_that_learn_are_learned_anew_in_each_fold():
+    images, y = stripes(30)
+    data = datasets.Dataset("stripes", images.reshape(30, -1), y, image_shape=images.shape[1:])
+    words = "hog(cell=4)+patches(n=8, size=3)"
+    feature = parse(words)
+    describing = image_features.Describing(feature, Augmentation(flip=True), False, None)
+    folds = make_folds(3, y, y)
+    rows = describing.rows(data, folds, standardized=True)
+    assert rows.anew
+    found = list(fold_features._described(describing, data, rows))
+    for fold, given in zip(folds, found, strict=True):
+        alone = parse(words).fit(images[fold.train])
+        np.testing.assert_array_equal(given.X_held_out, alone.transform(images[fold.test]))
+        np.testing.assert_array_equal(given.y_held_out, y[fold.test])
+        count = len(fold.train)
+        assert len(given.X) == 2 * count, "training images and their mirror images"
+        np.testing.assert_array_equal(given.X[:count], alone.transform(images[fold.train]))
+
+
+@pytest.mark.parametrize("asked", [(), ("--folds", "3"), ("--calibrate", "temperature")])
+def test_few_images_and_a_feature_that_learns(run, folder, tmp_path, asked):
+    model = tmp_path / "model.safetensors"
+    ended = run(
+        "train", folder, "--features", "patches(n=8, size=3)", *CHEAP, *asked, "--out", model
+    )
+    assert ended.code == 0, ended
+    assert ("(3 folds)" if "--folds" in asked else "(5 folds, 3 times, of few rows)") in ended.out
+    assert accuracy(ended.out, "validation") > 0.8
+    assert accuracy(ended.out, "test") > 0.8
+    assert ("calibrated " in ended.out) == ("--calibrate" in asked)

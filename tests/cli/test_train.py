@@ -28,7 +28,7 @@ def test_train_reports_what_it_did(run):
     assert (ended.code, ended.err) == (0, "")
     assert accuracy(ended.out, "test") > 0.93
     lines = ended.out.splitlines()
-    row = r"(\d\S*) +(\d+\.\d+) % ± \d+\.\d+ +(\d+\.\d+) +\d+ "
+    row = r"(\d\S*) +(\d+\.\d+) % +\d+\.\d+ – \d+\.\d+ % +(\d+\.\d+) +\d+ "
     grid = np.array(
         [match.groups() for match in (re.match(row, line) for line in lines) if match], dtype=float
     )
@@ -392,6 +392,6 @@ def test_a_seed_chooses_the_rows_that_are_held_out(run, tmp_path):
     for seed in (None, 3, 3, 4):
         given = () if seed is None else ("--seed", seed)
         out = run("train", "digits", "--strengths", "0.1,0.01", "--tol", "0.05", *given).out
-        scores.setdefault(seed, []).append([line for line in out.splitlines() if "±" in line])
+        scores.setdefault(seed, []).append([line for line in out.splitlines() if " – " in line])
     assert scores[3][0] == scores[3][1], "the same seed holds out the same rows"
     assert len({str(lines[0]) for lines in scores.values()}) == 3

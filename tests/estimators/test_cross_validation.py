@@ -433,9 +433,9 @@ SORTED = np.argsort(Y, kind="stable")
         ),
         ({"cv": 1}, ValueError, "cv must be at least 2, got 1."),
         (
-            {"cv": 40},
+            {"cv": 400},
             ValueError,
-            "40 folds need at least as many examples of each class, but class",
+            "400 folds need at least as many rows of classes that have two or more, got 300;",
         ),
         (
             {"cv": "five"},

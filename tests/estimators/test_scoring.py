@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import sklearn
 from scipy.sparse import coo_array
+from scipy.stats import binomtest
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.metrics import accuracy_score, f1_score, get_scorer, log_loss, make_scorer
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, RepeatedStratifiedKFold, StratifiedKFold
 from sklearn.utils.validation import check_is_fitted
 
 from halfspaces import LinearClassifier, LinearClassifierCV
+from halfspaces.estimators.scoring import interval
 from halfspaces.loop.result import Reason
 
 IRIS = load_iris(return_X_y=True)
@@ -151,3 +153,45 @@ def test_weights_count_in_a_scorer_without_a_request():
         for scoring in ("accuracy", make_scorer(accuracy_score))
     )
     np.testing.assert_allclose(made, named, rtol=1e-12)
+
+
+def test_the_interval_of_an_accuracy_is_wilsons_also_where_all_are_right_or_wrong():
+    for right, n in [(20, 20), (0, 20), (13, 20), (1, 1), (996, 1000)]:
+        low, high = interval("accuracy", np.array([right / n]), np.array([0.0]), n)
+        expected = binomtest(right, n).proportion_ci(0.95, "wilson")
+        assert (low[0], high[0]) == pytest.approx((expected.low, expected.high), abs=1e-9)
+        assert high[0] - low[0] > 0.005
+    low, high = interval("loss", np.array([-1.0, -2.0]), np.array([0.5, 0.0]), 9)
+    assert (low[0], high[0]) == pytest.approx((-1.979982, -0.020018))
+    assert np.isnan([low[1], high[1]]).all(), "no spread tells of no error"
+
+
+def test_an_interval_counts_each_row_once_however_often_it_is_held_out():
+    X, y = CANCER
+    rows = np.arange(0, 569, 6)
+    for repeats in (1, 3):
+        folds = RepeatedStratifiedKFold(n_splits=3, n_repeats=repeats, random_state=0)
+        searched = LinearClassifierCV(strengths=[0.1], cv=folds).fit(X[rows], y[rows])
+        results = searched.cv_results_
+        found = results["interval_low"][0], results["interval_high"][0]
+        mean = results["mean_test_score"]
+        assert found == pytest.approx(np.ravel(interval("accuracy", mean, mean, len(rows))))
+
+
+@pytest.mark.parametrize("loss", ["softmax", "hinge", "squared_hinge"])
+def test_equal_accuracies_are_told_apart_by_the_held_out_loss(loss):
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(-3, 1, (30, 5)), rng.normal(3, 1, (30, 5))]
+    y = np.repeat([0, 1], 30)
+    strengths = [80.8, 1.0, 0.05, 1e-3]
+    searched = LinearClassifierCV(loss, strengths=strengths, cv=3).fit(X, y)
+    assert np.all(searched.scores_ == 1)
+    scoring = "log_loss" if loss == "softmax" else "loss"
+    by_loss = LinearClassifierCV(loss, strengths=strengths, cv=3, scoring=scoring).fit(X, y)
+    np.testing.assert_allclose(
+        searched.cv_results_["tie_breaker"], by_loss.cv_results_["mean_test_score"], atol=1e-3
+    )
+    assert searched.strength_ <= 0.05
+    if loss == "softmax":
+        whole = LinearClassifierCV().fit(X, y)
+        assert whole.predict_proba(X)[0, 0] > 0.95

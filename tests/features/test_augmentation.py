@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from halfspaces.cli.image_features import Describing, folds_of
+from halfspaces.cli.image_features import Describing
 from halfspaces.datasets import Dataset
+from halfspaces.estimators.checked_data import hold_out
 from halfspaces.features import Augmentation, parse
 from halfspaces.features.augmentation import _Copies
+from halfspaces.tuning.folds import Fold, make_folds
 from tests.helpers import stripes
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -17,13 +19,17 @@ def dataset_of(count=40, **parts):
     return Dataset("stripes", images.reshape(count, -1), y, image_shape=images.shape[1:], **parts)
 
 
+def part_of(y):
+    return [Fold(*hold_out(y, 2, 0.25))]
+
+
 def described(words, data, folds, augmentation=Augmentation(), *, cached=False):  # noqa: B008  (frozen)
     return Describing(parse(words), augmentation, cached, None).rows(data, folds, standardized=True)
 
 
 def test_held_out_rows_are_not_learned_from():
     data = dataset_of()
-    (fold,) = folds = folds_of(data.y, None, 0.25, 0)
+    (fold,) = folds = part_of(data.y)
     images = data.images(data.X)
     rows = described("hog+patches(n=8, size=3)", data, folds)
     for array, own in zip(
@@ -50,7 +56,7 @@ def test_held_out_rows_are_not_learned_from():
 def test_copies_are_trained_on_and_never_held_out(augmentation):
     data = dataset_of()
     images = data.images(data.X)
-    for folds in (folds_of(data.y, None, 0.25, 0), folds_of(data.y, 4, None, 0)):
+    for folds in (part_of(data.y), make_folds(4, data.y, data.y)):
         rows = described("hog+hue", data, folds, augmentation)
         assert rows.augmentation == augmentation
         changed = changed_by_hand(images, augmentation)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from halfspaces.optimizers import RandomSearch
+from halfspaces.callbacks import Attempts
+from halfspaces.optimizers import LBFGS, RandomSearch
 from halfspaces.proofs.minimize import minimize
 from halfspaces.testing.runs import Watch, recorded, small_objective, start
 
@@ -40,3 +41,24 @@ def test_local_random_search_walks_downhill_from_the_best_so_far():
     assert not any(request.gradient for request in asked[:-1])
     assert len(result.history) > 2
     assert np.all(np.diff(result.history["loss"].ravel()) < 0)
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_attempts_are_all_losses_and_the_best_so_far(batch):
+    objective, asked = recorded(SMALL)
+    shown = []
+    attempts = Attempts(show=lambda *attempt: shown.append(attempt))
+    search = RandomSearch(draws=20, scale=0.3, batch=batch)
+    for _ in range(2):  # a second run begins anew
+        result = minimize(objective, search, callbacks=[attempts])
+        values = np.concatenate([SMALL.evaluate(request).total for request in asked])[:21]
+        np.testing.assert_allclose(attempts.loss, values)
+        np.testing.assert_array_equal(attempts.best, np.minimum.accumulate(attempts.loss))
+        assert attempts.best[-1] == pytest.approx(float(result.loss[0]))
+    expected = [(k, attempts.loss[k], attempts.best[k]) for k in range(21)]
+    assert shown == expected * 2
+
+
+def test_attempts_belong_to_random_search():
+    with pytest.raises(ValueError, match=r"Attempts belongs to RandomSearch, got LBFGS\("):
+        minimize(SMALL, LBFGS(), callbacks=[Attempts()])

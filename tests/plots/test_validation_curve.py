@@ -31,7 +31,7 @@ def test_plot():
     np.testing.assert_allclose(points, np.stack([STRENGTHS, searched.scores_.mean(axis=1)], axis=1))
     (bars,) = ax.containers[0].lines[2]
     lengths = [np.ptp(segment[:, 1]) for segment in bars.get_segments()]
-    np.testing.assert_allclose(lengths, 2 * searched.cv_results_["standard_error"])
+    np.testing.assert_allclose(lengths, 2 * 1.959964 * searched.cv_results_["standard_error"])
     marked = [text.get_text() for text in ax.get_legend().get_texts()]
     assert marked[0] == f"chosen: λ = {searched.strength_:.3g}"
     assert marked[1].startswith("one standard error: λ = ")

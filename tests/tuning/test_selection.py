@@ -11,3 +11,12 @@ def test_rules():
     assert one_standard_error_of(mean, error) == 2
     assert one_standard_error_of(mean, 0 * error) == 3
     assert best_of(np.array([np.nan, -3.0, -2.0, np.nan])) == 2
+
+
+def test_equal_means_are_told_apart_by_the_tie_breaker():
+    mean = np.array([0.8, 0.9, 0.9, 0.9 - 1e-16, 0.7])
+    assert best_of(mean, np.array([9.0, -0.6, -0.2, -0.1, 9.0])) == 3
+    assert best_of(mean, np.array([0.0, -0.1, -0.1, -0.1, 0.0])) == 1, "the strongest penalty"
+    assert best_of(mean, np.array([0.0, np.nan, -0.3, -0.2, 0.0])) == 3
+    error = np.array([0.01, 0.05, 0.2, 0.01, 0.0])
+    assert one_standard_error_of(mean, error, np.array([0, -3.0, -1.0, -2.0, 0])) == 0

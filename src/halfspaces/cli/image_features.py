@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 import halfspaces
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.files import decoded_cache
 from halfspaces.datasets.fingerprint import content
-from halfspaces.estimators.checked_data import hold_out
 from halfspaces.features import Augmentation, Feature, Mixture
 from halfspaces.support.types import Array
 from halfspaces.system import memory
 from halfspaces.system.errors import DataError
-from halfspaces.tuning.folds import Fold, make_folds
+from halfspaces.tuning.folds import Fold
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,8 @@ class Rows:
     of their copies after them. `folds` hold out training images only, never copies, and a fold
     does not fit copies of the images that it holds out. `folds` is empty if nothing is held out or
     the data set has validation rows. With a single fold, the feature has learned from its training
-    images only.
+    images only; with several, from all images, and `anew` says whether this matters, so that it
+    is to be learned anew in each fold to choose λ.
     """
 
     dataset: Dataset
@@ -35,6 +36,7 @@ class Rows:
     folds: list[Fold]
     augmentation: Augmentation
     seconds: float
+    anew: bool = False
 
     @property
     def as_given(self) -> Dataset:
@@ -62,18 +64,12 @@ class Describing:
         Raises
         ------
         DataError, ValueError, TypeError
-            If the data are not images, if the feature refuses the images, or if it learns from
-            images and there are several folds.
+            If the data are not images, or if the feature refuses the images.
         """
         if dataset.image_shape is None:
             raise DataError(
                 f"--features {self.feature} describes images, and {dataset.name} holds plain rows "
                 "of numbers; leave --features out, or give images."
-            )
-        if len(folds) > 1 and learns(self.feature, standardized=standardized):
-            raise ValueError(
-                f"--features {self.feature} learns from images, and {len(folds)} folds hold out "
-                "all of them in turn; give --validation instead of --folds."
             )
         started = time.perf_counter()
         images = dataset.images(np.asarray(dataset.X))
@@ -91,7 +87,13 @@ class Describing:
                 Fold(np.concatenate([fold.train, fold.train + count]), fold.test) for fold in folds
             ]
         plain = replace(dataset, **described, image_shape=None, planar=False)
-        return Rows(plain, self.feature, folds, augmentation, time.perf_counter() - started)
+        anew = len(folds) > 1 and learns(self.feature, standardized=standardized)
+        seconds = time.perf_counter() - started
+        return Rows(plain, self.feature, folds, augmentation, seconds, anew)
+
+    def anew(self) -> "Describing":
+        """The same with a feature that has learned nothing; rows of a fold are not cached."""
+        return replace(self, feature=clone(self.feature), cached=False)
 
     def _described(self, dataset: Dataset, X: Any, augmentation: Augmentation) -> Array:
         images = dataset.images(X)
@@ -128,13 +130,3 @@ def learns(feature: Feature, *, standardized: bool) -> bool:
     """
     parts = feature.parts if isinstance(feature, Mixture) and standardized else [feature]
     return any(part._learns for part in parts)
-
-
-def folds_of(y: Array, folds: int | None, part: float | None, seed: int) -> list[Fold]:
-    """The folds, or the held-out part, of `LinearClassifierCV` with this seed."""
-    if folds is not None:
-        return make_folds(folds, y, y, seed=seed)
-    if part is None:
-        return []
-    classes, labels = np.unique(y, return_inverse=True)
-    return [Fold(*hold_out(labels, len(classes), part, seed))]

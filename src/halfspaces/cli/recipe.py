@@ -7,18 +7,21 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from halfspaces.cli import values
+from halfspaces.cli import strength_report, values
 from halfspaces.estimators.calibration import CALIBRATIONS
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import DEFAULT_STRENGTH
 from halfspaces.estimators.cross_validation import LinearClassifierCV
+from halfspaces.estimators.scoring import make_scorer
 from halfspaces.features import parse
 from halfspaces.files import options as table
 from halfspaces.files.checkpoint import Checkpoint
 from halfspaces.loop.optimizer import Optimizer
+from halfspaces.loop.run import Callback
 from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss
-from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES
+from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES, RandomSearch
+from halfspaces.optimizers.random_search import Attempts
 from halfspaces.penalties import PENALTIES
 from halfspaces.penalties.base import Penalty
 from halfspaces.support.validation import check_number
@@ -32,7 +35,7 @@ NAMES: dict[str, Mapping[str, Any]] = {
     "schedule": SCHEDULES,
     "calibrate": CALIBRATIONS,
 }
-CHOOSE_STRENGTH = ("strengths", "folds", "validation")
+CHOOSE_STRENGTH = ("strengths", "folds", "validation", "scoring")
 
 
 def recipe_of(options: Mapping[str, Any]) -> "Recipe":
@@ -116,7 +119,7 @@ class Recipe(table.Options):
             )
         for name in CHOOSE_STRENGTH:
             given = getattr(self, name)
-            held_out = self.calibrate is not None and name != "strengths"
+            held_out = self.calibrate is not None and name in ("folds", "validation")
             if given is not None and not (self.chooses_strength or held_out):
                 fixed = "these options"
                 if self.strength is not None:
@@ -125,9 +128,22 @@ class Recipe(table.Options):
                     f"{table.flag(name)} {given} is for choosing λ, but {fixed} leave no choice; "
                     "give one of them."
                 )
+        self._check_scoring()
         if self.folds is not None and self.validation is not None:
             both = f"--folds {self.folds} and --validation {self.validation:g}"
             raise ValueError(f"{both} both hold rows out; give one.")
+
+    def _check_scoring(self) -> None:
+        """Raise for an unknown score, and for one of probabilities where there are none."""
+        if self.scoring is None:
+            return
+        make_scorer(self.scoring, "--scoring ")
+        has_none = self.calibrate is None and self.make_loss().probability is None
+        if self.scoring in ("log_loss", "neg_log_loss") and has_none:
+            raise ValueError(
+                f"--scoring {self.scoring} needs probabilities, which --loss {self.loss} does not "
+                "give; give --calibrate temperature, too, or --loss softmax."
+            )
 
     def _check_calibrate(self) -> None:
         """Raise unless the options allow a calibration, which is fitted to held-out scores."""
@@ -202,7 +218,7 @@ class Recipe(table.Options):
             loss=self.make_loss(),
             optimizer=self.make_optimizer(),
             **self.make_penalty(self.strength),
-            **self._fit_options,
+            **self._fit_options | {"callbacks": self._callbacks},
         )
 
     def search(self) -> LinearClassifierCV:
@@ -215,7 +231,7 @@ class Recipe(table.Options):
             loss=self.make_loss(),
             penalty=self._penalty_with(parts, None) if parts else self.penalty,
             strengths=strengths,
-            cv=self.folds or 2,
+            scoring=self.scoring or "accuracy",
             calibrate=self.calibrate,
             random_state=self.seed,
             **self._fit_options,
@@ -261,6 +277,13 @@ class Recipe(table.Options):
             "n_jobs": self.jobs,
             "callbacks": [] if checkpoint is None else [checkpoint],
         }
+
+    @property
+    def _callbacks(self) -> list[Callback]:
+        """The callbacks of the classifier; the attempts of a random search are printed."""
+        shown = OPTIMIZERS.get(self.optimizer) is RandomSearch
+        attempts: list[Callback] = [Attempts(show=strength_report.attempt)] if shown else []
+        return attempts + self._fit_options["callbacks"]
 
 
 def _parameters(component: Any) -> set[str]:

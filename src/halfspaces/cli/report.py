@@ -23,7 +23,6 @@ from halfspaces.system.progress import Bar
 
 if TYPE_CHECKING:  # keeps scikit-learn out of the import of this module
     from halfspaces.estimators.classifier import LinearClassifier
-    from halfspaces.estimators.cross_validation import LinearClassifierCV
 
 
 def working(on: str) -> Status:
@@ -55,6 +54,11 @@ def _table(*columns: str, title: str | None = None) -> Table:
     for position, column in enumerate(columns):
         table.add_column(column, justify="left" if position == 0 else "right")
     return table
+
+
+def heading(title: str) -> None:
+    """Print the title of a table on one line."""
+    console.print(Text(title, "bold"), soft_wrap=True)
 
 
 def _pair(name: str, value: str | Text) -> None:
@@ -141,38 +145,6 @@ def choice(classifier: Any) -> None:
         _pair("optimizer", classifier.optimizer_choice_)
     else:
         _pair("optimizer", repr(classifier.optimizer_))
-
-
-def search(classifier: "LinearClassifierCV", rows: str) -> None:
-    """Print the grid of strengths with the accuracies on held-out rows."""
-    results = classifier.cv_results_
-    strengths = classifier.strengths_
-    table = _table(
-        "λ",
-        "validation accuracy",
-        "training loss",
-        "passes",
-        "",
-        title=f"λ on validation rows ({rows})",
-    )
-    for row in np.flatnonzero(~results["dropped"]):
-        best = row == classifier.best_index_
-        score = percent(results["mean_test_score"][row])
-        deviation = 100 * results["standard_error"][row]
-        table.add_row(
-            f"{strengths[row]:.3g}",
-            f"{score} ± {deviation:.2f}",
-            f"{results['mean_train_loss'][row]:.4f}",
-            f"{results['passes'][row]:.0f}",
-            "chosen" if best else "",
-            style="bold green" if best else None,
-        )
-    console.print(table)
-    dropped = int(results["dropped"].sum())
-    left = f", {dropped} smaller {'one' if dropped == 1 else 'ones'} left out" if dropped else ""
-    cost = f"{np.nansum(results['passes']):.0f} passes, {classifier.result_.seconds:.1f} s"
-    solved = len(strengths) - dropped
-    console.print(f"[dim]{solved} {'strength' if solved == 1 else 'strengths'}{left}, {cost}[/]\n")
 
 
 def range_test(test: Any) -> None:
@@ -284,29 +256,39 @@ def accuracies(metrics: Mapping[str, float]) -> None:
     """Print the accuracies of the parts of the data on one line."""
     parts = [Text.assemble(f"{part} ", (percent(value), "bold")) for part, value in metrics.items()]
     _pair("accuracy", Text(", ").join(parts))
+    if list(metrics) == ["train"]:
+        _pair("", "on the rows that the model was fitted to; on new rows it is usually lower")
 
 
 def classes(
     y: Array, predicted: Array, names: Sequence[str] | None, part: str, *, most: int = 20
 ) -> None:
-    """Print the accuracy of each class and its most frequent wrong prediction."""
-    labels = np.unique(y)
-    table = _table(
-        "class", "examples", "accuracy", "most often taken for", title=f"\nby class ({part} rows)"
-    )
+    """Print the accuracy of each class and its most frequent wrong prediction.
+
+    Of more than `most` classes, the worst are printed.
+    """
+    labels, codes = np.unique(y, return_inverse=True)
+    right = np.bincount(codes, predicted == y) / np.bincount(codes)
+    shown = labels
+    rows = "training rows, which the model was fitted to" if part == "train" else f"{part} rows"
+    title = f"by class ({rows})"
+    if len(labels) > most:
+        shown = labels[np.argsort(right, kind="stable")[:most]]
+        title = f"the {most} worst of {len(labels):,} classes ({rows})"
+    table = _table("class", "examples", "accuracy", "most often taken for")
     name = namer(names)
-    for label in labels[:most]:
+    for label in shown:
         predictions = predicted[y == label]
         wrong, counts = np.unique(predictions[predictions != label], return_counts=True)
         confused = "—"
         if len(wrong):
             share = percent(counts.max() / len(predictions))
             confused = f"{name(wrong[counts.argmax()])} ({share})"
-        right = percent(float(np.mean(predictions == label)))
-        table.add_row(Text(name(label)), f"{len(predictions):,}", right, Text(confused))
+        share = percent(float(np.mean(predictions == label)))
+        table.add_row(Text(name(label)), f"{len(predictions):,}", share, Text(confused))
+    console.print()
+    heading(title)
     console.print(table)
-    if len(labels) > most:
-        console.print(f"[dim]and {len(labels) - most} more classes[/]")
 
 
 def namer(names: Sequence[str] | None) -> Callable[[Any], str]:

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from halfspaces import datasets
-from halfspaces.cli import report, screen, values
-from halfspaces.cli.image_features import Describing, Rows, folds_of
+from halfspaces.cli import report, screen, strength_report, values
+from halfspaces.cli.fold_features import FoldSearch, search_by_fold
+from halfspaces.cli.holding_out import HeldOutRows, held_out_rows
+from halfspaces.cli.image_features import Describing, Rows
 from halfspaces.cli.recipe import Recipe
 from halfspaces.cli.saving import Interrupt, planned_files
 from halfspaces.datasets import Dataset
@@ -24,11 +26,12 @@ from halfspaces.features import Augmentation, Feature, parse
 from halfspaces.files import run_file
 from halfspaces.files.atomic import write_whole
 from halfspaces.files.models import save, versions
-from halfspaces.files.options import STRENGTHS, VALIDATION
+from halfspaces.files.options import STRENGTHS
 from halfspaces.files.outputs import ModelFiles
 from halfspaces.loop.result import Reason
 from halfspaces.support.types import Array
-from halfspaces.tuning.folds import Fold
+
+Search = LinearClassifierCV | FoldSearch
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,15 +40,22 @@ class Examples:
 
     `given` is the data set as it was opened. `rows` is the data set to fit: with --features its
     columns are the features, and with --flip or --shift it has copies. `as_given` is `rows` without
-    copies. `folds` are the folds for which the feature was computed, empty without a feature.
+    copies. `described` has the feature and its folds, None without --features; `held_out` are the
+    rows held out to choose λ, None if nothing is to be chosen.
     """
 
     given: Dataset
     fingerprint: dict[str, Any]
     rows: Dataset
     as_given: Dataset
-    feature: Feature | None
-    folds: list[Fold]
+    held_out: HeldOutRows | None
+    describing: Describing | None = None
+    described: Rows | None = None
+
+    @property
+    def feature(self) -> Feature | None:
+        """The feature of --features."""
+        return None if self.described is None else self.described.feature
 
 
 def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> LinearClassifier:
@@ -82,7 +92,8 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> Linear
     evaluation = None
     saved: dict[str, Path] = {}
     with interrupt.ends_block():
-        evaluation = evaluated(classifier, examples.as_given, search) if fit_is_finite else None
+        if fit_is_finite:
+            evaluation = evaluated(recipe, classifier, examples.as_given, search)
     with interrupt.ends_block():
         try:
             if files is not None and fit_is_finite:
@@ -120,84 +131,76 @@ def open_examples(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -
     report.dataset(given)
     found = fingerprint(given.X, given.y)
     report.other_data(trained_on, found)
-    described = describe(recipe, given)
-    if described is None:
-        return Examples(given, found, given, given, None, [])
-    return Examples(
-        given, found, described.dataset, described.as_given, described.feature, described.folds
-    )
-
-
-def describe(recipe: Recipe, dataset: Dataset) -> Rows | None:
-    """The data set with the features of --features as columns; None without --features."""
+    check_two(np.unique(given.y))  # before features are computed in vain
+    try:
+        held_out = held_out_rows(recipe, given)
+    except ValueError:
+        check_finite("X", given.X)  # would be the first thing to mend
+        raise
     if recipe.features is None:
-        return None
-    check_two(np.unique(dataset.y))  # before features are computed in vain
-    feature = parse(recipe.features)
+        return Examples(given, found, given, given, held_out)
+    describing = _describing(recipe, recipe.features)
+    folds = [] if held_out is None else held_out.folds
+    rows = describing.rows(given, folds, standardized=recipe.standardize)
+    report.described(rows, asked_to_flip=recipe.flip)
+    return Examples(given, found, rows.dataset, rows.as_given, held_out, describing, rows)
+
+
+def _describing(recipe: Recipe, features: str) -> Describing:
+    feature = parse(features)
     feature.set_params(n_jobs=recipe.jobs)
     augmentation = Augmentation(recipe.flip, recipe.shift or 0, recipe.seed or 0)
     memory = values.memory_bytes(recipe.memory)
-    describing = Describing(feature, augmentation, recipe.cache_features, memory)
-    folds: list[Fold] = []
-    if recipe.holds_out:
-        part = None
-        if not (recipe.folds or has_own_validation(recipe, dataset)):
-            part = recipe.validation or VALIDATION
-        folds = folds_of(dataset.y, recipe.folds, part, recipe.search()._seed() or 0)
-    rows = describing.rows(dataset, folds, standardized=recipe.standardize)
-    report.described(rows, asked_to_flip=recipe.flip)
-    return rows
-
-
-def has_own_validation(recipe: Recipe, dataset: Dataset) -> bool:
-    """Whether λ is chosen on the validation rows of the data set."""
-    return recipe.folds is None and recipe.validation is None and dataset.X_val is not None
+    return Describing(feature, augmentation, recipe.cache_features, memory)
 
 
 # --- fit ------------------------------------------------------------------------------------------
 
 
-def choose_strength(recipe: Recipe, examples: Examples) -> LinearClassifierCV | None:
+def choose_strength(recipe: Recipe, examples: Examples) -> Search | None:
     """A fitted search for λ, with its calibration; None if neither is needed."""
-    if not recipe.holds_out:
+    held_out = examples.held_out
+    if held_out is None:
         return None
     dataset = examples.rows
     if recipe.optimizer != "auto":
         _check_optimizer(recipe.classifier(), dataset)
-    search = recipe.search()
-    part = recipe.validation or VALIDATION
-    validation: Any = part
-    rows = f"{100 * part:g} % of the training rows"
-    if recipe.folds:
-        validation = None
-        rows = f"{recipe.folds} folds"
-    elif has_own_validation(recipe, dataset):
-        validation = (dataset.X_val, dataset.y_val)
-        rows = f"{len(validation[1]):,} rows of their own"
-    if examples.folds:
-        validation = None
-        search.set_params(cv=examples.folds)
-    search.fit(dataset.X, dataset.y, validation=validation)
-    report.search(search, rows)
+    rows = examples.described
+    if rows is not None and rows.anew:
+        assert examples.describing is not None
+        search: Search = search_by_fold(recipe, examples.describing, examples.given, rows)
+        seconds = search.seconds
+    else:
+        search = recipe.search()
+        folds = held_out.folds if rows is None else rows.folds
+        if folds:
+            search.set_params(cv=folds).fit(dataset.X, dataset.y)
+        else:
+            search.fit(dataset.X, dataset.y, validation=(dataset.X_val, dataset.y_val))
+        seconds = search.result_.seconds
+    words = held_out.words
+    if recipe.optimizer != "auto":
+        words += f", solved by auto, not by {recipe.optimizer}"
+    strength_report.search(search, words, seconds, held_out.never)
     return search
 
 
 def _fitted(
-    recipe: Recipe,
-    classifier: LinearClassifier,
-    dataset: Dataset,
-    search: LinearClassifierCV | None,
+    recipe: Recipe, classifier: LinearClassifier, dataset: Dataset, search: Search | None
 ) -> LinearClassifier:
     """The classifier fitted to all rows, at the λ that the search chose if there was one."""
     if search is not None:
         classifier.set_params(**recipe.make_penalty(search.strength_))
     if recipe.finds_step_size:
         _find_step_size(classifier, dataset)
-    if search is not None:
+    if isinstance(search, LinearClassifierCV):
         interrupted = search.result_.reason is Reason.INTERRUPTED
         if recipe.optimizer == "auto" or interrupted:
             return search.classifier_  # all rows were a member of the grid
-    return classifier.fit(dataset.X, dataset.y)
+    classifier.fit(dataset.X, dataset.y)
+    if isinstance(search, FoldSearch):
+        classifier.calibration_ = search.calibration_
+    return classifier
 
 
 def _check_optimizer(classifier: LinearClassifier, dataset: Dataset) -> None:
@@ -231,15 +234,16 @@ class Evaluation:
 
 
 def evaluated(
-    classifier: LinearClassifier, dataset: Dataset, search: LinearClassifierCV | None
+    recipe: Recipe, classifier: LinearClassifier, dataset: Dataset, search: Search | None
 ) -> Evaluation:
     """The accuracies on training, validation and test rows, and the predictions.
 
-    The validation accuracy is of classifiers that were fitted without the validation rows.
+    The validation accuracy is of classifiers that were fitted as this one, without the validation
+    rows: there is none where another optimizer chose λ.
     """
     predicted = classifier.predict(dataset.X)
     metrics = {"train": report.accuracy(dataset.y, predicted)}
-    if search is not None:
+    if search is not None and recipe.optimizer == "auto" and search.scoring == "accuracy":
         metrics["validation"] = float(search.cv_results_["mean_test_score"][search.best_index_])
     y = dataset.y
     part = "train"
@@ -257,7 +261,7 @@ def save_all(
     classifier: LinearClassifier,
     examples: Examples,
     evaluation: Evaluation | None,
-    search: LinearClassifierCV | None,
+    search: Search | None,
 ) -> Iterator[tuple[str, Path]]:
     """Write the model, its run file and, if matplotlib is installed, a plot of the search.
 
@@ -265,7 +269,7 @@ def save_all(
     """
     given = examples.given
     made = {"data": str(given), **versions(), "rows": examples.fingerprint}
-    run = run_file.dumps(run_options(recipe), made=made)
+    run = run_file.dumps(run_options(recipe, examples.held_out), made=made)
     save(
         classifier,
         files.model,
@@ -287,13 +291,13 @@ def save_all(
         yield "plot", files.plot
 
 
-def run_options(recipe: Recipe) -> dict[str, Any]:
+def run_options(recipe: Recipe, held_out: HeldOutRows | None) -> dict[str, Any]:
     """The recipe's options for its run file, with the defaults used to choose λ written out."""
     options = recipe.model_dump()
     if recipe.chooses_strength:
         options["strengths"] = recipe.strengths or str(STRENGTHS)
-    if recipe.holds_out and recipe.folds is None:
-        options["validation"] = recipe.validation or VALIDATION
+    if held_out is not None:
+        options["validation"] = held_out.part
     for name in ("local", "flip"):  # stored only if set: they need random_search or --features
         options[name] = options[name] or None
     return options
@@ -304,12 +308,13 @@ def report_all(
     classifier: LinearClassifier,
     examples: Examples,
     evaluation: Evaluation | None,
-    search: LinearClassifierCV | None,
+    search: Search | None,
     saved: Mapping[str, Path],
 ) -> None:
     """Print how the fit ended, the accuracies, and the files that were written."""
     report.choice(classifier)
-    report.fit(classifier, cost=search is None or recipe.optimizer != "auto")
+    one_search = isinstance(search, LinearClassifierCV) and recipe.optimizer == "auto"
+    report.fit(classifier, cost=not one_search)
     report.calibration(classifier)
     if evaluation is not None:
         report.accuracies(evaluation.metrics)

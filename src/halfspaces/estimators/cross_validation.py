@@ -18,7 +18,7 @@ from halfspaces.estimators.components import make_loss, penalty_by_strength
 from halfspaces.estimators.empty_columns import without_empty_columns
 from halfspaces.estimators.held_out import HeldOut, split
 from halfspaces.estimators.results_table import results_table
-from halfspaces.estimators.scoring import Scorer, check_probabilities, make_scorer
+from halfspaces.estimators.scoring import Scorer, ScoreTable, check_probabilities, make_scorer
 from halfspaces.estimators.search import KINKED_TOL, Search
 from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import LEAST_LOSS, Callback
@@ -48,11 +48,13 @@ class LinearClassifierCV(LinearModel):
     rows of the fold, whose features are standardized by these rows alone. It is scored on the rows
     that the fold leaves out, and λ is chosen by one of two rules:
 
-        best:                λ* = argmax_λ  mean_k score_k(λ); the largest λ of equal means
+        best:                λ* = argmax_λ  mean_k score_k(λ)
         one_standard_error:  the largest λ with mean_k score_k(λ) ≥ mean_k score_k(λ*) − e(λ*)
 
-    where e is the standard error of the mean. All rows are solved together with the folds, so the
-    classifier of the chosen λ needs no second fit.
+    where e is the standard error of the mean. Equal means, as accuracies of few rows often are, are
+    told apart by the held-out log-loss (by the loss itself where it gives no probabilities), and
+    log-losses that are 0 but for 0.001 of that at W = 0 by the larger λ. All rows are solved
+    together with the folds, so the classifier of the chosen λ needs no second fit.
 
     Parameters
     ----------
@@ -69,8 +71,9 @@ class LinearClassifierCV(LinearModel):
         strengths, at least two, brings no better mean score and λ R(W) falls. A sequence is solved
         as it is given.
     cv : int ≥ 2, scikit-learn splitter or iterable of (train, test), default 5
-        A number makes as many shuffled folds with the proportions of the classes; with `groups` in
-        `fit`, no group is in two of them.
+        A number makes as many shuffled folds with the proportions of the classes; a class of fewer
+        rows is held out in some of them, the only row of a class in none. With `groups` in `fit`,
+        no group is in two folds.
     scoring : str or callable, default "accuracy"
         "accuracy" (of the largest score: before any calibration); "log_loss" (negative, of the
         calibrated probabilities with `calibrate`); "loss" (the negative training loss, without the
@@ -115,8 +118,10 @@ class LinearClassifierCV(LinearModel):
     cv_results_ : dict of arrays, shape (S,)
         param_strength; split0_test_score, ..., mean_test_score, std_test_score, rank_test_score;
         standard_error of the mean (from the spread of the folds; with one validation set, from
-        that of its examples); mean_train_loss; gap and nonzeros of the fit to all rows; passes of
-        all fits together; dropped (strengths that were not solved).
+        that of its examples); interval_low and interval_high, a 95 % interval (Wilson's for
+        accuracies); tie_breaker (the negative log-loss or loss); mean_train_loss; gap and
+        nonzeros of the fit to all rows; passes of all fits together; dropped (strengths that were
+        not solved).
     calibration_ : Calibration or None
         The probabilities that were learned.
     classifier_ : LinearClassifier
@@ -280,7 +285,7 @@ class LinearClassifierCV(LinearModel):
             strengths = given
         if grid.interrupted:
             strengths = grid.strengths
-        best = self._adopt_scores(strengths, grid, *search.table(grid.strengths))
+        best = self._adopt_scores(strengths, grid, search.table(grid.strengths))
         objective = replace(grid.objectives[-1], penalty=penalty(self.strength_))
         choice = choose_for(objective)
         result = self._refined(grid, best, objective, choice)
@@ -305,28 +310,28 @@ class LinearClassifierCV(LinearModel):
         grid = GrowingGrid.geometric(largest, int(self.strengths), span=span)
         return grid, replace(objective, penalty=penalty(largest))
 
-    def _adopt_scores(self, strengths: Array, grid: Grid, scores: Array, error: Array) -> int:
+    def _adopt_scores(self, strengths: Array, grid: Grid, table: ScoreTable) -> int:
         """Set the attributes of the search; the index of the strength that the rule chooses."""
-        mean = scores.mean(axis=1)
+        mean = table.mean
         if not np.isfinite(mean).any():
             raise ValueError(
                 f"scoring={self.scoring!r} gives no finite number at any strength; choose another."
             )
-        best = best_of(mean)
+        best = best_of(mean, table.tie_breaker)
         if self.rule == "one_standard_error":
-            if not np.isfinite(error[best]):
+            if not np.isfinite(table.error[best]):
                 raise ValueError(
                     "rule='one_standard_error' has no standard error: one set of held-out rows has "
                     "one for scoring='accuracy', 'log_loss' or 'loss' alone; "
                     "use these, or folds."
                 )
-            best = one_standard_error_of(mean, error)
-        missing = len(strengths) - len(scores)
+            best = one_standard_error_of(mean, table.error, table.tie_breaker)
+        missing = len(strengths) - len(mean)
         self.strengths_ = strengths
         self.best_index_ = best
         self.strength_ = float(grid.strengths[best])
-        self.scores_ = np.pad(scores, ((0, missing), (0, 0)), constant_values=np.nan)
-        self.cv_results_ = results_table(strengths, grid, scores, error)
+        self.scores_ = np.pad(table.scores, ((0, missing), (0, 0)), constant_values=np.nan)
+        self.cv_results_ = results_table(strengths, grid, table)
         return best
 
     def _refined(self, grid: Grid, best: int, objective: Objective, choice: Choice) -> Result:

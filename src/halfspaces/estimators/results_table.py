@@ -3,11 +3,12 @@
 import numpy as np
 from scipy.stats import rankdata
 
+from halfspaces.estimators.scoring import ScoreTable
 from halfspaces.support.types import Array
 from halfspaces.tuning.grid import Grid
 
 
-def results_table(strengths: Array, grid: Grid, scores: Array, error: Array) -> dict[str, Array]:
+def results_table(strengths: Array, grid: Grid, table: ScoreTable) -> dict[str, Array]:
     """The columns of `cv_results_` (S,); nan for strengths that were not solved.
 
     Parameters
@@ -16,18 +17,20 @@ def results_table(strengths: Array, grid: Grid, scores: Array, error: Array) -> 
         Of the whole grid, falling; the first s of them were solved.
     grid : Grid
         Of the s strengths that were solved.
-    scores : array, shape (s, F)
-        Of the held-out rows of each fold.
-    error : array, shape (s,)
-        Standard errors of the mean scores.
+    table : ScoreTable
+        Their scores of the held-out rows.
     """
+    scores = table.scores
     solved = len(grid.strengths)
     folds = max(1, grid.W.shape[2] - 1)
     columns = {f"split{fold}_test_score": scores[:, fold] for fold in range(scores.shape[1])}
     columns |= {
-        "mean_test_score": scores.mean(axis=1),
+        "mean_test_score": table.mean,
         "std_test_score": scores.std(axis=1),
-        "standard_error": error,
+        "standard_error": table.error,
+        "interval_low": table.low,
+        "interval_high": table.high,
+        "tie_breaker": table.tie_breaker,
         "mean_train_loss": grid.loss[:, :folds].mean(axis=1),
         "gap": grid.gap[:, -1],
         "passes": grid.passes.sum(axis=1),

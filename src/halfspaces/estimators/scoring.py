@@ -1,8 +1,9 @@
 """Scoring held-out rows: accuracy, log-loss, the training loss, any scorer of scikit-learn."""
 
 import inspect
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -13,12 +14,15 @@ from sklearn.utils.metaestimators import available_if
 from halfspaces.estimators.base import probabilities, winners
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.held_out import HeldOut
+from halfspaces.loop.run import LEAST_LOSS
 from halfspaces.losses.base import Loss
 from halfspaces.support.types import Array
 from halfspaces.system.names import nearest
 
 OWN_SCORERS = ("accuracy", "log_loss", "loss")
 ROWS = object()  # stands for the held-out rows where nobody looks at them
+
+Z = 1.959963984540054  # half the width of a 95 % interval, in standard errors
 
 Scorer = str | Callable[..., Any]
 
@@ -78,14 +82,17 @@ def check_probabilities(loss: Loss, calibration: Any, what: str) -> None:
         )
 
 
-def make_scorer(scoring: Any) -> Scorer:
-    """The name of one of `OWN_SCORERS`, or a callable (estimator, X, y)."""
+def make_scorer(scoring: Any, called: str = "scoring=") -> Scorer:
+    """The name of one of `OWN_SCORERS`, or a callable (estimator, X, y).
+
+    `called` is the parameter's name in messages.
+    """
     if isinstance(scoring, str) and scoring in OWN_SCORERS:
         return scoring
     if isinstance(scoring, str):
         if scoring not in get_scorer_names():
             known = {*OWN_SCORERS, *get_scorer_names()}
-            raise ValueError(f"scoring={scoring!r} is not known: {nearest(scoring, known)}")
+            raise ValueError(f"{called}{scoring!r} is not known: {nearest(scoring, known)}")
         return get_scorer(scoring)
     if not callable(scoring):
         raise TypeError(f"scoring must be a name or a callable (estimator, X, y), got {scoring!r}.")
@@ -118,6 +125,21 @@ def score_answers(scorer: Scorer, answers: HeldOutAnswers, held_out: HeldOut) ->
     except AttributeError:  # scikit-learn's, of a classifier without predict_proba
         check_probabilities(answers.loss, answers.calibration, "scoring")
         raise
+
+
+def tie_breaker(answers: HeldOutAnswers, held_out: HeldOut) -> float:
+    """What decides between equal scores: the negative log-loss, without a calibration.
+
+    It is the loss itself where there are no probabilities. Values within 0.001 of that at W = 0 are
+    equal: solutions are no more exact.
+    """
+    plain = HeldOutAnswers(answers.scores, answers.classes, answers.loss)
+    n_classes = len(answers.classes)
+    if answers.loss.probability is None:
+        value = score_answers("loss", plain, held_out).score
+        return min(value, -LEAST_LOSS * answers.loss.chance_value(n_classes))
+    value = score_answers("log_loss", plain, held_out).score
+    return min(value, -LEAST_LOSS * float(np.log(n_classes)))
 
 
 def score_classifier(scorer: Callable[..., Any], classifier: Any, held_out: HeldOut) -> Score:
@@ -154,6 +176,79 @@ def _mean(values: Array, weight: Array | None) -> Score:
     mean = float(share @ values / total)
     error = float(np.sqrt(np.sum((share * (values - mean)) ** 2)) / total)
     return Score(mean, error)
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreTable:
+    """The scores of S strengths in F folds, and what they say of the mean.
+
+    Parameters
+    ----------
+    scores : array, shape (S, F)
+    error : array, shape (S,)
+        The standard error of the mean.
+    tie_breaker : array, shape (S,)
+        Decides between equal means; higher is better.
+    low, high : array, shape (S,)
+        A 95 % interval of the mean; nan if nothing is known of it.
+    """
+
+    scores: Array
+    error: Array
+    tie_breaker: Array
+    low: Array
+    high: Array
+
+    @property
+    def mean(self) -> Array:
+        """The mean over the folds (S,)."""
+        return self.scores.mean(axis=1)
+
+    @classmethod
+    def of(
+        cls, scorer: Scorer, scores: Array, errors: Array, tie_breakers: Array, n_rows: float
+    ) -> Self:
+        """The table of scores, their errors among examples and their tie-breakers, each (S, F).
+
+        `n_rows` is the number of rows that the folds hold out, each counted once.
+        """
+        error = standard_error(scores, errors)
+        mean = scores.mean(axis=1)
+        low, high = interval(scorer, mean, error, n_rows)
+        return cls(scores, error, tie_breakers.mean(axis=1), low, high)
+
+
+def interval(scorer: Scorer, mean: Array, error: Array, n_rows: float) -> tuple[Array, Array]:
+    """A 95 % interval of mean scores: Wilson's for accuracies, else mean ± 1.96 standard errors.
+
+    Wilson's interval has a width and lies within 0 and 1, also where all rows are right or wrong:
+    (p + z²/2n ± z √(p (1 − p)/n + z²/4n²)) / (1 + z²/n).
+
+    Wilson, Probable inference, the law of succession, and statistical inference, 1927,
+    https://doi.org/10.1080/01621459.1927.10502953
+
+    >>> low, high = interval("accuracy", np.array([1.0]), np.array([0.0]), 20)
+    >>> f"{low[0]:.3f} {high[0]:.3f}"
+    '0.839 1.000'
+    """
+    if scorer != "accuracy":
+        half = np.where(error > 0, Z * error, np.nan)  # scores without any spread tell of no error
+        return mean - half, mean + half
+    middle = mean + Z**2 / (2 * n_rows)
+    half = Z * np.sqrt(mean * (1 - mean) / n_rows + (Z / (2 * n_rows)) ** 2)
+    scale = 1 + Z**2 / n_rows
+    return np.clip((middle - half) / scale, 0.0, mean), np.clip((middle + half) / scale, mean, 1.0)
+
+
+def distinct_rows(held_out: Sequence[HeldOut]) -> float:
+    """The number of rows that are held out, each counted once: (Σ w)²/Σ w² if they have weights."""
+    weights: dict[int, float] = {}
+    for part in held_out:
+        index = np.arange(len(part.y)) if part.blocks.index is None else part.blocks.index
+        weight = np.ones(len(part.y)) if part.weight is None else part.weight
+        weights |= dict(zip(index.tolist(), (weight / weight.max()).tolist(), strict=True))
+    share = np.array(list(weights.values()))
+    return float(share.sum() ** 2 / (share @ share))
 
 
 def standard_error(scores: Array, errors: Array) -> Array:

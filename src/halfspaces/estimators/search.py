@@ -14,10 +14,12 @@ from halfspaces.estimators.scoring import (
     HeldOutAnswers,
     Score,
     Scorer,
+    ScoreTable,
+    distinct_rows,
     of_answers,
     score_answers,
     score_classifier,
-    standard_error,
+    tie_breaker,
 )
 from halfspaces.loop.result import Result
 from halfspaces.loop.run import Callback
@@ -33,10 +35,13 @@ KINKED_TOL = 1e-2  # the least tolerance of a search whose loss has kinks
 
 @dataclass(frozen=True)
 class FoldScores:
-    """Score of each fold's held-out rows (F,), with its standard error among the examples (F,)."""
+    """Score of each fold's held-out rows (F,), with its standard error among the examples (F,),
+    and what decides between equal scores (F,).
+    """
 
     scores: list[float]
     errors: list[float]
+    tie_breakers: list[float]
 
 
 @dataclass(eq=False)
@@ -108,37 +113,39 @@ class Search:
 
     def _add(self, strength: float, result: Result) -> None:
         """Score the held-out rows of each fold by the stack's W (D+1, F+1, C)."""
-        results = self._scored(strength, result)
+        scores = self.scores_of(result.W)
+        results = self._scored(strength, result, scores)
         self.scored[strength] = FoldScores(
-            [result.score for result in results], [result.error for result in results]
+            [result.score for result in results],
+            [result.error for result in results],
+            [
+                tie_breaker(self._answers(part, None), rows)
+                for part, rows in zip(scores, self.held_out, strict=True)
+            ],
         )
         self.penalties[strength] = float(self.penalty(strength).value(result.W[:-1, -1:])[0])
         if self.verbose > 0:
             self._report(strength)
 
-    def _scored(self, strength: float, result: Result) -> list[Score]:
-        """The score of each fold's held-out rows."""
+    def _scored(self, strength: float, result: Result, scores: list[Array]) -> list[Score]:
+        """The score of each fold's held-out rows, whose scores by class are `scores`."""
+        needs_calibration = self.scorer not in ("accuracy", "loss")
+        calibration = self.calibration_of(scores) if needs_calibration else None
         if of_answers(self.scorer):
-            scores = self.scores_of(result.W)
-            needs_calibration = self.scorer not in ("accuracy", "loss")
-            calibration = self.calibration_of(scores) if needs_calibration else None
-            loss = self.objectives[-1].loss
             return [
-                score_answers(
-                    self.scorer, HeldOutAnswers(part, self.classes, loss, calibration), rows
-                )
+                score_answers(self.scorer, self._answers(part, calibration), rows)
                 for part, rows in zip(scores, self.held_out, strict=True)
             ]
         assert callable(self.scorer)
-        calibration = None
-        if self.calibrate is not None:
-            calibration = self.calibration_of(self.scores_of(result.W))
         return [
             score_classifier(
                 self.scorer, self._classifier(fold, strength, result, calibration), rows
             )
             for fold, rows in enumerate(self.held_out)
         ]
+
+    def _answers(self, scores: Array, calibration: Calibration | None) -> HeldOutAnswers:
+        return HeldOutAnswers(scores, self.classes, self.objectives[-1].loss, calibration)
 
     def _classifier(
         self, fold: int, strength: float, result: Result, calibration: Calibration | None
@@ -151,11 +158,11 @@ class Search:
         return classifier
 
     def _report(self, strength: float) -> None:
-        scores, error = self.table([strength])
-        print(
-            f"LinearClassifierCV: λ = {strength:.4g}, "
-            f"held-out score {float(scores.mean()):.4f} ± {float(error[0]):.4f}."
-        )
+        table = self.table([strength])
+        mean = f"held-out score {float(table.mean[0]):.4f}"
+        if np.isfinite(table.low[0]):
+            mean += f" ({float(table.low[0]):.4f} to {float(table.high[0]):.4f})"
+        print(f"LinearClassifierCV: λ = {strength:.4g}, {mean}.")
 
     def scores_of(self, W: Array) -> list[Array]:
         """Scores (n, C) of each fold's held-out rows, from W (D+1, F+1, C)."""
@@ -175,18 +182,25 @@ class Search:
         )
         return CALIBRATIONS[self.calibrate].fit(np.concatenate(scores), y, weight)
 
-    def table(self, strengths: Iterable[float]) -> tuple[Array, Array]:
-        """Scores (S, F) and the standard errors of their means (S,)."""
+    def table(self, strengths: Iterable[float]) -> ScoreTable:
+        """The scores of these strengths."""
         found = [self.scored[float(strength)] for strength in strengths]
         scores = np.array([row.scores for row in found])
         errors = np.array([row.errors for row in found])
-        return scores, standard_error(scores, errors)
+        tie_breakers = np.array([row.tie_breakers for row in found])
+        return ScoreTable.of(self.scorer, scores, errors, tie_breakers, self.n_held_out)
+
+    @cached_property
+    def n_held_out(self) -> float:
+        """The number of rows that are held out."""
+        return distinct_rows(self.held_out)
 
     def mean_scores(self, strengths: Iterable[float]) -> Array:
         """Mean scores over the folds (S,)."""
-        return self.table(strengths)[0].mean(axis=1)
+        return self.table(strengths).mean
 
     def _without_gain(self) -> bool:
         falling = sorted(self.scored, reverse=True)
         penalties = [self.penalties[strength] for strength in falling]
-        return without_gain(falling, self.mean_scores(falling), penalties)
+        table = self.table(falling)
+        return without_gain(falling, table.mean, penalties)

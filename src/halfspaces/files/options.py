@@ -146,7 +146,7 @@ class StrengthOptions(Table):
     strength: float | None = option(
         None,
         "λ; chosen on held-out rows unless given.",
-        excludes=("strengths", "folds", "validation"),
+        excludes=("strengths", "folds", "validation", "scoring"),
         ge=0,
     )
     strengths: str | None = option(
@@ -156,7 +156,8 @@ class StrengthOptions(Table):
     )
     folds: int | None = option(
         None,
-        "Choose λ by cross-validation with this number of folds; on validation rows unless given.",
+        "Choose λ by cross-validation with this number of folds; 5 of few rows, else validation "
+        "rows, unless given.",
         excludes=("validation",),
         ge=2,
     )
@@ -165,6 +166,11 @@ class StrengthOptions(Table):
         f"Part of the training rows on which λ is chosen; {VALIDATION} unless given.",
         gt=0,
         lt=1,
+    )
+    scoring: str | None = option(
+        None,
+        "What λ is chosen by: accuracy (unless given), log_loss, balanced_accuracy, ... "
+        "as scikit-learn names them.",
     )
 
 

@@ -1,12 +1,14 @@
 """Random search: draw W, keep the best. The baseline of all other optimizers."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
 from halfspaces.loop.optimizer import Optimizer, State
 from halfspaces.loop.result import Reason
+from halfspaces.loop.run import Run
 from halfspaces.objective import Objective
 from halfspaces.request import Evaluation, Request
 from halfspaces.support.types import Array
@@ -19,6 +21,7 @@ class RandomSearchState(State):
 
     best: Array  # (M,)
     free: Array  # (D+1, 1, 1), 0 for a bias that the scores do not have
+    losses: Array  # (count + 1, M), of the start and of all draws
     count: int = -1
 
 
@@ -28,6 +31,9 @@ class RandomSearch(Optimizer[RandomSearchState]):
 
     The start counts too, so the end is no worse. Only values are evaluated. Where a stack has one
     member, several draws are evaluated at once as a stack of their own.
+
+    The history of a run has the draws that were better than all before; the callback `Attempts` has
+    all of them.
 
     Parameters
     ----------
@@ -70,7 +76,13 @@ class RandomSearch(Optimizer[RandomSearchState]):
         members = W.shape[1]
         free = np.ones((len(W), 1, 1))
         free[-1] = objective.fit_intercept
-        return RandomSearchState(W, np.full(members, self.scale), np.full(members, np.inf), free)
+        return RandomSearchState(
+            W,
+            np.full(members, self.scale),
+            np.full(members, np.inf),
+            free,
+            losses=np.empty((0, members)),
+        )
 
     def propose(self, state: RandomSearchState) -> Request:
         """The next draws, the same for every member; draw k does not depend on `batch`."""
@@ -92,6 +104,7 @@ class RandomSearch(Optimizer[RandomSearchState]):
         W = evaluation.request.W
         values = evaluation.total
         state.count += W.shape[1] // members
+        state.losses = np.concatenate([state.losses, values.reshape(-1, members)])
         if members == 1:
             first = int(np.argmin(values))
             values = values[first : first + 1]
@@ -107,3 +120,55 @@ class RandomSearch(Optimizer[RandomSearchState]):
     def fraction_done(self, state: RandomSearchState) -> float:
         """Draws made over draws planned."""
         return max(state.count, 0) / self.draws
+
+
+@dataclass(eq=False)
+class Attempts:
+    """A callback that keeps the loss of each attempt of a random search, the start as number 0.
+
+    Parameters
+    ----------
+    show : callable, optional
+        Called with the number of each attempt, its loss, and the best loss so far.
+
+    Attributes
+    ----------
+    loss : array, shape (draws + 1,)
+        L(W) of each attempt, of the worst member of a stack.
+    best : array, shape (draws + 1,)
+        The least of the losses up to each attempt.
+
+    Raises
+    ------
+    ValueError
+        If the optimizer of the run is no random search.
+
+    Examples
+    --------
+    >>> from halfspaces import LinearClassifier
+    >>> attempts = Attempts()
+    >>> classifier = LinearClassifier(optimizer=RandomSearch(draws=20), callbacks=[attempts])
+    >>> _ = classifier.fit([[0.0], [1.0], [2.0]], [0, 1, 1])
+    >>> len(attempts.loss), float(attempts.best[-1]) == float(attempts.loss.min())
+    (21, True)
+    """
+
+    show: Callable[[int, float, float], None] | None = field(default=None, repr=False)
+    loss: Array = field(default_factory=lambda: np.empty(0), init=False, repr=False)
+
+    @property
+    def best(self) -> Array:
+        """The least of the losses up to each attempt."""
+        return np.minimum.accumulate(self.loss)
+
+    def __call__(self, run: Run) -> None:
+        """Keep, and show, the attempts of the last turn."""
+        if not isinstance(run.state, RandomSearchState):
+            raise ValueError(
+                f"Attempts belongs to RandomSearch, got {run.optimizer!r}; leave one of them out."
+            )
+        shown = len(self.loss) if len(run.state.losses) > len(self.loss) else 0
+        self.loss = run.state.losses.max(axis=1)
+        if self.show is not None:
+            for number in range(shown, len(self.loss)):
+                self.show(number, float(self.loss[number]), float(self.best[number]))

@@ -30,22 +30,25 @@ class Constant(Schedule):
 
 @dataclass(frozen=True)
 class Step(Schedule):
-    """Multiplied by `decay` after every `every` epochs.
+    """Multiplied by `decay` after every `every` epochs; None: after each third of the run.
 
+    >>> Step().factor(progress=0.5, epoch=5.0)
+    0.1
     >>> Step(every=2, decay=0.1).factor(progress=0.5, epoch=4.5)
     0.010000000000000002
     """
 
-    every: float = 10.0
+    every: float | None = None
     decay: float = 0.1
 
     def __post_init__(self) -> None:
-        check_number("Step(every=...)", self.every, above=0)
+        if self.every is not None:
+            check_number("Step(every=...)", self.every, above=0)
         check_number("Step(decay=...)", self.decay, above=0)
 
     def factor(self, progress: float, epoch: float) -> float:
-        """decay^⌊epoch / every⌋."""
-        return self.decay ** math.floor(epoch / self.every)
+        """decay^⌊epoch / every⌋, or decay^⌊3 progress⌋."""
+        return self.decay ** math.floor(3 * progress if self.every is None else epoch / self.every)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ class Searched(Protocol):
 
 
 def plot_validation(classifier: Searched, ax: Any = None) -> Any:
-    """Mean held-out score against λ on a logarithmic axis, with standard errors as bars.
+    """Mean held-out score against λ on a logarithmic axis, with 95 % intervals as bars.
 
     The chosen λ and the one of the rule of one standard error are marked.
 
@@ -45,14 +45,16 @@ def plot_validation(classifier: Searched, ax: Any = None) -> Any:
     strengths = results["param_strength"][solved]
     mean = results["mean_test_score"][solved]
     error = results["standard_error"][solved]
+    tie_breaker = results["tie_breaker"][solved]
+    bars = [mean - results["interval_low"][solved], results["interval_high"][solved] - mean]
     style = {"marker": "o", "markersize": 4, "capsize": 3, "color": "C0"}
-    ax.errorbar(strengths, mean, yerr=np.nan_to_num(error), **style)
+    ax.errorbar(strengths, mean, yerr=np.nan_to_num(bars), **style)
     ax.axvline(classifier.strength_, color="C3", label=f"chosen: λ = {classifier.strength_:.3g}")
-    if np.isfinite(error[best_of(mean)]):
-        largest = strengths[one_standard_error_of(mean, error)]
+    if np.isfinite(error[best_of(mean, tie_breaker)]):
+        largest = strengths[one_standard_error_of(mean, error, tie_breaker)]
         label = f"one standard error: λ = {largest:.3g}"
         ax.axvline(largest, color="C2", linestyle="--", label=label)
-    ax.set(xscale="log", xlabel="λ", ylabel=_score_name(classifier.scoring))
+    ax.set(xscale="log", xlabel="λ", ylabel=f"held-out {score_name(classifier.scoring)}")
     ax.legend()
     return ax
 
@@ -74,7 +76,12 @@ def _new_axes() -> Any:
     return pyplot.subplots(layout="constrained")[1]
 
 
-def _score_name(scoring: Any) -> str:
+def score_name(scoring: Any) -> str:
+    """What a score is called in pictures and tables.
+
+    >>> score_name("log_loss"), score_name("balanced_accuracy")
+    ('log-loss, negative', 'balanced accuracy')
+    """
     if scoring in ("log_loss", "loss"):
-        return f"held-out {scoring.replace('_', '-')}, negative"
-    return f"held-out {scoring.replace('_', ' ') if isinstance(scoring, str) else 'score'}"
+        return f"{scoring.replace('_', '-')}, negative"
+    return scoring.replace("_", " ") if isinstance(scoring, str) else "score"

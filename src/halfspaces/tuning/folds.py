@@ -11,6 +11,11 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
+FEW_ROWS = 500  # fewer rows, or
+FEW_OF_A_CLASS = 20  # fewer of a class, are held out in folds by default
+DEFAULT_FOLDS = 5
+MOST_REPEATS = 3
+
 
 class Fold(NamedTuple):
     """Rows to fit on and rows to score."""
@@ -27,8 +32,9 @@ def make_folds(
     Parameters
     ----------
     cv : int, splitter or iterable
-        A number k makes k shuffled folds with the classes' proportions; with groups, no group is in
-        two of them.
+        A number k makes k shuffled folds with the classes' proportions; a class of fewer rows is
+        held out in some of them, and the only row of a class in none. With groups, no group is in
+        two folds.
     X, y : array, shape (N, D) and (N,)
         y has the labels as the user gave them.
     groups : array, shape (N,), or None
@@ -39,8 +45,8 @@ def make_folds(
     Raises
     ------
     ValueError, TypeError
-        If there are fewer groups than folds, fewer examples of a class than folds, a class is
-        missing from the training rows of a fold, or a fold holds nothing out.
+        If there are fewer groups than folds, fewer rows to hold out than folds, a class is missing
+        from the training rows of a fold, or a fold holds nothing out.
 
     Examples
     --------
@@ -50,14 +56,17 @@ def make_folds(
     """
     if groups is not None:
         groups = _checked_groups(groups, len(y))
-    splits = _splits(cv, X, y, groups, seed)
+    classes, labels = np.unique(y, return_inverse=True)
+    counts = np.ones(len(y)) if weight is None else weight
+    if _is_number(cv) and groups is None:
+        splits = _class_folds(cv, labels, counts, seed)
+    else:
+        splits = _splits(cv, X, y, groups, seed)
     folds = [Fold(*(_rows(rows, len(y)) for rows in split)) for split in splits]
     if not folds:
         raise ValueError(
             f"cv={cv!r} gives no folds; give at least one pair of training and held-out rows."
         )
-    classes, labels = np.unique(y, return_inverse=True)
-    counts = np.ones(len(y)) if weight is None else weight
     for number, fold in enumerate(folds):
         check_fold(f"The training rows of fold {number}", fold, classes, labels, counts)
         if not counts[fold.test].any():
@@ -66,6 +75,61 @@ def make_folds(
                 "leave that fold out of cv."
             )
     return folds
+
+
+def repeats_for(n_rows: int, rarest: int) -> int:
+    """How often to make 5 folds by default; 0 where one set of validation rows is enough.
+
+    Few rows are under 500, or under 20 of the rarest class.
+
+    >>> repeats_for(60, 30), repeats_for(300, 30), repeats_for(50_000, 2), repeats_for(500, 20)
+    (3, 2, 1, 0)
+    """
+    if n_rows >= FEW_ROWS and rarest >= FEW_OF_A_CLASS:
+        return 0
+    return min(-(-FEW_ROWS // n_rows), MOST_REPEATS)
+
+
+def repeated_folds(y: Array, repeats: int, seed: int) -> list[Fold]:
+    """5 folds made several times anew, or fewer folds of fewer rows."""
+    counts = np.unique(y, return_counts=True)[1]
+    n_folds = max(2, min(DEFAULT_FOLDS, int(counts[counts > 1].sum())))
+    return [
+        fold
+        for repeat in range(repeats)
+        for fold in make_folds(n_folds, y, y, seed=(seed + repeat) % 2**32)
+    ]
+
+
+def _is_number(cv: Any) -> bool:
+    return isinstance(cv, Integral) and not isinstance(cv, bool)
+
+
+def _class_folds(
+    n_folds: int, labels: Array, weight: Array, seed: int
+) -> list[tuple[Array, Array]]:
+    """Folds with the proportions of the classes; the only row of a class is in all training rows.
+
+    Rows of weight 0 are never held out.
+    """
+    check_number("cv", n_folds, at_least=2, integer=True)
+    counted = weight > 0
+    counts = np.bincount(labels[counted], minlength=int(labels.max()) + 1)
+    rows = np.flatnonzero(counted & (counts[labels] > 1))
+    if len(rows) < n_folds:
+        raise ValueError(
+            f"{n_folds} folds need at least as many rows of classes that have two or more, "
+            f"got {len(rows)}; take fewer folds or give more rows."
+        )
+    if counts.min() >= n_folds:
+        kind = StratifiedKFold(int(n_folds), shuffle=True, random_state=seed)
+        tests = [rows[test] for _, test in kind.split(rows, labels[rows])]
+    else:  # dealt out class by class: two rows of a class are in different folds
+        mixed = np.random.default_rng(seed).permutation(rows)
+        dealt = mixed[np.argsort(labels[mixed], kind="stable")]
+        tests = [dealt[first::n_folds] for first in range(n_folds)]
+    every = np.arange(len(labels))
+    return [(np.setdiff1d(every, test), test) for test in tests]
 
 
 def _checked_groups(groups: Any, n_rows: int) -> Array:
@@ -82,13 +146,13 @@ def _checked_groups(groups: Any, n_rows: int) -> Array:
 
 
 def _splits(cv: Any, X: Any, y: Array, groups: Array | None, seed: int) -> Iterable[Any]:
-    if isinstance(cv, Integral) and not isinstance(cv, bool):
+    if _is_number(cv) and groups is not None:
         check_number("cv", cv, at_least=2, integer=True)
-        if groups is not None and groups.dtype == object:
+        if groups.dtype == object:
             groups = groups.astype(str)  # mixed types cannot be sorted
-        _check_enough(int(cv), y, groups)
-        kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-        return kind(int(cv), shuffle=True, random_state=seed).split(np.zeros(len(y)), y, groups)
+        _check_enough_groups(int(cv), groups)
+        kind = StratifiedGroupKFold(int(cv), shuffle=True, random_state=seed)
+        return kind.split(np.zeros(len(y)), y, groups)
     if hasattr(cv, "split") and not isinstance(cv, (str, type)):
         return cv.split(X, y, groups)
     if not isinstance(cv, Iterable) or isinstance(cv, str):
@@ -105,21 +169,11 @@ def _splits(cv: Any, X: Any, y: Array, groups: Array | None, seed: int) -> Itera
     return splits
 
 
-def _check_enough(n_folds: int, y: Array, groups: Array | None) -> None:
-    if groups is not None:
-        n_groups = len(np.unique(groups))
-        if n_groups < n_folds:
-            raise ValueError(
-                f"{n_folds} folds need at least as many groups, got {n_groups}; take fewer folds."
-            )
-        return
-    classes, counts = np.unique(y, return_counts=True)
-    if counts.min() < n_folds:
-        rare = classes.tolist()[int(np.argmin(counts))]
+def _check_enough_groups(n_folds: int, groups: Array) -> None:
+    n_groups = len(np.unique(groups))
+    if n_groups < n_folds:
         raise ValueError(
-            f"{n_folds} folds need at least as many examples of each class, "
-            f"but class {rare!r} has {counts.min()}; "
-            "take fewer folds or leave the class out."
+            f"{n_folds} folds need at least as many groups, got {n_groups}; take fewer folds."
         )
 
 

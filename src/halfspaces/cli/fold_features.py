@@ -1,0 +1,169 @@
+"""Choosing λ with features that learn from images: they are learned anew in each fold.
+
+A feature that had seen the held-out images would make them look easier than new ones. So for each
+fold the feature is fitted to the training images alone, the grid of λ is solved on them, and the
+held-out images are scored.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from halfspaces.cli.image_features import Describing, Rows
+from halfspaces.cli.recipe import Recipe
+from halfspaces.datasets import Dataset
+from halfspaces.estimators.calibration import CALIBRATIONS, Calibration
+from halfspaces.estimators.classifier import LinearClassifier
+from halfspaces.estimators.components import penalty_by_strength
+from halfspaces.estimators.cross_validation import LinearClassifierCV
+from halfspaces.estimators.scoring import ScoreTable, make_scorer
+from halfspaces.loop.result import Reason
+from halfspaces.support.types import Array
+from halfspaces.tuning.growing_grid import SPAN, SPARSE_SPAN, GrowingGrid
+from halfspaces.tuning.largest_strength import largest_strength
+from halfspaces.tuning.selection import best_of
+
+
+@dataclass(frozen=True, eq=False)
+class FoldSearch:
+    """λ chosen over folds that have features of their own; the attributes of `LinearClassifierCV`.
+
+    `calibration_` is learned from the held-out scores of all folds, None without `calibrate`.
+    """
+
+    cv_results_: dict[str, Array]
+    strength_: float
+    best_index_: int
+    scoring: Any
+    seconds: float
+    calibration_: Calibration | None
+
+
+@dataclass(frozen=True, eq=False)
+class FoldRows:
+    """The described rows of one fold."""
+
+    X: Array
+    y: Array
+    X_held_out: Array
+    y_held_out: Array
+
+
+def search_by_fold(
+    recipe: Recipe, describing: Describing, given: Dataset, rows: Rows
+) -> FoldSearch:
+    """Solve one grid of λ in each fold, and choose by the mean scores.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    describing : Describing
+    given : Dataset
+        The images.
+    rows : Rows
+        All images described by the feature that has learned from all: only for the grid of λ.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C: there is no model yet.
+    """
+    started = time.perf_counter()
+    strengths = _strengths(recipe, rows)
+    searches = [_fitted(recipe, strengths, fold) for fold in _described(describing, given, rows)]
+    results = [search.cv_results_ for search in searches]
+
+    def columns(name: str) -> Array:
+        return np.stack([result[name] for result in results], axis=1)
+
+    n_rows = len(np.unique(np.concatenate([fold.test for fold in rows.folds])))
+    scores = columns("mean_test_score")
+    scorer = make_scorer(searches[0].scoring)
+    table = ScoreTable.of(scorer, scores, columns("standard_error"), columns("tie_breaker"), n_rows)
+    if not np.isfinite(table.mean).any():
+        raise ValueError(
+            f"--scoring {recipe.scoring} gives no finite number at any strength; choose another."
+        )
+    best = best_of(table.mean, table.tie_breaker)
+    calibration = None
+    if recipe.calibrate is not None:
+        calibration = _calibration(recipe, float(strengths[best]), describing, given, rows)
+    return FoldSearch(
+        {
+            "param_strength": strengths,
+            "mean_test_score": table.mean,
+            "standard_error": table.error,
+            "interval_low": table.low,
+            "interval_high": table.high,
+            "tie_breaker": table.tie_breaker,
+            "mean_train_loss": columns("mean_train_loss").mean(axis=1),
+            "passes": columns("passes").sum(axis=1),
+            "dropped": np.zeros(len(strengths), bool),
+        },
+        float(strengths[best]),
+        best,
+        searches[0].scoring,
+        time.perf_counter() - started,
+        calibration,
+    )
+
+
+def _strengths(recipe: Recipe, rows: Rows) -> Array:
+    """One falling grid for all folds."""
+    search = recipe.search()
+    given: Any = search.strengths
+    if not isinstance(given, int):
+        return np.unique(np.asarray(given, dtype=np.float64))[::-1]
+    objective = recipe.classifier().objective(rows.dataset.X, rows.dataset.y)
+    penalty = penalty_by_strength(search.penalty)
+    largest = largest_strength(replace(objective, penalty=penalty(0.0)))
+    span = SPAN if penalty(largest).smooth else SPARSE_SPAN
+    return np.array(GrowingGrid.geometric(largest, given, span=span).strengths)
+
+
+def _described(describing: Describing, given: Dataset, rows: Rows) -> Iterator[FoldRows]:
+    """The rows of each fold, described by a feature that has seen its training images alone."""
+    images = len(given.y)
+    for fold in rows.folds:
+        train = fold.train[fold.train < images]  # `describing` makes the copies
+        part = replace(
+            given,
+            X=np.asarray(given.X)[train],
+            y=given.y[train],
+            X_val=np.asarray(given.X)[fold.test],
+            y_val=given.y[fold.test],
+            X_test=None,
+            y_test=None,
+        )
+        found = describing.anew().rows(part, [], standardized=False).dataset
+        assert found.X_val is not None
+        assert found.y_val is not None
+        yield FoldRows(np.asarray(found.X), found.y, np.asarray(found.X_val), found.y_val)
+
+
+def _fitted(recipe: Recipe, strengths: Array, fold: FoldRows) -> LinearClassifierCV:
+    search = recipe.search().set_params(strengths=strengths, calibrate=None, callbacks=[])
+    search.fit(fold.X, fold.y, validation=(fold.X_held_out, fold.y_held_out))
+    if search.result_.reason is Reason.INTERRUPTED:
+        raise KeyboardInterrupt
+    return search
+
+
+def _calibration(
+    recipe: Recipe, strength: float, describing: Describing, given: Dataset, rows: Rows
+) -> Calibration:
+    """The calibration learned from the held-out scores of all folds at the chosen λ."""
+    scores: list[Array] = []
+    labels: list[Array] = []
+    for fold in _described(describing, given, rows):
+        classifier: LinearClassifier = recipe.classifier()
+        classifier.set_params(**recipe.make_penalty(strength), callbacks=[])
+        found = classifier.fit(fold.X, fold.y).decision_function(fold.X_held_out)
+        scores.append(np.stack([-found / 2, found / 2], axis=1) if found.ndim == 1 else found)
+        labels.append(np.searchsorted(classifier.classes_, fold.y_held_out))
+    y = np.concatenate(labels)
+    assert recipe.calibrate is not None
+    return CALIBRATIONS[recipe.calibrate].fit(np.concatenate(scores), y, np.ones(len(y)))

@@ -1,0 +1,83 @@
+"""Which rows `halfspaces train` holds out to choose λ: those of the data set, a part, or folds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from halfspaces.cli.recipe import Recipe
+from halfspaces.datasets import Dataset
+from halfspaces.estimators.checked_data import hold_out
+from halfspaces.files.options import VALIDATION
+from halfspaces.support.types import Array
+from halfspaces.tuning.folds import Fold, check_fold, make_folds, repeated_folds, repeats_for
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOutRows:
+    """The rows that are held out.
+
+    `folds` is empty if the data set has validation rows of its own. `part` is the part that is held
+    out, None for folds and rows of their own. `words` describes them; `never` names the classes
+    whose only row is in all training rows.
+    """
+
+    folds: list[Fold]
+    words: str
+    part: float | None = None
+    never: Sequence[str] = ()
+
+
+def held_out_rows(recipe: Recipe, dataset: Dataset) -> HeldOutRows | None:
+    """The rows to hold out: as asked, else by the number of rows; None if nothing is to be chosen.
+
+    Without --folds, --validation and validation rows of the data set, few rows are held out in
+    repeated folds (`repeats_for`), and of many rows a part.
+
+    Raises
+    ------
+    ValueError
+        If a class would be missing from the training rows, or nothing can be held out.
+    """
+    if not recipe.holds_out:
+        return None
+    y = dataset.y
+    seed = recipe.search()._seed() or 0
+    if recipe.folds is not None:
+        folds = make_folds(recipe.folds, y, y, seed=seed)
+        return HeldOutRows(folds, f"{recipe.folds} folds", never=_alone(dataset))
+    if recipe.validation is None and dataset.X_val is not None:
+        return HeldOutRows([], f"{len(dataset.X_val):,} rows of their own")
+    counts = np.unique(y, return_counts=True)[1]
+    repeats = 0 if recipe.validation else repeats_for(len(y), int(counts.min()))
+    if repeats:
+        folds = repeated_folds(y, repeats, seed)
+        times = f", {repeats} times" if repeats > 1 else ""
+        words = f"{len(folds) // repeats} folds{times}, of few rows"
+        return HeldOutRows(folds, words, never=_alone(dataset))
+    part = recipe.validation or VALIDATION
+    fold = _part(dataset, part, seed)
+    return HeldOutRows([fold], f"{100 * part:g} % of the training rows", part)
+
+
+def _part(dataset: Dataset, part: float, seed: int) -> Fold:
+    """One fold that holds out a part of the rows."""
+    classes, labels = np.unique(dataset.y, return_inverse=True)
+    fold = Fold(*hold_out(labels, len(classes), part, seed))
+    what = f"The training rows that --validation {part:g} leaves"
+    names = _names(dataset, classes)
+    check_fold(what, fold, names, labels, np.ones(len(labels)), "hold out a smaller part")
+    return fold
+
+
+def _alone(dataset: Dataset) -> list[str]:
+    """The names of the classes that have a single row."""
+    classes, counts = np.unique(dataset.y, return_counts=True)
+    return _names(dataset, classes[counts == 1]).tolist()
+
+
+def _names(dataset: Dataset, labels: Array) -> Array:
+    from halfspaces.cli.report import namer
+
+    name = namer(dataset.class_names)
+    return np.array([name(label) for label in labels], dtype=object)
