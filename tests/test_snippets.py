@@ -70,11 +70,11 @@ def test_snippets_run_as_written(page, tmp_path, monkeypatch, restored):
         else:
             with monkeypatch.context() as few:
                 few.setattr(halfspaces.datasets, "open", _few(halfspaces.datasets.open))
-                exec(compile(code.replace("50_000, 5_000", "200, 50"), str(page), "exec"), names)
+                exec(compile(code.replace("50_000, 5_000", "60, 20"), str(page), "exec"), names)
     assert runner.failures == 0
 
 
-def _few(opened, n=200):
+def _few(opened, n=60):
     """`datasets.open` whose data sets have their first images alone."""
 
     def open_few(path):

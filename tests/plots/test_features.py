@@ -87,3 +87,33 @@ def test_words_are_drawn_as_a_map_and_a_sheet():
     assert titles == ["6 of the 6 words of words(of=raw(size=4, step=4), n=6)"]
     with pytest.raises(ValueError, match=r"n=256 is larger than the \d+ different descriptors"):
         plot_features(parse("words"), image[:16, :16])
+
+
+# --- pictures of whole descriptors ----------------------------------------------------------------
+
+
+def test_every_descriptor_of_gradients_has_a_picture_with_its_title():
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    words = "hog+sift+gist+hue+hue(cell=8)+colors+lbp+pixels"
+    figure = plot_features(parse(words), image)
+    assert [axes.get_title() for axes in figure.axes] == ["32 x 32 pixels", *words.split("+")]
+
+
+@pytest.mark.parametrize(("stripes", "upright"), [(X % 8 < 4, True), (Y % 8 < 4, False)])
+def test_gist_draws_the_lines_along_the_edges(stripes, upright):
+    image = np.where(stripes[:32, :32], 200, 50).astype(np.uint8)
+    (_, axes) = plot_features(parse("gist(grid=1)"), image).axes
+    lines = axes.collections[0]
+    x, y = np.ptp(lines.get_segments()[-1], axis=0)  # the brightest
+    assert (y > 5 * x) == upright
+    assert (x > 5 * y) != upright
+
+
+def test_no_title_touches_its_picture():
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    figure = plot_features(parse("hog+hue+colors"), image)
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        below = axes.title.get_window_extent().y0 - axes.get_window_extent().y1
+        assert below >= 5
+        assert axes.title.get_window_extent().y1 <= figure.bbox.y1

@@ -16,7 +16,7 @@ NOT_NUMBERS = {"S": "bytes", "U": "strings", "M": "dates", "m": "time difference
 MISSING = ("NAType", "NaTType")  # types of pandas, which need not be installed
 
 
-def features_of(name: str, X: object) -> Any:
+def features_of(name: str, X: Any) -> Any:
     """X where its rows hold numbers; lists become arrays.
 
     Raises
@@ -28,7 +28,7 @@ def features_of(name: str, X: object) -> Any:
     """
     _check_library(name, X)
     if isinstance(X, (list, tuple)):
-        X = _stacked(name, X)  # pyright: ignore[reportUnknownArgumentType]
+        X = _stacked(name, X)
     if isinstance(X, np.ndarray):
         _check_numbers(name, X)
     elif hasattr(X, "columns") and hasattr(X, "dtypes"):  # a data frame

@@ -118,7 +118,7 @@ class Loss(ABC):
     # How scores become probabilities: "softmax", "sigmoid", or not at all.
     probability: ClassVar[str | None] = None
     # `value_and_grad` as its class defines it, for arrays that need no check.
-    formula: Callable[[AnyArray, AnyArray], tuple[AnyArray, AnyArray]]
+    formula: Callable[..., tuple[AnyArray, AnyArray]]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -120,7 +120,8 @@ def _decode_all(source: Source, key: str, size: tuple[int, ...] | None, skip_bad
                     file.write(rows[name], outcome)
             counts = _counts(source, layout, file.written)
             file.close_gaps()
-    notes = [sizes.describe(list(headers.values()), (height, width, channels)), *_skipped(bad)]
+    good = [header for name, header in headers.items() if name not in bad]
+    notes = [sizes.describe(good, (height, width, channels)), *_skipped(bad)]
     stored = decoded_cache.Stored(list(layout.classes), counts, [height, width, channels], notes)
     decoded_cache.describe(key, stored, source.path)
 
