@@ -6,7 +6,7 @@ held-out images are scored.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,14 +27,14 @@ from halfspaces.tuning.largest_strength import largest_strength
 from halfspaces.tuning.selection import best_of
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class FoldSearch:
     """λ chosen over folds that have features of their own; the attributes of `LinearClassifierCV`.
 
     `calibration_` is learned from the held-out scores of all folds, None without `calibrate`.
     """
 
-    cv_results_: dict[str, Array]
+    cv_results_: Mapping[str, Array]
     strength_: float
     best_index_: int
     scoring: Any

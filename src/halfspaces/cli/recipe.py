@@ -211,11 +211,12 @@ class Recipe(table.Options):
 
     def classifier(self) -> LinearClassifier:
         """The classifier to fit."""
+        options: dict[str, Any] = {**self._fit_options, "callbacks": self._callbacks}
         return LinearClassifier(
             loss=self.make_loss(),
             optimizer=self.make_optimizer(),
             **self.make_penalty(self.strength),
-            **self._fit_options | {"callbacks": self._callbacks},
+            **options,
         )
 
     def search(self) -> LinearClassifierCV:

@@ -1,28 +1,24 @@
 """What `halfspaces train` prints of the choice of λ, and of a random search."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from rich.text import Text
 
 from halfspaces.cli.report import _pair, _table, console, heading, percent
-from halfspaces.plots.validation_curve import score_name
-from halfspaces.support.types import Array
+from halfspaces.plots.validation_curve import Searched, score_name
 
 FIRST_ATTEMPTS = 10  # of a random search; later ones are printed where they are the best so far
 
 
-class Searched(Protocol):
+class Search(Searched, Protocol):
     """A search for λ, as `LinearClassifierCV` or in folds with features of their own."""
 
-    cv_results_: Mapping[str, Array]
-    strength_: float
     best_index_: int
-    scoring: Any
 
 
-def search(classifier: Searched, rows: str, seconds: float, never: Sequence[str] = ()) -> None:
+def search(classifier: Search, rows: str, seconds: float, never: Sequence[str] = ()) -> None:
     """Print the grid of strengths with the scores of held-out rows and their 95 % intervals."""
     results = classifier.cv_results_
     name = score_name(classifier.scoring).removesuffix(", negative")
