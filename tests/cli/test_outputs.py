@@ -11,7 +11,6 @@ import socket
 import sys
 import tomllib
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -26,8 +25,10 @@ from halfspaces import cli
 from halfspaces.cli import report
 from halfspaces.estimators.base import LinearModel
 from halfspaces.files.checkpoint import Checkpoint
+from halfspaces.files.outputs import KINDS, Output
 from tests.helpers import DIGITS, Ended
 
+ROWS = 100
 OLD = b"of another program"
 
 
@@ -63,6 +64,11 @@ CASES = [
     Case("export m.safetensors --to numpy --out new.py", ("m.safetensors",), ("new.py",), False),
     *(Case(f"{SHOWN} {name}", ("image.png",), (name,)) for name in ("n.png", "n.svg", "n.pdf")),
 ]
+QUICK = {CASES[0], CASES[1], CASES[4], CASES[9]}
+EACH = [
+    pytest.param(case, id=str(case), marks=[] if case in QUICK else pytest.mark.slow)
+    for case in CASES
+]
 WRITE_NOTHING = {"evaluate", "info", "gradcheck", "convert", "data list", "data info"}
 WRITE_NOTHING |= {"features list"}
 WRITE_IN_THE_CACHE = {"data get", "data cache"}
@@ -83,7 +89,7 @@ def test_every_command_is_here():
 def original(tmp_path_factory, digits_model):
     """A folder of data, a model, an image, a plugin and a run file written by hand."""
     folder = tmp_path_factory.mktemp("inputs")
-    np.savez(folder / "d.npz", X=DIGITS.X[:200], y=DIGITS.y[:200])
+    np.savez(folder / "d.npz", X=DIGITS.X[:ROWS], y=DIGITS.y[:ROWS])
     shutil.copy(digits_model, folder / "m.safetensors")
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)).save(
         folder / "image.png"
@@ -144,10 +150,10 @@ WHOLE = {
     ".svg": lambda path: path.read_bytes().rstrip().endswith(b"</svg>"),
     ".png": lambda path: Image.open(path).convert("RGB").size[0] > 100,
     ".pdf": lambda path: path.read_bytes().rstrip().endswith(b"%%EOF"),
-    ".csv": lambda path: len(pd.read_csv(path)) == 200,
-    ".json": lambda path: len(pd.read_json(path, lines=True)) == 200,
-    ".jsonl": lambda path: len(pd.read_json(path, lines=True)) == 200,
-    ".parquet": lambda path: len(pd.read_parquet(path)) == 200,
+    ".csv": lambda path: len(pd.read_csv(path)) == ROWS,
+    ".json": lambda path: len(pd.read_json(path, lines=True)) == ROWS,
+    ".jsonl": lambda path: len(pd.read_json(path, lines=True)) == ROWS,
+    ".parquet": lambda path: len(pd.read_parquet(path)) == ROWS,
     ".py": lambda path: compile(path.read_text(), path, "exec") is not None,
     ".onnx": lambda path: onnx.load(path).producer_name == "halfspaces",
 }
@@ -161,7 +167,7 @@ def is_whole(path):
 # --- nothing is replaced --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", EACH)
 def test_a_file_of_another_program_stays(case, folder):
     for output in case.outputs:
         (folder / output).write_bytes(OLD)
@@ -199,30 +205,30 @@ def test_outputs_are_different_files(case, folder):
         (folder / second).unlink()
 
 
-def test_a_product_of_another_kind_stays(folder):
-    products = {}
-    for case in CASES:
-        assert run(f"{case.command} --overwrite").code == 0
-        for output in case.outputs:
-            kind = case.command.split()[0] + Path(output).suffix
-            products[kind] = (folder / output).read_bytes()
-            (folder / output).unlink()
-    Checkpoint(folder, every=0).write(
-        "run", 1, halfspaces.LinearClassifier().objective(DIGITS.X[:50], DIGITS.y[:50])
-    )
-    products["checkpoint"] = (folder / "run.safetensors").read_bytes()
-    for case in CASES:
-        for output in case.outputs:
-            own = case.command.split()[0] + Path(output).suffix
-            plots = {"train.svg", "features.png", "features.svg", "features.pdf"}
-            same = plots if own in plots else {own}
-            for kind in set(products) - same:
-                (folder / output).write_bytes(products[kind])
-                assert_refused(case.command, folder, f"{output} exists")
-            (folder / output).unlink()
+def test_products_are_known_by_their_kind(folder):
+    made = {
+        "train d.npz --strengths 1,0.1 --out new": dict(
+            zip(FILES, ("model", "run file", "plot"), strict=True)
+        ),
+        "export m --to onnx --out a": {"a": "ONNX model"},
+        "export m --to torch --out b": {"b": "file of torch weights"},
+        "export m --to numpy --out c": {"c": None},
+        "predict m d.npz --out d.parquet": {"d.parquet": None},
+        **{f"{SHOWN} n{suffix}": {f"n{suffix}": "plot"} for suffix in (".png", ".svg", ".pdf")},
+    }
+    kinds = {"m.safetensors": "model", "d.npz": None, "hand.toml": None, "image.png": None}
+    for command, products in made.items():
+        assert run(command).code == 0
+        kinds |= products
+    objective = halfspaces.LinearClassifier().objective(DIGITS.X[:50], DIGITS.y[:50])
+    Checkpoint(folder, every=0).write("run", 1, objective)
+    kinds |= {"run.safetensors": None}
+    for name, kind in kinds.items():
+        known = {own for own in KINDS if Output(folder / name, own).is_own()}
+        assert known == {kind} - {None}, name
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", EACH)
 def test_what_is_no_file_stays_and_links_are_followed(case, folder):
     for output in case.outputs:
         place = folder / output
@@ -301,7 +307,7 @@ def assert_old_or_new(folder, outputs, inputs):
     )
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", EACH)
 def test_a_full_disk(case, folder):
     inputs = held(folder)
     for output in case.outputs:
@@ -323,7 +329,14 @@ def test_a_full_disk(case, folder):
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt(), OSError(28, "No space left")], ids=repr)
 @pytest.mark.parametrize("step", ["fsync", "replace"])
-@pytest.mark.parametrize("case", [CASES[0], CASES[4], CASES[8]], ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(CASES[0], id="train", marks=pytest.mark.slow),
+        pytest.param(CASES[4], id="predict"),
+        pytest.param(CASES[8], id="export", marks=pytest.mark.slow),
+    ],
+)
 def test_a_failure_at_any_write(case, step, failure, folder, monkeypatch):
     inputs = held(folder)
     for output in case.outputs:
@@ -385,16 +398,21 @@ def printing_on(name):
         stream = open("/dev/full", "w")  # noqa: SIM115
     else:
         stream = io.TextIOWrapper(io.BytesIO(), encoding=name)
-    yield stream
-    with suppress(OSError):
-        stream.close()
+    try:
+        yield stream
+    finally:
+        with suppress(OSError):
+            stream.close()
 
 
 STREAMS = {"a broken pipe": 141, "a full device": 2, "ascii": 0, "latin-1": 0, "cp1252": 0}
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
-@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (code == 0)) for name, code in STREAMS.items()],
+)
 def test_a_report_that_cannot_be_printed_costs_nothing(folder, name):
     with printing_on(name) as stream:
         ended = run("train d.npz --strengths 1,0.1 --out new", stdout=stream)
@@ -409,7 +427,7 @@ def test_a_report_that_cannot_be_printed_costs_nothing(folder, name):
         "export m --to numpy",
         "features list",
         "data list",
-        "convert liblinear c=1 --n-examples 9 --loss ova_hinge",
+        "convert liblinear c=1 --n-examples 9",
         "train --schema",
         "--version",
     ):

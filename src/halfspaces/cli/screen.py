@@ -57,7 +57,7 @@ class Results:
         except UnicodeEncodeError as error:
             character = error.object[error.start : error.start + 1]
             raise ValueError(
-                f"{character!a} cannot be printed in {error.encoding}; "
+                f"{character!a} cannot be printed in {sys.stdout.encoding}; "
                 "write to a file with --out, or set PYTHONIOENCODING=utf-8."
             ) from error
         except OSError as error:

@@ -73,9 +73,12 @@ def _is_plot(path: Path) -> bool:
     return is_marked(path, KIND)
 
 
+_PRODUCER_FIELD = b"\x12" + bytes([len(PRODUCER)]) + PRODUCER.encode()  # the second of protobuf
+
+
 def _is_onnx_export(path: Path) -> bool:
     with open(path, "rb") as stream:
-        return PRODUCER.encode() in stream.read(32)  # the second field of the message
+        return _PRODUCER_FIELD in stream.read(32)
 
 
 def _is_torch_export(path: Path) -> bool:
@@ -125,7 +128,7 @@ class Output:
     def is_own(self) -> bool:
         """Whether the file that is there was written by halfspaces as the same kind."""
         try:
-            return KINDS[self.kind](self.path)
+            return self.path.is_file() and KINDS[self.kind](self.path)
         except OSError:
             return False
 
