@@ -34,7 +34,8 @@ def convert(
 
     about = {"n_examples": n_examples, "n_classes": n_classes, "loss": loss}
     if strength is None:
-        echo(to_penalty(library, **dict(_assignment(word) for word in parameters or ()), **about))
+        own = dict(_assignment(word) for word in parameters or ())
+        echo(str(to_penalty(library, **own, **about)))
     elif parameters:
         raise ValueError(
             f"--strength {strength:g} was given beside {' '.join(parameters)}; give one of them."
