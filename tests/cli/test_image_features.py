@@ -66,12 +66,12 @@ def test_trained_evaluated_and_predicted_on_raw_images(run, folder, tmp_path):
     names = sorted((folder / "test").rglob("*.png"), key=lambda path: path.name)
     for path in names:
         Image.open(path).save(flat / path.name)
-    assert run("predict", model, flat, "--out", table).code == 0
+    assert run("predict", model, flat, "--out", table, "--overwrite").code == 0
     assert labels_in(table) == [path.parent.name for path in names]
     one = run("predict", model, names[3])
     assert one.out.split() == ["row,label", f"0,{names[3].parent.name}"]
     np.save(tmp_path / "X.npy", np.stack([np.asarray(Image.open(path)) for path in names]))
-    assert run("predict", model, tmp_path / "X.npy", "--out", table).code == 0
+    assert run("predict", model, tmp_path / "X.npy", "--out", table, "--overwrite").code == 0
     assert labels_in(table) == [path.parent.name for path in names]
 
     again = tmp_path / "again.safetensors"

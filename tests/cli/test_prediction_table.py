@@ -131,7 +131,7 @@ def test_calibrated_labels_are_the_most_probable(run, tmp_path, n_classes):
     lines = (1.0,) if n_classes == 2 else tuple(np.linspace(0.1, 1.0, 10))
     classifier.calibration_ = Sigmoid(lines, (*lines[:-1], -3.0))
     halfspaces.save(classifier, tmp_path / "model")
-    for options in ((), ("--top", 1)):
+    for options in ((), ("--top", 1, "--overwrite")):
         run("predict", tmp_path / "model", "digits", *options, "--out", tmp_path / "table.csv")
         told = pd.read_csv(tmp_path / "table.csv")
         assert told["label"].tolist() == classifier.predict(X_TEST).tolist()
