@@ -234,8 +234,9 @@ def test_bad_input_is_one_sentence(refused, run, folder, tmp_path):
         f"features show {next(folder.rglob('*.png'))} --out {tmp_path / 'p.gif'}",
         "must end in .png, .svg or .pdf",
     )
+    image = next(folder.rglob("*.png"))
     refused(
-        f"features show {next(folder.rglob('*.png'))} --features sift --out {tmp_path / 'p.png'}",
+        f"features show {image} --features patches --out {tmp_path / 'p.png'}",
         "no picture of",
     )
     assert not (tmp_path / "p.png").exists()
