@@ -242,6 +242,7 @@ def test_bad_input_is_one_sentence(refused, run, folder, tmp_path):
     assert not (tmp_path / "p.png").exists()
 
 
+@pytest.mark.slow
 def test_features_are_listed_and_drawn(run, folder, patches_model, tmp_path):
     listed = run("features", "list").out.splitlines()
     assert [line.split()[0] for line in listed[:-1]] == list(FEATURES)
@@ -285,6 +286,7 @@ def test_features_that_learn_are_learned_anew_in_each_fold():
 
 
 @pytest.mark.parametrize("asked", [(), ("--folds", "3"), ("--calibrate", "temperature")])
+@pytest.mark.slow
 def test_few_images_and_a_feature_that_learns(run, folder, tmp_path, asked):
     model = tmp_path / "model.safetensors"
     ended = run(

@@ -131,6 +131,7 @@ def test_missing_and_strange_values_are_one_sentence(refused, tmp_path):
     refused(["train", tmp_path / "X.npy"], "NaN")
 
 
+@pytest.mark.slow
 def test_idx_folder(run):
     ended = run(
         "train",
@@ -147,6 +148,7 @@ def test_idx_folder(run):
     assert "Ankle boot" in ended.out
 
 
+@pytest.mark.slow
 def test_cifar_folder(run, tmp_path):
     folder = real("cifar-10-exact-subset")
     ended = run("train", folder, "--strength", "1", "--max-passes", 4, "--out", tmp_path / "model")
