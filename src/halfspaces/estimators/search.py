@@ -180,7 +180,7 @@ class Search:
         weight = np.concatenate(
             [np.ones(len(rows.y)) if rows.weight is None else rows.weight for rows in self.held_out]
         )
-        return CALIBRATIONS[self.calibrate].fit(np.concatenate(scores), y, weight / weight.max())
+        return CALIBRATIONS[self.calibrate].fit(np.concatenate(scores), y, weight)
 
     def table(self, strengths: Iterable[float]) -> ScoreTable:
         """The scores of these strengths."""
