@@ -90,7 +90,7 @@ def test_predicting_describes_some_images_at_a_time(run, folder, tmp_path, monke
         HOG, "_fill", lambda self, out, *rest: (sizes.append(len(out)), fill(self, out, *rest))
     )
     eight, classifier = Limits(images=8), halfspaces.load(model)
-    rows = model_data.open_features(classifier, str(folder), None)
+    rows, _ = model_data.open_rows(classifier, str(folder))
     columns = prediction_table.Columns(classifier, top=2)
     prediction_table.write(columns, rows, tmp_path / "blocks.csv", eight)
     assert (tmp_path / "blocks.csv").read_bytes().decode() == whole

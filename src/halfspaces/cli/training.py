@@ -97,6 +97,8 @@ def open_examples(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -
         given = datasets.open(
             recipe.data,
             label=recipe.label,
+            ignore=recipe.ignore,
+            split=recipe.split,
             image_size=values.image_size(recipe.image_size),
             skip_bad=recipe.skip_bad,
             memory=values.memory_bytes(recipe.memory),
@@ -251,6 +253,7 @@ def save_all(
         class_names=given.class_names,
         image_shape=given.image_shape,
         planar=given.planar,
+        conventions=given.conventions.to_note(),
     )
     report.saved(out)
     run_path = out.with_suffix(".run.toml")

@@ -18,6 +18,7 @@ SPLITS = {
     "test": "test",
     "testing": "test",
 }
+MARKS = re.compile(r"(?i)[-_ .](set|data|images?)$|^(seg|my|data|images?)[-_ .]")
 NEEDED = "needed is one sub-folder a class with images in it"
 
 
