@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from halfspaces import datasets
 from halfspaces.cli import report
@@ -34,7 +35,9 @@ def open_rows(
     if feature is None:
         return _fitting(classifier, read.X), read
     if read.images is None:
-        raise _no_images(feature, data)
+        raise ValueError(
+            f"{data} holds no images: it has rows {read.X.shape}; give images (N, H, W, 3)."
+        )
     return _described(feature, read.images), read
 
 
@@ -47,19 +50,22 @@ def rows(classifier: LinearClassifier, dataset: Dataset, X: Any) -> Features | D
     if feature is None:
         return _fitting(classifier, X)
     if dataset.image_shape is None:
-        raise _no_images(feature, dataset.name)
+        size = " x ".join(map(str, feature.image_shape_))
+        raise ValueError(
+            f"{dataset.name} holds plain rows of numbers, and the model takes images of {size}; "
+            "give images."
+        )
     return _described(feature, dataset.images(X))
 
 
-def _no_images(feature: Feature, name: str) -> ValueError:
-    size = " x ".join(map(str, feature.image_shape_))
-    return ValueError(
-        f"{name} holds plain rows of numbers, and the model takes images of {size}; give images."
-    )
-
-
 def _fitting(classifier: LinearClassifier, X: Any) -> Features:
-    """X, if it has the number of columns that the model takes; else raise ValueError."""
+    """X, if it has the number of columns that the model takes; else raise ValueError.
+
+    Sparse rows whose last features are all zero may lack these columns.
+    """
+    D = classifier.n_features_in_
+    if not isinstance(X, np.ndarray) and X.shape[1] < D:
+        return csr_array((X.data, X.indices, X.indptr), shape=(X.shape[0], D))
     if X.shape[1] != classifier.n_features_in_:
         shape = classifier.notes_.get("image_shape")
         images = f" (images of {' x '.join(map(str, shape))})" if shape else ""
