@@ -149,10 +149,8 @@ def test_a_part_of_cifar_gives_in_memory_what_the_command_line_gives(run, tmp_pa
     for at in range(3):
         Image.fromarray(test[at]).save(tmp_path / f"{at}.png")
         shown = run("predict", model, tmp_path / f"{at}.png").out.split()[1]
-        assert (
-            shown
-            == f"0,{tmp_path / f'{at}.png'},{classifier.predict(feature.transform(test[at : at + 1]))[0]}"
-        )
+        (label,) = classifier.predict(feature.transform(test[at : at + 1]))
+        assert shown == f"0,{tmp_path / f'{at}.png'},{label}"
 
 
 # --- what is learned from -------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def test_names_with_a_split_in_them(train, test):
 
 def test_folders_with_the_same_folders_are_no_classes():
     names = [f"{top}/{kind}/1.png" for top in ("part A", "part B") for kind in ("cat", "dog")]
-    with pytest.raises(datasets.DataError, match="part A and part B .* look like splits"):
+    with pytest.raises(datasets.DataError, match=r"part A and part B .* look like splits"):
         class_folders.arrange(Path("pets"), names)
     tracks = ["train_tracks/1.png", "test_tracks/2.png"]
     assert class_folders.arrange(Path("pets"), tracks).classes == ("test_tracks", "train_tracks")

@@ -44,8 +44,8 @@ def read(path: Path, like: Conventions | None = None) -> Dataset:
     """Read NAME, and NAME.t for testing if it lies beside it; NAME.t alone becomes X.
 
     X is a csr_array (N, D), float64. D is the largest index in either file; indices count from 0 if
-    either file has the index 0, else from 1, or as `like` says. Both files may be packed as .gz or .xz. Raises
-    DataError for lines of another format and for labels that are not whole numbers.
+    either file has the index 0, else from 1, or as `like` says. Both files may be packed as .gz or
+    .xz. Raises DataError for lines of another format and for labels that are not whole numbers.
     """
     packing = path.suffix if path.suffix in compressed.OPENERS else ""
     stem = path.stem if packing else path.name
