@@ -97,14 +97,15 @@ def test_predicting_describes_some_images_at_a_time(run, folder, tmp_path, monke
         HOG, "_fill", lambda self, out, *rest: (sizes.append(len(out)), fill(self, out, *rest))
     )
     eight, classifier = Limits(images=8), halfspaces.load(model)
-    rows, _ = model_data.open_rows(classifier, str(folder))
+    X, read = model_data.open_rows(classifier, str(folder))
     columns = prediction_table.Columns(classifier, top=2)
-    prediction_table.write(columns, rows, tmp_path / "blocks.csv", eight)
+    source = prediction_table.Source(X, read.keys)
+    prediction_table.write_all(columns, [source], tmp_path / "blocks.csv", eight)
     assert (tmp_path / "blocks.csv").read_bytes().decode() == whole
-    labels = prediction_table.labels(classifier, rows, eight)
+    labels = prediction_table.labels(classifier, X, eight)
     assert max(sizes) <= 10
     assert sum(sizes) >= 2 * 20
-    assert np.array_equal(labels, classifier.predict(rows[:20]))
+    assert np.array_equal(labels, classifier.predict(X[:20]))
 
 
 def test_images_without_classes(run, refused, folder, tmp_path):

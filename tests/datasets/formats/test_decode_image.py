@@ -1,16 +1,14 @@
 """Images of every format and mode become the pixels that they show, upright and in one size."""
 
 import io
-import struct
 import warnings
-import zlib
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 from halfspaces import datasets
-from tests.data_files import save_image
+from tests.data_files import png_of_16_bits, save_image
 from tests.helpers import refuses
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -139,18 +137,6 @@ def test_image_bombs_are_refused_by_name(pets, monkeypatch):
 
 
 # --- 16 bits -------------------------------------------------------------------------------------
-
-
-def png_of_16_bits(values):
-    """A PNG of values (H, W) or (H, W, channels), whose channels Pillow does not write."""
-    kind = {1: 0, 3: 2, 4: 6}[values[0, 0].size]
-    header = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], 16, kind, 0, 0, 0)
-    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in values)
-    chunks = {b"IHDR": header, b"IDAT": zlib.compress(lines), b"IEND": b""}
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        for name, data in chunks.items()
-    )
 
 
 def tiff_of_16_bits(values):

@@ -40,6 +40,7 @@ class Stored:
     image_shape: list[int]
     notes: list[str]
     bits: int | None  # the depth of images of 16 bits, if there are any
+    files: list[str]  # by row
 
 
 def folder() -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from halfspaces.datasets.conventions import Conventions
-from halfspaces.datasets.dataset import Dataset
+from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files import archives, decoded_cache
 from halfspaces.datasets.files.source import Source, is_junk
 from halfspaces.datasets.formats import class_folders, decode_image, image_depth
@@ -59,6 +59,31 @@ def read(
     Raises DataError, by name, for a bad file, fewer than two classes, an empty folder of a class,
     and members of an archive that lead outside, are links, or unpack to too much.
     """
+    return _dataset(path, *_decoded(path, image_size, skip_bad, like))
+
+
+def read_features(
+    path: Path,
+    image_size: ImageSize | None = None,
+    skip_bad: bool = False,
+    like: Conventions | None = None,
+) -> RowsToPredict:
+    """The images of the test split, or all if there is none, with the names of their files."""
+    X, stored = _decoded(path, image_size, skip_bad, like)
+    splits = list(stored.counts)
+    split = "test" if "test" in splits else "train"
+    before = splits[: splits.index(split)]
+    first = sum(sum(stored.counts[name]) for name in before)
+    rows = slice(first, first + sum(stored.counts[split]))
+    images = X[rows].reshape(-1, *stored.image_shape)
+    files = np.array(stored.files[rows], object)
+    return RowsToPredict(images, keys={"file": files}, notes=tuple(stored.notes[1:]))
+
+
+def _decoded(
+    path: Path, image_size: ImageSize | None, skip_bad: bool, like: Conventions | None
+) -> tuple[np.ndarray, decoded_cache.Stored]:
+    """The rows in the cache, into which they are decoded if they are not there yet."""
     size = sizes.checked(image_size)
     with archives.opened(path) as source:
         bits = None if like is None else like.bits
@@ -71,7 +96,7 @@ def read(
         raise DataError(
             f"The decoded images of {path} changed at once in {decoded_cache.folder()}; try again."
         )
-    return _dataset(path, *found)
+    return found
 
 
 def _pillow_version() -> str:
@@ -142,7 +167,8 @@ def _decode_all(
         *source.notes,
         *_skipped(bad),
     ]
-    stored = decoded_cache.Stored(list(layout.classes), counts, list(shape), notes, bits)
+    files = [name for name, row in rows.items() if file.written[row]]
+    stored = decoded_cache.Stored(list(layout.classes), counts, list(shape), notes, bits, files)
     decoded_cache.describe(key, stored, source.path)
 
 
@@ -207,6 +233,7 @@ FORMAT = Format(
     "image_folder",
     recognizes,
     read,
+    read_features=read_features,
     options=("image_size", "skip_bad", "like"),
     summary="a folder, .tar or .zip of images with one sub-folder a class",
 )
