@@ -122,7 +122,7 @@ def test_images_without_classes(run, refused, folder, tmp_path):
     assert ended.err == "1 file is left out: note.txt is not named like an image\n"
     (flat / "8.png").write_text("no image")
     refused(f"predict {model} {flat}", "8.png, which is no JPEG")
-    refused(f"predict {model} {flat / '8.png'}", "8.png, which is no JPEG")
+    refused(f"predict {model} {flat / '8.png'}", "8.png is no JPEG")
     assert len(datasets.open_features(flat, skip_bad=True)) == 2
     ended = run("predict", model, flat, "--skip-bad")
     assert [line.split(",")[1] for line in ended.out.splitlines()[1:]] == ["9.png", "10.png"]

@@ -70,7 +70,7 @@ def read_features(
         headers: dict[str, decode_image.Header] = {}
         for name, outcome in map_entries(files_in(folder, names), decode_image.look):
             if isinstance(outcome, DataError):
-                refuse_unless(skip_bad, folder, name, outcome)
+                _refuse_unless(skip_bad, path, name, outcome)
                 left_out[name] = str(outcome)
             elif outcome is not None:
                 headers[name] = outcome
@@ -89,7 +89,7 @@ def read_features(
         written: dict[str, int] = {}
         for row, (name, outcome) in enumerate(tracked):
             if isinstance(outcome, DataError):
-                refuse_unless(skip_bad, folder, name, outcome)
+                _refuse_unless(skip_bad, path, name, outcome)
                 left_out[name] = str(outcome)
             elif outcome is not None:
                 X[row] = outcome
@@ -109,6 +109,13 @@ def _notes(left_out: Mapping[str, str]) -> tuple[str, ...]:
         named.append(f"{len(left_out) - NAMED:,} more")
     files = "file is" if len(left_out) == 1 else "files are"
     return (f"{len(left_out):,} {files} left out: {', '.join(named)}",)
+
+
+def _refuse_unless(skip_bad: bool, path: Path, name: str, problem: DataError) -> None:
+    """Raise DataError about a bad file, unless it is one of a folder that is skipped."""
+    if not path.is_dir():
+        raise DataError(f"{path} {problem}; give another image.") from problem
+    refuse_unless(skip_bad, path, name, problem)
 
 
 def refuse_unless(skip_bad: bool, path: Path, name: str, problem: DataError) -> None:
