@@ -227,7 +227,8 @@ def test_keys_ignored_columns_and_splits(tmp_path):
         {
             "Unnamed: 0": np.arange(n),
             "label_id": np.arange(n) // 50,
-            "customer": rng.permutation(10**6)[:n],
+            "customer": rng.permutation(1000)[:n],
+            "income": rng.permutation(10**6)[:n],
             "name": [f"row {i}" for i in range(n)],
             "country": ["NZ"] * n,
             "age": rng.integers(20, 60, n),
@@ -240,16 +241,16 @@ def test_keys_ignored_columns_and_splits(tmp_path):
     path = tmp_path / "a.parquet"
     pa.parquet.write_table(table, path, row_group_size=40)
     data = datasets.open(path)
-    assert data.conventions.columns == ("age", "height", "weight")
+    assert data.conventions.columns == ("income", "age", "height", "weight")
     assert [len(data.y), len(data.y_test)] == [100, 50]
-    np.testing.assert_array_equal(data.X_test[:, 1], signal[::3])
+    np.testing.assert_array_equal(data.X_test[:, 2], signal[::3])
     (taken, left_out) = data.notes
-    assert taken == "label 'label', 3 feature columns: 'age', 'height', 'weight'"
+    assert taken == "label 'label', 4 feature columns: 'income', 'age', 'height', 'weight'"
     assert left_out == (
         "left out: 'split' (the splits), 'Unnamed: 0' (a key), 'label_id' (a key),"
         " 'customer' (a key), 'name' (a key) and 1 more"
     )
-    data = datasets.open(path, ignore=["age", "split"], split="split")
+    data = datasets.open(path, ignore=["age", "income", "split"], split="split")
     assert data.conventions.columns == ("height", "weight")
     refuses(path, "no column 'ages' to ignore", ignore=["ages"])
     refuses(path, "'nz' in the column 'country'", "train, validation and test", split="country")

@@ -1,12 +1,13 @@
 """Columns that name or number the rows of a table: they tell nothing about the classes of others.
 
-A key is recognized by its name, or by its values: every row has another one, and they are whole
-numbers that are consecutive or very many, or texts.
+A key is recognized by its name, or by its values: every row has another one, and they are texts,
+or whole numbers that would hardly be all different by chance.
 """
 
 # pyarrow.compute makes its functions when it is imported.
 # pyright: reportAttributeAccessIssue=false
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +22,7 @@ NAME = re.compile(
 )
 KEY = "a key"
 FEW = 10  # rows: values of fewer do not show what they are
-MANY = 100  # rows, from which whole numbers that are all distinct are a key, in any order
+CHANCE = 0.01  # of N values that are all distinct, below which whole numbers are a key
 
 
 def is_named_so(name: str) -> bool:
@@ -102,11 +103,15 @@ def _distinct(values: Any) -> int:
 
 
 def _numbers_rows(values: Any) -> bool:
-    """Whether whole numbers are all distinct, and consecutive or very many."""
+    """Whether whole numbers are all distinct, and that is no chance.
+
+    N numbers drawn from a span S are all distinct with a chance of about exp(−N²/2S), the problem
+    of birthdays: consecutive numbers are keys, and large ones, such as incomes, need not be.
+    """
     import pyarrow.compute as pc
 
     if values.null_count or _distinct(values) < len(values):
         return False
     ends = pc.min_max(values)
     span = ends["max"].as_py() - ends["min"].as_py() + 1
-    return span == len(values) or len(values) >= MANY
+    return math.exp(-(len(values) ** 2) / (2 * span)) < CHANCE
