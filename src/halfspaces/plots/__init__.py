@@ -1,1 +1,37 @@
-"""Pictures with matplotlib (`pip install halfspaces[plots]`), one a file."""
+"""Pictures of training and of models, one a file: Displays as scikit-learn has them.
+
+Each is computed by a `from_...` method, drawn by `plot`, and written to a file by `save`.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "ConfusionMatrixDisplay": "confusion_matrix",
+    "CurvatureDisplay": "curvature",
+    "LandscapeDisplay": "landscape",
+    "LearningCurveDisplay": "learning_curve",
+    "LossCurveDisplay": "loss_curve",
+    "MarginsDisplay": "margins",
+    "MistakesDisplay": "mistakes",
+    "OccamDisplay": "occam",
+    "RaceDisplay": "race",
+    "ReliabilityDisplay": "reliability",
+    "ScoresDisplay": "scores_table",
+    "SliceDisplay": "landscape",
+    "SparsityDisplay": "sparsity",
+    "StepSizesDisplay": "step_sizes",
+    "TemplatesDisplay": "templates",
+}
+
+__all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"halfspaces.plots.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'halfspaces.plots' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
