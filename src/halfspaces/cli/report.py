@@ -341,6 +341,11 @@ def overridden(flag: str, given: Any, before: Any) -> None:
     _pair("override", f"{flag} {given} instead of the run file's {was}")
 
 
+def seen(sentence: str) -> None:
+    """Print what a picture shows."""
+    _pair("shows", sentence)
+
+
 def plotted(path: Path) -> None:
     """Print the path of the plot."""
     _pair("plot", f"{path}")

@@ -43,10 +43,10 @@ class LossCurve:
     steps_per_pass: int = 1
 
     @classmethod
-    def all_of(cls, result: Result, name: str = "") -> "list[LossCurve]":
+    def all_of(cls, history: Mapping[str, Array], name: str = "") -> "list[LossCurve]":
         """The curve of each member."""
-        history = result.history
-        members = len(np.atleast_1d(result.loss))
+        losses = np.asarray(history["loss"])
+        members = losses.shape[1] if losses.ndim == 2 else 1
         names = [name or "run"] if members == 1 else _numbered(name, members)
         return [cls._of(history, member, names[member]) for member in range(members)]
 
@@ -136,8 +136,15 @@ class LossCurveDisplay(Display):
         """Of one result, or of several with a name for each."""
         labels = names or [f"run {position}" for position in range(1, len(results) + 1)]
         labels = [""] if names is None and len(results) == 1 else labels
-        pairs = zip(results, labels, strict=True)
-        return cls([curve for result, name in pairs for curve in LossCurve.all_of(result, name)])
+        curves = []
+        for result, name in zip(results, labels, strict=True):
+            curves += LossCurve.all_of(result.history, name)
+        return cls(curves)
+
+    @classmethod
+    def from_history(cls, history: Mapping[str, Array]) -> Self:
+        """Of the columns of a history: passes, data_loss, penalty, loss, validation_loss."""
+        return cls(LossCurve.all_of(history))
 
     @property
     def alt(self) -> str:

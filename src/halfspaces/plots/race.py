@@ -75,7 +75,7 @@ class RaceDisplay(Display):
         """Of results of one objective by name; minibatches' losses are running means."""
         runners = []
         for name, result in results.items():
-            (curve, *_) = LossCurve.all_of(result, name)
+            (curve, *_) = LossCurve.all_of(result.history, name)
             seconds = np.asarray(result.history["seconds"], dtype=float)
             runners.append(Runner(name, curve.passes, seconds, curve.smoothed))
         return cls(runners, min(float(result.loss[0]) for result in results.values()), against)

@@ -56,7 +56,7 @@ class StepSizesDisplay(Display):
         for step in steps:
             run = replace(optimizer, step_size=step, epochs=epochs)
             result = minimize(objective, run, progress=False)
-            curves += LossCurve.all_of(result, number(step))
+            curves += LossCurve.all_of(result.history, number(step))
         at_zero = float(objective.loss.chance_value(objective.n_classes))
         return cls(np.array(steps), curves, at_zero)
 

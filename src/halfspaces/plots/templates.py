@@ -184,6 +184,7 @@ def draw_pictures(
     unit = 1.0 / max(height, width)
     tall = height * unit + 0.19 * lines
     wide = width * unit
+    brightest = max(float(picture.max()) for picture in pictures) or 1.0
     for position, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
         left = (wide + 0.12) * (position % across)
         top = (tall + 0.06) * (position // across) + 0.19 * lines
@@ -196,7 +197,7 @@ def draw_pictures(
             cmap="gray" if flat else None,
             interpolation="nearest",
             vmin=0,
-            vmax=1 if picture.dtype.kind == "f" else 255,
+            vmax=brightest,
         )
         ax.text(left + wide / 2, top - 0.03, caption, ha="center", va="bottom", fontsize=font)
     down = -(-len(pictures) // across)
