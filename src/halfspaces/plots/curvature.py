@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from halfspaces.objective import Objective
-from halfspaces.plots.display import BLUE, RED, Display, logarithmic, number
+from halfspaces.plots.display import BLUE, RED, Display, legend, logarithmic, number
 from halfspaces.preconditioners.curvature import chance_curvature
 from halfspaces.preconditioners.gram_matrix import centred_gram, sample_rows
 from halfspaces.support.types import Array
@@ -73,4 +73,4 @@ class CurvatureDisplay(Display):
         ax.set(xlabel="direction, from the steepest", ylabel="curvature")
         logarithmic(ax, "x", places)
         logarithmic(ax, "y", np.maximum(self.data, floor))
-        ax.legend()
+        legend(ax, columns=1)

@@ -173,6 +173,11 @@ def logarithmic(ax: "Axes", side: Literal["x", "y"], values: Array) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def legend(ax: "Axes", columns: int = 2) -> None:
+    """Draw the legend above the Axes, where it hides no curve."""
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.3)
+
+
 def number(value: float) -> str:
     """A number for a label or a sentence: three digits."""
     return f"{value:.3g}"

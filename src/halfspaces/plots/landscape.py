@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from halfspaces.objective import Objective
-from halfspaces.plots.display import BLACK, BLUE, RED, Display, number
+from halfspaces.plots.display import BLACK, BLUE, RED, Display, legend, number
 from halfspaces.request import Request
 from halfspaces.support.types import Array
 
@@ -89,7 +89,7 @@ class SliceDisplay(Display):
         ax.plot(self.t, self.penalty, color=RED, ls=":", label="penalty")
         ax.axvline(0, color=BLACK, lw=0.6)
         ax.set(xlabel=self.name, ylabel="loss")
-        ax.legend()
+        legend(ax)
 
 
 @dataclass(eq=False)
@@ -205,7 +205,7 @@ class LandscapeDisplay(Display):
                 arrowprops={"arrowstyle": "<-", "color": BLUE, "lw": 2},
             )
         ax.set(xlabel=self.names[0], ylabel=self.names[1])
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+        legend(ax)
 
 
 def random_direction(W: Array, seed: int) -> Array:

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from halfspaces.loop.result import Result
-from halfspaces.plots.display import BLUE, GREEN, GREY, LINES, RED, Display, logarithmic, number
+from halfspaces.plots.display import (
+    BLUE,
+    GREEN,
+    GREY,
+    LINES,
+    RED,
+    Display,
+    legend,
+    logarithmic,
+    number,
+)
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
@@ -167,7 +177,7 @@ class LossCurveDisplay(Display):
         positive = positive[np.isfinite(positive) & (positive > 0)]
         if len(positive) and positive.max() > WIDE_RANGE * positive.min():
             logarithmic(ax, "y", positive)
-        ax.legend()
+        legend(ax)
 
     @staticmethod
     def _draw_terms(ax: "Axes", curve: LossCurve) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from halfspaces.plots.display import BLUE, RED, Display, number
+from halfspaces.plots.display import BLUE, RED, Display, legend, number
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
@@ -97,4 +97,4 @@ class MarginsDisplay(Display):
                 self.needed, color="black", lw=1, ls="--", label=f"Δ = {number(self.needed)}"
             )
         ax.set(xlabel="margin: score of the true class − best other score", ylabel="rows")
-        ax.legend()
+        legend(ax)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from halfspaces.plots.display import BLACK, BLUE, RED, Display, logarithmic, number
+from halfspaces.plots.display import BLACK, BLUE, RED, Display, legend, logarithmic, number
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
@@ -84,4 +84,4 @@ class OccamDisplay(Display):
         logarithmic(ax, "x", self.strengths)
         ax.set(xlabel="λ (weak penalty left, strong right)", ylabel="error")
         ax.set_ylim(bottom=0)
-        ax.legend()
+        legend(ax)

@@ -10,7 +10,7 @@ from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Result
 from halfspaces.objective import Objective
 from halfspaces.optimizers.choose import choose_for
-from halfspaces.plots.display import LINES, Display, logarithmic, number
+from halfspaces.plots.display import LINES, Display, legend, logarithmic, number
 from halfspaces.plots.loss_curve import LossCurve
 from halfspaces.proofs.minimize import minimize
 from halfspaces.support.types import Array
@@ -113,7 +113,7 @@ class RaceDisplay(Display):
         name = "passes over the data" if self.against == "passes" else "seconds"
         ax.set(xlabel=name, ylabel="(L − minimum) / minimum")
         logarithmic(ax, "y", np.concatenate([self._distance(runner) for runner in self.runners]))
-        ax.legend()
+        legend(ax)
 
 
 def _run(objective: Objective, name: str, optimizer: Optimizer[Any], passes: float) -> Runner:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from halfspaces.plots.display import BLACK, BLUE, GREY, Display, number
+from halfspaces.plots.display import BLACK, BLUE, GREY, Display, legend, number
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
@@ -89,4 +89,4 @@ class ReliabilityDisplay(Display):
             self.confidence, heights, width=0.03, color=BLACK, alpha=0.25, label="rows in each bin"
         )
         ax.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
-        ax.legend(loc="upper left")
+        legend(ax)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
+from halfspaces.losses import LOSSES
+from halfspaces.losses.base import Loss
 from halfspaces.plots.display import Display, number
 from halfspaces.plots.margins import positions_of, scores_of
 from halfspaces.support.types import Array
@@ -70,7 +72,7 @@ class ScoresDisplay(Display):
         losses = loss.value_and_grad(scores.copy()[:, None], labels)[0][:, 0]
         names = [str(name) for name in (class_names or estimator.classes_)]
         shown = None if images is None else np.asarray(images[chosen])
-        return cls(scores, labels, losses, names, shown, chosen, str(estimator.loss))
+        return cls(scores, labels, losses, names, shown, chosen, _name(loss))
 
     @property
     def alt(self) -> str:
@@ -135,6 +137,11 @@ class ScoresDisplay(Display):
         extent = (column - 0.42, column + 0.42, -0.8, -0.8 - lines)
         colors = "gray" if flat else None
         ax.imshow(pixels, extent=extent, cmap=colors, interpolation="nearest", aspect="auto")
+
+
+def _name(loss: Loss) -> str:
+    known = [name for name, other in LOSSES.items() if type(other) is type(loss)]
+    return known[0].replace("_", " ") if known else type(loss).__name__
 
 
 def _short(name: str) -> str:

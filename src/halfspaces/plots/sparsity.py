@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from halfspaces.objective import Objective
-from halfspaces.plots.display import BLACK, BLUE, GREY, Display, logarithmic, number
+from halfspaces.plots.display import BLACK, BLUE, GREY, Display, legend, logarithmic, number
 from halfspaces.support.types import Array
 from halfspaces.tuning.path import Path, solve_path
 
@@ -82,5 +82,5 @@ class SparsityDisplay(Display):
         ax.plot([], [], color=BLUE, lw=2, marker="o", markersize=4, label="features in use (right)")
         right.set_ylabel("features in use", color=BLUE)
         right.spines["right"].set_visible(True)
-        ax.legend(loc="upper left")
+        legend(ax)
         ax.axhline(0, color=BLACK, lw=0.5)
