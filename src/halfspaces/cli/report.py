@@ -346,6 +346,11 @@ def seen(sentence: str) -> None:
     _pair("shows", sentence)
 
 
+def reported(path: Path) -> None:
+    """Print the path and size of the report."""
+    _pair("report", f"{path} ({path.stat().st_size / 1024:,.0f} KiB)")
+
+
 def plotted(path: Path) -> None:
     """Print the path of the plot."""
     _pair("plot", f"{path}")

@@ -1,7 +1,7 @@
 """The reliability curve: how often predictions of each confidence are right."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -62,11 +62,9 @@ class ReliabilityDisplay(Display):
         n = counts[held]
         mean = np.bincount(bins, confidence, BINS)[held] / n
         accuracy = np.bincount(bins, right, BINS)[held] / n
-        middle = (accuracy + Z**2 / (2 * n)) / (1 + Z**2 / n)
-        spread = np.sqrt(accuracy * (1 - accuracy) / n + Z**2 / (4 * n**2))
-        half = Z * spread / (1 + Z**2 / n)
+        low, high = wilson(accuracy * n, n)
         error = float(np.sum(n * np.abs(accuracy - mean)) / n.sum())
-        return cls(mean, accuracy, middle - half, middle + half, n, error)
+        return cls(mean, accuracy, low, high, n, error)
 
     @property
     def alt(self) -> str:
@@ -90,3 +88,16 @@ class ReliabilityDisplay(Display):
         )
         ax.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
         legend(ax)
+
+
+def wilson(right: Any, count: Any) -> tuple[Any, Any]:
+    """The ends of the 95 % interval of a probability, from `right` of `count` trials.
+
+    >>> [round(float(end), 3) for end in wilson(10, 10)]
+    [0.722, 1.0]
+    """
+    part = right / count
+    middle = (part + Z**2 / (2 * count)) / (1 + Z**2 / count)
+    spread = np.sqrt(part * (1 - part) / count + Z**2 / (4 * count**2))
+    half = Z * spread / (1 + Z**2 / count)
+    return middle - half, middle + half
