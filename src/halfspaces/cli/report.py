@@ -322,6 +322,16 @@ def overridden(flag: str, given: Any, before: Any) -> None:
     _pair("override", f"{flag} {given} instead of the run file's {was}")
 
 
+def seen(sentence: str) -> None:
+    """Print what a picture shows."""
+    _pair("shows", sentence)
+
+
+def reported(path: Path) -> None:
+    """Print the path and size of the report."""
+    _pair("report", f"{path} ({path.stat().st_size / 1024:,.0f} KiB)")
+
+
 def plotted(path: Path) -> None:
     """Print the path of the plot."""
     _pair("plot", f"{path}")

@@ -20,6 +20,7 @@ from halfspaces.estimators.held_out import HeldOut, split
 from halfspaces.estimators.results_table import results_table
 from halfspaces.estimators.scoring import Scorer, ScoreTable, check_probabilities, make_scorer
 from halfspaces.estimators.search import KINKED_TOL, Search
+from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks, with_callbacks
 from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import LEAST_LOSS, Callback
 from halfspaces.losses.base import Loss
@@ -196,6 +197,7 @@ class LinearClassifierCV(LinearModel):
         self.callbacks = callbacks
         self.verbose = verbose
 
+    @with_callbacks
     @one_blas_thread()
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, validation: Any = None
@@ -226,7 +228,8 @@ class LinearClassifierCV(LinearModel):
         if scorer == "log_loss":
             check_probabilities(make_loss(self.loss), self.calibrate, "scoring='log_loss'")
         trains, held_out = split(self, data, X, groups, validation, seed=self._seed() or 0)
-        grid = self._choose(data, trains, held_out, scorer)
+        with heard_by_callbacks(self, X, y) as heard:
+            grid = self._choose(data, trains, held_out, scorer, [*self.callbacks, *heard])
         self._end(data, data.blocks)
         stopped = grid.stopped_at_limit
         if stopped and self.result_.converged:
@@ -259,7 +262,12 @@ class LinearClassifierCV(LinearModel):
         check_numbers("Each of strengths", given, above=0)
 
     def _choose(
-        self, data: Data, trains: list[Array], held_out: list[HeldOut], scorer: Scorer
+        self,
+        data: Data,
+        trains: list[Array],
+        held_out: list[HeldOut],
+        scorer: Scorer,
+        callbacks: Sequence[Callback],
     ) -> Grid:
         """Solve the grid, choose a strength, fit and calibrate the classifier."""
         penalty = penalty_by_strength(self.penalty)
@@ -274,7 +282,7 @@ class LinearClassifierCV(LinearModel):
             calibrate=self.calibrate,
             tol=self.tol,
             max_passes=self.max_passes,
-            callbacks=self.callbacks,
+            callbacks=callbacks,
             verbose=self.verbose,
         )
         if isinstance(given, GrowingGrid):

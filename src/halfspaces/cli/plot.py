@@ -1,0 +1,205 @@
+"""`halfspaces plot`: pictures of a model, of its training and of its mistakes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from halfspaces.cli.options import JobsOption, LabelOption, MemoryOption, PluginOption
+from halfspaces.cli.subject import Subject
+
+if TYPE_CHECKING:
+    from halfspaces.plots.display import Display
+
+MOST_IMAGES = 6  # of the table of scores
+
+
+def _loss_curve(subject: Subject) -> "Display":
+    from halfspaces.files import history
+    from halfspaces.plots import LossCurveDisplay
+
+    path = subject.model
+    if path.suffix == ".safetensors":
+        path = history.beside(path)
+    return LossCurveDisplay.from_history(history.read(path))
+
+
+def _step_sizes(subject: Subject) -> "Display":
+    from halfspaces.plots import StepSizesDisplay
+
+    return StepSizesDisplay.from_objective(subject.objective)
+
+
+def _templates(subject: Subject) -> "Display":
+    from halfspaces.plots import TemplatesDisplay
+
+    return TemplatesDisplay.from_estimator(subject.classifier, class_names=subject.names)
+
+
+def _confusion_matrix(subject: Subject) -> "Display":
+    from halfspaces.plots import ConfusionMatrixDisplay
+
+    return ConfusionMatrixDisplay.from_estimator(
+        subject.classifier, *subject.evaluation, class_names=subject.names
+    )
+
+
+def _mistakes(subject: Subject) -> "Display":
+    from halfspaces.plots import MistakesDisplay
+
+    shown = {"images": subject.images, "class_names": subject.names}
+    return MistakesDisplay.from_estimator(subject.classifier, *subject.evaluation, **shown)
+
+
+def _margins(subject: Subject) -> "Display":
+    from halfspaces.plots import MarginsDisplay
+
+    return MarginsDisplay.from_estimator(subject.classifier, *subject.evaluation)
+
+
+def _calibration(subject: Subject) -> "Display":
+    from halfspaces.plots import ReliabilityDisplay
+
+    return ReliabilityDisplay.from_estimator(subject.classifier, *subject.evaluation)
+
+
+def _scores(subject: Subject) -> "Display":
+    from halfspaces.plots import ScoresDisplay
+
+    shown = {"images": subject.images, "class_names": subject.names, "rows": range(MOST_IMAGES)}
+    return ScoresDisplay.from_estimator(subject.classifier, *subject.evaluation, **shown)
+
+
+def _slice(subject: Subject) -> "Display":
+    from halfspaces.plots import SliceDisplay
+
+    objective = subject.objective
+    return SliceDisplay.from_objective(objective, subject.classifier.parameters(objective))
+
+
+def _landscape(subject: Subject) -> "Display":
+    import numpy as np
+
+    from halfspaces.optimizers.choose import choose_for
+    from halfspaces.plots import LandscapeDisplay
+    from halfspaces.proofs.minimize import minimize
+
+    objective = subject.objective
+    path: list[np.ndarray] = [objective.zeros()[:, 0]]
+    minimize(
+        objective,
+        choose_for(objective).optimizer,
+        callbacks=[lambda run: path.append(run.W[:, 0].copy())],
+    )
+    return LandscapeDisplay.from_path(objective, np.array(path))
+
+
+def _curvature(subject: Subject) -> "Display":
+    from halfspaces.plots import CurvatureDisplay
+
+    return CurvatureDisplay.from_objective(subject.objective)
+
+
+def _race(subject: Subject) -> "Display":
+    from halfspaces.optimizers import LBFGS, SGD, GradientDescent
+    from halfspaces.optimizers.choose import choose_for
+    from halfspaces.optimizers.update_rules import Adam, Momentum
+    from halfspaces.plots import RaceDisplay
+    from halfspaces.tuning.step_size import find_step_size
+
+    objective = subject.objective
+    step = 10 * find_step_size(objective).suggestion
+    choice = choose_for(objective)
+    runners = {"auto": choice.optimizer} | {
+        "L-BFGS": LBFGS(),
+        "SGD": SGD(step_size=step, epochs=30),
+        "SGD with momentum": SGD(step_size=step / 10, epochs=30, update_rule=Momentum()),
+        "Adam": SGD(step_size=1e-3, epochs=30, update_rule=Adam()),
+        "gradient descent": GradientDescent(),
+    }
+    return RaceDisplay.from_objective(objective, runners)
+
+
+def _learning_curve(subject: Subject) -> "Display":
+    from halfspaces.plots import LearningCurveDisplay
+
+    return LearningCurveDisplay.from_estimator(subject.unfitted, *subject.training)
+
+
+def _occam(subject: Subject) -> "Display":
+    from halfspaces.plots import OccamDisplay
+
+    if subject.dataset.X_test is None:
+        raise ValueError(
+            f"{subject.dataset.name} has no test rows, and this picture compares their error with "
+            "that of the training rows; give data with a test split."
+        )
+    options = subject.unfitted.get_params(deep=False)
+    kept = {name: options[name] for name in ("loss", "standardize", "class_weight", "n_jobs")}
+    return OccamDisplay.from_data(*subject.training, *subject.evaluation, **kept)
+
+
+def _sparsity(subject: Subject) -> "Display":
+    from halfspaces.plots import SparsityDisplay
+
+    classifier = subject.unfitted.set_params(penalty="l1", strength=1.0, optimizer="auto")
+    return SparsityDisplay.from_objective(classifier.objective(*subject.training))
+
+
+KINDS: dict[str, Callable[[Subject], "Display"]] = {
+    "loss-curve": _loss_curve,
+    "step-sizes": _step_sizes,
+    "templates": _templates,
+    "confusion-matrix": _confusion_matrix,
+    "mistakes": _mistakes,
+    "margins": _margins,
+    "calibration": _calibration,
+    "scores": _scores,
+    "slice": _slice,
+    "landscape": _landscape,
+    "curvature": _curvature,
+    "race": _race,
+    "learning-curve": _learning_curve,
+    "occam": _occam,
+    "sparsity": _sparsity,
+}
+
+
+def plot(
+    kind: Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="A .safetensors file that `halfspaces train --out` wrote; for loss-curve also the "
+            "history beside it."
+        ),
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(help="Data as for train; those that the model was trained on unless given."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write here: .svg, .png or .pdf; MODEL.KIND.svg unless given."),
+    ] = None,
+    label: LabelOption = None,
+    memory: MemoryOption = None,
+    jobs: JobsOption = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Draw a picture of a saved model, of its training, or of what it gets wrong."""
+    from halfspaces.cli import report, values
+    from halfspaces.files.atomic import write_whole
+    from halfspaces.plots.figure import check_format
+    from halfspaces.system.names import check_name
+
+    check_name("KIND", kind, KINDS)
+    name = f"{model.name.removesuffix('.safetensors').removesuffix('.history.csv')}.{kind}.svg"
+    path = model.with_name(name) if out is None else out
+    values.check_out(path)
+    check_format(path)
+    display = KINDS[kind](Subject(model, data, label, values.memory_bytes(memory), jobs))
+    write_whole(path, display.content(path.suffix.lower()))
+    report.seen(display.alt)
+    report.plotted(path)

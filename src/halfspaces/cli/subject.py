@@ -1,0 +1,103 @@
+"""A saved model and its data, opened when a picture or a report needs them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from halfspaces.datasets import Dataset
+    from halfspaces.estimators.classifier import LinearClassifier
+    from halfspaces.objective import Objective
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A saved model, and its data, which are opened when a picture needs them."""
+
+    model: Path
+    data: str | None
+    label: str | None
+    memory: float | None
+    jobs: int | None
+
+    @cached_property
+    def classifier(self) -> "LinearClassifier":
+        """The model."""
+        import halfspaces
+
+        return halfspaces.load(self.model).set_params(n_jobs=self.jobs)
+
+    @cached_property
+    def dataset(self) -> "Dataset":
+        """The data given, or those that the model was trained on."""
+        from halfspaces.cli import model_data, report
+        from halfspaces.files import run_file
+
+        data, label = self.data, self.label
+        if data is None:
+            run = self.classifier.notes_.get("run")
+            options = run_file.loads(run) if run else {}
+            data, label = options.get("data"), label or options.get("label")
+        if not data:
+            raise ValueError(
+                f"{self.model} does not say which data it was trained on; give --data."
+            )
+        with report.reading(data):
+            return model_data.open_dataset(self.classifier, data, label, self.memory)
+
+    @cached_property
+    def training(self) -> "tuple[Any, np.ndarray]":
+        """Rows for the model and labels, of the training rows."""
+        return self._rows(self.dataset.X, self.dataset.y)
+
+    @cached_property
+    def evaluation(self) -> "tuple[Any, np.ndarray]":
+        """Rows for the model and labels, of the test rows, or of all if there are none."""
+        X, y = self._held_out
+        return self._rows(X, y)
+
+    @property
+    def _held_out(self) -> "tuple[Any, np.ndarray]":
+        dataset = self.dataset
+        if dataset.X_test is not None and dataset.y_test is not None:
+            return dataset.X_test, dataset.y_test
+        return dataset.X, dataset.y
+
+    @property
+    def images(self) -> "np.ndarray | None":
+        """The images of the evaluated rows; None where they are plain rows."""
+        if self.dataset.image_shape is None:
+            return None
+        return self.dataset.images(self._held_out[0])
+
+    @cached_property
+    def names(self) -> "list[str] | None":
+        """Of the classes, where they have names."""
+        names = self.classifier.notes_.get("class_names")
+        if not names:
+            return None
+        return [str(names[int(label)]) for label in self.classifier.classes_]
+
+    def _rows(self, X: Any, y: "np.ndarray") -> "tuple[Any, np.ndarray]":
+        from halfspaces.cli import model_data
+        from halfspaces.features import Described
+
+        rows = model_data.rows(self.classifier, self.dataset, X)
+        labels = model_data.labels(self.classifier, self.dataset, y)
+        return rows[0 : len(y)] if isinstance(rows, Described) else rows, labels.y
+
+    @property
+    def unfitted(self) -> "LinearClassifier":
+        """A classifier with the model's options."""
+        from sklearn.base import clone
+
+        copy: Any = clone(self.classifier)
+        return copy
+
+    @property
+    def objective(self) -> "Objective":
+        """The objective that the model minimizes on the training rows."""
+        return self.unfitted.objective(*self.training)
