@@ -21,6 +21,7 @@ def test_bad_files_are_refused_by_name_or_counted(pets):
     data = datasets.open(pets, skip_bad=True)
     assert (data.X.shape[0], data.y.tolist()) == (6, [0, 0, 0, 1, 1, 1])
     assert data.X[:, 0].tolist()[:1] == [50]
+    assert data.notes[0].startswith("6 images of ")
     assert data.notes[1].startswith("4 bad files skipped: cat/notes.txt is no JPEG")
     assert data.notes[1].endswith("and 1 more") or data.notes[1].endswith("1 more")
     for i in range(3):
