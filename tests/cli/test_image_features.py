@@ -66,12 +66,17 @@ def test_trained_evaluated_and_predicted_on_raw_images(run, folder, tmp_path):
     names = sorted((folder / "test").rglob("*.png"), key=lambda path: path.name)
     for path in names:
         Image.open(path).save(flat / path.name)
-    assert run("predict", model, flat, "--out", table).code == 0
+    assert run("predict", model, flat, "--out", table, "--overwrite").code == 0
     assert labels_in(table) == [path.parent.name for path in names]
     one = run("predict", model, names[3])
-    assert one.out.split() == ["row,label", f"0,{names[3].parent.name}"]
+    assert one.out.split() == ["row,file,label", f"0,{names[3]},{names[3].parent.name}"]
+    ended = run("predict", model, flat, names[3])
+    assert [line.split(",")[:2] for line in ended.out.splitlines()[1:]] == [
+        *([str(row), str(flat / path.name)] for row, path in enumerate(names)),
+        [str(len(names)), str(names[3])],
+    ]
     np.save(tmp_path / "X.npy", np.stack([np.asarray(Image.open(path)) for path in names]))
-    assert run("predict", model, tmp_path / "X.npy", "--out", table).code == 0
+    assert run("predict", model, tmp_path / "X.npy", "--out", table, "--overwrite").code == 0
     assert labels_in(table) == [path.parent.name for path in names]
 
     again = tmp_path / "again.safetensors"
@@ -92,7 +97,7 @@ def test_predicting_describes_some_images_at_a_time(run, folder, tmp_path, monke
         HOG, "_fill", lambda self, out, *rest: (sizes.append(len(out)), fill(self, out, *rest))
     )
     eight, classifier = Limits(images=8), halfspaces.load(model)
-    rows = model_data.open_features(classifier, str(folder), None)
+    rows, _ = model_data.open_rows(classifier, str(folder))
     columns = prediction_table.Columns(classifier, top=2)
     prediction_table.write(columns, rows, tmp_path / "blocks.csv", eight)
     assert (tmp_path / "blocks.csv").read_bytes().decode() == whole
@@ -111,11 +116,18 @@ def test_images_without_classes(run, refused, folder, tmp_path):
             Image.fromarray(stripes(1, side=side)[0][0]).convert("L").save(flat / name)
         else:
             (flat / name).write_text("no image")
-    assert run("predict", model, flat).out.splitlines()[1:] == ["0,upright", "1,upright"]
+    ended = run("predict", model, flat)
+    assert ended.out.splitlines() == ["row,file,label", "0,9.png,upright", "1,10.png,upright"]
+    assert ended.err == "1 file is left out: note.txt is not named like an image\n"
     (flat / "8.png").write_text("no image")
     refused(f"predict {model} {flat}", "8.png, which is no JPEG")
     refused(f"predict {model} {flat / '8.png'}", "8.png, which is no JPEG")
     assert len(datasets.open_features(flat, skip_bad=True)) == 2
+    ended = run("predict", model, flat, "--skip-bad")
+    assert [line.split(",")[1] for line in ended.out.splitlines()[1:]] == ["9.png", "10.png"]
+    assert (
+        "2 files are left out: note.txt is not named like an image, 8.png is no JPEG" in ended.err
+    )
 
 
 @pytest.mark.slow
@@ -139,7 +151,8 @@ def test_a_part_of_cifar_gives_in_memory_what_the_command_line_gives(run, tmp_pa
     for at in range(3):
         Image.fromarray(test[at]).save(tmp_path / f"{at}.png")
         shown = run("predict", model, tmp_path / f"{at}.png").out.split()[1]
-        assert shown == f"0,{classifier.predict(feature.transform(test[at : at + 1]))[0]}"
+        (label,) = classifier.predict(feature.transform(test[at : at + 1]))
+        assert shown == f"0,{tmp_path / f'{at}.png'},{label}"
 
 
 # --- what is learned from -------------------------------------------------------------------------
@@ -234,13 +247,15 @@ def test_bad_input_is_one_sentence(refused, run, folder, tmp_path):
         f"features show {next(folder.rglob('*.png'))} --out {tmp_path / 'p.gif'}",
         "must end in .png, .svg or .pdf",
     )
+    image = next(folder.rglob("*.png"))
     refused(
-        f"features show {next(folder.rglob('*.png'))} --features sift --out {tmp_path / 'p.png'}",
+        f"features show {image} --features patches --out {tmp_path / 'p.png'}",
         "no picture of",
     )
     assert not (tmp_path / "p.png").exists()
 
 
+@pytest.mark.slow
 def test_features_are_listed_and_drawn(run, folder, patches_model, tmp_path):
     listed = run("features", "list").out.splitlines()
     assert [line.split()[0] for line in listed[:-1]] == list(FEATURES)
@@ -284,6 +299,7 @@ def test_features_that_learn_are_learned_anew_in_each_fold():
 
 
 @pytest.mark.parametrize("asked", [(), ("--folds", "3"), ("--calibrate", "temperature")])
+@pytest.mark.slow
 def test_few_images_and_a_feature_that_learns(run, folder, tmp_path, asked):
     model = tmp_path / "model.safetensors"
     ended = run(

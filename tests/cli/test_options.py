@@ -21,7 +21,13 @@ from halfspaces.files.options import TABLES, ThisCall
 SOURCES = Path(halfspaces.__file__).parent
 OPTIONS = options.all_options()
 STORED = {name: table for table in TABLES.values() for name in table.model_fields}
-SAMPLES = {"str": "a 'b' ß", "int": 3, "float": 0.1 + 0.2, "bool": True}
+SAMPLES = {
+    "list[str]": ["a 'b' ß", "c"],
+    "str": "a 'b' ß",
+    "int": 3,
+    "float": 0.1 + 0.2,
+    "bool": True,
+}
 
 
 def help_of(command):

@@ -131,7 +131,7 @@ def test_calibrated_labels_are_the_most_probable(run, tmp_path, n_classes):
     lines = (1.0,) if n_classes == 2 else tuple(np.linspace(0.1, 1.0, 10))
     classifier.calibration_ = Sigmoid(lines, (*lines[:-1], -3.0))
     halfspaces.save(classifier, tmp_path / "model")
-    for options in ((), ("--top", 1)):
+    for options in ((), ("--top", 1, "--overwrite")):
         run("predict", tmp_path / "model", "digits", *options, "--out", tmp_path / "table.csv")
         told = pd.read_csv(tmp_path / "table.csv")
         assert told["label"].tolist() == classifier.predict(X_TEST).tolist()
@@ -180,9 +180,9 @@ def test_predictions_keep_within_a_memory(run, refused, digits_model, tmp_path, 
     assert outs[0].out == outs[1].out
     assert made == []
     model, folder = halfspaces.load(digits_model), str(tmp_path)
-    rows = model_data.open_features(model, folder, None, memory=2e4)
+    rows, _ = model_data.open_rows(model, folder, memory=2e4)
     assert len(made) == 1, "within 20 kB the rows lie on disk"
     np.testing.assert_array_equal(rows, DIGITS.X)
-    model_data.open_dataset(model, folder, None, memory=2e4)
+    model_data.open_dataset(model, folder, memory=2e4)
     assert len(made) == 2
     refused(["predict", digits_model, tmp_path, "--memory", "1"], "--memory must be at least 256MB")

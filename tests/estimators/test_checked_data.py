@@ -249,6 +249,17 @@ def test_equal_weights_are_none(constant):
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("constant", [1e-300, 1e308])
+def test_equal_weights_change_no_score(constant):
+    data, y = X[:300], Y[:300] % 3
+    weight = np.full(300, constant)
+    search = LinearClassifierCV(strengths=[0.1, 0.01], cv=3, random_state=0).fit(data, y)
+    scores = search.scores_
+    np.testing.assert_array_equal(search.fit(data, y, sample_weight=weight).scores_, scores)
+    assert search.score(data, y, sample_weight=weight) == pytest.approx(search.score(data, y))
+
+
 # --- scales ---------------------------------------------------------------------------------------
 
 ALL = "all columns at this scale"

@@ -60,6 +60,7 @@ def test_scikit_learn_checks_with_options(estimator, check):
 # --- among scikit-learn's tools -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_grid_search_fits_a_different_model_at_each_point():
     grid = {"strength": [1e-3, 3.0], "loss": ["softmax", "squared_hinge", "ova_logistic"]}
     search = GridSearchCV(LinearClassifier(tol=0.01), grid, cv=2, scoring="accuracy").fit(X, Y)

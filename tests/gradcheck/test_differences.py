@@ -62,6 +62,7 @@ def test_numerical_gradient_leaves_w_alone(scheme, accuracy):
     np.testing.assert_allclose(slopes, 3.0 * W.astype(np.float64) ** 2, atol=accuracy)
 
 
+@pytest.mark.slow
 def test_every_registered_component_passes():
     reports = check_registry()
     assert {

@@ -22,6 +22,7 @@ from halfspaces.penalties.l1 import L1
 from halfspaces.penalties.l2 import L2
 from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.penalties.none import NoPenalty
+from halfspaces.proofs import least_strength
 from halfspaces.proofs.least_strength import bound_at_zero, falls_forever
 from halfspaces.proofs.separation import (
     SeparationWarning,
@@ -254,6 +255,14 @@ def test_one_class_far_away_does_not_hide_that_two_are_close():
         floor = LEAST_LOSS * problem.loss.chance_value(3)
         assert bound_at_zero(problem, problem.anchor) <= floor
         assert worth_checking(problem) == worth
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_bound_is_the_same_for_some_classes_at_a_time(loss, monkeypatch):
+    problem = objective(DIGITS, LABELS, L2(1e-3), loss=loss)
+    whole = bound_at_zero(problem, problem.anchor)
+    monkeypatch.setattr(least_strength, "POINT_VALUES", 7 * 10 * 3)  # 3 of 10 classes
+    np.testing.assert_allclose(bound_at_zero(problem, problem.anchor), whole, rtol=1e-12)
 
 
 @pytest.mark.parametrize("X", [DIGITS, WIDE], ids=["digits", "wide"])

@@ -38,7 +38,7 @@ def list_all() -> None:
         table.add_row(
             entry.name, "is here" if entry.folder.is_dir() else megabytes(entry.size), entry.about
         )
-    screen.console.print(table, width=screen.width_of_lists())
+    screen.console_for_lists().print(table)
 
 
 @app.command()

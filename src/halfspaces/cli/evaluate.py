@@ -2,12 +2,14 @@
 
 from halfspaces.cli.options import (
     DataArgument,
+    IgnoreOption,
     JobsOption,
     LabelOption,
     MemoryOption,
     ModelArgument,
     PluginOption,
     SkipOption,
+    SplitOption,
     default,
 )
 
@@ -18,6 +20,8 @@ def evaluate(
     model: ModelArgument,
     data: DataArgument = DATA,
     label: LabelOption = None,
+    ignore: IgnoreOption = None,
+    split: SplitOption = None,
     skip_bad: SkipOption = False,
     memory: MemoryOption = None,
     jobs: JobsOption = None,
@@ -32,7 +36,15 @@ def evaluate(
     budget = values.memory_bytes(memory)
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
     with report.reading(data):
-        dataset = model_data.open_dataset(classifier, data, label, budget, skip_bad=skip_bad)
+        dataset = model_data.open_dataset(
+            classifier,
+            data,
+            label=label,
+            ignore=ignore,
+            split=split,
+            skip_bad=skip_bad,
+            memory=budget,
+        )
     part = "all"
     X = dataset.X
     y = dataset.y

@@ -22,7 +22,7 @@ def list_all(plugin: PluginOption = None) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from halfspaces.cli.screen import console, width_of_lists
+    from halfspaces.cli.screen import console_for_lists
     from halfspaces.features import FEATURES
 
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -30,7 +30,8 @@ def list_all(plugin: PluginOption = None) -> None:
         table.add_row(
             word, Text((inspect.getdoc(kind) or "").partition("\n\n")[0].replace("\n", " "))
         )
-    console.print(table, width=width_of_lists())
+    console = console_for_lists()
+    console.print(table)
     console.print(
         "[dim]With options and side by side: hog(cell=4)+hue(bins=12); see docs/features.md.[/]"
     )

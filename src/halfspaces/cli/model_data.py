@@ -1,42 +1,44 @@
 """Data prepared for a model: images resized to its size, classes matched by name."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from halfspaces import datasets
 from halfspaces.cli import report
-from halfspaces.datasets import Dataset, Features
+from halfspaces.datasets import Conventions, Dataset, Features, RowsToPredict
+from halfspaces.datasets.opening import Options
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.features import Described, Feature
 from halfspaces.files.models import features_of
 
 
-def open_dataset(
-    classifier: LinearClassifier,
-    data: str,
-    label: str | None,
-    memory: float | None = None,
-    *,
-    skip_bad: bool = False,
-) -> Dataset:
-    """The labelled data set `data`, with images resized to the size that the model takes."""
-    return datasets.open(data, skip_bad=skip_bad, **_options(classifier, data, label, memory))
+def open_dataset(classifier: LinearClassifier, data: str, **options: Unpack[Options]) -> Dataset:
+    """The labelled data set `data`, read as the model's training data were: images are resized to
+    its size, columns of tables are matched by name.
+    """
+    return datasets.open(data, **_like_training(classifier, data, options))
 
 
-def open_features(
-    classifier: LinearClassifier, data: str, label: str | None, memory: float | None = None
-) -> Features | Described:
-    """The rows of `data` for a model.
+def open_rows(
+    classifier: LinearClassifier, data: str, **options: Unpack[Options]
+) -> tuple[Features | Described, RowsToPredict]:
+    """The rows X of `data` for a model, and the rows as they were read.
 
     If the model takes features of images, these are computed when rows are indexed.
     """
-    options = _options(classifier, data, label, memory)
+    read = datasets.open_rows(data, **_like_training(classifier, data, options))
     feature = features_of(classifier)
     if feature is None:
-        return _fitting(classifier, datasets.open_features(data, **options))
-    return _described(feature, datasets.open_images(data, **options))
+        return _fitting(classifier, read.X), read
+    if read.images is None:
+        raise ValueError(
+            f"{data} holds no images: it has rows {read.X.shape}; give images (N, H, W, 3)."
+        )
+    return _described(feature, read.images), read
 
 
 def rows(classifier: LinearClassifier, dataset: Dataset, X: Any) -> Features | Described:
@@ -57,7 +59,13 @@ def rows(classifier: LinearClassifier, dataset: Dataset, X: Any) -> Features | D
 
 
 def _fitting(classifier: LinearClassifier, X: Any) -> Features:
-    """X, if it has the number of columns that the model takes; else raise ValueError."""
+    """X, if it has the number of columns that the model takes; else raise ValueError.
+
+    Sparse rows whose last features are all zero may lack these columns.
+    """
+    D = classifier.n_features_in_
+    if not isinstance(X, np.ndarray) and X.shape[1] < D:
+        return csr_array((X.data, X.indices, X.indptr), shape=(X.shape[0], D))
     if X.shape[1] != classifier.n_features_in_:
         shape = classifier.notes_.get("image_shape")
         images = f" (images of {' x '.join(map(str, shape))})" if shape else ""
@@ -76,12 +84,24 @@ def _described(feature: Feature, images: np.ndarray) -> Described:
     return Described(feature, images)
 
 
-def _options(
-    classifier: LinearClassifier, data: str, label: str | None, memory: float | None
-) -> dict[str, Any]:
-    shape = tuple(classifier.notes_.get("image_shape") or ())
-    known = shape[2:] in ((1,), (3,)) and datasets.holds_images(data)
-    return {"label": label, "memory": memory} | ({"image_size": shape} if known else {})
+def conventions_of(classifier: LinearClassifier) -> Conventions:
+    """How the training data were read; the names of columns are known of models made in Python,
+    too.
+    """
+    noted = Conventions.from_note(classifier.notes_.get("conventions"))
+    names = getattr(classifier, "feature_names_in_", None)
+    if names is not None:
+        return replace(noted, columns=tuple(names.tolist()))
+    is_same = noted.columns is not None and len(noted.columns) == classifier.n_features_in_
+    return noted if is_same else replace(noted, columns=None)
+
+
+def _like_training(classifier: LinearClassifier, data: str, options: Options) -> Options:
+    options = {**options, "like": conventions_of(classifier)}
+    match classifier.notes_.get("image_shape"):
+        case [height, width, (1 | 3) as channels] if datasets.takes(data, "image_size"):
+            options["image_size"] = (height, width, channels)
+    return options
 
 
 class Labels(NamedTuple):

@@ -107,6 +107,8 @@ def help_alone(context: typer.Context) -> None:
 
 DataArgument = Annotated[str, typer_option("data")]
 LabelOption = Annotated[str | None, typer_option("label")]
+IgnoreOption = Annotated[list[str] | None, typer_option("ignore")]
+SplitOption = Annotated[str | None, typer_option("split")]
 SkipOption = Annotated[bool, typer_option("skip_bad")]
 MemoryOption = Annotated[str | None, typer_option("memory")]
 JobsOption = Annotated[int | None, typer_option("jobs")]

@@ -6,21 +6,30 @@ from typing import Annotated
 import typer
 
 from halfspaces.cli.options import (
+    IgnoreOption,
     JobsOption,
     LabelOption,
     MemoryOption,
     ModelArgument,
     OverwriteOption,
     PluginOption,
+    SkipOption,
+    SplitOption,
 )
 
 
 def predict(
     model: ModelArgument,
     data: Annotated[
-        str, typer.Argument(help="As for train, or X alone; test rows where there is a test split.")
+        list[str],
+        typer.Argument(
+            help="As for train, or X alone; test rows where there is a test split. Or several."
+        ),
     ],
     label: LabelOption = None,
+    ignore: IgnoreOption = None,
+    split: SplitOption = None,
+    skip_bad: SkipOption = False,
     out: Annotated[
         Path | None,
         typer.Option(help="Write here: .csv, .parquet, or .jsonl (or .json), an object a line."),
@@ -49,12 +58,27 @@ def predict(
     from halfspaces.files.outputs import Input, Output, check_outputs, plugins
 
     if out is not None:
-        inputs = [Input(model, "the model"), Input(Path(data), "the data"), *plugins(plugin)]
+        read = [Input(Path(each), "the data") for each in data]
+        inputs = [Input(model, "the model"), *read, *plugins(plugin)]
         check_outputs([Output(out, "predictions")], inputs, overwrite=overwrite)
         prediction_table.check_format(out)
     budget = values.memory_bytes(memory)
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
     columns = prediction_table.Columns(classifier, probabilities=probabilities, top=top)
-    with report.reading(data):
-        X = model_data.open_features(classifier, data, label, budget)
-    prediction_table.write(columns, X, out)
+    sources = []
+    for each in data:
+        with report.reading(each):
+            X, read = model_data.open_rows(
+                classifier,
+                each,
+                label=label,
+                ignore=ignore,
+                split=split,
+                skip_bad=skip_bad,
+                memory=budget,
+            )
+        report.left_out(read)
+        sources.append(prediction_table.Source(X, read.keys))
+    if len(data) > 1:
+        sources = [each.within(path) for each, path in zip(sources, data, strict=True)]
+    prediction_table.write_all(columns, sources, out)

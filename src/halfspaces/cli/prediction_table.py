@@ -5,7 +5,7 @@ import io
 import itertools
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -49,6 +49,22 @@ class Limits:
 LIMITS = Limits()
 
 
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Rows X to predict, and the columns (N,) that name them."""
+
+    X: Any
+    keys: Mapping[str, Array]
+
+    def within(self, path: str) -> "Source":
+        """The same rows, with the path that they come from in the column `file`."""
+        names = self.keys.get("file")
+        files = np.full(self.X.shape[0], path, object)
+        if names is not None and Path(path).is_dir():
+            files = np.array([str(Path(path, name)) for name in names], object)
+        return Source(self.X, {"file": files, **{**self.keys, "file": files}})
+
+
 class Columns:
     """The columns of the table of predictions."""
 
@@ -72,15 +88,18 @@ class Columns:
         self.shown = classifier.classes_ if plain else np.array(self.names)
         self.word = "p" if hasattr(classifier, "predict_proba") else "score"
 
-    def of(self, X: Any, first: int) -> Table:
-        """The table of the rows X, numbered from `first`."""
-        numbers = np.arange(first, first + X.shape[0])
+    def of(self, X: Any, first: int, keys: Table | None = None) -> Table:
+        """The table of the rows X, numbered from `first`, with the columns that name them."""
+        named = {"row": np.arange(first, first + X.shape[0]), **(keys or {})}
+        return named | self._predicted(X)
+
+    def _predicted(self, X: Any) -> Table:
         if not (self.all or self.top):
-            return {"row": numbers, "label": self._shown(self.classifier.predict(X))}
+            return {"label": self._shown(self.classifier.predict(X))}
         scores = self.classifier.decision_function(X)
         calibration = self.classifier.calibration_
         best = winners(scores, make_loss(self.classifier.loss), calibration)
-        table = {"row": numbers, "label": self.shown[best]}
+        table = {"label": self.shown[best]}
         values = self._probabilities_or_scores(scores)
         order = _best(values, self.top)
         for place in range(self.top):
@@ -126,10 +145,28 @@ def labels(classifier: Any, X: Any, limits: Limits = LIMITS) -> Array:
 
 
 def write(columns: Columns, X: Any, out: Path | None, limits: Limits = LIMITS) -> None:
-    """Write the table to `out`, whole or not at all, or as CSV to the screen if `out` is None."""
+    """Write the table of the rows X, which have no names: see `write_all`."""
+    write_all(columns, [Source(X, {})], out, limits)
+
+
+def write_all(
+    columns: Columns, sources: Sequence[Source], out: Path | None, limits: Limits = LIMITS
+) -> None:
+    """Write the table to `out`, whole or not at all, or as CSV to the screen if `out` is None.
+
+    Rows are numbered through all sources. A source without one of the names has empty ones.
+    """
+    names = dict.fromkeys(name for source in sources for name in source.keys)
+    first = 0
     with _writer(out) as put:
-        for rows in report.counted(_blocks(X, columns.n_classes, limits), X.shape[0]):
-            put(columns.of(X[rows.start : rows.stop], rows.start))
+        for source in sources:
+            N = source.X.shape[0]
+            keys = {name: source.keys.get(name, np.full(N, "", object)) for name in names}
+            for rows in report.counted(_blocks(source.X, columns.n_classes, limits), N):
+                part = slice(rows.start, rows.stop)
+                block = {name: values[part] for name, values in keys.items()}
+                put(columns.of(source.X[part], first + rows.start, block))
+            first += N
 
 
 def _blocks(X: Any, n_classes: int, limits: Limits) -> Iterator[range]:

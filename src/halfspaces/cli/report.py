@@ -14,7 +14,7 @@ from rich.text import Text
 
 from halfspaces.cli.screen import console
 from halfspaces.cli.terminal import Rows, clean
-from halfspaces.datasets import Dataset
+from halfspaces.datasets import Dataset, RowsToPredict
 from halfspaces.datasets.formats import image_folder
 from halfspaces.support.types import Array
 from halfspaces.system import interrupts
@@ -103,6 +103,12 @@ def notes(data: Dataset) -> None:
     """Print the notes of the data set's reader."""
     for number, note in enumerate(data.notes):
         _pair("" if number else "data", note)
+
+
+def left_out(rows: RowsToPredict) -> None:
+    """Print to the error stream what the reader of rows to predict left out."""
+    for note in rows.notes:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(note, "dim"))
 
 
 def described(rows: Any, *, asked_to_flip: bool) -> None:

@@ -77,8 +77,12 @@ class Results:
         raise SystemExit(2) from problem
 
 
+def _console(width: int | None = None) -> Console:
+    return Console(file=_report, highlight=False, width=width)  # pyright: ignore[reportArgumentType]
+
+
 _report = Report()
-console = Console(file=_report, highlight=False)  # pyright: ignore[reportArgumentType]
+console = _console()
 
 
 def prepare() -> None:
@@ -116,9 +120,9 @@ def results() -> Iterator[Results]:
         _set_errors("replace")
 
 
-def width_of_lists() -> int | None:
-    """The columns of a list: those of the terminal, else so many that no line is folded."""
-    return None if sys.stdout.isatty() else 200
+def console_for_lists() -> Console:
+    """As wide as the terminal, elsewhere so wide that no line of a list is folded."""
+    return _console(None if sys.stdout.isatty() else 200)
 
 
 def echo(text: str) -> None:

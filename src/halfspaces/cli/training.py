@@ -122,6 +122,8 @@ def open_examples(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -
         given = datasets.open(
             recipe.data,
             label=recipe.label,
+            ignore=recipe.ignore,
+            split=recipe.split,
             image_size=values.image_size(recipe.image_size),
             skip_bad=recipe.skip_bad,
             memory=values.memory_bytes(recipe.memory),
@@ -280,6 +282,7 @@ def save_all(
         class_names=given.class_names,
         image_shape=given.image_shape,
         planar=given.planar,
+        conventions=given.conventions.to_note(),
     )
     yield "saved", files.model
     run_file.write(files.run_file, run)

@@ -10,10 +10,19 @@
 """
 
 from halfspaces.datasets.catalogue import CATALOGUE
-from halfspaces.datasets.dataset import Dataset, Features
+from halfspaces.datasets.conventions import Conventions
+from halfspaces.datasets.dataset import Dataset, Features, RowsToPredict
 from halfspaces.datasets.formats import FORMATS
 from halfspaces.datasets.formats.format import Format, file_named, folder_with
-from halfspaces.datasets.opening import BUILT_IN, holds_images, open, open_features, open_images
+from halfspaces.datasets.opening import (
+    BUILT_IN,
+    holds_images,
+    open,
+    open_features,
+    open_images,
+    open_rows,
+    takes,
+)
 from halfspaces.datasets.optional import Library
 from halfspaces.system.errors import DataError
 
@@ -21,15 +30,19 @@ __all__ = [
     "BUILT_IN",
     "CATALOGUE",
     "FORMATS",
+    "Conventions",
     "DataError",
     "Dataset",
     "Features",
     "Format",
     "Library",
+    "RowsToPredict",
     "file_named",
     "folder_with",
     "holds_images",
     "open",
     "open_features",
     "open_images",
+    "open_rows",
+    "takes",
 ]

@@ -1,16 +1,32 @@
 """The data set that every reader returns: features, labels and splits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.duplicates import rows_contained
 from halfspaces.system.errors import DataError
 
 Features = np.ndarray | csr_array  # rows of X
+
+
+@dataclass(frozen=True, eq=False)
+class RowsToPredict:
+    """Rows without labels, X (N, D), and what else their source says about them.
+
+    `images` are the same rows as images (N, height, width[, channels]), if they are images; a
+    reader may also give images as X. `keys` are columns (N,) that name the rows, such as an id or
+    the file of an image. `notes` describe what the reader left out, one line each.
+    """
+
+    X: Features = field(repr=False)
+    images: np.ndarray | None = field(default=None, repr=False)
+    keys: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray], repr=False)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +39,7 @@ class Dataset:
     hyperparameters; a missing split is None. `image_shape` is (height, width, channels). A row of
     a `planar` data set stores one channel after the other (all of red, then green, then blue);
     other rows store the channels of each pixel side by side. `notes` describe what the reader did
-    to the data, one line each.
+    to the data, one line each. With `conventions` other files are read like these.
 
     Raises DataError if the numbers of examples, labels or features disagree.
 
@@ -46,6 +62,7 @@ class Dataset:
     X_val: Features | None = field(default=None, repr=False)
     y_val: np.ndarray | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    conventions: Conventions = field(default_factory=Conventions, repr=False)
 
     def __post_init__(self) -> None:
         for split, X, y in (("test", self.X_test, self.y_test), ("val", self.X_val, self.y_val)):

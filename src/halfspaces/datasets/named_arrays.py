@@ -127,7 +127,12 @@ def flatten(path: Path, name: str, X: np.ndarray) -> np.ndarray:
 
 
 def labels(path: Path, name: str, y: np.ndarray) -> np.ndarray:
-    """The labels, as integers if they are floats without a fraction; DataError unless usable."""
+    """The labels (N,), given as (N,) or (N, 1), as integers if they are floats without a fraction.
+
+    Raises DataError unless they are usable.
+    """
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y.reshape(-1)
     if y.dtype.kind == "f":
         if missing := int(np.count_nonzero(np.isnan(y))):
             raise DataError(

@@ -2,15 +2,17 @@
 
 import difflib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
 
 from halfspaces.datasets import catalogue
 from halfspaces.datasets.catalogue import CATALOGUE
-from halfspaces.datasets.dataset import Dataset, Features
+from halfspaces.datasets.conventions import Conventions
+from halfspaces.datasets.dataset import Dataset, Features, RowsToPredict
 from halfspaces.datasets.files import remote
 from halfspaces.datasets.formats import FORMATS, digits
 from halfspaces.datasets.formats.format import Format
@@ -20,17 +22,20 @@ from halfspaces.system.memory import budget
 
 BUILT_IN: dict[str, Callable[[], Dataset]] = {"digits": digits.read}
 
-Options = Mapping[str, Any]
+
+class Options(TypedDict, total=False):
+    """The options of `open`."""
+
+    label: str | None
+    ignore: Sequence[str] | None
+    split: str | None
+    image_size: ImageSize | None
+    skip_bad: bool
+    like: Conventions | None
+    memory: float | None
 
 
-def open(
-    path_or_name: str | os.PathLike[str],
-    *,
-    label: str | None = None,
-    image_size: ImageSize | None = None,
-    skip_bad: bool = False,
-    memory: float | None = None,
-) -> Dataset:
+def open(path_or_name: str | os.PathLike[str], **options: Unpack[Options]) -> Dataset:
     """Open a data set by its name, its path or its address.
 
     Parameters
@@ -41,11 +46,19 @@ def open(
         address of one file, https://, s3:// or gs://: it is downloaded once.
     label : str, optional
         The column of a table that holds the classes; for CIFAR-100 "fine" or "coarse".
+    ignore : sequence of str, optional
+        Columns of a table that are left out.
+    split : str, optional
+        The column of a table whose values, train, validation and test, say which split a row
+        belongs to. Without it, a column called split is taken if it holds such words.
     image_size : int or tuple, optional
         The side of the images, (height, width), or (height, width, channels). Without it, images
         of different sizes are resized to 32 x 32: see `halfspaces.datasets.formats.image_folder`.
     skip_bad : bool
         Leave out files of images that cannot be decoded.
+    like : Conventions, optional
+        The `conventions` of another data set: columns of a table are matched by name, and images
+        of 16 bits are brought to 8 bits in the same way.
     memory : float, optional
         Bytes of memory to use; all of this machine's by default. An array that would take more
         than a quarter of it is stored on disk, in an unnamed file, so a data set may be larger
@@ -66,52 +79,51 @@ def open(
     halfspaces.system.errors.DataError: There is no data set 'digit' (did you mean 'digits'?);
         give a name (digits...
     """
-    options = _options(label, image_size, skip_bad)
-    with budget(memory):
+    with budget(options.get("memory")):
         if isinstance(path_or_name, str) and path_or_name in BUILT_IN:
-            _check_options(path_or_name, (), options)
+            _taken(path_or_name, (), options)
             return BUILT_IN[path_or_name]()
         if isinstance(path_or_name, str) and path_or_name in CATALOGUE:
-            _check_options(path_or_name, CATALOGUE[path_or_name].format.options, options)
-            return catalogue.read(path_or_name, **options)
+            known = CATALOGUE[path_or_name].format.options
+            return catalogue.read(path_or_name, **_taken(path_or_name, known, options))
         found = _find(path_or_name)
-        found.prepare(options)
-        return found.format.read(found.path, **options)
+        return found.format.read(found.path, **found.prepare(options))
 
 
-def open_features(
-    path_or_name: str | os.PathLike[str],
-    *,
-    label: str | None = None,
-    image_size: ImageSize | None = None,
-    skip_bad: bool = False,
-    memory: float | None = None,
-) -> Features:
-    """Rows to predict, X (N, D): the test rows of a data set, or all rows if it has no test rows.
+def open_rows(path_or_name: str | os.PathLike[str], **options: Unpack[Options]) -> RowsToPredict:
+    """Rows to predict: the test rows of a data set, or all rows if it has no test rows.
 
     Labels are not needed; the column `label` of a table, or one with a name such as "label", is
     left out. One image, and a folder of images without sub-folders, are read, too, in the order of
     their names. The options and errors are those of `open`.
 
+    >>> rows = open_rows("digits")
+    >>> rows.X.shape, rows.images.shape
+    ((360, 64), (360, 8, 8, 1))
+    """
+    with budget(options.get("memory")):
+        if not _is_name(path_or_name):
+            found = _find(path_or_name)
+            if found.format.read_features is not None:
+                read = found.format.read_features(found.path, **found.prepare(options))
+                rows = read if isinstance(read, RowsToPredict) else RowsToPredict(read)
+                return _with_images(rows)
+        dataset = open(path_or_name, **options)
+    X: Any = dataset.X if dataset.X_test is None else dataset.X_test
+    images = None if dataset.image_shape is None else dataset.images(X)
+    return RowsToPredict(X, images)
+
+
+def open_features(path_or_name: str | os.PathLike[str], **options: Unpack[Options]) -> Features:
+    """The rows X (N, D) of `open_rows`, alone.
+
     >>> open_features("digits").shape
     (360, 64)
     """
-    options = _options(label, image_size, skip_bad)
-    with budget(memory):
-        X = _read_features(path_or_name, options)
-        if X is None:
-            X = _rows_to_predict(open(path_or_name, memory=memory, **options))
-        return X.reshape(len(X), -1) if isinstance(X, np.ndarray) and X.ndim > 2 else X
+    return open_rows(path_or_name, **options).X
 
 
-def open_images(
-    path_or_name: str | os.PathLike[str],
-    *,
-    label: str | None = None,
-    image_size: ImageSize | None = None,
-    skip_bad: bool = False,
-    memory: float | None = None,
-) -> np.ndarray:
+def open_images(path_or_name: str | os.PathLike[str], **options: Unpack[Options]) -> np.ndarray:
     """Images to predict, (N, height, width) or (N, height, width, channels), in their stored type.
 
     The images are those whose rows `open_features` returns; options and errors are the same.
@@ -120,18 +132,21 @@ def open_images(
     >>> open_images("digits").shape
     (360, 8, 8, 1)
     """
-    options = _options(label, image_size, skip_bad)
-    with budget(memory):
-        X = _read_features(path_or_name, options)
-        if X is None:
-            dataset = open(path_or_name, memory=memory, **options)
-            rows: Any = _rows_to_predict(dataset)
-            return dataset.images(rows)
-    if not isinstance(X, np.ndarray) or X.ndim < 3:
+    rows = open_rows(path_or_name, **options)
+    if rows.images is None:
         raise DataError(
-            f"{path_or_name} holds no images: it has rows {X.shape}; give images (N, H, W, 3)."
+            f"{path_or_name} holds no images: it has rows {rows.X.shape}; give images (N, H, W, 3)."
         )
-    return X
+    return rows.images
+
+
+def takes(path_or_name: str | os.PathLike[str], option: str) -> bool:
+    """Whether the format of the data has an option of `open`.
+
+    >>> takes("digits", "image_size")
+    False
+    """
+    return not _is_name(path_or_name) and option in _find(path_or_name).format.options
 
 
 def holds_images(path_or_name: str | os.PathLike[str]) -> bool:
@@ -140,46 +155,42 @@ def holds_images(path_or_name: str | os.PathLike[str]) -> bool:
     >>> holds_images("digits")
     False
     """
-    return not _is_name(path_or_name) and "image_size" in _find(path_or_name).format.options
+    return takes(path_or_name, "image_size")
 
 
 def _is_name(path_or_name: str | os.PathLike[str]) -> bool:
     return path_or_name in BUILT_IN or path_or_name in CATALOGUE
 
 
-def _rows_to_predict(dataset: Dataset) -> Features:
-    return dataset.X if dataset.X_test is None else dataset.X_test
-
-
-def _read_features(path_or_name: str | os.PathLike[str], options: Options) -> Features | None:
-    """Rows or images read without labels; None where only a whole data set can be read."""
-    if _is_name(path_or_name):
-        return None
-    found = _find(path_or_name)
-    if found.format.read_features is None:
-        return None
-    found.prepare(options)
-    return found.format.read_features(found.path, **options)
+def _with_images(rows: RowsToPredict) -> RowsToPredict:
+    """The rows (N, D) with the images that were read, if they are images."""
+    X = rows.X
+    if not isinstance(X, np.ndarray) or X.ndim < 3:
+        return rows
+    return replace(rows, X=X.reshape(len(X), -1), images=X)
 
 
 # --- options -------------------------------------------------------------------------------------
 
 
-def _options(label: str | None, image_size: ImageSize | None, skip_bad: bool) -> dict[str, Any]:
-    """The options that were given, by name."""
-    options = {"label": label, "image_size": image_size, "skip_bad": skip_bad or None}
-    return {name: value for name, value in options.items() if value is not None}
+def _taken(given: object, known: tuple[str, ...], options: Options) -> dict[str, Any]:
+    """The options for the reader of these data; DataError for one that it does not have.
 
-
-def _check_options(given: object, known: tuple[str, ...], options: Options) -> None:
-    """Raise DataError for an option that the reader of these data does not have."""
-    for name in options:
-        if name not in known:
+    `like` is for those readers that can use it.
+    """
+    wanted = {
+        name: value
+        for name, value in options.items()
+        if name != "memory" and value is not None and value is not False
+    }
+    for name in wanted:
+        if name not in (*known, "like"):
             takers = [each.summary for each in _by_priority() if name in each.options]
             raise DataError(
                 f"{given} takes no {name} (--{name.replace('_', '-')}), which is for"
                 f" {_alternatives(takers)}; leave it out."
             )
+    return {name: value for name, value in wanted.items() if name in known}
 
 
 # --- formats -------------------------------------------------------------------------------------
@@ -192,11 +203,12 @@ class _Found(NamedTuple):
     format: Format
     given: str | os.PathLike[str]
 
-    def prepare(self, options: Options) -> None:
-        """Check the options and import the libraries that the format needs."""
-        _check_options(self.given, self.format.options, options)
+    def prepare(self, options: Options) -> dict[str, Any]:
+        """The options of the reader, checked; the libraries that the format needs are imported."""
+        taken = _taken(self.given, self.format.options, options)
         for library in self.format.needs:
             library.load(str(self.path))
+        return taken
 
 
 def _by_priority() -> list[Format]:

@@ -18,7 +18,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from halfspaces.estimators.calibration import Calibration
-from halfspaces.estimators.checked_data import Data, check_data, check_rows
+from halfspaces.estimators.checked_data import Data, check_data, check_rows, in_units
 from halfspaces.estimators.components import make_loss
 from halfspaces.estimators.empty_columns import restored, restored_moments
 from halfspaces.estimators.finite import check_finite, too_small
@@ -283,7 +283,8 @@ class LinearModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
 
     def score(self, X: Any, y: object, sample_weight: Any = None) -> float:
         """The accuracy: the part of the rows (weighted) whose class is predicted."""
-        return super().score(X, labels_of("y", y), sample_weight)
+        weight = None if sample_weight is None else in_units(np.asarray(sample_weight, float))[0]
+        return super().score(X, labels_of("y", y), weight)
 
     def _by_block(self, X: Any, finish: Callable[[Array], Array]) -> Iterator[Array]:
         """The value of `finish` for the scores of each block of rows, in order.

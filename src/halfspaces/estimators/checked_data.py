@@ -74,11 +74,11 @@ def check_data(
     unit = 1.0
     if sample_weight is not None:
         sample_weight = _weight_of_each_row(sample_weight, len(labels))
-        weight, unit = _in_units(sample_weight)
+        weight, unit = in_units(sample_weight)
     if estimator.class_weight is not None:
         factors = _class_weights(estimator.class_weight, classes, labels)
-        factors, factor_unit = _in_units(factors[labels])
-        weight, product_unit = _in_units(weight * factors)
+        factors, factor_unit = in_units(factors[labels])
+        weight, product_unit = in_units(weight * factors)
         unit *= factor_unit * product_unit
     if every_class_counts:
         _check_every_class_counts(labels, classes, weight)
@@ -201,7 +201,7 @@ def _weight_of_each_row(sample_weight: Any, n_rows: int) -> Array:
     return weight
 
 
-def _in_units(weight: Array) -> tuple[Array, float]:
+def in_units(weight: Array) -> tuple[Array, float]:
     """Weights divided by the largest, and that one: sums stay finite, and none that counts is 0."""
     if not np.all(np.isfinite(weight)) or weight.min() < 0:
         raise ValueError("sample_weight and class_weight must be finite and at least 0 everywhere.")

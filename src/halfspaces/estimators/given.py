@@ -54,6 +54,8 @@ def labels_of(name: str, y: object) -> Array:
     _check_library(name, y)
     plain = getattr(getattr(y, "dtype", None), "numpy_dtype", None)  # of nullable types
     labels = np.asarray(y)
+    if labels.ndim == 0:
+        raise ValueError(f"{name} should be a 1d array, got {y!r}; give one label a row.")
     _check_none_missing(name, labels)
     if labels.dtype.kind not in "OS":
         return labels if plain is None else labels.astype(plain)

@@ -246,8 +246,9 @@ def distinct_rows(held_out: Sequence[HeldOut]) -> float:
     for part in held_out:
         index = np.arange(len(part.y)) if part.blocks.index is None else part.blocks.index
         weight = np.ones(len(part.y)) if part.weight is None else part.weight
-        weights |= dict(zip(index.tolist(), (weight / weight.max()).tolist(), strict=True))
+        weights |= dict(zip(index.tolist(), weight.tolist(), strict=True))
     share = np.array(list(weights.values()))
+    share /= share.max()
     return float(share.sum() ** 2 / (share @ share))
 
 

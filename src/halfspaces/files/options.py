@@ -92,13 +92,21 @@ class DataOptions(Table):
     data: str = option(
         "digits",
         "'digits', a name of `halfspaces data list`, or a folder, file or address: images in one "
-        "folder a class (or .tar or .zip of it), CIFAR, MNIST-like, .npz, .npy, Parquet, Arrow, "
-        "HDF5, Hugging Face, svmlight.",
+        "folder a class (or .tar or .zip of it), CIFAR, MNIST-like, CSV, .npz, .npy, Parquet, "
+        "Arrow, HDF5, Hugging Face, svmlight.",
     )
     label: str | None = option(
         None,
         "Column of a table that holds the classes, 'label', 'y', ... unless given; "
         "fine or coarse for CIFAR-100.",
+    )
+    ignore: list[str] | None = option(
+        None, "Column of a table that is left out; repeatable. Keys such as 'id' are left out."
+    )
+    split: str | None = option(
+        None,
+        "Column of a table that holds train, validation or test for each row; 'split' unless "
+        "given, if it has such words.",
     )
     image_size: str | None = option(
         None, "Resize images to this: a side, or HEIGHTxWIDTH; 32 if they have several sizes."

@@ -30,6 +30,7 @@ LARGE_SCORE = 30.0  # of the right class: every margin is met
 MEANS_PASSES = 200.0  # over C class means each: next to nothing
 BINS = 256  # of margins
 SCALES = 40  # lengths of W to try
+POINT_VALUES = 1 << 22  # in dual points that are computed together
 
 
 def least_loss(objective: Objective) -> float:
@@ -80,11 +81,16 @@ def bound_at_zero(member: Objective, anchor: Anchor) -> float:
     It is no better than that of the class means, but settles ordinary strengths in no time.
     """
     t = np.geomspace(1e-3, 1, 7)
-    labels = np.arange(member.n_classes)
-    points = t[:, None] * (anchor.frequencies - np.eye(member.n_classes)[:, None, :])
     frequencies = anchor.frequencies[0]
-    values = member.loss.conjugate(points, labels)
-    conjugate = frequencies[frequencies > 0] @ values[frequencies > 0]
+    conjugate = np.zeros(len(t))
+    size = max(1, POINT_VALUES // (len(t) * member.n_classes))
+    for start in range(0, member.n_classes, size):
+        labels = np.arange(start, min(start + size, member.n_classes))
+        onehot = labels[:, None] == np.arange(member.n_classes)
+        points = t[:, None] * (anchor.frequencies - onehot[:, None, :])
+        values = member.loss.conjugate(points, labels)
+        counts = frequencies[labels] > 0
+        conjugate += frequencies[labels][counts] @ values[counts]
     G = t[:, None] * anchor.pull(1.0, np.zeros_like(anchor.frequencies))
     return float(np.max(-conjugate - member.penalty.conjugate(-G)))
 

@@ -96,6 +96,8 @@ def _labels(y: AnyArray, n_rows: int, n_classes: int) -> AnyArray:
     needed = f"y must hold integers from 0 to {n_classes - 1}, the columns of the right classes"
     if not xp.isdtype(labels.dtype, "integral"):
         raise ValueError(f"{needed}, got {labels[0]} of type {labels.dtype}.")
+    if str(getattr(labels, "device", "")) == "meta":  # torch's shapes without values
+        return labels
     wrong = (labels < 0) | (labels >= n_classes)
     if xp.any(wrong):
         row = int(xp.argmax(xp.astype(wrong, xp.int8)))

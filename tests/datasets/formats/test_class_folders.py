@@ -37,6 +37,33 @@ def test_splits_and_natural_order(tmp_path):
     refuses(tmp_path, "has the class zebra in test but not in train")
 
 
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("seg_train/seg_train", "seg_test/seg_test"),
+        ("train_set", "test_set"),
+        ("training_set", "test_set"),
+        ("my-train", "my-val"),
+        ("Images.Train", "Images.Test"),
+    ],
+)
+def test_names_with_a_split_in_them(train, test):
+    names = [f"{split}/{kind}/1.png" for split in (train, test) for kind in ("cat", "dog")]
+    layout = class_folders.arrange(Path("pets"), names)
+    assert layout.classes == ("cat", "dog")
+    assert list(layout.splits) == ["train", "val" if "val" in test else "test"]
+    with pytest.raises(datasets.DataError, match="has the folder other beside"):
+        class_folders.arrange(Path("pets"), [*names, "other/1.png"])
+
+
+def test_folders_with_the_same_folders_are_no_classes():
+    names = [f"{top}/{kind}/1.png" for top in ("part A", "part B") for kind in ("cat", "dog")]
+    with pytest.raises(datasets.DataError, match=r"part A and part B .* look like splits"):
+        class_folders.arrange(Path("pets"), names)
+    tracks = ["train_tracks/1.png", "test_tracks/2.png"]
+    assert class_folders.arrange(Path("pets"), tracks).classes == ("test_tracks", "train_tracks")
+
+
 def test_what_lies_around_is_left_out(pets):
     whole = datasets.open(pets).X
     for name in (

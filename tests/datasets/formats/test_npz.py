@@ -3,8 +3,10 @@
 import io
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
+import zarr
 
 from halfspaces import datasets
 from tests.helpers import refuses
@@ -42,14 +44,14 @@ def test_npz_members_that_are_no_arrays_are_none(tmp_path):
     np.savez(tmp_path / "given.npz", X=np.zeros((4, 2)))
     with zipfile.ZipFile(tmp_path / "given.npz", "a") as archive:
         archive.writestr("y", "0 1 0 1")
-    refuses(tmp_path / "given.npz", "holds 'X', but X and y are needed")
+    refuses(tmp_path / "given.npz", "holds 'X', but labels, such as y, are needed")
 
 
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"X": X}, "holds 'X', but X and y are needed"),
-        ({"images": X, "labels": Y}, "holds 'images', 'labels', but"),
+        ({"X": X}, "holds 'X', but labels, such as y, are needed"),
+        ({"pictures": X, "labels": Y}, "holds 'labels', 'pictures', but features, such as X,"),
         ({}, "holds nothing"),
         ({"X": X, "y": np.array([1, "a", None], object)}, "has y as Python objects"),
         ({"X": np.array([[None]]), "y": Y}, "has X as Python objects"),
@@ -75,6 +77,34 @@ def test_npz_members_that_are_no_arrays_are_none(tmp_path):
 def test_npz_that_does_not_fit(tmp_path, arrays, words):
     np.savez(tmp_path / "given.npz", **arrays)
     refuses(tmp_path / "given.npz", "given", words)
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1)])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("embeddings", "labels", "X_test", "y_test"),
+        ("X_train", "y_train", "test_embeddings", "test_labels"),
+        ("train_x", "targets", "features_test", "target_test"),
+    ],
+)
+def test_one_table_of_names_for_all_readers(tmp_path, names, shape):
+    """.npz, a folder of .npy, HDF5 and zarr read the same names, and labels (N, 1)."""
+    arrays = dict(zip(names, (X, Y.reshape(shape), X[:2], Y[:2]), strict=True))
+    np.savez(tmp_path / "a.npz", **arrays)
+    (tmp_path / "npy").mkdir()
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name, array in arrays.items():
+            np.save(tmp_path / "npy" / f"{name}.npy", array)
+            file[name] = array
+            group.create_array(name, data=array)
+    for kind in ("a.npz", "npy", "a.h5", "a.zarr"):
+        data = datasets.open(tmp_path / kind)
+        np.testing.assert_array_equal(data.X, X)
+        np.testing.assert_array_equal(data.y, Y)
+        np.testing.assert_array_equal(data.X_test, X[:2])
+        np.testing.assert_array_equal(datasets.open_features(tmp_path / kind), X[:2])
 
 
 def test_npz_damaged(tmp_path):

@@ -218,13 +218,58 @@ def test_damaged_tables(tmp_path):
             refuses(tmp_path / name, f"{name} cannot be read as")
 
 
-def test_text_tables_are_refused_with_the_way_out(tmp_path):
-    (tmp_path / "given.csv").write_text("a,b,label\n1,2,3\n")
-    refuses(
-        tmp_path / "given.csv",
-        "given.csv is text",
-        "pandas.read_csv('given.csv').to_parquet('given.parquet')",
+def test_keys_ignored_columns_and_splits(tmp_path):
+    """Keys by name or value are no features, and say so; test rows are never trained on."""
+    rng = np.random.default_rng(0)
+    n = 150
+    signal = rng.normal(size=n)
+    table = pa.table(
+        {
+            "Unnamed: 0": np.arange(n),
+            "label_id": np.arange(n) // 50,
+            "customer": rng.permutation(10**6)[:n],
+            "name": [f"row {i}" for i in range(n)],
+            "country": ["NZ"] * n,
+            "age": rng.integers(20, 60, n),
+            "height": signal,
+            "weight": signal**2,
+            "split": np.where(np.arange(n) % 3 == 0, "Test", "train"),
+            "label": np.arange(n) // 50,
+        }
     )
+    path = tmp_path / "a.parquet"
+    pa.parquet.write_table(table, path, row_group_size=40)
+    data = datasets.open(path)
+    assert data.conventions.columns == ("age", "height", "weight")
+    assert [len(data.y), len(data.y_test)] == [100, 50]
+    np.testing.assert_array_equal(data.X_test[:, 1], signal[::3])
+    (taken, left_out) = data.notes
+    assert taken == "label 'label', 3 feature columns: 'age', 'height', 'weight'"
+    assert left_out == (
+        "left out: 'split' (the splits), 'Unnamed: 0' (a key), 'label_id' (a key),"
+        " 'customer' (a key), 'name' (a key) and 1 more"
+    )
+    data = datasets.open(path, ignore=["age", "split"], split="split")
+    assert data.conventions.columns == ("height", "weight")
+    refuses(path, "no column 'ages' to ignore", ignore=["ages"])
+    refuses(path, "'nz' in the column 'country'", "train, validation and test", split="country")
+    refuses(path, "no column 'fold' for the splits", split="fold")
+    refuses(tmp_path, "no column 'fold'", split="fold")
+
+
+def test_columns_are_matched_by_name(tmp_path):
+    path = tmp_path / "a.parquet"
+    pa.parquet.write_table(wide(SMALL, SMALL_LABELS), path)
+    like = datasets.open(path).conventions
+    names = ["extra", "label", "f3", "f1", "f0", "f2"]
+    table = wide(SMALL, SMALL_LABELS).append_column("extra", pa.array(range(6))).select(names)
+    pa.parquet.write_table(table, path)
+    data = datasets.open(path, like=like)
+    np.testing.assert_array_equal(data.X, SMALL)
+    assert data.notes[-1] == "left out: 'extra' (not used in training)"
+    pa.parquet.write_table(table.drop_columns(["f1", "label"]), path)
+    with pytest.raises(datasets.DataError, match=r"lacks the column 'f1' of the training"):
+        datasets.open_rows(path, like=like)
 
 
 # --- memory --------------------------------------------------------------------------------------

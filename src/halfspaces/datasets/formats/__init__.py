@@ -2,7 +2,6 @@
 
 from halfspaces.datasets.formats import (
     cifar,
-    csv,
     hdf5,
     hugging_face,
     idx,
@@ -24,7 +23,7 @@ FORMATS: dict[str, Format] = {
     row.name: row
     for row in (
         svmlight.FORMAT,  # looks into the file
-        csv.FORMAT,
+        tables.CSV,  # a folder of images may have one beside them
         image_folder.FORMAT,  # looks for an image among all files below a folder
         image_files.FORMAT,
         hdf5.FORMAT,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from halfspaces.datasets.formats import arrow_types
-from halfspaces.datasets.formats.shard import Shard, reading
+from halfspaces.datasets.formats.shard import Shard, check_names, reading
 
 SUFFIXES = (".arrow", ".feather", ".ipc")
 KIND = "Arrow"
@@ -33,7 +33,7 @@ def open_shard(path: Path) -> Shard:
         plain = [i for i, kind in enumerate(schema.types) if not arrow_types.is_list(kind)]
         rows = sum(batch.num_rows for batch in _read(path, plain[:1])[1])  # one column is enough
         shard = Shard(path, KIND, schema, rows, batches)
-        shard.check_names()
+        check_names(path, shard.schema.names)
         return shard
 
 

@@ -41,3 +41,32 @@ def feature_dtype(kind: Any) -> np.dtype:
     if of.is_boolean(inner):
         return np.dtype(np.uint8)
     return np.dtype(np.float64 if of.is_decimal(inner) else inner.to_pandas_dtype())
+
+
+def decoded(values: Any) -> Any:
+    """The values themselves where they are stored as numbers of the entries of a dictionary."""
+    import pyarrow.types as of
+
+    return values.dictionary_decode() if of.is_dictionary(values.type) else values
+
+
+def is_text(kind: Any) -> bool:
+    """Whether values of this type are strings, in a dictionary or not."""
+    import pyarrow.types as of
+
+    inner = kind.value_type if of.is_dictionary(kind) else kind
+    return of.is_string(inner) or of.is_large_string(inner) or of.is_string_view(inner)
+
+
+def is_plain(kind: Any) -> bool:
+    """Whether values of this type are numbers or strings."""
+    return is_number(kind) or is_text(kind)
+
+
+def is_image(kind: Any) -> bool:
+    """Whether values of this type are files of images, as Hugging Face's `datasets` stores them."""
+    import pyarrow.types as of
+
+    if not of.is_struct(kind):
+        return False
+    return {"bytes", "path"} <= {kind.field(i).name for i in range(kind.num_fields)}

@@ -50,6 +50,8 @@ def arrange(path: Path, names: Iterable[str], folders: Iterable[str] = ()) -> La
     depth = len(prefix)
     files = {name: parts[depth:] for name, parts in files.items() if parts[:depth] == prefix}
     inner = {parts[depth:] for parts in inner if parts[:depth] == prefix}
+    files = {name: _without_repetition(parts) for name, parts in files.items()}
+    inner = {_without_repetition(parts) for parts in inner}
     below = [*files.values(), *(parts for parts in inner if len(parts) > 1)]
     split_names = _split_names(path, below)
     found = _by_split(path, files, split_names)
@@ -90,23 +92,45 @@ def _common_prefix(path: Path, files: ByName, folders: set[Parts]) -> Parts:
     shallowest = min(map(len, images))
     while shallowest - depth >= 3:
         tops = {parts[depth] for parts in [*images, *folders] if len(parts) > depth}
-        if len(tops) > 1 or tops.pop().lower() in SPLITS:
+        if len(tops) > 1 or _split_of(tops.pop()):
             break
         depth += 1
     return images[0][:depth]
+
+
+def _without_repetition(parts: Parts) -> Parts:
+    """The parts of a name, without the second of two folders that are called like one split.
+
+    >>> _without_repetition(("seg_train", "seg_train", "sea", "1.jpg"))
+    ('seg_train', 'sea', '1.jpg')
+    """
+    is_repeated = len(parts) > 1 and parts[0] == parts[1] and _split_of(parts[0]) is not None
+    return parts[1:] if is_repeated else parts
+
+
+def _split_of(folder: str) -> str | None:
+    """The split that a word in the name of a folder says; None for none, or for several.
+
+    >>> [_split_of(name) for name in ("Train", "seg_test", "training_set", "terrain")]
+    ['train', 'test', 'train', None]
+    """
+    words = re.split(r"[\W_]+", folder.lower())
+    splits = {SPLITS[word] for word in words if word in SPLITS}
+    return splits.pop() if len(splits) == 1 else None
 
 
 def _split_names(path: Path, below: list[Parts]) -> dict[str, str]:
     """The split of each top folder; empty if the top folders are classes, even one called train."""
     tops = {parts[0] for parts in below if len(parts) > 1}
     deep = {parts[0] for parts in below if len(parts) > 2}
-    known = {top: SPLITS[top.lower()] for top in sorted(tops) if top.lower() in SPLITS}
+    known = _known_splits(tops, below)
     if "train" not in {known.get(top) for top in deep}:
         if known and len(known) == len(tops) and deep:
             raise DataError(
                 f"{path} has {' and '.join(known)} but no train;"
                 " name the folder of training images train."
             )
+        _check_not_splits(path, tops, below)
         return {}
     others = sorted(tops - set(known))
     if others:
@@ -119,6 +143,40 @@ def _split_names(path: Path, below: list[Parts]) -> dict[str, str]:
             f"{path} has {', '.join(known)}, of which two are the same split; keep one of them."
         )
     return known
+
+
+def _known_splits(tops: set[str], below: list[Parts]) -> dict[str, str]:
+    """The folders called train, test and so on, or, with folders of the same classes, seg_train,
+    training_set and so on; train_tracks beside test_tracks, without such folders, are classes.
+    """
+    exact = {top: SPLITS[top.lower()] for top in sorted(tops) if top.lower() in SPLITS}
+    by_word = {top: split for top in sorted(tops) if (split := _split_of(top))}
+    classes = [_inner(below, top) for top in by_word]
+    if exact or len(set(by_word.values())) < 2 or not set.intersection(*classes):
+        return exact
+    return by_word
+
+
+def _inner(below: list[Parts], top: str) -> set[str]:
+    """The folders in a folder."""
+    return {parts[1] for parts in below if len(parts) > 2 and parts[0] == top}
+
+
+def _check_not_splits(path: Path, tops: set[str], below: list[Parts]) -> None:
+    """Raise DataError for folders that hold nothing but the same two or more folders each."""
+    inside = [_inner(below, top) for top in tops]
+    has_files = any(len(parts) == 2 and parts[-1].lower().endswith(SUFFIXES) for parts in below)
+    if (
+        len(inside) > 1
+        and len(inside[0]) > 1
+        and not has_files
+        and all(names == inside[0] for names in inside)
+    ):
+        first, second, *_ = sorted(tops, key=natural)
+        raise DataError(
+            f"{path} has {shown(first)} and {shown(second)} with the same folders in them, which"
+            " look like splits; name them train and test, or put each class in one folder."
+        )
 
 
 def _by_split(path: Path, files: ByName, split_names: dict[str, str]) -> BySplit:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from halfspaces.datasets.dataset import Dataset, Features
+from halfspaces.datasets.dataset import Dataset, Features, RowsToPredict
 from halfspaces.datasets.optional import Library
 
 Recognizer = Callable[[Path], bool]
@@ -28,8 +28,8 @@ class Format:
         there are any, else all rows; X (N, D), or images (N, H, W) or (N, H, W, channels).
         Without it the rows are those of the data set that `read` returns.
     options : tuple of str
-        The options of `halfspaces.datasets.open` that both readers take: "label", "image_size",
-        "skip_bad".
+        The options of `halfspaces.datasets.open` that both readers take: "label", "ignore",
+        "split", "image_size", "skip_bad", "like".
     needs : tuple of Library
         Optional libraries, which are imported before either reader is called.
     summary : str
@@ -46,7 +46,7 @@ class Format:
     name: str
     recognizes: Recognizer
     read: Callable[..., Dataset]
-    read_features: Callable[..., Features] | None = None
+    read_features: Callable[..., Features | RowsToPredict] | None = None
     options: tuple[str, ...] = ()
     needs: tuple[Library, ...] = ()
     summary: str = ""

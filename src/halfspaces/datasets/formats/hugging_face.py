@@ -4,14 +4,14 @@ pyarrow alone reads them.
 """
 
 from pathlib import Path
+from typing import Unpack
 
-import numpy as np
-
-from halfspaces.datasets.dataset import Dataset
+from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files import json_file
 from halfspaces.datasets.formats import arrow, table_columns, tables
 from halfspaces.datasets.formats.format import Format, folder_with
 from halfspaces.datasets.formats.shard import Shard
+from halfspaces.datasets.formats.table_columns import Options
 from halfspaces.datasets.optional import PYARROW
 from halfspaces.system.errors import DataError
 
@@ -20,7 +20,7 @@ STATE = "state.json"
 INFO = "dataset_info.json"
 
 
-def read(folder: Path, label: str | None = None) -> Dataset:
+def read(folder: Path, **options: Unpack[Options]) -> Dataset:
     """Read a Dataset, or the splits train, test and validation of a DatasetDict.
 
     Columns are found as in any table (`tables.read`); a ClassLabel names the classes. Raises
@@ -32,15 +32,16 @@ def read(folder: Path, label: str | None = None) -> Dataset:
     return tables.read_shards(
         folder.resolve().name,
         {split: _shards(each) for split, each in folders.items()},
-        label,
+        options,
         class_names=lambda column: table_columns.named_classes(features, column),
     )
 
 
-def read_features(folder: Path, label: str | None = None) -> np.ndarray:
+def read_features(folder: Path, **options: Unpack[Options]) -> RowsToPredict:
     """Read the rows of the test split, or of the training split if there is none."""
     folders = _splits(folder)
-    return tables.read_rows(_shards(folders.get("test", folders["train"])), label)
+    splits = {split: _shards(each) for split, each in folders.items()}
+    return tables.read_rows(splits, options)
 
 
 def _splits(folder: Path) -> dict[str, Path]:
@@ -83,7 +84,7 @@ FORMAT = Format(
     folder_with(DICT, STATE),
     read,
     read_features=read_features,
-    options=("label",),
+    options=tables.OPTIONS,
     needs=(PYARROW,),
     summary="a folder that Hugging Face's save_to_disk wrote",
 )

@@ -1,12 +1,15 @@
 """Images without classes, to predict: one image, or a folder of images without sub-folders."""
 
 import os
+from collections.abc import Mapping
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 
+from halfspaces.datasets.dataset import RowsToPredict
 from halfspaces.datasets.files.folder import files_in
 from halfspaces.datasets.files.source import is_junk
 from halfspaces.datasets.formats import class_folders, decode_image
@@ -16,6 +19,8 @@ from halfspaces.datasets.formats.image_size import ImageSize
 from halfspaces.datasets.formats.image_workers import map_entries, pillow_warnings
 from halfspaces.system import memory, progress
 from halfspaces.system.errors import DataError, shown
+
+NAMED = 3  # files left out that a note names
 
 
 def recognizes(path: Path) -> bool:
@@ -40,19 +45,24 @@ def read(path: Path, image_size: ImageSize | None = None, skip_bad: bool = False
 
 def read_features(
     path: Path, image_size: ImageSize | None = None, skip_bad: bool = False
-) -> np.ndarray:
+) -> RowsToPredict:
     """Images (N, height, width, channels), uint8, in the natural order of their names.
 
-    Options and errors are those of `image_folder.read`.
+    Options and errors are those of `image_folder.read`. Files that are not named like images, and
+    those that are skipped, are noted.
     """
     size = sizes.checked(image_size)
     folder = path if path.is_dir() else path.parent
     names = _image_names(path) if path.is_dir() else [path.name]
+    left_out = dict.fromkeys(
+        _other_names(path) if path.is_dir() else [], "is not named like an image"
+    )
     with pillow_warnings():
         headers: dict[str, decode_image.Header] = {}
         for name, outcome in map_entries(files_in(folder, names), decode_image.look):
             if isinstance(outcome, DataError):
                 refuse_unless(skip_bad, folder, name, outcome)
+                left_out[name] = str(outcome)
             elif outcome is not None:
                 headers[name] = outcome
         if not headers:
@@ -62,14 +72,28 @@ def read_features(
         decode = partial(decode_image.decode, height=height, width=width, channels=channels)
         decoded = map_entries(files_in(folder, headers), decode)
         tracked = progress.tracked(decoded, f"decoding {path.name}", len(headers))
-        written = []
+        written: dict[str, int] = {}
         for row, (name, outcome) in enumerate(tracked):
             if isinstance(outcome, DataError):
                 refuse_unless(skip_bad, folder, name, outcome)
+                left_out[name] = str(outcome)
             elif outcome is not None:
                 X[row] = outcome
-                written.append(row)
-    return X if len(written) == len(X) else X[written]
+                written[name] = row
+    images = X if len(written) == len(X) else X[list(written.values())]
+    files = list(written) if path.is_dir() else [str(path)]
+    return RowsToPredict(images, keys={"file": np.array(files, object)}, notes=_notes(left_out))
+
+
+def _notes(left_out: Mapping[str, str]) -> tuple[str, ...]:
+    """A line for all files that were left out, if there are any."""
+    if not left_out:
+        return ()
+    named = [f"{shown(name)} {problem}" for name, problem in islice(left_out.items(), NAMED)]
+    if len(left_out) > NAMED:
+        named.append(f"{len(left_out) - NAMED:,} more")
+    files = "file is" if len(left_out) == 1 else "files are"
+    return (f"{len(left_out):,} {files} left out: {', '.join(named)}",)
 
 
 def refuse_unless(skip_bad: bool, path: Path, name: str, problem: DataError) -> None:
@@ -77,7 +101,7 @@ def refuse_unless(skip_bad: bool, path: Path, name: str, problem: DataError) -> 
     if not skip_bad:
         raise DataError(
             f"{path} has {shown(name)}, which {problem}; remove it,"
-            " or leave out such files with skip_bad (--skip-bad, in train and evaluate)."
+            " or leave out such files with skip_bad (--skip-bad)."
         ) from problem
 
 
@@ -87,6 +111,11 @@ def _is_image(name: str) -> bool:
 
 def _image_names(folder: Path) -> list[str]:
     names = (name for name in os.listdir(folder) if _is_image(name) and not is_junk(name))
+    return sorted(names, key=class_folders.natural)
+
+
+def _other_names(folder: Path) -> list[str]:
+    names = (name for name in os.listdir(folder) if not _is_image(name) and not is_junk(name))
     return sorted(names, key=class_folders.natural)
 
 

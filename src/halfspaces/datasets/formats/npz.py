@@ -4,7 +4,7 @@ import lzma
 import math
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ from halfspaces.datasets.files import compressed
 from halfspaces.datasets.formats import npy
 from halfspaces.datasets.formats.format import Format, file_named
 from halfspaces.system import memory
-from halfspaces.system.errors import DataError, listed
+from halfspaces.system.errors import DataError
 
-NAMES = ("X", "y", "X_test", "y_test", "X_val", "y_val", "class_names")
+CLASS_NAMES = "class_names"
 DAMAGE = (*npy.DAMAGE, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError)
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -26,29 +26,31 @@ HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.re
 def read(path: Path) -> Dataset:
     """Read X (N, D), or images (N, height, width[, channels]), and y (N,), integers or strings.
 
-    Raises DataError for missing or damaged arrays, Python objects, and shapes that do not fit.
+    Other names are those of `named_arrays`: embeddings and labels, X_train and so on. Raises
+    DataError for missing or damaged arrays, Python objects, and shapes that do not fit.
     """
-    arrays = _load(path, NAMES, needed=("X", "y"))
+    arrays = _load(path, named_arrays.find_arrays)
     image_shape = named_arrays.image_shape(path, arrays)
     for name, array in arrays.items():
         if name.startswith("X"):
             arrays[name] = named_arrays.flatten(path, name, array)
         elif name.startswith("y"):
             arrays[name] = named_arrays.labels(path, name, array)
-    class_names = named_arrays.class_names(path, arrays.pop("class_names", None), arrays["y"])
+    class_names = named_arrays.class_names(path, arrays.pop(CLASS_NAMES, None), arrays["y"])
     return Dataset(path.stem, **arrays, class_names=class_names, image_shape=image_shape)  # pyright: ignore[reportArgumentType]
 
 
 def read_features(path: Path) -> np.ndarray:
     """Read the rows or images of X_test, or of X if there is none."""
-    arrays = _load(path, ("X", "X_test"), needed=("X",))
-    X = arrays.get("X_test", arrays["X"])
+    X = _load(path, lambda path, names: {"X": named_arrays.find_features(path, names)})["X"]
     named_arrays.check_numbers(path, "X", X)
     return X
 
 
-def _load(path: Path, wanted: Sequence[str], needed: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """The wanted arrays that the file has; no others are read."""
+def _load(
+    path: Path, find: Callable[[Path, Sequence[str]], dict[str, str]]
+) -> dict[str, np.ndarray]:
+    """The arrays that are found among the names, and class_names; no others are read."""
     with (
         compressed.reading(path) as stream,
         compressed.decoding(path, ".npz", *DAMAGE, remedy="save it again with np.savez"),
@@ -56,18 +58,10 @@ def _load(path: Path, wanted: Sequence[str], needed: tuple[str, ...]) -> dict[st
     ):
         members = [name for name in archive.namelist() if name.endswith(".npy")]
         names = [name.removesuffix(".npy") for name in members]
-        _require(path, needed, names)
-        return {name: _read_member(path, archive, name) for name in wanted if name in names}
-
-
-def _require(path: Path, needed: tuple[str, ...], names: Sequence[str]) -> None:
-    if not set(needed) <= set(names):
-        example = ", ".join(f"{name}={name}" for name in needed)
-        are = "is" if len(needed) == 1 else "are"
-        raise DataError(
-            f"{path} holds {listed(names)}, but {' and '.join(needed)} {are} needed;"
-            f" save it with np.savez(path, {example})."
-        )
+        found = find(path, names)
+        if CLASS_NAMES in names:
+            found[CLASS_NAMES] = CLASS_NAMES
+        return {field: _read_member(path, archive, name) for field, name in found.items()}
 
 
 def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:

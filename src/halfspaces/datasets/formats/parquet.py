@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from halfspaces.datasets.formats.shard import BATCH_ROWS, Shard, reading
+from halfspaces.datasets.formats.shard import BATCH_ROWS, Shard, check_names, reading
 
 SUFFIXES = (".parquet", ".pq")
 KIND = "Parquet"
@@ -29,7 +29,7 @@ def open_shard(path: Path) -> Shard:
     with reading(path, KIND):
         with _opened(path) as file:
             shard = Shard(path, KIND, file.schema_arrow, file.metadata.num_rows, batches)
-        shard.check_names()
+        check_names(path, shard.schema.names)
         return shard
 
 

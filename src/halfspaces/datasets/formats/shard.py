@@ -1,5 +1,6 @@
-"""One opened file of a table in Parquet or Arrow."""
+"""One opened file of a table: Parquet, Arrow or CSV."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -17,22 +18,21 @@ class Shard:
     """One opened file: its columns, and its rows in batches of the columns asked for."""
 
     path: Path
-    kind: str  # "Parquet" or "Arrow"
+    kind: str  # "Parquet", "Arrow" or "CSV"
     schema: Any  # pyarrow.Schema
     rows: int
     batches: Callable[[Sequence[str]], Iterable[Any]] = field(repr=False)
+    note: str = ""  # what was found out about the file
 
     def reading(self) -> AbstractContextManager[None]:
         """A context in which the errors of pyarrow on a bad file become a DataError."""
         return reading(self.path, self.kind)
 
-    def check_names(self) -> None:
-        """Raise DataError if two columns have the same name."""
-        names = self.schema.names
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise DataError(
-                f"{self.path} has the column {twice[0]!r} twice; give each a name of its own."
-            )
+
+def check_names(path: Path, names: Sequence[str]) -> None:
+    """Raise DataError if two columns have the same name."""
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
+        raise DataError(f"{path} has the column {twice[0]!r} twice; give each a name of its own.")
 
 
 def reading(path: Path, kind: str) -> AbstractContextManager[None]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
+from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.files import compressed
 from halfspaces.datasets.formats.format import Format
@@ -41,21 +42,28 @@ def recognizes(path: Path) -> bool:
     return all(map(LINE.fullmatch, examples)) and any(b":" in line for line in examples)
 
 
-def read(path: Path) -> Dataset:
+def read(path: Path, like: Conventions | None = None) -> Dataset:
     """Read NAME, and NAME.t for testing if it lies beside it; NAME.t alone becomes X.
 
     X is a csr_array (N, D), float64. D is the largest index in either file; indices count from 0 if
-    either file has the index 0, else from 1. Both files may be packed as .gz or .xz. Raises
-    DataError for lines of another format and for labels that are not whole numbers.
+    either file has the index 0, else from 1, or as `like` says. Both files may be packed as .gz or
+    .xz. Raises DataError for lines of another format and for labels that are not whole numbers.
     """
     packing = path.suffix if path.suffix in compressed.OPENERS else ""
     stem = path.stem if packing else path.name
     is_test = stem.endswith(TEST)
     other_stem = stem.removesuffix(TEST) if is_test else stem + TEST
     other = path.with_name(other_stem + packing)
-    rows = _aligned([_read(each) for each in (path, other) if each == path or each.is_file()])
+    files = [_read(each) for each in (path, other) if each == path or each.is_file()]
+    has_zero = any(np.any(X.indices == 0) for X, _ in files)
+    known = None if like is None else like.first_index
+    first_index = 1 if known is None else known
+    if has_zero:
+        first_index = 0
+    rows = _aligned(files, first_index)
     X_test, y_test = rows[1] if len(rows) == 2 and not is_test else (None, None)
-    return Dataset(stem, *rows[0], X_test, y_test)
+    conventions = Conventions(first_index=first_index)
+    return Dataset(stem, *rows[0], X_test, y_test, conventions=conventions)
 
 
 def _read(path: Path) -> _Rows:
@@ -88,9 +96,8 @@ def _check_length(path: Path, length: int) -> None:
         )
 
 
-def _aligned(files: list[_Rows]) -> list[_Rows]:
+def _aligned(files: list[_Rows], first: int) -> list[_Rows]:
     """The rows of all files with D columns, the first of which has the index 0."""
-    first = 0 if any(np.any(X.indices == 0) for X, _ in files) else 1
     D = max(X.shape[1] for X, _ in files) - first
     return [
         _Rows(csr_array((X.data, X.indices - first, X.indptr), shape=(len(y), D)), y)
@@ -98,4 +105,4 @@ def _aligned(files: list[_Rows]) -> list[_Rows]:
     ]
 
 
-FORMAT = Format("svmlight", recognizes, read, summary="svmlight text")
+FORMAT = Format("svmlight", recognizes, read, options=("like",), summary="svmlight text")

@@ -2,53 +2,104 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from shlex import quote
+from typing import Any, TypedDict
 
 from halfspaces.datasets import named_arrays
-from halfspaces.datasets.formats import arrow_types
+from halfspaces.datasets.conventions import Conventions
+from halfspaces.datasets.formats import arrow_types, table_keys
+from halfspaces.datasets.formats.csv_types import WORD
 from halfspaces.datasets.formats.shard import Shard
 from halfspaces.system.errors import DataError, listed
 
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 ClassNames = Callable[[str], Sequence[str] | None]  # of the column of a label
+Reasons = dict[str, str]  # why a column is left out, by name
+
+
+class Options(TypedDict, total=False):
+    """What a caller says about the columns of a table."""
+
+    label: str | None
+    ignore: Sequence[str]
+    split: str | None
+    like: Conventions
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The names of the features and of the label; features are one column of lists or several."""
+    """The names of the features and of the label; features are one column of lists or several.
+
+    `left_out` has a reason for each other column; `key` is the one that names the rows, for a table
+    of predictions.
+    """
 
     features: tuple[str, ...]
     label: str | None
     are_lists: bool
+    left_out: Reasons
+    key: str | None
+
+    @property
+    def taken_note(self) -> str:
+        """What was taken, in words."""
+        count = len(self.features)
+        columns = "1 feature column" if count == 1 else f"{count:,} feature columns"
+        label = "" if self.label is None else f"label {self.label!r}, "
+        return f"{label}{columns}: {listed(self.features)}"
+
+    @property
+    def left_out_notes(self) -> tuple[str, ...]:
+        """What was left out, in words, if anything was."""
+        return (f"left out: {_reasons(self.left_out)}",) if self.left_out else ()
+
+    @property
+    def conventions(self) -> Conventions:
+        """What other rows of the same kind need: the names of the columns."""
+        names = None if self.are_lists else self.features
+        return Conventions(columns=names, label=self.label, key=self.key)
 
 
-def choose_columns(shard: Shard, label: str | None, *, needs_label: bool = True) -> Columns:
-    """Find the label and the features among the columns; `label` is the name, if it is given."""
-    types = {
-        name: shard.schema.field(name).type
-        for name in shard.schema.names
-        if not PANDAS_INDEX.fullmatch(name)
-    }
-    label = _choose_label(shard.path, types, label)
-    if label is None and needs_label:
-        raise DataError(
-            f"{shard.path} has the columns {listed(types)},"
-            " and none is called label, y, target or class;"
-            " name the one with the classes by --label COLUMN, or label=... in Python."
-        )
-    if label is not None:
-        types.pop(label, None)
-    lists = [name for name, kind in types.items() if arrow_types.is_list(kind)]
-    features = (_choose_lists(shard.path, lists),) if lists else tuple(types)
-    if not features:
-        raise DataError(f"{shard.path} has no column beside the label {label!r}; add the features.")
-    for name in features:
-        _check_numeric(shard.path, name, types[name])
-    return Columns(features, label, are_lists=bool(lists))
+def choose_columns(
+    shards: Sequence[Shard], options: Options, *, needs_label: bool = True
+) -> Columns:
+    """Find the label and the features among the columns of shards of one kind.
+
+    Columns that are ignored, that of the splits, keys, and texts of one value are left out. If
+    the options have `like.columns`, these are the features, and all others are left out. A label
+    that neither an option nor its name tells is the only column of texts.
+    """
+    path = shards[0].path
+    like = options.get("like") or Conventions()
+    types = {name: shards[0].schema.field(name).type for name in shards[0].schema.names}
+    left_out = _unwanted(path, types, options)
+    names = [name for name in types if name not in left_out]
+    label = _choose_label(path, names, options.get("label"), like.label)
+    names = [name for name in names if name != label]
+    lists = [name for name in names if arrow_types.is_list(types[name])]
+    if like.columns is not None:
+        features = list(like.columns)
+        _check_present(path, names, features)
+        left_out |= {name: "not used in training" for name in names if name not in features}
+    elif lists:
+        features = [_choose_lists(path, lists)]
+        left_out |= dict.fromkeys((name for name in names if name not in features), "no list")
+    else:
+        left_out |= table_keys.without_use(shards, names)
+        features = [name for name in names if name not in left_out]
+        texts = [name for name in features if arrow_types.is_text(types[name])]
+        if label is None and len(texts) == 1:
+            (label,) = texts
+            features.remove(label)
+    _check_found(path, types, label, features, left_out, needs_label=needs_label)
+    _check_numeric(shards[0], features)
+    usable = {name for name in left_out if name in types and arrow_types.is_plain(types[name])}
+    key = _key({name: left_out[name] for name in types if name in usable}, like)
+    return Columns(tuple(features), label, bool(lists), left_out, key)
 
 
 def check_same_columns(shard: Shard, columns: Columns, first: Path) -> None:
@@ -59,10 +110,10 @@ def check_same_columns(shard: Shard, columns: Columns, first: Path) -> None:
                 f"{shard.path} lacks the column {name!r} of {first};"
                 " all files need the same features."
             )
-        _check_numeric(shard.path, name, shard.schema.field(name).type)
+    _check_numeric(shard, columns.features)
     if columns.are_lists:
         return
-    known = {*columns.features, columns.label}
+    known = {*columns.features, columns.label, *columns.left_out}
     for name in shard.schema.names:
         if name not in known and not PANDAS_INDEX.fullmatch(name):
             raise DataError(
@@ -71,14 +122,87 @@ def check_same_columns(shard: Shard, columns: Columns, first: Path) -> None:
             )
 
 
-def _choose_label(path: Path, types: dict[str, Any], label: str | None) -> str | None:
-    if label is not None and label not in types:
-        raise DataError(f"{path} has no column {label!r} for the labels; it has {listed(types)}.")
+# --- choice of columns ---------------------------------------------------------------------------
+
+
+def _unwanted(path: Path, types: Iterable[str], options: Options) -> Reasons:
+    """The columns that are no data, are ignored, or hold the splits."""
+    names = list(types)
+    left_out = {name: "an index" for name in names if PANDAS_INDEX.fullmatch(name)}
+    for name in options.get("ignore") or ():
+        if name not in names:
+            raise DataError(f"{path} has no column {name!r} to ignore; it has {listed(names)}.")
+        left_out[name] = "ignored"
+    split = options.get("split")
+    if split is not None:
+        left_out[split] = "the splits"
+    return left_out
+
+
+def _choose_label(
+    path: Path, names: Sequence[str], label: str | None, before: str | None
+) -> str | None:
+    """The label that is asked for, or that of the training, or one with a usual name."""
+    if label is not None and label not in names:
+        raise DataError(f"{path} has no column {label!r} for the labels; it has {listed(names)}.")
     if label:
         return label
-    by_name = {name.lower(): name for name in types}
+    if before in names:
+        return before
+    by_name = {name.lower(): name for name in names}
     candidates = ("label", *named_arrays.LABELS)
     return next((by_name[name] for name in candidates if name in by_name), None)
+
+
+def _check_present(path: Path, names: Sequence[str], features: Sequence[str]) -> None:
+    """Raise DataError, by name, for features of the training that the table lacks."""
+    known = set(names)
+    missing = [name for name in features if name not in known]
+    if missing:
+        columns = "column" if len(missing) == 1 else "columns"
+        raise DataError(
+            f"{path} lacks the {columns} {listed(missing)} of the training; it has"
+            f" {listed(names)}; give the same features."
+        )
+
+
+def _check_found(
+    path: Path,
+    types: Iterable[str],
+    label: str | None,
+    features: Sequence[str],
+    left_out: Reasons,
+    *,
+    needs_label: bool,
+) -> None:
+    """Raise DataError unless there are features, and a label if it is needed."""
+    if needs_label and label is None:
+        raise DataError(
+            f"{path} has the columns {listed(types)},"
+            " and none is called label, y, target or class;"
+            " name the one with the classes by --label COLUMN, or label=... in Python."
+        )
+    if not features:
+        others = f" but {_reasons(left_out)}" if left_out else ""
+        raise DataError(
+            f"{path} has no column beside the label {label!r}{others}; add the features."
+        )
+
+
+def _key(left_out: Reasons, like: Conventions) -> str | None:
+    """The column that names the rows: that of the training, or the first key."""
+    if like.key in left_out:
+        return like.key
+    named = filter(table_keys.is_named_so, left_out)
+    by_value = (name for name, reason in left_out.items() if reason == table_keys.KEY)
+    return next(named, None) or next(by_value, None)
+
+
+def _reasons(left_out: Reasons, most: int = 5) -> str:
+    """The columns that are left out, each with its reason."""
+    named = [f"{name!r} ({reason})" for name, reason in left_out.items()]
+    more = f" and {len(named) - most:,} more" if len(named) > most else ""
+    return ", ".join(named[:most]) + more
 
 
 def _choose_lists(path: Path, lists: list[str]) -> str:
@@ -95,22 +219,27 @@ def _choose_lists(path: Path, lists: list[str]) -> str:
     return lists[0]
 
 
-def _check_numeric(path: Path, name: str, kind: Any) -> None:
-    import pyarrow.types as of
-
-    inner = arrow_types.leaf(kind)
-    if arrow_types.is_number(inner):
+def _check_numeric(shard: Shard, names: Iterable[str]) -> None:
+    """Raise DataError for features that are no numbers."""
+    fields = {name: shard.schema.field(name) for name in names}
+    inner = {name: arrow_types.leaf(field.type) for name, field in fields.items()}
+    bad = [name for name, kind in inner.items() if not arrow_types.is_number(kind)]
+    if not bad:
         return
-    if of.is_struct(inner):
-        fields = {inner.field(i).name for i in range(inner.num_fields)}
-        if {"bytes", "path"} <= fields:
-            raise DataError(
-                f"{path} has files of images in the column {name!r}, which are not read from"
-                " tables; save them as a folder of images, one folder a class."
-            )
+    kind = inner[bad[0]]
+    if arrow_types.is_image(kind):
+        raise DataError(
+            f"{shard.path} has files of images in the column {bad[0]!r}, which are not read from"
+            " tables; save them as a folder of images, one folder a class."
+        )
+    word = ((fields[bad[0]].metadata or {}).get(WORD) or b"").decode(errors="replace")
+    among = f" ({word[:20]!r} is no number)" if word else ""
+    others = [name for name in bad[1:] if inner[name] == kind]
+    also = f", and {listed(others)} too" if others else ""
+    ignored = " ".join(f"--ignore {quote(name)}" for name in [bad[0], *others][:5])
     raise DataError(
-        f"{path} has the column {name!r} of type {inner};"
-        f" features are numbers, so leave it out, or give --label {name}"
+        f"{shard.path} has the column {bad[0]!r} of type {kind}{among}{also};"
+        f" features are numbers, so leave it out by {ignored}, or give --label {quote(bad[0])}"
         " where it holds the classes."
     )
 

@@ -58,6 +58,28 @@ def labels(shards: Sequence[Shard], label: str) -> np.ndarray:
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
+def keys(shards: Sequence[Shard], name: str) -> np.ndarray:
+    """The values (N,) of the column that names the rows: whole numbers, or strings.
+
+    A missing value is an empty string.
+    """
+    parts = []
+    for shard in shards:
+        with shard.reading():
+            for batch in shard.batches([name]):
+                batch.validate(full=True)
+                parts.append(_keys(arrow_types.decoded(batch.column(0))))
+    return np.concatenate(parts) if parts else np.empty(0, object)
+
+
+def _keys(values: Any) -> np.ndarray:
+    import pyarrow.types as of
+
+    if of.is_integer(values.type) and not values.null_count:
+        return values.to_numpy(zero_copy_only=False)
+    return np.array(values.cast("string").fill_null("").to_pylist(), object)
+
+
 def _common_dtype(shards: Sequence[Shard], columns: Columns) -> np.dtype:
     """The narrowest type that holds the features of all shards."""
     kinds = (shard.schema.field(name).type for shard in shards for name in columns.features)
@@ -166,7 +188,7 @@ def _batch_labels(path: Path, label: str, array: Any) -> np.ndarray:
     if of.is_dictionary(array.type):
         _check_lengths(path, label, array.dictionary)
         array = array.dictionary_decode()
-    if of.is_string(array.type) or of.is_large_string(array.type) or of.is_string_view(array.type):
+    if arrow_types.is_text(array.type):
         _check_lengths(path, label, array)
         return named_arrays.string_labels(path, repr(label), array.to_pylist())
     if of.is_integer(array.type) or of.is_floating(array.type) or of.is_boolean(array.type):

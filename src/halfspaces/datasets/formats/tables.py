@@ -1,68 +1,113 @@
-"""Tables in Parquet and Arrow files, one file or a folder of shards."""
+"""Tables in Parquet, Arrow and CSV files, one file or a folder of shards."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from halfspaces.datasets import named_arrays
-from halfspaces.datasets.dataset import Dataset
-from halfspaces.datasets.formats import arrow, parquet, table_columns, table_values
+from halfspaces.datasets.dataset import Dataset, RowsToPredict
+from halfspaces.datasets.formats import (
+    arrow,
+    csv,
+    parquet,
+    table_columns,
+    table_splits,
+    table_values,
+)
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.shard import Shard
-from halfspaces.datasets.formats.table_columns import ClassNames
+from halfspaces.datasets.formats.table_columns import ClassNames, Options
 from halfspaces.datasets.optional import PYARROW
 from halfspaces.system.errors import DataError, listed
 
-
-def recognizes(path: Path) -> bool:
-    """Whether it is a Parquet or Arrow file by its suffix, or a folder with such a file."""
-    if path.is_dir():
-        return any(map(_is_named_so, path.iterdir()))
-    return _is_named_so(path)
+Splits = Mapping[str, Sequence[Shard]]
+OPTIONS = tuple(Options.__annotations__)
 
 
-def read(path: Path, label: str | None = None) -> Dataset:
-    """Read one file, or a folder of train-*, test-* and validation-*, joined in order of names.
+@dataclass(frozen=True)
+class TableFiles:
+    """The reader of files with some suffixes, or of folders with such files.
 
-    X is one column of lists of equal length, fixed size or not, or all numeric columns but the
-    label, in order. Beside a column of lists, only the label is used. An uncompressed Arrow file of
-    one batch is used from disk. Files that name no split are training. The label is the column
-    `label`, or the first called label, labels, y, target, targets or class.
-
-    Raises DataError for missing values, columns that are not numbers, missing labels, and shards
-    that disagree.
+    `openers` are the functions that open a file, by its suffix.
     """
-    return read_shards(path.resolve().stem, _splits(path), label)
+
+    openers: Mapping[str, Callable[[Path], Shard]]
+
+    def recognizes(self, path: Path) -> bool:
+        """Whether it is a file with such a suffix, or a folder with such a file."""
+        if path.is_dir():
+            return any(map(self._suffix, path.iterdir()))
+        return self._suffix(path) is not None
+
+    def read(self, path: Path, **options: Unpack[Options]) -> Dataset:
+        """Read one file, or a folder of train-*, test-* and validation-*, joined in order of names.
+
+        X is one column of lists of equal length, fixed size or not, or all numeric columns but the
+        label, in order, without keys of the rows and columns to ignore. Beside a column of lists,
+        only the label is used. An uncompressed Arrow file of one batch is used from disk. Files
+        that name no split are training, or are split by a column. The label is the column `label`,
+        or the first called label, labels, y, target, targets or class, or the only one of texts.
+
+        Raises DataError for missing values, columns that are not numbers, missing labels, and
+        shards that disagree.
+        """
+        name = path.resolve().name
+        if path.is_file():
+            name = name.removesuffix(self._suffix(path) or "")
+        return read_shards(name, self._splits(path), options)
+
+    def read_features(self, path: Path, **options: Unpack[Options]) -> RowsToPredict:
+        """Read rows (N, D) without labels: those of the test split if there is one."""
+        return read_rows(self._splits(path), options)
+
+    def _splits(self, path: Path) -> dict[str, list[Shard]]:
+        """The opened files of each split."""
+        if not path.is_dir():
+            return {"train": [self._open(path)]}
+        files: dict[str, list[Path]] = {}
+        for file in sorted(filter(self._suffix, path.iterdir())):
+            files.setdefault(_split(file.name), []).append(file)
+        if "train" not in files:
+            names = listed(file.name for split in files.values() for file in split)
+            raise DataError(
+                f"The folder {path} holds {names} and no file for training; name it train.parquet."
+            )
+        return {split: [self._open(file) for file in each] for split, each in files.items()}
+
+    def _open(self, path: Path) -> Shard:
+        return self.openers[self._suffix(path) or path.suffix](path)
+
+    def _suffix(self, path: Path) -> str | None:
+        return next(filter(path.name.lower().endswith, self.openers), None)
 
 
-def read_features(path: Path, label: str | None = None) -> np.ndarray:
-    """Read rows (N, D) without labels: those of the test split if there is one."""
-    splits = _splits(path)
-    return read_rows(splits.get("test", splits["train"]), label)
-
-
-def read_rows(shards: Sequence[Shard], label: str | None) -> np.ndarray:
+def read_rows(splits: Splits, options: Options) -> RowsToPredict:
     """Read the features of opened shards, which need no labels."""
-    columns = table_columns.choose_columns(shards[0], label, needs_label=False)
-    return table_values.features(shards, columns)
+    splits, options = _by_split(splits, options)
+    shards = splits.get("test", splits["train"])
+    columns = table_columns.choose_columns(shards, options, needs_label=False)
+    keys: dict[str, np.ndarray] = {}
+    if columns.key is not None:
+        keys[columns.key] = table_values.keys(shards, columns.key)
+    X = table_values.features(shards, columns)
+    return RowsToPredict(X, keys=keys, notes=columns.left_out_notes)
 
 
 def read_shards(
-    name: str,
-    splits: Mapping[str, Sequence[Shard]],
-    label: str | None,
-    class_names: ClassNames | None = None,
+    name: str, splits: Splits, options: Options, class_names: ClassNames | None = None
 ) -> Dataset:
     """Read opened shards: the split train, and test and validation if they exist.
 
     `class_names` returns the names of the classes in a column; without it they come from the
     schema of the first file.
     """
+    splits, options = _by_split(splits, options)
     first = splits["train"][0]
-    columns = table_columns.choose_columns(first, label)
+    columns = table_columns.choose_columns(splits["train"], options)
     assert columns.label is not None
     y = table_values.labels(splits["train"], columns.label)
     names = (class_names or table_columns.schema_class_names(first.schema))(columns.label)
@@ -78,32 +123,30 @@ def read_shards(
         class_names=named_arrays.class_names(
             first.path, None if names is None else np.array(names, str), y
         ),
+        notes=(*_found(first), columns.taken_note, *columns.left_out_notes),
+        conventions=columns.conventions,
         **parts,
     )
 
 
-def _is_named_so(path: Path) -> bool:
-    return path.suffix in parquet.SUFFIXES + arrow.SUFFIXES
-
-
-def _splits(path: Path) -> dict[str, list[Shard]]:
-    """The opened files of each split."""
-    if not path.is_dir():
-        return {"train": [_open_shard(path)]}
-    files: dict[str, list[Path]] = {}
-    for file in sorted(filter(_is_named_so, path.iterdir())):
-        files.setdefault(_split(file.name), []).append(file)
-    if "train" not in files:
-        names = listed(file.name for split in files.values() for file in split)
+def _by_split(splits: Splits, options: Options) -> tuple[Splits, Options]:
+    """The rows of each split, by files or by a column, which is then no feature."""
+    column = options.get("split")
+    is_one = list(splits) == ["train"]
+    if column is not None and not is_one:
         raise DataError(
-            f"The folder {path} holds {names} and no file for training; name it train.parquet."
+            f"{splits['train'][0].path} lies beside files of other splits,"
+            f" so no column {column!r} is needed; leave --split out."
         )
-    return {split: [_open_shard(file) for file in each] for split, each in files.items()}
+    if column is None and is_one:
+        column = table_splits.find_column(splits["train"])
+    if column is None:
+        return splits, options
+    return table_splits.by_column(splits["train"], column), {**options, "split": column}
 
 
-def _open_shard(path: Path) -> Shard:
-    opener = parquet if path.suffix in parquet.SUFFIXES else arrow
-    return opener.open_shard(path)
+def _found(shard: Shard) -> tuple[str, ...]:
+    return (shard.note,) if shard.note else ()
 
 
 def _split(name: str) -> str:
@@ -116,12 +159,28 @@ def _split(name: str) -> str:
     return named_arrays.SPLIT_OF_WORD.get(first, "train")
 
 
+_COLUMNAR = TableFiles(
+    {
+        **dict.fromkeys(parquet.SUFFIXES, parquet.open_shard),
+        **dict.fromkeys(arrow.SUFFIXES, arrow.open_shard),
+    }
+)
+_TEXT = TableFiles(dict.fromkeys(csv.SUFFIXES, csv.open_shard))
 FORMAT = Format(
     "tables",
-    recognizes,
-    read,
-    read_features=read_features,
-    options=("label",),
+    _COLUMNAR.recognizes,
+    _COLUMNAR.read,
+    read_features=_COLUMNAR.read_features,
+    options=OPTIONS,
     needs=(PYARROW,),
     summary=".parquet or .arrow files",
+)
+CSV = Format(
+    "csv",
+    _TEXT.recognizes,
+    _TEXT.read,
+    read_features=_TEXT.read_features,
+    options=OPTIONS,
+    needs=(PYARROW,),
+    summary=".csv or .tsv files",
 )

@@ -72,7 +72,13 @@ def _check_weight(weight: Any, n_rows: int) -> Array:
     unusable = ~((weight >= 0) & (weight <= LARGEST))
     if unusable.any():
         row = int(np.argmax(unusable))
-        raise ValueError(f"weight must be finite and at least 0, got {weight[row]:g} at row {row}.")
+        given = f"got {weight[row]:g} at row {row}"
+        if weight[row] > LARGEST:
+            raise ValueError(
+                f"A calibration takes weights as counts of rows, at most {LARGEST:.3g}, {given}; "
+                "divide all weights by one number."
+            )
+        raise ValueError(f"weight must be finite and at least 0, {given}.")
     if not weight.any():
         raise ValueError("weight must not be 0 everywhere; give some row a positive weight.")
     return weight

@@ -1,0 +1,137 @@
+"""How a file of comma-separated values is written: found from its first lines."""
+
+import codecs
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from halfspaces.datasets import named_arrays
+from halfspaces.datasets.files import compressed
+from halfspaces.system.errors import DataError
+
+SAMPLE = 1 << 18  # bytes that are looked at
+LINES = 100  # rows of these that are looked at
+# A tab or a semicolon is never part of a number, so these are tried before the comma.
+DELIMITERS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars"}
+MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+WESTERN = "cp1252"  # of text that is not UTF-8
+NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
+DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*")
+
+Rows = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """Encoding, delimiter, decimal mark, the names of the columns, and the lines above the rows."""
+
+    encoding: str
+    delimiter: str
+    decimal: str
+    names: tuple[str, ...]
+    skipped_lines: int
+
+    def __str__(self) -> str:
+        """What was found, in words.
+
+        >>> print(Dialect("cp1252", ";", ",", ("a", "b"), 0))
+        columns between semicolons, decimal commas, no header (columns are '1' to '2'), cp1252
+        """
+        found = [f"columns between {DELIMITERS[self.delimiter]}"]
+        if self.decimal == ",":
+            found.append("decimal commas")
+        header = f"no header (columns are '1' to '{len(self.names)}')"
+        found.append("a header" if self.skipped_lines else header)
+        if not self.encoding.startswith("utf-8"):
+            found.append(self.encoding)
+        return ", ".join(found)
+
+
+def sniff(path: Path) -> Dialect:
+    """Find the dialect of a file, packed or not; DataError if it holds no text."""
+    with compressed.reading(path) as stream:
+        sample = stream.read(SAMPLE)
+    encoding = _encoding(path, sample)
+    text = sample.decode(encoding, errors="replace")
+    if len(sample) == SAMPLE:
+        text = text[: text.rfind("\n") + 1] or text
+    delimiter, rows = _split(text)
+    if not rows:
+        raise DataError(f"{path} holds no rows; give a line for each example.")
+    fields = [field for row in rows[1:] for field in row]
+    with_comma = delimiter != "," and any(map(DECIMAL_COMMA.fullmatch, fields))
+    decimal = "," if with_comma and not any(re.fullmatch(r"\d+\.\d+", f) for f in fields) else "."
+    if not _has_header(rows, decimal):
+        names = tuple(str(number) for number in range(1, len(rows[0]) + 1))
+        return Dialect(encoding, delimiter, decimal, names, 0)
+    names = tuple(name.strip() or f"Unnamed: {i}" for i, name in enumerate(rows[0]))
+    return Dialect(encoding, delimiter, decimal, names, _lines_of_header(text, delimiter))
+
+
+def _encoding(path: Path, sample: bytes) -> str:
+    """That of the byte-order mark, else UTF-8, else Western European text."""
+    for mark, encoding in MARKS.items():
+        if sample.startswith(mark):
+            return encoding
+    if b"\0" in sample:
+        raise DataError(f"{path} is no text; give comma-separated values.")
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)
+    except UnicodeDecodeError:
+        return WESTERN
+    return "utf-8"
+
+
+def _split(text: str) -> tuple[str, Rows]:
+    """The delimiter that gives all rows the same number of fields, more than one; and the rows."""
+    for delimiter in DELIMITERS:
+        rows = _rows(text, delimiter)
+        if len({len(row) for row in rows}) == 1 and len(rows[0]) > 1:
+            return delimiter, rows
+    by_header = {delimiter: _rows(text, delimiter)[:1] for delimiter in DELIMITERS}
+    likeliest = max(DELIMITERS, key=lambda each: len((by_header[each] or [[]])[0]))
+    return likeliest, _rows(text, likeliest)
+
+
+def _rows(text: str, delimiter: str) -> Rows:
+    lines = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+    try:
+        return list(islice((row for row in lines if row), LINES))
+    except csv.Error:  # a field of more than 128 kB
+        return []
+
+
+def _lines_of_header(text: str, delimiter: str) -> int:
+    lines = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+    next(row for row in lines if row)
+    return lines.line_num
+
+
+def _has_header(rows: Rows, decimal: str) -> bool:
+    """Whether the first row has the names of the columns.
+
+    It has if none of its fields is a number, if one is a name of labels, or if one has text above
+    numbers.
+    """
+    first = rows[0]
+    are_numbers = [_is_number(field, decimal) for field in first]
+    if not any(are_numbers):
+        return True
+    if any(field.strip().lower() in named_arrays.LABELS for field in first):
+        return True
+    below = [[row[i] for row in rows[1:] if i < len(row)] for i in range(len(first))]
+    return any(
+        column and not is_number and all(_is_number(field, decimal) for field in column)
+        for is_number, column in zip(are_numbers, below, strict=True)
+    )
+
+
+def _is_number(field: str, decimal: str) -> bool:
+    return NUMBER.fullmatch(field.replace(",", ".") if decimal == "," else field) is not None

@@ -1,0 +1,94 @@
+"""The type of a column of text: the narrowest that holds all of its values."""
+
+# pyarrow.compute makes its functions when it is imported.
+# pyright: reportAttributeAccessIssue=false
+
+from typing import Any
+
+import numpy as np
+
+MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "-nan", "null", "NULL", "None", "?")
+WHOLE = (np.uint8, np.int16, np.int32, np.int64)
+WORD = b"word"  # in the metadata of a field: a value of a column of text that is no number
+
+
+class ColumnType:
+    """The type of one column, found batch by batch.
+
+    It is whole numbers, numbers, truth values or text; null while all values are missing.
+    """
+
+    def __init__(self, decimal: str) -> None:
+        import pyarrow
+
+        self.decimal = decimal
+        self.kind: Any = pyarrow.null()
+        self.least = 0
+        self.largest = 0
+        self.word = ""  # the first value that is no number
+
+    def see(self, texts: Any) -> None:
+        """Widen the type until it holds these texts, too."""
+        import pyarrow as arrow
+        import pyarrow.compute as pc
+
+        if self.kind == arrow.string():
+            return
+        texts = pc.utf8_trim_whitespace(texts)
+        texts = texts.filter(pc.invert(pc.is_in(texts, value_set=arrow.array(MISSING))))
+        if not len(texts):
+            return
+        digits = pc.replace_substring(texts, ",", ".") if self.decimal == "," else texts
+        is_new = self.kind == arrow.null()
+        if (is_new or self.kind == arrow.int64()) and self._see_whole(digits):
+            self.kind = arrow.int64()
+        elif self.kind != arrow.bool_() and _cast(digits, arrow.float64()) is not None:
+            self.kind = arrow.float64()
+        elif (is_new or self.kind == arrow.bool_()) and _cast(texts, arrow.bool_()) is not None:
+            self.kind = arrow.bool_()
+        else:
+            self.word = _first_word(texts, digits)
+            self.kind = arrow.string()
+
+    def _see_whole(self, digits: Any) -> bool:
+        import pyarrow as arrow
+        import pyarrow.compute as pc
+
+        whole = _cast(digits, arrow.int64())
+        if whole is None:
+            return False
+        self.least = min(self.least, pc.min(whole).as_py())
+        self.largest = max(self.largest, pc.max(whole).as_py())
+        return True
+
+    def field(self, name: str) -> Any:
+        """The field of a schema: whole numbers have the narrowest type."""
+        import pyarrow as arrow
+
+        if self.kind != arrow.int64():
+            return arrow.field(name, self.kind, metadata={WORD: self.word})
+        fits = (
+            each
+            for each in WHOLE
+            if np.iinfo(each).min <= self.least and self.largest <= np.iinfo(each).max
+        )
+        return arrow.field(name, arrow.from_numpy_dtype(next(fits)))
+
+
+def _cast(texts: Any, kind: Any) -> Any:
+    """The texts as values of this type; None if one is of another type."""
+    import pyarrow
+
+    try:
+        return texts.cast(kind)
+    except pyarrow.ArrowInvalid:
+        return None
+
+
+def _first_word(texts: Any, digits: Any) -> str:
+    """The first text that is no number, in a column that has numbers, too; else nothing."""
+    import pyarrow.compute as pc
+
+    is_number = pc.match_substring_regex(digits, r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
+    words = texts.filter(pc.invert(is_number))
+    return words[0].as_py() if 0 < len(words) < len(texts) else ""
