@@ -61,7 +61,7 @@ def show(
     from halfspaces.cli import report as shown
     from halfspaces.cli import values
     from halfspaces.features import parse
-    from halfspaces.files.atomic import write_whole
+    from halfspaces.system.atomic import write_whole
     from halfspaces.files.models import features_of
     from halfspaces.files.outputs import Input, Output, check_outputs, plugins
     from halfspaces.plots.features import plot_features, size_of

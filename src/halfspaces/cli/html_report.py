@@ -75,7 +75,7 @@ def write_report(
     """Write a report of a saved model: one HTML file that opens without a network."""
     from halfspaces.cli import report, values
     from halfspaces.cli.subject import Subject
-    from halfspaces.files.atomic import write_whole
+    from halfspaces.system.atomic import write_whole
 
     path = (
         model.with_name(model.name.removesuffix(".safetensors") + ".html") if out is None else out

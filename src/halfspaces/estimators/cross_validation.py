@@ -21,6 +21,7 @@ from halfspaces.estimators.results_table import results_table
 from halfspaces.estimators.scoring import Scorer, ScoreTable, check_probabilities, make_scorer
 from halfspaces.estimators.search import KINKED_TOL, Search
 from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks, with_callbacks
+from halfspaces.estimators.validation_curve import plot_validation
 from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import LEAST_LOSS, Callback
 from halfspaces.losses.base import Loss
@@ -394,7 +395,5 @@ class LinearClassifierCV(LinearModel):
 
     def plot_validation(self, ax: Any = None) -> Any:
         """Held-out score against λ, with error bars; see `halfspaces.plots.plot_validation`."""
-        from halfspaces.plots.validation_curve import plot_validation
-
         check_is_fitted(self)
         return plot_validation(self, ax)

@@ -24,7 +24,7 @@ from scipy.sparse import csr_array
 
 import halfspaces
 from halfspaces.files import safetensors_file
-from halfspaces.files.atomic import brief, target_of
+from halfspaces.system.atomic import brief, target_of
 from halfspaces.files.checked import check_depth, fits, shown
 from halfspaces.files.safetensors_file import SUFFIX, ModelFileError
 from halfspaces.files.state_classes import class_named, name_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from halfspaces.files.atomic import FileError
+from halfspaces.system.atomic import FileError
 from halfspaces.support.types import Array
 
 SUFFIX = ".history.csv"

@@ -18,7 +18,7 @@ from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_loss, make_penalty
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.files import safetensors_file
-from halfspaces.files.atomic import brief
+from halfspaces.system.atomic import brief
 from halfspaces.files.checked import check_depth, checked
 from halfspaces.files.components import check_registered, decode, encode
 from halfspaces.files.notes import Label, Notes, Stored, check_class_names

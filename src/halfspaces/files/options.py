@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
-from halfspaces.files.atomic import brief
+from halfspaces.system.atomic import brief
 
 BOUNDS = {"ge": "at_least", "gt": "above", "lt": "below"}
 KINDS = {

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import safetensors
 
 from halfspaces.files import safetensors_file
-from halfspaces.files.atomic import FileError, is_special, target_of
+from halfspaces.system.atomic import FileError, is_special, target_of
 from halfspaces.files.export.onnx_model import PRODUCER
 from halfspaces.files.export.torch_model import WRITTEN_BY
 from halfspaces.files.run_file import BEGINNING

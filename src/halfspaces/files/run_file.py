@@ -31,7 +31,7 @@ import tomli_w
 from pydantic import Field, ValidationError, create_model
 from pydantic.json_schema import GenerateJsonSchema
 
-from halfspaces.files.atomic import FileError, brief, write_whole
+from halfspaces.system.atomic import FileError, brief, write_whole
 from halfspaces.files.checked import check_depth
 from halfspaces.files.options import (
     TABLES,

@@ -16,7 +16,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from halfspaces.files.atomic import FileError, brief, write_whole
+from halfspaces.system.atomic import FileError, brief, write_whole
 from halfspaces.files.reading import reading
 
 SUFFIX = ".safetensors"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 
-from halfspaces.files.atomic import write_whole
+from halfspaces.system.atomic import write_whole
 from halfspaces.plots.figure import FORMATS, check_format
 from halfspaces.support.types import Array
 
