@@ -190,8 +190,8 @@ def plot(
 ) -> None:
     """Draw a picture of a saved model, of its training, or of what it gets wrong."""
     from halfspaces.cli import report, values
-    from halfspaces.system.atomic import write_whole
     from halfspaces.plots.figure import check_format
+    from halfspaces.system.atomic import write_whole
     from halfspaces.system.names import check_name
 
     check_name("KIND", kind, KINDS)

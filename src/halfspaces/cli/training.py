@@ -24,12 +24,12 @@ from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.estimators.finite import check_finite
 from halfspaces.features import Augmentation, Feature, parse
 from halfspaces.files import run_file
-from halfspaces.system.atomic import write_whole
 from halfspaces.files.models import save, versions
 from halfspaces.files.options import STRENGTHS
 from halfspaces.files.outputs import ModelFiles
 from halfspaces.loop.result import Reason
 from halfspaces.support.types import Array
+from halfspaces.system.atomic import write_whole
 
 Search = LinearClassifierCV | FoldSearch
 

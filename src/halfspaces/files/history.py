@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from halfspaces.system.atomic import FileError
 from halfspaces.support.types import Array
+from halfspaces.system.atomic import FileError
 
 SUFFIX = ".history.csv"
 LARGEST = 1 << 28  # bytes

@@ -18,13 +18,13 @@ from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_loss, make_penalty
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.files import safetensors_file
-from halfspaces.system.atomic import brief
 from halfspaces.files.checked import check_depth, checked
 from halfspaces.files.components import check_registered, decode, encode
 from halfspaces.files.notes import Label, Notes, Stored, check_class_names
 from halfspaces.files.safetensors_file import ModelFileError, model_path
 from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array
+from halfspaces.system.atomic import brief
 from halfspaces.system.errors import UnknownComponentError
 
 if TYPE_CHECKING:

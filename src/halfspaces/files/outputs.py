@@ -15,12 +15,12 @@ from typing import NamedTuple
 import safetensors
 
 from halfspaces.files import safetensors_file
-from halfspaces.system.atomic import FileError, is_special, target_of
 from halfspaces.files.export.onnx_model import PRODUCER
 from halfspaces.files.export.torch_model import WRITTEN_BY
 from halfspaces.files.run_file import BEGINNING
 from halfspaces.files.safetensors_file import SUFFIX
 from halfspaces.plots.figure import KIND
+from halfspaces.system.atomic import FileError, is_special, target_of
 from halfspaces.system.mark import is_marked
 
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 
-from halfspaces.system.atomic import write_whole
 from halfspaces.plots.figure import FORMATS, check_format
 from halfspaces.support.types import Array
+from halfspaces.system.atomic import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
