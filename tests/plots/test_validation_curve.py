@@ -6,6 +6,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 
 from halfspaces import LinearClassifierCV
+from halfspaces.plots import plot_validation
 
 DIGITS = load_digits(return_X_y=True)
 X, Y = DIGITS[0][:300], DIGITS[1][:300]
@@ -16,7 +17,7 @@ STRENGTHS = [1.0, 0.1, 0.01]
 
 def test_a_plot_of_nothing_says_so():
     with pytest.raises(NotFittedError, match="is not fitted yet"):
-        LinearClassifierCV().plot_validation()
+        plot_validation(LinearClassifierCV())
 
 
 # --- plots and the command line -------------------------------------------------------------------
@@ -25,7 +26,7 @@ def test_a_plot_of_nothing_says_so():
 def test_plot():
     figure = pytest.importorskip("matplotlib.figure").Figure()
     searched = LinearClassifierCV(strengths=STRENGTHS, cv=3, scoring="loss", tol=0.1).fit(X, Y)
-    ax = searched.plot_validation(figure.subplots())
+    ax = plot_validation(searched, figure.subplots())
     assert ax.get_xscale() == "log"
     points = ax.containers[0].lines[0].get_xydata()
     np.testing.assert_allclose(points, np.stack([STRENGTHS, searched.scores_.mean(axis=1)], axis=1))

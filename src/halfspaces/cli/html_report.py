@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from halfspaces.cli.options import (
+    IgnoreOption,
     JobsOption,
     LabelOption,
     MemoryOption,
     ModelArgument,
+    OverwriteOption,
     PluginOption,
+    SkipOption,
+    SplitOption,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +61,7 @@ PICTURES = (
 )
 
 
-def write_report(
+def report(
     model: ModelArgument,
     data: Annotated[
         str | None,
@@ -67,29 +71,58 @@ def write_report(
         Path | None,
         typer.Option(help="Write here: .html, or .json for the figures; MODEL.html unless given."),
     ] = None,
+    overwrite: OverwriteOption = False,
     label: LabelOption = None,
+    ignore: IgnoreOption = None,
+    split: SplitOption = None,
+    skip_bad: SkipOption = False,
     memory: MemoryOption = None,
     jobs: JobsOption = None,
     plugin: PluginOption = None,
 ) -> None:
     """Write a report of a saved model: one HTML file that opens without a network."""
-    from halfspaces.cli import report, values
+    from halfspaces.cli import report as shown
+    from halfspaces.cli import values
     from halfspaces.cli.subject import Subject
+    from halfspaces.files.outputs import Output, beside, check_outputs, plugins
     from halfspaces.system.atomic import write_whole
 
-    path = (
-        model.with_name(model.name.removesuffix(".safetensors") + ".html") if out is None else out
+    output = Output(beside(model, ".html"), "report", "The report")
+    if out is not None:
+        output = Output(out, "report")
+    check_format(output.path)
+    subject = Subject(
+        model,
+        data,
+        {
+            "label": label,
+            "ignore": ignore,
+            "split": split,
+            "skip_bad": skip_bad,
+            "memory": values.memory_bytes(memory),
+        },
+        jobs,
     )
-    values.check_out(path)
+    check_outputs([output], [*subject.inputs, *plugins(plugin)], overwrite=overwrite)
+    write_whole(output.path, content(subject, output.path.suffix.lower()))
+    shown.reported(output.path)
+
+
+def check_format(path: Path) -> None:
+    """Raise ValueError for an unknown format, and ImportError without matplotlib.
+
+    Call it before the work, so that neither is found out after it.
+    """
+    from halfspaces.plots.figure import new_figure
+
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"A report is a file that ends in .html or .json, got {path}.")
-    subject = Subject(model, data, label, values.memory_bytes(memory), jobs)
-    write_whole(path, content(subject, path.suffix.lower()))
-    report.reported(path)
+    if path.suffix.lower() == ".html":
+        new_figure(1)
 
 
-def content(subject: "Subject", suffix: str) -> bytes:
-    """The content of a report in the format of the suffix."""
+def content(subject: "Subject", suffix: str, *, is_saved: bool = True) -> bytes:
+    """The content of a report in the format of the suffix; of a model that stays, or does not."""
     from halfspaces.report.page import render
     from halfspaces.report.summary import summarize
 
@@ -99,7 +132,7 @@ def content(subject: "Subject", suffix: str) -> bytes:
         subject.classifier,
         y,
         subject.classifier.predict(X),
-        model=subject.model.name,
+        model=subject.model.name if is_saved else None,
         data=str(dataset),
         part="all" if dataset.X_test is None else "test",
         class_names=subject.names,

@@ -6,12 +6,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from halfspaces.cli.options import JobsOption, LabelOption, MemoryOption, PluginOption
+from halfspaces.cli.options import (
+    IgnoreOption,
+    JobsOption,
+    LabelOption,
+    MemoryOption,
+    OverwriteOption,
+    PluginOption,
+    SkipOption,
+    SplitOption,
+)
 from halfspaces.cli.subject import Subject
 
 if TYPE_CHECKING:
     from halfspaces.plots.display import Display
 
+HISTORY = ".history.csv"
 MOST_IMAGES = 6  # of the table of scores
 
 
@@ -19,10 +29,14 @@ def _loss_curve(subject: Subject) -> "Display":
     from halfspaces.files import history
     from halfspaces.plots import LossCurveDisplay
 
-    path = subject.model
-    if path.suffix == ".safetensors":
-        path = history.beside(path)
-    return LossCurveDisplay.from_history(history.read(path))
+    return LossCurveDisplay.from_history(history.read(_history_of(subject.model)))
+
+
+def _history_of(model: Path) -> Path:
+    """The history beside a model, or the file itself if it is one."""
+    from halfspaces.files.outputs import beside
+
+    return model if model.name.endswith(HISTORY) else beside(model, HISTORY)
 
 
 def _step_sizes(subject: Subject) -> "Display":
@@ -166,13 +180,20 @@ KINDS: dict[str, Callable[[Subject], "Display"]] = {
 }
 
 
+def _model_or_history(given: Path) -> Path:
+    from halfspaces.files.safetensors_file import model_path
+
+    return model_path(given)
+
+
 def plot(
     kind: Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}.")],
     model: Annotated[
         Path,
         typer.Argument(
             help="A .safetensors file that `halfspaces train --out` wrote; for loss-curve also the "
-            "history beside it."
+            "history beside it.",
+            callback=_model_or_history,
         ),
     ],
     data: Annotated[
@@ -183,23 +204,46 @@ def plot(
         Path | None,
         typer.Option(help="Write here: .svg, .png or .pdf; MODEL.KIND.svg unless given."),
     ] = None,
+    overwrite: OverwriteOption = False,
     label: LabelOption = None,
+    ignore: IgnoreOption = None,
+    split: SplitOption = None,
+    skip_bad: SkipOption = False,
     memory: MemoryOption = None,
     jobs: JobsOption = None,
     plugin: PluginOption = None,
 ) -> None:
     """Draw a picture of a saved model, of its training, or of what it gets wrong."""
     from halfspaces.cli import report, values
+    from halfspaces.files.outputs import Input, Output, beside, check_outputs, plugins
     from halfspaces.plots.figure import check_format
     from halfspaces.system.atomic import write_whole
     from halfspaces.system.names import check_name
 
     check_name("KIND", kind, KINDS)
-    name = f"{model.name.removesuffix('.safetensors').removesuffix('.history.csv')}.{kind}.svg"
-    path = model.with_name(name) if out is None else out
-    values.check_out(path)
-    check_format(path)
-    display = KINDS[kind](Subject(model, data, label, values.memory_bytes(memory), jobs))
-    write_whole(path, display.content(path.suffix.lower()))
+    stem = model.with_name(model.name.removesuffix(HISTORY))
+    output = Output(beside(stem, f".{kind}.svg"), "plot", "The plot")
+    if out is not None:
+        output = Output(out, "plot")
+    check_format(output.path)
+    subject = Subject(
+        model,
+        data,
+        {
+            "label": label,
+            "ignore": ignore,
+            "split": split,
+            "skip_bad": skip_bad,
+            "memory": values.memory_bytes(memory),
+        },
+        jobs,
+    )
+    if kind == "loss-curve":
+        inputs = [Input(model, "the model"), Input(_history_of(model), "the history")]
+    else:
+        inputs = subject.inputs
+    check_outputs([output], [*inputs, *plugins(plugin)], overwrite=overwrite)
+    display = KINDS[kind](subject)
+    write_whole(output.path, display.content(output.path.suffix.lower()))
     report.seen(display.alt)
-    report.plotted(path)
+    report.plotted(output.path)

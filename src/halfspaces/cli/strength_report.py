@@ -7,7 +7,7 @@ import numpy as np
 from rich.text import Text
 
 from halfspaces.cli.report import _pair, _table, console, heading, percent
-from halfspaces.estimators.validation_curve import Searched, score_name
+from halfspaces.plots.validation_curve import Searched, score_name
 
 FIRST_ATTEMPTS = 10  # of a random search; later ones are printed where they are the best so far
 

@@ -1,27 +1,44 @@
 """A saved model and its data, opened when a picture or a report needs them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import numpy as np
 
     from halfspaces.datasets import Dataset
+    from halfspaces.datasets.opening import Options
     from halfspaces.estimators.classifier import LinearClassifier
+    from halfspaces.files.outputs import Input
     from halfspaces.objective import Objective
+
+# The options of a training that say how its data are read.
+READING = ("label", "ignore", "split", "skip_bad")
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A saved model, and its data, which are opened when a picture needs them."""
+    """A saved model, and its data, which are opened when a picture needs them.
+
+    Parameters
+    ----------
+    model : Path
+    data : str or None
+        None: those that the model was trained on, read with the same options.
+    options : Options
+        How the data are read.
+    jobs : int or None
+    opened : Dataset or None
+        The data, if they are open.
+    """
 
     model: Path
-    data: str | None
-    label: str | None
-    memory: float | None
-    jobs: int | None
+    data: str | None = None
+    options: "Options" = field(default_factory=lambda: cast("Options", {}))
+    jobs: int | None = None
+    opened: "Dataset | None" = None
 
     @cached_property
     def classifier(self) -> "LinearClassifier":
@@ -31,22 +48,40 @@ class Subject:
         return halfspaces.load(self.model).set_params(n_jobs=self.jobs)
 
     @cached_property
+    def _run(self) -> dict[str, Any]:
+        """The options of the training; empty where they are not known."""
+        from halfspaces.files import run_file
+
+        run = self.classifier.notes_.get("run")
+        return run_file.loads(run, f"The run file in {self.model}") if run else {}
+
+    @property
+    def inputs(self) -> "list[Input]":
+        """The files that are read, as far as they are known before they are opened."""
+        from halfspaces.files.outputs import Input
+
+        data = self.data or self._run.get("data")
+        found = [] if data is None else [Input(Path(data), "the data")]
+        return [Input(self.model, "the model"), *found]
+
+    @cached_property
     def dataset(self) -> "Dataset":
         """The data given, or those that the model was trained on."""
         from halfspaces.cli import model_data, report
-        from halfspaces.files import run_file
 
-        data, label = self.data, self.label
+        if self.opened is not None:
+            return self.opened
+        data = self.data
+        given = {name: value for name, value in self.options.items() if value}
         if data is None:
-            run = self.classifier.notes_.get("run")
-            options = run_file.loads(run) if run else {}
-            data, label = options.get("data"), label or options.get("label")
+            data = self._run.get("data")
+            given = {name: self._run[name] for name in READING if name in self._run} | given
         if not data:
             raise ValueError(
                 f"{self.model} does not say which data it was trained on; give --data."
             )
         with report.reading(data):
-            return model_data.open_dataset(self.classifier, data, label, self.memory)
+            return model_data.open_dataset(self.classifier, data, **cast("Options", given))
 
     @cached_property
     def training(self) -> "tuple[Any, np.ndarray]":
@@ -76,10 +111,10 @@ class Subject:
     @cached_property
     def names(self) -> "list[str] | None":
         """Of the classes, where they have names."""
+        from halfspaces.cli.report import namer
+
         names = self.classifier.notes_.get("class_names")
-        if not names:
-            return None
-        return [str(names[int(label)]) for label in self.classifier.classes_]
+        return None if not names else list(map(namer(names), self.classifier.classes_))
 
     def _rows(self, X: Any, y: "np.ndarray") -> "tuple[Any, np.ndarray]":
         from halfspaces.cli import model_data

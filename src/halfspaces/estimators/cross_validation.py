@@ -21,7 +21,6 @@ from halfspaces.estimators.results_table import results_table
 from halfspaces.estimators.scoring import Scorer, ScoreTable, check_probabilities, make_scorer
 from halfspaces.estimators.search import KINKED_TOL, Search
 from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks, with_callbacks
-from halfspaces.estimators.validation_curve import plot_validation
 from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import LEAST_LOSS, Callback
 from halfspaces.losses.base import Loss
@@ -392,8 +391,3 @@ class LinearClassifierCV(LinearModel):
             if hasattr(self, name):
                 setattr(classifier, name, getattr(self, name))
         return classifier
-
-    def plot_validation(self, ax: Any = None) -> Any:
-        """Held-out score against λ, with error bars; see `halfspaces.plots.plot_validation`."""
-        check_is_fitted(self)
-        return plot_validation(self, ax)

@@ -1,4 +1,8 @@
-"""The history of a training beside its model: a CSV file with a row for each iterate."""
+"""The history of a training beside its model: a CSV file with a row for each iterate.
+
+Of a long one every k-th iterate is written, so that no file has more than `MOST_ROWS` rows beside
+those in which the validation rows were assessed.
+"""
 
 import csv
 import io
@@ -8,19 +12,19 @@ from pathlib import Path
 import numpy as np
 
 from halfspaces.support.types import Array
-from halfspaces.system.atomic import FileError
+from halfspaces.system.atomic import FileError, write_whole
 
 SUFFIX = ".history.csv"
+BEGINNING = ("passes", "seconds", "data_loss", "penalty", "loss")  # the first columns
+MOST_ROWS = 10_000
 LARGEST = 1 << 28  # bytes
 
 
-def beside(model: Path) -> Path:
-    """The path of the history of a model.
-
-    >>> beside(Path("m.safetensors")).name
-    'm.history.csv'
-    """
-    return model.with_name(model.name.removesuffix(".safetensors") + SUFFIX)
+def is_history(path: Path) -> bool:
+    """Whether the file begins as one that `dumps` wrote."""
+    beginning = ",".join(BEGINNING)
+    with open(path, "rb") as stream:
+        return stream.read(len(beginning)) == beginning.encode()
 
 
 def dumps(history: Mapping[str, Array]) -> str:
@@ -32,6 +36,7 @@ def dumps(history: Mapping[str, Array]) -> str:
     2,0.5
     <BLANKLINE>
     """
+    history = history or {name: np.zeros(0) for name in BEGINNING}  # a run that took no step
     columns: dict[str, Array] = {}
     for name, column in history.items():
         values = np.asarray(column, dtype=float)
@@ -42,9 +47,24 @@ def dumps(history: Mapping[str, Array]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)
-    for row in zip(*columns.values(), strict=True):
+    kept = _kept(history)
+    for row in np.stack(list(columns.values()), axis=1)[kept]:
         writer.writerow(["" if np.isnan(value) else f"{value:.10g}" for value in row])
     return stream.getvalue()
+
+
+def _kept(history: Mapping[str, Array]) -> Array:
+    """A mask of the rows that are written (n,): the first and the last are among them."""
+    position = np.arange(len(history["passes"]))
+    step = -(-len(position) // MOST_ROWS) or 1
+    kept = (position % step == 0) | (position == len(position) - 1)
+    assessed = np.asarray(history.get("validation_loss", np.full(len(position), np.nan)))
+    return kept | np.isfinite(assessed.reshape(len(position), -1)).any(axis=1)
+
+
+def write(path: Path, history: Mapping[str, Array]) -> None:
+    """Write the file, whole or not at all."""
+    write_whole(path, dumps(history).encode())
 
 
 def read(path: Path) -> dict[str, Array]:
@@ -64,6 +84,8 @@ def read(path: Path) -> dict[str, Array]:
         columns = dict(zip(names, table.reshape(len(rows), len(names)).T, strict=True))
         if not {"passes", "loss", "data_loss", "penalty"} <= columns.keys():
             raise ValueError("columns are missing")
+        if not rows:
+            raise ValueError("it has no iterates")
     except (OSError, ValueError) as problem:
         needed = f"a {SUFFIX} file that training wrote"
         raise FileError(f"{path} is no history ({problem}); give {needed}.") from problem

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 
-from halfspaces.plots.figure import FORMATS, check_format
+from halfspaces.plots.figure import FORMATS, KIND, check_format
 from halfspaces.support.types import Array
 from halfspaces.system.atomic import write_whole
+from halfspaces.system.mark import mark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,9 +142,12 @@ class Display(ABC):
         with settings():
             figure = Figure(figsize=self.shape, layout="constrained")
             self.draw(figure.subplots())
-            about = {".svg": {"Title": self.alt, "Date": None}, ".png": {"Description": self.alt}}
-            metadata = about.get(suffix, {"Subject": self.alt, "CreationDate": None})
-            figure.savefig(stream, format=suffix.removeprefix("."), dpi=150, metadata=metadata)
+            about = {
+                ".svg": {"Title": self.alt, "Description": mark(KIND), "Date": None},
+                ".png": {"Description": self.alt, "Comment": mark(KIND)},
+                ".pdf": {"Subject": self.alt, "Keywords": mark(KIND), "CreationDate": None},
+            }
+            figure.savefig(stream, format=suffix.removeprefix("."), dpi=150, metadata=about[suffix])
         drawn = stream.getvalue()
         # matplotlib writes the title; screen readers ask for the role.
         return drawn.replace(b"<svg ", b'<svg role="img" ', 1)

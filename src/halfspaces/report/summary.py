@@ -10,6 +10,7 @@ import halfspaces
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.plots.reliability import wilson
 from halfspaces.support.types import Array
+from halfspaces.system.mark import mark
 
 IMBALANCE = 10.0  # rows of the largest class over those of the smallest
 TINY = 20  # rows of a class
@@ -29,8 +30,9 @@ class ClassFigures(BaseModel):
 class Summary(BaseModel):
     """A model and how well it does."""
 
+    about: str = Field(default=mark("report"), description="The mark by which the file is known again.")
     version: str = Field(description="Of halfspaces.")
-    model: str = Field(description="Name of the model file.")
+    model: str | None = Field(description="Name of the model file, if it was saved.")
     data: str = Field(description="The data set, in one line.")
     part: str = Field(description="Which rows the figures are of: test, or all.")
     rows: int
@@ -70,7 +72,7 @@ def summarize(
     y: Array,
     predicted: Array,
     *,
-    model: str,
+    model: str | None,
     data: str,
     part: str,
     class_names: Sequence[str] | None = None,
@@ -83,7 +85,9 @@ def summarize(
     classifier : LinearClassifier
         As `load` returns it.
     y, predicted : array, shape (N,)
-    model, data, part : str
+    model : str or None
+        The name of its file; None if it was not saved.
+    data, part : str
         Names, for the report.
     class_names : sequence, optional
         By position in `classes_`.
