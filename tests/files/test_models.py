@@ -155,6 +155,12 @@ def test_class_names_name_every_class(tmp_path):
     ("note", "words"),
     [
         ({"class_names": [1, 2]}, r"class_names\[0\] = 1, which must be a string"),
+        ({"search": {"scoring": "loss", "strength": 0.0, "rows": []}}, "search.strength = 0.0"),
+        ({"search": {"scoring": "loss", "strength": 1.0, "rows": []}}, r"search.rows = \[\]"),
+        (
+            {"search": {"scoring": "loss", "strength": 1.0, "rows": [{"strength": 1.0}]}},
+            r"it has no 'search.rows\[0\].score'",
+        ),
         ({"class_names": None}, ""),
         ({"class_names": "ab"}, "class_names = 'ab', which must be a list"),
         ({"class_names": {"a": 1}}, "class_names = {'a': 1}, which must be a list"),

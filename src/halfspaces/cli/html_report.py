@@ -1,6 +1,5 @@
 """`halfspaces report`: the report of a saved model on data, as HTML or JSON."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -124,7 +123,7 @@ def check_format(path: Path) -> None:
 def content(subject: "Subject", suffix: str, *, is_saved: bool = True) -> bytes:
     """The content of a report in the format of the suffix; of a model that stays, or does not."""
     from halfspaces.report.page import render
-    from halfspaces.report.summary import summarize
+    from halfspaces.report.summary import dumps, summarize
 
     dataset = subject.dataset
     X, y = subject.evaluation
@@ -139,7 +138,7 @@ def content(subject: "Subject", suffix: str, *, is_saved: bool = True) -> bytes:
         notes=dataset.notes,
     )
     if suffix == ".json":
-        return json.dumps(summary.model_dump(), indent=2, ensure_ascii=False).encode()
+        return dumps(summary).encode()
     return render(summary, _pictures(subject)).encode()
 
 

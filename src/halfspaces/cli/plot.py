@@ -29,7 +29,11 @@ def _loss_curve(subject: Subject) -> "Display":
     from halfspaces.files import history
     from halfspaces.plots import LossCurveDisplay
 
-    return LossCurveDisplay.from_history(history.read(_history_of(subject.model)))
+    path = _history_of(subject.model)
+    curves = history.read(path)
+    if len(curves["passes"]) < 2:
+        raise ValueError(f"{path} has one iterate, and a curve needs two; train for more passes.")
+    return LossCurveDisplay.from_history(curves)
 
 
 def _history_of(model: Path) -> Path:

@@ -58,8 +58,10 @@ def _kept(history: Mapping[str, Array]) -> Array:
     position = np.arange(len(history["passes"]))
     step = -(-len(position) // MOST_ROWS) or 1
     kept = (position % step == 0) | (position == len(position) - 1)
-    assessed = np.asarray(history.get("validation_loss", np.full(len(position), np.nan)))
-    return kept | np.isfinite(assessed.reshape(len(position), -1)).any(axis=1)
+    if "validation_loss" not in history:
+        return kept
+    assessed = np.isfinite(history["validation_loss"])
+    return kept | (assessed if assessed.ndim == 1 else assessed.any(axis=1))
 
 
 def write(path: Path, history: Mapping[str, Array]) -> None:

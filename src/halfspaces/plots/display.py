@@ -18,6 +18,7 @@ import numpy as np
 from halfspaces.plots.figure import FORMATS, KIND, check_format
 from halfspaces.support.types import Array
 from halfspaces.system.atomic import write_whole
+from halfspaces.system.errors import shown_lines
 from halfspaces.system.mark import mark
 
 if TYPE_CHECKING:
@@ -149,8 +150,10 @@ class Display(ABC):
             }
             figure.savefig(stream, format=suffix.removeprefix("."), dpi=150, metadata=about[suffix])
         drawn = stream.getvalue()
-        # matplotlib writes the title; screen readers ask for the role.
-        return drawn.replace(b"<svg ", b'<svg role="img" ', 1)
+        if suffix != ".svg":
+            return drawn
+        # Screen readers ask for the role; XML has no place for escape codes, which names may have.
+        return shown_lines(drawn.decode().replace("<svg ", '<svg role="img" ', 1)).encode()
 
     def _repr_png_(self) -> bytes:
         return self.content(".png")

@@ -1,6 +1,7 @@
 """The HTML page of a report: one file, readable without a network and without scripts."""
 
 import base64
+import shlex
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -8,6 +9,7 @@ from typing import Any
 
 from halfspaces.plots.display import Display
 from halfspaces.report.summary import Summary
+from halfspaces.system.errors import shown_lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +54,17 @@ def render(summary: Summary, pictures: list[Picture]) -> str:
 def _template() -> Any:
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["percent"] = _percent
+    environment = Environment(
+        autoescape=True, finalize=_finalize, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters |= {"percent": _percent, "python": repr, "shell": shlex.quote}
     text = files("halfspaces.report").joinpath("templates/report.html").read_text("utf-8")
     return environment.from_string(text)
+
+
+def _finalize(value: object) -> object:
+    """What is written of a value: names and notes of others lose codes and marks of direction."""
+    return shown_lines(value) if isinstance(value, str) else value
 
 
 def _percent(value: float | None) -> str:

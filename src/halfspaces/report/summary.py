@@ -1,5 +1,7 @@
 """The figures of a report, computed from a model and rows with labels."""
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -128,6 +130,16 @@ def summarize(
         warnings=[*notes, *_warnings(classes, y, classifier.classes_)],
         run=known.get("run"),
     )
+
+
+def dumps(summary: Summary) -> str:
+    """The figures as JSON; what a terminal would obey is written in codes such as \\u001b."""
+    text = json.dumps(summary.model_dump(), indent=2, ensure_ascii=False)
+    return re.sub(r"[^\n -~]", lambda found: _printable(found[0]), text)
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
 def _figures(name: str, is_of: Array, taken: Array) -> ClassFigures:
