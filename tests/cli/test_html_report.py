@@ -89,6 +89,7 @@ def test_its_figures_are_those_of_evaluate(run, split, tmp_path, how):
         assert re.search(row, printed, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_figures(run, split, tmp_path):
     for suffix in ("html", "json"):
         code = run("train", split, "--strength", 0.1, "--report", tmp_path / f"r.{suffix}").code
@@ -107,6 +108,7 @@ def test_the_page_shows_the_figures(run, split, tmp_path):
     assert "halfspaces.load" not in words, "the model was not saved"
 
 
+@pytest.mark.slow
 def test_hostile_names_stay_text(run, tmp_path):
     names = np.array([f"{HOSTILE}{digit}" for digit in range(10)])
     data = npz(
