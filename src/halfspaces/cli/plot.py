@@ -43,6 +43,20 @@ def _history_of(model: Path) -> Path:
     return model if model.name.endswith(HISTORY) else beside(model, HISTORY)
 
 
+def _path(subject: Subject) -> "Display":
+    from halfspaces.estimators.scoring import score_name
+    from halfspaces.plots import ValidationCurveDisplay
+
+    search = subject.classifier.notes_.get("search")
+    if search is None:
+        raise ValueError(
+            f"{subject.model} has no search for λ in it; train without --strength, so that "
+            "λ is chosen."
+        )
+    score = score_name(search["scoring"])
+    return ValidationCurveDisplay.from_rows(search["rows"], chosen=search["strength"], score=score)
+
+
 def _step_sizes(subject: Subject) -> "Display":
     from halfspaces.plots import StepSizesDisplay
 
@@ -167,6 +181,7 @@ def _sparsity(subject: Subject) -> "Display":
 
 KINDS: dict[str, Callable[[Subject], "Display"]] = {
     "loss-curve": _loss_curve,
+    "path": _path,
     "step-sizes": _step_sizes,
     "templates": _templates,
     "confusion-matrix": _confusion_matrix,

@@ -305,9 +305,9 @@ def save_all(trained: Trained, files: ModelFiles | None) -> Iterator[tuple[str, 
     if files is not None:
         yield from _save_model(trained, files)
         if trained.search is not None and importlib.util.find_spec("matplotlib") is not None:
-            from halfspaces.plots.validation_curve import save_validation
+            from halfspaces.plots import ValidationCurveDisplay
 
-            write_whole(files.plot, save_validation(trained.search))
+            write_whole(files.plot, ValidationCurveDisplay.from_estimator(trained.search).content())
             yield "plot", files.plot
     path = trained.recipe.report
     if path is not None:

@@ -391,3 +391,10 @@ class LinearClassifierCV(LinearModel):
             if hasattr(self, name):
                 setattr(classifier, name, getattr(self, name))
         return classifier
+
+    def plot_validation(self, ax: Any = None) -> Any:
+        """Draw a `halfspaces.plots.ValidationCurveDisplay` of this search; returns its Axes."""
+        import halfspaces  # pictures stand above classifiers: this is one of the package's users
+
+        check_is_fitted(self)
+        return halfspaces.plots.ValidationCurveDisplay.from_estimator(self).plot(ax).ax_
