@@ -26,7 +26,19 @@ SUFFIXES = (".html", ".json")
 
 # kind, title, what to look for, whether it shows pixels
 PICTURES = (
-    ("loss-curve", "The loss while it was trained", "It should fall and become flat.", False),
+    (
+        "loss-curve",
+        "The loss while it was trained",
+        "It should fall and become flat. After a search for λ it begins where that of the λ before "
+        "has ended.",
+        False,
+    ),
+    (
+        "path",
+        "How λ was chosen",
+        "Right, a strong penalty: too simple. Left, a weak one: it may fit noise.",
+        False,
+    ),
     (
         "templates",
         "What each class looks for",
@@ -122,6 +134,7 @@ def check_format(path: Path) -> None:
 
 def content(subject: "Subject", suffix: str, *, is_saved: bool = True) -> bytes:
     """The content of a report in the format of the suffix; of a model that stays, or does not."""
+    from halfspaces.cli import report
     from halfspaces.report.page import render
     from halfspaces.report.summary import dumps, summarize
 
@@ -134,8 +147,10 @@ def content(subject: "Subject", suffix: str, *, is_saved: bool = True) -> bytes:
         model=subject.model.name if is_saved else None,
         data=str(dataset),
         part="all" if dataset.X_test is None else "test",
+        were_fitted=dataset.X_test is None and subject.is_training_data,
         class_names=subject.names,
         notes=dataset.notes,
+        warnings=report.repeated(dataset),
     )
     if suffix == ".json":
         return dumps(summary).encode()

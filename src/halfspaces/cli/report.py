@@ -84,19 +84,19 @@ def dataset(data: Dataset) -> None:
     _pair("data", str(data))
     for note in data.notes:
         _pair("", note)
+    for sentence in repeated(data):
+        _pair("warning", Text(sentence, "yellow"))
+
+
+def repeated(data: Dataset) -> list[str]:
+    """A sentence on test rows that are also training rows; none if there are none."""
     duplicates = data.duplicates()
-    if duplicates:
-        X_test: Any = data.X_test
-        total = X_test.shape[0]
-        verb = "is" if duplicates == 1 else "are"
-        rows = f"{duplicates:,} of the {total:,} test rows {verb}"
-        _pair(
-            "warning",
-            Text(
-                f"{rows} also in the training rows, so the test accuracy looks better than it is",
-                "yellow",
-            ),
-        )
+    if not duplicates:
+        return []
+    X_test: Any = data.X_test
+    verb = "is" if duplicates == 1 else "are"
+    rows = f"{duplicates:,} of the {X_test.shape[0]:,} test rows {verb}"
+    return [f"{rows} also in the training rows, so the test accuracy looks better than it is"]
 
 
 def notes(data: Dataset) -> None:

@@ -1,5 +1,6 @@
 """A saved model and its data, opened when a picture or a report needs them."""
 
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -83,6 +84,16 @@ class Subject:
         with report.reading(data):
             return model_data.open_dataset(self.classifier, data, **cast("Options", given))
 
+    @property
+    def is_training_data(self) -> bool:
+        """Whether the model was trained on these rows, by their fingerprint."""
+        from halfspaces.datasets.fingerprint import fingerprint
+        from halfspaces.files import run_file
+
+        run = self.classifier.notes_.get("run")
+        found = fingerprint(self.dataset.X, self.dataset.y)
+        return run is not None and run_file.trained_on(run) == found
+
     @cached_property
     def training(self) -> "tuple[Any, np.ndarray]":
         """Rows for the model and labels, of the training rows."""
@@ -115,6 +126,19 @@ class Subject:
 
         names = self.classifier.notes_.get("class_names")
         return None if not names else list(map(namer(names), self.classifier.classes_))
+
+    @property
+    def with_columns(self) -> "LinearClassifier":
+        """The model with the names of its columns, where the data of its training had names."""
+        import numpy as np
+
+        from halfspaces.cli.model_data import conventions_of
+
+        named = copy(self.classifier)
+        columns = conventions_of(named).columns
+        if columns is not None:
+            named.feature_names_in_ = np.array(columns, dtype=object)
+        return named
 
     def _rows(self, X: Any, y: "np.ndarray") -> "tuple[Any, np.ndarray]":
         from halfspaces.cli import model_data

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 import halfspaces
 from halfspaces.estimators.classifier import LinearClassifier
-from halfspaces.estimators.scoring import wilson
+from halfspaces.estimators.scoring import score_name, wilson
 from halfspaces.support.types import Array
 from halfspaces.system.mark import mark
 
@@ -32,7 +32,9 @@ class ClassFigures(BaseModel):
 class Summary(BaseModel):
     """A model and how well it does."""
 
-    about: str = Field(default=mark("report"), description="The mark by which the file is known again.")
+    about: str = Field(
+        default=mark("report"), description="The mark by which the file is known again."
+    )
     version: str = Field(description="Of halfspaces.")
     model: str | None = Field(description="Name of the model file, if it was saved.")
     data: str = Field(description="The data set, in one line.")
@@ -42,16 +44,20 @@ class Summary(BaseModel):
     accuracy: float
     accuracy_low: float = Field(description="Lower end of the 95 % interval (Wilson).")
     accuracy_high: float
+    were_fitted: bool = Field(description="Whether the model was fitted to these rows.")
     balanced_accuracy: float = Field(description="Mean recall of the classes.")
+    baseline: float = Field(description="Accuracy of the most frequent class for all rows.")
     loss: str
     penalty: str
     strength: float | None = Field(description="λ.")
+    choice: str | None = Field(description="λ, and how it was chosen.")
     features: str | None = Field(description="The feature that computed the rows, if any.")
     n_features: int
     fit: dict[str, Any] = Field(description="Why the training stopped, and what it cost.")
     metrics: dict[str, float] = Field(description="Accuracies in training.")
     versions: dict[str, str]
     classes: list[ClassFigures]
+    notes: list[str] = Field(description="What the reader of the data noted.")
     warnings: list[str]
     run: str | None = Field(description="The run file, which repeats the training.")
 
@@ -62,7 +68,7 @@ class Summary(BaseModel):
         loss = self.fit.get("loss")
         if gap is None or loss is None or not np.isfinite(gap):
             return "Nothing is proved about the distance of this W from the best one."
-        part = f" ({gap / loss:.2%} of it)" if loss else ""
+        part = f" ({100 * gap / loss:.2g} % of it)" if loss else ""
         return (
             f"The objective is {loss:.6g}, and it is proved that no W has one that is lower by "
             f"more than {gap:.2g}{part}."
@@ -77,8 +83,10 @@ def summarize(
     model: str | None,
     data: str,
     part: str,
+    were_fitted: bool = False,
     class_names: Sequence[str] | None = None,
     notes: Sequence[str] = (),
+    warnings: Sequence[str] = (),
 ) -> Summary:
     """The figures of predictions on rows with labels.
 
@@ -91,10 +99,14 @@ def summarize(
         The name of its file; None if it was not saved.
     data, part : str
         Names, for the report.
+    were_fitted : bool
+        Whether the model was fitted to these rows.
     class_names : sequence, optional
         By position in `classes_`.
     notes : sequence of str
-        What the reader of the data noted; they join the warnings.
+        What the reader of the data noted.
+    warnings : sequence of str
+        What is known to be wrong with the data; others are added from the figures.
     """
     y = np.asarray(y)
     right = int(np.sum(y == predicted))
@@ -117,17 +129,21 @@ def summarize(
         accuracy=right / len(y),
         accuracy_low=low,
         accuracy_high=high,
+        were_fitted=were_fitted,
+        baseline=max(each.rows for each in classes) / len(y),
         balanced_accuracy=float(np.mean(recalls)),
         loss=str(classifier.loss),
         penalty=str(classifier.penalty),
         strength=_strength(classifier),
+        choice=_choice(_strength(classifier), known.get("search")),
         features=None if feature is None else str(feature),
         n_features=classifier.n_features_in_,
         fit=dict(known.get("fit", {})),
         metrics=dict(known.get("metrics", {})),
         versions=dict(known.get("versions") or {}),
         classes=classes,
-        warnings=[*notes, *_warnings(classes, y, classifier.classes_)],
+        notes=list(notes),
+        warnings=[*warnings, *_warnings(classes, y, classifier.classes_)],
         run=known.get("run"),
     )
 
@@ -161,6 +177,18 @@ def _strength(classifier: LinearClassifier) -> float | None:
     if strength is None:
         strength = getattr(classifier.penalty, "strength", None)
     return None if strength is None else float(strength)
+
+
+def _choice(strength: float | None, search: Any) -> str | None:
+    """λ and how it was chosen, in a sentence; `search` is the note of a model."""
+    if strength is None or search is None:
+        return None if strength is None else f"{strength:.3g}, which was given."
+    rows = search["rows"]
+    taken = min(rows, key=lambda row: abs(row["strength"] - strength))
+    score = taken["score"]
+    words = f"{100 * score:.1f} %" if search["scoring"] == "accuracy" else f"{score:.4g}"
+    name = score_name(search["scoring"])
+    return f"{strength:.3g}, chosen among {len(rows)} by {name} on held-out rows ({words})."
 
 
 def _warnings(classes: list[ClassFigures], y: Array, known: Array) -> list[str]:
