@@ -156,7 +156,9 @@ class TemplatesDisplay(Display):
     def shape(self) -> tuple[float, float]:
         """Wide enough for the pictures, or for the columns of the table."""
         if self.columns:
-            return 3 + 0.28 * len(self.columns), 2 + 0.3 * len(self.names)
+            names, columns = (max(map(len, words)) for words in (self.names, self.columns))
+            width = 2.4 + 0.28 * len(self.columns) + 0.08 * names
+            return width, 1.3 + 0.3 * len(self.names) + 0.08 * columns
         down = -(-len(self.names) // self._across)
         side = 1.6 if self._across <= 5 else 1.1
         return side * self._across, (side + 0.3) * down + 0.3
@@ -177,7 +179,8 @@ class TemplatesDisplay(Display):
         for (row, column), weight in np.ndenumerate(self.pictures):
             if weight < -0.1 * most:
                 ax.text(column, row, "−", ha="center", va="center", fontsize=7)
-        ax.figure.colorbar(image, ax=ax, shrink=0.8, label="weight (− where negative)")
+        ax.set_xlabel("−: a negative weight")
+        ax.figure.colorbar(image, ax=ax, label="weight")
 
 
 def draw_pictures(
