@@ -17,7 +17,7 @@ from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_loss, penalty_by_strength
 from halfspaces.estimators.empty_columns import without_empty_columns
 from halfspaces.estimators.held_out import HeldOut, split
-from halfspaces.estimators.results_table import results_table
+from halfspaces.estimators.results_table import results_as_html, results_table
 from halfspaces.estimators.scoring import Scorer, ScoreTable, check_probabilities, make_scorer
 from halfspaces.estimators.search import KINKED_TOL, Search
 from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks, with_callbacks
@@ -398,3 +398,10 @@ class LinearClassifierCV(LinearModel):
 
         check_is_fitted(self)
         return halfspaces.plots.ValidationCurveDisplay.from_estimator(self).plot(ax).ax_
+
+    def _html_repr(self) -> str:
+        """scikit-learn's diagram and, after `fit`, the table of the search below it."""
+        diagram = super()._html_repr()
+        if not hasattr(self, "cv_results_"):
+            return diagram
+        return diagram + results_as_html(self.cv_results_, self.best_index_)

@@ -42,12 +42,8 @@ class Reason(Enum):
     @property
     def converged(self) -> bool:
         """Whether the run reached its goal."""
-        return self in (
-            Reason.CERTIFIED,
-            Reason.STATIONARY,
-            Reason.ALL_STEPS_TAKEN,
-            Reason.EARLY_STOPPED,
-        )
+        goals = Reason.CERTIFIED, Reason.STATIONARY, Reason.ALL_STEPS_TAKEN, Reason.EARLY_STOPPED
+        return self in goals
 
     def __str__(self) -> str:
         return self.value
@@ -171,3 +167,8 @@ class Result:
         distance = f"at most {gap:.3g}" if np.isfinite(gap) else "at an unknown distance"
         cost = f"{self.passes:.4g} passes, {self.seconds:.3g} s"
         return f"{self.reason} L(W) = {loss:.6g}, {distance} above the minimum; {cost}."
+
+    def _repr_html_(self) -> str:
+        from halfspaces.system.notebooks import of_result
+
+        return of_result(self)

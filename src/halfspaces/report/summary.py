@@ -13,8 +13,10 @@ from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.scoring import score_name, wilson
 from halfspaces.support.types import Array
 from halfspaces.system.mark import mark
+from halfspaces.system.notebooks import table
 
 IMBALANCE = 10.0  # rows of the largest class over those of the smallest
+MOST_CLASSES = 50  # shown in a notebook
 TINY = 20  # rows of a class
 
 
@@ -73,6 +75,26 @@ class Summary(BaseModel):
             f"The objective is {loss:.6g}, and it is proved that no W has one that is lower by "
             f"more than {gap:.2g}{part}."
         )
+
+    def _repr_html_(self) -> str:
+        part = "" if self.part == "all" else f"{self.part} "
+        share = f"{100 * self.accuracy:.2f} % of {self.rows:,} {part}rows"
+        interval = f"{100 * self.accuracy_low:.2f} % to {100 * self.accuracy_high:.2f} %"
+        about = [
+            ("model", self.model or "not saved"),
+            ("accuracy", f"{share}; 95 % interval {interval}"),
+            ("λ", self.choice or "none"),
+            *(("warning", warning) for warning in self.warnings),
+        ]
+        classes = [
+            (each.name, f"{each.rows:,}", *map(_share, (each.precision, each.recall, each.f1)))
+            for each in self.classes[:MOST_CLASSES]
+        ]
+        return table(about) + table(classes, ("class", "rows", "precision", "recall", "F1"))
+
+
+def _share(value: float | None) -> str:
+    return "—" if value is None else f"{100 * value:.1f} %"
 
 
 def summarize(
@@ -149,7 +171,7 @@ def summarize(
 
 
 def dumps(summary: Summary) -> str:
-    """The figures as JSON; what a terminal would obey is written in codes such as \\u001b."""
+    r"""The figures as JSON; what a terminal would obey is written in codes such as \u001b."""
     text = json.dumps(summary.model_dump(), indent=2, ensure_ascii=False)
     return re.sub(r"[^\n -~]", lambda found: _printable(found[0]), text)
 
