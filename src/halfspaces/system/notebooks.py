@@ -28,16 +28,39 @@ def table(rows: Iterable[Sequence[object]], header: Sequence[str] = ()) -> str:
 class Ended(Protocol):
     """What is shown of a result of a run."""
 
-    loss: np.ndarray
-    data_loss: np.ndarray
-    penalty: np.ndarray
-    gap: np.ndarray
-    passes: float
-    seconds: float
-
     @property
     def reason(self) -> object:
         """Why the run ended."""
+        ...
+
+    @property
+    def loss(self) -> np.ndarray:
+        """L(W) of each member (M,)."""
+        ...
+
+    @property
+    def data_loss(self) -> np.ndarray:
+        """Its first term."""
+        ...
+
+    @property
+    def penalty(self) -> np.ndarray:
+        """Its second term."""
+        ...
+
+    @property
+    def gap(self) -> np.ndarray:
+        """A bound on the distance from the minimum."""
+        ...
+
+    @property
+    def passes(self) -> float:
+        """Visits to all examples."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """Time."""
         ...
 
 
