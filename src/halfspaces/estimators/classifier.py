@@ -12,7 +12,7 @@ from halfspaces.estimators.checked_data import check_validation, hold_out, is_pa
 from halfspaces.estimators.components import make_optimizer, make_penalty
 from halfspaces.estimators.empty_columns import taken, with_columns_of, without_empty_columns
 from halfspaces.estimators.given import labels_of
-from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks, with_callbacks
+from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks
 from halfspaces.loop.run import Callback
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
@@ -187,7 +187,6 @@ class LinearClassifier(LinearModel):
 
     # --- fitting ---------------------------------------------------------------------------------
 
-    @with_callbacks
     @one_blas_thread()
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation: Any = None) -> Self:
         """Fit the classifier.

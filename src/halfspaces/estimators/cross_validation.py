@@ -20,7 +20,7 @@ from halfspaces.estimators.held_out import HeldOut, split
 from halfspaces.estimators.results_table import results_as_html, results_table
 from halfspaces.estimators.scoring import Scorer, ScoreTable, check_probabilities, make_scorer
 from halfspaces.estimators.search import KINKED_TOL, Search
-from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks, with_callbacks
+from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks
 from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import LEAST_LOSS, Callback
 from halfspaces.losses.base import Loss
@@ -197,7 +197,6 @@ class LinearClassifierCV(LinearModel):
         self.callbacks = callbacks
         self.verbose = verbose
 
-    @with_callbacks
     @one_blas_thread()
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, validation: Any = None

@@ -3,25 +3,27 @@
 The protocol came with scikit-learn 1.9 and is experimental there: before, nothing of it is there.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 from halfspaces.loop.result import Reason
 from halfspaces.loop.run import Callback, Run
 
-Method = TypeVar("Method", bound=Callable[..., Any])
-
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks  # pyright: ignore
+    from sklearn.callback import CallbackSupportMixin  # pyright: ignore
+
+    # Its decorator `with_callbacks` has the same effect, but warnings of a fit would name its file
+    # instead of their caller's.
+    from sklearn.callback._callback_support import callback_management_context  # pyright: ignore
 except ImportError:
 
     class CallbackSupportMixin:
         """Nothing, before scikit-learn 1.9."""
 
-    def with_callbacks(method: Method) -> Method:
-        """The method as it is, before scikit-learn 1.9."""
-        return method
+    def callback_management_context(estimator: Any) -> AbstractContextManager[None]:
+        """Nothing, before scikit-learn 1.9."""
+        return nullcontext()
 
 
 @contextmanager
@@ -34,14 +36,15 @@ def heard_by_callbacks(estimator: Any, X: Any, y: Any) -> Iterator[list[Callback
     if not listens and not hasattr(estimator, "_parent_callback_ctx"):
         yield []
         return
-    context = estimator._init_callback_context(max_subtasks=None)
-    context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+    with callback_management_context(estimator):
+        context = estimator._init_callback_context(max_subtasks=None)
+        context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
 
-    def iterate(run: Run) -> Reason | None:
-        step = context.subcontext(task_name="iterate")
-        step.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
-        stop = step.call_on_fit_task_end(estimator=estimator, X=X, y=y)
-        return Reason.STOPPED_BY_CALLBACK if stop else None
+        def iterate(run: Run) -> Reason | None:
+            step = context.subcontext(task_name="iterate")
+            step.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+            stop = step.call_on_fit_task_end(estimator=estimator, X=X, y=y)
+            return Reason.STOPPED_BY_CALLBACK if stop else None
 
-    yield [iterate]
-    context.call_on_fit_task_end(estimator=estimator, X=X, y=y)
+        yield [iterate]
+        context.call_on_fit_task_end(estimator=estimator, X=X, y=y)
