@@ -89,6 +89,18 @@ def test_its_figures_are_those_of_evaluate(run, split, tmp_path, how):
         assert re.search(row, printed, re.MULTILINE)
 
 
+def test_the_json_has_a_schema(run, digits_model, tmp_path):
+    assert json.loads(run("train", "--schema").out)["title"] == "RunFile"
+    schema = json.loads(run("report", "--schema").out)
+    model = ["report", digits_model, "--data", "digits", "--out", tmp_path / "r.json"]
+    assert run(*model).code == 0
+    written = json.loads((tmp_path / "r.json").read_text())
+    assert list(schema["properties"]) == list(written)
+    figures = schema["$defs"]["ClassFigures"]["properties"]
+    assert list(figures) == list(written["classes"][0])
+    assert all("description" in entry for entry in figures.values() if "title" not in entry)
+
+
 @pytest.mark.slow
 def test_the_page_shows_the_figures(run, split, tmp_path):
     for suffix in ("html", "json"):

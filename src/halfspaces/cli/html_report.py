@@ -72,6 +72,15 @@ PICTURES = (
 )
 
 
+def _print_schema(asked: bool) -> None:
+    if asked:
+        from halfspaces.cli.screen import print_json
+        from halfspaces.report.summary import Summary
+
+        print_json(Summary.model_json_schema())
+        raise typer.Exit
+
+
 def report(
     model: ModelArgument,
     data: Annotated[
@@ -90,6 +99,15 @@ def report(
     memory: MemoryOption = None,
     jobs: JobsOption = None,
     plugin: PluginOption = None,
+    schema: Annotated[
+        bool,
+        typer.Option(
+            "--schema",
+            callback=_print_schema,
+            is_eager=True,
+            help="Show the JSON schema of reports and exit.",
+        ),
+    ] = False,
 ) -> None:
     """Write a report of a saved model: one HTML file that opens without a network."""
     from halfspaces.cli import report as shown
