@@ -7,6 +7,7 @@ import lzma
 import pickle
 import struct
 import tarfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +25,14 @@ PACKERS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
 
 
 def idx(array: np.ndarray, *, magic: int = 0x0800, sizes: tuple[int, ...] | None = None) -> bytes:
-    """MNIST's format; `magic` and `sizes` may lie."""
+    """MNIST's format, of the array's own type if `magic` is 0; `magic` and `sizes` may lie."""
     shape = array.shape if sizes is None else sizes
+    kinds = {"u1": 8, "i1": 9, "i2": 11, "i4": 12, "f4": 13, "f8": 14}
+    stored = array if magic == 0 else array.astype(np.uint8)
+    start = magic or kinds[stored.dtype.str[1:]] << 8
     return (
-        struct.pack(f">I{array.ndim}I", magic | array.ndim, *shape)
-        + array.astype(np.uint8).tobytes()
+        struct.pack(f">I{array.ndim}I", start | array.ndim, *shape)
+        + stored.astype(stored.dtype.newbyteorder(">")).tobytes()
     )
 
 
@@ -169,3 +173,15 @@ def arrow_file(folder: Path) -> Path:
     """The digits as Arrow's file."""
     ipc(folder / "digits.arrow", pa.table({"X": fixed(DIGITS.X.astype(np.float32)), "y": DIGITS.y}))
     return folder / "digits.arrow"
+
+
+def png_of_16_bits(values: np.ndarray) -> bytes:
+    """A PNG of values (H, W) or (H, W, channels), whose channels Pillow does not write."""
+    kind = {1: 0, 3: 2, 4: 6}[values[0, 0].size]
+    header = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], 16, kind, 0, 0, 0)
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in values)
+    chunks = {b"IHDR": header, b"IDAT": zlib.compress(lines), b"IEND": b""}
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks.items()
+    )

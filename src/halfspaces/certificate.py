@@ -38,6 +38,8 @@ from halfspaces.rows.moments import Centroids
 from halfspaces.scores import Linear
 from halfspaces.support.types import Array, Block, Visit
 
+VALUES = 1 << 22  # in dual points of labels that are taken together
+
 
 @dataclass(frozen=True, eq=False)
 class Anchor:
@@ -175,8 +177,7 @@ class DualBound:
     @cached_property
     def _at_zero(self) -> Array:
         """Σ π L*(0), (M,): 0 except for smoothed labels."""
-        members, n_classes = self.gradient.shape[1:]
-        return self._mean_conjugate(np.zeros((n_classes, members, n_classes)))
+        return self._mean_conjugate(np.zeros(self.gradient.shape[1:]), 0.0)
 
     @cached_property
     def _unmixed(self) -> "_DualPoint":
@@ -190,11 +191,8 @@ class DualBound:
         v = self.loss.certainty
         t, kick = _least_mixing(self._natural[-1], v * self.anchor.room)
         G = (1 - t)[:, None] * self._natural[:-1] + t[:, None] * self.anchor.pull(v, kick)
-        onehot = np.eye(kick.shape[1])[:, None, :]
-        beta = v * (self.anchor.frequencies - onehot) - kick
-        with np.errstate(invalid="ignore"):
-            anchored = np.where(t > 0, t * self._mean_conjugate(beta), 0.0)
-        return self._point(G, t, anchored)
+        mean = self._mean_conjugate(v * self.anchor.frequencies - kick, v)
+        return self._point(G, t, t * np.where(t > 0, mean, 0.0))
 
     def _point(self, G: Array, t: Array, anchored: Array) -> "_DualPoint":
         """The dual point whose G is longer by its error."""
@@ -202,12 +200,15 @@ class DualBound:
         longer = 1 + self.error / np.where(length > 0, length, 1.0)
         return _DualPoint(self.penalty, longer[:, None] * G, self._at_zero, t, anchored)
 
-    def _mean_conjugate(self, dual: Array) -> Array:
-        """Σ_y π_y L*(dual_y, y), shape (M,), over the labels that occur."""
-        frequencies = self.anchor.frequencies.T
-        values = self.loss.conjugate(dual, np.arange(len(dual)))
-        occurs = frequencies > 0
-        return np.sum(np.where(occurs, frequencies * np.where(occurs, values, 0.0), 0.0), axis=0)
+    def _mean_conjugate(self, dual: Array, v: float) -> Array:
+        """Σ_y π_y L*(dual − v onehot(y), y), shape (M,), over the labels that occur."""
+        mean = np.zeros(len(dual))
+        classes = np.arange(int(dual.shape[1]))
+        for y in np.array_split(classes, 1 + classes.size * dual.size // VALUES):
+            pi = self.anchor.frequencies.T[y]
+            values = self.loss.conjugate(dual - v * (classes == y[:, None, None]), y)
+            mean += np.sum(pi * np.where(pi > 0, values, 0.0), axis=0)
+        return mean
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,14 +97,15 @@ def test_predicting_describes_some_images_at_a_time(run, folder, tmp_path, monke
         HOG, "_fill", lambda self, out, *rest: (sizes.append(len(out)), fill(self, out, *rest))
     )
     eight, classifier = Limits(images=8), halfspaces.load(model)
-    rows, _ = model_data.open_rows(classifier, str(folder))
+    X, read = model_data.open_rows(classifier, str(folder))
     columns = prediction_table.Columns(classifier, top=2)
-    prediction_table.write(columns, rows, tmp_path / "blocks.csv", eight)
+    source = prediction_table.Source(X, read.keys)
+    prediction_table.write_all(columns, [source], tmp_path / "blocks.csv", eight)
     assert (tmp_path / "blocks.csv").read_bytes().decode() == whole
-    labels = prediction_table.labels(classifier, rows, eight)
+    labels = prediction_table.labels(classifier, X, eight)
     assert max(sizes) <= 10
     assert sum(sizes) >= 2 * 20
-    assert np.array_equal(labels, classifier.predict(rows[:20]))
+    assert np.array_equal(labels, classifier.predict(X[:20]))
 
 
 def test_images_without_classes(run, refused, folder, tmp_path):
@@ -121,7 +122,7 @@ def test_images_without_classes(run, refused, folder, tmp_path):
     assert ended.err == "1 file is left out: note.txt is not named like an image\n"
     (flat / "8.png").write_text("no image")
     refused(f"predict {model} {flat}", "8.png, which is no JPEG")
-    refused(f"predict {model} {flat / '8.png'}", "8.png, which is no JPEG")
+    refused(f"predict {model} {flat / '8.png'}", "8.png is no JPEG")
     assert len(datasets.open_features(flat, skip_bad=True)) == 2
     ended = run("predict", model, flat, "--skip-bad")
     assert [line.split(",")[1] for line in ended.out.splitlines()[1:]] == ["9.png", "10.png"]

@@ -132,11 +132,10 @@ def matlab(folder: Path) -> None:
     (folder / "train_32x32.mat").write_bytes(start + packed)
 
 
-def svmlight(packer: Any, suffix: str, repeats: int) -> Make:
+def text(name: str, packer: Any, lines: bytes, repeats: int) -> Make:
     def make(folder: Path) -> Path:
-        path = folder / f"given.svm{suffix}"
-        path.write_bytes(_packed(packer, b"1 1:1 2:1 3:1\n0 1:1\n" * repeats))
-        return path
+        (folder / name).write_bytes(_packed(packer, lines * repeats))
+        return folder / name
 
     return make
 
@@ -253,6 +252,8 @@ SMALL = {
     "patches": "patches(n=4)",
 }
 LABELS = pa.DictionaryArray.from_arrays(pa.array([0, 1] * 500), pa.array(["a" * 20_000_000, "b"]))
+SVMLIGHT = b"1 1:1 2:1 3:1\n0 1:1\n"
+CSV = b"1,2,a\n2,1,b\n"
 CLAIMS: dict[str, Make] = {
     "npy of many rows": npy(f"({MANY}, 9)"),
     "npy of a number too long": npy("(4L, 4)"),
@@ -275,8 +276,15 @@ CLAIMS: dict[str, Make] = {
     "parquet of one label of 20 MB": parquet(x=np.arange(1000.0), label=LABELS),
     "parquet of zeros": parquet(x=np.zeros(10_000_000), label=np.zeros(10_000_000, np.int8)),
     "matlab of zeros": matlab,
-    "svmlight, gzip": svmlight(gzip, ".gz", 1_000_000),
-    "svmlight, xz": svmlight(lzma, ".xz", 2_000_000),
+    "svmlight, gzip": text("given.svm.gz", gzip, SVMLIGHT, 1_000_000),
+    "svmlight, xz": text("given.svm.xz", lzma, SVMLIGHT, 2_000_000),
+    "csv, gzip": text("given.csv.gz", gzip, CSV, 700_000),
+    "csv, xz": text("given.csv.xz", lzma, CSV, 15_000_000),
+    "csv of many columns": text("given.csv.gz", gzip, b"1," * 16_000 + b"a\n", 400),
+    "csv of too many columns": text("given.csv.gz", gzip, b"1," * 99_999 + b"a\n", 70),
+    "csv of one long field": text("given.csv.gz", gzip, b"x", 16_000_000),
+    "csv of quotes": text("given.csv.gz", gzip, b'"', 16_000_000),
+    "csv of short lines": text("given.csv.gz", gzip, b"\n", 16_000_000),
     "tar of many keys": keys,
     "tar of many members": members,
     "tar of a large member": large_member,

@@ -10,6 +10,7 @@ import zipfile
 import numpy as np
 from PIL import Image
 
+from tests.data_files import png_of_16_bits
 from tests.fuzz.damage import Reader
 
 # --- whole files ---------------------------------------------------------------------------------
@@ -41,6 +42,7 @@ def image_seeds() -> list[bytes]:
         encoded("BMP", "P"),
         encoded("TIFF"),
         encoded("TIFF", "I;16"),
+        png_of_16_bits(np.random.default_rng(0).integers(0, 4096, (7, 9, 3))),
         encoded("TIFF", compression="tiff_lzw", exif=exif),
         encoded("TIFF", "L", compression="tiff_adobe_deflate"),
         encoded("GIF", "P", save_all=True, append_images=frames),

@@ -153,7 +153,14 @@ def zarred(version: Any = 2) -> dict[str, bytes]:
 
 SVMLIGHT = b"1 1:0.5 3:1 # a comment\n-1 2:1e3 4:-7\n1 qid:3 4:1\n+1\n"
 STL10 = {"train_X.bin": bytes(2 * 27648), "train_y.bin": b"\1\2"}
+CSV = (
+    b"length,width,species\n1.5,2,a\n3,4e-1,b\n,1,a\n",
+    b"1;2,5;a\n3;4;b\n" * 9,
+    "id\tgröße\tlabel\n1\t3\tä\n2\t4\tb\n".encode("cp1252"),
+    'a,"b ""c""",label\n1,"2\n",x\n3,4,"y"\n'.encode("utf-16"),
+)
 READERS = {
+    "csv": Reader(lambda: list(CSV), "given.csv"),
     "npy": Reader(
         lambda: [saved(X), saved(X.astype(np.uint8)[:, :, None])],
         "X.npy",

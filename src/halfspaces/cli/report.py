@@ -12,6 +12,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from halfspaces.cli import screen
 from halfspaces.cli.screen import console
 from halfspaces.cli.terminal import Rows, clean
 from halfspaces.datasets import Dataset, RowsToPredict
@@ -108,7 +109,7 @@ def notes(data: Dataset) -> None:
 def left_out(rows: RowsToPredict) -> None:
     """Print to the error stream what the reader of rows to predict left out."""
     for note in rows.notes:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(note, "dim"))
+        screen.note(note)
 
 
 def described(rows: Any, *, asked_to_flip: bool) -> None:

@@ -156,8 +156,15 @@ def finish() -> OSError | None:
 
 
 def error(sentence: str) -> None:
-    """Print one sentence to the error stream."""
+    """Print the sentence that ends a command to the error stream."""
+    _to_errors(Text("Error: ", "bold red"), Text(shown(sentence)))
+
+
+def note(sentence: str) -> None:
+    """Print a line beside results to the error stream."""
+    _to_errors(Text(shown(sentence), "dim"))
+
+
+def _to_errors(*texts: Text) -> None:
     with suppress(OSError, SystemExit):  # SystemExit: rich's answer to a broken pipe
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
-            "[bold red]Error:[/]", Text(shown(sentence))
-        )
+        Console(stderr=True, highlight=False, soft_wrap=True).print(*texts, sep="")

@@ -28,6 +28,7 @@ Step = Callable[[Array], Array]  # the step (D+1, M, C) that an optimizer takes 
 
 PARTS = 8
 LEAST_ROWS = 4096  # of a part
+MOST_VALUES = 1 << 26  # in the dual points of a part
 MOST_STEPS = 3
 CLASS_SUMS = 1e-5  # that remain at most, of the room of a class
 MOST_TURNS = 60  # of the optimizer that makes them vanish
@@ -55,7 +56,8 @@ def tighter_bounds(
     remaining = evaluation.gradient.copy()
     conjugate = evaluation.conjugate.copy()
     steepness = evaluation.steepness.copy()
-    parts = parts or max(1, min(PARTS, objective.n_examples // LEAST_ROWS))
+    of_memory = objective.n_examples * conjugate.size * objective.n_classes // MOST_VALUES
+    parts = parts or max(1, min(PARTS, objective.n_examples // LEAST_ROWS), of_memory)
     # Not every eighth row: folds and labels that follow each other in turn would leave a part
     # without some member.
     order = np.random.default_rng(0).permutation(objective.n_examples)

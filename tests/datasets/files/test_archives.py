@@ -180,3 +180,28 @@ def test_archives_that_are_cut(tmp_path, pets, suffix):
     else:
         path.write_bytes(b"neither")
         refuses(path, f"given.{suffix} is damaged")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp437", "cp932", "cp1251"])
+def test_a_zip_says_so_where_the_code_page_of_its_names_is_not_known(tmp_path, pets, encoding):
+    names = {"cp932": ("ネコ", "犬"), "cp1251": ("кот", "пёс")}.get(encoding, ("Kätzchen", "dog"))
+    placeholders = (b"cat".ljust(20, b"x"), b"dog".ljust(20, b"x"))
+    members = {
+        f"{placeholder.decode()}/{i}.png": (pets / source / f"{i}.png").read_bytes()
+        for placeholder, source in zip(placeholders, ("cat", "dog"), strict=True)
+        for i in range(3)
+    }
+    content = zipped(members)  # stored: the names stand as they are, and have the same length
+    for placeholder, name in zip(placeholders, names, strict=True):
+        content = content.replace(placeholder, name.encode(encoding).ljust(20, b"x"))
+    path = tmp_path / "given.zip"
+    path.write_bytes(content)
+    data = datasets.open(path)
+    read = tuple(name.rstrip("x") for name in data.class_names)
+    notes = [note for note in data.notes if "code page" in note]
+    if encoding == "utf-8":
+        assert (sorted(read), notes) == (sorted(names), [])
+    else:
+        assert sorted(read) == sorted(name.encode(encoding).decode("cp437") for name in names)
+        assert len(notes) == 1
+        assert "pack them in UTF-8" in notes[0]

@@ -56,6 +56,14 @@ def test_names_with_a_split_in_them(train, test):
         class_folders.arrange(Path("pets"), [*names, "other/1.png"])
 
 
+def test_only_training_images_must_be_of_every_class():
+    names = ["train/cat/1.png", "train/dog/1.png", "test/cat/2.png"]
+    layout = class_folders.arrange(Path("pets"), names, ["test/dog", "train/cat", "train/dog"])
+    assert layout.splits["test"] == [("test/cat/2.png", 0)]
+    with pytest.raises(datasets.DataError, match="has the empty folder train/fish"):
+        class_folders.arrange(Path("pets"), names, ["train/fish"])
+
+
 def test_folders_with_the_same_folders_are_no_classes():
     names = [f"{top}/{kind}/1.png" for top in ("part A", "part B") for kind in ("cat", "dog")]
     with pytest.raises(datasets.DataError, match=r"part A and part B .* look like splits"):

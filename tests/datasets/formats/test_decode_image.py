@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from halfspaces import datasets
-from tests.data_files import save_image
+from tests.data_files import png_of_16_bits, save_image
 from tests.helpers import refuses
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -134,3 +134,75 @@ def test_image_bombs_are_refused_by_name(pets, monkeypatch):
             refuses(pets, "dog/vast.png, which ", "limit" if words == "exceeds limit" else "")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     assert len(datasets.open(pets).y) == 7
+
+
+# --- 16 bits -------------------------------------------------------------------------------------
+
+
+def tiff_of_16_bits(values):
+    written = io.BytesIO()
+    Image.fromarray(values).save(written, "TIFF", compression="tiff_lzw")
+    return written.getvalue()
+
+
+def images_of(bits, channels):
+    """Two images (4, 5) or (4, 5, channels) of values below 2^bits, the largest among them."""
+    images = np.random.default_rng(bits).integers(0, 1 << bits, (2, 4, 5, *channels))
+    images[0, 0, 0] = (1 << bits) - 1
+    return images.astype(np.uint16)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize(
+    ("write", "channels"), [(png_of_16_bits, ()), (png_of_16_bits, (3,)), (tiff_of_16_bits, ())]
+)
+def test_images_of_16_bits_keep_the_8_bits_that_their_range_needs(tmp_path, write, channels, bits):
+    images = images_of(bits, channels)
+    for name, image in zip("ab", images, strict=True):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x").write_bytes(write(image))
+    (tmp_path / "a" / "x").rename(tmp_path / "a" / "x.png")
+    data = datasets.open(tmp_path)
+    np.testing.assert_array_equal(data.images(data.X).reshape(images.shape), images >> bits - 8)
+    assert data.conventions.bits == bits
+    assert f"2 images of 16 bits with values below {1 << bits:,}" in " ".join(data.notes)
+
+
+def test_opacity_is_of_all_16_bits(tmp_path):
+    values = images_of(12, (4,))
+    values[..., 3] = 0xFFFF
+    values[0, 1, 1, 3] = 0
+    for name, image in zip("ab", values, strict=True):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.png").write_bytes(png_of_16_bits(image))
+    data = datasets.open(tmp_path)
+    expected = values[..., :3] >> 4
+    expected[0, 1, 1] = 255
+    np.testing.assert_array_equal(data.images(data.X), expected)
+
+
+def test_images_are_divided_like_those_of_another_data_set(tmp_path):
+    images = images_of(12, ())
+    for name, image in zip("ab", images, strict=True):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        (tmp_path / "train" / name / "x.png").write_bytes(png_of_16_bits(image))
+    (tmp_path / "new").mkdir()
+    dark, bright = images[1] >> 3, images[1] << 2
+    (tmp_path / "new" / "dark.png").write_bytes(png_of_16_bits(dark))
+    (tmp_path / "new" / "bright.png").write_bytes(png_of_16_bits(bright))
+    trained = datasets.open(tmp_path / "train")
+    read = datasets.open_rows(tmp_path / "new", like=trained.conventions)
+    clipped = np.minimum(bright >> 4, 255)
+    np.testing.assert_array_equal(read.images[..., 0], [clipped, dark >> 4])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_images_of_16_bits_stand_upright(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = Image.fromarray(images_of(16, ())[0])
+    for name in "ab":
+        save_image(tmp_path / name / "x.png", image, exif=exif)
+    data = datasets.open(tmp_path)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "a" / "x.png")))
+    np.testing.assert_array_equal(data.images(data.X)[0, ..., 0], upright >> 8)

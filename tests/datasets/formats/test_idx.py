@@ -36,6 +36,21 @@ def test_idx_of_any_name_and_packing(tmp_path, mark, packing):
     assert data.class_names == tuple("0123456789")
 
 
+@pytest.mark.parametrize("kind", ["i1", "i2", "i4", "f4", "f8"])
+@pytest.mark.parametrize("labels", [[0, 3, 1, 3], [-1, 100, 7, 7]])
+def test_idx_of_every_type(tmp_path, kind, labels):
+    images = MNIST_IMAGES[:4].astype(kind)
+    y = np.array(labels, np.int32 if kind[0] == "f" else kind)
+    word = {"i1": "byte", "i2": "short", "i4": "int", "f4": "float", "f8": "double"}[kind]
+    (tmp_path / f"train-images-idx3-{word}").write_bytes(idx(images, magic=0))
+    (tmp_path / "train-labels-idx1-int").write_bytes(idx(y, magic=0))
+    data = datasets.open(tmp_path)
+    assert data.X.dtype == np.dtype(kind)
+    np.testing.assert_array_equal(data.images(data.X)[..., 0], images)
+    np.testing.assert_array_equal(data.y, labels)
+    assert (data.class_names is None) == (min(labels) < 0)
+
+
 @pytest.mark.parametrize("name", ["fashion-mnist", "FashionMNIST/raw"])
 def test_fashion_names_come_from_the_folder(tmp_path, mnist_folder, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -69,7 +84,7 @@ def test_idx_files_that_do_not_fit(mnist_folder):
         (idx(MNIST_IMAGES)[:39], "ends at byte 39"),
         (idx(MNIST_IMAGES) + b"x", "ends at byte 41"),
         (idx(MNIST_LABELS), "start with 00 00 08 03"),
-        (idx(MNIST_IMAGES, magic=0x0D00), "00 00 0d 03 at byte 0"),
+        (idx(MNIST_IMAGES, magic=0x0A00), "00 00 0a 03 at byte 0"),
         (
             idx(MNIST_IMAGES, sizes=(4_000_000_000, 28, 28)),
             "promises 4000000000 x 28 x 28, up to byte 3,136,000,000,016",

@@ -17,6 +17,8 @@ from halfspaces.system.errors import DataError
 CHUNK = 1 << 18  # bytes read at a time
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 DAMAGE = (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error)
+MOST_TEXT = 1 << 24  # bytes that any packed text may unpack to
+HIGHEST_RATIO = 200  # of more text to its packed file
 LONGEST_CAUSE = 200  # characters quoted of a library's error
 
 
@@ -70,6 +72,19 @@ def length(stream: BinaryIO) -> int:
     end = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     return end
+
+
+def check_text(path: Path, stream: BinaryIO) -> None:
+    """Raise DataError for a packed text that unpacks to more than text does; rewinds the stream."""
+    if path.suffix not in OPENERS:
+        return
+    most = max(MOST_TEXT, HIGHEST_RATIO * path.stat().st_size)
+    unpacked = length(stream)
+    if unpacked > most:
+        raise DataError(
+            f"{path} unpacks to {unpacked:,} bytes of text, more than {most:,};"
+            " unpack it yourself if that is right."
+        )
 
 
 def fill(stream: IO[bytes], array: np.ndarray) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 from halfspaces.system import cache_folder
 from halfspaces.system.errors import DataError
 
-VERSION = 1
+VERSION = 2
 KEY = "[0-9a-f]{32}"
 FRESH = 3600.0  # seconds after its last change in which a file may still be being written
 BLOCK = 1 << 20  # bytes; a checksum covers evenly spread blocks
@@ -39,6 +39,8 @@ class Stored:
     counts: dict[str, list[int]]  # by split, then class
     image_shape: list[int]
     notes: list[str]
+    bits: int | None  # the depth of images of 16 bits, if there are any
+    files: list[str]  # by row
 
 
 def folder() -> Path:

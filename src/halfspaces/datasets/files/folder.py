@@ -3,7 +3,7 @@
 import builtins
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -27,6 +27,7 @@ class FolderSource:
     def __init__(self, path: Path, limits: Limits) -> None:
         self.path = path
         self.limits = limits
+        self.notes: Sequence[str] = ()
         self.found = sorted(_walk(path))
 
     def entries(self) -> Iterator[Entry]:

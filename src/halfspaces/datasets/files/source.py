@@ -1,7 +1,7 @@
 """What a folder and an archive of images have in common: entries, limits, errors."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,8 @@ class Source(Protocol):
     """The files below one path."""
 
     path: Path
+    notes: Sequence[str]
+    """Lines for the user on how the files are read."""
 
     def entries(self) -> Iterator[Entry]:
         """All files and folders, always in the same order, without hidden files and junk."""

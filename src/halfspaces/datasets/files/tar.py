@@ -4,7 +4,7 @@ import builtins
 import bz2
 import io
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,6 +39,7 @@ class TarSource:
     def __init__(self, path: Path, limits: Limits) -> None:
         self.path = path
         self.limits = limits
+        self.notes: Sequence[str] = ()
 
     def stamp(self) -> Iterator[str]:
         """Lines that change when a file changes."""

@@ -57,7 +57,8 @@ def arrange(path: Path, names: Iterable[str], folders: Iterable[str] = ()) -> La
     found = _by_split(path, files, split_names)
     labels = _labels(path, found)
     class_depth = 2 if split_names else 1
-    _check_empty(path, inner, {parts[:-1] for parts in files.values()}, class_depth)
+    needed = {parts for parts in inner if split_names.get("".join(parts[:1]), "train") == "train"}
+    _check_empty(path, needed, {parts[:-1] for parts in files.values()}, class_depth)
     splits = {}
     for split in ("train", "val", "test"):
         if split in found:

@@ -25,18 +25,16 @@ BLOCK = 1 << 24  # bytes that are parsed together; a row must be shorter
 
 
 def open_shard(path: Path) -> Shard:
-    """Open a file: one pass over its rows finds the types of its columns."""
+    """Open a file: a pass over its rows finds the types of its columns, another those of texts."""
     import pyarrow
 
     dialect = csv_dialect.sniff(path)
     check_names(path, dialect.names)
-    columns = {name: ColumnType(dialect.decimal) for name in dialect.names}
-    rows = 0
     with reading(path, KIND):
-        for batch in _read(path, dialect, dict.fromkeys(columns, pyarrow.string())):
-            rows += batch.num_rows
-            for column, texts in zip(columns.values(), batch.columns, strict=False):
-                column.see(texts)
+        columns = _see_numbers(path, dialect)
+        texts = [name for name in dialect.names if name not in columns]
+        columns |= _see_texts(path, dialect, texts)
+    rows = max(column.rows for column in columns.values())
     if not rows:
         raise DataError(f"{path} has columns but no rows; give at least one example.")
     kinds = {name: column.kind for name, column in columns.items()}
@@ -44,11 +42,38 @@ def open_shard(path: Path) -> Shard:
 
     def batches(names: Sequence[str]) -> Iterator[Any]:
         wanted = pyarrow.schema([schema.field(name) for name in names])
-        for batch in _read(path, dialect, {name: kinds[name] for name in names}):
+        for batch in _read(path, dialect, names, {name: kinds[name] for name in names}):
             trimmed = map(_trimmed, batch.columns)
             yield pyarrow.RecordBatch.from_arrays(list(trimmed), batch.schema.names).cast(wanted)
 
     return Shard(path, KIND, schema, rows, batches, note=f"{path.name} has {dialect}")
+
+
+def _see_numbers(path: Path, dialect: Dialect) -> dict[str, ColumnType]:
+    """The columns of numbers, if those that pyarrow finds in its first block are so to the end."""
+    import pyarrow
+
+    columns = {name: ColumnType(dialect.decimal) for name in dialect.names}
+    try:
+        for batch in _read(path, dialect, dialect.names):
+            for name, values in zip(batch.schema.names, batch.columns, strict=True):
+                if name in columns and not columns[name].see_numbers(values):
+                    del columns[name]
+    except pyarrow.ArrowInvalid:  # a later block has another type, or the file is damaged
+        return {}
+    return columns
+
+
+def _see_texts(path: Path, dialect: Dialect, names: Sequence[str]) -> dict[str, ColumnType]:
+    """Columns of which each value is looked at."""
+    import pyarrow
+
+    columns = {name: ColumnType(dialect.decimal) for name in names}
+    if columns:
+        for batch in _read(path, dialect, names, dict.fromkeys(names, pyarrow.string())):
+            for column, texts in zip(columns.values(), batch.columns, strict=True):
+                column.see(texts)
+    return columns
 
 
 def _trimmed(values: Any) -> Any:
@@ -62,8 +87,10 @@ def _trimmed(values: Any) -> Any:
     return pc.if_else(pc.equal(texts, ""), pyarrow.scalar(None, pyarrow.string()), texts)
 
 
-def _read(path: Path, dialect: Dialect, kinds: Mapping[str, Any]) -> Iterator[Any]:
-    """The batches of some columns, in these types."""
+def _read(
+    path: Path, dialect: Dialect, names: Sequence[str], kinds: Mapping[str, Any] | None = None
+) -> Iterator[Any]:
+    """The batches of some columns, in these types, or in those that pyarrow finds."""
     from pyarrow import csv
 
     is_utf8 = dialect.encoding.startswith("utf-8")
@@ -74,8 +101,8 @@ def _read(path: Path, dialect: Dialect, kinds: Mapping[str, Any]) -> Iterator[An
         encoding="utf8" if is_utf8 else dialect.encoding,
     )
     convert_options = csv.ConvertOptions(
-        column_types=dict(kinds),
-        include_columns=list(kinds),
+        column_types=None if kinds is None else dict(kinds),
+        include_columns=list(names),
         null_values=list(MISSING),
         decimal_point=dialect.decimal,
     )

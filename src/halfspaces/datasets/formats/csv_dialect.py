@@ -12,8 +12,12 @@ from halfspaces.datasets import named_arrays
 from halfspaces.datasets.files import compressed
 from halfspaces.system.errors import DataError
 
-SAMPLE = 1 << 18  # bytes that are looked at
-LINES = 100  # rows of these that are looked at
+SAMPLE = 1 << 18  # bytes that are looked at, or more until there are FEW_LINES
+FEW_LINES = 5
+LONGEST_LINE = 1 << 24  # bytes
+MANY_COLUMNS = 1 << 14  # more need so many stored bytes each, which a real table has:
+BYTES_OF_COLUMN = 4
+LINES = 100  # rows of the sample that are looked at
 # A tab or a semicolon is never part of a number, so these are tried before the comma.
 DELIMITERS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars"}
 MARKS = {
@@ -56,12 +60,12 @@ class Dialect:
 
 def sniff(path: Path) -> Dialect:
     """Find the dialect of a file, packed or not; DataError if it holds no text."""
-    with compressed.reading(path) as stream:
-        sample = stream.read(SAMPLE)
+    sample, is_whole = _sample(path)
     encoding = _encoding(path, sample)
     text = sample.decode(encoding, errors="replace")
-    if len(sample) == SAMPLE:
+    if not is_whole:
         text = text[: text.rfind("\n") + 1] or text
+    _check_columns(path, max(text.count(mark, 0, text.find("\n")) for mark in DELIMITERS) + 1)
     delimiter, rows = _split(text)
     if not rows:
         raise DataError(f"{path} holds no rows; give a line for each example.")
@@ -73,6 +77,31 @@ def sniff(path: Path) -> Dialect:
         return Dialect(encoding, delimiter, decimal, names, 0)
     names = tuple(name.strip() or f"Unnamed: {i}" for i, name in enumerate(rows[0]))
     return Dialect(encoding, delimiter, decimal, names, _lines_of_header(text, delimiter))
+
+
+def _sample(path: Path) -> tuple[bytes, bool]:
+    """The first bytes of a file, and whether they are all of it."""
+    with compressed.reading(path) as stream:
+        compressed.check_text(path, stream)
+        sample = stream.read(SAMPLE)
+        while sample.count(b"\n") < FEW_LINES and (more := stream.read(SAMPLE)):
+            sample += more
+            if b"\n" not in sample and len(sample) > LONGEST_LINE:
+                raise DataError(
+                    f"{path} has no end of a line in its first {len(sample):,} bytes;"
+                    " give a line for each example."
+                )
+        return sample, not stream.read(1)
+
+
+def _check_columns(path: Path, most: int) -> None:
+    """Raise DataError for more columns than a file of this size holds: each takes memory."""
+    size = path.stat().st_size
+    if most > max(MANY_COLUMNS, size // BYTES_OF_COLUMN):
+        raise DataError(
+            f"{path} has {most:,} columns in only {size:,} bytes;"
+            " save such a table as .npz or Parquet."
+        )
 
 
 def _encoding(path: Path, sample: bytes) -> str:

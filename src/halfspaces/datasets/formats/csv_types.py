@@ -23,15 +23,29 @@ class ColumnType:
 
         self.decimal = decimal
         self.kind: Any = pyarrow.null()
+        self.rows = 0
         self.least = 0
         self.largest = 0
         self.word = ""  # the first value that is no number
+
+    def see_numbers(self, values: Any) -> bool:
+        """Take the type of these values, all of them missing or numbers; False for any others."""
+        import pyarrow.types as of
+
+        self.rows += len(values)
+        if of.is_integer(values.type):
+            self._widen(values)
+        elif not (of.is_floating(values.type) or of.is_null(values.type)):
+            return False
+        self.kind = values.type
+        return True
 
     def see(self, texts: Any) -> None:
         """Widen the type until it holds these texts, too."""
         import pyarrow as arrow
         import pyarrow.compute as pc
 
+        self.rows += len(texts)
         if self.kind == arrow.string():
             return
         texts = pc.utf8_trim_whitespace(texts)
@@ -52,14 +66,21 @@ class ColumnType:
 
     def _see_whole(self, digits: Any) -> bool:
         import pyarrow as arrow
-        import pyarrow.compute as pc
 
+        if not digits[0].as_py().lstrip("+-").isdigit():  # an error of `cast` takes longer
+            return False
         whole = _cast(digits, arrow.int64())
         if whole is None:
             return False
-        self.least = min(self.least, pc.min(whole).as_py())
-        self.largest = max(self.largest, pc.max(whole).as_py())
+        self._widen(whole)
         return True
+
+    def _widen(self, whole: Any) -> None:
+        import pyarrow.compute as pc
+
+        ends = pc.min_max(whole).as_py()
+        self.least = min(self.least, ends["min"] or 0)
+        self.largest = max(self.largest, ends["max"] or 0)
 
     def field(self, name: str) -> Any:
         """The field of a schema: whole numbers have the narrowest type."""

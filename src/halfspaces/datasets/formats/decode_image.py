@@ -1,10 +1,11 @@
 """One image: its header, or its pixels as uint8, resized to a given size.
 
-Every mode becomes grey or RGB of 8 bits: transparent pixels are put on white, 16 bits lose the
-lower 8, palettes, CMYK and black-and-white are converted, EXIF's orientation is applied, and the
-first frame of an animation is used.
+Every mode becomes grey or RGB of 8 bits: transparent pixels are put on white, 16 bits
+are divided by a power of two, palettes, CMYK and black-and-white are converted, EXIF's orientation
+is applied, and the first frame of an animation is used.
 """
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -21,6 +22,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 GREY = {"1", "L", "LA", "La"}
 ORIENTATION = 0x0112  # the EXIF tag
+UPPER = {"RGB;16", "RGBA;16", "RGBX;16"}  # layouts of which Pillow reads the upper bytes
 SIDEWAYS = {5, 6, 7, 8}  # orientations that exchange height and width
 LARGE = 1 << 24  # pixels: such images are decoded one at a time
 _alone = threading.Lock()
@@ -28,11 +30,12 @@ _alone = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The size and kind of an image, in upright orientation."""
+    """The size and kind of an image, in upright orientation; `wide` has 16 bits a channel."""
 
     height: int
     width: int
     grey: bool
+    wide: bool
 
 
 def look(stream: BinaryIO) -> Header:
@@ -41,17 +44,30 @@ def look(stream: BinaryIO) -> Header:
     Raises DataError, a phrase without a subject, for a file that is no image or too large.
     """
     with _opened(stream) as image:
-        if _orientation(image) in SIDEWAYS:
-            return Header(image.width, image.height, _is_grey(image))
-        return Header(image.height, image.width, _is_grey(image))
+        sides = image.height, image.width
+        height, width = reversed(sides) if _orientation(image) in SIDEWAYS else sides
+        return Header(height, width, _is_grey(image), _is_wide(image))
 
 
-def decode(stream: BinaryIO, height: int, width: int, channels: int) -> np.ndarray:
-    """Decode to (height, width, channels), resized without cropping; DataError as in `look`."""
+def depth(stream: BinaryIO) -> int:
+    """The bits that the largest value of an image of 16 bits takes, at least 8."""
+    with _opened(stream) as image:
+        values = _values_of_16_bits(image, stream)
+        return max(8, int(values[..., :3].max()).bit_length())
+
+
+def decode(
+    stream: BinaryIO, height: int, width: int, channels: int, bits: int | None = None
+) -> np.ndarray:
+    """Decode to (height, width, channels), resized without cropping; DataError as in `look`.
+
+    Of an image of 16 bits, values are below 2^bits.
+    """
     with _opened(stream) as image, _alone if image.width * image.height > LARGE else nullcontext():
         side = 2 * max(height, width)
         image.draft(None, (side, side))  # JPEG decodes faster at 1/2, 1/4 or 1/8 if that is enough
-        pixels = _as_8_bits(_upright(image), "L" if channels == 1 else "RGB")
+        narrow = _divided(image, stream, bits or 16) if _is_wide(image) else image
+        pixels = _as_8_bits(_upright(narrow), "L" if channels == 1 else "RGB")
         if pixels.size != (width, height):
             pixels = pixels.resize((width, height), _pillow().Resampling.BILINEAR)
         return np.asarray(pixels).reshape(height, width, channels)
@@ -113,9 +129,7 @@ def _is_grey(image: Any) -> bool:
 
 
 def _as_8_bits(image: Any, mode: str) -> Any:
-    if image.mode.startswith("I;16"):
-        image = _pillow().fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    elif image.mode in ("I", "F"):
+    if image.mode in ("I", "F"):
         kind = {"I": "whole numbers", "F": "floats"}[image.mode]
         raise DataError(f"holds {kind} of 32 bits, whose range is not known; save 8 or 16 bits")
     if image.has_transparency_data:
@@ -123,3 +137,54 @@ def _as_8_bits(image: Any, mode: str) -> Any:
         image = _pillow().new("RGBA", image.size, "white")
         image.alpha_composite(above)
     return image if image.mode == mode else image.convert(mode)
+
+
+# --- 16 bits -------------------------------------------------------------------------------------
+
+
+def _is_wide(image: Any) -> bool:
+    """Whether it has 16 bits a channel, all of which can be read."""
+    return image.mode.startswith("I;16") or _layout(image)[:-1] in UPPER
+
+
+def _layout(image: Any) -> str:
+    """The name that Pillow gives to the order of the stored channels, bits and bytes."""
+    if not image.tile:
+        return ""
+    arguments = image.tile[0].args
+    name = arguments if isinstance(arguments, str) else next(iter(arguments or ()), "")
+    return name if isinstance(name, str) else ""
+
+
+def _divided(image: Any, stream: BinaryIO, bits: int) -> Any:
+    """The image of 8 bits, values below 2^bits divided by 2^(bits - 8), and larger ones white."""
+    orientation = _orientation(image)
+    values = _values_of_16_bits(image, stream)
+    narrow = np.minimum(values >> (bits - 8), 255).astype(np.uint8)
+    if narrow.shape[2:] == (4,):
+        narrow[..., 3] = values[..., 3] >> 8  # opacity is of all 16 bits
+    divided = _pillow().fromarray(narrow)
+    divided.getexif()[ORIENTATION] = orientation
+    return divided
+
+
+def _values_of_16_bits(image: Any, stream: BinaryIO) -> np.ndarray:
+    """The values (H, W), or (H, W, 3 or 4): Pillow reads the upper bytes, and the lower ones once
+    it takes them for the upper.
+    """
+    exchanged = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
+    layout = _layout(image)
+    upper = np.asarray(image)
+    if image.mode.startswith("I;16"):
+        return upper
+    stream.seek(0)
+    with _pillow().open(stream, formats=FORMATS) as again:
+        order = layout[-3:]
+        again.tile = [_with_layout(tile, layout[:-3] + exchanged[order]) for tile in again.tile]
+        lower = np.asarray(again)
+    return upper.astype(np.uint16) << 8 | lower
+
+
+def _with_layout(tile: Any, layout: str) -> Any:
+    arguments = layout if isinstance(tile.args, str) else (layout, *tile.args[1:])
+    return tile._replace(args=arguments)

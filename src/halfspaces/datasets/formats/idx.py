@@ -1,4 +1,4 @@
-"""The idx files of MNIST and Fashion-MNIST: a magic number, big-endian sizes, then bytes.
+"""The idx files of MNIST and Fashion-MNIST: a magic number, big-endian sizes, then numbers.
 
 LeCun, Cortes, Burges, "The MNIST database of handwritten digits",
 http://yann.lecun.com/exdb/mnist/
@@ -29,6 +29,8 @@ FASHION = (
     "Ankle boot",
 )
 DIMENSIONS = {"images": 3, "labels": 1}
+DTYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}  # third byte of the file
+WORDS = ("ubyte", "byte", "short", "int", "float", "double")  # the types in names of files
 
 
 def recognizes(path: Path) -> bool:
@@ -41,7 +43,8 @@ def recognizes(path: Path) -> bool:
 def read(folder: Path) -> Dataset:
     """Read train-images-idx3-ubyte, train-labels-idx1-ubyte and, if they exist, t10k-....
 
-    Each file may be packed as .gz or .xz. X is (N, height * width), uint8. Raises DataError for
+    Each file may be packed as .gz or .xz. X is (N, height * width), as a rule uint8; numbers of
+    the other types of idx are read, too, and labels of all its whole ones. Raises DataError for
     files that are missing, cut or damaged, and for headers that do not fit their file.
     """
     images, y = _read_split(folder, "train")
@@ -53,7 +56,7 @@ def read(folder: Path) -> Dataset:
         y=y,
         X_test=None if test_images is None else test_images.reshape(len(test_images), -1),
         y_test=y_test,
-        class_names=_class_names(folder, int(y.max())),
+        class_names=_class_names(folder, y),
         image_shape=(images.shape[1], images.shape[2], 1),
     )
 
@@ -64,6 +67,8 @@ def _read_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     labels_path = _find_needed(folder, split, "labels")
     images = _read_array(images_path, DIMENSIONS["images"])
     labels = _read_array(labels_path, DIMENSIONS["labels"])
+    if labels.dtype.kind == "f":
+        raise DataError(f"{labels_path} holds {labels.dtype}; labels are whole numbers.")
     if len(images) != len(labels):
         raise DataError(
             f"{images_path} has {len(images):,} images but {labels_path} has {len(labels):,}"
@@ -84,30 +89,39 @@ def _find_needed(folder: Path, split: str, kind: str) -> Path:
 
 def _find(folder: Path, split: str, kind: str) -> Path | None:
     """The file under its original name, or with the dot before idx that some mirrors have."""
-    names = (f"{split}-{kind}{mark}idx{DIMENSIONS[kind]}-ubyte" for mark in "-.")
+    start = f"idx{DIMENSIONS[kind]}"
+    names = (f"{split}-{kind}{mark}{start}-{word}" for word in WORDS for mark in "-.")
     return compressed.find(folder, *names)
 
 
 def _read_array(path: Path, ndim: int) -> np.ndarray:
     with compressed.reading(path) as stream:
         length = compressed.length(stream)
-        shape = _read_shape(path, stream.read(4 + 4 * ndim), ndim, length)
-        memory.check_claim(path, shape, np.dtype(np.uint8))
-        array = memory.empty(path, shape, np.uint8)
-        compressed.fill(stream, array)
-    return array
+        header = stream.read(4 + 4 * ndim)
+        dtype = _read_dtype(path, header[:4], ndim)
+        shape = _read_shape(path, header, dtype, length)
+        memory.check_claim(path, shape, dtype)
+        array = memory.empty(path, shape, dtype)
+        compressed.fill(stream, array.reshape(-1).view(np.uint8))
+    if dtype.isnative:
+        return array
+    return array.byteswap(inplace=True).view(dtype.newbyteorder("="))
 
 
-def _read_shape(path: Path, header: bytes, ndim: int, length: int) -> tuple[int, ...]:
-    """The shape that the header promises, if the length of the file agrees; else DataError."""
-    magic = bytes([0, 0, 8, ndim])
-    start = 4 + 4 * ndim
-    if header[:4] != magic:
-        found = header[:4].hex(" ") or "nothing"
+def _read_dtype(path: Path, magic: bytes, ndim: int) -> np.dtype:
+    """The type of the numbers, if the first 4 bytes are those of idx in `ndim` dimensions."""
+    if len(magic) < 4 or magic != bytes([0, 0, magic[2], ndim]) or magic[2] not in DTYPES:
         raise DataError(
-            f"{path} has {found} at byte 0;"
-            f" idx bytes in {ndim} dimensions start with {magic.hex(' ')}."
+            f"{path} has {magic.hex(' ') or 'nothing'} at byte 0; idx bytes in {ndim} dimensions"
+            f" start with {bytes([0, 0, 8, ndim]).hex(' ')}."
         )
+    return np.dtype(DTYPES[magic[2]])
+
+
+def _read_shape(path: Path, header: bytes, dtype: np.dtype, length: int) -> tuple[int, ...]:
+    """The shape that the header promises, if the length of the file agrees; else DataError."""
+    ndim = header[3]
+    start = 4 + 4 * ndim
     if len(header) < start:
         raise DataError(
             f"{path} ends at byte {length}, inside its header of {start} bytes; get the file again."
@@ -116,18 +130,24 @@ def _read_shape(path: Path, header: bytes, ndim: int, length: int) -> tuple[int,
     sizes = " x ".join(map(str, shape))
     if 0 in shape:
         raise DataError(f"{path} is empty: its header at byte 4 says {sizes}; get the file again.")
-    end = start + math.prod(shape)
+    end = start + math.prod(shape) * dtype.itemsize
     if end != length:
         promise = f"its header at byte 4 promises {sizes}, up to byte {end:,}"
         raise DataError(f"{path} ends at byte {length:,}, but {promise}; get the file again.")
     return shape
 
 
-def _class_names(folder: Path, largest: int) -> tuple[str, ...]:
-    """Fashion-MNIST's names if the folder, or its parent, is named so; else numbers."""
+def _class_names(folder: Path, y: np.ndarray) -> tuple[str, ...] | None:
+    """Fashion-MNIST's names if the folder, or its parent, is named so; else numbers.
+
+    None for labels beyond bytes, which stand for themselves.
+    """
     names = "".join(folder.resolve().parts[-2:]).lower()
-    if "fashion" in names and largest < len(FASHION):
+    smallest, largest = int(y.min()), int(y.max())
+    if "fashion" in names and smallest >= 0 and largest < len(FASHION):
         return FASHION
+    if smallest < 0 or largest > 255:
+        return None
     return tuple(str(label) for label in range(max(largest + 1, 10)))
 
 

@@ -9,10 +9,11 @@ from typing import NoReturn
 
 import numpy as np
 
+from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import RowsToPredict
 from halfspaces.datasets.files.folder import files_in
 from halfspaces.datasets.files.source import is_junk
-from halfspaces.datasets.formats import class_folders, decode_image
+from halfspaces.datasets.formats import class_folders, decode_image, image_depth
 from halfspaces.datasets.formats import image_size as sizes
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.image_size import ImageSize
@@ -33,7 +34,12 @@ def recognizes(path: Path) -> bool:
     return is_flat and any(_is_image(entry.name) for entry in visible)
 
 
-def read(path: Path, image_size: ImageSize | None = None, skip_bad: bool = False) -> NoReturn:
+def read(
+    path: Path,
+    image_size: ImageSize | None = None,
+    skip_bad: bool = False,
+    like: Conventions | None = None,
+) -> NoReturn:
     """Raise DataError: these images have no classes."""
     if path.is_dir():
         raise class_folders.outside_of_classes(path, _image_names(path)[0])
@@ -44,7 +50,10 @@ def read(path: Path, image_size: ImageSize | None = None, skip_bad: bool = False
 
 
 def read_features(
-    path: Path, image_size: ImageSize | None = None, skip_bad: bool = False
+    path: Path,
+    image_size: ImageSize | None = None,
+    skip_bad: bool = False,
+    like: Conventions | None = None,
 ) -> RowsToPredict:
     """Images (N, height, width, channels), uint8, in the natural order of their names.
 
@@ -61,28 +70,34 @@ def read_features(
         headers: dict[str, decode_image.Header] = {}
         for name, outcome in map_entries(files_in(folder, names), decode_image.look):
             if isinstance(outcome, DataError):
-                refuse_unless(skip_bad, folder, name, outcome)
+                _refuse_unless(skip_bad, path, name, outcome)
                 left_out[name] = str(outcome)
             elif outcome is not None:
                 headers[name] = outcome
         if not headers:
             raise DataError(f"{path} holds no image that can be decoded; check the path.")
         height, width, channels = sizes.common_shape(headers.values(), size)
+        bits = image_depth.common_bits(
+            path.name, files_in(folder, headers), headers, None if like is None else like.bits
+        )
         X = memory.empty(path, (len(headers), height, width, channels), np.uint8)
-        decode = partial(decode_image.decode, height=height, width=width, channels=channels)
+        decode = partial(
+            decode_image.decode, height=height, width=width, channels=channels, bits=bits
+        )
         decoded = map_entries(files_in(folder, headers), decode)
         tracked = progress.tracked(decoded, f"decoding {path.name}", len(headers))
         written: dict[str, int] = {}
         for row, (name, outcome) in enumerate(tracked):
             if isinstance(outcome, DataError):
-                refuse_unless(skip_bad, folder, name, outcome)
+                _refuse_unless(skip_bad, path, name, outcome)
                 left_out[name] = str(outcome)
             elif outcome is not None:
                 X[row] = outcome
                 written[name] = row
     images = X if len(written) == len(X) else X[list(written.values())]
     files = list(written) if path.is_dir() else [str(path)]
-    return RowsToPredict(images, keys={"file": np.array(files, object)}, notes=_notes(left_out))
+    notes = (*image_depth.notes(headers.values(), bits), *_notes(left_out))
+    return RowsToPredict(images, keys={"file": np.array(files, object)}, notes=notes)
 
 
 def _notes(left_out: Mapping[str, str]) -> tuple[str, ...]:
@@ -94,6 +109,13 @@ def _notes(left_out: Mapping[str, str]) -> tuple[str, ...]:
         named.append(f"{len(left_out) - NAMED:,} more")
     files = "file is" if len(left_out) == 1 else "files are"
     return (f"{len(left_out):,} {files} left out: {', '.join(named)}",)
+
+
+def _refuse_unless(skip_bad: bool, path: Path, name: str, problem: DataError) -> None:
+    """Raise DataError about a bad file, unless it is one of a folder that is skipped."""
+    if not path.is_dir():
+        raise DataError(f"{path} {problem}; give another image.") from problem
+    refuse_unless(skip_bad, path, name, problem)
 
 
 def refuse_unless(skip_bad: bool, path: Path, name: str, problem: DataError) -> None:
@@ -124,5 +146,5 @@ FORMAT = Format(
     recognizes,
     read,
     read_features=read_features,
-    options=("image_size", "skip_bad"),
+    options=("image_size", "skip_bad", "like"),
 )

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from halfspaces.datasets.dataset import Dataset
+from halfspaces.datasets.conventions import Conventions
+from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files import archives, decoded_cache
 from halfspaces.datasets.files.source import Source, is_junk
-from halfspaces.datasets.formats import class_folders, decode_image
+from halfspaces.datasets.formats import class_folders, decode_image, image_depth
 from halfspaces.datasets.formats import image_size as sizes
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.image_files import refuse_unless
@@ -40,30 +41,62 @@ def recognizes(path: Path) -> bool:
     )
 
 
-def read(path: Path, image_size: ImageSize | None = None, skip_bad: bool = False) -> Dataset:
+def read(
+    path: Path,
+    image_size: ImageSize | None = None,
+    skip_bad: bool = False,
+    like: Conventions | None = None,
+) -> Dataset:
     """Read the images below `path`; X is (N, height * width * channels), uint8, memory-mapped.
 
     There is one channel if every image is grey, else three. `image_size` is a side, (height,
     width), or (height, width, channels), which makes all images grey or coloured. `skip_bad` skips
-    files that are no image or cannot be decoded; a note says how many. Hidden files, those of file
-    managers, and files beside the folders of classes that are not named like images are skipped
-    always.
+    files that are no image or cannot be decoded; a note says how many. Images of 16 bits are
+    divided to 8 bits by the power of two that suits all of them, or the data set `like`. Hidden
+    files, those of file managers, and files beside the folders of classes that are not named like
+    images are skipped always.
 
     Raises DataError, by name, for a bad file, fewer than two classes, an empty folder of a class,
     and members of an archive that lead outside, are links, or unpack to too much.
     """
+    return _dataset(path, *_decoded(path, image_size, skip_bad, like))
+
+
+def read_features(
+    path: Path,
+    image_size: ImageSize | None = None,
+    skip_bad: bool = False,
+    like: Conventions | None = None,
+) -> RowsToPredict:
+    """The images of the test split, or all if there is none, with the names of their files."""
+    X, stored = _decoded(path, image_size, skip_bad, like)
+    splits = list(stored.counts)
+    split = "test" if "test" in splits else "train"
+    before = splits[: splits.index(split)]
+    first = sum(sum(stored.counts[name]) for name in before)
+    rows = slice(first, first + sum(stored.counts[split]))
+    images = X[rows].reshape(-1, *stored.image_shape)
+    files = np.array(stored.files[rows], object)
+    return RowsToPredict(images, keys={"file": files}, notes=tuple(stored.notes[1:]))
+
+
+def _decoded(
+    path: Path, image_size: ImageSize | None, skip_bad: bool, like: Conventions | None
+) -> tuple[np.ndarray, decoded_cache.Stored]:
+    """The rows in the cache, into which they are decoded if they are not there yet."""
     size = sizes.checked(image_size)
     with archives.opened(path) as source:
-        key = decoded_cache.key(size, skip_bad, _pillow_version(), stamp=source.stamp())
+        bits = None if like is None else like.bits
+        key = decoded_cache.key(size, skip_bad, bits, _pillow_version(), stamp=source.stamp())
         found = decoded_cache.load(key)
         if found is None:
-            _decode_all(source, key, size, skip_bad)
+            _decode_all(source, key, size, bits, skip_bad)
             found = decoded_cache.load(key)
     if found is None:
         raise DataError(
             f"The decoded images of {path} changed at once in {decoded_cache.folder()}; try again."
         )
-    return _dataset(path, *found)
+    return found
 
 
 def _pillow_version() -> str:
@@ -93,6 +126,7 @@ def _dataset(path: Path, X: np.ndarray, stored: decoded_cache.Stored) -> Dataset
         X_val=rows.get("val"),
         y_val=labels.get("val"),
         notes=tuple(stored.notes),
+        conventions=Conventions(bits=stored.bits),
     )
 
 
@@ -102,17 +136,22 @@ Headers = dict[str, decode_image.Header]
 BadFiles = dict[str, DataError]
 
 
-def _decode_all(source: Source, key: str, size: tuple[int, ...] | None, skip_bad: bool) -> None:
+def _decode_all(
+    source: Source, key: str, size: tuple[int, ...] | None, bits: int | None, skip_bad: bool
+) -> None:
     """Read every header, then decode every image into the cache."""
+    title = source.path.name
     with pillow_warnings():
         headers, bad, layout = _survey(source, skip_bad)
         height, width, channels = sizes.common_shape(headers.values(), size)
+        bits = image_depth.common_bits(title, source.entries(), headers, bits)
         rows = {name: row for row, name in enumerate(layout.names())}
-        decode = partial(decode_image.decode, height=height, width=width, channels=channels)
+        decode = partial(
+            decode_image.decode, height=height, width=width, channels=channels, bits=bits
+        )
         with decoded_cache.writing(key, len(rows), height * width * channels) as file:
             decoded = map_entries(source.entries(), decode, wanted=rows)
-            title = f"decoding {source.path.name}"
-            for name, outcome in progress.tracked(decoded, title, len(rows)):
+            for name, outcome in progress.tracked(decoded, f"decoding {title}", len(rows)):
                 if isinstance(outcome, DataError):
                     refuse_unless(skip_bad, source.path, name, outcome)
                     bad[name] = outcome
@@ -121,8 +160,15 @@ def _decode_all(source: Source, key: str, size: tuple[int, ...] | None, skip_bad
             counts = _counts(source, layout, file.written)
             file.close_gaps()
     good = [header for name, header in headers.items() if name not in bad]
-    notes = [sizes.describe(good, (height, width, channels)), *_skipped(bad)]
-    stored = decoded_cache.Stored(list(layout.classes), counts, [height, width, channels], notes)
+    shape = (height, width, channels)
+    notes = [
+        sizes.describe(good, shape),
+        *image_depth.notes(good, bits),
+        *source.notes,
+        *_skipped(bad),
+    ]
+    files = [name for name, row in rows.items() if file.written[row]]
+    stored = decoded_cache.Stored(list(layout.classes), counts, list(shape), notes, bits, files)
     decoded_cache.describe(key, stored, source.path)
 
 
@@ -187,6 +233,7 @@ FORMAT = Format(
     "image_folder",
     recognizes,
     read,
-    options=("image_size", "skip_bad"),
+    read_features=read_features,
+    options=("image_size", "skip_bad", "like"),
     summary="a folder, .tar or .zip of images with one sub-folder a class",
 )

@@ -21,8 +21,6 @@ from halfspaces.system.errors import DataError
 LINE = re.compile(rb"[-+.\deE]+(\s+qid:\d+)?(\s+\d+:\S+)*")
 FIRST_LINES = 10  # one of them must have a feature
 LONGEST_LINE = 1 << 23
-MOST_TEXT = 1 << 24  # bytes that any packed file may unpack to
-HIGHEST_RATIO = 200  # of more text to its packed file
 TEST = ".t"  # suffix of the file of test rows in libsvm's collection
 
 
@@ -72,8 +70,7 @@ def _read(path: Path) -> _Rows:
 
     load: Any = load_svmlight_file  # scikit-learn's annotation of zero_based lacks bool
     with compressed.reading(path) as stream:
-        if path.suffix in compressed.OPENERS:
-            _check_length(path, compressed.length(stream))
+        compressed.check_text(path, stream)
         try:
             X, y = load(stream, zero_based=True)
         except (ValueError, OverflowError) as error:
@@ -85,15 +82,6 @@ def _read(path: Path) -> _Rows:
     if not np.array_equal(y, whole):
         raise DataError(f"{path} has the label {y[y != whole][0]:g}; classes are whole numbers.")
     return _Rows(X, y.astype(np.int64))
-
-
-def _check_length(path: Path, length: int) -> None:
-    most = max(MOST_TEXT, HIGHEST_RATIO * path.stat().st_size)
-    if length > most:
-        raise DataError(
-            f"{path} unpacks to {length:,} bytes of text, more than {most:,};"
-            " unpack it yourself if that is right."
-        )
 
 
 def _aligned(files: list[_Rows], first: int) -> list[_Rows]:

@@ -84,7 +84,8 @@ def choose_columns(
     if like.columns is not None:
         features = list(like.columns)
         _check_present(path, names, features)
-        left_out |= {name: "not used in training" for name in names if name not in features}
+        used = set(features)
+        left_out |= {name: "not used in training" for name in names if name not in used}
     elif lists:
         features = [_choose_lists(path, lists)]
         left_out |= dict.fromkeys((name for name in names if name not in features), "no list")
@@ -104,8 +105,10 @@ def choose_columns(
 
 def check_same_columns(shard: Shard, columns: Columns, first: Path) -> None:
     """Raise DataError unless a shard has the features of the first one, and no others."""
+    names = shard.schema.names
+    present = set(names)
     for name in columns.features:
-        if name not in shard.schema.names:
+        if name not in present:
             raise DataError(
                 f"{shard.path} lacks the column {name!r} of {first};"
                 " all files need the same features."
@@ -114,7 +117,7 @@ def check_same_columns(shard: Shard, columns: Columns, first: Path) -> None:
     if columns.are_lists:
         return
     known = {*columns.features, columns.label, *columns.left_out}
-    for name in shard.schema.names:
+    for name in names:
         if name not in known and not PANDAS_INDEX.fullmatch(name):
             raise DataError(
                 f"{shard.path} has the column {name!r}, {first} has not;"
