@@ -1,10 +1,11 @@
 """The reliability curve: how often predictions of each confidence are right."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
+from halfspaces.estimators.scoring import wilson
 from halfspaces.plots.display import BLACK, BLUE, GREY, Display, legend, number
 from halfspaces.support.types import Array
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from halfspaces.estimators.base import LinearModel
 
 BINS = 10
-Z = 1.96  # of the 95 % interval
 
 
 @dataclass(eq=False)
@@ -62,7 +62,7 @@ class ReliabilityDisplay(Display):
         n = counts[held]
         mean = np.bincount(bins, confidence, BINS)[held] / n
         accuracy = np.bincount(bins, right, BINS)[held] / n
-        low, high = wilson(accuracy * n, n)
+        low, high = wilson(accuracy, n)
         error = float(np.sum(n * np.abs(accuracy - mean)) / n.sum())
         return cls(mean, accuracy, low, high, n, error)
 
@@ -88,16 +88,3 @@ class ReliabilityDisplay(Display):
         )
         ax.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
         legend(ax)
-
-
-def wilson(right: Any, count: Any) -> tuple[Any, Any]:
-    """The ends of the 95 % interval of a probability, from `right` of `count` trials.
-
-    >>> [round(float(end), 3) for end in wilson(10, 10)]
-    [0.722, 1.0]
-    """
-    part = right / count
-    middle = (part + Z**2 / (2 * count)) / (1 + Z**2 / count)
-    spread = np.sqrt(part * (1 - part) / count + Z**2 / (4 * count**2))
-    half = Z * spread / (1 + Z**2 / count)
-    return middle - half, middle + half

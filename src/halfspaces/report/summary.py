@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 import halfspaces
 from halfspaces.estimators.classifier import LinearClassifier
-from halfspaces.plots.reliability import wilson
+from halfspaces.estimators.scoring import wilson
 from halfspaces.support.types import Array
 
 IMBALANCE = 10.0  # rows of the largest class over those of the smallest
@@ -92,7 +92,7 @@ def summarize(
     """
     y = np.asarray(y)
     right = int(np.sum(y == predicted))
-    low, high = wilson(right, len(y))
+    low, high = wilson(right / len(y), len(y))
     known: Mapping[str, Any] = getattr(classifier, "notes_", {})
     names = class_names or [str(label) for label in classifier.classes_.tolist()]
     classes = [
