@@ -25,6 +25,20 @@ def _loss_curve(subject: Subject) -> "Display":
     return LossCurveDisplay.from_history(history.read(path))
 
 
+def _path(subject: Subject) -> "Display":
+    from halfspaces.estimators.scoring import score_name
+    from halfspaces.plots import ValidationCurveDisplay
+
+    search = subject.classifier.notes_.get("search")
+    if search is None:
+        raise ValueError(
+            f"{subject.model} has no search for λ in it; train without --strength, so that "
+            "λ is chosen."
+        )
+    score = score_name(search["scoring"])
+    return ValidationCurveDisplay.from_rows(search["rows"], chosen=search["strength"], score=score)
+
+
 def _step_sizes(subject: Subject) -> "Display":
     from halfspaces.plots import StepSizesDisplay
 
@@ -149,6 +163,7 @@ def _sparsity(subject: Subject) -> "Display":
 
 KINDS: dict[str, Callable[[Subject], "Display"]] = {
     "loss-curve": _loss_curve,
+    "path": _path,
     "step-sizes": _step_sizes,
     "templates": _templates,
     "confusion-matrix": _confusion_matrix,
@@ -197,7 +212,6 @@ def plot(
     check_name("KIND", kind, KINDS)
     name = f"{model.name.removesuffix('.safetensors').removesuffix('.history.csv')}.{kind}.svg"
     path = model.with_name(name) if out is None else out
-    values.check_out(path)
     check_format(path)
     display = KINDS[kind](Subject(model, data, label, values.memory_bytes(memory), jobs))
     write_whole(path, display.content(path.suffix.lower()))

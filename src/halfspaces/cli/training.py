@@ -288,9 +288,9 @@ def save_all(
     run_file.write(files.run_file, run)
     yield "run file", files.run_file
     if search is not None and importlib.util.find_spec("matplotlib") is not None:
-        from halfspaces.plots.validation_curve import save_validation
+        from halfspaces.plots import ValidationCurveDisplay
 
-        write_whole(files.plot, save_validation(search))
+        write_whole(files.plot, ValidationCurveDisplay.from_estimator(search).content())
         yield "plot", files.plot
 
 

@@ -393,8 +393,8 @@ class LinearClassifierCV(LinearModel):
         return classifier
 
     def plot_validation(self, ax: Any = None) -> Any:
-        """Held-out score against λ, with error bars; see `halfspaces.plots.plot_validation`."""
-        from halfspaces.plots.validation_curve import plot_validation
+        """Draw a `halfspaces.plots.ValidationCurveDisplay` of this search; returns its Axes."""
+        import halfspaces  # pictures stand above classifiers: this is one of the package's users
 
         check_is_fitted(self)
-        return plot_validation(self, ax)
+        return halfspaces.plots.ValidationCurveDisplay.from_estimator(self).plot(ax).ax_

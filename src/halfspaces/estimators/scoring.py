@@ -99,6 +99,17 @@ def make_scorer(scoring: Any, called: str = "scoring=") -> Scorer:
     return scoring
 
 
+def score_name(scoring: Any) -> str:
+    """What a score is called in pictures and tables.
+
+    >>> score_name("log_loss"), score_name("balanced_accuracy")
+    ('log-loss, negative', 'balanced accuracy')
+    """
+    if scoring in ("log_loss", "loss"):
+        return f"{scoring.replace('_', '-')}, negative"
+    return scoring.replace("_", " ") if isinstance(scoring, str) else "score"
+
+
 def of_answers(scorer: Scorer) -> bool:
     """Whether a scorer needs the classifier's answers for the held-out rows alone.
 

@@ -22,8 +22,8 @@ _HOMES = {
     "SparsityDisplay": "sparsity",
     "StepSizesDisplay": "step_sizes",
     "TemplatesDisplay": "templates",
+    "ValidationCurveDisplay": "validation_curve",
     "plot_features": "features",
-    "plot_validation": "validation_curve",
     "plot_vocabulary": "vocabulary",
 }
 
