@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from sklearn.datasets import load_breast_cancer, load_digits
 
-from halfspaces import LinearClassifier, minimize, plots
+from halfspaces import LinearClassifier, load, minimize, plots, save
 from halfspaces.features import HOG, BagOfWords, Patches, RawPatches
 from halfspaces.optimizers import LBFGS, SGD
 from halfspaces.plots.display import Display, settings
@@ -143,6 +143,23 @@ def test_templates_of_pixels_are_the_weights():
         assert np.all(np.diff(picture.ravel()[order]) >= 0)
     with pytest.raises(ValueError, match="has 81 values and the model takes 64 columns"):
         plots.TemplatesDisplay.from_estimator(classifier, image_shape=(9, 9))
+
+
+def test_templates_of_planar_images(tmp_path):
+    """Rows of all red values, then green, then blue, as CIFAR-10 has: a red square is red."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 40, (40, 4, 4, 3), np.uint8)
+    y = np.arange(40) % 2
+    images[y == 1, 1:3, 1:3, 0] += 200
+    rows = images.transpose(0, 3, 1, 2).reshape(40, -1)
+    classifier = LinearClassifier(strength=10, standardize=False).fit(rows, y)
+    notes = {"image_shape": (4, 4, 3), "planar": True}
+    save(classifier, tmp_path / "m.safetensors", **notes)
+    for model, shown in ((load(tmp_path / "m.safetensors"), {}), (classifier, notes)):
+        _, red = plots.TemplatesDisplay.from_estimator(model, **shown).pictures
+        others = np.ones((4, 4), bool)
+        others[1:3, 1:3] = False
+        assert red[1:3, 1:3, 0].min() > 0.8 > red[others].max()
 
 
 def test_templates_of_features():

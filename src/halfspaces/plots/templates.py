@@ -100,6 +100,7 @@ class TemplatesDisplay(Display):
         *,
         feature: Feature | None = None,
         image_shape: Sequence[int] | None = None,
+        planar: bool | None = None,
         class_names: Sequence[object] | None = None,
     ) -> Self:
         """Of a fitted estimator.
@@ -111,6 +112,9 @@ class TemplatesDisplay(Display):
             The fitted feature that computed the rows; None takes that of a loaded model.
         image_shape : (height, width) or (height, width, channels), optional
             Of images whose pixels are the columns; None takes that of a loaded model.
+        planar : bool, optional
+            Whether a row holds all of the first channel, then all of the second, as in CIFAR-10;
+            None takes that of a loaded model.
         class_names : sequence, optional
 
         Raises
@@ -130,7 +134,8 @@ class TemplatesDisplay(Display):
             pictures, about = _of_feature(feature, weights)
             return cls(pictures, names, about)
         if shape:
-            return cls(_images(weights, shape), names, "weights of pixels")
+            is_planar = notes.get("planar", False) if planar is None else planar
+            return cls(_images(weights, shape, planar=is_planar), names, "weights of pixels")
         labels = getattr(estimator, "feature_names_in_", np.arange(weights.shape[1]))
         strongest = np.sort(np.argsort(-np.abs(weights).max(axis=0))[:MOST_COLUMNS])
         some = "" if len(strongest) == weights.shape[1] else f"{len(strongest)} largest "
@@ -208,7 +213,7 @@ def draw_pictures(
     ax.axis("off")
 
 
-def _images(weights: Array, shape: tuple[int, ...]) -> Array:
+def _images(weights: Array, shape: tuple[int, ...], *, planar: bool = False) -> Array:
     if int(np.prod(shape)) != weights.shape[1]:
         size = " x ".join(map(str, shape))
         raise ValueError(
@@ -216,6 +221,10 @@ def _images(weights: Array, shape: tuple[int, ...]) -> Array:
             f"{weights.shape[1]:,} columns; templates of {size} need a model of these pixels."
         )
     grey = len(shape) == 2 or shape[2] == 1
+    if planar and not grey:
+        height, width, channels = shape
+        planes = weights.reshape(-1, channels, height, width)
+        return contrast(planes.transpose(0, 2, 3, 1))
     return contrast(weights.reshape(-1, *(shape[:2] if grey else shape)))
 
 
