@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from halfspaces.plots.display import BLUE, RED, Display, number
+from halfspaces.plots.display import BLUE, RED, number
 from halfspaces.plots.margins import margins_of, positions_of, scores_of
+from halfspaces.plots.sources import OfRows
 from halfspaces.plots.templates import draw_pictures
 from halfspaces.support.types import Array
 
@@ -21,8 +22,10 @@ ACROSS = 5
 
 
 @dataclass(eq=False)
-class MistakesDisplay(Display):
+class MistakesDisplay(OfRows):
     """The mistakes with the smallest margins, the worst first: as images, or as bars for rows.
+
+    The margin of a row is s_y − max_{j≠y} s_j: a mistake is a margin that is not above 0.
 
     Parameters
     ----------
@@ -34,6 +37,16 @@ class MistakesDisplay(Display):
     images : array, shape (n, h, w) or (n, h, w, c), or None
     n_mistakes, n_rows : int
         Of all rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from halfspaces import LinearClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = LinearClassifier(strength=0.1).fit(X, y)
+    >>> display = MistakesDisplay.from_estimator(classifier, X, y, most=3)
+    >>> len(display.rows), bool(display.margins[0] <= display.margins[1] <= 0)
+    (3, True)
     """
 
     kind: ClassVar[str] = "mistakes"

@@ -8,8 +8,9 @@ import numpy as np
 
 from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss
-from halfspaces.plots.display import Display, number
+from halfspaces.plots.display import number
 from halfspaces.plots.margins import positions_of, scores_of
+from halfspaces.plots.sources import OfRows
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ MOST_CLASSES = 12  # columns; of more, the true classes and the largest scores
 
 
 @dataclass(eq=False)
-class ScoresDisplay(Display):
+class ScoresDisplay(OfRows):
     """Scores f(x; W) of a few rows, one column each, with their losses below.
 
     The true class's score is in a frame, the largest score is bold.
@@ -38,6 +39,16 @@ class ScoresDisplay(Display):
     rows : array, shape (n,)
         Row numbers.
     loss : str
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from halfspaces import LinearClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = LinearClassifier(strength=0.1).fit(X, y)
+    >>> display = ScoresDisplay.from_estimator(classifier, X, y, rows=[0, 75])
+    >>> display.scores.shape, display.losses.shape
+    ((2, 3), (2,))
     """
 
     kind: ClassVar[str] = "scores"
@@ -87,7 +98,7 @@ class ScoresDisplay(Display):
     @property
     def shape(self) -> tuple[float, float]:
         """Wider for more rows, higher for more classes."""
-        pictures = 0 if self.images is None else 1.2
+        pictures = 0 if self.images is None else 1.05
         return 2.2 + 1.3 * len(self.rows), 1.5 + pictures + 0.3 * len(self._shown)
 
     @property
@@ -127,16 +138,22 @@ class ScoresDisplay(Display):
         is_largest = label == self.scores[column].argmax()
         frame = {"boxstyle": "round,pad=0.25", "fc": "white", "ec": "black"} if is_true else None
         weight = "bold" if is_largest else "normal"
-        ax.text(column, line, f"{value:.2f}", ha="center", va="center", weight=weight, bbox=frame)
+        ax.text(column, line, _signed(value), ha="center", va="center", weight=weight, bbox=frame)
 
     def _draw_image(self, ax: "Axes", column: int, lines: float) -> None:
         assert self.images is not None
         image = self.images[column]
         flat = image.ndim == 2 or image.shape[2] == 1
         pixels = image.reshape(image.shape[:2]) if flat else image
-        extent = (column - 0.42, column + 0.42, -0.8, -0.8 - lines)
+        across = 0.42 * min(1.0, pixels.shape[1] / pixels.shape[0])
+        high = lines * min(1.0, pixels.shape[0] / pixels.shape[1])
+        extent = (column - across, column + across, -0.8, -0.8 - high)
         colors = "gray" if flat else None
         ax.imshow(pixels, extent=extent, cmap=colors, interpolation="nearest", aspect="auto")
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
 
 
 def _name(loss: Loss) -> str:

@@ -18,9 +18,12 @@ from halfspaces.features.hog import HOG
 from halfspaces.features.patches import Patches
 from halfspaces.features.pixels import Pixels
 from halfspaces.features.union import Mixture
+from halfspaces.loop.result import Result
+from halfspaces.objective import Objective
 from halfspaces.plots.display import Display
 from halfspaces.plots.figure import sheet_of
 from halfspaces.plots.glyphs import glyphs, stretched
+from halfspaces.plots.sources import Member
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
@@ -56,7 +59,7 @@ def columns_of(feature: Feature) -> list[Part]:
     return parts
 
 
-def weights_by_class(estimator: "LinearModel") -> Array:
+def weights_by_class(estimator: "LinearModel | Member") -> Array:
     """coef_ with a row for each class; of two classes the rows are opposite."""
     coef = np.asarray(estimator.coef_, dtype=float)
     return np.concatenate([-coef / 2, coef / 2]) if len(estimator.classes_) == 2 else coef
@@ -96,7 +99,7 @@ class TemplatesDisplay(Display):
     @classmethod
     def from_estimator(
         cls,
-        estimator: "LinearModel",
+        estimator: "LinearModel | Member",
         *,
         feature: Feature | None = None,
         image_shape: Sequence[int] | None = None,
@@ -141,6 +144,13 @@ class TemplatesDisplay(Display):
         some = "" if len(strongest) == weights.shape[1] else f"{len(strongest)} largest "
         columns = [str(labels[column]) for column in strongest]
         return cls(weights[:, strongest], names, f"{some}weights of the features", columns)
+
+    @classmethod
+    def from_result(
+        cls, result: Result, objective: Objective, *, member: int = 0, **options: Any
+    ) -> Self:
+        """Of one member of a result of `minimize`; options are those of `from_estimator`."""
+        return cls.from_estimator(Member(result, objective, member), **options)
 
     @property
     def alt(self) -> str:
@@ -222,8 +232,7 @@ def _images(weights: Array, shape: tuple[int, ...], *, planar: bool = False) -> 
         )
     grey = len(shape) == 2 or shape[2] == 1
     if planar and not grey:
-        height, width, channels = shape
-        planes = weights.reshape(-1, channels, height, width)
+        planes = weights.reshape(-1, shape[-1], shape[0], shape[1])
         return contrast(planes.transpose(0, 2, 3, 1))
     return contrast(weights.reshape(-1, *(shape[:2] if grey else shape)))
 

@@ -1,0 +1,167 @@
+"""A slice of the loss landscape: the data loss, the penalty and their sum along a line."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from halfspaces.loop.result import Result
+from halfspaces.losses.hinge import Hinge
+from halfspaces.objective import Objective
+from halfspaces.plots.display import BLACK, BLUE, RED, Display, legend, number
+from halfspaces.plots.sources import Member, check_alone, objective_of, of_member
+from halfspaces.request import Request
+from halfspaces.support.types import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from halfspaces.estimators.base import LinearModel
+
+POINTS = 201
+FEW_KINKS = 200  # of more, ticks are thin
+MEMBERS = 64  # points evaluated in one visit to the data
+
+
+def values_at(objective: Objective, points: Array) -> tuple[Array, Array]:
+    """Data losses and penalties (P,) at points (D+1, P, C)."""
+    data = []
+    penalty = []
+    for start in range(0, points.shape[1], MEMBERS):
+        part = np.ascontiguousarray(points[:, start : start + MEMBERS])
+        evaluation = objective.evaluate(Request(part, gradient=False))
+        data.append(evaluation.exact_data)
+        penalty.append(np.broadcast_to(evaluation.penalty, evaluation.exact_data.shape))
+    return np.concatenate(data), np.concatenate(penalty)
+
+
+@dataclass(eq=False)
+class SliceDisplay(Display):
+    """The data loss, the penalty and their sum along a line: L(W + t · direction) against t.
+
+    The hinge loss is piecewise linear along a line. Its kinks are where a margin is just met,
+    s_j − s_y + Δ = 0; each has a tick on the curve of the data loss.
+
+    Parameters
+    ----------
+    t, data, penalty : array, shape (P,)
+    name : str
+        Of the direction.
+    kinks : array, shape (n,)
+        The t of the kinks of the data loss between the ends, in order.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from halfspaces import LinearClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = LinearClassifier("hinge", strength=0.1).fit(X, y)
+    >>> display = SliceDisplay.from_estimator(classifier, X, y)
+    >>> display.data.shape, len(display.kinks) > 0
+    ((201,), True)
+    """
+
+    kind: ClassVar[str] = "slice"
+    t: Array = field(repr=False)
+    data: Array = field(repr=False)
+    penalty: Array = field(repr=False)
+    name: str = "t"
+    kinks: Array = field(default_factory=lambda: np.zeros(0), repr=False)
+
+    @classmethod
+    def from_estimator(cls, estimator: "LinearModel", X: Any, y: Array, **options: Any) -> Self:
+        """Through the weights of a fitted classifier: the loss on these rows.
+
+        Options are those of `from_objective`.
+        """
+        objective = objective_of(estimator, X, y)
+        classifier: Any = getattr(estimator, "classifier_", estimator)
+        return cls.from_objective(objective, classifier.parameters(objective), **options)
+
+    @classmethod
+    def from_result(
+        cls, result: Result, objective: Objective, *, member: int = 0, **options: Any
+    ) -> Self:
+        """Through one member of a result of `minimize`; options are those of `from_objective`."""
+        W = Member(result, objective, member).W
+        return cls.from_objective(of_member(objective, member), W, **options)
+
+    @classmethod
+    def from_objective(
+        cls,
+        objective: Objective,
+        W: Array,
+        direction: Array | None = None,
+        *,
+        reach: float = 1.0,
+        name: str = "",
+    ) -> Self:
+        """Through W (D+1, 1, C), along a direction (D+1, 1, C) from −reach to reach times it.
+
+        None takes a random direction as long as W.
+
+        Raises
+        ------
+        ValueError
+            For an objective or W of several members.
+        """
+        check_alone(objective)
+        if W.ndim != 3 or W.shape[1] != 1:
+            raise ValueError(f"W has shape {W.shape}, and one member is drawn; give (D+1, 1, C).")
+        if direction is None:
+            direction = random_direction(W, seed=0)
+            name = name or "random direction, in lengths of W"
+        t = np.linspace(-reach, reach, POINTS)
+        data, penalty = values_at(objective, W + t[None, :, None] * direction)
+        return cls(t, data, penalty, name or "t", _kinks(objective, W, direction, reach))
+
+    @property
+    def alt(self) -> str:
+        """What is seen, in words."""
+        total = self.data + self.penalty
+        least = float(self.t[total.argmin()])
+        kinks = f" The data loss has {len(self.kinks):,} kinks." if len(self.kinks) else ""
+        return (
+            f"Data loss, penalty and their sum along a line through W: the sum is least, "
+            f"{number(float(total.min()))}, at {number(least)}, and {number(float(total[0]))} and "
+            f"{number(float(total[-1]))} at the ends.{kinks}"
+        )
+
+    def draw(self, ax: "Axes") -> None:
+        """Draw on Axes."""
+        ax.plot(self.t, self.data + self.penalty, color=BLACK, lw=2, label="data loss + penalty")
+        ax.plot(self.t, self.data, color=BLUE, ls="--", label="data loss")
+        ax.plot(self.t, self.penalty, color=RED, ls=":", label="penalty")
+        if len(self.kinks):
+            heights = np.interp(self.kinks, self.t, self.data)
+            name = f"kinks of the data loss ({len(self.kinks):,})"
+            width = 0.8 if len(self.kinks) <= FEW_KINKS else 0.1
+            style = {"marker": "|", "s": 80, "linewidths": width}
+            ax.scatter(self.kinks, heights, color=BLUE, label=name, **style)
+        ax.axvline(0, color=BLACK, lw=0.6)
+        ax.set(xlabel=self.name, ylabel="loss")
+        legend(ax)
+
+
+def random_direction(W: Array, seed: int) -> Array:
+    """A random direction as long as W, or of length 1 at W = 0."""
+    direction = np.random.default_rng(seed).normal(size=W.shape)
+    length = float(np.linalg.norm(W)) or 1.0
+    return direction * (length / np.linalg.norm(direction))
+
+
+def _kinks(objective: Objective, W: Array, direction: Array, reach: float) -> Array:
+    """Where s_j − s_y + Δ = 0 along the line, in order; none for losses other than the hinge."""
+    loss = objective.loss
+    if not isinstance(loss, Hinge):
+        return np.zeros(0)
+    labels = objective.blocks.labels()
+    rows = np.arange(len(labels))
+    here = objective.scores(W)
+    ahead = objective.scores(direction)
+    violation = here - here[rows, labels][:, None] + loss.margin
+    slope = ahead - ahead[rows, labels][:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = -violation / slope
+    t[rows, labels] = np.nan
+    return np.sort(t[np.abs(t) <= reach])
