@@ -101,7 +101,8 @@ class ConfusionMatrixDisplay(OfRows):
     @property
     def shape(self) -> tuple[float, float]:
         """Larger for more classes."""
-        side = 3 + 0.4 * min(len(self.names), MOST_NUMBERED)
+        longest = max(map(len, self.names))
+        side = 3 + 0.4 * min(len(self.names), MOST_NUMBERED) + 0.05 * min(longest, 40)
         return side + 1.2, side
 
     def draw(self, ax: "Axes") -> None:

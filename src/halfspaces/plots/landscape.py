@@ -19,7 +19,7 @@ from halfspaces.support.types import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-POINTS = 41
+POINTS = 33
 TERMS = ("loss", "data_loss", "penalty")
 
 
@@ -56,11 +56,11 @@ class LandscapeDisplay(OfObjective):
     >>> classifier = LinearClassifier(strength=0.1).fit(X, y)
     >>> display = LandscapeDisplay.from_estimator(classifier, X, y)
     >>> display.data.shape, display.path.shape[1]
-    ((41, 41), 2)
+    ((33, 33), 2)
     """
 
     kind: ClassVar[str] = "landscape"
-    size: ClassVar[tuple[float, float]] = (7.0, 5.4)
+    size: ClassVar[tuple[float, float]] = (6.6, 6.0)
     a: Array = field(repr=False)
     b: Array = field(repr=False)
     data: Array = field(repr=False)
@@ -120,12 +120,12 @@ class LandscapeDisplay(OfObjective):
         descent = -np.ravel(start.gradient)  # of the data loss alone at kinks of the penalty
         plane = _plane(moves, descent)
         places = moves @ plane.T
-        a, b = _range(places[:, 0], margin), _range(places[:, 1], margin)
-        if np.ptp(b) < 0.3 * np.ptp(a):
-            b = np.linspace(-0.4 * np.ptp(a), 0.4 * np.ptp(a), POINTS) + places[:, 1].mean()
+        lowest, highest = places.min(axis=0), places.max(axis=0)
+        side = (1 + 2 * margin) * (np.max(highest - lowest) or 1.0)
+        a, b = side * np.linspace(-0.5, 0.5, POINTS) + ((lowest + highest) / 2)[:, None]
         grid = np.stack(np.meshgrid(a, b), axis=-1).reshape(-1, 2)
-        points = end[:, None, :] + (grid @ plane).reshape(-1, *end.shape).transpose(1, 0, 2)
-        data, penalty = values_at(objective, points)
+        directions = plane.reshape(2, *end.shape).transpose(1, 0, 2)
+        data, penalty = values_at(objective, end, directions, grid)
         shape = len(b), len(a)
         names = "first principal direction of the path", "second"
         if len(path) == 2:
@@ -171,7 +171,8 @@ class LandscapeDisplay(OfObjective):
         ax.plot(*self.path.T, color=BLACK, lw=1.5, marker="o", markersize=4, label="path")
         ax.plot(*self.path[-1], color=BLACK, marker="*", markersize=14, ls="", label="end")
         self._draw_steepest(ax)
-        ax.set(xlabel=self.names[0], ylabel=self.names[1])
+        # Of one scale, so that the steepest descent is at right angles to the contours.
+        ax.set(xlabel=self.names[0], ylabel=self.names[1], aspect="equal")
         legend(ax)
 
     def _draw_terms(self, ax: "Axes") -> None:
@@ -194,8 +195,7 @@ class LandscapeDisplay(OfObjective):
         tip = self.path[0] + reach * self.steepest
         arrow = {"arrowstyle": "-|>", "color": BLACK, "lw": 2.5, "mutation_scale": 16}
         ax.annotate("", tip, self.path[0], arrowprops=arrow)
-        marker = {"marker": r"$\rightarrow$", "markersize": 14, "ls": ""}
-        ax.plot([], [], color=BLACK, label="steepest descent", **marker)
+        ax.plot([], [], color=BLACK, lw=2.5, marker=">", markersize=8, label="steepest descent")
 
 
 def _plane(moves: Array, descent: Array) -> Array:
@@ -220,9 +220,3 @@ def _levels(values: Array, count: int) -> Array:
     if height <= 0:
         return np.array([low - 1, low + 1])
     return low + height * np.linspace(0, 1, count) ** 2
-
-
-def _range(places: Array, margin: float) -> Array:
-    low, high = float(places.min()), float(places.max())
-    room = margin * (high - low or 1.0)
-    return np.linspace(low - room, high + room, POINTS)

@@ -98,7 +98,7 @@ class ScoresDisplay(OfRows):
     @property
     def shape(self) -> tuple[float, float]:
         """Wider for more rows, higher for more classes."""
-        pictures = 0 if self.images is None else 1.05
+        pictures = 0 if self.images is None else 1.2
         return 2.2 + 1.3 * len(self.rows), 1.5 + pictures + 0.3 * len(self._shown)
 
     @property
@@ -114,7 +114,7 @@ class ScoresDisplay(OfRows):
         shown = self._shown
         down = len(shown)
         across = len(self.rows)
-        picture = 0.0 if self.images is None else 3.0  # lines
+        picture = 0.0 if self.images is None else 3.3  # lines
         for line, label in enumerate(shown):
             ax.text(-0.6, line, _short(self.names[label]), ha="right", va="center")
         for column in range(across):

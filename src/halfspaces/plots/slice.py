@@ -10,7 +10,6 @@ from halfspaces.losses.hinge import Hinge
 from halfspaces.objective import Objective
 from halfspaces.plots.display import BLACK, BLUE, RED, Display, legend, number
 from halfspaces.plots.sources import Member, check_alone, objective_of, of_member
-from halfspaces.request import Request
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
@@ -19,36 +18,54 @@ if TYPE_CHECKING:
     from halfspaces.estimators.base import LinearModel
 
 POINTS = 201
-FEW_KINKS = 200  # of more, ticks are thin
-MEMBERS = 64  # points evaluated in one visit to the data
+ENLARGED = 12  # kinks
+PLACES = 32  # evaluated at once
+ROWS = 512  # whose scores at these places fit the cache
 
 
-def values_at(objective: Objective, points: Array) -> tuple[Array, Array]:
-    """Data losses and penalties (P,) at points (D+1, P, C)."""
-    data = []
-    penalty = []
-    for start in range(0, points.shape[1], MEMBERS):
-        part = np.ascontiguousarray(points[:, start : start + MEMBERS])
-        evaluation = objective.evaluate(Request(part, gradient=False))
-        data.append(evaluation.exact_data)
-        penalty.append(np.broadcast_to(evaluation.penalty, evaluation.exact_data.shape))
-    return np.concatenate(data), np.concatenate(penalty)
+def values_at(
+    objective: Objective, W: Array, directions: Array, places: Array
+) -> tuple[Array, Array]:
+    """Data losses and penalties (P,) at W + Σ_k places[:, k] · directions[:, k].
+
+    W has shape (D+1, C), directions (D+1, K, C), places (P, K). Scores are linear along directions:
+    X is multiplied by K + 1 matrices, however many places there are.
+    """
+    objective = objective.in_double
+    corners = np.concatenate([W[:, None], directions], axis=1)
+    factors = np.concatenate([np.ones((len(places), 1)), places], axis=1)
+    scores = objective.scores(corners).reshape(-1, *corners.shape[1:])
+    y = np.asarray(objective.blocks.labels())
+    weights = objective.blocks.weights().reshape(len(y), -1)[:, 0]
+    data = np.zeros(len(places))
+    penalty = np.zeros(len(places))
+    for start in range(0, len(places), PLACES):
+        part = slice(start, start + PLACES)
+        for first in range(0, len(y), ROWS):
+            rows = slice(first, first + ROWS)
+            there = np.einsum("pk,nkc->npc", factors[part], scores[rows])
+            data[part] += weights[rows] @ objective.loss.value_and_grad(there, y[rows])[0]
+        points = np.einsum("pk,dkc->dpc", factors[part], corners[:-1])
+        penalty[part] = objective.penalty.value(points)
+    return data / weights.sum(), penalty
 
 
 @dataclass(eq=False)
 class SliceDisplay(Display):
     """The data loss, the penalty and their sum along a line: L(W + t · direction) against t.
 
-    The hinge loss is piecewise linear along a line. Its kinks are where a margin is just met,
-    s_j − s_y + Δ = 0; each has a tick on the curve of the data loss.
+    The hinge loss is piecewise linear along a line, with a kink where a margin is just met,
+    s_j − s_y + Δ = 0. The kinks around its least value are drawn enlarged.
 
     Parameters
     ----------
     t, data, penalty : array, shape (P,)
     name : str
         Of the direction.
-    kinks : array, shape (n,)
-        The t of the kinks of the data loss between the ends, in order.
+    kinks : int
+        The number of kinks of the data loss between the ends.
+    near : array, shape (2, n)
+        The t of those around its least value, and the data loss there.
 
     Examples
     --------
@@ -57,8 +74,8 @@ class SliceDisplay(Display):
     >>> X, y = load_iris(return_X_y=True)
     >>> classifier = LinearClassifier("hinge", strength=0.1).fit(X, y)
     >>> display = SliceDisplay.from_estimator(classifier, X, y)
-    >>> display.data.shape, len(display.kinks) > 0
-    ((201,), True)
+    >>> display.data.shape, display.near.shape
+    ((201,), (2, 12))
     """
 
     kind: ClassVar[str] = "slice"
@@ -66,7 +83,8 @@ class SliceDisplay(Display):
     data: Array = field(repr=False)
     penalty: Array = field(repr=False)
     name: str = "t"
-    kinks: Array = field(default_factory=lambda: np.zeros(0), repr=False)
+    kinks: int = 0
+    near: Array = field(default_factory=lambda: np.zeros((2, 0)), repr=False)
 
     @classmethod
     def from_estimator(cls, estimator: "LinearModel", X: Any, y: Array, **options: Any) -> Self:
@@ -112,15 +130,19 @@ class SliceDisplay(Display):
             direction = random_direction(W, seed=0)
             name = name or "random direction, in lengths of W"
         t = np.linspace(-reach, reach, POINTS)
-        data, penalty = values_at(objective, W + t[None, :, None] * direction)
-        return cls(t, data, penalty, name or "t", _kinks(objective, W, direction, reach))
+        data, penalty = values_at(objective, W[:, 0], direction, t[:, None])
+        kinks = _kinks(objective, W, direction, reach)
+        first = int(np.searchsorted(kinks, t[data.argmin()])) - ENLARGED // 2
+        near = kinks[max(first, 0) :][:ENLARGED]
+        heights = values_at(objective, W[:, 0], direction, near[:, None])[0]
+        return cls(t, data, penalty, name or "t", len(kinks), np.stack([near, heights]))
 
     @property
     def alt(self) -> str:
         """What is seen, in words."""
         total = self.data + self.penalty
         least = float(self.t[total.argmin()])
-        kinks = f" The data loss has {len(self.kinks):,} kinks." if len(self.kinks) else ""
+        kinks = f" The data loss has {self.kinks:,} kinks." if self.kinks else ""
         return (
             f"Data loss, penalty and their sum along a line through W: the sum is least, "
             f"{number(float(total.min()))}, at {number(least)}, and {number(float(total[0]))} and "
@@ -132,15 +154,21 @@ class SliceDisplay(Display):
         ax.plot(self.t, self.data + self.penalty, color=BLACK, lw=2, label="data loss + penalty")
         ax.plot(self.t, self.data, color=BLUE, ls="--", label="data loss")
         ax.plot(self.t, self.penalty, color=RED, ls=":", label="penalty")
-        if len(self.kinks):
-            heights = np.interp(self.kinks, self.t, self.data)
-            name = f"kinks of the data loss ({len(self.kinks):,})"
-            width = 0.8 if len(self.kinks) <= FEW_KINKS else 0.1
-            style = {"marker": "|", "s": 80, "linewidths": width}
-            ax.scatter(self.kinks, heights, color=BLUE, label=name, **style)
         ax.axvline(0, color=BLACK, lw=0.6)
         ax.set(xlabel=self.name, ylabel="loss")
         legend(ax)
+        if self.kinks:
+            self._draw_kinks(ax)
+
+    def _draw_kinks(self, ax: "Axes") -> None:
+        """The data loss around its least value, enlarged."""
+        inset = ax.inset_axes((0.32, 0.55, 0.36, 0.33))
+        inset.plot(*self.near, color=BLUE, ls="--", marker="o", markersize=4)
+        inset.set(xticks=[], yticks=[])
+        inset.spines[:].set_visible(True)
+        title = f"data loss around its least: {self.near.shape[1]} of {self.kinks:,} kinks"
+        paper = {"fc": "white", "ec": "none", "pad": 1}
+        inset.set_title(title, fontsize=8, bbox=paper)
 
 
 def random_direction(W: Array, seed: int) -> Array:
