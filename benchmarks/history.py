@@ -28,6 +28,7 @@ FITS: dict[str, tuple[str, Callable[[], Any]]] = {
     "digits, softmax": ("digits", LinearClassifier),
     "digits, hinge": ("digits", lambda: LinearClassifier("hinge")),
     "digits, SGD": ("digits", lambda: LinearClassifier(optimizer=SGD(step_size=0.1, epochs=5))),
+    "CIFAR-10, SGD": ("cifar", lambda: LinearClassifier(optimizer=SGD(0.003, epochs=5))),
     "CIFAR-10, softmax": ("cifar", LinearClassifier),
 }
 

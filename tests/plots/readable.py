@@ -58,7 +58,8 @@ def _texts(figure):
     """Bounding boxes of what is written, by text."""
     renderer = figure.canvas.get_renderer()
     boxes = []
-    for ax in [*figure.axes, *(inset for ax in figure.axes for inset in ax.child_axes)]:
+    insets = [inset for ax in figure.axes for inset in ax.child_axes]
+    for ax in [*figure.axes, *insets]:
         shown = [*ax.texts, ax.title, ax.xaxis.label, ax.yaxis.label]
         if ax.axison:
             shown += _inside(ax.get_xticklabels(), ax.get_xlim(), 0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_digits
 
-from halfspaces import LinearClassifier, load, minimize, plots, save
+from halfspaces import LinearClassifier, LinearClassifierCV, load, minimize, plots, save
 from halfspaces.features import HOG, BagOfWords, Patches, RawPatches
 from halfspaces.optimizers import LBFGS, SGD
 from halfspaces.plots.templates import columns_of
@@ -86,6 +86,19 @@ def test_templates_of_pixels_are_the_weights():
         assert np.all(np.diff(picture.ravel()[order]) >= 0)
     with pytest.raises(ValueError, match="has 81 values and the model takes 64 columns"):
         plots.TemplatesDisplay.from_estimator(classifier, image_shape=(9, 9))
+
+
+def test_long_names_and_many_curves_fit():
+    """Long names of columns and classes, and as many curves as there are looks."""
+    pandas = pytest.importorskip("pandas")
+    X, y = _two_classes()
+    frame = pandas.DataFrame(X, columns=[f"column {number} {HOSTILE}" for number in range(30)])
+    classifier = LinearClassifier(strength=0.1).fit(frame, np.where(y == 1, HOSTILE, "no " * 20))
+    law_readable(plots.TemplatesDisplay.from_estimator(classifier))
+    names = [f"run {number} {HOSTILE}" for number in range(7)]
+    law_readable(plots.LossCurveDisplay.from_result(*[classifier.result_] * 7, names=names))
+    search = LinearClassifierCV(strengths=[1.23456, 0.0123456, 0.000123456], cv=2, tol=0.1)
+    law_readable(plots.ValidationCurveDisplay.from_estimator(search.fit(X, y)))
 
 
 def test_templates_of_planar_images(tmp_path):

@@ -122,4 +122,4 @@ class CurvatureDisplay(OfObjective):
         logarithmic(ax, "x", places)
         shown = curved[np.isfinite(curved)]
         logarithmic(ax, "y", np.append(shown, self.penalty) if self.penalty > 0 else shown)
-        legend(ax, columns=1)
+        legend(ax)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from halfspaces.plots.display import BLUE, RED, number
+from halfspaces.plots.display import BLUE, RED, shortened
 from halfspaces.plots.margins import margins_of, positions_of, scores_of
 from halfspaces.plots.sources import OfRows
 from halfspaces.plots.templates import draw_pictures
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 ACROSS = 5
+LONGEST = 14  # characters of a class
 
 
 @dataclass(eq=False)
@@ -113,22 +114,20 @@ class MistakesDisplay(OfRows):
             ax.text(0.5, 0.5, "no mistakes", ha="center", va="center", transform=ax.transAxes)
             ax.axis("off")
             return
-        pairs = list(zip(self.true, self.predicted, strict=True))
+        true = [shortened(name, LONGEST) for name in self.true]
+        predicted = [shortened(name, LONGEST) for name in self.predicted]
+        pairs = list(zip(true, predicted, strict=True))
         if self.images is not None:
-            captions = [f"{_short(true)}\ntaken for {_short(taken)}" for true, taken in pairs]
+            captions = [f"{one}\ntaken for {other}" for one, other in pairs]
             draw_pictures(ax, list(self.images), captions, ACROSS, font=8)
             return
         places = np.arange(len(self.rows))
         ax.barh(places, self.margins, color="white", edgecolor=RED, hatch="///")
         labels = [
-            f"row {row}: {_short(true)}, taken for {_short(taken)}"
-            for row, (true, taken) in zip(self.rows, pairs, strict=True)
+            f"row {row}: {one}, taken for {other}"
+            for row, (one, other) in zip(self.rows, pairs, strict=True)
         ]
         ax.set_yticks(places, labels)
         ax.invert_yaxis()
         ax.axvline(0, color=BLUE)
-        ax.set(xlabel=f"margin (the worst: {number(self.margins[0])})")
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 14 else f"{name[:13]}…"
+        ax.set(xlabel="margin: score of the true class − best other score")

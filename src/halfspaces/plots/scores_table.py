@@ -8,7 +8,7 @@ import numpy as np
 
 from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss
-from halfspaces.plots.display import number
+from halfspaces.plots.display import number, shortened
 from halfspaces.plots.margins import positions_of, scores_of
 from halfspaces.plots.sources import OfRows
 from halfspaces.support.types import Array
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from halfspaces.estimators.base import LinearModel
 
+LONGEST = 16  # characters of a class
 MOST_CLASSES = 12  # columns; of more, the true classes and the largest scores
 
 
@@ -116,11 +117,12 @@ class ScoresDisplay(OfRows):
         across = len(self.rows)
         picture = 0.0 if self.images is None else 3.3  # lines
         for line, label in enumerate(shown):
-            ax.text(-0.6, line, _short(self.names[label]), ha="right", va="center")
+            ax.text(-0.6, line, shortened(self.names[label], LONGEST), ha="right", va="center")
         for column in range(across):
             for line, label in enumerate(shown):
                 self._draw_score(ax, column, line, int(label))
-            loss = f"{self.losses[column]:.2f}"
+            loss = self.losses[column]
+            loss = f"{loss:.2f}" if loss >= 0.01 or loss == 0 else number(loss)
             ax.text(column, down + 0.4, loss, ha="center", va="center", weight="bold")
             if self.images is None:
                 ax.text(column, -1, f"row {self.rows[column]}", ha="center", va="center")
@@ -159,7 +161,3 @@ def _signed(value: float) -> str:
 def _name(loss: Loss) -> str:
     known = [name for name, other in LOSSES.items() if type(other) is type(loss)]
     return known[0].replace("_", " ") if known else type(loss).__name__
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 16 else f"{name[:15]}…"

@@ -20,7 +20,7 @@ from halfspaces.features.pixels import Pixels
 from halfspaces.features.union import Mixture
 from halfspaces.loop.result import Result
 from halfspaces.objective import Objective
-from halfspaces.plots.display import Display
+from halfspaces.plots.display import Display, shortened
 from halfspaces.plots.figure import sheet_of
 from halfspaces.plots.glyphs import glyphs, stretched
 from halfspaces.plots.sources import Member
@@ -35,6 +35,7 @@ CELL = 15  # pixels of a cell of HOG
 STRONGEST = 9  # patches or words of a class
 MOST_COLUMNS = 40  # of plain features: the ones with the largest weights
 MOST_CLASSES = 100
+LONGEST = 30  # characters of the names in a table
 GREY_LEVEL = 0.5
 
 
@@ -142,8 +143,9 @@ class TemplatesDisplay(Display):
         labels = getattr(estimator, "feature_names_in_", np.arange(weights.shape[1]))
         strongest = np.sort(np.argsort(-np.abs(weights).max(axis=0))[:MOST_COLUMNS])
         some = "" if len(strongest) == weights.shape[1] else f"{len(strongest)} largest "
-        columns = [str(labels[column]) for column in strongest]
-        return cls(weights[:, strongest], names, f"{some}weights of the features", columns)
+        columns = [shortened(str(labels[column]), LONGEST) for column in strongest]
+        about = f"{some}weights of the features (− where negative)"
+        return cls(weights[:, strongest], names, about, columns)
 
     @classmethod
     def from_result(
@@ -166,7 +168,8 @@ class TemplatesDisplay(Display):
     def shape(self) -> tuple[float, float]:
         """Wide enough for the pictures, or for the columns of the table."""
         if self.columns:
-            return 3 + 0.28 * len(self.columns), 2 + 0.3 * len(self.names)
+            longest = max(map(len, self.columns))
+            return 3 + 0.28 * len(self.columns), 1.1 + 0.3 * len(self.names) + 0.09 * longest
         down = -(-len(self.names) // self._across)
         side = 1.6 if self._across <= 5 else 1.1
         return side * self._across, (side + 0.3) * down + 0.3
@@ -183,11 +186,11 @@ class TemplatesDisplay(Display):
         most = float(np.abs(self.pictures).max()) or 1.0
         image = ax.imshow(self.pictures, cmap="PuOr", vmin=-most, vmax=most, aspect="auto")
         ax.set_xticks(np.arange(len(self.columns)), self.columns, rotation=90)
-        ax.set_yticks(np.arange(len(self.names)), self.names)
+        ax.set_yticks(np.arange(len(self.names)), [shortened(each, LONGEST) for each in self.names])
         for (row, column), weight in np.ndenumerate(self.pictures):
             if weight < -0.1 * most:
                 ax.text(column, row, "−", ha="center", va="center", fontsize=7)
-        ax.figure.colorbar(image, ax=ax, shrink=0.8, label="weight (− where negative)")
+        ax.figure.colorbar(image, ax=ax)
 
 
 def draw_pictures(
