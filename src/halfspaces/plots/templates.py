@@ -144,8 +144,7 @@ class TemplatesDisplay(Display):
         strongest = np.sort(np.argsort(-np.abs(weights).max(axis=0))[:MOST_COLUMNS])
         some = "" if len(strongest) == weights.shape[1] else f"{len(strongest)} largest "
         columns = [shortened(str(labels[column]), LONGEST) for column in strongest]
-        about = f"{some}weights of the features (− where negative)"
-        return cls(weights[:, strongest], names, about, columns)
+        return cls(weights[:, strongest], names, f"{some}weights of the features", columns)
 
     @classmethod
     def from_result(
@@ -168,8 +167,9 @@ class TemplatesDisplay(Display):
     def shape(self) -> tuple[float, float]:
         """Wide enough for the pictures, or for the columns of the table."""
         if self.columns:
-            longest = max(map(len, self.columns))
-            return 3 + 0.28 * len(self.columns), 1.1 + 0.3 * len(self.names) + 0.09 * longest
+            names, columns = (max(map(len, words)) for words in (self.names, self.columns))
+            width = 2.4 + 0.28 * len(self.columns) + 0.08 * min(names, LONGEST)
+            return width, 1.3 + 0.3 * len(self.names) + 0.08 * columns
         down = -(-len(self.names) // self._across)
         side = 1.6 if self._across <= 5 else 1.1
         return side * self._across, (side + 0.3) * down + 0.3
@@ -190,7 +190,8 @@ class TemplatesDisplay(Display):
         for (row, column), weight in np.ndenumerate(self.pictures):
             if weight < -0.1 * most:
                 ax.text(column, row, "−", ha="center", va="center", fontsize=7)
-        ax.figure.colorbar(image, ax=ax)
+        ax.set_xlabel("−: a negative weight")
+        ax.figure.colorbar(image, ax=ax, label="weight")
 
 
 def draw_pictures(
