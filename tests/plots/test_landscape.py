@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_breast_cancer, load_iris
 
 from halfspaces import LinearClassifier, minimize, plots
 from halfspaces.optimizers import LBFGS
@@ -57,6 +57,15 @@ def test_the_arrow_is_the_steepest_descent_in_the_plane():
     right, left, up, down = np.sum(values_at(objective, path[0], directions, around), axis=0)
     slopes = np.array([right - left, up - down]) / 2e-5
     np.testing.assert_allclose(display.steepest, -slopes, rtol=1e-6)
+
+
+def test_the_sparsity_path_of_a_ridge_is_that_of_l1():
+    X, y = load_breast_cancer(return_X_y=True)
+    classifier = LinearClassifier(strength=0.1).fit(X[:100], y[:100])
+    display = plots.SparsityDisplay.from_estimator(classifier, X[:100], y[:100], strengths=4)
+    assert display.in_use[0] == 0 < display.in_use[1] < 15
+    with pytest.raises(ValueError, match="makes no weights 0; give an objective with L1"):
+        plots.SparsityDisplay.from_objective(classifier.objective(X, y))
 
 
 def test_a_member_of_a_stack_has_its_own_picture():

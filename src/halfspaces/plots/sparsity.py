@@ -71,7 +71,7 @@ class SparsityDisplay(OfObjective):
         """
         from halfspaces.tuning.largest_strength import largest_strength
 
-        if objective.penalty.thresholds(1) is None:
+        if not _makes_zeros(objective):
             raise ValueError(
                 f"{objective.penalty!r} makes no weights 0; give an objective with L1 or "
                 "elastic net."
@@ -130,7 +130,10 @@ class SparsityDisplay(OfObjective):
         ax.axhline(0, color=BLACK, lw=0.5)
 
 
+def _makes_zeros(objective: Objective) -> bool:
+    return bool(np.any(np.array(objective.penalty.thresholds(1) or 0.0) > 0))
+
+
 def _sparse(objective: Objective) -> Objective:
     """The objective with a penalty that makes weights 0."""
-    is_sparse = objective.penalty.thresholds(1) is not None
-    return objective if is_sparse else objective.with_penalty(L1(1.0))
+    return objective if _makes_zeros(objective) else objective.with_penalty(L1(1.0))
