@@ -52,10 +52,10 @@ LINES = (
     Line(SKY, (0, (8, 3)), "X"),
 )
 
-# Of a legend: a line with its gaps, a character, and what lies left of the Axes.
+# Of a legend: a line with its gaps, a character, and its room in widths of the Axes before layout.
 HANDLE_INCHES = 0.55
-CHARACTER_INCHES = 0.075
-LEFT_INCHES = 0.7
+CHARACTER_INCHES = 0.07
+WIDER = 1.15
 
 SETTINGS = {
     "axes.spines.top": False,
@@ -186,7 +186,8 @@ def legend(ax: "Axes") -> None:
     right = names[len(left) :]
     longest = sum(max(map(len, column), default=0) for column in (left, right))
     needed = 2 * HANDLE_INCHES + CHARACTER_INCHES * longest
-    columns = 2 if needed <= ax.figure.get_figwidth() - LEFT_INCHES else 1
+    room = WIDER * ax.bbox.width / ax.figure.dpi
+    columns = 2 if needed <= room else 1
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.3)
 
 

@@ -70,7 +70,7 @@ class StepSizesDisplay(OfObjective):
         optimizer : SGD or None
             Whose step size is replaced.
         steps : tuple of float, optional
-            None takes four around the one that `halfspaces.tuning.find_step_size` suggests.
+            None takes four around the one that `find_step_size` suggests.
         epochs : int
 
         Raises
