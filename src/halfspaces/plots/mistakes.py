@@ -130,4 +130,4 @@ class MistakesDisplay(OfRows):
         ax.set_yticks(places, labels)
         ax.invert_yaxis()
         ax.axvline(0, color=BLUE)
-        ax.set(xlabel="margin: score of the true class − best other score")
+        ax.set(xlabel="margin")
