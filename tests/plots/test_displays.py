@@ -1,20 +1,17 @@
 """Every Display: its numbers, its words, and a picture in which nothing is cut or overlaps."""
 
-import re
 import warnings
-from itertools import combinations
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from sklearn.datasets import load_breast_cancer, load_digits
 
-from halfspaces import LinearClassifier, load, minimize, plots, save
+from halfspaces import LinearClassifier, LinearClassifierCV, load, minimize, plots, save
 from halfspaces.features import HOG, BagOfWords, Patches, RawPatches
 from halfspaces.optimizers import LBFGS, SGD
-from halfspaces.plots.display import Display, settings
 from halfspaces.plots.templates import columns_of
 from halfspaces.tuning.path import solve_path
+from tests.plots.readable import law_described, law_readable
 
 HOSTILE = "$x^2$ <script>&amp;"
 
@@ -66,60 +63,6 @@ def _displays(X, y, images, names):
     ]
 
 
-def _texts(figure):
-    """Bounding boxes of what is written, by text."""
-    renderer = figure.canvas.get_renderer()
-    boxes = []
-    for ax in figure.axes:
-        shown = [*ax.texts, ax.title, ax.xaxis.label, ax.yaxis.label]
-        if ax.axison:
-            shown += _inside(ax.get_xticklabels(), ax.get_xlim(), 0)
-            shown += _inside(ax.get_yticklabels(), ax.get_ylim(), 1)
-        legend = ax.get_legend()
-        shown += [] if legend is None else legend.get_texts()
-        boxes += [
-            (text.get_text(), text.get_window_extent(renderer)) for text in shown if text.get_text()
-        ]
-    # Twin axes have their ticks twice, at the same place.
-    return list({(text, *box.bounds): (text, box) for text, box in boxes}.values())
-
-
-def _inside(labels, limits, side):
-    low, high = sorted(limits)
-    return [label for label in labels if low <= label.get_position()[side] <= high]
-
-
-def law_readable(display: Display) -> None:
-    """Text is within the figure, and no two texts overlap; contour labels lie on lines."""
-    with settings():
-        figure = Figure(figsize=display.shape, layout="constrained")
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-        FigureCanvasAgg(figure)
-        display.draw(figure.subplots())
-        figure.canvas.draw()
-        boxes = _texts(figure)
-    width, height = figure.canvas.get_width_height()
-    for text, box in boxes:
-        cut = box.x0 < -2 or box.y0 < -2 or box.x1 > width + 2 or box.y1 > height + 2
-        assert not cut, f"{display.kind}: {text!r} is cut"
-    for (one, a), (two, b) in combinations(boxes, 2):
-        across = min(a.x1, b.x1) - max(a.x0, b.x0)
-        down = min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert min(across, down) < 2, f"{display.kind}: {one!r} and {two!r} overlap"
-
-
-def law_described(display: Display) -> None:
-    """The alternative text is a sentence, in the file; the same numbers give the same bytes."""
-    assert re.fullmatch(r"[A-Z0-9].*\.", display.alt, re.DOTALL)
-    assert "nan" not in display.alt.split()
-    drawn = display.content(".svg")
-    assert drawn.count(b"<title>") == 1
-    assert b"<script" not in drawn
-    assert drawn == display.content(".svg")
-    assert display.content(".png").startswith(b"\x89PNG")
-
-
 @pytest.mark.parametrize("data", DATA)
 @pytest.mark.slow
 def test_every_display(data):
@@ -143,6 +86,19 @@ def test_templates_of_pixels_are_the_weights():
         assert np.all(np.diff(picture.ravel()[order]) >= 0)
     with pytest.raises(ValueError, match="has 81 values and the model takes 64 columns"):
         plots.TemplatesDisplay.from_estimator(classifier, image_shape=(9, 9))
+
+
+def test_long_names_and_many_curves_fit():
+    """Long names of columns and classes, and as many curves as there are looks."""
+    pandas = pytest.importorskip("pandas")
+    X, y = _two_classes()
+    frame = pandas.DataFrame(X, columns=[f"column {number} {HOSTILE}" for number in range(30)])
+    classifier = LinearClassifier(strength=0.1).fit(frame, np.where(y == 1, HOSTILE, "no " * 20))
+    law_readable(plots.TemplatesDisplay.from_estimator(classifier))
+    names = [f"run {number} {HOSTILE}" for number in range(7)]
+    law_readable(plots.LossCurveDisplay.from_result(*[classifier.result_] * 7, names=names))
+    search = LinearClassifierCV(strengths=[1.23456, 0.0123456, 0.000123456], cv=2, tol=0.1)
+    law_readable(plots.ValidationCurveDisplay.from_estimator(search.fit(X, y)))
 
 
 def test_templates_of_planar_images(tmp_path):

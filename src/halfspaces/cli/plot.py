@@ -60,7 +60,7 @@ def _path(subject: Subject) -> "Display":
 def _step_sizes(subject: Subject) -> "Display":
     from halfspaces.plots import StepSizesDisplay
 
-    return StepSizesDisplay.from_objective(subject.objective)
+    return StepSizesDisplay.from_estimator(subject.classifier, *subject.training)
 
 
 def _templates(subject: Subject) -> "Display":
@@ -106,57 +106,31 @@ def _scores(subject: Subject) -> "Display":
 def _slice(subject: Subject) -> "Display":
     from halfspaces.plots import SliceDisplay
 
-    objective = subject.objective
-    return SliceDisplay.from_objective(objective, subject.classifier.parameters(objective))
+    return SliceDisplay.from_estimator(subject.classifier, *subject.training)
 
 
 def _landscape(subject: Subject) -> "Display":
-    import numpy as np
-
-    from halfspaces.optimizers.choose import choose_for
     from halfspaces.plots import LandscapeDisplay
-    from halfspaces.proofs.minimize import minimize
 
-    objective = subject.objective
-    path: list[np.ndarray] = [objective.zeros()[:, 0]]
-    minimize(
-        objective,
-        choose_for(objective).optimizer,
-        callbacks=[lambda run: path.append(run.W[:, 0].copy())],
-    )
-    return LandscapeDisplay.from_path(objective, np.array(path))
+    return LandscapeDisplay.from_estimator(subject.classifier, *subject.training)
 
 
 def _curvature(subject: Subject) -> "Display":
     from halfspaces.plots import CurvatureDisplay
 
-    return CurvatureDisplay.from_objective(subject.objective)
+    return CurvatureDisplay.from_estimator(subject.classifier, *subject.training)
 
 
 def _race(subject: Subject) -> "Display":
-    from halfspaces.optimizers import LBFGS, SGD, GradientDescent
-    from halfspaces.optimizers.choose import choose_for
-    from halfspaces.optimizers.update_rules import Adam, Momentum
     from halfspaces.plots import RaceDisplay
-    from halfspaces.tuning.step_size import find_step_size
 
-    objective = subject.objective
-    step = 10 * find_step_size(objective).suggestion
-    choice = choose_for(objective)
-    runners = {"auto": choice.optimizer} | {
-        "L-BFGS": LBFGS(),
-        "SGD": SGD(step_size=step, epochs=30),
-        "SGD with momentum": SGD(step_size=step / 10, epochs=30, update_rule=Momentum()),
-        "Adam": SGD(step_size=1e-3, epochs=30, update_rule=Adam()),
-        "gradient descent": GradientDescent(),
-    }
-    return RaceDisplay.from_objective(objective, runners)
+    return RaceDisplay.from_estimator(subject.classifier, *subject.training)
 
 
 def _learning_curve(subject: Subject) -> "Display":
     from halfspaces.plots import LearningCurveDisplay
 
-    return LearningCurveDisplay.from_estimator(subject.unfitted, *subject.training)
+    return LearningCurveDisplay.from_estimator(subject.classifier, *subject.training)
 
 
 def _occam(subject: Subject) -> "Display":
@@ -167,16 +141,13 @@ def _occam(subject: Subject) -> "Display":
             f"{subject.dataset.name} has no test rows, and this picture compares their error with "
             "that of the training rows; give data with a test split."
         )
-    options = subject.unfitted.get_params(deep=False)
-    kept = {name: options[name] for name in ("loss", "standardize", "class_weight", "n_jobs")}
-    return OccamDisplay.from_data(*subject.training, *subject.evaluation, **kept)
+    return OccamDisplay.from_estimator(subject.classifier, *subject.training, *subject.evaluation)
 
 
 def _sparsity(subject: Subject) -> "Display":
     from halfspaces.plots import SparsityDisplay
 
-    classifier = subject.unfitted.set_params(penalty="l1", strength=1.0, optimizer="auto")
-    return SparsityDisplay.from_objective(classifier.objective(*subject.training))
+    return SparsityDisplay.from_estimator(subject.classifier, *subject.training)
 
 
 KINDS: dict[str, Callable[[Subject], "Display"]] = {

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from halfspaces.datasets.opening import Options
     from halfspaces.estimators.classifier import LinearClassifier
     from halfspaces.files.outputs import Input
-    from halfspaces.objective import Objective
 
 # The options of a training that say how its data are read.
 READING = ("label", "ignore", "split", "skip_bad")
@@ -147,16 +146,3 @@ class Subject:
         rows = model_data.rows(self.classifier, self.dataset, X)
         labels = model_data.labels(self.classifier, self.dataset, y)
         return rows[0 : len(y)] if isinstance(rows, Described) else rows, labels.y
-
-    @property
-    def unfitted(self) -> "LinearClassifier":
-        """A classifier with the model's options."""
-        from sklearn.base import clone
-
-        copy: Any = clone(self.classifier)
-        return copy
-
-    @property
-    def objective(self) -> "Objective":
-        """The objective that the model minimizes on the training rows."""
-        return self.unfitted.objective(*self.training)

@@ -72,11 +72,11 @@ class History(Mapping[str, Array]):
         """Add one row, with nan in the columns left out; a new column has nan in earlier rows."""
         length = len(self)
         for name, value in row.items():
-            unknown = np.full_like(value, np.nan, dtype=float)
-            self.columns.setdefault(name, [unknown] * length).append(value)
-        for column in self.columns.values():
-            if len(column) == length:
-                column.append(np.full_like(column[-1], np.nan, dtype=float))
+            if name not in self.columns:
+                self.columns[name] = [np.full_like(value, np.nan, dtype=float)] * length
+            self.columns[name].append(value)
+        for name in self.columns.keys() - row.keys():
+            self.columns[name].append(np.full_like(self.columns[name][-1], np.nan, dtype=float))
 
     def __getitem__(self, name: str) -> Array:
         values = np.array(self.columns[name], dtype=float)

@@ -18,7 +18,7 @@ _HOMES = {
     "RaceDisplay": "race",
     "ReliabilityDisplay": "reliability",
     "ScoresDisplay": "scores_table",
-    "SliceDisplay": "landscape",
+    "SliceDisplay": "slice",
     "SparsityDisplay": "sparsity",
     "StepSizesDisplay": "step_sizes",
     "TemplatesDisplay": "templates",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from halfspaces.plots.display import Display
+from halfspaces.plots.sources import OfRows
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ DARK = 0.5  # of a cell, above which its number is white
 
 
 @dataclass(eq=False)
-class ConfusionMatrixDisplay(Display):
+class ConfusionMatrixDisplay(OfRows):
     """Counts of rows by true class (down) and predicted class (across).
 
     Shades are parts of the true class; numbers are counts.
@@ -28,6 +28,7 @@ class ConfusionMatrixDisplay(Display):
     ----------
     counts : array, shape (C, C)
     names : list of str
+        Of the classes; classes that the model does not know follow its own.
 
     Examples
     --------
@@ -100,14 +101,15 @@ class ConfusionMatrixDisplay(Display):
     @property
     def shape(self) -> tuple[float, float]:
         """Larger for more classes."""
-        side = 3 + 0.4 * min(len(self.names), MOST_NUMBERED)
-        return side + 1, side
+        longest = max(map(len, self.names))
+        side = 3 + 0.4 * min(len(self.names), MOST_NUMBERED) + 0.05 * min(longest, 40)
+        return side + 1.2, side
 
     def draw(self, ax: "Axes") -> None:
         """Draw on Axes."""
         count = len(self.names)
         parts = self.counts / np.maximum(self.counts.sum(axis=1, keepdims=True), 1)
-        image = ax.imshow(parts, cmap="Greys", vmin=0, vmax=1)
+        image = ax.imshow(parts, cmap="Greys", vmin=0, vmax=1, aspect="auto")
         ax.figure.colorbar(image, ax=ax, shrink=0.8, label="part of the true class")
         ax.set(xlabel="predicted class", ylabel="true class")
         ax.spines[:].set_visible(False)

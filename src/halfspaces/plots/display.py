@@ -54,11 +54,17 @@ LINES = (
     Line(SKY, (0, (8, 3)), "X"),
 )
 
+# Of a legend: a line with its gaps, a character, and its room in widths of the Axes before layout.
+HANDLE_INCHES = 0.55
+CHARACTER_INCHES = 0.07
+WIDER = 1.15
+
 SETTINGS = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlesize": "medium",
     "legend.frameon": False,
+    "legend.fontsize": "small",
     "text.parse_math": False,  # names with $ stay text
     "svg.hashsalt": "halfspaces",  # the same picture has the same bytes
 }
@@ -180,11 +186,27 @@ def logarithmic(ax: "Axes", side: Literal["x", "y"], values: Array) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def legend(ax: "Axes", columns: int = 2) -> None:
-    """Draw the legend above the Axes, where it hides no curve."""
+def legend(ax: "Axes") -> None:
+    """Draw the legend above the Axes, where it hides no curve: in two columns if they fit."""
+    names = ax.get_legend_handles_labels()[1]
+    left = names[: -(-len(names) // 2)]
+    right = names[len(left) :]
+    longest = sum(max(map(len, column), default=0) for column in (left, right))
+    needed = 2 * HANDLE_INCHES + CHARACTER_INCHES * longest
+    room = WIDER * ax.bbox.width / ax.figure.dpi
+    columns = 2 if needed <= room else 1
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.3)
 
 
 def number(value: float) -> str:
     """A number for a label or a sentence: three digits."""
     return f"{value:.3g}"
+
+
+def shortened(name: str, length: int) -> str:
+    """A name of at most so many characters, with … where it is cut.
+
+    >>> shortened("automobile", 5)
+    'auto…'
+    """
+    return name if len(name) <= length else f"{name[: length - 1]}…"

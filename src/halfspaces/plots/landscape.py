@@ -1,100 +1,37 @@
-"""The loss landscape: slices of L through W along one direction or two, and the path taken."""
+"""The loss landscape: contours of L on a plane through W, and the path of an optimizer."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from halfspaces.loop.optimizer import Optimizer
+from halfspaces.loop.result import Result
 from halfspaces.objective import Objective
-from halfspaces.plots.display import BLACK, BLUE, RED, Display, legend, number
+from halfspaces.optimizers.choose import choose_for
+from halfspaces.plots.display import BLACK, BLUE, RED, legend, number
+from halfspaces.plots.slice import random_direction, values_at
+from halfspaces.plots.sources import Member, OfObjective, check_alone, of_member
+from halfspaces.proofs.minimize import minimize
 from halfspaces.request import Request
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-POINTS_1D = 201
-POINTS_2D = 41
-MEMBERS = 64  # points evaluated in one visit to the data
-
-
-def values_at(objective: Objective, points: Array) -> tuple[Array, Array]:
-    """Data losses and penalties (P,) at points (D+1, P, C)."""
-    data = []
-    penalty = []
-    for start in range(0, points.shape[1], MEMBERS):
-        part = np.ascontiguousarray(points[:, start : start + MEMBERS])
-        evaluation = objective.evaluate(Request(part, gradient=False))
-        data.append(evaluation.exact_data)
-        penalty.append(np.broadcast_to(evaluation.penalty, evaluation.exact_data.shape))
-    return np.concatenate(data), np.concatenate(penalty)
+POINTS = 33
+TERMS = ("loss", "data_loss", "penalty")
 
 
 @dataclass(eq=False)
-class SliceDisplay(Display):
-    """The data loss, the penalty and their sum along a line W + t · direction.
+class LandscapeDisplay(OfObjective):
+    """Contours of L on a plane through W, the path of iterates, and the steepest descent.
 
-    The hinge loss is piecewise linear along a line: its kinks are seen.
+    Shades and solid contours are the sum; contours of the data loss are dashed, those of the
+    penalty dotted. The arrow is −∇L at the start of the path, within the plane.
 
-    Parameters
-    ----------
-    t, data, penalty : array, shape (P,)
-    name : str
-        Of the direction.
-    """
-
-    kind: ClassVar[str] = "slice"
-    t: Array = field(repr=False)
-    data: Array = field(repr=False)
-    penalty: Array = field(repr=False)
-    name: str = "t"
-
-    @classmethod
-    def from_objective(
-        cls,
-        objective: Objective,
-        W: Array,
-        direction: Array | None = None,
-        *,
-        reach: float = 1.0,
-        name: str = "",
-    ) -> Self:
-        """Through W (D+1, 1, C).
-
-        Along `direction`, from −reach to reach times it; None takes a random direction as long as
-        W.
-        """
-        if direction is None:
-            direction = random_direction(W, seed=0)
-            name = name or "random direction, in lengths of W"
-        t = np.linspace(-reach, reach, POINTS_1D)
-        data, penalty = values_at(objective, W + t[None, :, None] * direction)
-        return cls(t, data, penalty, name or "t")
-
-    @property
-    def alt(self) -> str:
-        """What is seen, in words."""
-        total = self.data + self.penalty
-        least = float(self.t[total.argmin()])
-        return (
-            f"Data loss, penalty and their sum along a line through W: the sum is least, "
-            f"{number(float(total.min()))}, at {number(least)}, and {number(float(total[0]))} and "
-            f"{number(float(total[-1]))} at the ends."
-        )
-
-    def draw(self, ax: "Axes") -> None:
-        """Draw on Axes."""
-        ax.plot(self.t, self.data + self.penalty, color=BLACK, lw=2, label="data loss + penalty")
-        ax.plot(self.t, self.data, color=BLUE, ls="--", label="data loss")
-        ax.plot(self.t, self.penalty, color=RED, ls=":", label="penalty")
-        ax.axvline(0, color=BLACK, lw=0.6)
-        ax.set(xlabel=self.name, ylabel="loss")
-        legend(ax)
-
-
-@dataclass(eq=False)
-class LandscapeDisplay(Display):
-    """Contours of L on a plane through W, the path of iterates, and the steepest direction.
+    The plane is spanned by the first two principal directions of the path (Li et al., Visualizing
+    the Loss Landscape of Neural Nets, 2018, section 7, https://doi.org/10.48550/arXiv.1712.09913).
 
     Parameters
     ----------
@@ -109,11 +46,21 @@ class LandscapeDisplay(Display):
     names : (str, str)
         Of the directions.
     term : str
-        "loss", "data_loss" or "penalty": what is drawn.
+        "loss", "data_loss" or "penalty": what is shaded. Of "loss" the terms have contours, too.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from halfspaces import LinearClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = LinearClassifier(strength=0.1).fit(X, y)
+    >>> display = LandscapeDisplay.from_estimator(classifier, X, y)
+    >>> display.data.shape, display.path.shape[1]
+    ((33, 33), 2)
     """
 
     kind: ClassVar[str] = "landscape"
-    size: ClassVar[tuple[float, float]] = (6.0, 5.0)
+    size: ClassVar[tuple[float, float]] = (6.6, 6.0)
     a: Array = field(repr=False)
     b: Array = field(repr=False)
     data: Array = field(repr=False)
@@ -124,46 +71,79 @@ class LandscapeDisplay(Display):
     term: str = "loss"
 
     @classmethod
+    def from_objective(
+        cls, objective: Objective, optimizer: Optimizer[Any] | None = None, *, term: str = "loss"
+    ) -> Self:
+        """Of the path of an optimizer from W = 0; None takes the one that "auto" chooses."""
+        check_alone(objective)
+        path: list[Array] = [objective.zeros()[:, 0]]
+        minimize(
+            objective,
+            optimizer or choose_for(objective).optimizer,
+            callbacks=[lambda run: path.append(run.W[:, 0].copy())],
+        )
+        return cls.from_path(objective, np.array(path), term=term)
+
+    @classmethod
+    def from_result(
+        cls, result: Result, objective: Objective, *, member: int = 0, **options: Any
+    ) -> Self:
+        """The plane of W = 0, one member of a result and the gradient at 0.
+
+        A result does not hold its iterates, so that the path is the line from 0 to W. Options are
+        those of `from_path`.
+        """
+        W = Member(result, objective, member).W[:, 0]
+        path = np.stack([np.zeros_like(W), W])
+        return cls.from_path(of_member(objective, member), path, **options)
+
+    @classmethod
     def from_path(
         cls, objective: Objective, path: Array, *, term: str = "loss", margin: float = 0.3
     ) -> Self:
-        """The plane of a path of iterates (n, D+1, C): its first two principal directions.
+        """The plane of a path of iterates (n, D+1, C), such as a callback has collected.
 
-        They are those of the iterates' differences from the last, where the plane goes through.
+        Its directions are principal for the differences of the iterates from the last, where the
+        plane goes through. Of iterates on a line the second is that of the gradient at the start.
+
+        Raises
+        ------
+        ValueError
+            For another term, and for an objective of several members.
         """
-        if term not in ("loss", "data_loss", "penalty"):
+        if term not in TERMS:
             raise ValueError(f"term must be 'loss', 'data_loss' or 'penalty', got {term!r}.")
+        check_alone(objective)
         end = path[-1]
         moves = (path - end).reshape(len(path), -1)
-        _, _, rows = np.linalg.svd(moves, full_matrices=False)
-        first = rows[0]
-        second = rows[1] if len(rows) > 1 else random_direction(first[:, None], 1)[:, 0]
-        second = second - first * (first @ second)
-        plane = np.stack([first, second / np.linalg.norm(second)])
+        start = objective.evaluate(Request(path[0][:, None]))
+        descent = -np.ravel(start.gradient)  # of the data loss alone at kinks of the penalty
+        plane = _plane(moves, descent)
         places = moves @ plane.T
-        a, b = _range(places[:, 0], margin), _range(places[:, 1], margin)
-        if np.ptp(b) < 0.3 * np.ptp(a):
-            b = np.linspace(-0.4 * np.ptp(a), 0.4 * np.ptp(a), POINTS_2D) + places[:, 1].mean()
+        lowest, highest = places.min(axis=0), places.max(axis=0)
+        side = (1 + 2 * margin) * (np.max(highest - lowest) or 1.0)
+        a, b = side * np.linspace(-0.5, 0.5, POINTS) + ((lowest + highest) / 2)[:, None]
         grid = np.stack(np.meshgrid(a, b), axis=-1).reshape(-1, 2)
-        points = end[:, None, :] + (grid @ plane).reshape(-1, *end.shape).transpose(1, 0, 2)
-        data, penalty = values_at(objective, points)
+        directions = plane.reshape(2, *end.shape).transpose(1, 0, 2)
+        data, penalty = values_at(objective, end, directions, grid)
         shape = len(b), len(a)
-        gradient = objective.evaluate(Request(path[0][:, None])).gradient[:, 0].ravel()
         names = "first principal direction of the path", "second"
+        if len(path) == 2:
+            names = "direction from the start to the end", "the gradient's, across it"
         return cls(
             a,
             b,
             data.reshape(shape),
             penalty.reshape(shape),
             places,
-            -(plane @ gradient),
+            plane @ descent,
             names,
             term,
         )
 
     @property
     def values(self) -> Array:
-        """What is drawn (P, P)."""
+        """What is shaded (P, P)."""
         by_term = {"loss": self.data + self.penalty, "data_loss": self.data}
         return by_term.get(self.term, self.penalty)
 
@@ -172,50 +152,71 @@ class LandscapeDisplay(Display):
         """What is seen, in words."""
         values = self.values
         name = self.term.replace("_", " ")
+        apart = ", those of its two terms" if self.term == "loss" else ""
         return (
             f"Contours of the {name} on a plane through the end of a path of {len(self.path)} "
-            f"iterates, between {number(float(values.min()))} and {number(float(values.max()))}; "
-            "an arrow shows the steepest descent at its start."
+            f"iterates, between {number(float(values.min()))} and {number(float(values.max()))}"
+            f"{apart}, the path, and an arrow for the steepest descent at its start."
         )
 
     def draw(self, ax: "Axes") -> None:
         """Draw on Axes."""
         values = self.values
-        low = float(values.min())
-        levels = low + np.ptp(values) * np.linspace(0, 1, 15) ** 2  # closer near the minimum
-        if np.ptp(values) <= 0:
-            levels = np.array([low - 1, low + 1])
-        shades = ax.contourf(self.a, self.b, values, levels, cmap="Greys", alpha=0.6)
-        ax.contour(self.a, self.b, values, levels[1::2], colors="black", linewidths=0.5)
+        shades = ax.contourf(self.a, self.b, values, _levels(values, 15), cmap="Greys", alpha=0.5)
+        ax.contour(self.a, self.b, values, _levels(values, 8), colors="black", linewidths=0.5)
         name = self.term.replace("_", " ")
         ax.figure.colorbar(shades, ax=ax, format=lambda value, _: number(value), label=name)
-        ax.plot(*self.path.T, color=RED, lw=1.5, marker="o", markersize=3, label="path")
-        ax.plot(*self.path[-1], color=BLUE, marker="*", markersize=13, ls="", label="end")
-        length = float(np.linalg.norm(self.steepest))
-        if length > 0:
-            reach = 0.2 * min(np.ptp(self.a), np.ptp(self.b)) / length
-            tip = self.path[0] + reach * self.steepest
-            ax.annotate(
-                "steepest descent",
-                self.path[0],
-                tip,
-                fontsize=8,
-                ha="center",
-                color=BLUE,
-                arrowprops={"arrowstyle": "<-", "color": BLUE, "lw": 2},
-            )
-        ax.set(xlabel=self.names[0], ylabel=self.names[1])
+        if self.term == "loss":
+            self._draw_terms(ax)
+        ax.plot(*self.path.T, color=BLACK, lw=1.5, marker="o", markersize=4, label="path")
+        ax.plot(*self.path[-1], color=BLACK, marker="*", markersize=14, ls="", label="end")
+        self._draw_steepest(ax)
+        # Of one scale, so that the steepest descent is at right angles to the contours.
+        ax.set(xlabel=self.names[0], ylabel=self.names[1], aspect="equal")
         legend(ax)
 
+    def _draw_terms(self, ax: "Axes") -> None:
+        """Contours of the data loss and of the penalty."""
+        terms = (("data loss", self.data, BLUE, "--"), ("penalty", self.penalty, RED, ":"))
+        for name, values, color, style in terms:
+            if np.ptp(values) > 0:
+                levels = _levels(values, 6)
+                ax.contour(
+                    self.a, self.b, values, levels, colors=color, linewidths=1, linestyles=style
+                )
+                ax.plot([], [], color=color, ls=style, lw=1, label=name)
 
-def random_direction(W: Array, seed: int) -> Array:
-    """A random direction as long as W, or of length 1 at W = 0."""
-    direction = np.random.default_rng(seed).normal(size=W.shape)
-    length = float(np.linalg.norm(W)) or 1.0
-    return direction * (length / np.linalg.norm(direction))
+    def _draw_steepest(self, ax: "Axes") -> None:
+        """An arrow along the steepest descent at the start of the path."""
+        length = float(np.linalg.norm(self.steepest))
+        if length == 0:
+            return
+        reach = 0.2 * min(np.ptp(self.a), np.ptp(self.b)) / length
+        tip = self.path[0] + reach * self.steepest
+        arrow = {"arrowstyle": "-|>", "color": BLACK, "lw": 2.5, "mutation_scale": 16}
+        ax.annotate("", tip, self.path[0], arrowprops=arrow)
+        ax.plot([], [], color=BLACK, lw=2.5, marker=">", markersize=8, label="steepest descent")
 
 
-def _range(places: Array, margin: float) -> Array:
-    low, high = float(places.min()), float(places.max())
-    room = margin * (high - low or 1.0)
-    return np.linspace(low - room, high + room, POINTS_2D)
+def _plane(moves: Array, descent: Array) -> Array:
+    """Two orthonormal directions (2, n): the principal ones of the moves.
+
+    Where they have only one: it, and the descent's part across it.
+    """
+    _, lengths, rows = np.linalg.svd(moves, full_matrices=False)
+    first = rows[0]
+    if len(rows) > 1 and lengths[1] > 1e-6 * lengths[0]:
+        return rows[:2]
+    for second in (descent, random_direction(first, 1)):
+        across = second - first * (first @ second)
+        if np.linalg.norm(across) > 1e-6 * np.linalg.norm(second):
+            break
+    return np.stack([first, across / np.linalg.norm(across)])
+
+
+def _levels(values: Array, count: int) -> Array:
+    """Levels of contours, closer near the minimum."""
+    low, height = float(values.min()), float(np.ptp(values))
+    if height <= 0:
+        return np.array([low - 1, low + 1])
+    return low + height * np.linspace(0, 1, count) ** 2

@@ -183,7 +183,7 @@ class LossCurveDisplay(Display):
     def _draw_terms(ax: "Axes", curve: LossCurve) -> None:
         is_minibatch = curve.steps_per_pass > 1
         if is_minibatch:
-            ax.plot(curve.passes, curve.loss, color=GREY, lw=0.6, alpha=0.6, label="each minibatch")
+            ax.plot(curve.passes, curve.loss, color=GREY, lw=0.7, label="each minibatch")
         label = "data loss + penalty" + (", mean over a pass" if is_minibatch else "")
         ax.plot(curve.passes, curve.smoothed, color=LINES[0].color, lw=2, label=label)
         data = running_mean(curve.data, curve.steps_per_pass)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from halfspaces.plots.display import BLUE, RED, Display, legend, number
+from halfspaces.plots.display import BLUE, RED, legend, number
+from halfspaces.plots.sources import OfRows
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def margins_of(scores: Array, labels: Array) -> Array:
 
 
 @dataclass(eq=False)
-class MarginsDisplay(Display):
+class MarginsDisplay(OfRows):
     """How many rows have each margin s_y − max_{j≠y} s_j; below 0 the prediction is wrong.
 
     Parameters
@@ -46,6 +47,15 @@ class MarginsDisplay(Display):
     margins : array, shape (N,)
     needed : float or None
         The margin above which a hinge loss is 0; it is marked.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from halfspaces import LinearClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = LinearClassifier(strength=0.1).fit(X, y)
+    >>> MarginsDisplay.from_estimator(classifier, X, y).margins.shape
+    (150,)
     """
 
     kind: ClassVar[str] = "margins"
@@ -75,6 +85,8 @@ class MarginsDisplay(Display):
 
     def draw(self, ax: "Axes") -> None:
         """Draw on Axes."""
+        from matplotlib.ticker import MaxNLocator
+
         low, high = np.percentile(self.margins, [OUTER, 100 - OUTER])
         low, high = min(float(low), -1e-9), max(float(high), 1e-9)
         width = (high - low) / BINS
@@ -96,5 +108,6 @@ class MarginsDisplay(Display):
             ax.axvline(
                 self.needed, color="black", lw=1, ls="--", label=f"Δ = {number(self.needed)}"
             )
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set(xlabel="margin: score of the true class − best other score", ylabel="rows")
         legend(ax)

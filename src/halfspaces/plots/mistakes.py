@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from halfspaces.plots.display import BLUE, RED, Display, number
+from halfspaces.plots.display import BLUE, RED, shortened
 from halfspaces.plots.margins import margins_of, positions_of, scores_of
+from halfspaces.plots.sources import OfRows
 from halfspaces.plots.templates import draw_pictures
 from halfspaces.support.types import Array
 
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 ACROSS = 5
+LONGEST = 14  # characters of a class
 
 
 @dataclass(eq=False)
-class MistakesDisplay(Display):
+class MistakesDisplay(OfRows):
     """The mistakes with the smallest margins, the worst first: as images, or as bars for rows.
+
+    The margin of a row is s_y − max_{j≠y} s_j: a mistake is a margin that is not above 0.
 
     Parameters
     ----------
@@ -34,6 +38,16 @@ class MistakesDisplay(Display):
     images : array, shape (n, h, w) or (n, h, w, c), or None
     n_mistakes, n_rows : int
         Of all rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from halfspaces import LinearClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = LinearClassifier(strength=0.1).fit(X, y)
+    >>> display = MistakesDisplay.from_estimator(classifier, X, y, most=3)
+    >>> len(display.rows), bool(display.margins[0] <= display.margins[1] <= 0)
+    (3, True)
     """
 
     kind: ClassVar[str] = "mistakes"
@@ -100,22 +114,20 @@ class MistakesDisplay(Display):
             ax.text(0.5, 0.5, "no mistakes", ha="center", va="center", transform=ax.transAxes)
             ax.axis("off")
             return
-        pairs = list(zip(self.true, self.predicted, strict=True))
+        true = [shortened(name, LONGEST) for name in self.true]
+        predicted = [shortened(name, LONGEST) for name in self.predicted]
+        pairs = list(zip(true, predicted, strict=True))
         if self.images is not None:
-            captions = [f"{_short(true)}\ntaken for {_short(taken)}" for true, taken in pairs]
+            captions = [f"{one}\ntaken for {other}" for one, other in pairs]
             draw_pictures(ax, list(self.images), captions, ACROSS, font=8)
             return
         places = np.arange(len(self.rows))
         ax.barh(places, self.margins, color="white", edgecolor=RED, hatch="///")
         labels = [
-            f"row {row}: {_short(true)}, taken for {_short(taken)}"
-            for row, (true, taken) in zip(self.rows, pairs, strict=True)
+            f"row {row}: {one}, taken for {other}"
+            for row, (one, other) in zip(self.rows, pairs, strict=True)
         ]
         ax.set_yticks(places, labels)
         ax.invert_yaxis()
         ax.axvline(0, color=BLUE)
-        ax.set(xlabel=f"margin (the worst: {number(self.margins[0])})")
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 14 else f"{name[:13]}…"
+        ax.set(xlabel="margin")

@@ -12,6 +12,9 @@ from halfspaces.support.types import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from halfspaces.estimators.base import LinearModel
+
+KEPT = "loss", "standardize", "fit_intercept", "class_weight", "n_jobs"  # of an estimator
 STRENGTHS = np.geomspace(10, 1e-6, 15)
 
 
@@ -19,16 +22,49 @@ STRENGTHS = np.geomspace(10, 1e-6, 15)
 class OccamDisplay(Display):
     """Errors on training rows and on other rows against λ; the best λ is marked.
 
+    The error is the part of the rows whose class is not predicted. Occam's razor, that of competing
+    hypotheses the simplest is the best, is seen where the error on other rows has its least.
+
     Parameters
     ----------
     strengths, training, test : array, shape (S,)
         λ, and the part of the rows that is wrong.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> parts = X[::2], y[::2], X[1::2], y[1::2]
+    >>> display = OccamDisplay.from_data(*parts, strengths=[10.0, 0.01])
+    >>> display.strengths[display.best]
+    np.float64(0.01)
     """
 
     kind: ClassVar[str] = "occam"
     strengths: Array = field(repr=False)
     training: Array = field(repr=False)
     test: Array = field(repr=False)
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: "LinearModel", X: Array, y: Array, X_test: Array, y_test: Array, **more: Any
+    ) -> Self:
+        """Fit X, y with the loss and the options of a classifier, and each λ of the L2 penalty.
+
+        More options are those of `from_data`.
+        """
+        classifier: Any = getattr(estimator, "classifier_", estimator)
+        options = classifier.get_params(deep=False)
+        kept = {name: options[name] for name in KEPT if name in options}
+        return cls.from_data(X, y, X_test, y_test, **kept, **more)
+
+    @classmethod
+    def from_result(cls, *_: Any) -> Self:
+        """ValueError: the picture needs a fit with each λ, which a result is not."""
+        raise ValueError(
+            "A result is of one fit, and this picture needs one with each λ; "
+            "use OccamDisplay.from_data(X, y, X_test, y_test)."
+        )
 
     @classmethod
     def from_data(
@@ -41,7 +77,13 @@ class OccamDisplay(Display):
         strengths: Sequence[float] | Array = STRENGTHS,
         **options: Any,
     ) -> Self:
-        """Fit X, y with each λ, from the strongest; `options` are those of `LinearClassifier`."""
+        """Fit X, y with each λ, from the strongest; `options` are those of `LinearClassifier`.
+
+        Raises
+        ------
+        ValueError
+            For rows and labels that `LinearClassifier` refuses.
+        """
         import warnings
 
         from sklearn.exceptions import ConvergenceWarning

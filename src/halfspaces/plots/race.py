@@ -9,14 +9,20 @@ import numpy as np
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Result
 from halfspaces.objective import Objective
+from halfspaces.optimizers import LBFGS, SGD, GradientDescent
 from halfspaces.optimizers.choose import choose_for
+from halfspaces.optimizers.update_rules import Adam, Momentum
 from halfspaces.plots.display import LINES, Display, legend, logarithmic, number
 from halfspaces.plots.loss_curve import LossCurve
+from halfspaces.plots.sources import check_alone, objective_of
 from halfspaces.proofs.minimize import minimize
 from halfspaces.support.types import Array
+from halfspaces.tuning.step_size import find_step_size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from halfspaces.estimators.base import LinearModel
 
 EXACT_PASSES = 500  # for the minimum
 FLOOR = 1e-6  # relative distances below it are drawn at it
@@ -43,6 +49,16 @@ class RaceDisplay(Display):
         The least objective known: that of an exact solution, where there is one.
     against : str
         "passes" or "seconds".
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from halfspaces import LinearClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = LinearClassifier(strength=0.1).fit(X, y)
+    >>> display = RaceDisplay.from_result({"auto": classifier.result_})
+    >>> [runner.name for runner in display.runners]
+    ['auto']
     """
 
     kind: ClassVar[str] = "race"
@@ -51,19 +67,35 @@ class RaceDisplay(Display):
     against: str = "passes"
 
     @classmethod
+    def from_estimator(cls, estimator: "LinearModel", X: Any, y: Array, **options: Any) -> Self:
+        """Of the objective that a fitted classifier has minimized, on these rows.
+
+        Options are those of `from_objective`.
+        """
+        return cls.from_objective(objective_of(estimator, X, y), **options)
+
+    @classmethod
     def from_objective(
         cls,
         objective: Objective,
-        optimizers: Mapping[str, Optimizer[Any]],
+        optimizers: Mapping[str, Optimizer[Any]] | None = None,
         *,
         passes: float = 30,
         against: str = "passes",
     ) -> Self:
-        """Run each optimizer on an objective of one member.
+        """Run each optimizer on an objective of one member; None takes those of the lecture.
 
         Methods of minibatches are judged by their loss on all rows after each pass, which is not
         counted as a pass.
+
+        Raises
+        ------
+        ValueError
+            For an objective of several members, and for another axis than passes and seconds.
         """
+        check_alone(objective)
+        _check_axis(against)
+        optimizers = _lineup(objective, passes) if optimizers is None else optimizers
         best = choose_for(objective).optimizer
         exact = minimize(objective, best, tol=1e-6, max_passes=EXACT_PASSES, progress=False)
         runners = [_run(objective, name, each, passes) for name, each in optimizers.items()]
@@ -72,13 +104,25 @@ class RaceDisplay(Display):
 
     @classmethod
     def from_result(cls, results: Mapping[str, Result], *, against: str = "passes") -> Self:
-        """Of results of one objective by name; minibatches' losses are running means."""
+        """Of results of one objective by name; minibatches' losses are running means.
+
+        Each member of a stack is a runner; distances are from the least loss of all.
+
+        Raises
+        ------
+        ValueError
+            For another axis than passes and seconds.
+        """
+        _check_axis(against)
         runners = []
         for name, result in results.items():
-            (curve, *_) = LossCurve.all_of(result.history, name)
             seconds = np.asarray(result.history["seconds"], dtype=float)
-            runners.append(Runner(name, curve.passes, seconds, curve.smoothed))
-        return cls(runners, min(float(result.loss[0]) for result in results.values()), against)
+            runners += [
+                Runner(curve.name, curve.passes, seconds, curve.smoothed)
+                for curve in LossCurve.all_of(result.history, name)
+            ]
+        least = min(float(result.loss.min()) for result in results.values())
+        return cls(runners, least, against)
 
     @property
     def alt(self) -> str:
@@ -114,6 +158,28 @@ class RaceDisplay(Display):
         ax.set(xlabel=name, ylabel="(L − minimum) / minimum")
         logarithmic(ax, "y", np.concatenate([self._distance(runner) for runner in self.runners]))
         legend(ax)
+
+
+def _check_axis(against: str) -> None:
+    if against not in ("passes", "seconds"):
+        raise ValueError(f"against must be 'passes' or 'seconds', got {against!r}.")
+
+
+def _lineup(objective: Objective, passes: float) -> dict[str, Optimizer[Any]]:
+    """The optimizers of the lecture that can minimize this objective."""
+    suggestion = find_step_size(objective).suggestion
+    step = 10 * suggestion
+    epochs = max(1, int(passes))
+    full: dict[str, Optimizer[Any]] = {"L-BFGS": LBFGS(), "gradient descent": GradientDescent()}
+    if not (objective.penalty.smooth and objective.loss.smooth):
+        full = {}
+    return {
+        "auto": choose_for(objective).optimizer,
+        **full,
+        "SGD": SGD(step_size=step, epochs=epochs),
+        "SGD with momentum": SGD(step_size=suggestion, epochs=epochs, update_rule=Momentum()),
+        "Adam": SGD(step_size=1e-3, epochs=epochs, update_rule=Adam()),
+    }
 
 
 def _run(objective: Objective, name: str, optimizer: Optimizer[Any], passes: float) -> Runner:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from halfspaces.estimators.scoring import wilson
-from halfspaces.plots.display import BLACK, BLUE, GREY, Display, legend, number
+from halfspaces.plots.display import BLACK, BLUE, GREY, legend, number
+from halfspaces.plots.sources import OfRows
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ BINS = 10
 
 
 @dataclass(eq=False)
-class ReliabilityDisplay(Display):
+class ReliabilityDisplay(OfRows):
     """Accuracy against confidence, the probability of the predicted class, in bins of confidence.
 
     Bars are 95 % intervals (Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953). Below
@@ -30,7 +31,16 @@ class ReliabilityDisplay(Display):
         Means, and the ends of the interval of the accuracy, of bins that hold any rows.
     counts : array, shape (bins,)
     error : float
-        The expected calibration error: the mean distance of accuracy from confidence.
+        The expected calibration error: the mean distance of accuracy from confidence (Guo et al.,
+        On Calibration of Modern Neural Networks, 2017, https://doi.org/10.48550/arXiv.1706.04599).
+
+    Examples
+    --------
+    >>> display = ReliabilityDisplay.from_predictions(
+    ...     np.array([0.61, 0.62, 0.95]), np.array([True, False, True])
+    ... )
+    >>> display.counts.tolist(), round(display.error, 3)
+    ([2, 1], 0.093)
     """
 
     kind: ClassVar[str] = "calibration"
@@ -43,7 +53,13 @@ class ReliabilityDisplay(Display):
 
     @classmethod
     def from_estimator(cls, estimator: "LinearModel", X: Array, y: Array) -> Self:
-        """Of an estimator with probabilities."""
+        """Of an estimator with probabilities.
+
+        Raises
+        ------
+        ValueError
+            For a loss without probabilities.
+        """
         if not hasattr(estimator, "predict_proba"):
             raise ValueError(
                 f"loss={estimator.loss!r} gives no probabilities, and without them there is no "
@@ -79,7 +95,7 @@ class ReliabilityDisplay(Display):
         """Draw on Axes."""
         ax.plot([0, 1], [0, 1], color=GREY, lw=1, ls="--", label="perfectly calibrated")
         bars = np.abs(np.stack([self.low, self.high]) - self.accuracy)
-        label = f"this model, off by {100 * self.error:.1f} % on average"
+        label = f"this model, off by {100 * self.error:.1f} points on average"
         style = {"marker": "o", "capsize": 3, "color": BLUE}
         ax.errorbar(self.confidence, self.accuracy, yerr=bars, label=label, **style)
         heights = 0.25 * self.counts / self.counts.max()

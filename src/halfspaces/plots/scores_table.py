@@ -8,8 +8,9 @@ import numpy as np
 
 from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss
-from halfspaces.plots.display import Display, number
+from halfspaces.plots.display import number, shortened
 from halfspaces.plots.margins import positions_of, scores_of
+from halfspaces.plots.sources import OfRows
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 
     from halfspaces.estimators.base import LinearModel
 
+LONGEST = 16  # characters of a class
 MOST_CLASSES = 12  # columns; of more, the true classes and the largest scores
 
 
 @dataclass(eq=False)
-class ScoresDisplay(Display):
+class ScoresDisplay(OfRows):
     """Scores f(x; W) of a few rows, one column each, with their losses below.
 
     The true class's score is in a frame, the largest score is bold.
@@ -38,6 +40,16 @@ class ScoresDisplay(Display):
     rows : array, shape (n,)
         Row numbers.
     loss : str
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from halfspaces import LinearClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = LinearClassifier(strength=0.1).fit(X, y)
+    >>> display = ScoresDisplay.from_estimator(classifier, X, y, rows=[0, 75])
+    >>> display.scores.shape, display.losses.shape
+    ((2, 3), (2,))
     """
 
     kind: ClassVar[str] = "scores"
@@ -103,13 +115,14 @@ class ScoresDisplay(Display):
         shown = self._shown
         down = len(shown)
         across = len(self.rows)
-        picture = 0.0 if self.images is None else 3.0  # lines
+        picture = 0.0 if self.images is None else 3.3  # lines
         for line, label in enumerate(shown):
-            ax.text(-0.6, line, _short(self.names[label]), ha="right", va="center")
+            ax.text(-0.6, line, shortened(self.names[label], LONGEST), ha="right", va="center")
         for column in range(across):
             for line, label in enumerate(shown):
                 self._draw_score(ax, column, line, int(label))
-            loss = f"{self.losses[column]:.2f}"
+            loss = self.losses[column]
+            loss = f"{loss:.2f}" if loss >= 0.01 or loss == 0 else number(loss)
             ax.text(column, down + 0.4, loss, ha="center", va="center", weight="bold")
             if self.images is None:
                 ax.text(column, -1, f"row {self.rows[column]}", ha="center", va="center")
@@ -127,22 +140,24 @@ class ScoresDisplay(Display):
         is_largest = label == self.scores[column].argmax()
         frame = {"boxstyle": "round,pad=0.25", "fc": "white", "ec": "black"} if is_true else None
         weight = "bold" if is_largest else "normal"
-        ax.text(column, line, f"{value:.2f}", ha="center", va="center", weight=weight, bbox=frame)
+        ax.text(column, line, _signed(value), ha="center", va="center", weight=weight, bbox=frame)
 
     def _draw_image(self, ax: "Axes", column: int, lines: float) -> None:
         assert self.images is not None
         image = self.images[column]
         flat = image.ndim == 2 or image.shape[2] == 1
         pixels = image.reshape(image.shape[:2]) if flat else image
-        extent = (column - 0.42, column + 0.42, -0.8, -0.8 - lines)
+        across = 0.42 * min(1.0, pixels.shape[1] / pixels.shape[0])
+        high = lines * min(1.0, pixels.shape[0] / pixels.shape[1])
+        extent = (column - across, column + across, -0.8, -0.8 - high)
         colors = "gray" if flat else None
         ax.imshow(pixels, extent=extent, cmap=colors, interpolation="nearest", aspect="auto")
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
 
 
 def _name(loss: Loss) -> str:
     known = [name for name, other in LOSSES.items() if type(other) is type(loss)]
     return known[0].replace("_", " ") if known else type(loss).__name__
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 16 else f"{name[:15]}…"

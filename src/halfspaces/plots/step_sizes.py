@@ -7,8 +7,9 @@ import numpy as np
 
 from halfspaces.objective import Objective
 from halfspaces.optimizers import SGD
-from halfspaces.plots.display import LINES, Display, number
+from halfspaces.plots.display import LINES, number
 from halfspaces.plots.loss_curve import LossCurve
+from halfspaces.plots.sources import OfObjective, check_alone
 from halfspaces.proofs.minimize import minimize
 from halfspaces.support.types import Array
 from halfspaces.tuning.step_size import find_step_size
@@ -21,8 +22,11 @@ HEADROOM = 1.6  # of the loss at W = 0: the top of the picture
 
 
 @dataclass(eq=False)
-class StepSizesDisplay(Display):
+class StepSizesDisplay(OfObjective):
     """The loss against passes for step sizes from far too low to diverging.
+
+    W ← W − step · ∇L over minibatches: a step too low crawls, one too high plateaus or diverges.
+    The loss is its running mean over a pass.
 
     Parameters
     ----------
@@ -30,6 +34,16 @@ class StepSizesDisplay(Display):
     curves : list of LossCurve
     at_zero : float
         The loss of W = 0.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from halfspaces import LinearClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = LinearClassifier(strength=0.1).fit(X, y)
+    >>> steps = {"steps": (1e-4, 0.1, 1e3), "epochs": 3}
+    >>> StepSizesDisplay.from_estimator(classifier, X, y, **steps).verdicts
+    ['too low', 'good', 'diverging']
     """
 
     kind: ClassVar[str] = "step-sizes"
@@ -47,7 +61,24 @@ class StepSizesDisplay(Display):
         steps: tuple[float, ...] | None = None,
         epochs: int = 10,
     ) -> Self:
-        """Runs of an optimizer with each step size; None takes four around the suggested one."""
+        """Runs of an optimizer with each step size.
+
+        Parameters
+        ----------
+        objective : Objective
+            Of one member.
+        optimizer : SGD or None
+            Whose step size is replaced.
+        steps : tuple of float, optional
+            None takes four around the one that `find_step_size` suggests.
+        epochs : int
+
+        Raises
+        ------
+        ValueError
+            For an objective of several members.
+        """
+        check_alone(objective)
         optimizer = optimizer or SGD()
         if steps is None:
             suggestion = find_step_size(objective, optimizer).suggestion

@@ -18,9 +18,12 @@ from halfspaces.features.hog import HOG
 from halfspaces.features.patches import Patches
 from halfspaces.features.pixels import Pixels
 from halfspaces.features.union import Mixture
-from halfspaces.plots.display import Display
+from halfspaces.loop.result import Result
+from halfspaces.objective import Objective
+from halfspaces.plots.display import Display, shortened
 from halfspaces.plots.figure import sheet_of
 from halfspaces.plots.glyphs import glyphs, stretched
+from halfspaces.plots.sources import Member
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ CELL = 15  # pixels of a cell of HOG
 STRONGEST = 9  # patches or words of a class
 MOST_COLUMNS = 40  # of plain features: the ones with the largest weights
 MOST_CLASSES = 100
+LONGEST = 30  # characters of the names in a table
 GREY_LEVEL = 0.5
 
 
@@ -56,7 +60,7 @@ def columns_of(feature: Feature) -> list[Part]:
     return parts
 
 
-def weights_by_class(estimator: "LinearModel") -> Array:
+def weights_by_class(estimator: "LinearModel | Member") -> Array:
     """coef_ with a row for each class; of two classes the rows are opposite."""
     coef = np.asarray(estimator.coef_, dtype=float)
     return np.concatenate([-coef / 2, coef / 2]) if len(estimator.classes_) == 2 else coef
@@ -96,7 +100,7 @@ class TemplatesDisplay(Display):
     @classmethod
     def from_estimator(
         cls,
-        estimator: "LinearModel",
+        estimator: "LinearModel | Member",
         *,
         feature: Feature | None = None,
         image_shape: Sequence[int] | None = None,
@@ -139,8 +143,15 @@ class TemplatesDisplay(Display):
         labels = getattr(estimator, "feature_names_in_", np.arange(weights.shape[1]))
         strongest = np.sort(np.argsort(-np.abs(weights).max(axis=0))[:MOST_COLUMNS])
         some = "" if len(strongest) == weights.shape[1] else f"{len(strongest)} largest "
-        columns = [str(labels[column]) for column in strongest]
+        columns = [shortened(str(labels[column]), LONGEST) for column in strongest]
         return cls(weights[:, strongest], names, f"{some}weights of the features", columns)
+
+    @classmethod
+    def from_result(
+        cls, result: Result, objective: Objective, *, member: int = 0, **options: Any
+    ) -> Self:
+        """Of one member of a result of `minimize`; options are those of `from_estimator`."""
+        return cls.from_estimator(Member(result, objective, member), **options)
 
     @property
     def alt(self) -> str:
@@ -157,7 +168,7 @@ class TemplatesDisplay(Display):
         """Wide enough for the pictures, or for the columns of the table."""
         if self.columns:
             names, columns = (max(map(len, words)) for words in (self.names, self.columns))
-            width = 2.4 + 0.28 * len(self.columns) + 0.08 * names
+            width = 2.4 + 0.28 * len(self.columns) + 0.08 * min(names, LONGEST)
             return width, 1.3 + 0.3 * len(self.names) + 0.08 * columns
         down = -(-len(self.names) // self._across)
         side = 1.6 if self._across <= 5 else 1.1
@@ -175,7 +186,7 @@ class TemplatesDisplay(Display):
         most = float(np.abs(self.pictures).max()) or 1.0
         image = ax.imshow(self.pictures, cmap="PuOr", vmin=-most, vmax=most, aspect="auto")
         ax.set_xticks(np.arange(len(self.columns)), self.columns, rotation=90)
-        ax.set_yticks(np.arange(len(self.names)), self.names)
+        ax.set_yticks(np.arange(len(self.names)), [shortened(each, LONGEST) for each in self.names])
         for (row, column), weight in np.ndenumerate(self.pictures):
             if weight < -0.1 * most:
                 ax.text(column, row, "−", ha="center", va="center", fontsize=7)
@@ -225,8 +236,7 @@ def _images(weights: Array, shape: tuple[int, ...], *, planar: bool = False) -> 
         )
     grey = len(shape) == 2 or shape[2] == 1
     if planar and not grey:
-        height, width, channels = shape
-        planes = weights.reshape(-1, channels, height, width)
+        planes = weights.reshape(-1, shape[-1], shape[0], shape[1])
         return contrast(planes.transpose(0, 2, 3, 1))
     return contrast(weights.reshape(-1, *(shape[:2] if grey else shape)))
 
