@@ -229,6 +229,7 @@ def test_outputs_are_different_files(case, folder):
         (folder / second).unlink()
 
 
+@pytest.mark.slow
 def test_products_are_known_by_their_kind(folder):
     made = {
         "train d.npz --strengths 1,0.1 --out new": dict(
@@ -281,6 +282,7 @@ def test_what_is_no_file_stays_and_links_are_followed(case, folder):
         assert is_whole(folder / "elsewhere" / output)
 
 
+@pytest.mark.slow
 def test_names_are_made_by_appending(folder):
     for name in ("k-v1.2", "k-v1.3", "k.svg", "k.run.toml.safetensors"):
         assert run(f"train d.npz --strengths 1,0.1 --out {name}").code == 0

@@ -88,6 +88,7 @@ def test_templates_of_pixels_are_the_weights():
         plots.TemplatesDisplay.from_estimator(classifier, image_shape=(9, 9))
 
 
+@pytest.mark.slow
 def test_long_names_and_many_curves_fit():
     """Long names of columns and classes, and as many curves as there are looks."""
     pandas = pytest.importorskip("pandas")
@@ -118,6 +119,7 @@ def test_templates_of_planar_images(tmp_path):
         assert red[1:3, 1:3, 0].min() > 0.8 > red[others].max()
 
 
+@pytest.mark.slow
 def test_templates_of_features():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (30, 16, 16, 3), np.uint8)

@@ -59,6 +59,7 @@ def test_the_arrow_is_the_steepest_descent_in_the_plane():
     np.testing.assert_allclose(display.steepest, -slopes, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_sparsity_path_of_a_ridge_is_that_of_l1():
     X, y = load_breast_cancer(return_X_y=True)
     classifier = LinearClassifier(strength=0.1).fit(X[:100], y[:100])

@@ -61,6 +61,7 @@ def test_the_same_curve_from_an_estimator_its_table_and_rows():
         np.testing.assert_array_equal(getattr(of_it, name), getattr(plain, name))
 
 
+@pytest.mark.slow
 def test_the_curve_of_scikit_learns_search():
     classifier = LinearClassifier(tol=0.1)
     grid = GridSearchCV(classifier, {"strength": STRENGTHS}, cv=3, return_train_score=True)
