@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow soundness test-portability test-portability-quick check lint format clean fuzz chaos bench bench-quick bench-peers
+.PHONY: demo test test-slow soundness test-portability test-portability-quick check lint format clean fuzz chaos bench bench-quick bench-peers pictures
 
 demo: $(INSTALLED)
 	$(BIN)/halfspaces train digits --out digits.safetensors
@@ -42,6 +42,10 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+# The pictures of docs/pictures.md, by the commands that stand in it; needs the data of ../shared, two minutes.
+pictures: $(INSTALLED)
+	$(BIN)/python docs/pictures.py
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import checks, grid, l1path, lecture, race, report, roofline, summary
+from benchmarks import checks, grid, history, l1path, lecture, race, report, roofline, summary
 from benchmarks.data import ROOT
 from benchmarks.problems import Problem, parity_problems, problems, quick_problems
 from benchmarks.solvers import SOLVERS
@@ -30,6 +30,7 @@ SECTIONS = (
     "roofline",
     "memory",
     "workers",
+    "history",
     "parity",
     "races",
     "grid",
@@ -47,6 +48,7 @@ def main() -> None:
         "roofline": lambda: roofline.run(store, quick=options.quick),
         "memory": lambda: checks.memory(store, quick=options.quick),
         "workers": lambda: checks.workers(store, quick=options.quick),
+        "history": lambda: history.run(store, quick=options.quick),
         "parity": lambda: _parity(store, options),
         "races": lambda: race.race(store, _raced(options), options.solvers),
         "grid": lambda: grid.run(store, quick=options.quick, cap=grid.CAP * options.time),

@@ -49,6 +49,7 @@ def write(store: Store, folder: Path) -> list[Path]:
         roofline_table,
         _memory,
         _workers,
+        _history,
         _outside,
         _races,
         _parity,
@@ -178,6 +179,21 @@ def _workers(store: Store) -> Iterator[str]:
                 "the same" if row["identical"] else "**different**",
             )
             for row in rows.values()
+        ],
+    )
+
+
+def _history(store: Store) -> Iterator[str]:
+    rows = store["history"]
+    if not rows:
+        return
+    yield "## History\n"
+    yield "Medians of fits that take turns on one core, with the history of the run and without.\n"
+    yield from table(
+        ("fit", "seconds with it", "without", "cost"),
+        [
+            (name, f"{row['with']:.4f}", f"{row['without']:.4f}", f"{100 * row['cost']:+.1f} %")
+            for name, row in rows.items()
         ],
     )
 

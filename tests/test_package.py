@@ -43,6 +43,10 @@ CLIENTS = {
 }
 
 
+# What pictures, reports and loggers need.
+PICTURES = {"matplotlib", "jinja2", "pydantic", "IPython", "tensorboardX", "mlflow", "wandb"}
+
+
 def imported_by(statement):
     """The modules that a fresh interpreter has after a statement."""
     code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
@@ -67,7 +71,19 @@ def test_importing_the_package_imports_nothing_else():
         "numba",
         "safetensors",
     }
-    assert imported_by("import halfspaces") & heavy == set()
+    assert imported_by("import halfspaces") & (heavy | PICTURES) == set()
+
+
+def test_fitting_and_saving_load_nothing_that_draws():
+    """Whoever asks for no picture, report or logger does not pay for them."""
+    modules = imported_by(
+        "import halfspaces\n"
+        "model = halfspaces.LinearClassifier().fit([[0.0], [1.0]], [0, 1])\n"
+        "model.result_._repr_html_(), model.result_.history"
+    )
+    assert modules & PICTURES == set()
+    assert rooms_of(modules) & {"plots", "report", "callbacks", "files", "cli"} == set()
+    assert imported_by("from halfspaces import load, save") & (PICTURES - {"pydantic"}) == set()
 
 
 def test_the_core_needs_neither_scikit_learn_nor_its_clients():

@@ -102,6 +102,7 @@ def test_few_rows_are_held_out_in_repeated_folds(run, tmp_path):
     assert min(found) > 0.6
 
 
+@pytest.mark.slow
 def test_a_rare_class_is_held_out_in_folds_and_its_accuracy_has_a_width(run, tmp_path):
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], [600, 4])
@@ -163,6 +164,7 @@ def test_the_worst_of_many_classes_are_shown(capsys):
     assert len(lines) == 3 + 20
 
 
+@pytest.mark.slow
 def test_lambda_is_chosen_by_the_score_that_is_asked_for(run, tmp_path):
     path = table_of_few_rows(tmp_path / "few.npz", 0)
     data = np.load(path)

@@ -26,6 +26,7 @@ from halfspaces.cli import report
 from halfspaces.estimators.base import LinearModel
 from halfspaces.files.checkpoint import Checkpoint
 from halfspaces.files.outputs import KINDS, Output
+from halfspaces.report.summary import Summary
 from tests.helpers import DIGITS, Ended
 
 ROWS = 100
@@ -44,13 +45,27 @@ class Case(NamedTuple):
         return f"{self.command} {self.outputs[0]}".replace(" ", "_")
 
 
-FILES = ("new.safetensors", "new.run.toml", "new.svg")
+FILES = ("new.safetensors", "new.run.toml", "new.history.csv", "new.svg")
 SHOWN = "features show image.png --features hue --out"
 CASES = [
     Case("train d.npz --strengths 1,0.1 --out new", ("d.npz",), FILES),
-    Case("train d.npz --strength 1 --out new.safetensors", ("d.npz",), FILES[:2]),
-    Case("train --run hand.toml --out new", ("d.npz", "hand.toml"), FILES[:2]),
-    Case("train d.npz --strength 1 --plugin p.py --out new", ("d.npz", "p.py"), FILES[:2]),
+    Case("train d.npz --strength 1 --out new.safetensors", ("d.npz",), FILES[:3]),
+    Case("train --run hand.toml --out new", ("d.npz", "hand.toml"), FILES[:3]),
+    Case("train d.npz --strength 1 --plugin p.py --out new", ("d.npz", "p.py"), FILES[:3]),
+    Case("train d.npz --strength 1 --report new.html", ("d.npz",), ("new.html",)),
+    Case(
+        "train d.npz --strength 1 --out new --report r.json",
+        ("d.npz",),
+        (*FILES[:3], "r.json"),
+    ),
+    Case("plot margins m --data d.npz", ("m.safetensors", "d.npz"), ("m.margins.svg",)),
+    Case("plot loss-curve h.history.csv", ("h.history.csv",), ("h.loss-curve.svg",)),
+    *(
+        Case(f"plot templates m --out {name}", ("m.safetensors",), (name,))
+        for name in ("n.png", "n.svg", "n.pdf")
+    ),
+    Case("report m --data d.npz", ("m.safetensors", "d.npz"), ("m.html",)),
+    Case("report m --data d.npz --out r.json", ("m.safetensors", "d.npz"), ("r.json",)),
     *(
         Case(
             f"predict m.safetensors d.npz --out {name}", ("m.safetensors", "d.npz"), (name,), False
@@ -64,7 +79,10 @@ CASES = [
     Case("export m.safetensors --to numpy --out new.py", ("m.safetensors",), ("new.py",), False),
     *(Case(f"{SHOWN} {name}", ("image.png",), (name,)) for name in ("n.png", "n.svg", "n.pdf")),
 ]
-QUICK = {CASES[0], CASES[1], CASES[4], CASES[9]}
+PREDICT = next(case for case in CASES if case.command.startswith("predict"))
+EXPORT = next(case for case in CASES if case.command.startswith("export"))
+QUICK = {CASES[0], CASES[1], PREDICT, EXPORT}
+QUICK |= {case for case in CASES if case.outputs in (("h.loss-curve.svg",), ("r.json",))}
 EACH = [
     pytest.param(case, id=str(case), marks=[] if case in QUICK else pytest.mark.slow)
     for case in CASES
@@ -93,6 +111,9 @@ def original(tmp_path_factory, digits_model):
     shutil.copy(digits_model, folder / "m.safetensors")
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)).save(
         folder / "image.png"
+    )
+    (folder / "h.history.csv").write_text(
+        "passes,seconds,data_loss,penalty,loss\n1,0,0.5,0.1,0.6\n2,0,0.3,0.2,0.5\n"
     )
     (folder / "p.py").write_text("")
     (folder / "hand.toml").write_text(
@@ -150,7 +171,10 @@ WHOLE = {
     ".svg": lambda path: path.read_bytes().rstrip().endswith(b"</svg>"),
     ".png": lambda path: Image.open(path).convert("RGB").size[0] > 100,
     ".pdf": lambda path: path.read_bytes().rstrip().endswith(b"%%EOF"),
+    ".history.csv": lambda path: pd.read_csv(path)["loss"].iloc[-1] > 0,
     ".csv": lambda path: len(pd.read_csv(path)) == ROWS,
+    "r.json": lambda path: Summary.model_validate_json(path.read_bytes()).rows > 0,
+    ".html": lambda path: path.read_bytes().rstrip().endswith(b"</html>"),
     ".json": lambda path: len(pd.read_json(path, lines=True)) == ROWS,
     ".jsonl": lambda path: len(pd.read_json(path, lines=True)) == ROWS,
     ".parquet": lambda path: len(pd.read_parquet(path)) == ROWS,
@@ -161,7 +185,7 @@ WHOLE = {
 
 def is_whole(path):
     """Whether the file is a whole one of the format that its name says."""
-    return WHOLE[path.suffix](path)
+    return next(check for ending, check in WHOLE.items() if path.name.endswith(ending))(path)
 
 
 # --- nothing is replaced --------------------------------------------------------------------------
@@ -205,11 +229,17 @@ def test_outputs_are_different_files(case, folder):
         (folder / second).unlink()
 
 
+@pytest.mark.slow
 def test_products_are_known_by_their_kind(folder):
     made = {
         "train d.npz --strengths 1,0.1 --out new": dict(
-            zip(FILES, ("model", "run file", "plot"), strict=True)
+            zip(FILES, ("model", "run file", "history", "plot"), strict=True)
         ),
+        "plot margins m --data d.npz": {"m.margins.svg": "plot"},
+        "plot templates m --out w.png": {"w.png": "plot"},
+        "plot templates m --out w.pdf": {"w.pdf": "plot"},
+        "report m --data d.npz": {"m.html": "report"},
+        "report m --data d.npz --out r.json": {"r.json": "report"},
         "export m --to onnx --out a": {"a": "ONNX model"},
         "export m --to torch --out b": {"b": "file of torch weights"},
         "export m --to numpy --out c": {"c": None},
@@ -252,13 +282,14 @@ def test_what_is_no_file_stays_and_links_are_followed(case, folder):
         assert is_whole(folder / "elsewhere" / output)
 
 
+@pytest.mark.slow
 def test_names_are_made_by_appending(folder):
     for name in ("k-v1.2", "k-v1.3", "k.svg", "k.run.toml.safetensors"):
         assert run(f"train d.npz --strengths 1,0.1 --out {name}").code == 0
     assert sorted(path.name for path in folder.glob("k*")) == sorted(
         stem + suffix
         for stem in ("k-v1.2", "k-v1.3", "k.svg", "k.run.toml")
-        for suffix in (".safetensors", ".run.toml", ".svg")
+        for suffix in (".safetensors", ".run.toml", ".history.csv", ".svg")
     )
     assert run("export k-v1.2 --to onnx").code == 0
     assert (folder / "k-v1.2.onnx").is_file()
@@ -333,8 +364,8 @@ def test_a_full_disk(case, folder):
     "case",
     [
         pytest.param(CASES[0], id="train", marks=pytest.mark.slow),
-        pytest.param(CASES[4], id="predict"),
-        pytest.param(CASES[8], id="export", marks=pytest.mark.slow),
+        pytest.param(PREDICT, id="predict"),
+        pytest.param(EXPORT, id="export", marks=pytest.mark.slow),
     ],
 )
 def test_a_failure_at_any_write(case, step, failure, folder, monkeypatch):

@@ -49,7 +49,8 @@ def test_a_failed_save_leaves_the_earlier_model(refused, run, tmp_path, monkeypa
     diverging = ["--optimizer", "sgd", "--step-size", "1e9", "--strength", "1"]
     refused(["train", "digits", *diverging, "--out", model], "nothing is saved")
     assert model.read_bytes() == earlier
-    assert sorted(tmp_path.iterdir()) == [tmp_path / "model.run.toml", model]
+    beside = [tmp_path / "model.history.csv", tmp_path / "model.run.toml"]
+    assert sorted(tmp_path.iterdir()) == [*beside, model]
 
 
 @pytest.mark.parametrize(("options", "at"), [((), 25), (CHEAP, 5)], ids=["choosing λ", "fitting"])

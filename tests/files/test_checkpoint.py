@@ -245,6 +245,7 @@ LinearClassifier(strength=0.02, callbacks=callbacks).fit(blocks.X, blocks.y)
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_the_earlier_file_stays(tmp_path):
     ended = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", FULL, tmp_path],

@@ -8,7 +8,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import halfspaces
-from halfspaces import LinearClassifier
+from halfspaces import LinearClassifier, LinearClassifierCV
 from halfspaces.files import safetensors_file
 from halfspaces.files.components import encode
 from halfspaces.files.safetensors_file import ModelFileError
@@ -136,6 +136,21 @@ def test_what_cannot_be_saved_is_refused_and_leaves_no_file(tmp_path):
     )
 
 
+@pytest.mark.parametrize("scoring", ["accuracy", "log_loss"])
+def test_the_table_of_a_search_is_a_note(tmp_path, scoring):
+    search = LinearClassifierCV(strengths=[1.0, 0.1], cv=3, scoring=scoring).fit(X[:300], Y[:300])
+    loaded = round_trip(search.classifier_, tmp_path / "m.safetensors", X[:9])
+    assert "search" not in loaded.notes_
+    halfspaces.save(search, tmp_path / "m.safetensors")
+    note = halfspaces.load(tmp_path / "m.safetensors").notes_["search"]
+    assert (note["scoring"], note["strength"]) == (scoring, search.strength_)
+    results = search.cv_results_
+    columns = {"strength": "param_strength", "score": "mean_test_score", "error": "standard_error"}
+    columns |= {"low": "interval_low", "high": "interval_high", "train_loss": "mean_train_loss"}
+    for name, column in (columns | {"nonzeros": "nonzeros"}).items():
+        assert [row[name] for row in note["rows"]] == results[column].tolist()
+
+
 def test_class_names_name_every_class(tmp_path):
     """Names belong to labels 0, 1, ...: those of other labels would be printed wrongly."""
     path = tmp_path / "model.safetensors"
@@ -155,6 +170,12 @@ def test_class_names_name_every_class(tmp_path):
     ("note", "words"),
     [
         ({"class_names": [1, 2]}, r"class_names\[0\] = 1, which must be a string"),
+        ({"search": {"scoring": "loss", "strength": 0.0, "rows": []}}, "search.strength = 0.0"),
+        ({"search": {"scoring": "loss", "strength": 1.0, "rows": []}}, r"search.rows = \[\]"),
+        (
+            {"search": {"scoring": "loss", "strength": 1.0, "rows": [{"strength": 1.0}]}},
+            r"it has no 'search.rows\[0\].score'",
+        ),
         ({"class_names": None}, ""),
         ({"class_names": "ab"}, "class_names = 'ab', which must be a list"),
         ({"class_names": {"a": 1}}, "class_names = {'a': 1}, which must be a list"),

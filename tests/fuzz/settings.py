@@ -16,9 +16,9 @@ from typing import Any
 from halfspaces import minimize
 from halfspaces.cli.recipe import recipe_of
 from halfspaces.files import run_file, safetensors_file
-from halfspaces.files.atomic import FileError
 from halfspaces.files.checkpoint import RUN, SUFFIX, Checkpoint
 from halfspaces.optimizers import LBFGS
+from halfspaces.system.atomic import FileError
 from halfspaces.system.errors import shown
 from halfspaces.testing.runs import small_objective
 from tests.fuzz.limits import limited

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from halfspaces.cli import data, features
+from halfspaces.cli import data, features, html_report
 from halfspaces.cli.convert import convert
 from halfspaces.cli.evaluate import evaluate, info
 from halfspaces.cli.export import export
 from halfspaces.cli.gradcheck import gradcheck
 from halfspaces.cli.options import help_alone
+from halfspaces.cli.plot import plot
 from halfspaces.cli.predict import predict
 from halfspaces.cli.train import train
 
@@ -23,7 +24,17 @@ app = typer.Typer(
         "Linear classifiers for images, features and embeddings: exact, fast, with nothing hidden."
     ),
 )
-for command in (train, evaluate, info, predict, export, gradcheck, convert):
+for command in (
+    train,
+    evaluate,
+    info,
+    predict,
+    plot,
+    html_report.report,
+    export,
+    gradcheck,
+    convert,
+):
     app.command()(command)
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")

@@ -33,8 +33,8 @@ def export(
     import halfspaces
     from halfspaces.cli import report, screen
     from halfspaces.files import export as exporting
-    from halfspaces.files.atomic import write_whole
     from halfspaces.files.outputs import Input, Output, beside, check_outputs, plugins
+    from halfspaces.system.atomic import write_whole
     from halfspaces.system.names import check_name
 
     check_name("to", to, exporting.SUFFIXES)

@@ -61,12 +61,12 @@ def show(
     from halfspaces.cli import report as shown
     from halfspaces.cli import values
     from halfspaces.features import parse
-    from halfspaces.files.atomic import write_whole
     from halfspaces.files.models import features_of
     from halfspaces.files.outputs import Input, Output, check_outputs, plugins
     from halfspaces.plots.features import plot_features, size_of
     from halfspaces.plots.figure import check_format, content_of
     from halfspaces.plots.vocabulary import plot_vocabulary
+    from halfspaces.system.atomic import write_whole
 
     check_format(out)
     inputs = [Input(image, "the image"), *plugins(plugin)]

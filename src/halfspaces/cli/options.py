@@ -89,12 +89,10 @@ def _model_path(given: Path) -> Path:
 
 def _print_schema(asked: bool) -> bool:
     if asked:
-        import json
-
-        from halfspaces.cli.screen import echo
+        from halfspaces.cli.screen import print_json
         from halfspaces.files.run_file import json_schema
 
-        echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+        print_json(json_schema())
         raise typer.Exit
     return asked
 

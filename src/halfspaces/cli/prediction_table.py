@@ -18,9 +18,9 @@ from halfspaces.cli import report, screen
 from halfspaces.estimators.base import probabilities, winners
 from halfspaces.estimators.components import make_loss
 from halfspaces.features import Described
-from halfspaces.files.atomic import writing_whole
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
+from halfspaces.system.atomic import writing_whole
 from halfspaces.system.errors import shown
 
 Table = dict[str, Array]  # columns of one length

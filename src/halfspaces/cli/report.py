@@ -85,19 +85,19 @@ def dataset(data: Dataset) -> None:
     _pair("data", str(data))
     for note in data.notes:
         _pair("", note)
+    for sentence in repeated(data):
+        _pair("warning", Text(sentence, "yellow"))
+
+
+def repeated(data: Dataset) -> list[str]:
+    """A sentence on test rows that are also training rows; none if there are none."""
     duplicates = data.duplicates()
-    if duplicates:
-        X_test: Any = data.X_test
-        total = X_test.shape[0]
-        verb = "is" if duplicates == 1 else "are"
-        rows = f"{duplicates:,} of the {total:,} test rows {verb}"
-        _pair(
-            "warning",
-            Text(
-                f"{rows} also in the training rows, so the test accuracy looks better than it is",
-                "yellow",
-            ),
-        )
+    if not duplicates:
+        return []
+    X_test: Any = data.X_test
+    verb = "is" if duplicates == 1 else "are"
+    rows = f"{duplicates:,} of the {X_test.shape[0]:,} test rows {verb}"
+    return [f"{rows} also in the training rows, so the test accuracy looks better than it is"]
 
 
 def notes(data: Dataset) -> None:
@@ -327,6 +327,16 @@ def overridden(flag: str, given: Any, before: Any) -> None:
     """Print an option that overrides the run file."""
     was = "nothing" if before is None else before
     _pair("override", f"{flag} {given} instead of the run file's {was}")
+
+
+def seen(sentence: str) -> None:
+    """Print what a picture shows."""
+    _pair("shows", sentence)
+
+
+def reported(path: Path) -> None:
+    """Print the path and size of the report."""
+    _pair("report", f"{path} ({path.stat().st_size / 1024:,.0f} KiB)")
 
 
 def plotted(path: Path) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from halfspaces.cli.html_report import check_format
 from halfspaces.cli.recipe import Recipe
 from halfspaces.files.outputs import (
     Input,
@@ -35,23 +36,16 @@ class Interrupt:
 
 
 def planned_files(recipe: Recipe) -> ModelFiles | None:
-    """The files that will be written, once it is checked that none is lost; None without --out."""
-    if recipe.out is None:
-        return None
-    check_model_name(recipe.out)
-    files = model_files(recipe.out)
-    outputs = [
-        Output(files.model, "model"),
-        Output(files.run_file, "run file", "The run file"),
-    ]
-    if recipe.holds_out and importlib.util.find_spec("matplotlib") is not None:
-        outputs.append(Output(files.plot, "plot", "The plot"))
-    checkpoint = recipe.stored_run
-    if checkpoint is not None and checkpoint.may_write(files.model):
-        raise ValueError(
-            f"--out {files.model} is a file of --checkpoint {recipe.checkpoint}, which is removed "
-            "when the run has ended; give another name."
-        )
+    """The files of the model, once it is checked that nothing is lost; None without --out."""
+    files = None
+    outputs: list[Output] = []
+    if recipe.out is not None:
+        check_model_name(recipe.out)
+        files = model_files(recipe.out)
+        outputs += _outputs(recipe, files)
+    if recipe.report is not None:
+        check_format(recipe.report)
+        outputs.append(Output(recipe.report, "report", "--report"))
     inputs = [Input(Path(recipe.data), "the data"), *plugins(recipe.plugin)]
     if recipe.run is not None and not any(
         output.is_own() and is_same(output.path, recipe.run) for output in outputs
@@ -59,3 +53,21 @@ def planned_files(recipe: Recipe) -> ModelFiles | None:
         inputs.append(Input(recipe.run, "--run"))
     check_outputs(outputs, inputs, overwrite=recipe.overwrite)
     return files
+
+
+def _outputs(recipe: Recipe, files: ModelFiles) -> list[Output]:
+    """The model and the files beside it."""
+    checkpoint = recipe.stored_run
+    if checkpoint is not None and checkpoint.may_write(files.model):
+        raise ValueError(
+            f"--out {files.model} is a file of --checkpoint {recipe.checkpoint}, which is removed "
+            "when the run has ended; give another name."
+        )
+    outputs = [
+        Output(files.model, "model"),
+        Output(files.run_file, "run file", "The run file"),
+        Output(files.history, "history", "The history"),
+    ]
+    if recipe.holds_out and importlib.util.find_spec("matplotlib") is not None:
+        outputs.append(Output(files.plot, "plot", "The plot"))
+    return outputs

@@ -1,5 +1,6 @@
 """What is printed: reports that cannot fail a command, and results that are printed whole."""
 
+import json
 import os
 import shutil
 import sys
@@ -123,6 +124,12 @@ def results() -> Iterator[Results]:
 def console_for_lists() -> Console:
     """As wide as the terminal, elsewhere so wide that no line of a list is folded."""
     return _console(None if sys.stdout.isatty() else 200)
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON, whole or not at all: it is for programs."""
+    with results() as stream:
+        stream.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def echo(text: str) -> None:

@@ -1,20 +1,23 @@
 """What `halfspaces train` prints of the choice of λ, and of a random search."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from rich.text import Text
 
 from halfspaces.cli.report import _pair, _table, console, heading, percent
-from halfspaces.plots.validation_curve import Searched, score_name
+from halfspaces.estimators.scoring import score_name
+from halfspaces.support.types import Array
 
 FIRST_ATTEMPTS = 10  # of a random search; later ones are printed where they are the best so far
 
 
-class Search(Searched, Protocol):
+class Search(Protocol):
     """A search for λ, as `LinearClassifierCV` or in folds with features of their own."""
 
+    cv_results_: Mapping[str, Array]
+    scoring: Any
     best_index_: int
 
 

@@ -1,6 +1,7 @@
 """What `halfspaces train` does: open the data, choose λ, fit, report, save."""
 
 import importlib.util
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from halfspaces import datasets
-from halfspaces.cli import report, screen, strength_report, values
+from halfspaces.cli import html_report, report, screen, strength_report, values
 from halfspaces.cli.fold_features import FoldSearch, search_by_fold
 from halfspaces.cli.holding_out import HeldOutRows, held_out_rows
 from halfspaces.cli.image_features import Describing, Rows
 from halfspaces.cli.recipe import Recipe
 from halfspaces.cli.saving import Interrupt, planned_files
+from halfspaces.cli.subject import Subject
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.fingerprint import fingerprint
 from halfspaces.estimators.checked_data import check_two
@@ -23,13 +25,14 @@ from halfspaces.estimators.components import make_optimizer
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.estimators.finite import check_finite
 from halfspaces.features import Augmentation, Feature, parse
-from halfspaces.files import run_file
-from halfspaces.files.atomic import write_whole
+from halfspaces.files import history, run_file
 from halfspaces.files.models import save, versions
+from halfspaces.files.notes import search_note
 from halfspaces.files.options import STRENGTHS
-from halfspaces.files.outputs import ModelFiles
+from halfspaces.files.outputs import ModelFiles, model_files
 from halfspaces.loop.result import Reason
 from halfspaces.support.types import Array
+from halfspaces.system.atomic import write_whole
 
 Search = LinearClassifierCV | FoldSearch
 
@@ -96,15 +99,16 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> Linear
             evaluation = evaluated(recipe, classifier, examples.as_given, search)
     with interrupt.ends_block():
         try:
-            if files is not None and fit_is_finite:
-                for name, path in save_all(recipe, files, classifier, examples, evaluation, search):
+            if fit_is_finite:
+                trained = Trained(recipe, classifier, examples, evaluation, search)
+                for name, path in save_all(trained, files):
                     saved[name] = path
         finally:
             report_all(recipe, classifier, examples, evaluation, search, saved)
     if not fit_is_finite:
         raise ValueError(f"The training failed and nothing is saved: {classifier.result_.reason}")
     if interrupt.came:
-        if not saved:
+        if "saved" not in saved:
             raise KeyboardInterrupt
         screen.error(f"Interrupted; the best model so far is saved in {saved['saved']}.")
         raise SystemExit(130)
@@ -257,41 +261,80 @@ def evaluated(
     return Evaluation(metrics, part, np.asarray(y), predicted)
 
 
-def save_all(
-    recipe: Recipe,
-    files: ModelFiles,
-    classifier: LinearClassifier,
-    examples: Examples,
-    evaluation: Evaluation | None,
-    search: Search | None,
-) -> Iterator[tuple[str, Path]]:
-    """Write the model, its run file and, if matplotlib is installed, a plot of the search.
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """All that a training leaves behind."""
+
+    recipe: Recipe
+    classifier: LinearClassifier
+    examples: Examples
+    evaluation: Evaluation | None
+    search: Search | None
+
+    @property
+    def run_file(self) -> str:
+        """The text of the run file."""
+        examples = self.examples
+        made = {"data": str(examples.given), **versions(), "rows": examples.fingerprint}
+        return run_file.dumps(run_options(self.recipe, examples.held_out), made=made)
+
+    def save(self, path: Path) -> None:
+        """Write the model with its notes."""
+        examples = self.examples
+        given = examples.given
+        save(
+            self.classifier,
+            path,
+            features=examples.feature,
+            run=self.run_file,
+            data=examples.rows.name,
+            metrics={} if self.evaluation is None else self.evaluation.metrics,
+            search=None if self.search is None else search_note(self.search),
+            class_names=given.class_names,
+            image_shape=given.image_shape,
+            planar=given.planar,
+            conventions=given.conventions.to_note(),
+        )
+
+
+def save_all(trained: Trained, files: ModelFiles | None) -> Iterator[tuple[str, Path]]:
+    """Write the model with the files beside it and, if it is asked for, the report.
 
     Yields the name and the path of each as soon as it is written.
     """
-    given = examples.given
-    made = {"data": str(given), **versions(), "rows": examples.fingerprint}
-    run = run_file.dumps(run_options(recipe, examples.held_out), made=made)
-    save(
-        classifier,
-        files.model,
-        features=examples.feature,
-        run=run,
-        data=examples.rows.name,
-        metrics={} if evaluation is None else evaluation.metrics,
-        class_names=given.class_names,
-        image_shape=given.image_shape,
-        planar=given.planar,
-        conventions=given.conventions.to_note(),
-    )
-    yield "saved", files.model
-    run_file.write(files.run_file, run)
-    yield "run file", files.run_file
-    if search is not None and importlib.util.find_spec("matplotlib") is not None:
-        from halfspaces.plots.validation_curve import save_validation
+    if files is not None:
+        yield from _save_model(trained, files)
+        if trained.search is not None and importlib.util.find_spec("matplotlib") is not None:
+            from halfspaces.plots import ValidationCurveDisplay
 
-        write_whole(files.plot, save_validation(search))
-        yield "plot", files.plot
+            write_whole(files.plot, ValidationCurveDisplay.from_estimator(trained.search).content())
+            yield "plot", files.plot
+    path = trained.recipe.report
+    if path is not None:
+        write_whole(path, _report(trained, files, path.suffix.lower()))
+        yield "report", path
+
+
+def _save_model(trained: Trained, files: ModelFiles) -> Iterator[tuple[str, Path]]:
+    trained.save(files.model)
+    yield "saved", files.model
+    run_file.write(files.run_file, trained.run_file)
+    yield "run file", files.run_file
+    history.write(files.history, trained.classifier.result_.history)
+    yield "history", files.history
+
+
+def _report(trained: Trained, files: ModelFiles | None, suffix: str) -> bytes:
+    """The report of the model; without --out, of one that is in a folder as long as this takes."""
+    given = trained.examples.given
+    jobs = trained.recipe.jobs
+    if files is not None:
+        return html_report.content(Subject(files.model, jobs=jobs, opened=given), suffix)
+    with tempfile.TemporaryDirectory() as folder:
+        files = model_files(Path(folder) / "model")
+        list(_save_model(trained, files))
+        subject = Subject(files.model, jobs=jobs, opened=given)
+        return html_report.content(subject, suffix, is_saved=False)
 
 
 def run_options(recipe: Recipe, held_out: HeldOutRows | None) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from halfspaces.estimators.components import make_loss
 from halfspaces.estimators.empty_columns import restored, restored_moments
 from halfspaces.estimators.finite import check_finite, too_small
 from halfspaces.estimators.given import labels_of
+from halfspaces.estimators.sklearn_callbacks import CallbackSupportMixin
 from halfspaces.kernels import fused_rows
 from halfspaces.loop.result import Result
 from halfspaces.losses.base import Loss
@@ -114,7 +115,7 @@ def unfolded(linear: Linear, V: Array, c: Array) -> Array:
     return W
 
 
-class LinearModel(ClassifierMixin, BaseEstimator, ABC):
+class LinearModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     """A classifier of the scores x coef_ᵀ + intercept_: whatever is written there is what predicts.
 
     `_adopt` takes both from the result of a fit.

@@ -12,6 +12,7 @@ from halfspaces.estimators.checked_data import check_validation, hold_out, is_pa
 from halfspaces.estimators.components import make_optimizer, make_penalty
 from halfspaces.estimators.empty_columns import taken, with_columns_of, without_empty_columns
 from halfspaces.estimators.given import labels_of
+from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks
 from halfspaces.loop.run import Callback
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
@@ -229,7 +230,8 @@ class LinearClassifier(LinearModel):
             separation = warn_if_separable(objective, max_passes=max_passes, stacklevel=OUTSIDE)
         # Without its W, which is as large as the model.
         self.separation_ = separation and replace(separation, W=None)
-        self._minimize(objective, data.classes, start, choice, held_out)
+        with heard_by_callbacks(self, X, y) as heard:
+            self._minimize(objective, data.classes, start, choice, held_out, heard)
         self._end(data, blocks)
         return self
 
@@ -340,6 +342,7 @@ class LinearClassifier(LinearModel):
         start: Array,
         choice: Choice,
         validation: Blocks | None = None,
+        heard: Sequence[Callback] = (),
     ) -> None:
         if self.verbose > 0:
             print(f"{type(self).__name__}: {choice.why}.")
@@ -351,7 +354,7 @@ class LinearClassifier(LinearModel):
             tol=self.tol,
             max_passes=self.max_passes,
             validation=validation,
-            callbacks=self.callbacks,
+            callbacks=[*self.callbacks, *heard],
             resume=None if store is None else store.run(objective, choice.optimizer),
             progress=self.verbose >= 0,
         )

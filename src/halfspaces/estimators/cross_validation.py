@@ -17,9 +17,10 @@ from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_loss, penalty_by_strength
 from halfspaces.estimators.empty_columns import without_empty_columns
 from halfspaces.estimators.held_out import HeldOut, split
-from halfspaces.estimators.results_table import results_table
+from halfspaces.estimators.results_table import results_as_html, results_table
 from halfspaces.estimators.scoring import Scorer, ScoreTable, check_probabilities, make_scorer
 from halfspaces.estimators.search import KINKED_TOL, Search
+from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks
 from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import LEAST_LOSS, Callback
 from halfspaces.losses.base import Loss
@@ -226,7 +227,8 @@ class LinearClassifierCV(LinearModel):
         if scorer == "log_loss":
             check_probabilities(make_loss(self.loss), self.calibrate, "scoring='log_loss'")
         trains, held_out = split(self, data, X, groups, validation, seed=self._seed() or 0)
-        grid = self._choose(data, trains, held_out, scorer)
+        with heard_by_callbacks(self, X, y) as heard:
+            grid = self._choose(data, trains, held_out, scorer, [*self.callbacks, *heard])
         self._end(data, data.blocks)
         stopped = grid.stopped_at_limit
         if stopped and self.result_.converged:
@@ -259,7 +261,12 @@ class LinearClassifierCV(LinearModel):
         check_numbers("Each of strengths", given, above=0)
 
     def _choose(
-        self, data: Data, trains: list[Array], held_out: list[HeldOut], scorer: Scorer
+        self,
+        data: Data,
+        trains: list[Array],
+        held_out: list[HeldOut],
+        scorer: Scorer,
+        callbacks: Sequence[Callback],
     ) -> Grid:
         """Solve the grid, choose a strength, fit and calibrate the classifier."""
         penalty = penalty_by_strength(self.penalty)
@@ -274,7 +281,7 @@ class LinearClassifierCV(LinearModel):
             calibrate=self.calibrate,
             tol=self.tol,
             max_passes=self.max_passes,
-            callbacks=self.callbacks,
+            callbacks=callbacks,
             verbose=self.verbose,
         )
         if isinstance(given, GrowingGrid):
@@ -385,8 +392,15 @@ class LinearClassifierCV(LinearModel):
         return classifier
 
     def plot_validation(self, ax: Any = None) -> Any:
-        """Held-out score against λ, with error bars; see `halfspaces.plots.plot_validation`."""
-        from halfspaces.plots.validation_curve import plot_validation
+        """Draw a `halfspaces.plots.ValidationCurveDisplay` of this search; returns its Axes."""
+        import halfspaces  # pictures stand above classifiers: this is one of the package's users
 
         check_is_fitted(self)
-        return plot_validation(self, ax)
+        return halfspaces.plots.ValidationCurveDisplay.from_estimator(self).plot(ax).ax_
+
+    def _html_repr(self) -> str:
+        """scikit-learn's diagram and, after `fit`, the table of the search below it."""
+        diagram = super()._html_repr()
+        if not hasattr(self, "cv_results_"):
+            return diagram
+        return diagram + results_as_html(self.cv_results_, self.best_index_)

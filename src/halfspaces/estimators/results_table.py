@@ -1,10 +1,13 @@
 """The table of a search for λ, one row a strength: `LinearClassifierCV.cv_results_`."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.stats import rankdata
 
 from halfspaces.estimators.scoring import ScoreTable
 from halfspaces.support.types import Array
+from halfspaces.system.notebooks import table as html_table
 from halfspaces.tuning.grid import Grid
 
 
@@ -47,3 +50,18 @@ def results_table(strengths: Array, grid: Grid, table: ScoreTable) -> dict[str, 
         "rank_test_score": rankdata(-comparable, method="min").astype(np.int32),
         "dropped": np.arange(len(strengths)) >= solved,
     }
+
+
+def results_as_html(results: Mapping[str, Array], best: int) -> str:
+    """The solved rows of `cv_results_` for a notebook; the chosen one is marked."""
+    columns = ("mean_test_score", "interval_low", "interval_high", "mean_train_loss", "nonzeros")
+    rows = [
+        (
+            f"{results['param_strength'][row]:.3g}",
+            *(f"{results[name][row]:.4g}" for name in columns),
+            "chosen" if row == best else "",
+        )
+        for row in np.flatnonzero(~results["dropped"])
+    ]
+    header = ("λ", "held-out score", "95 % from", "to", "training loss", "weights not 0", "")
+    return html_table(rows, header)

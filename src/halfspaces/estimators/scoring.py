@@ -99,6 +99,17 @@ def make_scorer(scoring: Any, called: str = "scoring=") -> Scorer:
     return scoring
 
 
+def score_name(scoring: Any) -> str:
+    """What a score is called in pictures and tables.
+
+    >>> score_name("log_loss"), score_name("balanced_accuracy")
+    ('log-loss, negative', 'balanced accuracy')
+    """
+    if scoring in ("log_loss", "loss"):
+        return f"{scoring.replace('_', '-')}, negative"
+    return scoring.replace("_", " ") if isinstance(scoring, str) else "score"
+
+
 def of_answers(scorer: Scorer) -> bool:
     """Whether a scorer needs the classifier's answers for the held-out rows alone.
 
@@ -221,23 +232,32 @@ class ScoreTable:
 def interval(scorer: Scorer, mean: Array, error: Array, n_rows: float) -> tuple[Array, Array]:
     """A 95 % interval of mean scores: Wilson's for accuracies, else mean ± 1.96 standard errors.
 
-    Wilson's interval has a width and lies within 0 and 1, also where all rows are right or wrong:
-    (p + z²/2n ± z √(p (1 − p)/n + z²/4n²)) / (1 + z²/n).
-
-    Wilson, Probable inference, the law of succession, and statistical inference, 1927,
-    https://doi.org/10.1080/01621459.1927.10502953
-
     >>> low, high = interval("accuracy", np.array([1.0]), np.array([0.0]), 20)
     >>> f"{low[0]:.3f} {high[0]:.3f}"
     '0.839 1.000'
     """
-    if scorer != "accuracy":
-        half = np.where(error > 0, Z * error, np.nan)  # scores without any spread tell of no error
-        return mean - half, mean + half
-    middle = mean + Z**2 / (2 * n_rows)
-    half = Z * np.sqrt(mean * (1 - mean) / n_rows + (Z / (2 * n_rows)) ** 2)
-    scale = 1 + Z**2 / n_rows
-    return np.clip((middle - half) / scale, 0.0, mean), np.clip((middle + half) / scale, mean, 1.0)
+    if scorer == "accuracy":
+        return wilson(mean, n_rows)
+    half = np.where(error > 0, Z * error, np.nan)  # scores without any spread tell of no error
+    return mean - half, mean + half
+
+
+def wilson(p: Any, n: Any) -> tuple[Any, Any]:
+    """Wilson's 95 % interval of a probability: `p` is the part of `n` rows that is right.
+
+    (p + z²/2n ± z √(p (1 − p)/n + z²/4n²)) / (1 + z²/n), z = 1.96. It has a width and lies within
+    0 and 1, also where all rows are right or wrong.
+
+    Wilson, Probable inference, the law of succession, and statistical inference, 1927,
+    https://doi.org/10.1080/01621459.1927.10502953
+
+    >>> [round(float(end), 3) for end in wilson(1.0, 10)]
+    [0.722, 1.0]
+    """
+    middle = p + Z**2 / (2 * n)
+    half = Z * np.sqrt(p * (1 - p) / n + (Z / (2 * n)) ** 2)
+    scale = 1 + Z**2 / n
+    return np.clip((middle - half) / scale, 0.0, p), np.clip((middle + half) / scale, p, 1.0)
 
 
 def distinct_rows(held_out: Sequence[HeldOut]) -> float:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from halfspaces.files.atomic import brief
+from halfspaces.system.atomic import brief
 
 DEEPEST = 100  # values within values
 KINDS = {

@@ -24,7 +24,6 @@ from scipy.sparse import csr_array
 
 import halfspaces
 from halfspaces.files import safetensors_file
-from halfspaces.files.atomic import brief, target_of
 from halfspaces.files.checked import check_depth, fits, shown
 from halfspaces.files.safetensors_file import SUFFIX, ModelFileError
 from halfspaces.files.state_classes import class_named, name_of
@@ -34,6 +33,7 @@ from halfspaces.loop.run import Run, problem_of
 from halfspaces.objective import Objective
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
+from halfspaces.system.atomic import brief, target_of
 from halfspaces.tuning.store import Store
 
 RUN = "run"

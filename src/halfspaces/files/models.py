@@ -18,13 +18,13 @@ from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_loss, make_penalty
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.files import safetensors_file
-from halfspaces.files.atomic import brief
 from halfspaces.files.checked import check_depth, checked
 from halfspaces.files.components import check_registered, decode, encode
-from halfspaces.files.notes import Label, Notes, Stored, check_class_names
+from halfspaces.files.notes import Label, Notes, Stored, check_class_names, search_note
 from halfspaces.files.safetensors_file import ModelFileError, model_path
 from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array
+from halfspaces.system.atomic import brief
 from halfspaces.system.errors import UnknownComponentError
 
 if TYPE_CHECKING:
@@ -71,15 +71,16 @@ def save(
     Parameters
     ----------
     classifier : LinearClassifier or LinearClassifierCV
-        Of the latter, `classifier_` is stored with its calibration, without the search; its
-        predictions are the same.
+        Of the latter, `classifier_` is stored with its calibration, and the table of the search as
+        the note `search`; its predictions are the same.
     path : path
     features : Feature or None
         The fitted feature that computed the rows of X. It is stored as text and arrays, and `load`
         returns it as `features_`. None stores the feature of a loaded classifier, if it has one.
     **notes
         Stored as metadata: numbers, strings, lists and dicts of them. Those that commands read are
-        `class_names` (the name of label 0, 1, ...), `image_shape`, `metrics`, `data` and `run`.
+        `class_names` (the name of label 0, 1, ...), `image_shape`, `metrics`, `data`, `run` and
+        `search`.
 
     Raises
     ------
@@ -108,6 +109,7 @@ def save(
     if not hasattr(classifier, "coef_"):
         raise ModelFileError("The classifier is not fitted yet; call fit before save.")
     if isinstance(classifier, LinearClassifierCV):
+        notes = {"search": search_note(classifier), **notes}
         classifier = classifier.classifier_
     notes = {**_earlier(classifier), **notes}
     _check_notes(notes, classifier.classes_)

@@ -1,7 +1,9 @@
 """What a model file says beside its tensors: the entries that are read back, with their types."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Protocol
 
+import numpy as np
 from pydantic import Field
 
 from halfspaces.files.checked import Held, shown
@@ -9,6 +11,49 @@ from halfspaces.support.types import Array
 
 Label = bool | int | float | str
 Side = Annotated[int, Field(ge=1, lt=1 << 31)]
+
+
+class SearchRow(Held):
+    """One λ of a search.
+
+    Parameters
+    ----------
+    strength : float
+    score : float
+        Mean score of the held-out rows.
+    error, low, high : float or None
+        Standard error of the mean, and its 95 % interval.
+    train_loss : float or None
+        Mean loss of the training rows.
+    nonzeros : int or None
+        Weights that are not 0, of the fit to all rows.
+    """
+
+    strength: Annotated[float, Field(gt=0)]
+    score: float
+    error: float | None = None
+    low: float | None = None
+    high: float | None = None
+    train_loss: float | None = None
+    nonzeros: Annotated[int, Field(ge=0)] | None = None
+
+
+class SearchNote(Held):
+    """The table of a search for λ.
+
+    Parameters
+    ----------
+    scoring : str
+        The score, such as "accuracy".
+    strength : float
+        The λ that was chosen.
+    rows : list of SearchRow
+        From the largest λ down, those that were solved.
+    """
+
+    scoring: str
+    strength: Annotated[float, Field(gt=0)]
+    rows: Annotated[list[SearchRow], Field(min_length=1)]
 
 
 class Notes(Held):
@@ -24,6 +69,8 @@ class Notes(Held):
         Accuracies by the name of a part of the data, and other values.
     data, run : str or None
         The name of the training data, and the run file.
+    search : SearchNote or None
+        How λ was chosen.
     """
 
     class_names: list[str] | None = None
@@ -31,6 +78,7 @@ class Notes(Held):
     metrics: dict[str, Any] | None = None
     data: str | None = None
     run: str | None = None
+    search: SearchNote | None = None
 
 
 class Stored(Held):
@@ -48,6 +96,47 @@ class Stored(Held):
     calibration: Any = None
     fit: dict[str, str | float | int | None] = Field(default_factory=dict)
     notes: Any
+
+
+class Searched(Protocol):
+    """The attributes of a fitted search for λ that are noted."""
+
+    cv_results_: Mapping[str, Array]
+    strength_: float
+    scoring: Any
+
+
+_COLUMNS = {
+    "param_strength": "strength",
+    "mean_test_score": "score",
+    "standard_error": "error",
+    "interval_low": "low",
+    "interval_high": "high",
+    "mean_train_loss": "train_loss",
+    "nonzeros": "nonzeros",
+}
+
+
+def search_note(search: Searched) -> dict[str, Any]:
+    """The table of a search as a note: `checked(SearchNote, note)` reads it.
+
+    >>> import numpy as np
+    >>> from types import SimpleNamespace
+    >>> table = {"param_strength": np.array([1.0, 0.1]), "mean_test_score": np.array([0.5, np.nan])}
+    >>> search_note(SimpleNamespace(cv_results_=table, strength_=1.0, scoring="accuracy"))["rows"]
+    [{'strength': 1.0, 'score': 0.5}]
+    """
+    results = search.cv_results_
+    rows = [
+        {
+            name: int(value) if name == "nonzeros" else float(value)
+            for column, name in _COLUMNS.items()
+            if column in results and np.isfinite(value := results[column][position])
+        }
+        for position in np.flatnonzero(np.isfinite(results["mean_test_score"]))
+    ]
+    scoring = search.scoring if isinstance(search.scoring, str) else "score"
+    return {"scoring": scoring, "strength": float(search.strength_), "rows": rows}
 
 
 def check_class_names(names: list[str] | None, classes: Array) -> None:

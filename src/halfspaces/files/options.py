@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
-from halfspaces.files.atomic import brief
+from halfspaces.system.atomic import brief
 
 BOUNDS = {"ge": "at_least", "gt": "above", "lt": "below"}
 KINDS = {
@@ -255,7 +255,11 @@ class ThisCall(Table):
     )
     resume: bool = option(False, "Go on from the run there, if there is one.", needs="checkpoint")
     out: Path | None = option(
-        None, "Save the model here, one .safetensors file; its run file goes beside it."
+        None,
+        "Save the model here, one .safetensors file; its run file and its history go beside it.",
+    )
+    report: Path | None = option(
+        None, "Write a report of the trained model here: .html, or .json for its figures."
     )
     overwrite: bool = option(False, "Replace files that halfspaces did not write.")
     run: Path | None = option(

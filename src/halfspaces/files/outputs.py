@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 import safetensors
 
-from halfspaces.files import safetensors_file
-from halfspaces.files.atomic import FileError, is_special, target_of
+from halfspaces.files import history, safetensors_file
 from halfspaces.files.export.onnx_model import PRODUCER
 from halfspaces.files.export.torch_model import WRITTEN_BY
 from halfspaces.files.run_file import BEGINNING
 from halfspaces.files.safetensors_file import SUFFIX
 from halfspaces.plots.figure import KIND
+from halfspaces.system.atomic import FileError, is_special, target_of
 from halfspaces.system.mark import is_marked
 
 
@@ -29,6 +29,7 @@ class ModelFiles(NamedTuple):
 
     model: Path
     run_file: Path
+    history: Path
     plot: Path
 
 
@@ -36,13 +37,15 @@ def model_files(out: Path) -> ModelFiles:
     """The files of the model `out`, named by appending to its name without .safetensors.
 
     >>> [path.name for path in model_files(Path("k-v1.2"))]
-    ['k-v1.2.safetensors', 'k-v1.2.run.toml', 'k-v1.2.svg']
+    ['k-v1.2.safetensors', 'k-v1.2.run.toml', 'k-v1.2.history.csv', 'k-v1.2.svg']
     >>> model_files(Path("k.safetensors")).run_file.name
     'k.run.toml'
     """
     name = out.name[: -len(SUFFIX)] if out.name.lower().endswith(SUFFIX) else out.name
     model = out if name != out.name else beside(out, SUFFIX)
-    return ModelFiles(model, beside(out, ".run.toml"), beside(out, ".svg"))
+    return ModelFiles(
+        model, beside(out, ".run.toml"), beside(out, history.SUFFIX), beside(out, ".svg")
+    )
 
 
 def beside(model: Path, suffix: str) -> Path:
@@ -73,6 +76,10 @@ def _is_plot(path: Path) -> bool:
     return is_marked(path, KIND)
 
 
+def _is_report(path: Path) -> bool:
+    return is_marked(path, "report")
+
+
 _PRODUCER_FIELD = b"\x12" + bytes([len(PRODUCER)]) + PRODUCER.encode()  # the second of protobuf
 
 
@@ -97,7 +104,9 @@ def _is_never_known(path: Path) -> bool:
 KINDS: Mapping[str, Callable[[Path], bool]] = {
     "model": _is_model,
     "run file": _is_run_file,
+    "history": history.is_history,
     "plot": _is_plot,
+    "report": _is_report,
     "ONNX model": _is_onnx_export,
     "file of torch weights": _is_torch_export,
     "code": _is_never_known,

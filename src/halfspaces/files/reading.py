@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from halfspaces.files.atomic import FileError
+from halfspaces.system.atomic import FileError
 
 
 @contextmanager

@@ -31,7 +31,6 @@ import tomli_w
 from pydantic import Field, ValidationError, create_model
 from pydantic.json_schema import GenerateJsonSchema
 
-from halfspaces.files.atomic import FileError, brief, write_whole
 from halfspaces.files.checked import check_depth
 from halfspaces.files.options import (
     TABLES,
@@ -42,6 +41,7 @@ from halfspaces.files.options import (
 )
 from halfspaces.files.reading import reading
 from halfspaces.files.safetensors_file import SUFFIX, model_path
+from halfspaces.system.atomic import FileError, brief, write_whole
 
 FORMAT = 1
 LARGEST = 1 << 16  # bytes; a run file has about one thousand

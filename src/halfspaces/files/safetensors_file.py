@@ -16,8 +16,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from halfspaces.files.atomic import FileError, brief, write_whole
 from halfspaces.files.reading import reading
+from halfspaces.system.atomic import FileError, brief, write_whole
 
 SUFFIX = ".safetensors"
 KEY = "halfspaces"

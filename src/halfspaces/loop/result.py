@@ -42,12 +42,8 @@ class Reason(Enum):
     @property
     def converged(self) -> bool:
         """Whether the run reached its goal."""
-        return self in (
-            Reason.CERTIFIED,
-            Reason.STATIONARY,
-            Reason.ALL_STEPS_TAKEN,
-            Reason.EARLY_STOPPED,
-        )
+        goals = Reason.CERTIFIED, Reason.STATIONARY, Reason.ALL_STEPS_TAKEN, Reason.EARLY_STOPPED
+        return self in goals
 
     def __str__(self) -> str:
         return self.value
@@ -76,11 +72,11 @@ class History(Mapping[str, Array]):
         """Add one row, with nan in the columns left out; a new column has nan in earlier rows."""
         length = len(self)
         for name, value in row.items():
-            unknown = np.full_like(value, np.nan, dtype=float)
-            self.columns.setdefault(name, [unknown] * length).append(value)
-        for column in self.columns.values():
-            if len(column) == length:
-                column.append(np.full_like(column[-1], np.nan, dtype=float))
+            if name not in self.columns:
+                self.columns[name] = [np.full_like(value, np.nan, dtype=float)] * length
+            self.columns[name].append(value)
+        for name in self.columns.keys() - row.keys():
+            self.columns[name].append(np.full_like(self.columns[name][-1], np.nan, dtype=float))
 
     def __getitem__(self, name: str) -> Array:
         values = np.array(self.columns[name], dtype=float)
@@ -171,3 +167,8 @@ class Result:
         distance = f"at most {gap:.3g}" if np.isfinite(gap) else "at an unknown distance"
         cost = f"{self.passes:.4g} passes, {self.seconds:.3g} s"
         return f"{self.reason} L(W) = {loss:.6g}, {distance} above the minimum; {cost}."
+
+    def _repr_html_(self) -> str:
+        from halfspaces.system.notebooks import of_result
+
+        return of_result(self)

@@ -1,23 +1,40 @@
-"""Pictures with matplotlib (`pip install halfspaces[plots]`), one a file."""
+"""Pictures of training and of models, one a file: Displays as scikit-learn has them.
+
+Each is computed by a `from_...` method, drawn by `plot`, and written to a file by `save`.
+"""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from halfspaces.plots.features import plot_features
-    from halfspaces.plots.validation_curve import plot_validation
-    from halfspaces.plots.vocabulary import plot_vocabulary
-
-__all__ = ["plot_features", "plot_validation", "plot_vocabulary"]
 _HOMES = {
+    "ConfusionMatrixDisplay": "confusion_matrix",
+    "CurvatureDisplay": "curvature",
+    "LandscapeDisplay": "landscape",
+    "LearningCurveDisplay": "learning_curve",
+    "LossCurveDisplay": "loss_curve",
+    "MarginsDisplay": "margins",
+    "MistakesDisplay": "mistakes",
+    "OccamDisplay": "occam",
+    "RaceDisplay": "race",
+    "ReliabilityDisplay": "reliability",
+    "ScoresDisplay": "scores_table",
+    "SliceDisplay": "slice",
+    "SparsityDisplay": "sparsity",
+    "StepSizesDisplay": "step_sizes",
+    "TemplatesDisplay": "templates",
+    "ValidationCurveDisplay": "validation_curve",
     "plot_features": "features",
-    "plot_validation": "validation_curve",
     "plot_vocabulary": "vocabulary",
 }
 
+__all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
+
 
 def __getattr__(name: str) -> Any:
-    # Lazy, so that a validation curve does not import the image features.
     if name in _HOMES:
         return getattr(import_module(f"halfspaces.plots.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'halfspaces.plots' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

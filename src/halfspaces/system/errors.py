@@ -27,6 +27,11 @@ def shown(name: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in name)
 
 
+def shown_lines(text: str) -> str:
+    """The lines of a text, each as `shown` returns it."""
+    return "\n".join(map(shown, text.split("\n")))
+
+
 def listed(names: Iterable[str], most: int = 5) -> str:
     """The first `most` names, quoted, and the number of the others.
 

@@ -1,16 +1,22 @@
-"""The progress bar: shown on a terminal after one second of work, removed when the work is done."""
+"""The progress bar: shown after one second of work, removed when the work is done.
 
+On a terminal it is a bar, in a notebook one line that is changed in place; elsewhere nothing.
+"""
+
+import html
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Self, TypeVar
+from importlib import import_module
+from typing import Any, ClassVar, Self, TypeVar
 
 from halfspaces.system import errors
 
 PATIENCE = 1.0  # seconds before a bar appears
 REFRESH = 0.1  # seconds between two drawings
+NOTEBOOK_REFRESH = 0.5  # of the line in a notebook, which keeps every message
 T = TypeVar("T")
 
 _quiet: ContextVar[bool] = ContextVar("_quiet", default=False)
@@ -54,7 +60,8 @@ class Bar:
         self.unit = unit
         self.completed: float | None = 0
         self.status = ""
-        self._shown = shown and not _quiet.get() and sys.stderr.isatty()
+        self._in_notebook = is_notebook()
+        self._shown = shown and not _quiet.get() and (self._in_notebook or sys.stderr.isatty())
         self._started = time.perf_counter()
         self._drawn = self._started
         self._bar: Any = None
@@ -82,7 +89,8 @@ class Bar:
     def is_due(self) -> bool:
         """Whether the bar is shown, a second has passed, and the last drawing is old enough."""
         now = time.perf_counter()
-        is_late = now - self._started >= PATIENCE and now - self._drawn >= REFRESH
+        refresh = NOTEBOOK_REFRESH if self._in_notebook else REFRESH
+        is_late = now - self._started >= PATIENCE and now - self._drawn >= refresh
         return self._shown and is_late
 
     def draw(self) -> None:
@@ -100,6 +108,8 @@ class Bar:
         )
 
     def _open(self) -> Any:
+        if self._in_notebook:
+            return NotebookLine(self.total, self.unit)
         from rich.console import Console
         from rich.progress import Progress
 
@@ -121,6 +131,54 @@ class Bar:
         is_timed = self.unit == "bytes" or (self.unit != "" and self.total is not None)
         time_column = progress.TimeRemainingColumn() if is_timed else progress.TimeElapsedColumn()
         return [*columns, time_column]
+
+
+class NotebookLine:
+    """One line of a notebook with the methods of rich's bar: changed in place, emptied at the end.
+
+    A cell has one line for all its bars.
+
+    Parameters
+    ----------
+    total : float or None
+    unit : str
+        As of `Bar`.
+    """
+
+    _newest: ClassVar[tuple[int, Any]] = (-1, None)  # the number of a cell, and its line
+
+    def __init__(self, total: float | None, unit: str) -> None:
+        self.total = total
+        self.unit = unit
+        page: Any = import_module("IPython.display")
+        self._html = page.HTML
+        cell = _shell().execution_count
+        if self._newest[0] != cell:
+            NotebookLine._newest = (cell, page.display(page.HTML(""), display_id=True))
+        self._handle = self._newest[1]
+
+    def update(self, task: object, *, description: str, completed: Any, status: str) -> None:
+        """Change the line."""
+        count = status
+        if self.unit and completed is not None:
+            total = "" if self.total is None else f" of {self.total:,.0f}"
+            count = f"{completed:,.0f}{total} {self.unit}"
+        words = html.escape(errors.shown(f"{description} {count}"))
+        self._handle.update(self._html(f"<small>{words}</small>"))
+
+    def stop(self) -> None:
+        """Empty the line."""
+        self._handle.update(self._html(""))
+
+
+def is_notebook() -> bool:
+    """Whether this is the kernel of a notebook."""
+    return type(_shell()).__name__ == "ZMQInteractiveShell"
+
+
+def _shell() -> Any:
+    """IPython's shell in this process; None where there is none."""
+    return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
 
 
 def tracked(

@@ -20,11 +20,11 @@ from pathlib import Path
 
 import safetensors.numpy
 
-from halfspaces.files.atomic import write_whole
 from halfspaces.files.export.code import numpy_code, sklearn_code
 from halfspaces.files.export.onnx_model import to_onnx
 from halfspaces.files.export.parts import Classifier
 from halfspaces.files.export.torch_model import WRITTEN_BY, torch_state
+from halfspaces.system.atomic import write_whole
 from halfspaces.system.names import check_name
 
 SUFFIXES = {

@@ -1,0 +1,43 @@
+"""Make the pictures of docs/pictures.md anew, by the commands that stand in it.
+
+    python docs/pictures.py [folder of data]
+
+A picture whose command fails, or that the page does not show, is an error.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+PAGE = DOCS / "pictures.md"
+MODEL = re.compile(r"^\$ (halfspaces train .+)$", re.MULTILINE)
+ROW = re.compile(r"\| `(halfspaces plot .+?)` \| !\[.+?\]\((.+?)\) \|")
+
+
+def run(command: str, folder: Path, *more: str) -> None:
+    """Run a command of the page in a folder."""
+    words = [sys.executable, "-m", "halfspaces", *command.split()[1:], *more]
+    subprocess.run(words, cwd=folder, check=True, env=os.environ | {"COLUMNS": "110"})
+
+
+def main() -> None:
+    """Train the models, and draw every picture."""
+    data = Path(sys.argv[1] if len(sys.argv) > 1 else DOCS.parents[1] / "shared" / "data")
+    text = PAGE.read_text(encoding="utf-8")
+    (DOCS / "pictures").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for entry in data.iterdir():
+            (folder / entry.name).symlink_to(entry.resolve())
+        for command in MODEL.findall(text):
+            run(command, folder)
+        for command, picture in ROW.findall(text):
+            run(command, folder, "--out", str(DOCS / picture))
+
+
+if __name__ == "__main__":
+    main()

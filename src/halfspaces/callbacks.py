@@ -1,8 +1,0 @@
-"""Callbacks: functions of a run, called after every evaluation; a returned `Reason` ends it."""
-
-from halfspaces.files.checkpoint import Checkpoint
-from halfspaces.files.state_classes import STATE_CLASSES
-from halfspaces.optimizers.random_search import Attempts
-from halfspaces.tuning.early_stopping import EarlyStopping
-
-__all__ = ["STATE_CLASSES", "Attempts", "Checkpoint", "EarlyStopping"]

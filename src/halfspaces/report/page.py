@@ -1,0 +1,71 @@
+"""The HTML page of a report: one file, readable without a network and without scripts."""
+
+import base64
+import shlex
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from halfspaces.plots.display import Display
+from halfspaces.report.summary import Summary
+from halfspaces.system.errors import shown_lines
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture of the report.
+
+    Parameters
+    ----------
+    title : str
+    text : str
+        What to look for.
+    display : Display
+    is_image : bool
+        Whether it shows pixels, so that PNG is smaller than SVG.
+    """
+
+    title: str
+    text: str
+    display: Display
+    is_image: bool = False
+
+    @property
+    def source(self) -> str:
+        """The picture as a data URL."""
+        suffix = ".png" if self.is_image else ".svg"
+        kind = "image/png" if self.is_image else "image/svg+xml"
+        content = base64.b64encode(self.display.content(suffix)).decode()
+        return f"data:{kind};base64,{content}"
+
+    @property
+    def width(self) -> int:
+        """In CSS pixels, at most."""
+        return round(96 * self.display.shape[0])
+
+
+def render(summary: Summary, pictures: list[Picture]) -> str:
+    """The page. Names from files stay text."""
+    return _template().render(summary=summary, pictures=pictures)
+
+
+@cache
+def _template() -> Any:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, finalize=_finalize, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters |= {"percent": _percent, "python": repr, "shell": shlex.quote}
+    text = files("halfspaces.report").joinpath("templates/report.html").read_text("utf-8")
+    return environment.from_string(text)
+
+
+def _finalize(value: object) -> object:
+    """What is written of a value: names and notes of others lose codes and marks of direction."""
+    return shown_lines(value) if isinstance(value, str) else value
+
+
+def _percent(value: float | None) -> str:
+    return "—" if value is None else f"{100 * value:.1f} %"

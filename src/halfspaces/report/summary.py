@@ -1,0 +1,244 @@
+"""The figures of a report, computed from a model and rows with labels."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+import halfspaces
+from halfspaces.estimators.classifier import LinearClassifier
+from halfspaces.estimators.scoring import score_name, wilson
+from halfspaces.support.types import Array
+from halfspaces.system.mark import mark
+from halfspaces.system.notebooks import table
+
+IMBALANCE = 10.0  # rows of the largest class over those of the smallest
+MOST_CLASSES = 50  # shown in a notebook
+TINY = 20  # rows of a class
+
+
+class ClassFigures(BaseModel):
+    """How well one class is found."""
+
+    name: str
+    rows: int = Field(description="Rows of the class.")
+    predicted: int = Field(description="Rows that were predicted to be of the class.")
+    precision: float | None = Field(description="Part of the predicted rows that are of it.")
+    recall: float | None = Field(description="Part of its rows that were found.")
+    f1: float | None = Field(description="Harmonic mean of precision and recall.")
+
+
+class Summary(BaseModel):
+    """A model and how well it does."""
+
+    about: str = Field(
+        default=mark("report"), description="The mark by which the file is known again."
+    )
+    version: str = Field(description="Of halfspaces.")
+    model: str | None = Field(description="Name of the model file, if it was saved.")
+    data: str = Field(description="The data set, in one line.")
+    part: str = Field(description="Which rows the figures are of: test, or all.")
+    rows: int
+    right: int = Field(description="Rows whose prediction is right.")
+    accuracy: float
+    accuracy_low: float = Field(description="Lower end of the 95 % interval (Wilson).")
+    accuracy_high: float
+    were_fitted: bool = Field(description="Whether the model was fitted to these rows.")
+    balanced_accuracy: float = Field(description="Mean recall of the classes.")
+    baseline: float = Field(description="Accuracy of the most frequent class for all rows.")
+    loss: str
+    penalty: str
+    strength: float | None = Field(description="λ.")
+    choice: str | None = Field(description="λ, and how it was chosen.")
+    features: str | None = Field(description="The feature that computed the rows, if any.")
+    n_features: int
+    fit: dict[str, Any] = Field(description="Why the training stopped, and what it cost.")
+    metrics: dict[str, float] = Field(description="Accuracies in training.")
+    versions: dict[str, str]
+    classes: list[ClassFigures]
+    notes: list[str] = Field(description="What the reader of the data noted.")
+    warnings: list[str]
+    run: str | None = Field(description="The run file, which repeats the training.")
+
+    @property
+    def certificate(self) -> str:
+        """What is known of the distance from the best possible W, in a sentence."""
+        gap = self.fit.get("gap")
+        loss = self.fit.get("loss")
+        if gap is None or loss is None or not np.isfinite(gap):
+            return "Nothing is proved about the distance of this W from the best one."
+        part = f" ({100 * gap / loss:.2g} % of it)" if loss else ""
+        return (
+            f"The objective is {loss:.6g}, and it is proved that no W has one that is lower by "
+            f"more than {gap:.2g}{part}."
+        )
+
+    def _repr_html_(self) -> str:
+        part = "" if self.part == "all" else f"{self.part} "
+        share = f"{100 * self.accuracy:.2f} % of {self.rows:,} {part}rows"
+        interval = f"{100 * self.accuracy_low:.2f} % to {100 * self.accuracy_high:.2f} %"
+        about = [
+            ("model", self.model or "not saved"),
+            ("accuracy", f"{share}; 95 % interval {interval}"),
+            ("λ", self.choice or "none"),
+            *(("warning", warning) for warning in self.warnings),
+        ]
+        classes = [
+            (each.name, f"{each.rows:,}", *map(_share, (each.precision, each.recall, each.f1)))
+            for each in self.classes[:MOST_CLASSES]
+        ]
+        return table(about) + table(classes, ("class", "rows", "precision", "recall", "F1"))
+
+
+def _share(value: float | None) -> str:
+    return "—" if value is None else f"{100 * value:.1f} %"
+
+
+def summarize(
+    classifier: LinearClassifier,
+    y: Array,
+    predicted: Array,
+    *,
+    model: str | None,
+    data: str,
+    part: str,
+    were_fitted: bool = False,
+    class_names: Sequence[str] | None = None,
+    notes: Sequence[str] = (),
+    warnings: Sequence[str] = (),
+) -> Summary:
+    """The figures of predictions on rows with labels.
+
+    Parameters
+    ----------
+    classifier : LinearClassifier
+        As `load` returns it.
+    y, predicted : array, shape (N,)
+    model : str or None
+        The name of its file; None if it was not saved.
+    data, part : str
+        Names, for the report.
+    were_fitted : bool
+        Whether the model was fitted to these rows.
+    class_names : sequence, optional
+        By position in `classes_`.
+    notes : sequence of str
+        What the reader of the data noted.
+    warnings : sequence of str
+        What is known to be wrong with the data; others are added from the figures.
+    """
+    y = np.asarray(y)
+    right = int(np.sum(y == predicted))
+    low, high = wilson(right / len(y), len(y))
+    known: Mapping[str, Any] = getattr(classifier, "notes_", {})
+    names = class_names or [str(label) for label in classifier.classes_.tolist()]
+    classes = [
+        _figures(name, y == label, predicted == label)
+        for name, label in zip(names, classifier.classes_.tolist(), strict=True)
+    ]
+    recalls = [each.recall for each in classes if each.recall is not None]
+    feature = getattr(classifier, "features_", None)
+    return Summary(
+        version=halfspaces.__version__,
+        model=model,
+        data=data,
+        part=part,
+        rows=len(y),
+        right=right,
+        accuracy=right / len(y),
+        accuracy_low=low,
+        accuracy_high=high,
+        were_fitted=were_fitted,
+        baseline=max(each.rows for each in classes) / len(y),
+        balanced_accuracy=float(np.mean(recalls)),
+        loss=str(classifier.loss),
+        penalty=str(classifier.penalty),
+        strength=_strength(classifier),
+        choice=_choice(_strength(classifier), known.get("search")),
+        features=None if feature is None else str(feature),
+        n_features=classifier.n_features_in_,
+        fit=dict(known.get("fit", {})),
+        metrics=dict(known.get("metrics", {})),
+        versions=dict(known.get("versions") or {}),
+        classes=classes,
+        notes=list(notes),
+        warnings=[*warnings, *_warnings(classes, y, classifier.classes_)],
+        run=known.get("run"),
+    )
+
+
+def dumps(summary: Summary) -> str:
+    r"""The figures as JSON; what a terminal would obey is written in codes such as \u001b."""
+    text = json.dumps(summary.model_dump(), indent=2, ensure_ascii=False)
+    return re.sub(r"[^\n -~]", lambda found: _printable(found[0]), text)
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else json.dumps(character)[1:-1]
+
+
+def _figures(name: str, is_of: Array, taken: Array) -> ClassFigures:
+    found = int(np.sum(is_of & taken))
+    rows = int(is_of.sum())
+    predicted = int(taken.sum())
+    return ClassFigures(
+        name=name,
+        rows=rows,
+        predicted=predicted,
+        precision=found / predicted if predicted else None,
+        recall=found / rows if rows else None,
+        f1=2 * found / (rows + predicted) if rows + predicted else None,
+    )
+
+
+def _strength(classifier: LinearClassifier) -> float | None:
+    strength = classifier.strength
+    if strength is None:
+        strength = getattr(classifier.penalty, "strength", None)
+    return None if strength is None else float(strength)
+
+
+def _choice(strength: float | None, search: Any) -> str | None:
+    """λ and how it was chosen, in a sentence; `search` is the note of a model."""
+    if strength is None or search is None:
+        return None if strength is None else f"{strength:.3g}, which was given."
+    rows = search["rows"]
+    taken = min(rows, key=lambda row: abs(row["strength"] - strength))
+    score = taken["score"]
+    words = f"{100 * score:.1f} %" if search["scoring"] == "accuracy" else f"{score:.4g}"
+    name = score_name(search["scoring"])
+    return f"{strength:.3g}, chosen among {len(rows)} by {name} on held-out rows ({words})."
+
+
+def _warnings(classes: list[ClassFigures], y: Array, known: Array) -> list[str]:
+    """What a reader should know before trusting the figures."""
+    said = []
+    held = [each for each in classes if each.rows]
+    tiny = [each for each in held if each.rows < TINY]
+    missing = [each.name for each in classes if not each.rows]
+    never = [each.name for each in held if not each.predicted]
+    if tiny:
+        names = _listed([f"{each.name} ({each.rows})" for each in tiny])
+        said.append(f"Classes of fewer than {TINY} rows, whose figures are uncertain: {names}.")
+    if missing:
+        said.append(f"No rows of {_listed(missing)}.")
+    if never:
+        said.append(f"Never predicted: {_listed(never)}.")
+    counts = [each.rows for each in held]
+    if counts and max(counts) > IMBALANCE * min(counts):
+        said.append(
+            f"Classes differ much in size, from {min(counts):,} to {max(counts):,} rows: look at "
+            "the balanced accuracy."
+        )
+    unknown = int(np.sum(~np.isin(y, known)))
+    if unknown:
+        said.append(f"{unknown:,} rows have labels that the model does not know: they are wrong.")
+    return said
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
