@@ -88,6 +88,19 @@ def test_templates_of_pixels_are_the_weights():
         plots.TemplatesDisplay.from_estimator(classifier, image_shape=(9, 9))
 
 
+def test_templates_of_a_table_do_not_depend_on_units():
+    X, y = _two_classes()
+    units = np.logspace(-3, 3, X.shape[1])
+    templates = [
+        plots.TemplatesDisplay.from_estimator(
+            LinearClassifier(strength=0.1, tol=1e-8).fit(rows, y), scale=rows.std(axis=0)
+        )
+        for rows in (X, X * units)
+    ]
+    np.testing.assert_allclose(templates[1].pictures, templates[0].pictures, atol=1e-3)
+    assert templates[0].about == "weights × standard deviations of the features"
+
+
 @pytest.mark.slow
 def test_long_names_and_many_curves_fit():
     """Long names of columns and classes, and as many curves as there are looks."""

@@ -66,7 +66,9 @@ def _step_sizes(subject: Subject) -> "Display":
 def _templates(subject: Subject) -> "Display":
     from halfspaces.plots import TemplatesDisplay
 
-    return TemplatesDisplay.from_estimator(subject.with_columns, class_names=subject.names)
+    return TemplatesDisplay.from_estimator(
+        subject.with_columns, scale=subject.scale, class_names=subject.names
+    )
 
 
 def _confusion_matrix(subject: Subject) -> "Display":

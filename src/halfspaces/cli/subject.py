@@ -139,6 +139,22 @@ class Subject:
             named.feature_names_in_ = np.array(columns, dtype=object)
         return named
 
+    @property
+    def scale(self) -> "np.ndarray | None":
+        """The standard deviations of plain features; None where the training data are not found."""
+        from sklearn.preprocessing import StandardScaler
+
+        from halfspaces.files.models import features_of
+
+        if features_of(self.classifier) is not None or self.classifier.notes_.get("image_shape"):
+            return None
+        try:
+            X, _ = self.training
+        except ValueError:
+            return None
+        scaler: Any = StandardScaler(with_mean=False).fit(X)
+        return scaler.scale_
+
     def _rows(self, X: Any, y: "np.ndarray") -> "tuple[Any, np.ndarray]":
         from halfspaces.cli import model_data
         from halfspaces.features import Described

@@ -92,19 +92,20 @@ class Run(SoFar):
         """Add a row of history if there is a new iterate; `before` is the W before it."""
         if self.W is before and self.history:
             return
-        pick: Array = np.arange(self.W.shape[1])
-        if len(evaluation.data) != len(pick):  # a batch of draws
-            pick = np.array([np.argmin(evaluation.total)])
+        pick = slice(None)
+        if len(evaluation.data) != self.W.shape[1]:  # a batch of draws
+            pick = [np.argmin(evaluation.total)]
+        data, penalty = evaluation.exact_data[pick], evaluation.penalty[pick]
+        length = norm(before)
         row = {
             "passes": self.passes,
             "seconds": self.seconds,
-            "data_loss": evaluation.exact_data[pick],
-            "penalty": evaluation.penalty[pick],
-            "loss": evaluation.exact_total[pick],
-            "gap": evaluation.exact_total[pick] - self.lower,
+            "data_loss": data,
+            "penalty": penalty,
+            "loss": data + penalty,
+            "gap": data + penalty - self.lower,
             "step": self.state.step.copy(),
-            "update_ratio": norm(self.W - before)
-            / np.where(before.any((0, 2)), norm(before), np.nan),
+            "update_ratio": norm(self.W - before) / np.where(length > 0, length, np.nan),
         }
         if evaluation.data_gradient is not None:
             row["gradient_norm"] = self._gradient_norm(evaluation)

@@ -105,6 +105,7 @@ class TemplatesDisplay(Display):
         feature: Feature | None = None,
         image_shape: Sequence[int] | None = None,
         planar: bool | None = None,
+        scale: Array | None = None,
         class_names: Sequence[object] | None = None,
     ) -> Self:
         """Of a fitted estimator.
@@ -119,6 +120,9 @@ class TemplatesDisplay(Display):
         planar : bool, optional
             Whether a row holds all of the first channel, then all of the second, as in CIFAR-10;
             None takes that of a loaded model.
+        scale : array, shape (D,), optional
+            The standard deviations of plain features. Weights are multiplied by them: otherwise a
+            feature of small values looks important, since its weights must be large.
         class_names : sequence, optional
 
         Raises
@@ -140,11 +144,15 @@ class TemplatesDisplay(Display):
         if shape:
             is_planar = notes.get("planar", False) if planar is None else planar
             return cls(_images(weights, shape, planar=is_planar), names, "weights of pixels")
+        about = "weights of the features"
+        if scale is not None:
+            weights = weights * scale
+            about = "weights × standard deviations of the features"
         labels = getattr(estimator, "feature_names_in_", np.arange(weights.shape[1]))
         strongest = np.sort(np.argsort(-np.abs(weights).max(axis=0))[:MOST_COLUMNS])
         some = "" if len(strongest) == weights.shape[1] else f"{len(strongest)} largest "
         columns = [shortened(str(labels[column]), LONGEST) for column in strongest]
-        return cls(weights[:, strongest], names, f"{some}weights of the features", columns)
+        return cls(weights[:, strongest], names, f"{some}{about}", columns)
 
     @classmethod
     def from_result(
