@@ -460,6 +460,7 @@ def test_a_report_that_cannot_be_printed_costs_nothing(folder, name):
         "data list",
         "convert liblinear c=1 --n-examples 9",
         "train --schema",
+        "report --schema",
         "--version",
     ):
         with printing_on(name) as stream:

@@ -127,9 +127,9 @@ def console_for_lists() -> Console:
 
 
 def print_json(value: object) -> None:
-    """Print a value as JSON, whole or not at all: it is for programs."""
+    """Print a value as JSON, whole or not at all: it is for programs. In ASCII, so everywhere."""
     with results() as stream:
-        stream.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        stream.write(json.dumps(value, indent=2) + "\n")
 
 
 def echo(text: str) -> None:
