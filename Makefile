@@ -4,18 +4,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow soundness test-portability test-portability-quick check lint format clean fuzz chaos bench bench-quick bench-peers pictures
+.PHONY: demo test test-slow test-long soundness test-portability test-portability-quick check lint format clean fuzz chaos bench bench-quick bench-peers pictures
 
 demo: $(INSTALLED)
 	$(BIN)/halfspaces train digits --out digits.safetensors
 	$(BIN)/halfspaces evaluate digits.safetensors digits
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -q -n auto -m "not slow"
+	$(BIN)/python -m pytest -q -n auto -m "not slow and not long"
 
-# Every law for options beyond the defaults, large data, real archives: about two minutes.
+# Every law for options beyond the defaults, large data, real archives: about five minutes.
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n auto -m slow
+
+# Small files that claim much, every picture from every source, more adversarial fits: about two minutes.
+test-long: $(INSTALLED)
+	$(BIN)/python -m pytest -q -n auto -m long
 
 # Damaged files for every reader, models, run files and checkpoints, and small files that claim much, about three hours;
 # each takes at most 5 s and 300 MB. `make test-slow` opens a few hundred of them.

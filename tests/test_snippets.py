@@ -15,6 +15,7 @@ from halfspaces.features import FEATURES
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+LONG = ("features.md",)  # learns patches and words
 SNIPPET = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 CIFAR = "cifar-10-batches-bin"
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
@@ -46,10 +47,15 @@ def names_of(page):
     return names
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if snippets(page)], ids=lambda page: page.name
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.long if page.name in LONG else pytest.mark.slow)
+        for page in PAGES
+        if snippets(page)
+    ],
+    ids=lambda page: page.name,
 )
 def test_snippets_run_as_written(page, tmp_path, monkeypatch, restored):
     monkeypatch.chdir(tmp_path)

@@ -36,7 +36,7 @@ def test_damaged_images_give_data_errors_only(tmp_path, reader):
     assert read < 60
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_small_files_that_claim_much_take_little():
     """Each in 5 s of the processor and 300 MB; in a process of its own, whose memory is limited."""
     command = [sys.executable, "-m", "tests.fuzz.claims"]

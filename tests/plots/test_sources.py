@@ -178,15 +178,18 @@ def _refusal(kind, source, problem):
     return next(iter(found), None)
 
 
+def _marks(source, problem):
+    if source != "stack":
+        return pytest.mark.slow if source == "saved" else pytest.mark.long
+    return () if problem == "table of two classes" else pytest.mark.slow
+
+
 def _cases():
     """All kinds, sources and problems; images matter to the kinds that draw them alone."""
     for kind in KINDS:
         for problem in PROBLEMS if kind in ("templates", "mistakes", "scores") else ROWS:
             for source in SOURCES:
-                is_quick = source == "stack" and problem == "table of two classes"
-                yield pytest.param(
-                    kind, source, problem, marks=() if is_quick else pytest.mark.slow
-                )
+                yield pytest.param(kind, source, problem, marks=_marks(source, problem))
 
 
 @pytest.mark.filterwarnings("ignore")  # of separable classes and early ends

@@ -14,7 +14,12 @@ def test_what_was_found_once_stays_mended(seed):
     assert broken(seed) == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 300, 20))
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(first, marks=pytest.mark.slow if first < 60 else pytest.mark.long)
+        for first in range(0, 300, 20)
+    ],
+)
 def test_no_false_bound_no_worse_end_no_exception(first):
     assert [words for seed in range(first, first + 20) for words in broken(seed)] == []
