@@ -129,6 +129,12 @@ def _race(subject: Subject) -> "Display":
     return RaceDisplay.from_estimator(subject.classifier, *subject.training)
 
 
+def _race_in_seconds(subject: Subject) -> "Display":
+    from halfspaces.plots import RaceDisplay
+
+    return RaceDisplay.from_estimator(subject.classifier, *subject.training, against="seconds")
+
+
 def _learning_curve(subject: Subject) -> "Display":
     from halfspaces.plots import LearningCurveDisplay
 
@@ -166,6 +172,7 @@ KINDS: dict[str, Callable[[Subject], "Display"]] = {
     "landscape": _landscape,
     "curvature": _curvature,
     "race": _race,
+    "race-in-seconds": _race_in_seconds,
     "learning-curve": _learning_curve,
     "occam": _occam,
     "sparsity": _sparsity,
