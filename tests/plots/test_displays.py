@@ -83,6 +83,14 @@ def test_templates_of_pixels_are_the_weights():
         plots.TemplatesDisplay.from_estimator(classifier, image_shape=(9, 9))
 
 
+def test_step_sizes_that_are_almost_alike_are_both_good():
+    X, y = _two_classes()
+    classifier = LinearClassifier(strength=0.1).fit(X, y)
+    steps = (1e-6, 0.05, 0.0501)
+    display = plots.StepSizesDisplay.from_estimator(classifier, X, y, steps=steps, epochs=5)
+    assert display.verdicts == ["too low", "good", "good"]
+
+
 def test_templates_of_a_table_do_not_depend_on_units():
     X, y = _two_classes()
     units = np.logspace(-3, 3, X.shape[1])

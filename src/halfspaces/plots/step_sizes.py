@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FACTORS = (0.1, 10.0, 100.0, 1000.0)  # of the step size that the range test suggests
+GOOD = 0.99  # of the progress that the best step size makes
 HEADROOM = 1.6  # of the loss at W = 0: the top of the picture
 
 
@@ -93,15 +94,19 @@ class StepSizesDisplay(OfObjective):
 
     @property
     def verdicts(self) -> list[str]:
-        """What each step size is, judged by where its curve ends."""
+        """What each step size is, judged by where its curve ends.
+
+        A good one makes at least 99 % of the progress of the best.
+        """
         ends = np.array([curve.smoothed[-1] for curve in self.curves])
         ends = np.where(np.isfinite(ends), ends, np.inf)
         best = int(ends.argmin())
+        good_enough = ends[best] + (1 - GOOD) * (self.at_zero - ends[best])
         words = []
         for position, end in enumerate(ends):
             if end > self.at_zero:
                 words.append("diverging")
-            elif position == best:
+            elif end <= good_enough:
                 words.append("good")
             else:
                 words.append("too low" if self.steps[position] < self.steps[best] else "high")
