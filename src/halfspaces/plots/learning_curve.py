@@ -24,8 +24,8 @@ class LearningCurveDisplay(Display):
     """Accuracy on held-out rows and on the training rows, against the number of the latter.
 
     Points are means over random parts of the rows, bars reach from the least to the largest. More
-    rows would help where the last doubling of their number raised the mean held-out accuracy by
-    more than half a point.
+    rows would help where the last doubling of their number raised the held-out accuracy by more
+    than half a point in each of them.
 
     Parameters
     ----------
@@ -118,14 +118,20 @@ class LearningCurveDisplay(Display):
 
     @property
     def verdict(self) -> str:
-        """Whether more rows would help, in a sentence."""
-        mean = self.held_out.mean(axis=1)
-        doublings = np.log2(self.rows[-1] / self.rows[-2]) if len(self.rows) > 1 else 1.0
-        gain = float(mean[-1] - mean[-2]) / doublings if len(mean) > 1 else 0.0
-        points = f"{100 * gain:.1f}"
-        if gain > WORTHWHILE:
-            return f"More rows would help: twice as many gave {points} points at the end."
-        return f"More rows would help little: twice as many gave {points} points at the end."
+        """Whether more rows would help, in a sentence: as far as all draws of the rows agree."""
+        if len(self.rows) == 1:
+            return "One number of rows does not tell whether more would help."
+        doublings = np.log2(self.rows[-1] / self.rows[-2])
+        gains = (self.held_out[-1] - self.held_out[-2]) / doublings
+        least, most = f"{100 * gains.min():.1f}", f"{100 * gains.max():.1f}"
+        points = least if least == most else f"{least} to {most}"
+        if np.all(gains > WORTHWHILE):
+            word = "More rows would help"
+        elif np.all(gains <= WORTHWHILE):
+            word = "More rows would help little"
+        else:
+            word = "It is not clear whether more rows would help"
+        return f"{word}: twice as many gave {points} points at the end."
 
     @property
     def alt(self) -> str:
