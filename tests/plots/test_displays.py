@@ -88,13 +88,14 @@ def test_templates_of_pixels_are_the_weights():
     [
         ([0.9, 0.92], "More rows would help: twice as many gave 10.0 to 12.0 points"),
         ([0.8, 0.801], "More rows would help little: twice as many gave 0.0 to 0.1 points"),
-        ([0.8, 0.9], "It is not clear whether more rows would help: twice as many gave 0.0 to 10"),
+        ([0.8, 0.9], "Perhaps more rows would help: twice as many gave 0.0 to 10.0 points."),
     ],
 )
 def test_a_learning_curve_tells_as_much_as_its_draws_agree_on(ends, words):
     held_out = np.array([[0.8, 0.8], ends])
     display = plots.LearningCurveDisplay(np.array([50, 100]), held_out, held_out)
     assert display.verdict.startswith(words)
+    law_readable(display)
 
 
 def test_step_sizes_that_are_almost_alike_are_both_good():

@@ -130,8 +130,8 @@ class LearningCurveDisplay(Display):
         elif np.all(gains <= WORTHWHILE):
             word = "More rows would help little"
         else:
-            word = "It is not clear whether more rows would help"
-        return f"{word}: twice as many gave {points} points at the end."
+            word = "Perhaps more rows would help"
+        return f"{word}: twice as many gave {points} points."
 
     @property
     def alt(self) -> str:
