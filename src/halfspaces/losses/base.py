@@ -27,6 +27,7 @@ def right_class_mask(scores: AnyArray, y: AnyArray) -> AnyArray:
     return classes == xp.reshape(y, (y.shape[0],) + (1,) * (scores.ndim - 1))
 
 
+@np.errstate(invalid="ignore")  # kernels of BLAS may raise the flag for lanes that they do not use
 def sum_over_classes(values: AnyArray) -> AnyArray:
     """Sums (..., 1) over the last axis: by a product, faster than a reduction over few classes."""
     xp = array_namespace(values)
@@ -37,11 +38,10 @@ def sum_over_classes(values: AnyArray) -> AnyArray:
 def max_over_classes(values: AnyArray) -> AnyArray:
     """Maxima (..., 1) over the last axis."""
     xp = array_namespace(values)
-    n_classes = values.shape[-1]
-    if n_classes > FEW_CLASSES:
+    if values.shape[-1] > FEW_CLASSES:
         return xp.max(values, axis=-1, keepdims=True)
     # Maxima between long rows are faster than maxima within short ones.
-    classes_first = xp.asarray(xp.reshape(values, (-1, n_classes)).T, copy=True)
+    classes_first = xp.asarray(xp.reshape(values, (-1, values.shape[-1])).T, copy=True)
     return xp.reshape(xp.max(classes_first, axis=0), (*values.shape[:-1], 1))
 
 
