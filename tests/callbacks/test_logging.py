@@ -19,6 +19,7 @@ def _fitted(log):
         return LinearClassifier(callbacks=[log], verbose=-1).fit(X, Y, validation=(X, Y)).result_
 
 
+@pytest.mark.slow
 def test_tensorboard(tmp_path):
     pytest.importorskip("tensorboardX")
     reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
@@ -41,6 +42,7 @@ def test_members_have_names_of_their_own(tmp_path):
     np.testing.assert_allclose(last, result.history["loss"][-1], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_mlflow(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")

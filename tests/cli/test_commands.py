@@ -73,6 +73,7 @@ def test_export(run, refused, digits_model, tmp_path):
 # --- the rest -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_gradcheck_passes_and_its_verdict_is_the_exit_code(run, monkeypatch):
     ended = run("gradcheck")
     assert ended.code == 0

@@ -43,6 +43,7 @@ def labels_in(path):
     return [row["label"] for row in csv.DictReader(path.open())]
 
 
+@pytest.mark.slow
 def test_trained_evaluated_and_predicted_on_raw_images(run, folder, tmp_path):
     model, table = tmp_path / "model.safetensors", tmp_path / "table.csv"
     ended = run("train", folder, "--features", "hog(cell=4)+hue", *CHEAP, "--out", model)

@@ -123,6 +123,7 @@ def test_values_that_cannot_be_are_one_sentence(refused, arguments, words):
     refused(f"train digits {arguments}", *words)
 
 
+@pytest.mark.slow
 def test_beta_reaches_the_penalty_and_the_run_file(run, tmp_path):
     model = tmp_path / "model.safetensors"
     given = "--penalty", "elastic_net", "--beta", 0.25, "--tol", 0.1

@@ -83,6 +83,7 @@ def test_a_run_file_knows_its_data(run, tmp_path):
         assert warnings(X[:, 1:], data, "--run", source) == [], "the file was named again"
 
 
+@pytest.mark.slow
 def test_a_fingerprint_looks_at_rows_everywhere():
     X, y = np.zeros((1100, 1 << 16), np.uint8), np.zeros(1100, int)
     prints = {fingerprint(X, y)["digest"]}

@@ -242,6 +242,7 @@ def test_headers_are_judged_before_memory_is_asked_for(tmp_path, monkeypatch):
         safetensors_file.read(path)
 
 
+@pytest.mark.slow
 def test_mutants_are_models_or_refused(tmp_path):
     outcomes = mutated_models.fuzz(400, tmp_path)
     assert outcomes["refused"] > 250
