@@ -16,6 +16,8 @@ from halfspaces.report.summary import Summary
 from halfspaces.system.errors import shown
 from tests.helpers import DIGITS, npz
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = (
     "<script>alert('1')</script>\"'><img src=x onerror=alert(1)>&amp;$x^2$ \x1b[31m\x9b2J\u202e--"
 )

@@ -11,6 +11,8 @@ from halfspaces.penalties.l2 import L2
 from halfspaces.plots.slice import random_direction, values_at
 from halfspaces.request import Request
 
+pytestmark = pytest.mark.slow
+
 X, Y = load_iris(return_X_y=True)
 RNG = np.random.default_rng(0)
 

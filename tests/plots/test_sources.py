@@ -178,10 +178,8 @@ def _refusal(kind, source, problem):
     return next(iter(found), None)
 
 
-def _marks(source, problem):
-    if source != "stack":
-        return pytest.mark.slow if source == "saved" else pytest.mark.long
-    return () if problem == "table of two classes" else pytest.mark.slow
+def _marks(source):
+    return pytest.mark.slow if source in ("saved", "stack") else pytest.mark.long
 
 
 def _cases():
@@ -189,7 +187,7 @@ def _cases():
     for kind in KINDS:
         for problem in PROBLEMS if kind in ("templates", "mistakes", "scores") else ROWS:
             for source in SOURCES:
-                yield pytest.param(kind, source, problem, marks=_marks(source, problem))
+                yield pytest.param(kind, source, problem, marks=_marks(source))
 
 
 @pytest.mark.filterwarnings("ignore")  # of separable classes and early ends
