@@ -13,8 +13,9 @@ import numpy as np
 
 from halfspaces.support.types import Array
 from halfspaces.system.atomic import FileError, write_whole
+from halfspaces.system.mark import HISTORY
 
-SUFFIX = ".history.csv"
+SUFFIX = HISTORY
 BEGINNING = ("passes", "seconds", "data_loss", "penalty", "loss")  # the first columns
 MOST_ROWS = 10_000
 LARGEST = 1 << 28  # bytes

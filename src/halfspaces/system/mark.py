@@ -1,7 +1,8 @@
-"""The mark in a file that halfspaces wrote, by which it is known again."""
+"""How a file that halfspaces wrote is known again: by a mark in it, or by its name."""
 
 from pathlib import Path
 
+HISTORY = ".history.csv"  # the end of the name of a training's history
 WINDOW = 1 << 16  # bytes at both ends of a file that may hold the mark
 
 

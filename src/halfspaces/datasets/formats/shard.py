@@ -35,6 +35,17 @@ def check_names(path: Path, names: Sequence[str]) -> None:
         raise DataError(f"{path} has the column {twice[0]!r} twice; give each a name of its own.")
 
 
+def check_has(shard: Shard, names: Iterable[str], first: Path) -> None:
+    """Raise DataError for the first of these columns of another shard that a shard lacks."""
+    present = set(shard.schema.names)
+    for name in names:
+        if name not in present:
+            raise DataError(
+                f"{shard.path} lacks the column {name!r} of {first};"
+                " all files need the same features."
+            )
+
+
 def reading(path: Path, kind: str) -> AbstractContextManager[None]:
     """A context in which the errors of pyarrow on a bad file become a DataError."""
     import pyarrow

@@ -12,7 +12,7 @@ from halfspaces.datasets import named_arrays
 from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.formats import arrow_types, table_keys
 from halfspaces.datasets.formats.csv_types import WORD
-from halfspaces.datasets.formats.shard import Shard
+from halfspaces.datasets.formats.shard import Shard, check_has
 from halfspaces.system.errors import DataError, listed
 
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
@@ -105,19 +105,12 @@ def choose_columns(
 
 def check_same_columns(shard: Shard, columns: Columns, first: Path) -> None:
     """Raise DataError unless a shard has the features of the first one, and no others."""
-    names = shard.schema.names
-    present = set(names)
-    for name in columns.features:
-        if name not in present:
-            raise DataError(
-                f"{shard.path} lacks the column {name!r} of {first};"
-                " all files need the same features."
-            )
+    check_has(shard, columns.features, first)
     _check_numeric(shard, columns.features)
     if columns.are_lists:
         return
     known = {*columns.features, columns.label, *columns.left_out}
-    for name in names:
+    for name in shard.schema.names:
         if name not in known and not PANDAS_INDEX.fullmatch(name):
             raise DataError(
                 f"{shard.path} has the column {name!r}, {first} has not;"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from halfspaces.datasets.formats import arrow_types
-from halfspaces.datasets.formats.shard import Shard
+from halfspaces.datasets.formats.shard import Shard, check_has
 
 # Id after a mark or a capital: user_id, userId, UserID; not "grid".
 NAME = re.compile(
@@ -37,7 +37,10 @@ def is_named_so(name: str) -> bool:
 def without_use(shards: Sequence[Shard], names: Sequence[str]) -> dict[str, str]:
     """The columns that are no features, each with the reason: keys, and texts of one value."""
     named = {name: KEY for name in names if is_named_so(name)}
-    return named | _by_value(shards, [name for name in names if name not in named])
+    others = [name for name in names if name not in named]
+    for shard in shards[1:]:
+        check_has(shard, others, shards[0].path)
+    return named | _by_value(shards, others)
 
 
 def _by_value(shards: Sequence[Shard], names: Sequence[str]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from halfspaces.datasets.formats.shard import Shard
 from halfspaces.datasets.formats.table_columns import ClassNames, Options
 from halfspaces.datasets.optional import PYARROW
 from halfspaces.system.errors import DataError, listed
+from halfspaces.system.mark import HISTORY
 
 Splits = Mapping[str, Sequence[Shard]]
 OPTIONS = tuple(Options.__annotations__)
@@ -40,7 +41,7 @@ class TableFiles:
     def recognizes(self, path: Path) -> bool:
         """Whether it is a file with such a suffix, or a folder with such a file."""
         if path.is_dir():
-            return any(map(self._suffix, path.iterdir()))
+            return any(self._files_in(path))
         return self._suffix(path) is not None
 
     def read(self, path: Path, **options: Unpack[Options]) -> Dataset:
@@ -69,7 +70,7 @@ class TableFiles:
         if not path.is_dir():
             return {"train": [self._open(path)]}
         files: dict[str, list[Path]] = {}
-        for file in sorted(filter(self._suffix, path.iterdir())):
+        for file in self._files_in(path):
             files.setdefault(_split(file.name), []).append(file)
         if "train" not in files:
             names = listed(file.name for split in files.values() for file in split)
@@ -77,6 +78,11 @@ class TableFiles:
                 f"The folder {path} holds {names} and no file for training; name it train.parquet."
             )
         return {split: [self._open(file) for file in each] for split, each in files.items()}
+
+    def _files_in(self, folder: Path) -> list[Path]:
+        """The shards in a folder; the history of a training that lies there is none."""
+        files = filter(self._suffix, folder.iterdir())
+        return sorted(file for file in files if not file.name.endswith(HISTORY))
 
     def _open(self, path: Path) -> Shard:
         return self.openers[self._suffix(path) or path.suffix](path)
