@@ -74,6 +74,7 @@ def test_importing_the_package_imports_nothing_else():
     assert imported_by("import halfspaces") & (heavy | PICTURES) == set()
 
 
+@pytest.mark.slow
 def test_fitting_and_saving_load_nothing_that_draws():
     """Whoever asks for no picture, report or logger does not pay for them."""
     modules = imported_by(
@@ -112,6 +113,7 @@ print(json.dumps(missing))
 """
 
 
+@pytest.mark.slow
 def test_names_in_documents_and_messages_are_there_after_import_halfspaces():
     root = Path(__file__).parents[1]
     files = [root / "README.md", *root.glob("docs/**/*.md"), *SOURCE.rglob("*.py")]

@@ -45,7 +45,16 @@ def value(loss, scores, y):
     return loss.value_and_grad(np.atleast_2d(np.asarray(scores, dtype=float)), np.atleast_1d(y))[0]
 
 
-@pytest.mark.parametrize("loss", LOSSES.values(), ids=str)
+@pytest.mark.parametrize(
+    "loss",
+    [
+        pytest.param(loss, marks=pytest.mark.slow)
+        if name in ("crammer_singer", "ova_hinge")
+        else loss
+        for name, loss in LOSSES.items()
+    ],
+    ids=str,
+)
 def test_laws(loss):
     check_loss(loss, n_classes=5)
 

@@ -231,6 +231,7 @@ def test_an_installed_package_is_found_by_its_entry_point(tmp_path):
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.slow
 def test_the_command_line_reads_a_format_of_a_plugin(run, refused, tmp_path):
     FORMATS.pop("numbers", None)  # the doctests of its module may have registered it
     path = tmp_path / "digits.numbers"
