@@ -97,6 +97,7 @@ class Run(SoFar):
             pick = [np.argmin(evaluation.total)]
         data, penalty = evaluation.exact_data[pick], evaluation.penalty[pick]
         length = norm(before)
+        length[length == 0] = np.nan
         row = {
             "passes": self.passes,
             "seconds": self.seconds,
@@ -105,7 +106,7 @@ class Run(SoFar):
             "loss": data + penalty,
             "gap": data + penalty - self.lower,
             "step": self.state.step.copy(),
-            "update_ratio": norm(self.W - before) / np.where(length > 0, length, np.nan),
+            "update_ratio": norm(self.W - before) / length,
         }
         if evaluation.data_gradient is not None:
             row["gradient_norm"] = self._gradient_norm(evaluation)
@@ -129,10 +130,8 @@ class Run(SoFar):
         self.next_assessment = np.floor(self.passes + 1e-9) + 1
         loss, accuracy = self.validation.assess(self.W)
         for name, score in (("validation_loss", -loss), ("validation_accuracy", accuracy)):
-            if name in self.best:
-                self.best[name].offer(score, self.W)
-            else:
-                self.best[name] = Best(score, self.W.copy(), np.zeros(len(score), int))
+            unknown = Best(np.full(len(score), -np.inf), self.W, np.zeros(len(score), int))
+            self.best.setdefault(name, unknown).offer(score, self.W)
         return {"validation_loss": loss, "validation_accuracy": accuracy}
 
 
