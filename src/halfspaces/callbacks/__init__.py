@@ -4,6 +4,7 @@
 """
 
 from halfspaces.callbacks.logging import MLflow, TensorBoard, WandB
+from halfspaces.callbacks.stop_after import StopAfter
 from halfspaces.files.checkpoint import Checkpoint
 from halfspaces.files.state_classes import STATE_CLASSES
 from halfspaces.optimizers.random_search import Attempts
@@ -15,6 +16,7 @@ __all__ = [
     "Checkpoint",
     "EarlyStopping",
     "MLflow",
+    "StopAfter",
     "TensorBoard",
     "WandB",
 ]
