@@ -2,14 +2,15 @@
 // node bundle.mjs FOLDER
 
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const folder = process.argv[2];
+const folder = resolve(process.argv[2]);
+mkdirSync(folder, { recursive: true });
 
 /** The digest of all that the bundle is made from, in the order of the names. */
 function digest() {
