@@ -9,6 +9,7 @@ from halfspaces.cli.options import (
     IgnoreOption,
     JobsOption,
     LabelOption,
+    LanguageOption,
     MemoryOption,
     ModelArgument,
     OverwriteOption,
@@ -16,6 +17,7 @@ from halfspaces.cli.options import (
     SkipOption,
     SplitOption,
 )
+from halfspaces.system.words import DEFAULT, say, words
 
 if TYPE_CHECKING:
     from halfspaces.cli.subject import Subject
@@ -24,52 +26,16 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".html", ".json")
 
-# kind, title, what to look for, whether it shows pixels
-PICTURES = (
-    (
-        "loss-curve",
-        "The loss while it was trained",
-        "It should fall and become flat. After a search for λ it begins where that of the λ before "
-        "has ended.",
-        False,
-    ),
-    (
-        "path",
-        "How λ was chosen",
-        "Right, a strong penalty: too simple. Left, a weak one: it may fit noise.",
-        False,
-    ),
-    (
-        "templates",
-        "What each class looks for",
-        "A score is the inner product of a row and these weights.",
-        True,
-    ),
-    (
-        "confusion-matrix",
-        "Which classes are taken for which",
-        "Dark off the diagonal: two classes that are mixed up.",
-        False,
-    ),
-    (
-        "mistakes",
-        "The most confident mistakes",
-        "Often wrong labels, or rows that people find hard, too.",
-        True,
-    ),
-    (
-        "margins",
-        "How clear the decisions are",
-        "Left of 0 the prediction is wrong; near 0 it could easily have been another.",
-        False,
-    ),
-    (
-        "calibration",
-        "How far its probabilities can be trusted",
-        "Below the diagonal the model is too sure of itself.",
-        False,
-    ),
-)
+# Kind, and whether it shows pixels. Titles and what to look for are in the table of words.
+PICTURES = {
+    "loss-curve": False,
+    "path": False,
+    "templates": True,
+    "confusion-matrix": False,
+    "mistakes": True,
+    "margins": False,
+    "calibration": False,
+}
 
 
 def _print_schema(asked: bool) -> None:
@@ -91,6 +57,7 @@ def report(
         Path | None,
         typer.Option(help="Write here: .html, or .json for the figures; MODEL.html unless given."),
     ] = None,
+    language: LanguageOption = DEFAULT,
     overwrite: OverwriteOption = False,
     label: LabelOption = None,
     ignore: IgnoreOption = None,
@@ -119,7 +86,7 @@ def report(
     output = Output(beside(model, ".html"), "report", "The report")
     if out is not None:
         output = Output(out, "report")
-    check_format(output.path)
+    check_format(output.path, language)
     subject = Subject(
         model,
         data,
@@ -133,12 +100,12 @@ def report(
         jobs,
     )
     check_outputs([output], [*subject.inputs, *plugins(plugin)], overwrite=overwrite)
-    write_whole(output.path, content(subject, output.path.suffix.lower()))
+    write_whole(output.path, content(subject, output.path.suffix.lower(), language))
     shown.reported(output.path)
 
 
-def check_format(path: Path) -> None:
-    """Raise ValueError for an unknown format, and ImportError without matplotlib.
+def check_format(path: Path, language: str) -> None:
+    """Raise ValueError for an unknown format or language, and ImportError without matplotlib.
 
     Call it before the work, so that neither is found out after it.
     """
@@ -146,16 +113,24 @@ def check_format(path: Path) -> None:
 
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"A report is a file that ends in .html or .json, got {path}.")
+    words(language)
     if path.suffix.lower() == ".html":
         new_figure(1)
 
 
-def content(subject: "Subject", suffix: str, *, is_saved: bool = True) -> bytes:
-    """The content of a report in the format of the suffix; of a model that stays, or does not."""
+def content(
+    subject: "Subject", suffix: str, language: str = DEFAULT, *, is_saved: bool = True
+) -> bytes:
+    """The content of a report in the format of the suffix; of a model that stays, or does not.
+
+    Figures as JSON have English sentences.
+    """
     from halfspaces.cli import report
     from halfspaces.report.page import render
     from halfspaces.report.summary import dumps, summarize
 
+    if suffix == ".json":
+        language = DEFAULT
     dataset = subject.dataset
     X, y = subject.evaluation
     summary = summarize(
@@ -163,26 +138,29 @@ def content(subject: "Subject", suffix: str, *, is_saved: bool = True) -> bytes:
         y,
         subject.classifier.predict(X),
         model=subject.model.name if is_saved else None,
-        data=str(dataset),
+        data=dataset.describe(language),
         part="all" if dataset.X_test is None else "test",
         were_fitted=dataset.X_test is None and subject.is_training_data,
         class_names=subject.names,
         notes=dataset.notes,
-        warnings=report.repeated(dataset),
+        warnings=report.repeated(dataset, language),
+        language=language,
     )
     if suffix == ".json":
         return dumps(summary).encode()
-    return render(summary, _pictures(subject)).encode()
+    return render(summary, _pictures(subject, language)).encode()
 
 
-def _pictures(subject: "Subject") -> "list[Picture]":
+def _pictures(subject: "Subject", language: str) -> "list[Picture]":
     """The pictures that there are of this model."""
     from halfspaces.report.page import Picture
 
     pictures = []
-    for kind, title, text, is_image in PICTURES:
+    for kind, is_image in PICTURES.items():
         display = _drawn(subject, kind)
         if display is not None:
+            title = say(language, f"picture.{kind}.title")
+            text = say(language, f"picture.{kind}.text")
             pictures.append(Picture(title, text, display, is_image))
     return pictures
 

@@ -110,6 +110,7 @@ SplitOption = Annotated[str | None, typer_option("split")]
 SkipOption = Annotated[bool, typer_option("skip_bad")]
 MemoryOption = Annotated[str | None, typer_option("memory")]
 JobsOption = Annotated[int | None, typer_option("jobs")]
+LanguageOption = Annotated[str, typer.Option(help=table.all_options()["language"].description)]
 OverwriteOption = Annotated[bool, typer_option("overwrite")]
 PluginOption = Annotated[list[Path] | None, typer_option("plugin")]
 ModelArgument = Annotated[

@@ -26,6 +26,7 @@ from halfspaces.penalties import PENALTIES
 from halfspaces.penalties.base import Penalty
 from halfspaces.support.validation import check_number
 from halfspaces.system.names import nearest
+from halfspaces.system.words import LANGUAGES
 
 NAMES: dict[str, Mapping[str, Any]] = {
     "loss": LOSSES,
@@ -34,6 +35,7 @@ NAMES: dict[str, Mapping[str, Any]] = {
     "update_rule": UPDATE_RULES,
     "schedule": SCHEDULES,
     "calibrate": CALIBRATIONS,
+    "language": LANGUAGES,
 }
 CHOOSE_STRENGTH = ("strengths", "folds", "validation", "scoring")
 

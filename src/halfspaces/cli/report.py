@@ -21,6 +21,7 @@ from halfspaces.support.types import Array
 from halfspaces.system import interrupts
 from halfspaces.system.errors import shown
 from halfspaces.system.progress import Bar
+from halfspaces.system.words import DEFAULT, say
 
 if TYPE_CHECKING:  # keeps scikit-learn out of the import of this module
     from halfspaces.estimators.classifier import LinearClassifier
@@ -89,15 +90,14 @@ def dataset(data: Dataset) -> None:
         _pair("warning", Text(sentence, "yellow"))
 
 
-def repeated(data: Dataset) -> list[str]:
+def repeated(data: Dataset, language: str = DEFAULT) -> list[str]:
     """A sentence on test rows that are also training rows; none if there are none."""
     duplicates = data.duplicates()
     if not duplicates:
         return []
     X_test: Any = data.X_test
-    verb = "is" if duplicates == 1 else "are"
-    rows = f"{duplicates:,} of the {X_test.shape[0]:,} test rows {verb}"
-    return [f"{rows} also in the training rows, so the test accuracy looks better than it is"]
+    key = "report.repeated_one" if duplicates == 1 else "report.repeated"
+    return [say(language, key, count=f"{duplicates:,}", rows=f"{X_test.shape[0]:,}")]
 
 
 def notes(data: Dataset) -> None:

@@ -44,7 +44,7 @@ def planned_files(recipe: Recipe) -> ModelFiles | None:
         files = model_files(recipe.out)
         outputs += _outputs(recipe, files)
     if recipe.report is not None:
-        check_format(recipe.report)
+        check_format(recipe.report, recipe.language)
         outputs.append(Output(recipe.report, "report", "--report"))
     inputs = [Input(Path(recipe.data), "the data"), *plugins(recipe.plugin)]
     if recipe.run is not None and not any(

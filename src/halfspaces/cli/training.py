@@ -338,13 +338,15 @@ def report_content(trained: Trained, files: ModelFiles | None, suffix: str) -> b
     """The report of the model; without --out, of one that is in a folder as long as this takes."""
     given = trained.examples.given
     jobs = trained.recipe.jobs
+    language = trained.recipe.language
     if files is not None:
-        return html_report.content(Subject(files.model, jobs=jobs, opened=given), suffix)
+        subject = Subject(files.model, jobs=jobs, opened=given)
+        return html_report.content(subject, suffix, language)
     with tempfile.TemporaryDirectory() as folder:
         files = model_files(Path(folder) / "model")
         list(_save_model(trained, files))
         subject = Subject(files.model, jobs=jobs, opened=given)
-        return html_report.content(subject, suffix, is_saved=False)
+        return html_report.content(subject, suffix, language, is_saved=False)
 
 
 def run_options(recipe: Recipe, held_out: HeldOutRows | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.duplicates import rows_contained
 from halfspaces.system.errors import DataError
+from halfspaces.system.words import DEFAULT, say
 
 Features = np.ndarray | csr_array  # rows of X
 
@@ -84,21 +85,31 @@ class Dataset:
     def __str__(self) -> str:
         return self.describe()
 
-    def describe(self) -> str:
-        """One line with the numbers of examples, features and classes."""
-        splits = {"validation": self.X_val, "testing": self.X_test}
-        others = "".join(
-            f" + {_shape(X)[0]:,} for {use}" for use, X in splits.items() if X is not None
-        )
-        shape = "" if self.image_shape is None else " x ".join(map(str, self.image_shape)) + ", "
-        C = len(self.class_names) if self.class_names else len(np.unique(self.y))
+    def describe(self, language: str = DEFAULT) -> str:
+        """One line with the numbers of examples, features and classes, in one of `LANGUAGES`."""
+
+        def phrase(key: str, **values: object) -> str:
+            return say(language, f"data.{key}", **values)
+
         N, D = _shape(self.X)
-        stored = ""
+        C = len(self.class_names) if self.class_names else len(np.unique(self.y))
+        examples = [phrase("examples", count=f"{N:,}")]
+        for use, X in (("validation", self.X_val), ("testing", self.X_test)):
+            if X is not None:
+                examples.append(phrase(use, count=f"{_shape(X)[0]:,}"))
+        details = [str(self.X.dtype)]
+        if self.image_shape is not None:
+            details.insert(0, " x ".join(map(str, self.image_shape)))
         if not isinstance(self.X, np.ndarray):
-            stored = f", {100 * self.X.nnz / (N * D):.2g} % stored"
-        features = f"{D:,} features ({shape}{self.X.dtype}{stored})"
-        classes = f"{C:,} class{'es' * (C != 1)}"
-        return f"{self.name}: {N:,} examples{others}, {features}, {classes}"
+            details.append(phrase("stored", share=f"{100 * self.X.nnz / (N * D):.2g}"))
+        separator = say(language, "list.separator")
+        return phrase(
+            "line",
+            name=self.name,
+            examples=" + ".join(examples),
+            features=phrase("features", count=f"{D:,}", details=separator.join(details)),
+            classes=phrase("class" if C == 1 else "classes", count=f"{C:,}"),
+        )
 
     def images(self, X_rows: np.ndarray) -> np.ndarray:
         """The rows (n, D) as images (n, height, width, channels): a view.

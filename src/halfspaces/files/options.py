@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from halfspaces.system.atomic import brief
+from halfspaces.system.words import DEFAULT, LANGUAGES
 
 BOUNDS = {"ge": "at_least", "gt": "above", "lt": "below"}
 KINDS = {
@@ -261,6 +262,7 @@ class ThisCall(Table):
     report: Path | None = option(
         None, "Write a report of the trained model here: .html, or .json for its figures."
     )
+    language: str = option(DEFAULT, f"Of the report: {', '.join(LANGUAGES)}.", needs="report")
     overwrite: bool = option(False, "Replace files that halfspaces did not write.")
     run: Path | None = option(
         None, "Repeat the run of this .run.toml or model; options beside it override it."
@@ -284,7 +286,7 @@ TABLES: dict[str, type[Table]] = {
     "fit": FitOptions,
 }
 # Values of options that other options need, for messages.
-EXAMPLES = {"features": "pixels, or others", "checkpoint": "FOLDER"}
+EXAMPLES = {"features": "pixels, or others", "checkpoint": "FOLDER", "report": "FILE.html"}
 
 
 class Options(

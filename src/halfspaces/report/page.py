@@ -3,13 +3,16 @@
 import base64
 import shlex
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
 from halfspaces.plots.display import Display
 from halfspaces.report.summary import Summary
 from halfspaces.system.errors import shown_lines
+from halfspaces.system.words import say, words
+
+NO_BREAK = "\u00a0"  # a space at which no line ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +49,15 @@ class Picture:
 
 
 def render(summary: Summary, pictures: list[Picture]) -> str:
-    """The page. Names from files stay text."""
-    return _template().render(summary=summary, pictures=pictures)
+    """The page, in the summary's language. Names from files stay text."""
+    language = summary.language
+    return _template().render(
+        summary=summary,
+        pictures=pictures,
+        say=partial(say, language),
+        words=words(language),
+        percent=partial(_percent, language),
+    )
 
 
 @cache
@@ -57,15 +67,20 @@ def _template() -> Any:
     environment = Environment(
         autoescape=True, finalize=_finalize, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"percent": _percent, "python": repr, "shell": shlex.quote}
+    environment.filters |= {"python": repr, "shell": shlex.quote}
     text = files("halfspaces.report").joinpath("templates/report.html").read_text("utf-8")
     return environment.from_string(text)
 
 
 def _finalize(value: object) -> object:
     """What is written of a value: names and notes of others lose codes and marks of direction."""
-    return shown_lines(value) if isinstance(value, str) else value
+    from markupsafe import Markup, escape
+
+    if not isinstance(value, str):
+        return value
+    parts = [escape(shown_lines(part)) for part in value.split(NO_BREAK)]
+    return Markup("&nbsp;").join(parts)
 
 
-def _percent(value: float | None) -> str:
-    return "—" if value is None else f"{100 * value:.1f} %"
+def _percent(language: str, value: float | None) -> str:
+    return "—" if value is None else say(language, "percent", number=f"{100 * value:.1f}")

@@ -11,9 +11,11 @@ from pydantic import BaseModel, Field
 import halfspaces
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.scoring import score_name, wilson
+from halfspaces.loop.result import Reason
 from halfspaces.support.types import Array
 from halfspaces.system.mark import mark
 from halfspaces.system.notebooks import table
+from halfspaces.system.words import DEFAULT, say, words
 
 IMBALANCE = 10.0  # rows of the largest class over those of the smallest
 MOST_CLASSES = 50  # shown in a notebook
@@ -38,6 +40,7 @@ class Summary(BaseModel):
         default=mark("report"), description="The mark by which the file is known again."
     )
     version: str = Field(description="Of halfspaces.")
+    language: str = Field(default=DEFAULT, description="Of the sentences.")
     model: str | None = Field(description="Name of the model file, if it was saved.")
     data: str = Field(description="The data set, in one line.")
     part: str = Field(description="Which rows the figures are of: test, or all.")
@@ -69,12 +72,21 @@ class Summary(BaseModel):
         gap = self.fit.get("gap")
         loss = self.fit.get("loss")
         if gap is None or loss is None or not np.isfinite(gap):
-            return "Nothing is proved about the distance of this W from the best one."
-        part = f" ({100 * gap / loss:.2g} % of it)" if loss else ""
-        return (
-            f"The objective is {loss:.6g}, and it is proved that no W has one that is lower by "
-            f"more than {gap:.2g}{part}."
-        )
+            return say(self.language, "report.no_certificate")
+        values = {"loss": f"{loss:.6g}", "gap": f"{gap:.2g}"}
+        if not loss:
+            return say(self.language, "report.certificate", **values)
+        part = say(self.language, "percent", number=f"{100 * gap / loss:.2g}")
+        return say(self.language, "report.certificate_part", **values, part=part)
+
+    @property
+    def reason(self) -> str | None:
+        """Why the training stopped, in a sentence; as it was noted, if it is of another version."""
+        noted = self.fit.get("reason")
+        names = {str(reason): reason.name.lower() for reason in Reason}
+        if noted not in names:
+            return noted
+        return say(self.language, f"reason.{names[noted]}")
 
     def _repr_html_(self) -> str:
         part = "" if self.part == "all" else f"{self.part} "
@@ -109,6 +121,7 @@ def summarize(
     class_names: Sequence[str] | None = None,
     notes: Sequence[str] = (),
     warnings: Sequence[str] = (),
+    language: str = DEFAULT,
 ) -> Summary:
     """The figures of predictions on rows with labels.
 
@@ -129,6 +142,8 @@ def summarize(
         What the reader of the data noted.
     warnings : sequence of str
         What is known to be wrong with the data; others are added from the figures.
+    language : str
+        Of the sentences, one of `LANGUAGES`; `notes` and `warnings` are taken as they are.
     """
     y = np.asarray(y)
     right = int(np.sum(y == predicted))
@@ -143,6 +158,7 @@ def summarize(
     feature = getattr(classifier, "features_", None)
     return Summary(
         version=halfspaces.__version__,
+        language=language,
         model=model,
         data=data,
         part=part,
@@ -157,7 +173,7 @@ def summarize(
         loss=str(classifier.loss),
         penalty=str(classifier.penalty),
         strength=_strength(classifier),
-        choice=_choice(_strength(classifier), known.get("search")),
+        choice=_choice(_strength(classifier), known.get("search"), language),
         features=None if feature is None else str(feature),
         n_features=classifier.n_features_in_,
         fit=dict(known.get("fit", {})),
@@ -165,7 +181,7 @@ def summarize(
         versions=dict(known.get("versions") or {}),
         classes=classes,
         notes=list(notes),
-        warnings=[*warnings, *_warnings(classes, y, classifier.classes_)],
+        warnings=[*warnings, *_warnings(classes, y, classifier.classes_, language)],
         run=known.get("run"),
     )
 
@@ -201,44 +217,60 @@ def _strength(classifier: LinearClassifier) -> float | None:
     return None if strength is None else float(strength)
 
 
-def _choice(strength: float | None, search: Any) -> str | None:
+def _choice(strength: float | None, search: Any, language: str) -> str | None:
     """λ and how it was chosen, in a sentence; `search` is the note of a model."""
-    if strength is None or search is None:
-        return None if strength is None else f"{strength:.3g}, which was given."
+    if strength is None:
+        return None
+    if search is None:
+        return say(language, "report.strength_given", strength=f"{strength:.3g}")
     rows = search["rows"]
+    scoring = search["scoring"]
     taken = min(rows, key=lambda row: abs(row["strength"] - strength))
     score = taken["score"]
-    words = f"{100 * score:.1f} %" if search["scoring"] == "accuracy" else f"{score:.4g}"
-    name = score_name(search["scoring"])
-    return f"{strength:.3g}, chosen among {len(rows)} by {name} on held-out rows ({words})."
+    value = f"{score:.4g}"
+    if scoring == "accuracy":
+        value = say(language, "percent", number=f"{100 * score:.1f}")
+    return say(
+        language,
+        "report.strength_chosen",
+        strength=f"{strength:.3g}",
+        count=len(rows),
+        score=words(language).get(f"score.{scoring}", score_name(scoring)),
+        value=value,
+    )
 
 
-def _warnings(classes: list[ClassFigures], y: Array, known: Array) -> list[str]:
+def _warnings(classes: list[ClassFigures], y: Array, known: Array, language: str) -> list[str]:
     """What a reader should know before trusting the figures."""
-    said = []
+
+    def warn(kind: str, **values: object) -> None:
+        said.append(say(language, f"report.{kind}", **values))
+
+    def named(each: ClassFigures) -> str:
+        return say(language, "report.tiny_class", name=each.name, rows=each.rows)
+
+    said: list[str] = []
     held = [each for each in classes if each.rows]
     tiny = [each for each in held if each.rows < TINY]
     missing = [each.name for each in classes if not each.rows]
     never = [each.name for each in held if not each.predicted]
     if tiny:
-        names = _listed([f"{each.name} ({each.rows})" for each in tiny])
-        said.append(f"Classes of fewer than {TINY} rows, whose figures are uncertain: {names}.")
+        warn("tiny", least=TINY, names=_listed([named(each) for each in tiny], language))
     if missing:
-        said.append(f"No rows of {_listed(missing)}.")
+        warn("missing", names=_listed(missing, language))
     if never:
-        said.append(f"Never predicted: {_listed(never)}.")
+        warn("never", names=_listed(never, language))
     counts = [each.rows for each in held]
     if counts and max(counts) > IMBALANCE * min(counts):
-        said.append(
-            f"Classes differ much in size, from {min(counts):,} to {max(counts):,} rows: look at "
-            "the balanced accuracy."
-        )
+        warn("imbalance", least=f"{min(counts):,}", most=f"{max(counts):,}")
     unknown = int(np.sum(~np.isin(y, known)))
     if unknown:
-        said.append(f"{unknown:,} rows have labels that the model does not know: they are wrong.")
+        warn("unknown", count=f"{unknown:,}")
     return said
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+def _listed(names: Sequence[str], language: str) -> str:
+    shown = say(language, "list.separator").join(names[:5])
+    if len(names) <= 5:
+        return shown
+    return say(language, "list.more", names=shown, count=len(names) - 5)
