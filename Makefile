@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow test-long soundness test-portability test-portability-quick check lint format clean fuzz chaos bench bench-quick bench-peers pictures
+.PHONY: demo test test-slow test-long soundness test-portability test-portability-quick check lint format clean fuzz chaos bench bench-quick bench-peers pictures vendor vendor-check
 
 demo: $(INSTALLED)
 	$(BIN)/halfspaces train digits --out digits.safetensors
@@ -50,6 +50,19 @@ lint: $(INSTALLED)
 # The pictures of docs/pictures.md, by the commands that stand in it; needs the data of ../shared, two minutes.
 pictures: $(INSTALLED)
 	$(BIN)/python docs/pictures.py
+
+# The page's JavaScript: web/ bundled into src/halfspaces/page/static with the chart library it needs; node and npm are
+# needed, as for vendor-check, which compares the bundle that is there with a new one.
+vendor: web/node_modules/.installed
+	node web/bundle.mjs src/halfspaces/page/static
+
+vendor-check: web/node_modules/.installed
+	rm -rf build/page && node web/bundle.mjs build/page
+	for file in page.js page.css LICENSES.txt; do cmp build/page/$$file src/halfspaces/page/static/$$file; done
+
+web/node_modules/.installed: web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,82 @@
+// Elements, numbers and symbols.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "value" || name === "checked") element[name] = value;
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** An HTML element with attributes, listeners (onclick) and children. */
+export const h = (tag, attributes, ...children) =>
+  fill(document.createElement(tag), attributes, children);
+
+/** An SVG element. */
+export const s = (tag, attributes, ...children) =>
+  fill(document.createElementNS(SVG, tag), attributes, children);
+
+/** A number as the server sends it: strings are what is not finite. */
+export const asNumber = (value) =>
+  typeof value === "number" ? value : { inf: Infinity, "-inf": -Infinity }[value] ?? NaN;
+
+/** A number to read. */
+export function show(value, digits = 4) {
+  if (value === null || value === undefined) return "–";
+  const number = asNumber(value);
+  if (Number.isNaN(number)) return "nan";
+  if (!Number.isFinite(number)) return number > 0 ? "∞" : "−∞";
+  const size = Math.abs(number);
+  const text =
+    size !== 0 && (size < 1e-3 || size >= 1e6)
+      ? number.toExponential(digits - 2)
+      : String(Number(number.toPrecision(digits)));
+  return text.replace(/-/g, "−");
+}
+
+export const percent = (value) =>
+  value === null || value === undefined ? "–" : `${(100 * asNumber(value)).toFixed(1)} %`;
+
+/** Write a number where tests and people read it: text, and data-value with all its digits. */
+export function put(element, value, text = show(value)) {
+  if (element.textContent !== text) element.textContent = text;
+  element.dataset.value = value === null || value === undefined ? "" : String(value);
+}
+
+/** The outlines of the classes' symbols, about 12 units wide: told apart without colour. */
+export const SYMBOLS = [
+  "M5.5,0A5.5,5.5,0,1,1,-5.5,0A5.5,5.5,0,1,1,5.5,0Z",
+  "M-5,-5H5V5H-5Z",
+  "M0,-6.5L6,4.5H-6Z",
+  "M0,-7L7,0L0,7L-7,0Z",
+  "M-2,-6H2V-2H6V2H2V6H-2V2H-6V-2H-2Z",
+  "M0,6.5L6,-4.5H-6Z",
+];
+
+/** A small picture of a class's symbol. */
+export const symbol = (label) =>
+  s(
+    "svg",
+    { class: `symbol class-${label}`, viewBox: "-8 -8 16 16", "aria-hidden": "true" },
+    s("path", { d: SYMBOLS[label] }),
+  );
+
+/** Call a function at most once a frame, with its last arguments. */
+export function eachFrame(draw) {
+  let waiting = null;
+  return (...given) => {
+    if (waiting === null) {
+      requestAnimationFrame(() => {
+        const latest = waiting;
+        waiting = null;
+        draw(...latest);
+      });
+    }
+    waiting = given;
+  };
+}

@@ -1,0 +1,493 @@
+// The panels of one side: losses, W with its gradients, settings, table, working, curves.
+
+import * as Plot from "@observablehq/plot";
+
+import { asNumber, eachFrame, h, percent, put, show, symbol } from "./dom.js";
+
+const ROWS = ["x", "y", "b"];
+
+/** A heading with what belongs below it. */
+export const panel = (title, ...children) =>
+  h("section", { class: "panel" }, h("h3", {}, title), ...children);
+
+/** A panel that can be folded away. */
+export function fold(title, isOpen, toggled, ...children) {
+  const element = h("details", { class: "panel" }, h("summary", {}, title), ...children);
+  element.open = isOpen;
+  element.addEventListener("toggle", () => toggled?.(element.open));
+  return element;
+}
+
+// --- losses --------------------------------------------------------------------------------------
+
+export function lossesPanel(side, store, t) {
+  const names = [
+    ["data", "loss.data", show],
+    ["penalty", "loss.penalty", show],
+    ["total", "loss.total", show],
+    ["accuracy", "loss.accuracy", percent],
+    ["validation_loss", "loss.validation", show],
+    ["validation_accuracy", "loss.validation_accuracy", percent],
+    ["gap", "loss.gap", show],
+    ["gradient_norm", "loss.gradient_norm", show],
+    ["step_size", "loss.step_size", show],
+    ["update_ratio", "loss.update_ratio", show],
+    ["steps", "loss.steps", (value) => String(value ?? 0)],
+  ];
+  const cells = {};
+  const list = h("dl", { class: "figures" });
+  for (const [name, key] of names) {
+    cells[name] = h("dd", { "data-name": `side${side}.${name}` });
+    list.append(h("div", { class: `figure ${name}` }, h("dt", {}, t(key)), cells[name]));
+  }
+  store.on(`side${side}.losses`, (losses) => {
+    for (const [name, , text] of names) put(cells[name], losses[name], text(losses[name]));
+  });
+  return panel(t("panel.losses"), list);
+}
+
+// --- W and its gradients -------------------------------------------------------------------------
+
+export function weightsPanel(side, store, act, t) {
+  const table = h("table", { class: "weights" });
+  const worst = h("p", { class: "note", "data-name": `side${side}.worst` });
+  let cells = [];
+
+  function build(classes) {
+    const head = h("tr", {}, h("td", {}));
+    for (let label = 0; label < classes; label += 1) {
+      head.append(h("th", { scope: "col" }, symbol(label), ` ${label}`));
+    }
+    table.replaceChildren(h("caption", { class: "hidden" }, t("panel.weights")), h("thead", {}, head));
+    const body = h("tbody", {});
+    cells = ROWS.map((name, row) => {
+      const line = h("tr", {}, h("th", { scope: "row" }, t(`weight.${name}`)));
+      const made = [];
+      for (let column = 0; column < classes; column += 1) made.push(cell(row, column, line));
+      body.append(line);
+      return made;
+    });
+    table.append(body);
+  }
+
+  function cell(row, column, line) {
+    const name = `side${side}.W.${row}.${column}`;
+    const field = h("input", {
+      type: "number",
+      step: "0.1",
+      "aria-label": `${t(`weight.${ROWS[row]}`)}, ${t("word.class")} ${column}`,
+      "data-name": name,
+    });
+    field.addEventListener("input", () => {
+      if (field.value !== "" && Number.isFinite(field.valueAsNumber)) {
+        act.weight(row, column, field.valueAsNumber);
+      }
+    });
+    const analytic = h("span", { class: "analytic", "data-name": `${name}.gradient` });
+    const numerical = h("span", { class: "numerical", "data-name": `${name}.numerical` });
+    const judged = h("span", { class: "numerical" });
+    line.append(h("td", {}, field, h("div", { class: "slopes" }, analytic, numerical, judged)));
+    return { field, analytic, numerical, judged };
+  }
+
+  function draw(parameters) {
+    const { W, gradient, numerical, relative_error: error, kink } = parameters;
+    if (cells.length === 0 || cells[0].length !== W[0].length) build(W[0].length);
+    W.forEach((line, row) =>
+      line.forEach((value, column) => {
+        const each = cells[row][column];
+        each.field.dataset.value = String(value);
+        if (each.field !== document.activeElement) {
+          const number = asNumber(value);
+          const text = Number.isFinite(number) ? String(Number(number.toPrecision(4))) : "";
+          if (each.field.value !== text) each.field.value = text;
+          each.field.placeholder = Number.isFinite(number) ? "" : show(value);
+        }
+        put(each.analytic, gradient[row][column], `∇ ${show(gradient[row][column], 3)}`);
+        const slope = numerical?.[row]?.[column];
+        const known = slope !== null && slope !== undefined;
+        put(each.numerical, known ? slope : null, known ? `≈ ${show(slope, 3)}` : "");
+        const bend = known && kink[row][column];
+        const off = known ? `${t("weight.error")} ${show(error[row][column], 2)}` : "";
+        each.judged.textContent = bend ? `⚠ ${t("weight.kink")}` : off;
+        each.judged.classList.toggle("kink", Boolean(bend));
+      }),
+    );
+    const measured = parameters.worst !== null && parameters.worst !== undefined;
+    put(worst, parameters.worst, measured ? `${t("weight.worst")} ${show(parameters.worst, 2)}` : "");
+  }
+
+  store.on(`side${side}.parameters`, draw);
+  const button = (name, key) =>
+    h("button", { type: "button", "data-action": `side${side}.${name}`, onclick: act[name] }, t(key));
+  return panel(
+    t("panel.weights"),
+    h("div", { class: "scroll" }, table),
+    worst,
+    h(
+      "div",
+      { class: "buttons" },
+      button("randomize", "button.randomize"),
+      button("zero", "button.zero"),
+      button("double", "button.double"),
+      button("next", "button.next_slope"),
+      button("all", "button.all_slopes"),
+    ),
+  );
+}
+
+// --- settings ------------------------------------------------------------------------------------
+
+const TICKS = 1000; // of a slider
+
+const toTick = ({ low, high, log }, value) =>
+  log
+    ? (TICKS * Math.log(Math.max(value, low) / low)) / Math.log(high / low)
+    : (TICKS * (value - low)) / (high - low);
+
+function fromTick({ low, high, log, integer }, tick) {
+  const part = tick / TICKS;
+  const value = log ? low * (high / low) ** part : low + part * (high - low);
+  return integer ? Math.round(value) : Number(value.toPrecision(3));
+}
+
+export function settingsPanel(side, store, act, t) {
+  const groups = h("div", { class: "settings" });
+  let made = "";
+  let controls = [];
+
+  function build(form) {
+    const boxes = new Map();
+    controls = form.map((control) => {
+      const [group] = control.path;
+      if (!boxes.has(group)) {
+        boxes.set(group, h("fieldset", {}, h("legend", {}, t(`field.${group}`))));
+      }
+      const [element, update] = make(control);
+      boxes.get(group).append(element);
+      return update;
+    });
+    groups.replaceChildren(...boxes.values());
+  }
+
+  function make(control) {
+    const { path, kind } = control;
+    const name = `side${side}.${path.join(".")}`;
+    const label = path.length === 1 ? t("word.kind") : t(`field.${path.at(-1)}`);
+    if (kind === "choice") return choice(control, name, label);
+    if (kind === "flag") {
+      const box = h("input", { type: "checkbox", "data-name": name });
+      box.addEventListener("change", () => act.set(path, box.checked));
+      return [h("label", { class: "control flag" }, box, ` ${label}`), (now) => (box.checked = now.value)];
+    }
+    return number(control, name, label);
+  }
+
+  function choice({ path, choices }, name, label) {
+    const option = (value) => h("option", { value }, t(`choice.${value}`, value));
+    const list = h("select", { "data-name": name }, ...choices.map(option));
+    list.addEventListener("change", () => act.set(path, list.value));
+    const update = (now) => (list.value = now.value);
+    return [h("label", { class: "control" }, h("span", {}, label), list), update];
+  }
+
+  function number(control, name, label) {
+    const { path } = control;
+    const field = h("input", { type: "text", inputmode: "decimal", "data-name": name });
+    const slider = h("input", { type: "range", min: 0, max: TICKS, "aria-label": label });
+    let held = null;
+    const write = (now) => {
+      held = now.value;
+      field.dataset.value = held === null ? "" : String(held);
+      if (field !== document.activeElement) {
+        field.value = held === null ? "" : String(Number(asNumber(held).toPrecision(6)));
+      }
+      field.placeholder = now.optional ? t("word.automatic") : "";
+      if (slider !== document.activeElement && held !== null) slider.value = toTick(now, held);
+    };
+    field.addEventListener("change", async () => {
+      const text = field.value.trim().replace(",", ".").replace("−", "-");
+      const value = text === "" && control.optional ? null : Number(text);
+      const answer = await act.set(path, text === "" || !Number.isNaN(value) ? value : field.value);
+      if (answer?.error) field.value = held === null ? "" : String(held);
+    });
+    field.addEventListener("blur", () => write({ ...control, value: held }));
+    slider.addEventListener("input", () => act.set(path, fromTick(control, Number(slider.value))));
+    const element = h(
+      "div",
+      { class: "control number" },
+      h("label", {}, h("span", {}, label), field),
+      slider,
+    );
+    return [element, write];
+  }
+
+  store.on(`side${side}.form`, (form) => {
+    const shape = JSON.stringify(form.map(({ path, choices, optional }) => [path, choices, optional]));
+    if (shape !== made) {
+      const name = groups.contains(document.activeElement)
+        ? document.activeElement.dataset.name
+        : null;
+      build(form);
+      made = shape;
+      if (name) groups.querySelector(`[data-name="${name}"]`)?.focus();
+    }
+    form.forEach((control, place) => controls[place](control));
+  });
+  return panel(t("panel.settings"), groups);
+}
+
+// --- table of points -----------------------------------------------------------------------------
+
+export function tablePanel(side, store, act, t) {
+  const head = h("tr", {});
+  const body = h("tbody", {});
+  const mean = h("td", { "data-name": `side${side}.mean` });
+  const place = h("span", { class: "note" });
+  let columns = 0;
+
+  function drawHead(classes) {
+    columns = 4 + classes + 1;
+    const names = ["#", "x", "y", t("word.class")];
+    for (let label = 0; label < classes; label += 1) names.push(`s${label}`);
+    names.push("L");
+    head.replaceChildren(...names.map((name) => h("th", { scope: "col" }, name)));
+    body.replaceChildren();
+  }
+
+  function line() {
+    const row = h("tr", {}, ...Array.from({ length: columns }, () => h("td", {})));
+    row.cells[0].append(h("button", { type: "button", class: "link" }));
+    row.addEventListener("click", () => act.select(row.point));
+    return row;
+  }
+
+  const draw = eachFrame((rows) => {
+    const classes = store.get("classes");
+    if (columns !== 5 + classes) drawHead(classes);
+    while (body.rows.length > rows.rows.length) body.lastChild.remove();
+    while (body.rows.length < rows.rows.length) body.append(line());
+    rows.rows.forEach(([point, x, y, label, held, ...rest], number) => {
+      const row = body.rows[number];
+      row.point = point;
+      const button = row.cells[0].firstChild;
+      if (button.textContent !== String(point)) {
+        button.textContent = String(point);
+        button.setAttribute("aria-label", `${t("word.point")} ${point}`);
+      }
+      row.classList.toggle("held-out", held);
+      row.classList.toggle("selected", store.get("selected") === point);
+      put(row.cells[1], x, show(x, 3));
+      put(row.cells[2], y, show(y, 3));
+      put(row.cells[3], label, `${label}${held ? ` (${t("word.held_out_short")})` : ""}`);
+      rest.forEach((value, k) => put(row.cells[4 + k], value, show(value, 3)));
+      row.cells[4 + label].classList.add("right");
+      for (let k = 0; k < classes; k += 1) row.cells[4 + k].classList.toggle("right", k === label);
+    });
+    put(mean, rows.mean);
+    const last = rows.first + rows.rows.length;
+    place.textContent = `${rows.first + 1}–${last} / ${rows.count}`;
+    previous.disabled = rows.first === 0;
+    next.disabled = last >= rows.count;
+  });
+
+  const turn = (change) => () => {
+    const { first, order } = store.get(`side${side}.rows`);
+    act.table(Math.max(0, first + change), order);
+  };
+  const previous = h("button", { type: "button", onclick: turn(-100) }, t("button.previous"));
+  const next = h("button", { type: "button", onclick: turn(100) }, t("button.next"));
+  const order = h(
+    "select",
+    { "aria-label": t("table.order") },
+    h("option", { value: "number" }, t("table.by_number")),
+    h("option", { value: "loss" }, t("table.by_loss")),
+  );
+  order.addEventListener("change", () => act.table(0, order.value));
+  store.on(`side${side}.rows`, draw);
+  store.on("selected", (selected) => {
+    for (const row of body.rows) row.classList.toggle("selected", row.point === selected);
+  });
+  return fold(
+    t("panel.table"),
+    true,
+    null,
+    h("div", { class: "buttons" }, order, previous, next, place),
+    h(
+      "div",
+      { class: "scroll rows", tabindex: 0, role: "region", "aria-label": t("panel.table") },
+      h(
+        "table",
+        { class: "points" },
+        h("thead", {}, head),
+        body,
+      ),
+    ),
+    h("table", { class: "mean" }, h("tbody", {}, h("tr", {}, h("th", { scope: "row" }, t("table.mean")), mean))),
+  );
+}
+
+// --- the loss of one point -----------------------------------------------------------------------
+
+export function workingPanel(side, store, t) {
+  const content = h("div", { class: "scroll", "data-name": `side${side}.working` });
+  store.on(`side${side}.working`, (working) => {
+    if (!working) {
+      content.replaceChildren(h("p", { class: "note" }, t("working.none")));
+      return;
+    }
+    const title = `${t("word.point")} ${working.point}, ${t("word.class")} ${working.label}: ${t(
+      `choice.${working.name}`,
+      working.name,
+    )}`;
+    content.replaceChildren(workingTable(working, title, store.get("classes"), t));
+  });
+  return panel(t("panel.working"), content);
+}
+
+/** The working of a loss as a table: a row for each step, a column for each class. */
+export function workingTable(working, title, classes, t) {
+  const head = h("tr", {}, h("td", {}));
+  for (let label = 0; label < classes; label += 1) {
+    const right = label === working.label ? " ✓" : "";
+    const mark = label < 6 ? symbol(label) : null;
+    head.append(h("th", { scope: "col" }, mark, ` ${label}${right}`));
+  }
+  const rows = working.lines.map((line) => {
+    const row = h("tr", {}, h("th", { scope: "row" }, t(`working.${line.kind}`)));
+    if (line.kind === "loss") {
+      const text = `${line.text[0]} = ${show(line.values[0])}`;
+      row.append(h("td", { colspan: classes, class: "result", "data-value": line.values[0] }, text));
+      return row;
+    }
+    for (let label = 0; label < classes; label += 1) {
+      const place = line.classes.indexOf(label);
+      const cell = h("td", {});
+      if (place >= 0) {
+        const value = line.values[place];
+        const plain = line.kind === "scores" || line.kind === "targets";
+        cell.append(h("span", { class: "term" }, plain ? "" : `${line.text[place]} =`));
+        cell.append(h("strong", {}, ` ${show(value)}`));
+        cell.dataset.value = String(value);
+      }
+      row.append(cell);
+    }
+    return row;
+  });
+  return h(
+    "table",
+    { class: "working" },
+    h("caption", {}, title),
+    h("thead", {}, head),
+    h("tbody", {}, ...rows),
+  );
+}
+
+// --- curves and landscape ------------------------------------------------------------------------
+
+const CURVES = [
+  ["total", "loss.total", "none"],
+  ["data", "loss.data", "6 3"],
+  ["penalty", "loss.penalty", "2 3"],
+  ["validation", "loss.validation", "9 3 2 3"],
+];
+
+const CURVE_HEIGHT = 180; // pixels
+const LABEL = 15; // pixels from one name to the next
+
+const FONT = { fontSize: "12px", background: "transparent", overflow: "visible" };
+
+/** A chart of Observable Plot with words for those who do not see it. */
+function chart(options, label) {
+  const drawn = Plot.plot({ style: FONT, ...options });
+  drawn.setAttribute("role", "img");
+  drawn.setAttribute("aria-label", label);
+  return drawn;
+}
+
+export function curvePanel(side, store, t) {
+  const content = h("div", { class: "chart", "data-name": `side${side}.curve` });
+  const draw = eachFrame((curve) => {
+    content.dataset.value = String(curve.steps.length);
+    if (curve.steps.length === 0) {
+      content.replaceChildren(h("p", { class: "note" }, t("curve.none")));
+      return;
+    }
+    content.replaceChildren(lossChart(curve, t));
+  });
+  store.on(`side${side}.curve`, draw);
+  return panel(t("panel.curve"), content);
+}
+
+/** Move the names at the ends of curves apart where they would overlap. */
+function spread(ends, least) {
+  ends.sort((one, other) => one.value - other.value);
+  for (let k = 1; k < ends.length; k += 1) {
+    ends[k].value = Math.max(ends[k].value, ends[k - 1].value + least);
+  }
+}
+
+/** The curves of the loss and its terms, told apart by dashes and by their names. */
+export function lossChart(curve, t, { x = "steps", label = null } = {}) {
+  const marks = [Plot.ruleY([0], { stroke: "currentColor", strokeOpacity: 0.3 })];
+  const ends = [];
+  let highest = 0;
+  for (const [name, key, dashes] of CURVES) {
+    const values = curve[name];
+    if (!values) continue;
+    const places = curve[x]
+      .map((step, k) => ({ step, value: asNumber(values[k]) }))
+      .filter(({ value }) => Number.isFinite(value));
+    const style = {
+      x: "step",
+      y: "value",
+      stroke: "currentColor",
+      strokeWidth: name === "total" ? 2 : 1.3,
+      strokeDasharray: dashes,
+    };
+    marks.push(Plot.line(places, style));
+    highest = Math.max(highest, ...places.map(({ value }) => value));
+    if (places.length) ends.push({ ...places.at(-1), text: t(key) });
+  }
+  spread(ends, (highest * LABEL) / CURVE_HEIGHT);
+  const end = { x: "step", y: "value", text: "text", textAnchor: "start", dx: 6, fill: "currentColor" };
+  marks.push(Plot.text(ends, end));
+  const options = {
+    height: CURVE_HEIGHT + 50,
+    width: 460,
+    marginRight: 104,
+    x: { label: label ?? t("loss.steps"), ticks: 5, tickFormat: "~s" },
+    y: { label: t("word.loss"), ticks: 5, nice: true, zero: true },
+    marks,
+  };
+  return chart(options, `${t("panel.curve")}: ${curve[x].length}`);
+}
+
+export function landscapePanel(side, store, act, t) {
+  const content = h("div", { class: "chart", "data-name": `side${side}.landscape` });
+  store.on(`side${side}.landscape`, (landscape) => {
+    if (!landscape || landscape.levels.length === 0) {
+      content.replaceChildren(h("p", { class: "note" }, t("landscape.none")));
+      return;
+    }
+    const lines = landscape.levels.flatMap(({ value, lines: each }) =>
+      each.map((line) => Plot.line(line, { stroke: "currentColor", strokeOpacity: 0.45, title: () => show(value) })),
+    );
+    const path = landscape.path.map(([a, b]) => ({ a, b }));
+    const [left, right, bottom, top] = landscape.box;
+    const options = {
+      width: 460,
+      height: 400,
+      x: { domain: [left, right], label: t("landscape.first"), ticks: 5 },
+      y: { domain: [bottom, top], label: t("landscape.second"), ticks: 5 },
+      marks: [
+        ...lines,
+        Plot.line(path, { x: "a", y: "b", stroke: "var(--strong)", strokeWidth: 2 }),
+        Plot.dot(path, { x: "a", y: "b", r: 2, fill: "var(--strong)" }),
+        Plot.dot(path.slice(-1), { x: "a", y: "b", symbol: "star", r: 8, fill: "var(--strong)" }),
+      ],
+    };
+    content.replaceChildren(chart(options, t("panel.landscape")));
+  });
+  return fold(t("panel.landscape"), false, act.landscape, h("p", { class: "note" }, t("landscape.note")), content);
+}
