@@ -57,7 +57,7 @@ def shown_fields():
     return {control["path"][-1] for each in settings for control in each.form()}
 
 
-WORKINGS = "scores terms shifted exponentials probabilities targets loss".split()
+WORKINGS = ["scores", "terms", "shifted", "exponentials", "probabilities", "targets", "loss"]
 
 
 def composed():
