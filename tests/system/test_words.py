@@ -22,6 +22,7 @@ WEB = Path(__file__).parents[2] / "web" / "src"
 TABLE = table()
 
 COMPONENTS = [*LOSSES, *PENALTIES, *OPTIMIZERS, *UPDATE_RULES, *SCHEDULES]
+WORKING = ("scores", "shifted", "exponentials", "probabilities", "targets", "terms", "loss")
 # Texts that are the same in all languages: names and symbols.
 NAMES = {
     *("choice.lbfgs", "choice.adagrad", "choice.rmsprop", "choice.adam"),
@@ -72,6 +73,9 @@ def composed():
     yield from (f"picture.{kind}.{part}" for kind in PICTURES for part in ("title", "text"))
     yield from ("report.right.all", "report.right.test")
     yield from (f"report.accuracy.{part}" for part in ("train", "validation", "test"))
+    yield from (f"working.{kind}" for kind in WORKING)
+    yield from (f"weight.{name}" for name in "xyb")
+    yield from ("tab.points", "tab.images")
     yield from (f"score.{name}" for name in ("accuracy", "balanced_accuracy", "log_loss", "loss"))
 
 
