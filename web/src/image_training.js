@@ -87,12 +87,21 @@ export function startPanel(part, act, t, status, busy) {
 
 /** A data set in a sentence, and the notes of its reader. */
 function described({ name, rows, validation, test, columns, shape, classes, notes }, t) {
-  const counts = [filled(t("images.rows"), { rows: rows.toLocaleString() })];
-  if (validation) counts.push(filled(t("images.validation_rows"), { rows: validation.toLocaleString() }));
-  if (test) counts.push(filled(t("images.test_rows"), { rows: test.toLocaleString() }));
-  counts.push(filled(t("images.columns"), { columns: columns.toLocaleString() }) + (shape ? ` (${shape.join(" × ")})` : ""));
-  counts.push(filled(t("images.classes"), { classes: classes.length }));
-  return [`${name}: ${counts.join(", ")}`, ...notes].join(". ");
+  const counted = (key, count) => filled(t(key), { count: count.toLocaleString("en") });
+  const examples = [counted("data.examples", rows)];
+  if (validation) examples.push(counted("data.validation", validation));
+  if (test) examples.push(counted("data.testing", test));
+  const features = filled(t("data.features"), {
+    count: columns.toLocaleString("en"),
+    details: shape ? shape.join(" × ") : "",
+  }).replace(/\s*[(（][)）]/, "");
+  const line = filled(t("data.line"), {
+    name,
+    examples: examples.join(" + "),
+    features,
+    classes: counted("data.classes", classes.length),
+  });
+  return [line, ...notes].join(". ");
 }
 
 /** Accuracies, loss, λ and downloads. */

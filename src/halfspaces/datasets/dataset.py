@@ -89,26 +89,26 @@ class Dataset:
         """One line with the numbers of examples, features and classes, in one of `LANGUAGES`."""
 
         def phrase(key: str, **values: object) -> str:
-            return say(language, f"data.{key}", **values)
+            return say(language, key, **values)
 
         N, D = _shape(self.X)
         C = len(self.class_names) if self.class_names else len(np.unique(self.y))
-        examples = [phrase("examples", count=f"{N:,}")]
-        for use, X in (("validation", self.X_val), ("testing", self.X_test)):
+        examples = [phrase("data.examples", count=f"{N:,}")]
+        for use, X in (("data.validation", self.X_val), ("data.testing", self.X_test)):
             if X is not None:
                 examples.append(phrase(use, count=f"{_shape(X)[0]:,}"))
         details = [str(self.X.dtype)]
         if self.image_shape is not None:
             details.insert(0, " x ".join(map(str, self.image_shape)))
         if not isinstance(self.X, np.ndarray):
-            details.append(phrase("stored", share=f"{100 * self.X.nnz / (N * D):.2g}"))
+            details.append(phrase("data.stored", share=f"{100 * self.X.nnz / (N * D):.2g}"))
         separator = say(language, "list.separator")
         return phrase(
-            "line",
+            "data.line",
             name=self.name,
             examples=" + ".join(examples),
-            features=phrase("features", count=f"{D:,}", details=separator.join(details)),
-            classes=phrase("class" if C == 1 else "classes", count=f"{C:,}"),
+            features=phrase("data.features", count=f"{D:,}", details=separator.join(details)),
+            classes=phrase("data.class" if C == 1 else "data.classes", count=f"{C:,}"),
         )
 
     def images(self, X_rows: np.ndarray) -> np.ndarray:

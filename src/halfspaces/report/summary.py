@@ -243,8 +243,8 @@ def _choice(strength: float | None, search: Any, language: str) -> str | None:
 def _warnings(classes: list[ClassFigures], y: Array, known: Array, language: str) -> list[str]:
     """What a reader should know before trusting the figures."""
 
-    def warn(kind: str, **values: object) -> None:
-        said.append(say(language, f"report.{kind}", **values))
+    def warn(key: str, **values: object) -> None:
+        said.append(say(language, key, **values))
 
     def named(each: ClassFigures) -> str:
         return say(language, "report.tiny_class", name=each.name, rows=each.rows)
@@ -255,17 +255,17 @@ def _warnings(classes: list[ClassFigures], y: Array, known: Array, language: str
     missing = [each.name for each in classes if not each.rows]
     never = [each.name for each in held if not each.predicted]
     if tiny:
-        warn("tiny", least=TINY, names=_listed([named(each) for each in tiny], language))
+        warn("report.tiny", least=TINY, names=_listed([named(each) for each in tiny], language))
     if missing:
-        warn("missing", names=_listed(missing, language))
+        warn("report.missing", names=_listed(missing, language))
     if never:
-        warn("never", names=_listed(never, language))
+        warn("report.never", names=_listed(never, language))
     counts = [each.rows for each in held]
     if counts and max(counts) > IMBALANCE * min(counts):
-        warn("imbalance", least=f"{min(counts):,}", most=f"{max(counts):,}")
+        warn("report.imbalance", least=f"{min(counts):,}", most=f"{max(counts):,}")
     unknown = int(np.sum(~np.isin(y, known)))
     if unknown:
-        warn("unknown", count=f"{unknown:,}")
+        warn("report.unknown", count=f"{unknown:,}")
     return said
 
 
