@@ -293,7 +293,7 @@ def test_without_a_trainer_there_is_no_second_part():
 
 @pytest.mark.slow  # 4 s: a report
 def test_hostile_names_of_classes_stay_text(tmp_path):
-    folder = folder_of_images(tmp_path / "images", ("plain", HOSTILE.replace("/", "")))
+    folder = folder_of_images(tmp_path / "images", ("plain", HOSTILE))
     page = Page()
     page.train(str(folder), strengths="0.1")
     assert HOSTILE in page.parts["dataset"]["classes"]
