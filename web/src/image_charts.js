@@ -110,7 +110,7 @@ export function confusionPanel(part, t) {
   const content = h("div", { "data-name": "images.confusion" }, empty(t));
   const note = h("p", { class: "note" });
   part.chart("confusion", (confusion) => {
-    note.textContent = confusion ? t(`images.confusion.${confusion.part}`) : "";
+    note.textContent = confusion ? filled(t(`images.confusion.${confusion.part}`), { strength: show(confusion.strength, 3) }) : "";
     content.dataset.value = confusion ? String(confusion.counts.flat().reduce((a, b) => a + b, 0)) : "";
     if (!confusion) content.replaceChildren(empty(t));
     else if (confusion.names.length <= MOST_NUMBERED) content.replaceChildren(matrix(confusion, t));

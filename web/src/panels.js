@@ -425,7 +425,7 @@ export function curvePanel(side, store, t) {
 }
 
 /** Move the names at the ends of curves apart where they would overlap. */
-function spread(ends, least) {
+export function spread(ends, least) {
   ends.sort((one, other) => one.value - other.value);
   for (let k = 1; k < ends.length; k += 1) {
     ends[k].value = Math.max(ends[k].value, ends[k - 1].value + least);

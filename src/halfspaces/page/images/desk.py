@@ -160,9 +160,8 @@ def _results(trained: Trained, watch: Watch) -> dict[str, Any]:
         "curve": curve.points(),
         "candidates": watch.candidates(),
         "templates": drawn,
-        "confusion": confusion(
-            trained.part, trained.y, trained.predicted, classifier.classes_, trained.names
-        ),
+        "now": None,
+        "confusion": _confusion(trained, watch),
         "result": {
             "accuracy": dict(trained.accuracies),
             "strength": penalty,
@@ -175,6 +174,14 @@ def _results(trained: Trained, watch: Watch) -> dict[str, Any]:
             "optimizer": classifier.optimizer_choice_,
         },
     }
+
+
+def _confusion(trained: Trained, watch: Watch) -> dict[str, Any] | None:
+    """Of the test rows; without any of the held-out rows at the chosen λ, or of what there is."""
+    if trained.part == "train" and watch.confusion is not None:
+        return watch.confusion
+    classes = trained.classifier.classes_
+    return confusion(trained.part, trained.y, trained.predicted, classes, trained.names)
 
 
 # --- what a page may ask for ----------------------------------------------------------------------
