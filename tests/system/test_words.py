@@ -76,6 +76,12 @@ def composed():
     yield from (f"working.{kind}" for kind in WORKING)
     yield from (f"weight.{name}" for name in "xyb")
     yield from ("tab.points", "tab.images")
+    phases = ("idle", "reading", "describing", "training", "done", "stopped", "nothing")
+    yield from (f"images.phase.{phase}" for phase in phases)
+    yield from (f"images.part.{part}" for part in ("test", "train"))
+    for part in ("train", "validation", "test"):
+        yield from (f"images.accuracy.{part}", f"images.confusion.{part}")
+    yield from ("images.all", "images.mistakes", "images.model", "images.report")
     yield from (f"score.{name}" for name in ("accuracy", "balanced_accuracy", "log_loss", "loss"))
 
 
