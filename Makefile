@@ -58,7 +58,7 @@ vendor: web/node_modules/.installed
 
 vendor-check: web/node_modules/.installed
 	rm -rf build/page && node web/bundle.mjs build/page
-	for file in page.js page.css LICENSES.txt; do cmp build/page/$$file src/halfspaces/page/static/$$file; done
+	for file in page.js page.css LICENSES.txt; do cmp build/page/$$file src/halfspaces/page/static/$$file || exit 1; done
 
 web/node_modules/.installed: web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund --loglevel=error

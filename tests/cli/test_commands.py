@@ -133,7 +133,7 @@ def test_help_names_every_command_and_option():
     whole = runner.invoke(cli.app, ["--help"]).output
     assert all(
         command in whole
-        for command in ("train", "evaluate", "predict", "export", "gradcheck", "convert")
+        for command in ("train", "evaluate", "predict", "export", "gradcheck", "convert", "play")
     )
     options = runner.invoke(cli.app, ["train", "--help"], terminal_width=200).output
     assert all(

@@ -87,7 +87,7 @@ EACH = [
     pytest.param(case, id=str(case), marks=[] if case in QUICK else pytest.mark.slow)
     for case in CASES
 ]
-WRITE_NOTHING = {"evaluate", "info", "gradcheck", "convert", "data list", "data info"}
+WRITE_NOTHING = {"evaluate", "info", "gradcheck", "convert", "play", "data list", "data info"}
 WRITE_NOTHING |= {"features list"}
 WRITE_IN_THE_CACHE = {"data get", "data cache"}
 

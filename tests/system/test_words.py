@@ -58,11 +58,16 @@ def shown_fields():
     return {control["path"][-1] for each in settings for control in each.form()}
 
 
+WORKINGS = ["scores", "terms", "shifted", "exponentials", "probabilities", "targets", "loss"]
+
+
 def composed():
     """Keys that are put together from names."""
     yield from (f"choice.{name}" for name in COMPONENTS)
     yield from (f"field.{name}" for name in shown_fields())
     yield from (f"shape.{name}" for name in SHAPES)
+    yield from (f"weight.{row}" for row in "xyb")
+    yield from (f"working.{kind}" for kind in WORKINGS)
     yield from (f"reason.{reason.name.lower()}" for reason in Reason)
     yield from (f"status.{reason.name.lower()}" for reason in ENDS)
     yield from (f"picture.{kind}.{part}" for kind in PICTURES for part in ("title", "text"))

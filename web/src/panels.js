@@ -6,6 +6,10 @@ import { asNumber, eachFrame, h, percent, put, show, symbol } from "./dom.js";
 
 const ROWS = ["x", "y", "b"];
 
+/** A part that scrolls where it is wider than its place; the keyboard reaches it. */
+export const scrolled = (label, attributes, ...children) =>
+  h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": label, ...attributes }, ...children);
+
 /** A heading with what belongs below it. */
 export const panel = (title, ...children) =>
   h("section", { class: "panel" }, h("h3", {}, title), ...children);
@@ -122,7 +126,7 @@ export function weightsPanel(side, store, act, t) {
     h("button", { type: "button", "data-action": `side${side}.${name}`, onclick: act[name] }, t(key));
   return panel(
     t("panel.weights"),
-    h("div", { class: "scroll" }, table),
+    scrolled(t("panel.weights"), {}, table),
     worst,
     h(
       "div",
@@ -313,9 +317,9 @@ export function tablePanel(side, store, act, t) {
     true,
     null,
     h("div", { class: "buttons" }, order, previous, next, place),
-    h(
-      "div",
-      { class: "scroll rows", tabindex: 0, role: "region", "aria-label": t("panel.table") },
+    scrolled(
+      t("panel.table"),
+      { class: "scroll rows" },
       h(
         "table",
         { class: "points" },
@@ -330,7 +334,7 @@ export function tablePanel(side, store, act, t) {
 // --- the loss of one point -----------------------------------------------------------------------
 
 export function workingPanel(side, store, t) {
-  const content = h("div", { class: "scroll", "data-name": `side${side}.working` });
+  const content = scrolled(t("panel.working"), { "data-name": `side${side}.working` });
   store.on(`side${side}.working`, (working) => {
     if (!working) {
       content.replaceChildren(h("p", { class: "note" }, t("working.none")));
@@ -401,6 +405,7 @@ const FONT = { fontSize: "12px", background: "transparent", overflow: "visible" 
 function chart(options, label) {
   const drawn = Plot.plot({ style: FONT, ...options });
   drawn.setAttribute("role", "img");
+  for (const part of drawn.querySelectorAll("g[aria-label]")) part.removeAttribute("aria-label");
   drawn.setAttribute("aria-label", label);
   return drawn;
 }
@@ -489,5 +494,5 @@ export function landscapePanel(side, store, act, t) {
     };
     content.replaceChildren(chart(options, t("panel.landscape")));
   });
-  return fold(t("panel.landscape"), false, act.landscape, h("p", { class: "note" }, t("landscape.note")), content);
+  return fold(t("panel.landscape"), Boolean(store.get(`side${side}.landscape`)), act.landscape, h("p", { class: "note" }, t("landscape.note")), content);
 }

@@ -12,6 +12,7 @@ from halfspaces.cli.evaluate import evaluate, info
 from halfspaces.cli.export import export
 from halfspaces.cli.gradcheck import gradcheck
 from halfspaces.cli.options import help_alone
+from halfspaces.cli.play import play
 from halfspaces.cli.plot import plot
 from halfspaces.cli.predict import predict
 from halfspaces.cli.train import train
@@ -34,6 +35,7 @@ for command in (
     export,
     gradcheck,
     convert,
+    play,
 ):
     app.command()(command)
 app.add_typer(data.app, name="data")

@@ -6,7 +6,7 @@ held-out images are scored.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from halfspaces.estimators.components import penalty_by_strength
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.estimators.scoring import ScoreTable, make_scorer
 from halfspaces.loop.result import Reason
+from halfspaces.loop.run import Callback
 from halfspaces.support.types import Array
 from halfspaces.tuning.growing_grid import SPAN, SPARSE_SPAN, GrowingGrid
 from halfspaces.tuning.largest_strength import largest_strength
@@ -53,7 +54,11 @@ class FoldRows:
 
 
 def search_by_fold(
-    recipe: Recipe, describing: Describing, given: Dataset, rows: Rows
+    recipe: Recipe,
+    describing: Describing,
+    given: Dataset,
+    rows: Rows,
+    callbacks: Sequence[Callback] = (),
 ) -> FoldSearch:
     """Solve one grid of λ in each fold, and choose by the mean scores.
 
@@ -65,6 +70,8 @@ def search_by_fold(
         The images.
     rows : Rows
         All images described by the feature that has learned from all: only for the grid of λ.
+    callbacks : sequence of callables
+        As of `LinearClassifierCV`, in each fold.
 
     Raises
     ------
@@ -73,7 +80,9 @@ def search_by_fold(
     """
     started = time.perf_counter()
     strengths = _strengths(recipe, rows)
-    searches = [_fitted(recipe, strengths, fold) for fold in _described(describing, given, rows)]
+    searches = [
+        _fitted(recipe, strengths, fold, callbacks) for fold in _described(describing, given, rows)
+    ]
     results = [search.cv_results_ for search in searches]
 
     def columns(name: str) -> Array:
@@ -144,8 +153,10 @@ def _described(describing: Describing, given: Dataset, rows: Rows) -> Iterator[F
         yield FoldRows(np.asarray(found.X), found.y, np.asarray(found.X_val), found.y_val)
 
 
-def _fitted(recipe: Recipe, strengths: Array, fold: FoldRows) -> LinearClassifierCV:
-    search = recipe.search().set_params(strengths=strengths, calibrate=None, callbacks=[])
+def _fitted(
+    recipe: Recipe, strengths: Array, fold: FoldRows, callbacks: Sequence[Callback]
+) -> LinearClassifierCV:
+    search = recipe.search().set_params(strengths=strengths, calibrate=None, callbacks=callbacks)
     search.fit(fold.X, fold.y, validation=(fold.X_held_out, fold.y_held_out))
     if search.result_.reason is Reason.INTERRUPTED:
         raise KeyboardInterrupt

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from halfspaces import datasets
-from halfspaces.cli import html_report, report, screen, strength_report, values
+from halfspaces.cli import html_report, report, screen, values
 from halfspaces.cli.fold_features import FoldSearch, search_by_fold
 from halfspaces.cli.holding_out import HeldOutRows, held_out_rows
 from halfspaces.cli.image_features import Describing, Rows
+from halfspaces.cli.listening import Listener, Printed
 from halfspaces.cli.recipe import Recipe
 from halfspaces.cli.saving import Interrupt, planned_files
 from halfspaces.cli.subject import Subject
@@ -80,14 +81,15 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> Linear
     KeyboardInterrupt
         After Ctrl-C if nothing is saved.
     """
+    listener = Printed()
     classifier = recipe.classifier()
     files = planned_files(recipe)
-    examples = open_examples(recipe, trained_on)
+    examples = open_examples(recipe, listener, trained_on)
     rows = examples.rows
     if recipe.sanity:
         report.sanity_checks(classifier, rows.X, rows.y)
-    search = choose_strength(recipe, examples)
-    classifier = _fitted(recipe, classifier, rows, search)
+    search = choose_strength(recipe, examples, listener)
+    classifier = fitted(recipe, classifier, rows, search, listener)
     interrupt = Interrupt(classifier.result_.reason is Reason.INTERRUPTED)
     if interrupt.came and files is None:
         raise KeyboardInterrupt
@@ -120,9 +122,11 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> Linear
 # --- data -----------------------------------------------------------------------------------------
 
 
-def open_examples(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> Examples:
+def open_examples(
+    recipe: Recipe, listener: Listener, trained_on: Mapping[str, Any] | None = None
+) -> Examples:
     """Open the data set and, with --features, compute the features."""
-    with report.reading(recipe.data):
+    with listener.reading(recipe.data):
         given = datasets.open(
             recipe.data,
             label=recipe.label,
@@ -134,7 +138,7 @@ def open_examples(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -
         )
     if given.X_test is not None:
         check_finite("X_test", given.X_test)
-    report.dataset(given)
+    listener.opened(given)
     found = fingerprint(given.X, given.y)
     report.other_data(trained_on, found)
     check_two(np.unique(given.y))  # before features are computed in vain
@@ -148,7 +152,7 @@ def open_examples(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -
     describing = _describing(recipe, recipe.features)
     folds = [] if held_out is None else held_out.folds
     rows = describing.rows(given, folds, standardized=recipe.standardize)
-    report.described(rows, asked_to_flip=recipe.flip)
+    listener.described(rows, asked_to_flip=recipe.flip)
     return Examples(given, found, rows.dataset, rows.as_given, held_out, describing, rows)
 
 
@@ -163,7 +167,7 @@ def _describing(recipe: Recipe, features: str) -> Describing:
 # --- fit ------------------------------------------------------------------------------------------
 
 
-def choose_strength(recipe: Recipe, examples: Examples) -> Search | None:
+def choose_strength(recipe: Recipe, examples: Examples, listener: Listener) -> Search | None:
     """A fitted search for λ, with its calibration; None if neither is needed."""
     held_out = examples.held_out
     if held_out is None:
@@ -174,10 +178,12 @@ def choose_strength(recipe: Recipe, examples: Examples) -> Search | None:
     rows = examples.described
     if rows is not None and rows.anew:
         assert examples.describing is not None
-        search: Search = search_by_fold(recipe, examples.describing, examples.given, rows)
+        search: Search = search_by_fold(
+            recipe, examples.describing, examples.given, rows, listener.callbacks
+        )
         seconds = search.seconds
     else:
-        search = recipe.search()
+        search = listener.follow(recipe.search())
         folds = held_out.folds if rows is None else rows.folds
         if folds:
             search.set_params(cv=folds).fit(dataset.X, dataset.y)
@@ -187,23 +193,27 @@ def choose_strength(recipe: Recipe, examples: Examples) -> Search | None:
     words = held_out.words
     if recipe.optimizer != "auto":
         words += f", solved by auto, not by {recipe.optimizer}"
-    strength_report.search(search, words, seconds, held_out.never)
+    listener.searched(search, words, seconds, held_out.never)
     return search
 
 
-def _fitted(
-    recipe: Recipe, classifier: LinearClassifier, dataset: Dataset, search: Search | None
+def fitted(
+    recipe: Recipe,
+    classifier: LinearClassifier,
+    dataset: Dataset,
+    search: Search | None,
+    listener: Listener,
 ) -> LinearClassifier:
     """The classifier fitted to all rows, at the λ that the search chose if there was one."""
     if search is not None:
         classifier.set_params(**recipe.make_penalty(search.strength_))
     if recipe.finds_step_size:
-        _find_step_size(classifier, dataset)
+        _find_step_size(classifier, dataset, listener)
     if isinstance(search, LinearClassifierCV):
         interrupted = search.result_.reason is Reason.INTERRUPTED
         if recipe.optimizer == "auto" or interrupted:
             return search.classifier_  # all rows were a member of the grid
-    classifier.fit(dataset.X, dataset.y)
+    listener.follow(classifier).fit(dataset.X, dataset.y)
     if isinstance(search, FoldSearch):
         classifier.calibration_ = search.calibration_
     return classifier
@@ -217,12 +227,12 @@ def _check_optimizer(classifier: LinearClassifier, dataset: Dataset) -> None:
     optimizer.init(objective.zeros(), objective)
 
 
-def _find_step_size(classifier: LinearClassifier, dataset: Dataset) -> None:
+def _find_step_size(classifier: LinearClassifier, dataset: Dataset, listener: Listener) -> None:
     from halfspaces.tuning.step_size import find_step_size
 
     optimizer: Any = classifier.optimizer
     test = find_step_size(classifier.objective(dataset.X, dataset.y), optimizer)
-    report.range_test(test)
+    listener.step_size(test)
     classifier.set_params(optimizer=replace(optimizer, step_size=test.suggestion))
 
 
@@ -311,7 +321,7 @@ def save_all(trained: Trained, files: ModelFiles | None) -> Iterator[tuple[str, 
             yield "plot", files.plot
     path = trained.recipe.report
     if path is not None:
-        write_whole(path, _report(trained, files, path.suffix.lower()))
+        write_whole(path, report_content(trained, files, path.suffix.lower()))
         yield "report", path
 
 
@@ -324,7 +334,7 @@ def _save_model(trained: Trained, files: ModelFiles) -> Iterator[tuple[str, Path
     yield "history", files.history
 
 
-def _report(trained: Trained, files: ModelFiles | None, suffix: str) -> bytes:
+def report_content(trained: Trained, files: ModelFiles | None, suffix: str) -> bytes:
     """The report of the model; without --out, of one that is in a folder as long as this takes."""
     given = trained.examples.given
     jobs = trained.recipe.jobs

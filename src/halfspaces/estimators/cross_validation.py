@@ -96,7 +96,7 @@ class LinearClassifierCV(LinearModel):
         Seed of the shuffling; None takes a fixed one.
     callbacks : sequence of callables
         As of `LinearClassifier`, at each strength. With a `Checkpoint` a search that was killed
-        continues.
+        continues. A method `scored` of a callback is called with each strength's held-out scores.
     verbose : int, default 0
         As of `LinearClassifier`; 1 also prints a line for each strength.
 

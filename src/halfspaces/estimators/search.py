@@ -44,6 +44,29 @@ class FoldScores:
     tie_breakers: list[float]
 
 
+@dataclass(frozen=True, eq=False)
+class ScoredStrength:
+    """A strength whose held-out rows were scored: what the method `scored` of a callback is given.
+
+    Parameters
+    ----------
+    strength : float
+    score, low, high : float
+        The mean of the folds' scores and its 95 % interval, nan where none is known.
+    scores : list of arrays, shape (n, C)
+        By class, of each fold's held-out rows.
+    labels : list of arrays, shape (n,)
+        Their classes, 0 to C−1.
+    """
+
+    strength: float
+    score: float
+    low: float
+    high: float
+    scores: list[Array] = field(repr=False)
+    labels: list[Array] = field(repr=False)
+
+
 @dataclass(eq=False)
 class Search:
     """Folds to fit, held-out rows to score, and the scores of the strengths solved so far.
@@ -124,6 +147,10 @@ class Search:
             ],
         )
         self.penalties[strength] = float(self.penalty(strength).value(result.W[:-1, -1:])[0])
+        for callback in self.callbacks:
+            hear = getattr(callback, "scored", None)
+            if hear is not None:
+                hear(self._scored_strength(strength, scores))
         if self.verbose > 0:
             self._report(strength)
 
@@ -156,6 +183,11 @@ class Search:
         classifier._adopt(objective, self.classes, self.choice, member_result(result, fold))
         classifier.calibration_ = calibration
         return classifier
+
+    def _scored_strength(self, strength: float, scores: list[Array]) -> ScoredStrength:
+        table = self.table([strength])
+        mean, low, high = (float(column[0]) for column in (table.mean, table.low, table.high))
+        return ScoredStrength(strength, mean, low, high, scores, [rows.y for rows in self.held_out])
 
     def _report(self, strength: float) -> None:
         table = self.table([strength])

@@ -1,6 +1,7 @@
 """One page: it answers messages with the sections of the page that changed."""
 
 import copy
+from collections.abc import Callable, Sequence
 from threading import RLock
 from typing import Any
 
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 
 from halfspaces.page import shapes
 from halfspaces.page.actions import ACTIONS
+from halfspaces.page.images import Images, Trainer
 from halfspaces.page.landscape import contours
 from halfspaces.page.page_state import PageState
 from halfspaces.page.view import SideView, plain
@@ -18,6 +20,7 @@ from halfspaces.system.words import LANGUAGES, say, words
 Answer = dict[str, Any]
 
 LONGEST_VALUE = 40  # characters of what was given, in a sentence
+IMAGES = "images."  # what the actions of the second part begin with
 _MISSING = object()
 
 
@@ -28,6 +31,12 @@ class Session:
     ----------
     language : str
         Of `LANGUAGES`.
+    push : callable, optional
+        Sends a message to the page without being asked, from any thread.
+    offered : sequence of str
+        Data that the page offers to train on.
+    trainer : Trainer, optional
+        Without it the page has no second part.
 
     Examples
     --------
@@ -39,9 +48,16 @@ class Session:
     'The page cannot do "jump".'
     """
 
-    def __init__(self, language: str = "en") -> None:
+    def __init__(
+        self,
+        language: str = "en",
+        push: Callable[[Answer], None] = lambda message: None,
+        offered: Sequence[str] = (),
+        trainer: Trainer | None = None,
+    ) -> None:
         self.lock = RLock()
         self.page = PageState(language)
+        self.images = None if trainer is None else Images(push, offered, trainer)
 
     def answer(self, message: Any) -> Answer:
         """Do what a page asks for; the answer has the sections that changed, or an error.
@@ -63,7 +79,7 @@ class Session:
                 sentence = self._say(error.sentence)
             except ValidationError as error:
                 sentence = self._problem(error)
-            except (ValueError, OverflowError, MemoryError) as error:
+            except (ValueError, OverflowError, MemoryError, ImportError, OSError) as error:
                 sentence = str(error) or type(error).__name__
             self.page = before
             return {"id": number, "error": sentence}
@@ -73,10 +89,14 @@ class Session:
             raise PageError("error.no_message")
         arguments = {key: value for key, value in message.items() if key not in ("id", "do")}
         do = message.get("do")
+        if self.images is not None and isinstance(do, str) and do.startswith(IMAGES):
+            return self.images.answer(message)
         if not isinstance(do, str) or do not in ACTIONS:
             raise PageError("error.no_action", name=str(do)[:LONGEST_VALUE])
         self.page.notes = ()
         file = ACTIONS[do](self.page, **arguments)
+        if do == "open" and self.images is not None:
+            self.images.show_all()
         answer: Answer = {"show": self._news()}
         return answer if file is None else answer | {"file": file}
 

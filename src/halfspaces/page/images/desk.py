@@ -1,0 +1,277 @@
+"""The part of a page that trains: it starts and stops trainings, and answers for their results."""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock, Thread
+from typing import Any, Literal
+
+from pydantic import ConfigDict, validate_call
+
+from halfspaces.features import FEATURES
+from halfspaces.losses import LOSSES
+from halfspaces.page.images.inspection import Inspection
+from halfspaces.page.images.pictures import templates
+from halfspaces.page.images.trainer import Trained, Trainer
+from halfspaces.page.images.watch import Curve, Watch, confusion
+from halfspaces.page.view import plain
+from halfspaces.page.wording import PageError
+from halfspaces.penalties import PENALTIES
+from halfspaces.system.names import check_name
+
+Push = Callable[[dict[str, Any]], None]
+
+PREFIX = "images."
+BUNDLED = "digits"
+MOST_BYTES = 10_000_000  # of a download
+MOST_CHARACTERS = 4096  # of a path
+STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
+OF_TRAINING = ("dataset", "curve", "now", "candidates", "templates", "confusion", "result")
+NOTHING: dict[str, Any] = dict.fromkeys((*OF_TRAINING, "rows", "inspected", "jiggle"))
+
+
+class Desk:
+    """Trainings of one page, one at a time, each in a thread of its own.
+
+    Parameters
+    ----------
+    push : callable
+        Sends parts of the page; called from the thread of a training.
+    offered : sequence of str
+        Data that can be chosen by name; others are opened only if the user types their path.
+    trainer : Trainer
+
+    Examples
+    --------
+    >>> def refuses(options, watcher):
+    ...     raise ValueError("No data.")
+    >>> pushed = []
+    >>> desk = Desk(pushed.append, [], refuses)
+    >>> desk.answer({"do": "images.train", "data": "digits"})
+    {'show': {'images': {}}}
+    >>> desk.wait()
+    >>> [message["show"]["images"]["status"] for message in pushed]
+    [{'phase': 'reading'}, {'phase': 'failed', 'text': 'No data.'}]
+    """
+
+    def __init__(self, push: Push, offered: Sequence[str], trainer: Trainer) -> None:
+        self.push = push
+        self.trainer = trainer
+        self.lock = Lock()
+        self.watch: Watch | None = None
+        self.thread: Thread | None = None
+        self.inspection: Inspection | None = None
+        self.parts: dict[str, Any] = {
+            "choices": {
+                "data": [BUNDLED, *offered],
+                "features": list(FEATURES),
+                "loss": list(LOSSES),
+                "penalty": [name for name, kind in PENALTIES.items() if kind.has_strength],
+            },
+            "status": {"phase": "idle"},
+        }
+
+    def answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what a page asks for; the answer has the parts that changed, and perhaps a file.
+
+        Raises
+        ------
+        PageError, ValidationError
+            For what cannot be done; nothing has changed then.
+        """
+        do = message["do"]
+        name = do.removeprefix(PREFIX)
+        if name not in ACTIONS:
+            raise PageError("error.no_action", name=do[:MOST_CHARACTERS])
+        arguments = {key: value for key, value in message.items() if key not in ("id", "do")}
+        changed = ACTIONS[name](self, **arguments)
+        file = changed.pop("file", None)
+        answer: dict[str, Any] = {"show": {"images": changed}}
+        return answer if file is None else answer | {"file": file}
+
+    def stop(self) -> None:
+        """Ask the training that goes on to end with the best so far."""
+        if self.watch is not None:
+            self.watch.stop()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait until the training has ended."""
+        if self.thread is not None:
+            self.thread.join(seconds)
+
+    def start(self, options: Mapping[str, Any], form: Mapping[str, Any]) -> None:
+        """Start a training, and stop the one before, which is not heard any more.
+
+        All that trainings change is pushed, and not in answers: so a page gets it in order.
+        """
+        with self.lock:
+            self.stop()
+            watch = Watch(lambda parts: self._show(watch, parts))
+            self.watch = watch
+            self.thread = Thread(target=self._run, args=(options, watch), daemon=True)
+        self._show(watch, NOTHING | {"form": dict(form), "status": {"phase": "reading"}})
+        self.thread.start()
+
+    def show_all(self) -> None:
+        """Send all parts, to a page that has none."""
+        with self.lock:
+            self.push({"show": {"images": self.parts}})
+
+    # --- in the thread of a training --------------------------------------------------------------
+
+    def _run(self, options: Mapping[str, Any], watch: Watch) -> None:
+        try:
+            trained = self.trainer(options, watch)
+            inspection = Inspection(trained)
+            parts = _results(trained, watch)
+        except KeyboardInterrupt:
+            self._show(watch, {"status": {"phase": "nothing"}})
+        except Exception as error:  # whatever it is, the page says it
+            text = str(error) or type(error).__name__
+            self._show(watch, {"status": {"phase": "failed", "text": text}})
+        else:
+            self._show(watch, plain(parts), inspection)
+
+    def _show(
+        self, watch: Watch, parts: dict[str, Any], inspection: Inspection | None = None
+    ) -> None:
+        """Send parts of the page, unless another training has begun."""
+        with self.lock:
+            if watch is not self.watch:
+                return
+            self.inspection = inspection
+            self.parts = self.parts | parts
+            self.push({"show": {"images": parts}})
+
+
+def _results(trained: Trained, watch: Watch) -> dict[str, Any]:
+    """What is shown at the end."""
+    classifier = trained.classifier
+    result = classifier.result_
+    curve = watch.curve
+    if not curve.histories:
+        curve = Curve()
+        curve.follow(result.history)
+    penalty: Any = classifier.strength if isinstance(classifier.penalty, str) else None
+    drawn = templates(classifier, trained.dataset, trained.feature, trained.names)
+    return {
+        "status": {"phase": "stopped" if watch.is_stopped else "done"},
+        "curve": curve.points(),
+        "candidates": watch.candidates(),
+        "templates": drawn,
+        "confusion": confusion(
+            trained.part, trained.y, trained.predicted, classifier.classes_, trained.names
+        ),
+        "result": {
+            "accuracy": dict(trained.accuracies),
+            "strength": penalty,
+            "loss": float(result.loss[0]),
+            "data": float(result.data_loss[0]),
+            "penalty": float(result.penalty[0]),
+            "gap": float(result.gap[0]),
+            "reason": str(result.reason),
+            "seconds": result.seconds,
+            "optimizer": classifier.optimizer_choice_,
+        },
+    }
+
+
+# --- what a page may ask for ----------------------------------------------------------------------
+
+Changed = dict[str, Any]
+ACTIONS: dict[str, Callable[..., Changed]] = {}
+
+
+def action(function: Callable[..., Changed]) -> Callable[..., Changed]:
+    """Register what a page may ask for; its arguments are checked by type."""
+    ACTIONS[function.__name__.rstrip("_")] = validate_call(config=STRICT)(function)
+    return function
+
+
+@action
+def open_(desk: Desk) -> Changed:
+    """Show everything."""
+    desk.show_all()
+    return {}
+
+
+@action
+def train(
+    desk: Desk,
+    data: str,
+    features: str = "",
+    loss: str = "softmax",
+    penalty: str = "l2",
+    strengths: str = "",
+) -> Changed:
+    """Train on data: a name that is offered, or a path; with the options of the command line."""
+    data = data.strip()
+    if not data or len(data) > MOST_CHARACTERS:
+        raise PageError("images.error.no_data")
+    if "://" in data:
+        raise PageError("images.error.address")
+    check_name("loss", loss, LOSSES)
+    check_name("penalty", penalty, PENALTIES)
+    options: dict[str, Any] = {"data": data, "loss": loss, "penalty": penalty}
+    if features.strip():
+        options["features"] = features.strip()
+    if strengths.strip():
+        options["strengths"] = strengths.strip()
+    form = {"data": data, "features": features, "strengths": strengths}
+    desk.start(options, form | {"loss": loss, "penalty": penalty})
+    return {}
+
+
+@action
+def stop(desk: Desk) -> Changed:
+    """End the training with the best so far."""
+    desk.stop()
+    return {}
+
+
+@action
+def rows(
+    desk: Desk,
+    part: str | None = None,
+    only: Literal["all", "mistakes"] = "all",
+    label: int | None = None,
+    first: int = 0,
+) -> Changed:
+    """List examples."""
+    inspection = _inspection(desk)
+    part = inspection.parts[0] if part is None else part
+    return {"rows": plain(inspection.listed(part, only, label, first))}
+
+
+@action
+def inspect(desk: Desk, part: str, row: int) -> Changed:
+    """Choose an example; its scores are as they are."""
+    inspection = _inspection(desk)
+    found = inspection.inspected(part, row)
+    shifts = [0.0] * len(inspection.names)
+    moved = max(0, found["position"])
+    jiggled = inspection.moved(part, row, shifts, moved)
+    return {"inspected": plain(found), "jiggle": plain(jiggled)}
+
+
+@action
+def jiggle(desk: Desk, part: str, row: int, shifts: list[float], moved: int = 0) -> Changed:
+    """Add amounts to the scores of an example."""
+    return {"jiggle": plain(_inspection(desk).moved(part, row, shifts, moved))}
+
+
+@action
+def download(desk: Desk, kind: Literal["model", "report"]) -> Changed:
+    """The trained model, or its report."""
+    trained = _inspection(desk).trained
+    content = trained.model() if kind == "model" else trained.report()
+    if len(content) > MOST_BYTES:
+        size = f"{len(content) / 1e6:.0f} MB"
+        raise PageError("images.error.large", size=size)
+    name = {"model": "model.safetensors", "report": "report.html"}[kind]
+    return {"file": {"name": name, "base64": base64.b64encode(content).decode()}}
+
+
+def _inspection(desk: Desk) -> Inspection:
+    if desk.inspection is None:
+        raise PageError("images.error.untrained")
+    return desk.inspection

@@ -1,0 +1,209 @@
+"""A training as it is seen: curves, λ, templates and mistakes, a few times a second."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from halfspaces.datasets import Dataset
+from halfspaces.estimators.search import ScoredStrength
+from halfspaces.features import Feature
+from halfspaces.loop.result import History, Reason
+from halfspaces.loop.run import Run
+from halfspaces.page.images.pictures import templates
+from halfspaces.page.view import plain
+from halfspaces.plots.confusion_matrix import ConfusionMatrixDisplay
+from halfspaces.support.types import Array
+
+Show = Callable[[dict[str, Any]], None]
+
+SECONDS = 0.2  # from one picture of the training to the next, at least
+PART = 0.02  # of the training's time that pictures may take
+MOST_POINTS = 400  # of the curve
+MOST_CLASSES = 100  # of a confusion matrix
+MOST_WEIGHTS = 5_000_000  # of all members: with more, templates are drawn at the end
+
+
+class Watch:
+    """It shows a training while it goes on, and stops it when asked.
+
+    Parameters
+    ----------
+    show : callable
+        Given the parts of the page that changed, in the training's thread.
+    """
+
+    def __init__(self, show: Show) -> None:
+        self.show = show
+        self.curve = Curve()
+        self.dataset: Dataset | None = None
+        self.feature: Feature | None = None
+        self.names: Sequence[str] = ()
+        self.is_stopped = False
+        self._candidates: dict[float, list[ScoredStrength]] = {}
+        self._chosen: float | None = None
+        self._news: dict[str, Callable[[], Any]] = {}
+        self._due = 0.0
+
+    def stop(self) -> None:
+        """Ask the training to end with the best so far."""
+        self.is_stopped = True
+
+    # --- what the training calls ------------------------------------------------------------------
+
+    def opened(self, dataset: Dataset, names: Sequence[str]) -> None:
+        """Show what is trained on."""
+        self.dataset = dataset
+        self.names = names
+        self.show(
+            {
+                "dataset": {
+                    "text": dataset.describe(),
+                    "classes": list(names),
+                    "images": dataset.image_shape is not None,
+                    "notes": list(dataset.notes),
+                },
+                "status": {"phase": "describing"},
+            }
+        )
+        self._check()
+
+    def described(self, feature: Feature) -> None:
+        """Keep the feature, for its templates."""
+        self.feature = feature
+        self._check()
+
+    def __call__(self, run: Run) -> Reason | None:
+        """Show the run, if it is time."""
+        if self.is_stopped:
+            # A search ends with the best λ so far; one fit alone ends where it is.
+            is_search = run.W.shape[1] > 1
+            return Reason.INTERRUPTED if is_search else Reason.STOPPED_BY_CALLBACK
+        self.curve.follow(run.history)
+        started = time.monotonic()
+        if started >= self._due:
+            self.show(plain(self._parts(run)))
+            ended = time.monotonic()
+            self._due = ended + max(SECONDS, (ended - started) / PART)
+        return None
+
+    def scored(self, scored: ScoredStrength) -> None:
+        """Note the score of a λ; in folds with features of their own it comes once a fold."""
+        self._candidates.setdefault(scored.strength, []).append(scored)
+        self._news["candidates"] = self.candidates
+        self._news["confusion"] = lambda: self._confusion(scored)
+
+    def chosen(self, strength: float) -> None:
+        """Mark the λ that is chosen."""
+        self._chosen = strength
+        self.show(plain({"candidates": self.candidates()}))
+
+    # --- what is shown ----------------------------------------------------------------------------
+
+    def candidates(self) -> list[dict[str, Any]]:
+        """Each λ with its score on held-out rows, falling."""
+        return [
+            {
+                "strength": strength,
+                "score": float(np.mean([each.score for each in found])),
+                "low": found[0].low if len(found) == 1 else np.nan,
+                "high": found[0].high if len(found) == 1 else np.nan,
+                "chosen": strength == self._chosen,
+            }
+            for strength, found in sorted(self._candidates.items(), reverse=True)
+        ]
+
+    def _parts(self, run: Run) -> dict[str, Any]:
+        parts = {name: make() for name, make in self._news.items()}
+        self._news = {}
+        return parts | {
+            "curve": self.curve.points(),
+            "now": {
+                "strength": getattr(run.objective.penalty, "strength", None),
+                "gap": float(np.max(run.gap)),
+                "seconds": run.seconds,
+            },
+            "status": {"phase": "training"},
+            **self._templates(run),
+        }
+
+    def _templates(self, run: Run) -> dict[str, Any]:
+        objective = run.objective
+        W = run.W
+        if self.dataset is None or W.size > MOST_WEIGHTS or objective.blocks.columns is not None:
+            return {}
+        V = objective.linear.fold(W, np.dtype(np.float64))[0][:, -objective.n_classes :].T
+        weights = Weights(V[1:] - V[:1] if len(V) == 2 else V)
+        standardization = objective.standardization
+        scale = None
+        if standardization is not None:
+            scale = np.reshape(standardization.scale, (len(W) - 1, -1))[:, -1]
+        drawn = templates(weights, self.dataset, self.feature, self.names, scale)
+        return {} if drawn is None else {"templates": drawn}
+
+    def _confusion(self, scored: ScoredStrength) -> dict[str, Any] | None:
+        y = np.concatenate(scored.labels)
+        predicted = np.concatenate([np.argmax(scores, axis=1) for scores in scored.scores])
+        return confusion("validation", y, predicted, np.arange(len(self.names)), self.names)
+
+    def _check(self) -> None:
+        """Raise KeyboardInterrupt if the training is to stop and there is no model yet."""
+        if self.is_stopped:
+            raise KeyboardInterrupt
+
+
+class Weights:
+    """Weights as a classifier has them."""
+
+    def __init__(self, coef: Array) -> None:
+        self.coef_ = coef
+        self.classes_ = np.arange(max(2, len(coef)))
+
+
+class Curve:
+    """The loss of the fit to all rows, over the passes of all runs of a training."""
+
+    def __init__(self) -> None:
+        self.histories: list[History] = []
+
+    def follow(self, history: History) -> None:
+        """Go on with a run's history; it may grow later."""
+        if not self.histories or self.histories[-1] is not history:
+            self.histories.append(history)
+
+    def points(self) -> dict[str, list[float]]:
+        """At most `MOST_POINTS` points: passes, data loss, penalty, and their sum."""
+        lengths = [len(history) for history in self.histories]
+        every = max(1, -(-sum(lengths) // MOST_POINTS))
+        passes: list[float] = []
+        losses: dict[str, list[float]] = {"data": [], "penalty": [], "total": []}
+        before = 0.0
+        for history, length in zip(self.histories, lengths, strict=True):
+            columns = history.columns
+            for row in range((length - 1) % every, length, every):  # with the last
+                passes.append(before + float(columns["passes"][row]))
+                for name, column in COLUMNS.items():
+                    losses[name].append(float(np.ravel(columns[column][row])[-1]))
+            before += float(columns["passes"][length - 1]) if length else 0.0
+        return {"passes": passes, **losses}
+
+
+COLUMNS = {"data": "data_loss", "penalty": "penalty", "total": "loss"}
+
+
+def confusion(
+    part: str, y: Array, predicted: Array, classes: Array, names: Sequence[str]
+) -> dict[str, Any] | None:
+    """The confusion matrix of the rows of a part; None of very many classes."""
+    if len(classes) > MOST_CLASSES:
+        return None
+    display = ConfusionMatrixDisplay.from_predictions(
+        y, predicted, classes=classes, class_names=names
+    )
+    return {
+        "part": part,
+        "names": display.names,
+        "counts": display.counts.tolist(),
+        "alt": display.alt,
+    }
