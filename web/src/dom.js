@@ -48,6 +48,9 @@ export function put(element, value, text = show(value)) {
   element.dataset.value = value === null || value === undefined ? "" : String(value);
 }
 
+/** A sentence with values in its places, {name}. */
+export const filled = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+
 /** The outlines of the classes' symbols, about 12 units wide: told apart without colour. */
 export const SYMBOLS = [
   "M5.5,0A5.5,5.5,0,1,1,-5.5,0A5.5,5.5,0,1,1,5.5,0Z",

@@ -45,7 +45,8 @@ export function mount(el, channel, memory) {
     const { session, ...sections } = answer.show;
     if (session) memory.session = session;
     store.merge(sections);
-    if (store.get("language") !== drawnIn) draw();
+    const language = store.get("language"); // what is pushed may come before it
+    if (language && language !== drawnIn) draw();
   }
 
   function draw() {

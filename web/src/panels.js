@@ -350,12 +350,12 @@ export function workingPanel(side, store, t) {
 }
 
 /** The working of a loss as a table: a row for each step, a column for each class. */
-export function workingTable(working, title, classes, t) {
+export function workingTable(working, title, classes, t, names = null) {
   const head = h("tr", {}, h("td", {}));
   for (let label = 0; label < classes; label += 1) {
     const right = label === working.label ? " ✓" : "";
-    const mark = label < 6 ? symbol(label) : null;
-    head.append(h("th", { scope: "col" }, mark, ` ${label}${right}`));
+    const mark = names === null && label < 6 ? symbol(label) : null;
+    head.append(h("th", { scope: "col" }, mark, ` ${names?.[label] ?? label}${right}`));
   }
   const rows = working.lines.map((line) => {
     const row = h("tr", {}, h("th", { scope: "row" }, t(`working.${line.kind}`)));
@@ -402,7 +402,7 @@ const LABEL = 15; // pixels from one name to the next
 const FONT = { fontSize: "12px", background: "transparent", overflow: "visible" };
 
 /** A chart of Observable Plot with words for those who do not see it. */
-function chart(options, label) {
+export function chart(options, label) {
   const drawn = Plot.plot({ style: FONT, ...options });
   drawn.setAttribute("role", "img");
   for (const part of drawn.querySelectorAll("g[aria-label]")) part.removeAttribute("aria-label");

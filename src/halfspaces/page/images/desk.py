@@ -168,7 +168,7 @@ def _results(trained: Trained, watch: Watch) -> dict[str, Any]:
             "data": float(result.data_loss[0]),
             "penalty": float(result.penalty[0]),
             "gap": float(result.gap[0]),
-            "reason": str(result.reason),
+            "reason": result.reason.name.lower(),
             "seconds": result.seconds,
             "optimizer": classifier.optimizer_choice_,
         },

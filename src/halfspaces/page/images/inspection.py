@@ -113,6 +113,7 @@ class Inspection:
             "picture": self._pictures(examples, np.array([row]), 4 * MOST_PIXELS)[0],
             "position": int(examples.labels[row]),
             "names": self.names,
+            "losses": [name for name, _ in self._losses()],
             "scores": scores,
             "reach": self._reach(scores),
         }
@@ -143,8 +144,9 @@ class Inspection:
             "probabilities": chances
         }
         if label < 0:  # the classifier does not know the class
-            return shown | {"margin": None, "losses": [], "curve": None}
+            return shown | {"margin": None, "needed": None, "losses": [], "curve": None}
         return shown | {
+            "needed": LOSSES["hinge"].margin,
             "margin": float(margins_of(scores[None], np.array([label]))[0]),
             "losses": [self._view(name, loss, scores, label) for name, loss in self._losses()],
             "curve": self._curve(examples.scores[row], shifts, label, moved),

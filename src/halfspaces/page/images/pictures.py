@@ -81,7 +81,7 @@ def templates(
         )
     except ValueError:
         return None
-    shown = {"about": display.about, "alt": display.alt, "names": display.names}
+    shown = {"about": display.about, "names": display.names}
     if display.columns:
         return shown | {"columns": display.columns, "weights": display.pictures}
     pictures = (np.asarray(display.pictures) * 255).astype(np.uint8)

@@ -59,9 +59,13 @@ class Watch:
         self.show(
             {
                 "dataset": {
-                    "text": dataset.describe(),
+                    "name": dataset.name,
+                    "rows": len(dataset.y),
+                    "validation": 0 if dataset.y_val is None else len(dataset.y_val),
+                    "test": 0 if dataset.y_test is None else len(dataset.y_test),
+                    "columns": dataset.X.shape[1],
+                    "shape": dataset.image_shape,
                     "classes": list(names),
-                    "images": dataset.image_shape is not None,
                     "notes": list(dataset.notes),
                 },
                 "status": {"phase": "describing"},
@@ -201,9 +205,4 @@ def confusion(
     display = ConfusionMatrixDisplay.from_predictions(
         y, predicted, classes=classes, class_names=names
     )
-    return {
-        "part": part,
-        "names": display.names,
-        "counts": display.counts.tolist(),
-        "alt": display.alt,
-    }
+    return {"part": part, "names": display.names, "counts": display.counts}
