@@ -9,11 +9,14 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, precision_recall_fscore_support
+from typer.testing import CliRunner
 
 import halfspaces
+from halfspaces.cli import app
 from halfspaces.estimators.scoring import interval
 from halfspaces.report.summary import Summary
 from halfspaces.system.errors import shown
+from halfspaces.system.words import LANGUAGES, table
 from tests.helpers import DIGITS, npz
 
 pytestmark = pytest.mark.slow
@@ -162,6 +165,71 @@ def test_pictures_of_hostile_names_are_svg(run, kind, tmp_path):
     assert ended.code == 0, ended
     svg = ElementTree.fromstring((tmp_path / "p.svg").read_bytes())
     assert not {"script", "a"} & {element.tag.rpartition("}")[2] for element in svg.iter()}
+
+
+@pytest.fixture(scope="module")
+def translated(split, tmp_path_factory):
+    """The pages of one model in each language."""
+    folder = tmp_path_factory.mktemp("translated")
+    model = folder / "m.safetensors"
+    cli = CliRunner()
+    assert cli.invoke(app, ["train", str(split), "--out", str(model)]).exit_code == 0
+    pages = {}
+    for language in LANGUAGES:
+        path = folder / f"{language}.html"
+        command = ["report", str(model), "--out", str(path), "--language", language]
+        assert cli.invoke(app, command).exit_code == 0
+        pages[language] = path.read_text()
+    return pages
+
+
+def test_every_language_has_the_same_figures(translated):
+    pages = {language: Page(text) for language, text in translated.items()}
+    figures = {
+        language: re.findall(r"\d[\d,.]*\d|\d", " ".join(page.texts))
+        for language, page in pages.items()
+    }
+    assert len(figures["en"]) > 100
+    for language in LANGUAGES:
+        assert ("lang", language) in pages[language].attributes
+        assert sorted(figures[language]) == sorted(figures["en"])
+        assert pages[language].pictures == pages["en"].pictures
+        assert pages[language].alts == pages["en"].alts
+
+
+@pytest.mark.parametrize("language", ["zh", "ko"])
+def test_no_english_of_the_table_is_on_a_page_in_another_language(translated, language):
+    """But for names, alternative texts, whose language is given, and the run file."""
+    english = {entry["en"] for entry in table().values()}
+    pieces = {piece.strip() for text in english for piece in re.split(r"{\w*}", text)}
+    sentences = [piece for piece in pieces if len(re.findall(r"[A-Za-z]{2,}", piece)) >= 2]
+    shown = {
+        name: re.sub(r"<code>.*?</code>|alt=\"[^\"]*\"", "", text, flags=re.DOTALL)
+        for name, text in translated.items()
+    }
+    assert sum(sentence in shown["en"] for sentence in sentences) > 20
+    assert [sentence for sentence in sentences if sentence in shown[language]] == []
+
+
+def test_figures_as_json_are_the_same_in_every_language(run, split, tmp_path):
+    train = ["train", split, "--strength", 0.1, "--report"]
+    for language in ("en", "zh"):
+        assert run(*train, tmp_path / f"{language}.json", "--language", language).code == 0
+    english, chinese = (
+        Summary.model_validate_json((tmp_path / f"{language}.json").read_bytes())
+        for language in ("en", "zh")
+    )
+    assert english.choice == chinese.choice
+    assert english.warnings == chinese.warnings != []
+    assert chinese.language == "en"
+
+
+def test_the_language_is_checked_before_the_work(refused, tmp_path, digits_model):
+    out = tmp_path / "r.html"
+    given = ["--language", "fr"]
+    refused(["report", digits_model, "--data", "digits", "--out", out, *given], "'zh'")
+    refused(["train", "--report", out, *given], "'zh'")
+    refused(["train", "--language", "ko"], "give --report FILE.html, too")
 
 
 def test_what_cannot_be_reported_is_refused(run, refused, tmp_path, digits_model):

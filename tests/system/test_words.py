@@ -23,6 +23,7 @@ TABLE = table()
 
 COMPONENTS = [*LOSSES, *PENALTIES, *OPTIMIZERS, *UPDATE_RULES, *SCHEDULES]
 WORKING = ("scores", "shifted", "exponentials", "probabilities", "targets", "terms", "loss")
+PHASES = ("idle", "reading", "describing", "training", "done", "stopped", "nothing")
 # Texts that are the same in all languages: names and symbols.
 NAMES = {
     *("choice.lbfgs", "choice.adagrad", "choice.rmsprop", "choice.adam"),
@@ -72,16 +73,14 @@ def composed():
     yield from (f"status.{reason.name.lower()}" for reason in ENDS)
     yield from (f"picture.{kind}.{part}" for kind in PICTURES for part in ("title", "text"))
     yield from ("report.right.all", "report.right.test")
-    yield from (f"report.accuracy.{part}" for part in ("train", "validation", "test"))
     yield from (f"working.{kind}" for kind in WORKING)
     yield from (f"weight.{name}" for name in "xyb")
-    yield from ("tab.points", "tab.images")
-    phases = ("idle", "reading", "describing", "training", "done", "stopped", "nothing")
-    yield from (f"images.phase.{phase}" for phase in phases)
-    yield from (f"images.part.{part}" for part in ("test", "train"))
+    yield from ("tab.points", "tab.images", "images.model", "images.report")
+    yield from (f"images.phase.{phase}" for phase in PHASES)
     for part in ("train", "validation", "test"):
-        yield from (f"images.accuracy.{part}", f"images.confusion.{part}")
-    yield from ("images.all", "images.mistakes", "images.model", "images.report")
+        yield from (f"report.accuracy.{part}", f"images.accuracy.{part}")
+        yield f"images.confusion.{part}"
+    yield from ("images.part.train", "images.part.test", "images.all", "images.mistakes")
     yield from (f"score.{name}" for name in ("accuracy", "balanced_accuracy", "log_loss", "loss"))
 
 

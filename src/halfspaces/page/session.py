@@ -193,10 +193,19 @@ class Session:
 
     def _say(self, sentence: Sentence) -> str:
         values = {key: self._read(value) for key, value in sentence.values.items()}
+        if "name" in values:
+            values["name"] = self._called(values["name"])
         return say(self.page.language, sentence.key, **values)
+
+    def _called(self, name: str) -> str:
+        """What the page calls a control, or the name itself."""
+        texts = words(self.page.language)
+        return texts.get(f"field.{name}", texts.get(f"points.{name}", name))
 
     def _read(self, value: Any) -> str:
         """A value as it is read in a sentence."""
+        if value is None:
+            return words(self.page.language)["word.empty"]
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return str(value)
         text = f"{value:,}" if isinstance(value, int) else f"{value:g}"
@@ -210,6 +219,8 @@ class Session:
             return self._say(Sentence("error.missing", {"name": name}))
         if problem["type"] == "unexpected_keyword_argument":
             return self._say(Sentence("error.unknown", {"name": name}))
-        given = repr(problem["input"])
-        given = given if len(given) <= LONGEST_VALUE else f"{given[:LONGEST_VALUE]}..."
+        given = problem["input"]
+        if given is not None:
+            given = repr(given)
+            given = given if len(given) <= LONGEST_VALUE else f"{given[:LONGEST_VALUE]}..."
         return self._say(Sentence("error.argument", {"name": name, "value": given}))

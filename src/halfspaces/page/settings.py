@@ -151,7 +151,11 @@ def _changed(component: Any, path: Sequence[str], value: Any) -> Any:
         return replace(cast("Any", component), **{name: _changed(held, rest, value)})
     if _is_choice(held):
         return replace(cast("Any", component), **{name: _chosen(held, value)})
-    return replace(cast("Any", component), **{name: _number(component, name, held, value)})
+    number = _number(component, name, held, value)
+    try:
+        return replace(cast("Any", component), **{name: number})
+    except ValueError as error:
+        raise PageError("error.refused", name=name, value=number, reason=str(error)) from error
 
 
 def _chosen(held: Any, name: Any) -> Any:
