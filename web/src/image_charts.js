@@ -88,12 +88,13 @@ function heatMap({ names, columns, weights }, t) {
   const cells = weights.flatMap((row, k) =>
     row.map((weight, column) => ({ column, label: k, weight: asNumber(weight) })),
   );
+  const below = 24 + 6 * Math.max(...columns.map((name) => name.length)); // room for slanted names
   const most = Math.max(...cells.map(({ weight }) => Math.abs(weight)), 1e-12);
   const options = {
     width: ACROSS,
-    height: 90 + 26 * names.length,
-    marginLeft: 90,
-    marginBottom: 90,
+    height: 40 + 26 * names.length + below,
+    marginLeft: 96,
+    marginBottom: below,
     x: { label: null, tickFormat: (column) => columns[column], tickRotate: -60 },
     y: { label: null, tickFormat: (label) => names[label].slice(0, 14) },
     color: { type: "diverging", scheme: "PuOr", domain: [-most, most] },

@@ -461,6 +461,7 @@ export function lossChart(curve, t, { x = "steps", label = null } = {}) {
     height: CURVE_HEIGHT + 50,
     width: 460,
     marginRight: 104,
+    marginBottom: label === null ? 30 : 44,
     x: { label: label ?? t("loss.steps"), ticks: 5, tickFormat: "~s" },
     y: { label: t("word.loss"), ticks: 5, nice: true, zero: true },
     marks,

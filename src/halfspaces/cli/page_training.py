@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -37,7 +36,7 @@ class Watched(Listener):
         self.watcher.chosen(search.strength_)
 
 
-def train(options: Mapping[str, Any], watcher: Watcher) -> Trained:
+def train(options: Mapping[str, object], watcher: Watcher) -> Trained:
     """Train as `halfspaces train` does with these options, without --out; see `Trainer`."""
     recipe = recipe_of(options)
     listener = Watched(watcher)

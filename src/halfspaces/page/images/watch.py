@@ -12,11 +12,12 @@ from halfspaces.features import Feature
 from halfspaces.loop.result import History, Reason
 from halfspaces.loop.run import Run
 from halfspaces.page.images.pictures import templates
+from halfspaces.page.images.trainer import Parts
 from halfspaces.page.view import plain
 from halfspaces.plots.confusion_matrix import ConfusionMatrixDisplay
 from halfspaces.support.types import Array
 
-Show = Callable[[dict[str, Any]], None]
+Show = Callable[[Parts], None]
 
 SECONDS = 0.2  # from one picture of the training to the next, at least
 PART = 0.02  # of the training's time that pictures may take
@@ -37,7 +38,7 @@ class Watch:
     def __init__(self, show: Show) -> None:
         self.show = show
         self.curve = Curve()
-        self.confusion: dict[str, Any] | None = None  # of the held-out rows at the chosen λ
+        self.confusion: Parts | None = None  # of the held-out rows at the chosen λ
         self.dataset: Dataset | None = None
         self.feature: Feature | None = None
         self.names: Sequence[str] = ()
@@ -58,6 +59,7 @@ class Watch:
         """Show what is trained on."""
         self.dataset = dataset
         self.names = names
+        X: Any = dataset.X
         self.show(
             {
                 "dataset": {
@@ -65,7 +67,7 @@ class Watch:
                     "rows": len(dataset.y),
                     "validation": 0 if dataset.y_val is None else len(dataset.y_val),
                     "test": 0 if dataset.y_test is None else len(dataset.y_test),
-                    "columns": dataset.X.shape[1],
+                    "columns": X.shape[1],
                     "shape": dataset.image_shape,
                     "classes": list(names),
                     "notes": list(dataset.notes),
@@ -110,14 +112,14 @@ class Watch:
 
     # --- what is shown ----------------------------------------------------------------------------
 
-    def candidates(self) -> list[dict[str, Any]]:
+    def candidates(self) -> list[Parts]:
         """Each λ with its score on held-out rows, falling."""
         return [
             found.interval() | {"strength": strength, "chosen": strength == self._chosen}
             for strength, found in sorted(self._candidates.items(), reverse=True)
         ]
 
-    def _parts(self, run: Run) -> dict[str, Any]:
+    def _parts(self, run: Run) -> Parts:
         parts = {name: make() for name, make in self._news.items()}
         self._news = {}
         return parts | {
@@ -131,7 +133,7 @@ class Watch:
             **self._templates(run),
         }
 
-    def _templates(self, run: Run) -> dict[str, Any]:
+    def _templates(self, run: Run) -> Parts:
         objective = run.objective
         W = run.W
         if self.dataset is None or W.size > MOST_WEIGHTS or objective.blocks.columns is not None:
@@ -155,7 +157,7 @@ class Candidate:
 
     def __init__(self, strength: float) -> None:
         self.strength = strength
-        self.confusion: dict[str, Any] | None = None
+        self.confusion: Parts | None = None
         self._intervals: list[tuple[float, float, float]] = []
 
     def add(self, scored: ScoredStrength, names: Sequence[str]) -> None:
@@ -209,7 +211,7 @@ COLUMNS = {"data": "data_loss", "penalty": "penalty", "total": "loss"}
 
 def confusion(
     part: str, y: Array, predicted: Array, classes: Array, names: Sequence[str]
-) -> dict[str, Any] | None:
+) -> Parts | None:
     """The confusion matrix of the rows of a part; None of very many classes."""
     if len(classes) > MOST_CLASSES:
         return None
