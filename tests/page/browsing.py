@@ -1,7 +1,12 @@
-"""What a test does with an open page, and what it reads there."""
+"""A browser, what is done with a page that is open in it, and what is read there."""
 
+import contextlib
 import json
+import os
+import shutil
 import time
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 READ = """() => Object.fromEntries(
@@ -10,6 +15,28 @@ READ = """() => Object.fromEntries(
     )
 )"""
 LONGEST = 30  # seconds until the page must have its answers
+
+
+class MissingError(Exception):
+    """Playwright or Chromium is not installed."""
+
+
+@contextlib.contextmanager
+def launched():
+    """Chromium without a window."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        raise MissingError("Playwright is not installed.") from error
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if program is None:
+        raise MissingError("Chromium is not installed.")
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0  # for whom Chromium has no sandbox
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if is_root else []
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        yield browser
+        browser.close()
 
 
 class Browsed:
@@ -118,6 +145,7 @@ class Browsed:
 
     def drag(self, number, across, down):
         """Drag a point with the mouse, by so many pixels."""
+        self.point(number).scroll_into_view_if_needed()
         area = self.point(number).bounding_box()
         x = area["x"] + area["width"] / 2
         y = area["y"] + area["height"] / 2

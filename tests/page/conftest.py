@@ -1,17 +1,14 @@
 """The page in a real browser: Chromium, driven by Playwright, against the real server."""
 
 import os
-import shutil
 from functools import partial
 
 import pytest
 
 from halfspaces.cli.page_training import train
 from halfspaces.page.session import Session
-from tests.page.browsing import Browsed
+from tests.page.browsing import Browsed, MissingError, launched
 from tests.page.serving import serving
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def missing(sentence):
@@ -25,19 +22,10 @@ def missing(sentence):
 def chromium():
     """One browser for all tests."""
     try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing("Playwright is not installed.")
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        missing("Chromium is not installed.")
-    no_sandbox = hasattr(os, "geteuid") and os.geteuid() == 0  # Chromium has none for root
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox"] if no_sandbox else []
-        )
-        yield browser
-        browser.close()
+        with launched() as browser:
+            yield browser
+    except MissingError as error:
+        missing(str(error))
 
 
 @pytest.fixture(scope="module")

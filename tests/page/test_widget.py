@@ -106,7 +106,7 @@ def test_the_module_draws_the_page_in_a_notebook(widget, chromium):
     module = (STATIC / "page.js").read_text(encoding="utf-8")
     page = chromium.new_page()
     errors = []
-    page.on("pageerror", lambda error: errors.append(error))
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.expose_function("toKernel", lambda message: ask(widget, **message))
     page.route("**/*", lambda route: route.fulfill(body=NOTEBOOK, content_type="text/html"))
     page.route(

@@ -1,21 +1,21 @@
 """The interactive page: points and images on which the library runs while they are changed.
 
-`halfspaces play` opens it in a browser; in a notebook, `halfspaces.page.Widget()` shows it.
+`halfspaces play` opens it in a browser; in a notebook, `halfspaces.page.play()` shows it.
 """
 
 from typing import Any
 
-__all__ = ["Widget"]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ["Widget", "play"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Widget":
+    if name in __all__:
         from halfspaces.page import extra
 
         extra.load("anywidget")
-        from halfspaces.page.widget import Widget
+        from halfspaces.page import widget
 
-        return Widget
+        return getattr(widget, name)
     raise AttributeError(f"module 'halfspaces.page' has no attribute {name!r}")
 
 

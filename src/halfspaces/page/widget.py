@@ -44,3 +44,8 @@ class Widget(anywidget.AnyWidget):
         if isinstance(message, dict) and message.get("do") == "open":
             message = {key: value for key, value in message.items() if key != "language"}
         self.send(self.session.answer(message))
+
+
+def play(**options: Any) -> Widget:
+    """Show the page in a notebook; the options are those of `Widget`."""
+    return Widget(**options)
