@@ -68,6 +68,10 @@ web/node_modules/.installed: web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
+# The pictures of the page, docs/pictures/page-*.png; Chromium and Playwright are needed.
+screenshots: $(INSTALLED)
+	$(BIN)/python -m docs.screenshots
+
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
