@@ -2,7 +2,7 @@
 
 import * as Plot from "@observablehq/plot";
 
-import { SYMBOLS, asNumber, h, percent, put, show, symbol, whenIdle } from "./dom.js";
+import { SYMBOLS, asNumber, h, parse, percent, put, show, symbol, whenIdle } from "./dom.js";
 
 /** A part that scrolls where it is wider than its place; the keyboard reaches it. */
 export const scrolled = (label, attributes, ...children) =>
@@ -110,30 +110,37 @@ export function settingsPanel(side, store, act, t) {
   function number(control, name, label) {
     const { path } = control;
     const field = h("input", { type: "text", inputmode: "decimal", "data-name": name });
-    const slider = h("input", { type: "range", min: 0, max: TICKS, "aria-label": label });
+    const slider = h("input", { type: "range", min: 0, max: TICKS, "aria-label": label, "data-name": `${name}.slider` });
+    const automatic = h("input", { type: "checkbox", "data-name": `${name}.automatic` });
     let held = null;
     const write = (now) => {
       held = now.value;
+      const text = held === null ? "" : String(Number(asNumber(held).toPrecision(6)));
       field.dataset.value = held === null ? "" : String(held);
-      if (field !== document.activeElement) {
-        field.value = held === null ? "" : String(Number(asNumber(held).toPrecision(6)));
-      }
-      field.placeholder = now.optional ? t("word.automatic") : "";
+      if (field !== document.activeElement) field.value = text;
+      field.placeholder = held === null ? t("word.automatic") : "";
       if (slider !== document.activeElement && held !== null) slider.value = toTick(now, held);
+      slider.setAttribute("aria-valuetext", held === null ? t("word.automatic") : text);
+      automatic.checked = held === null;
     };
+    const rewrite = () => write({ ...control, value: held });
     field.addEventListener("change", async () => {
-      const text = field.value.trim().replace(",", ".").replace("−", "-");
-      const value = text === "" && control.optional ? null : Number(text);
-      const answer = await act.set(path, text === "" || !Number.isNaN(value) ? value : field.value);
-      if (answer?.error) field.value = held === null ? "" : String(held);
+      const answer = await act.set(path, parse(field.value));
+      if (answer?.error) field.value = field.dataset.value;
     });
-    field.addEventListener("blur", () => write({ ...control, value: held }));
+    field.addEventListener("blur", rewrite);
     slider.addEventListener("input", () => act.set(path, fromTick(control, Number(slider.value))));
+    automatic.addEventListener("change", async () => {
+      const wish = automatic.checked ? null : fromTick(control, Number(slider.value));
+      await act.set(path, wish);
+      rewrite();
+    });
     const element = h(
       "div",
       { class: "control number" },
       h("label", {}, h("span", {}, label), field),
       slider,
+      control.optional ? h("label", { class: "flag" }, automatic, ` ${t("word.automatic")}`) : null,
     );
     return [element, write];
   }

@@ -1,6 +1,6 @@
 // W and b: a field for each entry, its gradient below, and the slope that was measured.
 
-import { asNumber, h, mark, put, show, symbol } from "./dom.js";
+import { asNumber, h, mark, parse, put, show, symbol } from "./dom.js";
 import { panel } from "./panels.js";
 
 const AXES = ["x", "y", "b"];
@@ -53,7 +53,7 @@ class Entry {
       "aria-label": label,
       "data-name": name,
       oninput: () => (this.isEdited = true),
-      onchange: () => this.enter(),
+      onchange: () => this.set(parse(this.field.value)),
       onblur: () => this.write(),
       onkeydown: (event) => this.key(event),
     });
@@ -61,14 +61,13 @@ class Entry {
     this.numerical = h("span", { class: "numerical", "data-name": `${name}.numerical` });
     this.error = h("span", { class: "numerical", "data-name": `${name}.error` });
     this.kink = h("span", { class: "numerical kink", "data-name": `${name}.kink` });
+    // As of the browser's number fields: for the mouse; arrow keys in the field do the same.
     const nudge = (sign, text, does) =>
       h(
-        "button",
+        "span",
         {
-          type: "button",
           class: "nudge",
-          tabindex: -1, // arrow keys in the field do the same
-          "aria-label": `${label}: ${text}${NUDGE}`,
+          "aria-hidden": "true",
           "data-action": `${name}.${does}`,
           onclick: (event) => this.nudge(sign * (event.shiftKey ? 10 : 1)),
         },
@@ -88,13 +87,6 @@ class Entry {
 
   nudge(times) {
     this.set(Number((asNumber(this.value) + times * NUDGE).toPrecision(12)));
-  }
-
-  /** What was written: a number, or a text of which the program says that it is none. */
-  enter() {
-    const text = this.field.value.trim().replace(",", ".").replace("−", "-");
-    const value = text === "" ? NaN : Number(text);
-    this.set(Number.isFinite(value) ? value : this.field.value);
   }
 
   async set(value) {
@@ -157,7 +149,7 @@ function slopes(side, store, act, t) {
 /** Other W: random, 0, twice as large, or the best of many draws. */
 function starts(side, act, t) {
   const draws = h("input", { type: "text", inputmode: "numeric", value: DRAWS, "data-name": `side${side}.draws` });
-  const search = (local) => act.search(local, Number(draws.value.trim()) || draws.value);
+  const search = (local) => act.search(local, parse(draws.value));
   const own = side === 0 ? "" : `side${side}.`;
   return h(
     "div",
