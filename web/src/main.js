@@ -55,7 +55,8 @@ export function mount(el, channel, memory) {
     const points = h("div", { class: "tab", id: "tab-points", role: "tabpanel", "aria-labelledby": "to-points" });
     const images = h("div", { class: "tab", id: "tab-images", role: "tabpanel", "aria-labelledby": "to-images", hidden: true });
     content.replaceChildren(header(points, images), h("main", {}, points, images));
-    document.documentElement.lang = drawnIn === "zh" ? "zh-Hans" : drawnIn;
+    el.lang = t("language.tag");
+    if (el.id === "halfspaces") document.documentElement.lang = el.lang; // not that of a notebook
     act = mountPoints(points, store, { send, t, tell, keepLink, take });
   }
 

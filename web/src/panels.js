@@ -2,7 +2,7 @@
 
 import * as Plot from "@observablehq/plot";
 
-import { asNumber, eachFrame, h, percent, put, show, symbol } from "./dom.js";
+import { asNumber, eachFrame, filled, h, percent, put, show, symbol } from "./dom.js";
 
 const ROWS = ["x", "y", "b"];
 
@@ -25,13 +25,14 @@ export function fold(title, isOpen, toggled, ...children) {
 // --- losses --------------------------------------------------------------------------------------
 
 export function lossesPanel(side, store, t) {
+  const share = (value) => percent(value, t);
   const names = [
     ["data", "loss.data", show],
     ["penalty", "loss.penalty", show],
     ["total", "loss.total", show],
-    ["accuracy", "loss.accuracy", percent],
+    ["accuracy", "loss.accuracy", share],
     ["validation_loss", "loss.validation", show],
-    ["validation_accuracy", "loss.validation_accuracy", percent],
+    ["validation_accuracy", "loss.validation_accuracy", share],
     ["gap", "loss.gap", show],
     ["gradient_norm", "loss.gradient_norm", show],
     ["step_size", "loss.step_size", show],
@@ -79,7 +80,7 @@ export function weightsPanel(side, store, act, t) {
     const field = h("input", {
       type: "number",
       step: "0.1",
-      "aria-label": `${t(`weight.${ROWS[row]}`)}, ${t("word.class")} ${column}`,
+      "aria-label": [t(`weight.${ROWS[row]}`), `${t("word.class")} ${column}`].join(t("list.separator")),
       "data-name": name,
     });
     field.addEventListener("input", () => {
@@ -340,10 +341,11 @@ export function workingPanel(side, store, t) {
       content.replaceChildren(h("p", { class: "note" }, t("working.none")));
       return;
     }
-    const title = `${t("word.point")} ${working.point}, ${t("word.class")} ${working.label}: ${t(
-      `choice.${working.name}`,
-      working.name,
-    )}`;
+    const title = filled(t("working.title"), {
+      point: working.point,
+      label: working.label,
+      loss: t(`choice.${working.name}`, working.name),
+    });
     content.replaceChildren(workingTable(working, title, store.get("classes"), t));
   });
   return panel(t("panel.working"), content);

@@ -175,7 +175,7 @@ export class Plane {
     ];
     if (points.held_out[point]) words.push(this.t("word.held_out"));
     if (loss !== undefined) words.push(`${this.t("word.loss")} ${show(loss)}`);
-    node.setAttribute("aria-label", words.join(", "));
+    node.setAttribute("aria-label", words.join(this.t("list.separator")));
   }
 
   markSelected() {
