@@ -47,6 +47,9 @@ CLIENTS = {
 PICTURES = {"matplotlib", "jinja2", "pydantic", "IPython", "tensorboardX", "mlflow", "wandb"}
 
 
+SERVING = {"starlette", "uvicorn", "websockets", "anywidget", "IPython"}  # what the page needs
+
+
 def imported_by(statement):
     """The modules that a fresh interpreter has after a statement."""
     code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
@@ -71,7 +74,8 @@ def test_importing_the_package_imports_nothing_else():
         "numba",
         "safetensors",
     }
-    assert imported_by("import halfspaces") & (heavy | PICTURES) == set()
+    assert imported_by("import halfspaces") & (heavy | PICTURES | SERVING) == set()
+    assert imported_by("import halfspaces.cli, halfspaces.page.session") & SERVING == set()
 
 
 @pytest.mark.slow

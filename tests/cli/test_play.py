@@ -1,5 +1,6 @@
 """`halfspaces play`: its address, its links, and how it ends."""
 
+import json
 import os
 import queue
 import re
@@ -7,11 +8,13 @@ import signal
 import subprocess
 import sys
 import webbrowser
+from types import SimpleNamespace
 
 import pytest
 
 from halfspaces.page.server import Server
 from halfspaces.page.session import Session
+from tests.page.serving import ask, talking
 
 
 @pytest.fixture
@@ -90,12 +93,19 @@ def test_without_the_extra_it_is_named(refused, monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
-def test_an_interrupt_ends_it_in_one_line():
-    command = [sys.executable, "-m", "halfspaces", "play", "--no-browser"]
+def test_a_page_is_offered_the_data_and_an_interrupt_ends_it_in_one_line():
+    command = [sys.executable, "-m", "halfspaces", "play", "--no-browser", "--data", "photos/"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as play:
-        assert play.stdout.readline().startswith("The page is at http://127.0.0.1:")
-        play.send_signal(signal.SIGINT)
-        out, err = play.communicate(timeout=60)
+        printed = play.stdout.readline()
+        address, port, token = re.search(
+            r"(http://127.0.0.1:(\d+)/\?token=(\S+)) ", printed
+        ).groups()
+        with talking(SimpleNamespace(address=address, port=port, token=token)) as socket:
+            ask(socket, do="open")
+            images = json.loads(socket.recv(timeout=60))["show"]["images"]
+            play.send_signal(signal.SIGINT)
+            out, err = play.communicate(timeout=60)
+    assert images["choices"]["data"] == ["digits", "photos/"]
     assert (play.returncode, out, err) == (130, "", "Error: Interrupted; nothing was saved.\n")

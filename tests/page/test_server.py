@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from functools import partial
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -204,3 +205,58 @@ def test_a_restarted_server_accepts_the_page_that_is_open(cache):
 def test_a_port_in_use_is_named():
     with Server() as first, pytest.raises(OSError, match=f"Port {first.port} cannot be used"):
         Server(first.port)
+
+
+# --- what is pushed -------------------------------------------------------------------------------
+
+
+class Pushing(Session):
+    """Pushes numbers from another thread, "count" of them for each message."""
+
+    def __init__(self, push):
+        super().__init__()
+        self.push = push
+
+    def answer(self, message):
+        def push_all():
+            for number in range(message.pop("count", 0)):
+                self.push({"show": {"number": number}})
+
+        thread = threading.Thread(target=push_all)
+        thread.start()
+        thread.join()
+        return super().answer(message)
+
+
+def test_pushed_messages_come_in_order_and_after_the_first_answer():
+    with serving(new_session=Pushing) as server, talking(server) as socket:
+        assert "words" in ask(socket, id=0, do="open", count=3)["show"]
+        socket.send(json.dumps({"id": 1, "do": "step", "count": 2}))
+        got = [json.loads(socket.recv(timeout=30)) for _ in range(6)]
+    assert [each["show"].get("number") for each in got] == [0, 1, 2, 0, 1, None]
+
+
+def test_a_page_that_does_not_listen_is_sent_away_and_may_come_back(monkeypatch):
+    monkeypatch.setattr("halfspaces.page.seats.MOST_WAITING", 5)
+    with serving(new_session=Pushing) as server:
+        with talking(server) as socket:
+            name = ask(socket, id=0, do="open", count=100)["show"]["session"]
+            with pytest.raises(ConnectionClosed) as ended:
+                socket.recv(timeout=30)
+        assert ended.value.rcvd.code == server_module.TRY_AGAIN_LATER
+        with talking(server) as socket:
+            assert ask(socket, id=0, do="open", session=name)["show"]["session"] == name
+
+
+def test_a_training_is_told_to_the_page_that_comes_back():
+    def refuses(options, watcher):
+        raise ValueError("No data.")
+
+    with serving(new_session=partial(Session, trainer=refuses)) as server:
+        with talking(server) as socket:
+            name = ask(socket, id=0, do="open")["show"]["session"]
+            ask(socket, id=1, do="images.train", data="digits")
+        with talking(server) as socket:
+            ask(socket, id=0, do="open", session=name)
+            images = json.loads(socket.recv(timeout=30))["show"]["images"]
+    assert images["form"]["data"] == "digits"

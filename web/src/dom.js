@@ -48,7 +48,12 @@ export const percent = (value, t) =>
 /** Write a number where tests and people read it: text, and data-value with all its digits. */
 export function put(element, value, text = show(value)) {
   if (element.textContent !== text) element.textContent = text;
-  element.dataset.value = value === null || value === undefined ? "" : String(value);
+  mark(element, "data-value", value === null || value === undefined ? "" : value);
+}
+
+/** Set an attribute if it is another one. */
+export function mark(element, name, value) {
+  if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
 /** A sentence with values in its places, {name}. */
@@ -82,6 +87,26 @@ export function eachFrame(draw) {
         waiting = null;
         draw(...latest);
       });
+    }
+    waiting = given;
+  };
+}
+
+const PAUSE = 120; // milliseconds between drawings of what may wait
+
+/** Call a function soon, after what is more urgent, and not too often, with its last arguments. */
+export function whenIdle(draw) {
+  let waiting = null;
+  let last = 0;
+  return (...given) => {
+    if (waiting === null) {
+      const wait = Math.max(0, last + PAUSE - performance.now());
+      setTimeout(() => {
+        const latest = waiting;
+        waiting = null;
+        draw(...latest);
+        last = performance.now();
+      }, wait);
     }
     waiting = given;
   };

@@ -38,8 +38,8 @@ export function mount(el, channel, memory) {
     silence = setTimeout(() => (problem.textContent = ""), TOLD);
   }
 
-  function answered(answer) {
-    if (answer.error) tell(answer.error);
+  function answered(answer, key) {
+    if (answer.error && key !== "link") tell(answer.error); // no address holds many points
     else if (problem.textContent && answer.id !== undefined) problem.textContent = "";
     if (!answer.show) return;
     const { session, ...sections } = answer.show;

@@ -2,7 +2,7 @@
 
 import * as Plot from "@observablehq/plot";
 
-import { asNumber, eachFrame, filled, h, percent, put, show, symbol } from "./dom.js";
+import { asNumber, filled, h, percent, put, show, symbol, whenIdle } from "./dom.js";
 
 const ROWS = ["x", "y", "b"];
 
@@ -267,7 +267,7 @@ export function tablePanel(side, store, act, t) {
     return row;
   }
 
-  const draw = eachFrame((rows) => {
+  const draw = whenIdle((rows) => {
     const classes = store.get("classes");
     if (columns !== 5 + classes) drawHead(classes);
     while (body.rows.length > rows.rows.length) body.lastChild.remove();
@@ -414,7 +414,7 @@ export function chart(options, label) {
 
 export function curvePanel(side, store, t) {
   const content = h("div", { class: "chart", "data-name": `side${side}.curve` });
-  const draw = eachFrame((curve) => {
+  const draw = whenIdle((curve) => {
     content.dataset.value = String(curve.steps.length);
     if (curve.steps.length === 0) {
       content.replaceChildren(h("p", { class: "note" }, t("curve.none")));
@@ -472,7 +472,7 @@ export function lossChart(curve, t, { x = "steps", label = null } = {}) {
 
 export function landscapePanel(side, store, act, t) {
   const content = h("div", { class: "chart", "data-name": `side${side}.landscape` });
-  store.on(`side${side}.landscape`, (landscape) => {
+  const draw = whenIdle((landscape) => {
     if (!landscape || landscape.levels.length === 0) {
       content.replaceChildren(h("p", { class: "note" }, t("landscape.none")));
       return;
@@ -496,5 +496,6 @@ export function landscapePanel(side, store, act, t) {
     };
     content.replaceChildren(chart(options, t("panel.landscape")));
   });
+  store.on(`side${side}.landscape`, draw);
   return fold(t("panel.landscape"), Boolean(store.get(`side${side}.landscape`)), act.landscape, h("p", { class: "note" }, t("landscape.note")), content);
 }

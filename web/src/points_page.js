@@ -28,11 +28,13 @@ export function mountPoints(el, store, page) {
     h("div", { class: "shared" }, pointsPanel(store, act, t), exportPanel(act, t)),
   );
   let count = 0;
+  let scope = null;
   store.on("sides", (all) => {
     if (all.length === count || all.length === 0) return;
     count = all.length;
-    store.dropSides();
-    sides.replaceChildren(...all.map((_, number) => side(number, store, act, t, count)));
+    scope?.drop();
+    scope = store.scope();
+    sides.replaceChildren(...all.map((_, number) => side(number, scope, act, t, count)));
     sides.classList.toggle("two", count > 1);
   });
   return act;
@@ -80,7 +82,15 @@ function actions(store, page) {
   }
 
   const act = {
-    move: (point, x, y) => ask({ do: "move", point, x, y }, "move"),
+    /** A point is drawn at its new place at once; the answer may correct it. */
+    async move(point, x, y) {
+      const points = store.get("points");
+      const before = { point, x: points.x[point], y: points.y[point] };
+      const rest = { label: points.label[point], held_out: points.held_out[point] };
+      store.merge({ moved: { point, x, y, ...rest } });
+      const answer = await ask({ do: "move", point, x, y }, "move");
+      if (answer?.error) store.merge({ moved: { ...before, ...rest } });
+    },
     addPoint: (x, y, label, held_out) => ask({ do: "add", x, y, label, held_out }),
     remove: (point) => ask({ do: "delete", point }),
     removeSelected() {

@@ -1,7 +1,7 @@
 // Requests to the program: one at a time, and of those that wait the newest of a kind.
 
 export class Requests {
-  /** `channel` sends objects; `answered` is called with each answer. */
+  /** `channel` sends objects; `answered` is called with each answer and the key of its request. */
   constructor(channel, answered) {
     this.channel = channel;
     this.answered = answered;
@@ -38,11 +38,17 @@ export class Requests {
       this.answered(answer);
       return;
     }
-    const { resolve } = this.current;
+    const { resolve, key } = this.current;
     this.current = null;
-    this.answered(answer);
+    if (key === "move" && this.waits(key)) delete answer.show?.moved; // it has moved on
+    this.answered(answer, key);
     resolve(answer);
     this.next();
+  }
+
+  /** Whether a newer wish of a kind is still to be sent. */
+  waits(key) {
+    return this.waiting.some((each) => each.key === key);
   }
 
   /** The connection is lost: what was asked for will not be answered. */

@@ -34,7 +34,8 @@ export class Store {
     const rank = ([name]) => (order.includes(name) ? order.indexOf(name) : order.length);
     changed.sort((one, other) => rank(one) - rank(other));
     for (const [name, value] of changed) {
-      for (const callback of this.listeners.get(name) ?? []) callback(this.sections[name], value);
+      const listeners = [...(this.listeners.get(name) ?? [])]; // one may add or drop others
+      for (const callback of listeners) callback(this.sections[name], value);
     }
   }
 
@@ -61,10 +62,33 @@ export class Store {
     changed.push(["moved", moved]);
   }
 
-  /** Forget who listens to the parts of sides: they are drawn anew. */
-  dropSides() {
-    for (const name of [...this.listeners.keys()]) {
-      if (name.startsWith("side") && name !== "sides") this.listeners.delete(name);
+  /** A part of the page, whose listeners can be dropped together. */
+  scope() {
+    return new Scope(this);
+  }
+}
+
+class Scope {
+  constructor(store) {
+    this.store = store;
+    this.own = [];
+  }
+
+  on(section, callback) {
+    this.own.push([section, callback]);
+    this.store.on(section, callback);
+  }
+
+  get(section) {
+    return this.store.get(section);
+  }
+
+  drop() {
+    for (const [section, callback] of this.own) {
+      const listeners = this.store.listeners.get(section) ?? [];
+      const place = listeners.indexOf(callback);
+      if (place >= 0) listeners.splice(place, 1);
     }
+    this.own = [];
   }
 }

@@ -1,6 +1,7 @@
 """`halfspaces play`: the interactive page, in the browser."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -25,13 +26,18 @@ def play(
             "the command is started again with its port.",
         ),
     ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(help="Data that the page offers to train on, as for train; may be repeated."),
+    ] = None,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Print the address and open nothing.")
     ] = False,
 ) -> None:
     """Open the interactive page: move points, change W, loss and optimizer, and see what follows.
 
-    It is served on this machine alone, to those who have the address that is printed; Ctrl-C ends it.
+    It trains on images, too. It is served on this machine alone, to those who have the address
+    that is printed; Ctrl-C ends it.
     """
     from halfspaces.cli.screen import echo
     from halfspaces.page import extra
@@ -39,9 +45,12 @@ def play(
 
     extra.load("starlette", "uvicorn", "websockets")
     fragment = "" if link is None else f"#{_run_of(link)}"
+    from halfspaces.cli.page_training import train
     from halfspaces.page.server import Server
+    from halfspaces.page.session import Session
 
-    with Server(port) as server:
+    new_session = partial(Session, offered=data or [], trainer=train)
+    with Server(port, new_session) as server:
         address = server.address + fragment
         echo(f"The page is at {address} (Ctrl-C ends it)")
         if not no_browser:

@@ -1,6 +1,7 @@
 """The sessions of a server: one for each page, kept while its page is reloaded."""
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections.abc import Callable
@@ -9,21 +10,25 @@ from typing import Any
 from halfspaces.page.session import Session
 
 MOST_SESSIONS = 16
+MOST_WAITING = 1000  # messages to a page
 PATIENCE = 1.0  # seconds until the page that is reloaded has left its session
 
 
 class Seat:
-    """A session, and whether a page shows it now.
+    """A session, and the way to the page that shows it.
 
     Parameters
     ----------
-    session : Session
+    new_session : callable
+        Makes a session that sends by its argument `push`.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, new_session: Callable[..., Session]) -> None:
         self.name = secrets.token_urlsafe(12)
-        self.session = session
+        self.loop = asyncio.get_running_loop()
         self.free = asyncio.Event()
+        self.outbox: asyncio.Queue[str | None] | None = None
+        self.session = new_session(push=self.push)
 
     def answer(self, text: Any) -> str:
         """The session's answer to a message, both as JSON."""
@@ -34,7 +39,33 @@ class Seat:
         answer = self.session.answer(message)
         if opens and "show" in answer:
             answer["show"]["session"] = self.name
-        return json.dumps(answer, allow_nan=False, separators=(",", ":"))
+        return dumped(answer)
+
+    def push(self, message: dict[str, Any]) -> None:
+        """Send a message to the page, from any thread; one that is gone asks for all on return."""
+        text = dumped(message)
+        with contextlib.suppress(RuntimeError):  # the server has ended
+            self.loop.call_soon_threadsafe(self._send, text)
+
+    def _send(self, text: str) -> None:
+        if self.outbox is None:
+            return
+        if self.outbox.full():  # the page does not listen: it is sent away, and may come back
+            while not self.outbox.empty():
+                self.outbox.get_nowait()
+            self.outbox.put_nowait(None)
+        else:
+            self.outbox.put_nowait(text)
+
+    def taken(self) -> None:
+        """A page shows the session."""
+        self.free.clear()
+        self.outbox = asyncio.Queue(MOST_WAITING)
+
+    def left(self) -> None:
+        """The page has gone."""
+        self.outbox = None
+        self.free.set()
 
 
 class Seats:
@@ -43,11 +74,11 @@ class Seats:
     Parameters
     ----------
     new_session : callable
-        Makes a session.
+        Makes a session that sends by its argument `push`.
     most : int
     """
 
-    def __init__(self, new_session: Callable[[], Session], most: int = MOST_SESSIONS) -> None:
+    def __init__(self, new_session: Callable[..., Session], most: int = MOST_SESSIONS) -> None:
         self.new_session = new_session
         self.most = most
         self.seats: dict[str, Seat] = {}  # in the order in which they were taken or left
@@ -62,15 +93,15 @@ class Seats:
             return self._taken(known)
         if len(self.seats) >= self.most and not self._drop():
             return None
-        return self._taken(Seat(self.new_session()))
+        return self._taken(Seat(self.new_session))
 
     def leave(self, seat: Seat) -> None:
         """The page has gone; its session is kept for its return."""
         self.seats[seat.name] = self.seats.pop(seat.name)
-        seat.free.set()
+        seat.left()
 
     def _taken(self, seat: Seat) -> Seat:
-        seat.free.clear()
+        seat.taken()
         self.seats.pop(seat.name, None)
         self.seats[seat.name] = seat
         return seat
@@ -88,6 +119,8 @@ class Seats:
         for seat in self.seats.values():
             if seat.free.is_set():
                 del self.seats[seat.name]
+                if seat.session.images is not None:
+                    seat.session.images.stop()
                 return True
         return False
 
@@ -105,3 +138,8 @@ def parsed(text: Any) -> Any:
         return json.loads(text)
     except (ValueError, TypeError, RecursionError):
         return None
+
+
+def dumped(message: dict[str, Any]) -> str:
+    """A message as JSON."""
+    return json.dumps(message, allow_nan=False, separators=(",", ":"))

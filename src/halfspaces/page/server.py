@@ -1,5 +1,6 @@
 """The page on 127.0.0.1: its files, and a WebSocket to the session of each page that is open."""
 
+import asyncio
 import contextlib
 import os
 import secrets
@@ -19,7 +20,7 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from halfspaces.page.gate import Gate
-from halfspaces.page.seats import Seats
+from halfspaces.page.seats import Seat, Seats
 from halfspaces.page.session import Session
 from halfspaces.system.cache_folder import folder
 
@@ -45,7 +46,7 @@ class Server:
         None takes one that is free, with a fresh token. The token of a port that is given is kept
         in the folder for caches, so that a page that is still open goes on after a restart.
     new_session : callable
-        Makes the session of a page.
+        Makes the session of a page, which sends by its argument `push`.
 
     Raises
     ------
@@ -60,7 +61,7 @@ class Server:
     """
 
     def __init__(
-        self, port: int | None = None, new_session: Callable[[], Session] = Session
+        self, port: int | None = None, new_session: Callable[..., Session] = Session
     ) -> None:
         self.socket = _listening(port or 0)
         self.port: int = self.socket.getsockname()[1]
@@ -164,21 +165,43 @@ async def _file(request: Request) -> Response:
 async def _talk(websocket: WebSocket, seats: Seats) -> None:
     """Answer the messages of one page, one after another, until it goes."""
     await websocket.accept()
-    seat = None
-    with contextlib.suppress(WebSocketDisconnect):
-        try:
-            while True:
-                message = await websocket.receive()
-                if message["type"] == "websocket.disconnect":
-                    return
-                text = message.get("text")
-                seat = seat or await seats.take(text)
-                if seat is None:
-                    await websocket.send_json({"id": None, "error": ALL_TAKEN})
-                    await websocket.close(TRY_AGAIN_LATER)
-                    return
-                answer = await to_thread.run_sync(seat.answer, text, abandon_on_cancel=True)
+    text = await _received(websocket)
+    seat = None if text is None else await seats.take(text)
+    if seat is None:
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            await websocket.send_json({"id": None, "error": ALL_TAKEN})
+            await websocket.close(TRY_AGAIN_LATER)
+        return
+    sender = None
+    try:
+        while text is not None:
+            answer = await to_thread.run_sync(seat.answer, text, abandon_on_cancel=True)
+            if sender is None:  # what is pushed comes after the first answer
                 await websocket.send_text(answer)
-        finally:
-            if seat is not None:
-                seats.leave(seat)
+                sender = asyncio.create_task(_send_all(websocket, seat))
+            elif seat.outbox is not None:
+                await seat.outbox.put(answer)
+            text = await _received(websocket)
+    except WebSocketDisconnect:
+        pass
+    finally:
+        if sender is not None:
+            sender.cancel()
+        seats.leave(seat)
+
+
+async def _received(websocket: WebSocket) -> str | None:
+    """The next message; empty for one that is no text, None once the page has gone."""
+    message = await websocket.receive()
+    return None if message["type"] == "websocket.disconnect" else message.get("text") or ""
+
+
+async def _send_all(websocket: WebSocket, seat: Seat) -> None:
+    """Send answers, and what is pushed, until the page goes or is sent away."""
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        while seat.outbox is not None:
+            text = await seat.outbox.get()
+            if text is None:
+                await websocket.close(TRY_AGAIN_LATER)
+                return
+            await websocket.send_text(text)

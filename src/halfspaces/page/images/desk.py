@@ -152,7 +152,9 @@ def _results(trained: Trained, watch: Watch) -> dict[str, Any]:
         curve = Curve()
         curve.follow(result.history)
     penalty: Any = classifier.strength if isinstance(classifier.penalty, str) else None
-    drawn = templates(classifier, trained.dataset, trained.feature, trained.names)
+    drawn = templates(
+        classifier.coef_, trained.dataset, trained.feature, trained.names, watch.scale
+    )
     return {
         "status": {"phase": "stopped" if watch.is_stopped else "done"},
         "curve": curve.points(),

@@ -11,8 +11,8 @@ from halfspaces.estimators.components import make_loss
 from halfspaces.losses import LOSSES, Loss
 from halfspaces.page.images.pictures import MOST_PIXELS, address, brightest, of_rows
 from halfspaces.page.images.trainer import Trained
-from halfspaces.page.working import working
 from halfspaces.page.wording import PageError
+from halfspaces.page.working import working
 from halfspaces.plots.margins import margins_of, positions_of, scores_of
 from halfspaces.support.types import Array
 
@@ -97,9 +97,7 @@ class Inspection:
         dataset = self.trained.dataset
         if dataset.image_shape is None or not len(rows):
             return [None] * len(rows)
-        return [
-            address(image, most) for image in of_rows(dataset, examples.rows[rows], self.white)
-        ]
+        return [address(image, most) for image in of_rows(dataset, examples.rows[rows], self.white)]
 
     # --- one example ------------------------------------------------------------------------------
 

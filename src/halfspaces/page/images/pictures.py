@@ -47,8 +47,18 @@ def brightest(dataset: Dataset) -> float:
     return max(largest, 1e-12)
 
 
+class Weights:
+    """Weights (C, D), of two classes (1, D), as a classifier has them."""
+
+    def __init__(self, coef: Array, columns: Sequence[str] | None) -> None:
+        self.coef_ = coef
+        self.classes_ = np.arange(max(2, len(coef)))
+        if columns is not None and len(columns) == coef.shape[1]:
+            self.feature_names_in_ = np.array(columns, dtype=object)
+
+
 def templates(
-    classifier: Any,
+    coef: Array,
     dataset: Dataset,
     feature: Feature | None,
     names: Sequence[str],
@@ -58,8 +68,7 @@ def templates(
 
     Parameters
     ----------
-    classifier
-        With `coef_` and `classes_`.
+    coef : array, shape (C, D), or (1, D) for two classes
     dataset : Dataset
         As it was opened.
     feature : Feature or None
@@ -70,9 +79,10 @@ def templates(
         The standard deviations of plain features.
     """
     is_plain = dataset.image_shape is None
+    weights: Any = Weights(coef, dataset.conventions.columns if feature is None else None)
     try:
         display = TemplatesDisplay.from_estimator(
-            classifier,
+            weights,
             feature=feature,
             image_shape=dataset.image_shape,
             planar=dataset.planar,

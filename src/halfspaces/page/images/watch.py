@@ -40,6 +40,7 @@ class Watch:
         self.dataset: Dataset | None = None
         self.feature: Feature | None = None
         self.names: Sequence[str] = ()
+        self.scale: Array | None = None  # the columns' standard deviations
         self.is_stopped = False
         self._candidates: dict[float, list[ScoredStrength]] = {}
         self._chosen: float | None = None
@@ -138,12 +139,11 @@ class Watch:
         if self.dataset is None or W.size > MOST_WEIGHTS or objective.blocks.columns is not None:
             return {}
         V = objective.linear.fold(W, np.dtype(np.float64))[0][:, -objective.n_classes :].T
-        weights = Weights(V[1:] - V[:1] if len(V) == 2 else V)
+        coef = V[1:] - V[:1] if len(V) == 2 else V
         standardization = objective.standardization
-        scale = None
         if standardization is not None:
-            scale = np.reshape(standardization.scale, (len(W) - 1, -1))[:, -1]
-        drawn = templates(weights, self.dataset, self.feature, self.names, scale)
+            self.scale = np.reshape(standardization.scale, (len(W) - 1, -1))[:, -1]
+        drawn = templates(coef, self.dataset, self.feature, self.names, self.scale)
         return {} if drawn is None else {"templates": drawn}
 
     def _confusion(self, scored: ScoredStrength) -> dict[str, Any] | None:
@@ -155,14 +155,6 @@ class Watch:
         """Raise KeyboardInterrupt if the training is to stop and there is no model yet."""
         if self.is_stopped:
             raise KeyboardInterrupt
-
-
-class Weights:
-    """Weights as a classifier has them."""
-
-    def __init__(self, coef: Array) -> None:
-        self.coef_ = coef
-        self.classes_ = np.arange(max(2, len(coef)))
 
 
 class Curve:
