@@ -312,6 +312,20 @@ def test_a_loss_with_kinks_is_chosen_roughly_and_fitted_to_the_tolerance():
     assert fine.result_.loss < rough.result_.loss
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_ctrl_c_in_the_last_fit_of_a_search_keeps_the_best_so_far():
+    def interrupt(run):
+        if run.W.shape[1] == 1:  # the fit to all rows alone, after the search
+            raise KeyboardInterrupt
+
+    options = {"strengths": [1.0, 0.3], "cv": 3}
+    rough = LinearClassifierCV("hinge", tol=1e-2, **options).fit(X, Y)
+    stopped = LinearClassifierCV("hinge", callbacks=[interrupt], **options).fit(X, Y)
+    assert stopped.result_.reason is Reason.INTERRUPTED
+    assert stopped.result_.loss <= rough.result_.loss
+    assert np.array_equal(stopped.scores_, rough.scores_)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [Y < 10, TWO], ids=["ten classes", "two"])
 @pytest.mark.parametrize("calibrate", ["temperature", "sigmoid"])

@@ -15,6 +15,7 @@ from halfspaces.cli.report import namer
 from halfspaces.cli.strength_report import Search
 from halfspaces.datasets import Dataset
 from halfspaces.page.images import Trained, Watcher
+from halfspaces.system.progress import quiet
 
 
 class Watched(Listener):
@@ -38,7 +39,15 @@ class Watched(Listener):
 
 
 def train(options: Mapping[str, Any], watcher: Watcher) -> Trained:
-    """Train as `halfspaces train` does with these options, without --out; see `Trainer`."""
+    """Train as `halfspaces train` does with these options, without --out; see `Trainer`.
+
+    Progress is shown on the page: no bar appears on the terminal of its server.
+    """
+    with quiet():
+        return _trained(options, watcher)
+
+
+def _trained(options: Mapping[str, Any], watcher: Watcher) -> Trained:
     recipe = recipe_of(options)
     listener = Watched(watcher)
     examples = training.open_examples(recipe, listener)

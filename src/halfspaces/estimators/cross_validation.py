@@ -362,8 +362,6 @@ class LinearClassifierCV(LinearModel):
             callbacks=self.callbacks,
             progress=self.verbose >= 0,
         )
-        if refined.reason is Reason.INTERRUPTED:
-            raise KeyboardInterrupt
         return replace(refined, seconds=grid.seconds + refined.seconds)
 
     @property

@@ -53,6 +53,8 @@ class ScoredStrength:
     strength : float
     score, low, high : float
         The mean of the folds' scores and its 95 % interval, nan where none is known.
+    loss : float
+        The mean loss of the held-out rows, without the penalty.
     scores : list of arrays, shape (n, C)
         By class, of each fold's held-out rows.
     labels : list of arrays, shape (n,)
@@ -63,6 +65,7 @@ class ScoredStrength:
     score: float
     low: float
     high: float
+    loss: float
     scores: list[Array] = field(repr=False)
     labels: list[Array] = field(repr=False)
 
@@ -187,7 +190,11 @@ class Search:
     def _scored_strength(self, strength: float, scores: list[Array]) -> ScoredStrength:
         table = self.table([strength])
         mean, low, high = (float(column[0]) for column in (table.mean, table.low, table.high))
-        return ScoredStrength(strength, mean, low, high, scores, [rows.y for rows in self.held_out])
+        labels = [rows.y for rows in self.held_out]
+        measure = self.objectives[-1].loss.value
+        losses = [measure(part, y) for part, y in zip(scores, labels, strict=True)]
+        loss = float(np.mean(np.concatenate(losses)))
+        return ScoredStrength(strength, mean, low, high, loss, scores, labels)
 
     def _report(self, strength: float) -> None:
         table = self.table([strength])

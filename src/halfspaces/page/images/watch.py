@@ -96,6 +96,7 @@ class Watch:
     def scored(self, scored: ScoredStrength) -> None:
         """Note the score of a λ; in folds with features of their own it comes once a fold."""
         self._candidates.setdefault(scored.strength, []).append(scored)
+        self.curve.held_out(scored.loss)
         self._news["candidates"] = self.candidates
         self._news["confusion"] = lambda: self._confusion(scored)
 
@@ -158,31 +159,44 @@ class Watch:
 
 
 class Curve:
-    """The loss of the fit to all rows, over the passes of all runs of a training."""
+    """The loss of the fit to all rows, over the passes of all runs of a training.
+
+    At the end of a run the loss of held-out rows, by fits without them, may be known.
+    """
 
     def __init__(self) -> None:
         self.histories: list[History] = []
+        self._held_out: dict[int, float] = {}  # by the position of the run
 
     def follow(self, history: History) -> None:
         """Go on with a run's history; it may grow later."""
         if not self.histories or self.histories[-1] is not history:
             self.histories.append(history)
 
+    def held_out(self, loss: float) -> None:
+        """Note the loss of held-out rows at the end of the last run."""
+        self._held_out[len(self.histories) - 1] = loss
+
     def points(self) -> dict[str, list[float]]:
-        """At most `MOST_POINTS` points: passes, data loss, penalty, and their sum."""
+        """At most `MOST_POINTS` points: passes, data loss, penalty, their sum, and the loss of
+        held-out rows, nan where it is not known.
+        """
         lengths = [len(history) for history in self.histories]
         every = max(1, -(-sum(lengths) // MOST_POINTS))
         passes: list[float] = []
         losses: dict[str, list[float]] = {"data": [], "penalty": [], "total": []}
+        validation: list[float] = []
         before = 0.0
-        for history, length in zip(self.histories, lengths, strict=True):
+        for run, (history, length) in enumerate(zip(self.histories, lengths, strict=True)):
             columns = history.columns
             for row in range((length - 1) % every, length, every):  # with the last
                 passes.append(before + float(columns["passes"][row]))
                 for name, column in COLUMNS.items():
                     losses[name].append(float(np.ravel(columns[column][row])[-1]))
+                is_end = row == length - 1
+                validation.append(self._held_out.get(run, np.nan) if is_end else np.nan)
             before += float(columns["passes"][length - 1]) if length else 0.0
-        return {"passes": passes, **losses}
+        return {"passes": passes, **losses, "validation": validation}
 
 
 COLUMNS = {"data": "data_loss", "penalty": "penalty", "total": "loss"}
