@@ -275,7 +275,7 @@ def test_what_cannot_be_trained_is_one_sentence(options, words):
         ("jiggle", {"part": "test", "row": 0, "shifts": [0.0]}, "each of the 10 classes"),
         ("jiggle", {"part": "test", "row": 0, "shifts": [float("nan")] * 10}, "finite"),
         ("jiggle", {"part": "test", "row": 0, "shifts": [0.0] * 10, "moved": 10}, "10"),
-        ("download", {"kind": "data"}, "kind"),
+        ("download", {"kind": "data"}, "'data'"),
         ("list", {}, "images.list"),
     ],
 )

@@ -64,7 +64,7 @@ class Watch:
                     "rows": len(dataset.y),
                     "validation": 0 if dataset.y_val is None else len(dataset.y_val),
                     "test": 0 if dataset.y_test is None else len(dataset.y_test),
-                    "columns": dataset.X.shape[1],
+                    "columns": int(np.shape(dataset.X)[1]),
                     "shape": dataset.image_shape,
                     "classes": list(names),
                     "notes": list(dataset.notes),
