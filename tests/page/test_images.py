@@ -330,6 +330,10 @@ def test_mistakes_are_those_of_the_classifier(digits):
     wrong = np.flatnonzero(trained.classifier.predict(trained.X_test) != trained.dataset.y_test)
     rows = digits.ask("rows", only="mistakes")["rows"]
     assert [row["row"] for row in rows["rows"]] == wrong.tolist()
+    losses = [
+        row["loss"] for row in digits.ask("rows", only="mistakes", order="loss")["rows"]["rows"]
+    ]
+    assert losses == sorted((row["loss"] for row in rows["rows"]), reverse=True)
     eights = digits.ask("rows", only="mistakes", label=8)["rows"]["rows"]
     assert {row["label"] for row in eights} == {"8"}
     assert 0 < len(eights) < len(wrong)
@@ -403,10 +407,10 @@ def test_a_trained_hinge_is_compared_with_softmax():
 @pytest.mark.slow  # 3 s: all its pictures
 def test_the_report_opens_without_a_network(digits):
     pytest.importorskip("matplotlib")
-    file = digits.ask("download", kind="report")["file"]
+    file = digits.ask("download", kind="report", language="ko")["file"]
     html = base64.b64decode(file["base64"]).decode()
     assert file["name"] == "report.html"
-    assert "<html" in html
+    assert '<html lang="ko">' in html
     assert 'src="http' not in html
 
 

@@ -68,7 +68,7 @@ def _trained(options: Mapping[str, object], watcher: Watcher) -> Trained:
         y=evaluation.y,
         predicted=evaluation.predicted,
         model=lambda: _model(trained),
-        report=lambda: training.report_content(trained, None, ".html"),
+        report=lambda language: training.report_content(trained, None, ".html", language),
     )
 
 

@@ -17,6 +17,7 @@ from halfspaces.page.view import plain
 from halfspaces.page.wording import PageError
 from halfspaces.penalties import PENALTIES
 from halfspaces.system.names import check_name
+from halfspaces.system.words import DEFAULT
 
 Push = Callable[[Parts], None]
 
@@ -125,7 +126,7 @@ class Desk:
             parts = _results(trained, watch)
         except KeyboardInterrupt:
             self._show(watch, {"status": {"phase": "nothing"}})
-        except Exception as error:  # whatever it is, the page says it
+        except (Exception, SystemExit) as error:  # whatever it is, the page says it
             text = str(error) or type(error).__name__
             self._show(watch, {"status": {"phase": "failed", "text": text}})
         else:
@@ -239,12 +240,13 @@ def rows(
     part: str | None = None,
     only: Literal["all", "mistakes"] = "all",
     label: int | None = None,
+    order: Literal["number", "loss"] = "number",
     first: int = 0,
 ) -> Parts:
     """List examples."""
     inspection = _inspection(desk)
     part = inspection.parts[0] if part is None else part
-    return {"rows": plain(inspection.listed(part, only, label, first))}
+    return {"rows": plain(inspection.listed(part, only, label, order, first))}
 
 
 @action
@@ -265,10 +267,10 @@ def jiggle(desk: Desk, part: str, row: int, shifts: list[float], moved: int = 0)
 
 
 @action
-def download(desk: Desk, kind: Literal["model", "report"]) -> Parts:
-    """The trained model, or its report."""
+def download(desk: Desk, kind: Literal["model", "report"], language: str = DEFAULT) -> Parts:
+    """The trained model, or its report in a language."""
     trained = _inspection(desk).trained
-    content = trained.model() if kind == "model" else trained.report()
+    content = trained.model() if kind == "model" else trained.report(language)
     if len(content) > MOST_BYTES:
         size = f"{len(content) / 1e6:.0f} MB"
         raise PageError("images.error.large", size=size)
