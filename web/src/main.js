@@ -73,7 +73,7 @@ export function mount(el, channel, memory) {
     images.hidden = true;
     content.replaceChildren(header(points, images), h(memory.isAlone ? "main" : "div", {}, points, images));
     const page = memory.isAlone ? document.documentElement : el;
-    page.lang = drawnIn === "zh" ? "zh-Hans" : drawnIn;
+    page.lang = t("language.tag");
     act = mountPoints(points, store, { send, t, tell, keepLink, take });
   }
 

@@ -2,7 +2,7 @@
 
 import * as Plot from "@observablehq/plot";
 
-import { SYMBOLS, asNumber, h, parse, percent, put, show, symbol, whenIdle } from "./dom.js";
+import { SYMBOLS, asNumber, filled, h, parse, percent, put, show, symbol, whenIdle } from "./dom.js";
 
 /** A part that scrolls where it is wider than its place; the keyboard reaches it. */
 export const scrolled = (label, attributes, ...children) =>
@@ -26,13 +26,14 @@ export function fold(title, isOpen, toggled, ...children) {
 // --- losses --------------------------------------------------------------------------------------
 
 export function lossesPanel(side, store, t) {
+  const share = (value) => percent(value, t);
   const names = [
     ["data", "loss.data", show],
     ["penalty", "loss.penalty", show],
     ["total", "loss.total", show],
-    ["accuracy", "loss.accuracy", percent],
+    ["accuracy", "loss.accuracy", share],
     ["validation_loss", "loss.validation", show],
-    ["validation_accuracy", "loss.validation_accuracy", percent],
+    ["validation_accuracy", "loss.validation_accuracy", share],
     ["gap", "loss.gap", show],
     ["gradient_norm", "loss.gradient_norm", show],
     ["step_size", "loss.step_size", show],
@@ -259,10 +260,11 @@ export function workingPanel(side, store, t) {
       content.replaceChildren(h("p", { class: "note" }, t("working.none")));
       return;
     }
-    const title = `${t("word.point")} ${working.point}, ${t("word.class")} ${working.label}: ${t(
-      `choice.${working.name}`,
-      working.name,
-    )}`;
+    const title = filled(t("working.title"), {
+      point: working.point,
+      label: working.label,
+      loss: t(`choice.${working.name}`, working.name),
+    });
     content.replaceChildren(workingTable(working, title, store.get("classes"), t));
   });
   return fold(t("panel.working"), true, null, content);

@@ -19,6 +19,7 @@ class Search(Protocol):
     cv_results_: Mapping[str, Array]
     scoring: Any
     best_index_: int
+    strength_: float
 
 
 def search(classifier: Search, rows: str, seconds: float, never: Sequence[str] = ()) -> None:
