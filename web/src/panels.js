@@ -17,7 +17,7 @@ export const isWide = () => window.matchMedia("(min-width: 62rem)").matches;
 
 /** A panel that can be folded away. */
 export function fold(title, isOpen, toggled, ...children) {
-  const element = h("details", { class: "panel" }, h("summary", {}, title), ...children);
+  const element = h("details", { class: "panel" }, h("summary", {}, h("h3", {}, title)), ...children);
   element.open = isOpen;
   element.addEventListener("toggle", () => toggled?.(element.open));
   return element;
