@@ -158,8 +158,11 @@ def test_stop_ends_with_the_best_so_far():
     page.ask("train", data="digits", strengths="1,0.1,0.01,0.001")
     assert trainer.began.wait(30)
     page.ask("stop")
+    assert page.parts["status"] == {"phase": "stopping"}
     trainer.goes_on.set()
     page.session.images.wait()
+    assert page.parts["status"] == {"phase": "stopped"}
+    page.ask("stop")
     assert page.parts["status"] == {"phase": "stopped"}
     assert [each["strength"] for each in page.parts["candidates"]] == [1.0, 0.1]
     assert page.parts["result"]["strength"] in (1.0, 0.1)
@@ -395,6 +398,19 @@ def test_hinge_stays_0_until_the_margin_is_violated_and_softmax_always_reacts(di
     assert losses(slack + 0.5)["hinge"] == pytest.approx(0.5)
 
 
+def test_losses_and_slopes_are_the_librarys_alone(digits, monkeypatch):
+    hinge = type(LOSSES["hinge"])
+    monkeypatch.setattr(hinge, "value", lambda loss, scores, y: np.full(np.shape(y), 1234.5))
+    monkeypatch.setattr(hinge, "grad", lambda loss, scores, y: np.full(np.shape(scores), 5432.5))
+    shown = digits.ask("inspect", part="test", row=0)["jiggle"]
+    (view,) = [each for each in shown["losses"] if each["name"] == "hinge"]
+    assert view["value"] == 1234.5
+    assert view["gradient"] == [5432.5] * 10
+    (drawn,) = [each for each in shown["curve"]["losses"] if each["name"] == "hinge"]
+    assert set(drawn["values"]) == {1234.5}
+
+
+@pytest.mark.slow  # 2 s: a hinge to its tolerance
 def test_a_trained_hinge_is_compared_with_softmax():
     page = Page()
     page.train(loss="hinge", strengths="0.01")

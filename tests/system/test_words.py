@@ -23,7 +23,7 @@ TABLE = table()
 
 COMPONENTS = [*LOSSES, *PENALTIES, *OPTIMIZERS, *UPDATE_RULES, *SCHEDULES]
 WORKING = ("scores", "shifted", "exponentials", "probabilities", "targets", "terms", "loss")
-PHASES = ("idle", "reading", "describing", "training", "done", "stopped", "nothing")
+PHASES = ("idle", "reading", "describing", "training", "stopping", "done", "stopped", "nothing")
 # Texts that are the same in all languages: names and symbols.
 NAMES = {
     *("choice.lbfgs", "choice.adagrad", "choice.rmsprop", "choice.adam"),

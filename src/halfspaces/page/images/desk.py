@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from threading import Lock, Thread
+from threading import RLock, Thread
 from typing import Literal
 
 from pydantic import ConfigDict, validate_call
@@ -23,6 +23,7 @@ Push = Callable[[Parts], None]
 
 PREFIX = "images."
 BUNDLED = "digits"
+BUSY = ("reading", "describing", "training")
 MOST_BYTES = 10_000_000  # of a download
 MOST_CHARACTERS = 4096  # of a path
 STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
@@ -57,7 +58,7 @@ class Desk:
     def __init__(self, push: Push, offered: Sequence[str], trainer: Trainer) -> None:
         self.push = push
         self.trainer = trainer
-        self.lock = Lock()
+        self.lock = RLock()
         self.watch: Watch | None = None
         self.thread: Thread | None = None
         self.inspection: Inspection | None = None
@@ -91,8 +92,11 @@ class Desk:
 
     def stop(self) -> None:
         """Ask the training that goes on to end with the best so far."""
-        if self.watch is not None:
-            self.watch.stop()
+        with self.lock:
+            if self.watch is not None:
+                self.watch.stop()
+                if self.parts["status"]["phase"] in BUSY:
+                    self._show(self.watch, {"status": {"phase": "stopping"}})
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait until the training has ended."""

@@ -58,6 +58,7 @@ class Watch:
     def opened(self, dataset: Dataset, names: Sequence[str]) -> None:
         """Show what is trained on."""
         self.dataset = dataset
+        self._check()
         self.names = names
         X: Any = dataset.X
         self.show(
@@ -75,7 +76,6 @@ class Watch:
                 "status": {"phase": "describing"},
             }
         )
-        self._check()
 
     def described(self, feature: Feature) -> None:
         """Keep the feature, for its templates."""
