@@ -9,10 +9,8 @@ from typing import Any
 
 from halfspaces.plots.display import Display
 from halfspaces.report.summary import Summary
-from halfspaces.system.errors import shown_lines
+from halfspaces.system.errors import NO_BREAK, shown_lines
 from halfspaces.system.words import say, words
-
-NO_BREAK = "\u00a0"  # a space at which no line ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +76,7 @@ def _finalize(value: object) -> object:
 
     if not isinstance(value, str):
         return value
-    parts = [escape(shown_lines(part)) for part in value.split(NO_BREAK)]
-    return Markup("&nbsp;").join(parts)
+    return Markup(str(escape(shown_lines(value))).replace(NO_BREAK, "&nbsp;"))
 
 
 def _percent(language: str, value: float | None) -> str:
