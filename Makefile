@@ -4,18 +4,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow test-long soundness test-portability test-portability-quick check lint format clean fuzz chaos bench bench-quick bench-peers pictures vendor vendor-check
+.PHONY: demo test test-slow test-long test-browser screenshots soundness test-portability test-portability-quick check lint format clean fuzz chaos bench bench-quick bench-peers pictures vendor vendor-check
 
 demo: $(INSTALLED)
 	$(BIN)/halfspaces train digits --out digits.safetensors
 	$(BIN)/halfspaces evaluate digits.safetensors digits
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -q -n auto -m "not slow and not long"
+	$(BIN)/python -m pytest -q -n auto -m "not slow and not long and not browser"
 
 # Every law for options beyond the defaults, large data, real archives: about five minutes.
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n auto -m slow
+
+# The page in a real browser; needs Chromium and Playwright, which .ci/run installs: about a minute.
+test-browser: $(INSTALLED)
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m browser tests/page
 
 # Small files that claim much, every picture from every source, more adversarial fits: about two minutes.
 test-long: $(INSTALLED)
@@ -63,6 +67,10 @@ vendor-check: web/node_modules/.installed
 web/node_modules/.installed: web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund --loglevel=error
 	touch $@
+
+# The pictures of the page, docs/pictures/page-*.png; Chromium and Playwright are needed.
+screenshots: $(INSTALLED)
+	$(BIN)/python -m docs.screenshots
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -56,6 +56,7 @@ def write(store: Store, folder: Path) -> list[Path]:
         grid_table,
         _l1path,
         _lecture,
+        _page,
     )
     parts = [INTRODUCTION]
     if drawn:
@@ -195,6 +196,18 @@ def _history(store: Store) -> Iterator[str]:
             (name, f"{row['with']:.4f}", f"{row['without']:.4f}", f"{100 * row['cost']:+.1f} %")
             for name, row in rows.items()
         ],
+    )
+
+
+def _page(store: Store) -> Iterator[str]:
+    rows = store["page"]
+    if not rows:
+        return
+    yield "## The page\n"
+    yield "From a click, or a move of the mouse, until Chromium has painted the new numbers.\n"
+    yield from table(
+        ("event", "median, ms", "95 % within, ms"),
+        [(name, f"{row['median']:.0f}", f"{row['p95']:.0f}") for name, row in rows.items()],
     )
 
 

@@ -51,6 +51,13 @@ export function put(element, value, text = show(value)) {
   mark(element, "data-value", value === null || value === undefined ? "" : value);
 }
 
+/** What was written into a field: a number, or the text, of which the program says that it is none. */
+export function parse(text) {
+  const plain = text.trim().replace(",", ".").replace("−", "-");
+  const value = Number(plain);
+  return plain !== "" && Number.isFinite(value) ? value : text;
+}
+
 /** Set an attribute if it is another one. */
 export function mark(element, name, value) {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);

@@ -143,6 +143,7 @@ def _configuration(app: ASGIApp) -> uvicorn.Config:
         proxy_headers=False,
         ws="websockets-sansio",
         ws_max_size=LARGEST_MESSAGE,
+        ws_per_message_deflate=False,  # it never leaves the machine
         timeout_graceful_shutdown=SECONDS_TO_CLOSE,
     )
 
