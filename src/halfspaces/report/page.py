@@ -5,12 +5,15 @@ import shlex
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING
 
 from halfspaces.plots.display import Display
 from halfspaces.report.summary import Summary
 from halfspaces.system.errors import NO_BREAK, shown_lines
 from halfspaces.system.words import say, words
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +62,7 @@ def render(summary: Summary, pictures: list[Picture]) -> str:
 
 
 @cache
-def _template() -> Any:
+def _template() -> "Template":
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
