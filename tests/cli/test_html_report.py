@@ -16,7 +16,7 @@ from halfspaces.cli import app
 from halfspaces.estimators.scoring import interval
 from halfspaces.report.summary import Summary
 from halfspaces.system.errors import shown
-from halfspaces.system.words import LANGUAGES, table
+from halfspaces.system.words import LANGUAGES, say, table
 from tests.helpers import DIGITS, npz
 
 pytestmark = pytest.mark.slow
@@ -191,7 +191,7 @@ def test_every_language_has_the_same_figures(translated):
     }
     assert len(figures["en"]) > 100
     for language in LANGUAGES:
-        assert ("lang", language) in pages[language].attributes
+        assert ("lang", say(language, "language.tag")) in pages[language].attributes
         assert sorted(figures[language]) == sorted(figures["en"])
         assert pages[language].pictures == pages["en"].pictures
         assert pages[language].alts == pages["en"].alts

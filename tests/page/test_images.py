@@ -399,10 +399,10 @@ def test_a_trained_hinge_is_compared_with_softmax():
 @pytest.mark.slow  # 3 s: all its pictures
 def test_the_report_opens_without_a_network(digits):
     pytest.importorskip("matplotlib")
-    file = digits.ask("download", kind="report")["file"]
+    file = digits.ask("download", kind="report", language="ko")["file"]
     html = base64.b64decode(file["base64"]).decode()
     assert file["name"] == "report.html"
-    assert "<html" in html
+    assert '<html lang="ko">' in html
     assert 'src="http' not in html
 
 

@@ -154,6 +154,7 @@ MALFORMED = [
     {"do": "upload", "text": ""},
     {"do": "upload", "text": "\x00"},
     {"do": "upload", "text": "a,b\n1"},
+    {"do": "upload", "text": "x,y,kind\n1,2,a\n2,1,b\n"},
     {"do": "upload", "text": "x,y,label\n1,2,a\n1,nan,b\n"},
     {"do": "upload", "text": "x,y,label\n1,2,a\n1,2,a\n"},
     {"do": "shape", "name": "x"},

@@ -27,7 +27,7 @@ PHASES = ("idle", "reading", "describing", "training", "done", "stopped", "nothi
 # Texts that are the same in all languages: names and symbols.
 NAMES = {
     *("choice.lbfgs", "choice.adagrad", "choice.rmsprop", "choice.adam"),
-    *("choice.l1", "choice.l2", "report.f1"),
+    *("choice.l1", "choice.l2", "report.f1", "language.tag"),
 }
 SCRIPTS = {"zh": "[\u4e00-\u9fff]", "ko": "[\uac00-\ud7a3]"}
 CALLS = {

@@ -39,13 +39,23 @@ export function show(value, digits = 4) {
   return text.replace(/-/g, "−");
 }
 
-export const percent = (value) =>
-  value === null || value === undefined ? "–" : `${(100 * asNumber(value)).toFixed(1)} %`;
+/** A part as a percentage, written as is usual in the page's language. */
+export const percent = (value, t) =>
+  value === null || value === undefined
+    ? "–"
+    : filled(t("percent"), { number: (100 * asNumber(value)).toFixed(1) });
 
 /** Write a number where tests and people read it: text, and data-value with all its digits. */
 export function put(element, value, text = show(value)) {
   if (element.textContent !== text) element.textContent = text;
   mark(element, "data-value", value === null || value === undefined ? "" : value);
+}
+
+/** What was written into a field: a number, or the text, of which the program says that it is none. */
+export function parse(text) {
+  const plain = text.trim().replace(",", ".").replace("−", "-");
+  const value = Number(plain);
+  return plain !== "" && Number.isFinite(value) ? value : text;
 }
 
 /** Set an attribute if it is another one. */

@@ -43,7 +43,7 @@ export function candidatesPanel(part, t) {
     const chosen = found.filter((each) => each.chosen);
     const words = found.map(
       ({ strength, score, chosen: is }) =>
-        `λ ${show(strength, 3)}: ${percent(score)}${is ? ` (${t("images.chosen")})` : ""}`,
+        `λ ${show(strength, 3)}: ${percent(score, t)}${is ? ` (${t("images.chosen")})` : ""}`,
     );
     const options = {
       width: ACROSS,

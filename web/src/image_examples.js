@@ -195,7 +195,7 @@ export function exampleParts(part, act, t) {
     rows.forEach(({ cells, slopes, slider }, k) => {
       put(cells.score, jiggle.scores[k], show(jiggle.scores[k], 3));
       const p = (jiggle.probabilities ?? loss.softmax?.probabilities)?.[k];
-      put(cells.probability, p, percent(p));
+      put(cells.probability, p, percent(p, t));
       for (const [name, cell] of Object.entries(slopes)) {
         const slope = loss[name]?.gradient[k];
         put(cell, slope, show(slope, 2));

@@ -130,7 +130,7 @@ export function resultPanel(part, act, t) {
     element.hidden = !result;
     if (!result) return;
     const accuracies = Object.entries(result.accuracy).map(([name, value]) =>
-      figure(`images.accuracy.${name}`, `images.accuracy.${name}`, value, percent(value)),
+      figure(`images.accuracy.${name}`, `images.accuracy.${name}`, value, percent(value, t)),
     );
     const list = h(
       "dl",

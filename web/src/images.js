@@ -16,7 +16,7 @@ const BUSY = ["reading", "describing", "training"];
 
 /** Draw part two in an element; `send` asks the program, `t` looks words up. */
 export function mountImages(el, store, send, t) {
-  const act = actions(send);
+  const act = actions(store, send);
   const part = watcher();
   const status = h("p", { class: "status", role: "status", "data-name": "images.phase" });
   part("status", (now) => {
@@ -59,7 +59,7 @@ function watcher() {
   return part;
 }
 
-function actions(send) {
+function actions(store, send) {
   return {
     train: (options) => send({ do: "images.train", ...options }),
     stop: () => send({ do: "images.stop" }),
@@ -67,7 +67,7 @@ function actions(send) {
     inspect: (part, row) => send({ do: "images.inspect", part, row }, "images.inspect"),
     jiggle: (options) => send({ do: "images.jiggle", ...options }, "images.jiggle"),
     async download(kind) {
-      const answer = await send({ do: "images.download", kind });
+      const answer = await send({ do: "images.download", kind, language: store.get("language") });
       if (answer?.file) save(answer.file);
     },
   };

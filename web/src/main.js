@@ -1,12 +1,24 @@
 // The page: it draws what the program computes, and sends what the user does.
 //
-// Tests find numbers by data-name, with all their digits in data-value: side0.total, side0.data,
-// side0.penalty, side0.accuracy, side0.steps, side0.W.ROW.COLUMN (a field; .gradient and .numerical
-// beside it), side0.mean, side0.working, side0.status, side0.loss (a field of the form),
-// side0.loss.margin, ... ; buttons by data-action: step, start, undo, redo, search, local, compare,
-// add, delete, draw, upload, export-python, export-toml, export-csv, export-link,
-// side0.randomize, side0.zero, side0.double, side0.next, side0.all. Points are path.point in the
-// order of their numbers, in svg.plane.
+// Tests find numbers by data-name, with all their digits in data-value ("" where there is none):
+//
+//   side0.data side0.penalty side0.total side0.accuracy side0.validation_loss side0.gap side0.steps
+//   side0.validation_accuracy side0.gradient_norm side0.step_size side0.update_ratio
+//   side0.W.ROW.COLUMN (a field; ROW 0 is x, 1 is y, 2 is the bias; COLUMN is the class), and of
+//   each entry .gradient, .numerical, .error and .kink; side0.worst
+//   side0.loss side0.loss.margin side0.penalty.strength ... (fields of the form; .slider beside)
+//   side0.mean (of the table), side0.working, side0.status, side0.curve, side0.landscape
+//   selected, selected.class, selected.held_out, classes, held_out, shape, count, noise, part, csv
+//   steps-at-a-time, replay, language
+//
+// and buttons by data-action:
+//
+//   step start undo redo compare add delete draw upload tab-points tab-images search local
+//   side0.randomize side0.zero side0.double side0.next side0.all side0.W.ROW.COLUMN.less (.more)
+//   export-python export-toml export-csv export-link
+//
+// The second of two sides has side1 in each name (side1.search, side1.export-python).
+// Points are path.point in the order of their numbers, in svg.plane.
 
 import { socketChannel, widgetChannel } from "./channels.js";
 import { h } from "./dom.js";
@@ -28,6 +40,7 @@ export function mount(el, channel, memory) {
   const content = h("div", { class: "content" });
   el.classList.add("halfspaces-page");
   el.replaceChildren(problem, lost, content);
+  const own = memory.isAlone ? "" : `-${Math.random().toString(36).slice(2)}`;
   let drawnIn = null;
   let act = null;
   let silence = null;
@@ -39,8 +52,11 @@ export function mount(el, channel, memory) {
   }
 
   function answered(answer, key) {
-    if (answer.error && key !== "link") tell(answer.error); // no address holds many points
-    else if (problem.textContent && answer.id !== undefined) problem.textContent = "";
+    // Nobody asked for the link: neither its error nor its success is news. An error of `open`
+    // stays when the page opens without its link.
+    const isAsked = key !== "link" && key !== undefined;
+    if (answer.error && key !== "link") tell(answer.error);
+    else if (isAsked && key !== "open") problem.textContent = "";
     if (!answer.show) return;
     const { session, ...sections } = answer.show;
     if (session) memory.session = session;
@@ -52,12 +68,18 @@ export function mount(el, channel, memory) {
   function draw() {
     drawnIn = store.get("language");
     store.listeners.clear();
-    const points = h("div", { class: "tab", id: "tab-points", role: "tabpanel", "aria-labelledby": "to-points" });
-    const images = h("div", { class: "tab", id: "tab-images", role: "tabpanel", "aria-labelledby": "to-images", hidden: true });
-    content.replaceChildren(header(points, images), h("main", {}, points, images));
-    document.documentElement.lang = drawnIn === "zh" ? "zh-Hans" : drawnIn;
+    const points = tabPanel("points");
+    const images = tabPanel("images");
+    images.hidden = true;
+    content.replaceChildren(header(points, images), h(memory.isAlone ? "main" : "div", {}, points, images));
+    const page = memory.isAlone ? document.documentElement : el;
+    page.lang = t("language.tag");
     act = mountPoints(points, store, { send, t, tell, keepLink, take });
   }
+
+  // A notebook may show several pages: their ids differ.
+  const tabPanel = (name) =>
+    h("div", { class: "tab", id: `tab-${name}${own}`, role: "tabpanel", "aria-labelledby": `to-${name}${own}` });
 
   function header(points, images) {
     const languages = h(
@@ -75,7 +97,7 @@ export function mount(el, channel, memory) {
     const tab = (name, panel, other) => {
       const button = h(
         "button",
-        { type: "button", role: "tab", id: `to-${name}`, "aria-controls": `tab-${name}`, "data-action": `tab-${name}` },
+        { type: "button", role: "tab", id: `to-${name}${own}`, "aria-controls": `tab-${name}${own}`, "data-action": `tab-${name}` },
         t(`tab.${name}`),
       );
       button.addEventListener("click", () => {
@@ -141,8 +163,8 @@ export function mount(el, channel, memory) {
     lost.hidden = true;
     const language = drawnIn ?? memory.language();
     const { session, link: run } = memory;
-    send({ do: "open", session, run, language }).then((answer) => {
-      if (answer?.error) send({ do: "open", session: null, run: null, language });
+    send({ do: "open", session, run, language }, "open").then((answer) => {
+      if (answer?.error) send({ do: "open", session: null, run: null, language }, "open");
     });
   };
   channel.onclose = () => {
@@ -164,6 +186,7 @@ function browserMemory() {
   const put = (name, value) => sessionStorage.setItem(`halfspaces.${name}`, value);
   const fragment = () => (window.location.hash.startsWith("#run=") ? window.location.hash.slice(1) : null);
   const memory = {
+    isAlone: true,
     get session() {
       return get("session");
     },
@@ -191,7 +214,9 @@ function browserMemory() {
 
 /** In a notebook the kernel has the session. */
 function widgetMemory() {
-  return { session: null, link: null, language: () => "en", address: () => `#${widgetMemory.link}` };
+  const memory = { isAlone: false, session: null, link: null, language: () => "en" };
+  memory.address = () => `#${memory.link}`;
+  return memory;
 }
 
 const root = document.getElementById("halfspaces");
@@ -199,8 +224,6 @@ if (root) mount(root, socketChannel(), browserMemory());
 
 export default {
   render({ model, el }) {
-    const memory = widgetMemory();
-    memory.address = () => `#${memory.link}`;
-    mount(el, widgetChannel(model), memory);
+    mount(el, widgetChannel(model), widgetMemory());
   },
 };

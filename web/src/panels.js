@@ -2,9 +2,7 @@
 
 import * as Plot from "@observablehq/plot";
 
-import { asNumber, h, percent, put, show, symbol, whenIdle } from "./dom.js";
-
-const ROWS = ["x", "y", "b"];
+import { SYMBOLS, asNumber, filled, h, parse, percent, put, show, symbol, whenIdle } from "./dom.js";
 
 /** A part that scrolls where it is wider than its place; the keyboard reaches it. */
 export const scrolled = (label, attributes, ...children) =>
@@ -13,6 +11,9 @@ export const scrolled = (label, attributes, ...children) =>
 /** A heading with what belongs below it. */
 export const panel = (title, ...children) =>
   h("section", { class: "panel" }, h("h3", {}, title), ...children);
+
+/** Whether there is room for what may as well be folded away. */
+export const isWide = () => window.matchMedia("(min-width: 62rem)").matches;
 
 /** A panel that can be folded away. */
 export function fold(title, isOpen, toggled, ...children) {
@@ -25,13 +26,14 @@ export function fold(title, isOpen, toggled, ...children) {
 // --- losses --------------------------------------------------------------------------------------
 
 export function lossesPanel(side, store, t) {
+  const share = (value) => percent(value, t);
   const names = [
     ["data", "loss.data", show],
     ["penalty", "loss.penalty", show],
     ["total", "loss.total", show],
-    ["accuracy", "loss.accuracy", percent],
+    ["accuracy", "loss.accuracy", share],
     ["validation_loss", "loss.validation", show],
-    ["validation_accuracy", "loss.validation_accuracy", percent],
+    ["validation_accuracy", "loss.validation_accuracy", share],
     ["gap", "loss.gap", show],
     ["gradient_norm", "loss.gradient_norm", show],
     ["step_size", "loss.step_size", show],
@@ -39,105 +41,16 @@ export function lossesPanel(side, store, t) {
     ["steps", "loss.steps", (value) => String(value ?? 0)],
   ];
   const cells = {};
-  const list = h("dl", { class: "figures" });
-  for (const [name, key] of names) {
+  const figure = ([name, key]) => {
     cells[name] = h("dd", { "data-name": `side${side}.${name}` });
-    list.append(h("div", { class: `figure ${name}` }, h("dt", {}, t(key)), cells[name]));
-  }
+    return h("div", { class: `figure ${name}` }, h("dt", {}, t(key)), cells[name]);
+  };
+  const sum = h("dl", { class: "sum" }, names.slice(0, 3).map(figure));
+  const rest = h("dl", { class: "figures" }, names.slice(3).map(figure));
   store.on(`side${side}.losses`, (losses) => {
     for (const [name, , text] of names) put(cells[name], losses[name], text(losses[name]));
   });
-  return panel(t("panel.losses"), list);
-}
-
-// --- W and its gradients -------------------------------------------------------------------------
-
-export function weightsPanel(side, store, act, t) {
-  const table = h("table", { class: "weights" });
-  const worst = h("p", { class: "note", "data-name": `side${side}.worst` });
-  let cells = [];
-
-  function build(classes) {
-    const head = h("tr", {}, h("td", {}));
-    for (let label = 0; label < classes; label += 1) {
-      head.append(h("th", { scope: "col" }, symbol(label), ` ${label}`));
-    }
-    table.replaceChildren(h("caption", { class: "hidden" }, t("panel.weights")), h("thead", {}, head));
-    const body = h("tbody", {});
-    cells = ROWS.map((name, row) => {
-      const line = h("tr", {}, h("th", { scope: "row" }, t(`weight.${name}`)));
-      const made = [];
-      for (let column = 0; column < classes; column += 1) made.push(cell(row, column, line));
-      body.append(line);
-      return made;
-    });
-    table.append(body);
-  }
-
-  function cell(row, column, line) {
-    const name = `side${side}.W.${row}.${column}`;
-    const field = h("input", {
-      type: "number",
-      step: "0.1",
-      "aria-label": `${t(`weight.${ROWS[row]}`)}, ${t("word.class")} ${column}`,
-      "data-name": name,
-    });
-    field.addEventListener("input", () => {
-      if (field.value !== "" && Number.isFinite(field.valueAsNumber)) {
-        act.weight(row, column, field.valueAsNumber);
-      }
-    });
-    const analytic = h("span", { class: "analytic", "data-name": `${name}.gradient` });
-    const numerical = h("span", { class: "numerical", "data-name": `${name}.numerical` });
-    const judged = h("span", { class: "numerical" });
-    line.append(h("td", {}, field, h("div", { class: "slopes" }, analytic, numerical, judged)));
-    return { field, analytic, numerical, judged };
-  }
-
-  function draw(parameters) {
-    const { W, gradient, numerical, relative_error: error, kink } = parameters;
-    if (cells.length === 0 || cells[0].length !== W[0].length) build(W[0].length);
-    W.forEach((line, row) =>
-      line.forEach((value, column) => {
-        const each = cells[row][column];
-        each.field.dataset.value = String(value);
-        if (each.field !== document.activeElement) {
-          const number = asNumber(value);
-          const text = Number.isFinite(number) ? String(Number(number.toPrecision(4))) : "";
-          if (each.field.value !== text) each.field.value = text;
-          each.field.placeholder = Number.isFinite(number) ? "" : show(value);
-        }
-        put(each.analytic, gradient[row][column], `∇ ${show(gradient[row][column], 3)}`);
-        const slope = numerical?.[row]?.[column];
-        const known = slope !== null && slope !== undefined;
-        put(each.numerical, known ? slope : null, known ? `≈ ${show(slope, 3)}` : "");
-        const bend = known && kink[row][column];
-        const off = known ? `${t("weight.error")} ${show(error[row][column], 2)}` : "";
-        each.judged.textContent = bend ? `⚠ ${t("weight.kink")}` : off;
-        each.judged.classList.toggle("kink", Boolean(bend));
-      }),
-    );
-    const measured = parameters.worst !== null && parameters.worst !== undefined;
-    put(worst, parameters.worst, measured ? `${t("weight.worst")} ${show(parameters.worst, 2)}` : "");
-  }
-
-  store.on(`side${side}.parameters`, draw);
-  const button = (name, key) =>
-    h("button", { type: "button", "data-action": `side${side}.${name}`, onclick: act[name] }, t(key));
-  return panel(
-    t("panel.weights"),
-    scrolled(t("panel.weights"), {}, table),
-    worst,
-    h(
-      "div",
-      { class: "buttons" },
-      button("randomize", "button.randomize"),
-      button("zero", "button.zero"),
-      button("double", "button.double"),
-      button("next", "button.next_slope"),
-      button("all", "button.all_slopes"),
-    ),
-  );
+  return panel(t("panel.losses"), sum, rest);
 }
 
 // --- settings ------------------------------------------------------------------------------------
@@ -198,30 +111,37 @@ export function settingsPanel(side, store, act, t) {
   function number(control, name, label) {
     const { path } = control;
     const field = h("input", { type: "text", inputmode: "decimal", "data-name": name });
-    const slider = h("input", { type: "range", min: 0, max: TICKS, "aria-label": label });
+    const slider = h("input", { type: "range", min: 0, max: TICKS, "aria-label": label, "data-name": `${name}.slider` });
+    const automatic = h("input", { type: "checkbox", "data-name": `${name}.automatic` });
     let held = null;
     const write = (now) => {
       held = now.value;
+      const text = held === null ? "" : String(Number(asNumber(held).toPrecision(6)));
       field.dataset.value = held === null ? "" : String(held);
-      if (field !== document.activeElement) {
-        field.value = held === null ? "" : String(Number(asNumber(held).toPrecision(6)));
-      }
-      field.placeholder = now.optional ? t("word.automatic") : "";
+      if (field !== document.activeElement) field.value = text;
+      field.placeholder = held === null ? t("word.automatic") : "";
       if (slider !== document.activeElement && held !== null) slider.value = toTick(now, held);
+      slider.setAttribute("aria-valuetext", held === null ? t("word.automatic") : text);
+      automatic.checked = held === null;
     };
+    const rewrite = () => write({ ...control, value: held });
     field.addEventListener("change", async () => {
-      const text = field.value.trim().replace(",", ".").replace("−", "-");
-      const value = text === "" && control.optional ? null : Number(text);
-      const answer = await act.set(path, text === "" || !Number.isNaN(value) ? value : field.value);
-      if (answer?.error) field.value = held === null ? "" : String(held);
+      const answer = await act.set(path, parse(field.value));
+      if (answer?.error) field.value = field.dataset.value;
     });
-    field.addEventListener("blur", () => write({ ...control, value: held }));
+    field.addEventListener("blur", rewrite);
     slider.addEventListener("input", () => act.set(path, fromTick(control, Number(slider.value))));
+    automatic.addEventListener("change", async () => {
+      const wish = automatic.checked ? null : fromTick(control, Number(slider.value));
+      await act.set(path, wish);
+      rewrite();
+    });
     const element = h(
       "div",
       { class: "control number" },
       h("label", {}, h("span", {}, label), field),
       slider,
+      control.optional ? h("label", { class: "flag" }, automatic, ` ${t("word.automatic")}`) : null,
     );
     return [element, write];
   }
@@ -314,7 +234,7 @@ export function tablePanel(side, store, act, t) {
   });
   return fold(
     t("panel.table"),
-    true,
+    isWide(),
     null,
     h("div", { class: "buttons" }, order, previous, next, place),
     scrolled(
@@ -340,51 +260,51 @@ export function workingPanel(side, store, t) {
       content.replaceChildren(h("p", { class: "note" }, t("working.none")));
       return;
     }
-    const title = `${t("word.point")} ${working.point}, ${t("word.class")} ${working.label}: ${t(
-      `choice.${working.name}`,
-      working.name,
-    )}`;
+    const title = filled(t("working.title"), {
+      point: working.point,
+      label: working.label,
+      loss: t(`choice.${working.name}`, working.name),
+    });
     content.replaceChildren(workingTable(working, title, store.get("classes"), t));
   });
-  return panel(t("panel.working"), content);
+  return fold(t("panel.working"), true, null, content);
 }
 
-/** The working of a loss as a table: a row for each step, a column for each class. */
+/** The working of a loss as a table: a row for each class, a column for each step. */
 export function workingTable(working, title, classes, t, names = null) {
-  const head = h("tr", {}, h("td", {}));
-  for (let label = 0; label < classes; label += 1) {
-    const right = label === working.label ? " ✓" : "";
-    const mark = names === null && label < 6 ? symbol(label) : null;
-    head.append(h("th", { scope: "col" }, mark, ` ${names?.[label] ?? label}${right}`));
-  }
-  const rows = working.lines.map((line) => {
-    const row = h("tr", {}, h("th", { scope: "row" }, t(`working.${line.kind}`)));
-    if (line.kind === "loss") {
-      const text = `${line.text[0]} = ${show(line.values[0])}`;
-      row.append(h("td", { colspan: classes, class: "result", "data-value": line.values[0] }, text));
-      return row;
-    }
-    for (let label = 0; label < classes; label += 1) {
-      const place = line.classes.indexOf(label);
-      const cell = h("td", {});
-      if (place >= 0) {
-        const value = line.values[place];
-        const plain = line.kind === "scores" || line.kind === "targets";
-        cell.append(h("span", { class: "term" }, plain ? "" : `${line.text[place]} =`));
-        cell.append(h("strong", {}, ` ${show(value)}`));
-        cell.dataset.value = String(value);
-      }
-      row.append(cell);
-    }
-    return row;
+  const steps = working.lines.filter((line) => line.kind !== "loss");
+  const heads = steps.map((line) => h("th", { scope: "col" }, t(`working.${line.kind}`)));
+  const rows = Array.from({ length: classes }, (_, label) => {
+    const isRight = label === working.label;
+    const picture = names === null && label < SYMBOLS.length ? symbol(label) : null;
+    const name = ` ${names?.[label] ?? label}${isRight ? " ✓" : ""}`;
+    const cells = steps.map((line) => workingCell(line, label));
+    return h("tr", { class: isRight ? "right" : null }, h("th", { scope: "row" }, picture, name), cells);
   });
+  const results = working.lines.filter((line) => line.kind === "loss").map((line) => {
+    const text = `${line.text[0]} = ${show(line.values[0])}`;
+    const cell = { colspan: steps.length, class: "result", "data-value": line.values[0] };
+    return h("tr", {}, h("th", { scope: "row" }, t("working.loss")), h("td", cell, text));
+  });
+  const head = h("tr", {}, h("th", { scope: "col" }, t("word.class")), heads);
   return h(
     "table",
     { class: "working" },
     h("caption", {}, title),
     h("thead", {}, head),
-    h("tbody", {}, ...rows),
+    h("tbody", {}, rows),
+    h("tfoot", {}, results),
   );
+}
+
+/** What a step makes of a class's score: how, and its value. */
+function workingCell(line, label) {
+  const place = line.classes.indexOf(label);
+  if (place < 0) return h("td", {});
+  const value = line.values[place];
+  const isPlain = line.kind === "scores" || line.kind === "targets";
+  const how = isPlain ? null : h("span", { class: "term" }, `${line.text[place]} =`);
+  return h("td", { "data-value": value, "data-kind": line.kind }, how, h("strong", {}, ` ${show(value)}`));
 }
 
 // --- curves and landscape ------------------------------------------------------------------------
@@ -421,7 +341,7 @@ export function curvePanel(side, store, t) {
     content.replaceChildren(lossChart(curve, t));
   });
   store.on(`side${side}.curve`, draw);
-  return panel(t("panel.curve"), content);
+  return fold(t("panel.curve"), true, null, content);
 }
 
 /** Move the names at the ends of curves apart where they would overlap. */

@@ -216,7 +216,7 @@ export class Plane {
     if (points.held_out[point]) words.push(this.t("word.held_out"));
     const loss = this.losses.get(point);
     if (loss !== undefined) words.push(`${this.t("word.loss")} ${show(loss)}`);
-    mark(this.nodes[point], "aria-label", words.join(", "));
+    mark(this.nodes[point], "aria-label", words.join(this.t("list.separator")));
   }
 
   /** The points whose losses the table shows, and those that it showed before. */

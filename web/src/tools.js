@@ -44,18 +44,49 @@ export function pointsPanel(store, act, t) {
   return panel(
     t("panel.points"),
     h("p", { class: "note" }, t("points.note")),
-    labelled("points.classes", classes),
-    h("fieldset", {}, h("legend", {}, t("points.new")), ofClass,
+    h("div", { class: "row" },
+      h("fieldset", { class: "plain" }, h("legend", {}, t("points.class")), ofClass),
       h("label", { class: "flag" }, held, ` ${t("word.held_out")}`),
-      h("div", { class: "buttons" },
-        h("button", { type: "button", "data-action": "add", onclick: () => act.add(0, 0) }, t("button.add")),
-        h("button", { type: "button", "data-action": "delete", onclick: act.removeSelected }, t("button.delete")))),
-    h("fieldset", {}, h("legend", {}, t("points.shape")), labelled("points.kind", shape),
+      h("button", { type: "button", "data-action": "add", onclick: () => act.add(0, 0) }, t("button.add")),
+      h("label", { class: "inline" }, h("span", {}, t("points.classes")), classes)),
+    selectedRow(store, act, t),
+    h("fieldset", { class: "shapes" }, h("legend", {}, t("points.shape")), labelled("points.kind", shape),
       labelled("points.count", count), labelled("points.noise", noise), labelled("points.part", part),
-      h("div", { class: "buttons" },
-        h("button", { type: "button", "data-action": "draw", onclick: draw }, t("button.draw")))),
+      h("button", { type: "button", "data-action": "draw", onclick: draw }, t("button.draw"))),
     uploadFold(act, t),
+    fold(t("panel.keys"), false, null, h("p", { class: "note" }, t("plane.label"))),
   );
+}
+
+/** The selected point: another class, held out or not, deleted. */
+function selectedRow(store, act, t) {
+  const name = h("strong", { "data-name": "selected" });
+  const label = h("select", { "data-name": "selected.class" });
+  const held = h("input", { type: "checkbox", "data-name": "selected.held_out" });
+  const change = () => act.change(store.get("selected"), Number(label.value), held.checked);
+  label.addEventListener("change", change);
+  held.addEventListener("change", change);
+  const parts = [
+    h("label", { class: "inline" }, h("span", {}, t("word.class")), label),
+    h("label", { class: "flag" }, held, ` ${t("word.held_out")}`),
+  ];
+  function draw() {
+    const points = store.get("points");
+    const selected = store.get("selected") ?? null;
+    for (const part of parts) part.hidden = selected === null;
+    name.dataset.value = selected ?? "";
+    name.textContent = selected === null ? t("points.none_selected") : `${t("word.point")} ${selected}`;
+    if (selected === null || !points) return;
+    label.value = points.label[selected];
+    held.checked = points.held_out[selected];
+  }
+  store.on("classes", (count) => {
+    label.replaceChildren(...Array.from({ length: count }, (_, k) => h("option", { value: k }, k)));
+    draw();
+  });
+  for (const section of ["points", "moved", "selected"]) store.on(section, draw);
+  return h("div", { class: "row selection" }, name, parts,
+    h("button", { type: "button", "data-action": "delete", onclick: act.removeSelected }, t("button.delete")));
 }
 
 function uploadFold(act, t) {
@@ -115,19 +146,22 @@ export function stepsBar(store, act, t) {
     undo,
     redo,
     h("label", { class: "inline replay" }, h("span", {}, t("steps.replay")), replay, at),
-    button("search", "button.search", () => act.search(false)),
-    button("local", "button.local", () => act.search(true)),
     button("compare", "button.compare", act.compare),
   );
 }
 
-export function exportPanel(act, t) {
-  const button = (kind, key) =>
-    h("button", { type: "button", "data-action": `export-${kind}`, onclick: () => act.export(kind) }, t(key));
-  return panel(
-    t("panel.export"),
+/** Downloads, of each side where there are two, and the link. */
+export function exportPanel(act, t, sides) {
+  const button = (name, kind, key, side) =>
+    h("button", { type: "button", "data-action": name, onclick: () => act.export(kind, side) }, t(key));
+  const rows = Array.from({ length: sides }, (_, side) => {
+    const own = side === 0 ? "" : `side${side}.`;
+    return h("div", { class: "buttons" },
+      sides > 1 ? h("span", {}, `${t("word.side")} ${"AB"[side]}`) : null,
+      button(`${own}export-python`, "python", "export.python", side),
+      button(`${own}export-toml`, "toml", "export.toml", side));
+  });
+  return panel(t("panel.export"), rows,
     h("div", { class: "buttons" },
-      button("python", "export.python"), button("toml", "export.toml"),
-      button("csv", "export.csv"), button("link", "export.link")),
-  );
+      button("export-csv", "csv", "export.csv", 0), button("export-link", "link", "export.link", 0)));
 }

@@ -69,7 +69,7 @@ def _trained(options: Mapping[str, Any], watcher: Watcher) -> Trained:
         y=evaluation.y,
         predicted=evaluation.predicted,
         model=lambda: _model(trained),
-        report=lambda: training.report_content(trained, None, ".html"),
+        report=lambda language: training.report_content(trained, None, ".html", language),
     )
 
 

@@ -321,7 +321,8 @@ def save_all(trained: Trained, files: ModelFiles | None) -> Iterator[tuple[str, 
             yield "plot", files.plot
     path = trained.recipe.report
     if path is not None:
-        write_whole(path, report_content(trained, files, path.suffix.lower()))
+        language = trained.recipe.language
+        write_whole(path, report_content(trained, files, path.suffix.lower(), language))
         yield "report", path
 
 
@@ -334,11 +335,10 @@ def _save_model(trained: Trained, files: ModelFiles) -> Iterator[tuple[str, Path
     yield "history", files.history
 
 
-def report_content(trained: Trained, files: ModelFiles | None, suffix: str) -> bytes:
+def report_content(trained: Trained, files: ModelFiles | None, suffix: str, language: str) -> bytes:
     """The report of the model; without --out, of one that is in a folder as long as this takes."""
     given = trained.examples.given
     jobs = trained.recipe.jobs
-    language = trained.recipe.language
     if files is not None:
         subject = Subject(files.model, jobs=jobs, opened=given)
         return html_report.content(subject, suffix, language)

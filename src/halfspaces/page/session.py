@@ -19,6 +19,7 @@ from halfspaces.system.words import LANGUAGES, say, words
 
 Answer = dict[str, Any]
 
+OF_POINTS = ("classes", "count", "noise")  # controls of the points that are drawn
 LONGEST_VALUE = 40  # characters of what was given, in a sentence
 IMAGES = "images."  # what the actions of the second part begin with
 _MISSING = object()
@@ -200,7 +201,8 @@ class Session:
     def _called(self, name: str) -> str:
         """What the page calls a control, or the name itself."""
         texts = words(self.page.language)
-        return texts.get(f"field.{name}", texts.get(f"points.{name}", name))
+        group = "points" if name in OF_POINTS else "field"
+        return texts.get(f"{group}.{name}", name)
 
     def _read(self, value: Any) -> str:
         """A value as it is read in a sentence."""

@@ -22,7 +22,7 @@ def read_points(text: str) -> tuple[Points, list[Sentence]]:
 
     Raises
     ------
-    PageError, DataError
+    PageError
         If it is empty, has no such columns, or too many points or classes.
     """
     if not text.strip():
@@ -33,7 +33,9 @@ def read_points(text: str) -> tuple[Points, list[Sentence]]:
         try:
             dataset = datasets.open(path)
         except DataError as error:
-            raise DataError(str(error).replace(str(path), NAME)) from None
+            reason = str(error).replace(str(path), NAME)
+            reason = reason.split(";")[0]  # what follows names options of the command line
+            raise PageError("error.table", reason=reason.rstrip(".")) from None
     parts = [(dataset.X, dataset.y, False)]
     if dataset.X_val is not None and dataset.y_val is not None:
         parts.append((dataset.X_val, dataset.y_val, True))

@@ -17,6 +17,7 @@ from halfspaces.page.view import plain
 from halfspaces.page.wording import PageError
 from halfspaces.penalties import PENALTIES
 from halfspaces.system.names import check_name
+from halfspaces.system.words import DEFAULT
 
 Push = Callable[[dict[str, Any]], None]
 
@@ -262,10 +263,10 @@ def jiggle(desk: Desk, part: str, row: int, shifts: list[float], moved: int = 0)
 
 
 @action
-def download(desk: Desk, kind: Literal["model", "report"]) -> Changed:
-    """The trained model, or its report."""
+def download(desk: Desk, kind: Literal["model", "report"], language: str = DEFAULT) -> Changed:
+    """The trained model, or its report in a language."""
     trained = _inspection(desk).trained
-    content = trained.model() if kind == "model" else trained.report()
+    content = trained.model() if kind == "model" else trained.report(language)
     if len(content) > MOST_BYTES:
         size = f"{len(content) / 1e6:.0f} MB"
         raise PageError("images.error.large", size=size)

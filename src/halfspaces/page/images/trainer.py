@@ -36,7 +36,7 @@ class Trained:
     y, predicted : array
         Labels and predictions of the rows of this part.
     model, report : callable
-        The content of the model's file, and of the report as HTML.
+        The content of the model's file, and of the report as HTML in a language.
     """
 
     classifier: LinearClassifier
@@ -50,7 +50,7 @@ class Trained:
     y: Array = field(repr=False)
     predicted: Array = field(repr=False)
     model: Callable[[], bytes]
-    report: Callable[[], bytes]
+    report: Callable[[str], bytes]
 
 
 class Watcher(Protocol):

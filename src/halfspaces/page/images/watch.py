@@ -57,6 +57,7 @@ class Watch:
         """Show what is trained on."""
         self.dataset = dataset
         self.names = names
+        X: Any = dataset.X
         self.show(
             {
                 "dataset": {
@@ -64,7 +65,7 @@ class Watch:
                     "rows": len(dataset.y),
                     "validation": 0 if dataset.y_val is None else len(dataset.y_val),
                     "test": 0 if dataset.y_test is None else len(dataset.y_test),
-                    "columns": int(np.shape(dataset.X)[1]),
+                    "columns": X.shape[1],
                     "shape": dataset.image_shape,
                     "classes": list(names),
                     "notes": list(dataset.notes),
