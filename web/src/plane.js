@@ -7,6 +7,7 @@ const STEP = 0.01; // of an arrow key, of the plane's width; with Shift ten time
 const SLOP = 4; // pixels within which a press is a click, and no drag
 const REACH = { mouse: 10, pen: 16, touch: 24 }; // pixels around a point that take hold of it
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+const MOST_ZOOM = 1.5;
 const SIZES = [[1500, 0.55], [400, 0.75], [0, 1]]; // of symbols, where there are more points than
 
 export class Plane {
@@ -19,10 +20,12 @@ export class Plane {
     this.nodes = [];
     this.losses = new Map();
     this.current = 0; // the point that Tab leads to
+    this.zoom = 1; // of symbols and texts, where the picture is small
     this.drag = null;
     this.press = null;
     this.draw();
     this.listen();
+    new ResizeObserver(() => this.resize()).observe(this.element);
     store.on("points", () => this.drawPoints());
     store.on("box", () => this.drawPoints());
     store.on("moved", ({ point }) => this.place(point));
@@ -40,13 +43,22 @@ export class Plane {
     const layers = [this.regions, this.grid, this.scores];
     this.ground = s("svg", { class: "ground", viewBox: view, "aria-hidden": "true" }, ...layers);
     this.points = s("g", {});
-    this.chosen = s("circle", { class: "ring chosen", r: 11, "aria-hidden": "true" });
-    this.focused = s("circle", { class: "ring focused", r: 14, "aria-hidden": "true" });
+    this.chosen = s("circle", { class: "ring chosen", "aria-hidden": "true" });
+    this.focused = s("circle", { class: "ring focused", "aria-hidden": "true" });
     this.chosen.style.display = "none";
     this.focused.style.display = "none";
     const attributes = { class: "plane", viewBox: view, role: "group", "aria-label": this.t("plane.label") };
     this.svg = s("svg", attributes, this.points, this.chosen, this.focused);
     this.element = h("div", { class: "plane-frame" }, this.ground, this.svg);
+  }
+
+  /** Symbols and texts keep their size on narrow screens. */
+  resize() {
+    const zoom = Math.min(MOST_ZOOM, Math.max(1, SIZE / (this.element.clientWidth || SIZE)));
+    if (Math.abs(zoom - this.zoom) < 0.05) return;
+    this.zoom = zoom;
+    this.element.style.setProperty("--zoom", zoom);
+    this.drawPoints();
   }
 
   listen() {
@@ -171,7 +183,7 @@ export class Plane {
     if (!points || !this.store.get("box")) return;
     const count = points.x.length;
     const hadFocus = this.points.contains(document.activeElement);
-    this.scale = SIZES.find(([more]) => count > more)[1];
+    this.scale = (this.zoom * SIZES.find(([more]) => count > more)[1]).toFixed(3);
     const added = [];
     for (let point = this.nodes.length; point < count; point += 1) {
       const node = s("path", { role: "button", tabindex: -1, "aria-pressed": "false" });

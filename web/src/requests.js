@@ -10,8 +10,9 @@ export class Requests {
     this.number = 0;
   }
 
-  /** Ask; of requests with the same key only the newest is sent. Resolves to the answer. */
+  /** Ask; of requests with the same key only the newest is sent. Resolves to the answer, or null. */
   send(message, key = null) {
+    if (!this.channel.isOpen()) return Promise.resolve(null); // when it opens, all is shown anew
     return new Promise((resolve) => {
       const place = key === null ? -1 : this.waiting.findIndex((each) => each.key === key);
       if (place >= 0) {
@@ -25,7 +26,7 @@ export class Requests {
   }
 
   next() {
-    if (this.current !== null || !this.waiting.length || !this.channel.isOpen()) return;
+    if (this.current !== null || !this.waiting.length) return;
     this.current = this.waiting.shift();
     this.number += 1;
     this.current.id = this.number;

@@ -124,8 +124,9 @@ export function stepsBar(store, act, t) {
   const at = h("output", {});
   replay.addEventListener("input", () => act.replay(Number(replay.value)));
   store.on("tools", (tools) => {
-    undo.disabled = !tools.undo;
-    redo.disabled = !tools.redo;
+    // They keep the keyboard's focus when there is nothing more to undo.
+    undo.setAttribute("aria-disabled", String(!tools.undo));
+    redo.setAttribute("aria-disabled", String(!tools.redo));
     replay.max = Math.max(0, tools.replay.of);
     replay.disabled = tools.replay.of < 1;
     replay.value = Math.max(0, tools.replay.at);
@@ -135,7 +136,6 @@ export function stepsBar(store, act, t) {
   act.stepsAtATime = () => Math.min(1000, Math.max(1, Math.round(count.valueAsNumber) || 1));
   act.onrunning = (running) => {
     start.textContent = running ? t("button.stop") : t("button.start");
-    start.setAttribute("aria-pressed", running ? "true" : "false");
   };
   return h(
     "div",

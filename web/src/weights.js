@@ -34,6 +34,10 @@ export function weightsPanel(side, store, act, t) {
   return panel(t("panel.weights"), table, slopes(side, store, act, t), starts(side, act, t));
 }
 
+/** A number as it fits into a narrow field; data-value has all its digits. */
+const short = (number) =>
+  String(Number(Math.abs(number) >= 0.01 ? number.toFixed(3) : number.toPrecision(2)));
+
 /** One entry of W. */
 class Entry {
   constructor(side, row, column, act, t) {
@@ -106,7 +110,7 @@ class Entry {
     if (this.isEdited && this.field === document.activeElement) return;
     this.isEdited = false;
     const number = asNumber(this.value);
-    const text = Number.isFinite(number) ? String(Number(number.toPrecision(4))) : "";
+    const text = Number.isFinite(number) ? short(number) : "";
     if (this.field.value !== text) this.field.value = text;
     this.field.placeholder = Number.isFinite(number) ? "" : show(this.value);
   }
