@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 TRAINED = '[data-name="images.accuracy.test"]'
 
 
-def test_digits_are_trained_and_looked_into(page, run, tmp_path):
+def test_digits_are_trained_and_looked_into(page, run, axe, tmp_path):
     page.click("tab-images")
     page.click("images-train")
     page.page.wait_for_selector(TRAINED, timeout=60_000)
@@ -45,6 +45,7 @@ def test_digits_are_trained_and_looked_into(page, run, tmp_path):
     assert page.value("images.loss.softmax") > before
     assert page.value("images.loss.softmax") == Softmax().value(scores, label)[0]
     assert page.value("images.loss.hinge") == Hinge().value(scores, label)[0]
+    assert page.violations(axe) == []
 
 
 def test_a_training_goes_on_while_its_page_is_reloaded(page):
