@@ -163,6 +163,8 @@ export function settingsPanel(side, store, act, t) {
 
 // --- table of points -----------------------------------------------------------------------------
 
+const COLUMN = 4.1; // rem
+
 export function tablePanel(side, store, act, t) {
   const head = h("tr", {});
   const body = h("tbody", {});
@@ -177,6 +179,8 @@ export function tablePanel(side, store, act, t) {
     names.push("L");
     head.replaceChildren(...names.map((name) => h("th", { scope: "col" }, name)));
     body.replaceChildren();
+    // Columns of a fixed width: no number is measured when it changes.
+    head.closest("table").style.minWidth = `${COLUMN * columns}rem`;
   }
 
   function line() {
@@ -352,6 +356,9 @@ export function spread(ends, least) {
   }
 }
 
+/** Names of ticks: there are no parts of steps. */
+const whole = (value) => (Number.isInteger(value) ? show(value) : "");
+
 /** The curves of the loss and its terms, told apart by dashes and by their names. */
 export function lossChart(curve, t, { x = "steps", label = null } = {}) {
   const marks = [Plot.ruleY([0], { stroke: "currentColor", strokeOpacity: 0.3 })];
@@ -382,7 +389,7 @@ export function lossChart(curve, t, { x = "steps", label = null } = {}) {
     width: 460,
     marginRight: 104,
     marginBottom: label === null ? 30 : 44,
-    x: { label: label ?? t("loss.steps"), ticks: 5, tickFormat: "~s" },
+    x: { label: label ?? t("loss.steps"), ticks: 5, zero: true, tickFormat: whole },
     y: { label: t("word.loss"), ticks: 5, nice: true, zero: true },
     marks,
   };
