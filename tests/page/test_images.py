@@ -236,6 +236,10 @@ def test_a_table_has_no_pictures(tmp_path):
     rows = page.ask("rows")["rows"]
     assert {row["picture"] for row in rows["rows"]} == {None}
     assert rows["of"] == 80
+    confusion = page.parts["confusion"]
+    assert (confusion["part"], confusion["strength"]) == ("validation", 0.01)
+    right = np.trace(confusion["counts"]) / np.sum(confusion["counts"])
+    assert right == pytest.approx(page.parts["result"]["accuracy"]["validation"])
     assert page.ask("inspect", part="train", row=3)["inspected"]["picture"] is None
 
 

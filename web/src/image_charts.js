@@ -88,12 +88,13 @@ function heatMap({ names, columns, weights }, t) {
   const cells = weights.flatMap((row, k) =>
     row.map((weight, column) => ({ column, label: k, weight: asNumber(weight) })),
   );
+  const below = 24 + 6 * Math.max(...columns.map((name) => name.length)); // room for slanted names
   const most = Math.max(...cells.map(({ weight }) => Math.abs(weight)), 1e-12);
   const options = {
     width: ACROSS,
-    height: 90 + 26 * names.length,
-    marginLeft: 90,
-    marginBottom: 90,
+    height: 40 + 26 * names.length + below,
+    marginLeft: 96,
+    marginBottom: below,
     x: { label: null, tickFormat: (column) => columns[column], tickRotate: -60 },
     y: { label: null, tickFormat: (label) => names[label].slice(0, 14) },
     color: { type: "diverging", scheme: "PuOr", domain: [-most, most] },
@@ -110,7 +111,7 @@ export function confusionPanel(part, t) {
   const content = h("div", { "data-name": "images.confusion" }, empty(t));
   const note = h("p", { class: "note" });
   part.chart("confusion", (confusion) => {
-    note.textContent = confusion ? t(`images.confusion.${confusion.part}`) : "";
+    note.textContent = confusion ? filled(t(`images.confusion.${confusion.part}`), { strength: show(confusion.strength, 3) }) : "";
     content.dataset.value = confusion ? String(confusion.counts.flat().reduce((a, b) => a + b, 0)) : "";
     if (!confusion) content.replaceChildren(empty(t));
     else if (confusion.names.length <= MOST_NUMBERED) content.replaceChildren(matrix(confusion, t));

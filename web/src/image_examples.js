@@ -3,9 +3,11 @@
 import * as Plot from "@observablehq/plot";
 
 import { asNumber, eachFrame, filled, h, percent, put, show } from "./dom.js";
-import { chart, fold, panel, workingTable } from "./panels.js";
+import { chart, fold, panel, spread, workingTable } from "./panels.js";
 
 const STEP = 0.1; // of a slider
+const HEIGHT = 170; // pixels of a chart, without its axes
+const LINE = 15; // pixels from one name to the next
 const DASHES = ["none", "7 4", "2 3"];
 
 /** All examples, the mistakes, or those of a class, in pages. */
@@ -246,32 +248,24 @@ export function exampleParts(part, act, t) {
     const lines = drawn.losses.map(({ values }) =>
       values.map((value, place) => ({ amount: amounts[place], value: asNumber(value) })),
     );
-    const highest = Math.max(...lines.map((line) => Math.max(line[0].value, line.at(-1).value)));
-    drawn.losses.forEach(({ name }, k) => {
-      const line = lines[k];
-      const end = line[0].value > line.at(-1).value ? line[0] : line.at(-1);
-      const anchor = end === line[0] ? "start" : "end";
-      marks.push(
+    const ends = drawn.losses.map(({ name }, k) => ({ ...lines[k].at(-1), text: short(name) }));
+    const highest = Math.max(...lines.flatMap((line) => [line[0].value, line.at(-1).value]), 1e-12);
+    spread(ends, (highest * LINE) / HEIGHT);
+    marks.push(
+      ...lines.map((line, k) =>
         Plot.line(line, { x: "amount", y: "value", stroke: "currentColor", strokeWidth: 1.8, strokeDasharray: DASHES[k] }),
-        Plot.text([end], {
-          x: "amount",
-          y: "value",
-          text: () => short(name),
-          textAnchor: anchor,
-          dx: anchor === "start" ? 8 : -8,
-          dy: end.value === highest ? -10 : 16 + 12 * k,
-          fill: "currentColor",
-        }),
-      );
-    });
+      ),
+      Plot.text(ends, { x: "amount", y: "value", text: "text", textAnchor: "start", dx: 6, fill: "currentColor" }),
+    );
     const here = losses.map(({ value }) => ({ amount: shifts[moved], value: asNumber(value) }));
     marks.push(Plot.dot(here, { x: "amount", y: "value", r: 4, fill: "var(--strong)" }));
     const words = losses.map(({ name, value }) => `${t(`choice.${name}`, name)} ${show(value, 3)}`);
     const label = filled(t("images.added"), { name: example.names[moved] });
     const options = {
       width: 460,
-      height: 240,
-      marginTop: 30,
+      height: HEIGHT + 70,
+      marginBottom: 44,
+      marginRight: 104,
       x: { label, ticks: 7 },
       y: { label: t("word.loss"), ticks: 5, nice: true, zero: true },
       marks,

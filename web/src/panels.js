@@ -353,7 +353,7 @@ export function curvePanel(side, store, t) {
 }
 
 /** Move the names at the ends of curves apart where they would overlap. */
-function spread(ends, least) {
+export function spread(ends, least) {
   ends.sort((one, other) => one.value - other.value);
   for (let k = 1; k < ends.length; k += 1) {
     ends[k].value = Math.max(ends[k].value, ends[k - 1].value + least);
@@ -392,6 +392,7 @@ export function lossChart(curve, t, { x = "steps", label = null } = {}) {
     height: CURVE_HEIGHT + 50,
     width: 460,
     marginRight: 104,
+    marginBottom: label === null ? 30 : 44,
     x: { label: label ?? t("loss.steps"), ticks: 5, zero: true, tickFormat: whole },
     y: { label: t("word.loss"), ticks: 5, nice: true, zero: true },
     marks,

@@ -31,7 +31,7 @@ class Listener:
             model.set_params(callbacks=[*model.get_params()["callbacks"], *self.callbacks])
         return model
 
-    def reading(self, data: str) -> AbstractContextManager[Any]:
+    def reading(self, data: str) -> AbstractContextManager[object]:
         """A context in which the data are read."""
         return nullcontext()
 
@@ -53,7 +53,7 @@ class Listener:
 class Printed(Listener):
     """It prints, as `halfspaces train` does."""
 
-    def reading(self, data: str) -> AbstractContextManager[Any]:
+    def reading(self, data: str) -> AbstractContextManager[object]:
         """Show a spinner."""
         return report.reading(data)
 

@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -38,7 +37,7 @@ class Watched(Listener):
         self.watcher.chosen(search.strength_)
 
 
-def train(options: Mapping[str, Any], watcher: Watcher) -> Trained:
+def train(options: Mapping[str, object], watcher: Watcher) -> Trained:
     """Train as `halfspaces train` does with these options, without --out; see `Trainer`.
 
     Progress is shown on the page: no bar appears on the terminal of its server.
@@ -47,7 +46,7 @@ def train(options: Mapping[str, Any], watcher: Watcher) -> Trained:
         return _trained(options, watcher)
 
 
-def _trained(options: Mapping[str, Any], watcher: Watcher) -> Trained:
+def _trained(options: Mapping[str, object], watcher: Watcher) -> Trained:
     recipe = recipe_of(options)
     listener = Watched(watcher)
     examples = training.open_examples(recipe, listener)

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock, Thread
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import ConfigDict, validate_call
 
@@ -11,7 +11,7 @@ from halfspaces.features import FEATURES
 from halfspaces.losses import LOSSES
 from halfspaces.page.images.inspection import Inspection
 from halfspaces.page.images.pictures import templates
-from halfspaces.page.images.trainer import Trained, Trainer
+from halfspaces.page.images.trainer import Parts, Trained, Trainer
 from halfspaces.page.images.watch import Curve, Watch, confusion
 from halfspaces.page.view import plain
 from halfspaces.page.wording import PageError
@@ -19,7 +19,7 @@ from halfspaces.penalties import PENALTIES
 from halfspaces.system.names import check_name
 from halfspaces.system.words import DEFAULT
 
-Push = Callable[[dict[str, Any]], None]
+Push = Callable[[Parts], None]
 
 PREFIX = "images."
 BUNDLED = "digits"
@@ -27,7 +27,7 @@ MOST_BYTES = 10_000_000  # of a download
 MOST_CHARACTERS = 4096  # of a path
 STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
 OF_TRAINING = ("dataset", "curve", "now", "candidates", "templates", "confusion", "result")
-NOTHING: dict[str, Any] = dict.fromkeys((*OF_TRAINING, "rows", "inspected", "jiggle"))
+NOTHING: Parts = dict.fromkeys((*OF_TRAINING, "rows", "inspected", "jiggle"))
 
 
 class Desk:
@@ -61,7 +61,7 @@ class Desk:
         self.watch: Watch | None = None
         self.thread: Thread | None = None
         self.inspection: Inspection | None = None
-        self.parts: dict[str, Any] = {
+        self.parts: Parts = {
             "choices": {
                 "data": [BUNDLED, *offered],
                 "features": list(FEATURES),
@@ -71,7 +71,7 @@ class Desk:
             "status": {"phase": "idle"},
         }
 
-    def answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
+    def answer(self, message: Parts) -> Parts:
         """Do what a page asks for; the answer has the parts that changed, and perhaps a file.
 
         Raises
@@ -86,7 +86,7 @@ class Desk:
         arguments = {key: value for key, value in message.items() if key not in ("id", "do")}
         changed = ACTIONS[name](self, **arguments)
         file = changed.pop("file", None)
-        answer: dict[str, Any] = {"show": {"images": changed}}
+        answer: Parts = {"show": {"images": changed}}
         return answer if file is None else answer | {"file": file}
 
     def stop(self) -> None:
@@ -99,7 +99,7 @@ class Desk:
         if self.thread is not None:
             self.thread.join(seconds)
 
-    def start(self, options: Mapping[str, Any], form: Mapping[str, Any]) -> None:
+    def start(self, options: Mapping[str, object], form: Mapping[str, object]) -> None:
         """Start a training, and stop the one before, which is not heard any more.
 
         All that trainings change is pushed, and not in answers: so a page gets it in order.
@@ -119,7 +119,7 @@ class Desk:
 
     # --- in the thread of a training --------------------------------------------------------------
 
-    def _run(self, options: Mapping[str, Any], watch: Watch) -> None:
+    def _run(self, options: Mapping[str, object], watch: Watch) -> None:
         try:
             trained = self.trainer(options, watch)
             inspection = Inspection(trained)
@@ -132,9 +132,7 @@ class Desk:
         else:
             self._show(watch, plain(parts), inspection)
 
-    def _show(
-        self, watch: Watch, parts: dict[str, Any], inspection: Inspection | None = None
-    ) -> None:
+    def _show(self, watch: Watch, parts: Parts, inspection: Inspection | None = None) -> None:
         """Send parts of the page, unless another training has begun."""
         with self.lock:
             if watch is not self.watch:
@@ -144,7 +142,7 @@ class Desk:
             self.push({"show": {"images": parts}})
 
 
-def _results(trained: Trained, watch: Watch) -> dict[str, Any]:
+def _results(trained: Trained, watch: Watch) -> Parts:
     """What is shown at the end."""
     classifier = trained.classifier
     result = classifier.result_
@@ -152,7 +150,6 @@ def _results(trained: Trained, watch: Watch) -> dict[str, Any]:
     if not curve.histories:
         curve = Curve()
         curve.follow(result.history)
-    penalty: Any = classifier.strength if isinstance(classifier.penalty, str) else None
     drawn = templates(
         classifier.coef_, trained.dataset, trained.feature, trained.names, watch.scale
     )
@@ -161,12 +158,11 @@ def _results(trained: Trained, watch: Watch) -> dict[str, Any]:
         "curve": curve.points(),
         "candidates": watch.candidates(),
         "templates": drawn,
-        "confusion": confusion(
-            trained.part, trained.y, trained.predicted, classifier.classes_, trained.names
-        ),
+        "now": None,
+        "confusion": _confusion(trained, watch),
         "result": {
             "accuracy": dict(trained.accuracies),
-            "strength": penalty,
+            "strength": classifier.strength if isinstance(classifier.penalty, str) else None,
             "loss": float(result.loss[0]),
             "data": float(result.data_loss[0]),
             "penalty": float(result.penalty[0]),
@@ -178,20 +174,27 @@ def _results(trained: Trained, watch: Watch) -> dict[str, Any]:
     }
 
 
+def _confusion(trained: Trained, watch: Watch) -> Parts | None:
+    """Of the test rows; without any of the held-out rows at the chosen λ, or of what there is."""
+    if trained.part == "train" and watch.confusion is not None:
+        return watch.confusion
+    classes = trained.classifier.classes_
+    return confusion(trained.part, trained.y, trained.predicted, classes, trained.names)
+
+
 # --- what a page may ask for ----------------------------------------------------------------------
 
-Changed = dict[str, Any]
-ACTIONS: dict[str, Callable[..., Changed]] = {}
+ACTIONS: dict[str, Callable[..., Parts]] = {}
 
 
-def action(function: Callable[..., Changed]) -> Callable[..., Changed]:
+def action(function: Callable[..., Parts]) -> Callable[..., Parts]:
     """Register what a page may ask for; its arguments are checked by type."""
     ACTIONS[function.__name__.rstrip("_")] = validate_call(config=STRICT)(function)
     return function
 
 
 @action
-def open_(desk: Desk) -> Changed:
+def open_(desk: Desk) -> Parts:
     """Show everything."""
     desk.show_all()
     return {}
@@ -205,7 +208,7 @@ def train(
     loss: str = "softmax",
     penalty: str = "l2",
     strengths: str = "",
-) -> Changed:
+) -> Parts:
     """Train on data: a name that is offered, or a path; with the options of the command line."""
     data = data.strip()
     if not data or len(data) > MOST_CHARACTERS:
@@ -214,7 +217,7 @@ def train(
         raise PageError("images.error.address")
     check_name("loss", loss, LOSSES)
     check_name("penalty", penalty, PENALTIES)
-    options: dict[str, Any] = {"data": data, "loss": loss, "penalty": penalty}
+    options: Parts = {"data": data, "loss": loss, "penalty": penalty}
     if features.strip():
         options["features"] = features.strip()
     if strengths.strip():
@@ -225,7 +228,7 @@ def train(
 
 
 @action
-def stop(desk: Desk) -> Changed:
+def stop(desk: Desk) -> Parts:
     """End the training with the best so far."""
     desk.stop()
     return {}
@@ -238,7 +241,7 @@ def rows(
     only: Literal["all", "mistakes"] = "all",
     label: int | None = None,
     first: int = 0,
-) -> Changed:
+) -> Parts:
     """List examples."""
     inspection = _inspection(desk)
     part = inspection.parts[0] if part is None else part
@@ -246,7 +249,7 @@ def rows(
 
 
 @action
-def inspect(desk: Desk, part: str, row: int) -> Changed:
+def inspect(desk: Desk, part: str, row: int) -> Parts:
     """Choose an example; its scores are as they are."""
     inspection = _inspection(desk)
     found = inspection.inspected(part, row)
@@ -257,13 +260,13 @@ def inspect(desk: Desk, part: str, row: int) -> Changed:
 
 
 @action
-def jiggle(desk: Desk, part: str, row: int, shifts: list[float], moved: int = 0) -> Changed:
+def jiggle(desk: Desk, part: str, row: int, shifts: list[float], moved: int = 0) -> Parts:
     """Add amounts to the scores of an example."""
     return {"jiggle": plain(_inspection(desk).moved(part, row, shifts, moved))}
 
 
 @action
-def download(desk: Desk, kind: Literal["model", "report"], language: str = DEFAULT) -> Changed:
+def download(desk: Desk, kind: Literal["model", "report"], language: str = DEFAULT) -> Parts:
     """The trained model, or its report in a language."""
     trained = _inspection(desk).trained
     content = trained.model() if kind == "model" else trained.report(language)

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from halfspaces.datasets import Features
 from halfspaces.estimators.base import probabilities
 from halfspaces.estimators.components import make_loss
 from halfspaces.losses import LOSSES, Loss
 from halfspaces.page.images.pictures import MOST_PIXELS, address, brightest, of_rows
-from halfspaces.page.images.trainer import Trained
+from halfspaces.page.images.trainer import Parts, Trained
 from halfspaces.page.wording import PageError
 from halfspaces.page.working import working
 from halfspaces.plots.margins import margins_of, positions_of, scores_of
@@ -25,7 +26,7 @@ COMPARED = ("hinge", "softmax")
 class Examples(NamedTuple):
     """The rows of one part of the data, scored."""
 
-    rows: Any  # as they were opened
+    rows: Features  # as they were opened
     labels: Array  # positions of classes, -1 for unknown ones
     given: Array
     scores: Array  # (N, C)
@@ -55,7 +56,7 @@ class Inspection:
 
     # --- a list -----------------------------------------------------------------------------------
 
-    def listed(self, part: str, only: str, label: int | None, first: int) -> dict[str, Any]:
+    def listed(self, part: str, only: str, label: int | None, first: int) -> Parts:
         """Rows of a part: all or the mistakes, of all classes or one, from the `first` of these."""
         examples = self._part(part)
         if label is not None and not 0 <= label < len(self.names):
@@ -83,7 +84,7 @@ class Inspection:
             ],
         }
 
-    def _row(self, examples: Examples, row: int) -> dict[str, Any]:
+    def _row(self, examples: Examples, row: int) -> Parts:
         label = int(examples.labels[row])
         return {
             "row": row,
@@ -101,7 +102,7 @@ class Inspection:
 
     # --- one example ------------------------------------------------------------------------------
 
-    def inspected(self, part: str, row: int) -> dict[str, Any]:
+    def inspected(self, part: str, row: int) -> Parts:
         """One row: its picture, its classes and scores."""
         examples = self._part(part)
         self._check_row(examples, row)
@@ -116,7 +117,7 @@ class Inspection:
             "reach": self._reach(scores),
         }
 
-    def moved(self, part: str, row: int, shifts: Sequence[float], moved: int) -> dict[str, Any]:
+    def moved(self, part: str, row: int, shifts: Sequence[float], moved: int) -> Parts:
         """What losses make of a row whose scores were changed.
 
         Parameters
@@ -156,7 +157,7 @@ class Inspection:
         known = [name for name, loss in LOSSES.items() if loss == self.loss]
         return [(known[0] if known else repr(self.loss), self.loss), *compared]
 
-    def _view(self, name: str, loss: Loss, scores: Array, label: int) -> dict[str, Any]:
+    def _view(self, name: str, loss: Loss, scores: Array, label: int) -> Parts:
         return {
             "name": name,
             "trained": loss is self.loss,
@@ -166,9 +167,7 @@ class Inspection:
             "working": working(loss, scores, label) if len(scores) <= MOST_WORKED else None,
         }
 
-    def _curve(
-        self, scores: Array, shifts: Sequence[float], label: int, moved: int
-    ) -> dict[str, Any]:
+    def _curve(self, scores: Array, shifts: Sequence[float], label: int, moved: int) -> Parts:
         """Each loss over the slider of one class, the other sliders where they are."""
         reach = self._reach(scores)
         amounts = np.linspace(-reach, reach, AMOUNTS)
@@ -197,14 +196,14 @@ class Inspection:
         trained = self.trained
         dataset = trained.dataset
         is_test = part == "test"
-        X = trained.X_test if is_test else trained.X
+        X: Any = trained.X_test if is_test else trained.X
+        rows: Any = dataset.X_test if is_test else dataset.X
         given = np.asarray(dataset.y_test if is_test else dataset.y)
         scores = scores_of(trained.classifier, X)
         labels = positions_of(trained.classifier, given)
         known = np.flatnonzero(labels >= 0)
         losses = np.full(len(labels), np.nan)
         losses[known] = self.loss.value(scores[known], labels[known])
-        rows = dataset.X_test if is_test else dataset.X
         return Examples(rows, labels, given, scores, np.argmax(scores, axis=1), losses)
 
     def _check_row(self, examples: Examples, row: int) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from halfspaces.datasets import Dataset
 from halfspaces.features import Feature
+from halfspaces.page.images.trainer import Parts
 from halfspaces.plots.templates import TemplatesDisplay
 from halfspaces.support.types import Array
 
@@ -63,7 +64,7 @@ def templates(
     feature: Feature | None,
     names: Sequence[str],
     scale: Array | None = None,
-) -> dict[str, Any] | None:
+) -> Parts | None:
     """The weights of each class as small pictures, or as a table; None if they have no picture.
 
     Parameters

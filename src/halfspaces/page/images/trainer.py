@@ -4,13 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from halfspaces.datasets import Dataset
+from halfspaces.datasets import Dataset, Features
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.search import ScoredStrength
 from halfspaces.features import Feature
 from halfspaces.loop.result import Reason
 from halfspaces.loop.run import Run
 from halfspaces.support.types import Array
+
+Parts = dict[str, Any]  # what a page is sent
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +45,8 @@ class Trained:
     dataset: Dataset
     feature: Feature | None
     names: Sequence[str]
-    X: Any = field(repr=False)
-    X_test: Any = field(repr=False)
+    X: Features = field(repr=False)
+    X_test: Features | None = field(repr=False)
     accuracies: Mapping[str, float]
     part: str
     y: Array = field(repr=False)
@@ -88,6 +90,6 @@ class Trainer(Protocol):
         If the watcher has ended it before there was a model.
     """
 
-    def __call__(self, options: Mapping[str, Any], watcher: Watcher) -> Trained:
+    def __call__(self, options: Mapping[str, object], watcher: Watcher) -> Trained:
         """Train."""
         ...

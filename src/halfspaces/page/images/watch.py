@@ -12,11 +12,12 @@ from halfspaces.features import Feature
 from halfspaces.loop.result import History, Reason
 from halfspaces.loop.run import Run
 from halfspaces.page.images.pictures import templates
+from halfspaces.page.images.trainer import Parts
 from halfspaces.page.view import plain
 from halfspaces.plots.confusion_matrix import ConfusionMatrixDisplay
 from halfspaces.support.types import Array
 
-Show = Callable[[dict[str, Any]], None]
+Show = Callable[[Parts], None]
 
 SECONDS = 0.2  # from one picture of the training to the next, at least
 PART = 0.02  # of the training's time that pictures may take
@@ -37,12 +38,13 @@ class Watch:
     def __init__(self, show: Show) -> None:
         self.show = show
         self.curve = Curve()
+        self.confusion: Parts | None = None  # of the held-out rows at the chosen λ
         self.dataset: Dataset | None = None
         self.feature: Feature | None = None
         self.names: Sequence[str] = ()
         self.scale: Array | None = None  # the columns' standard deviations
         self.is_stopped = False
-        self._candidates: dict[float, list[ScoredStrength]] = {}
+        self._candidates: dict[float, Candidate] = {}
         self._chosen: float | None = None
         self._news: dict[str, Callable[[], Any]] = {}
         self._due = 0.0
@@ -96,32 +98,29 @@ class Watch:
 
     def scored(self, scored: ScoredStrength) -> None:
         """Note the score of a λ; in folds with features of their own it comes once a fold."""
-        self._candidates.setdefault(scored.strength, []).append(scored)
+        known = self._candidates.setdefault(scored.strength, Candidate(scored.strength))
+        known.add(scored, self.names)
         self.curve.held_out(scored.loss)
         self._news["candidates"] = self.candidates
-        self._news["confusion"] = lambda: self._confusion(scored)
+        self._news["confusion"] = lambda: known.confusion
 
     def chosen(self, strength: float) -> None:
         """Mark the λ that is chosen."""
         self._chosen = strength
+        known = self._candidates.get(strength)
+        self.confusion = None if known is None else known.confusion
         self.show(plain({"candidates": self.candidates()}))
 
     # --- what is shown ----------------------------------------------------------------------------
 
-    def candidates(self) -> list[dict[str, Any]]:
+    def candidates(self) -> list[Parts]:
         """Each λ with its score on held-out rows, falling."""
         return [
-            {
-                "strength": strength,
-                "score": float(np.mean([each.score for each in found])),
-                "low": found[0].low if len(found) == 1 else np.nan,
-                "high": found[0].high if len(found) == 1 else np.nan,
-                "chosen": strength == self._chosen,
-            }
+            found.interval() | {"strength": strength, "chosen": strength == self._chosen}
             for strength, found in sorted(self._candidates.items(), reverse=True)
         ]
 
-    def _parts(self, run: Run) -> dict[str, Any]:
+    def _parts(self, run: Run) -> Parts:
         parts = {name: make() for name, make in self._news.items()}
         self._news = {}
         return parts | {
@@ -135,7 +134,7 @@ class Watch:
             **self._templates(run),
         }
 
-    def _templates(self, run: Run) -> dict[str, Any]:
+    def _templates(self, run: Run) -> Parts:
         objective = run.objective
         W = run.W
         if self.dataset is None or W.size > MOST_WEIGHTS or objective.blocks.columns is not None:
@@ -148,15 +147,36 @@ class Watch:
         drawn = templates(coef, self.dataset, self.feature, self.names, self.scale)
         return {} if drawn is None else {"templates": drawn}
 
-    def _confusion(self, scored: ScoredStrength) -> dict[str, Any] | None:
-        y = np.concatenate(scored.labels)
-        predicted = np.concatenate([np.argmax(scores, axis=1) for scores in scored.scores])
-        return confusion("validation", y, predicted, np.arange(len(self.names)), self.names)
-
     def _check(self) -> None:
         """Raise KeyboardInterrupt if the training is to stop and there is no model yet."""
         if self.is_stopped:
             raise KeyboardInterrupt
+
+
+class Candidate:
+    """A strength, its scores, and the confusion matrix of held-out rows."""
+
+    def __init__(self, strength: float) -> None:
+        self.strength = strength
+        self.confusion: Parts | None = None
+        self._intervals: list[tuple[float, float, float]] = []
+
+    def add(self, scored: ScoredStrength, names: Sequence[str]) -> None:
+        """Add the held-out rows of one more search."""
+        self._intervals.append((scored.score, scored.low, scored.high))
+        y = np.concatenate(scored.labels)
+        predicted = np.concatenate([np.argmax(scores, axis=1) for scores in scored.scores])
+        found = confusion("validation", y, predicted, np.arange(len(names)), names)
+        if found is not None and self.confusion is not None:
+            found["counts"] = found["counts"] + self.confusion["counts"]
+        self.confusion = None if found is None else found | {"strength": self.strength}
+
+    def interval(self) -> dict[str, float]:
+        """The mean score, and its interval if that is known."""
+        score = float(np.mean([score for score, _, _ in self._intervals]))
+        is_alone = len(self._intervals) == 1
+        low, high = self._intervals[0][1:] if is_alone else (np.nan, np.nan)
+        return {"score": score, "low": low, "high": high}
 
 
 class Curve:
@@ -205,7 +225,7 @@ COLUMNS = {"data": "data_loss", "penalty": "penalty", "total": "loss"}
 
 def confusion(
     part: str, y: Array, predicted: Array, classes: Array, names: Sequence[str]
-) -> dict[str, Any] | None:
+) -> Parts | None:
     """The confusion matrix of the rows of a part; None of very many classes."""
     if len(classes) > MOST_CLASSES:
         return None
