@@ -212,7 +212,6 @@ export function tablePanel(side, store, act, t) {
       row.cells[4 + label].classList.add("right");
       for (let k = 0; k < classes; k += 1) row.cells[4 + k].classList.toggle("right", k === label);
     });
-    put(mean, rows.mean);
     const last = rows.first + rows.rows.length;
     place.textContent = `${rows.first + 1}–${last} / ${rows.count}`;
     previous.disabled = rows.first === 0;
@@ -232,7 +231,10 @@ export function tablePanel(side, store, act, t) {
     h("option", { value: "loss" }, t("table.by_loss")),
   );
   order.addEventListener("change", () => act.table(0, order.value));
-  store.on(`side${side}.rows`, draw);
+  store.on(`side${side}.rows`, (rows) => {
+    put(mean, rows.mean);
+    draw(rows);
+  });
   store.on("selected", (selected) => {
     for (const row of body.rows) row.classList.toggle("selected", row.point === selected);
   });
@@ -337,14 +339,16 @@ export function chart(options, label) {
 export function curvePanel(side, store, t) {
   const content = h("div", { class: "chart", "data-name": `side${side}.curve` });
   const draw = whenIdle((curve) => {
-    content.dataset.value = String(curve.steps.length);
     if (curve.steps.length === 0) {
       content.replaceChildren(h("p", { class: "note" }, t("curve.none")));
       return;
     }
     content.replaceChildren(lossChart(curve, t));
   });
-  store.on(`side${side}.curve`, draw);
+  store.on(`side${side}.curve`, (curve) => {
+    content.dataset.value = String(curve.steps.length);
+    draw(curve);
+  });
   return fold(t("panel.curve"), true, null, content);
 }
 
