@@ -31,10 +31,11 @@ def points(page: Browsed) -> None:
 
 
 def images(page: Browsed) -> None:
-    """Part two: a training of the digits that has ended."""
+    """Part two: a training of the digits that has ended, an example chosen."""
     page.click("tab-images")
     page.page.locator('[data-action="images-train"]').click()
     page.page.wait_for_selector('[data-name="images.accuracy.test"]', timeout=120_000)
+    page.page.locator('[data-action^="images-row-"]').nth(7).click()
     page.settle()
 
 

@@ -14,6 +14,9 @@ READ = """() => Object.fromEntries(
         (each) => [each.dataset.name, each.dataset.value]
     )
 )"""
+VIOLATIONS = """async () => (await axe.run()).violations.map(
+    (each) => `${each.id}: ${each.nodes.map((node) => node.html).slice(0, 3).join(" ")}`
+)"""
 LONGEST = 30  # seconds until the page must have its answers
 
 
@@ -160,3 +163,8 @@ class Browsed:
     def problem(self):
         """The sentence that the page shows of what it could not do."""
         return self.page.locator(".problem").inner_text()
+
+    def violations(self, axe):
+        """What axe-core finds, whose source is given."""
+        self.page.evaluate(axe)
+        return self.page.evaluate(VIOLATIONS)

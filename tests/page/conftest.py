@@ -2,6 +2,7 @@
 
 import os
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,15 @@ def chromium():
             yield browser
     except MissingError as error:
         missing(str(error))
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """The source of axe-core."""
+    path = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+    if not path.is_file():
+        missing("axe-core is not installed; run: make vendor-check")
+    return path.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

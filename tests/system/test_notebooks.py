@@ -1,5 +1,6 @@
 """What a notebook shows of results, searches and reports: tables of text."""
 
+import re
 import sys
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -81,6 +82,17 @@ def test_a_report():
     cells = Cells(summary._repr_html_())
     assert not {"script", "img"} & cells.tags
     assert f"{summary.classes[3].rows}" in cells.texts
+
+
+def test_the_choice_in_a_notebook_reads_as_in_the_report():
+    search = LinearClassifierCV(strengths=[0.1, 0.01]).fit(X, Y)
+    classifier = search.classifier_
+    rows = [{"strength": 0.1, "score": 0.875}, {"strength": 0.01, "score": 0.75}]
+    classifier.notes_ = {"search": {"rows": rows, "scoring": "accuracy"}}
+    summary = summarize(classifier, Y, classifier.predict(X), model=None, data="d", part="all")
+    assert summary.choice is not None
+    assert re.search(r"\(\d\d\.\d\u00a0%\)", summary.choice)
+    assert summary.choice in Cells(summary._repr_html_()).texts
 
 
 def test_a_bar_in_a_notebook_is_one_line_that_goes_away(monkeypatch):

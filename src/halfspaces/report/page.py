@@ -5,14 +5,15 @@ import shlex
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING
 
 from halfspaces.plots.display import Display
 from halfspaces.report.summary import Summary
-from halfspaces.system.errors import shown_lines
+from halfspaces.system.errors import NO_BREAK, shown_lines
 from halfspaces.system.words import say, words
 
-NO_BREAK = "\u00a0"  # a space at which no line ends
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ def render(summary: Summary, pictures: list[Picture]) -> str:
 
 
 @cache
-def _template() -> Any:
+def _template() -> "Template":
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
@@ -78,8 +79,7 @@ def _finalize(value: object) -> object:
 
     if not isinstance(value, str):
         return value
-    parts = [escape(shown_lines(part)) for part in value.split(NO_BREAK)]
-    return Markup("&nbsp;").join(parts)
+    return Markup(str(escape(shown_lines(value))).replace(NO_BREAK, "&nbsp;"))
 
 
 def _percent(language: str, value: float | None) -> str:

@@ -15,16 +15,19 @@ class UnknownComponentError(ValueError):
         self.name = name
 
 
+NO_BREAK = "\u00a0"  # a space at which no line ends
+
+
 def shown(name: str) -> str:
     r"""The name on one line, with ? in place of what cannot be printed.
 
     These are control characters, escape codes and line ends among them, marks that reverse the
-    direction of writing, and surrogates.
+    direction of writing, and surrogates. A no-break space is kept.
 
     >>> shown("a\nb"), shown("\x1b[31mred\u202e")
     ('a?b', '?[31mred?')
     """
-    return "".join(char if char.isprintable() else "?" for char in name)
+    return "".join(char if char.isprintable() or char == NO_BREAK else "?" for char in name)
 
 
 def shown_lines(text: str) -> str:
