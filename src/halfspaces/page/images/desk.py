@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from os.path import expanduser
 from threading import RLock, Thread
 from typing import Literal
 
@@ -221,7 +222,7 @@ def train(
         raise PageError("images.error.address")
     check_name("loss", loss, LOSSES)
     check_name("penalty", penalty, PENALTIES)
-    options: Parts = {"data": data, "loss": loss, "penalty": penalty}
+    options: Parts = {"data": expanduser(data), "loss": loss, "penalty": penalty}
     if features.strip():
         options["features"] = features.strip()
     if strengths.strip():
