@@ -163,6 +163,8 @@ export function settingsPanel(side, store, act, t) {
 
 // --- table of points -----------------------------------------------------------------------------
 
+const COLUMN = 4.1; // rem
+
 export function tablePanel(side, store, act, t) {
   const head = h("tr", {});
   const body = h("tbody", {});
@@ -177,6 +179,8 @@ export function tablePanel(side, store, act, t) {
     names.push("L");
     head.replaceChildren(...names.map((name) => h("th", { scope: "col" }, name)));
     body.replaceChildren();
+    // Columns of a fixed width: no number is measured when it changes.
+    head.closest("table").style.minWidth = `${COLUMN * columns}rem`;
   }
 
   function line() {
@@ -208,7 +212,6 @@ export function tablePanel(side, store, act, t) {
       row.cells[4 + label].classList.add("right");
       for (let k = 0; k < classes; k += 1) row.cells[4 + k].classList.toggle("right", k === label);
     });
-    put(mean, rows.mean);
     const last = rows.first + rows.rows.length;
     place.textContent = `${rows.first + 1}–${last} / ${rows.count}`;
     previous.disabled = rows.first === 0;
@@ -228,7 +231,10 @@ export function tablePanel(side, store, act, t) {
     h("option", { value: "loss" }, t("table.by_loss")),
   );
   order.addEventListener("change", () => act.table(0, order.value));
-  store.on(`side${side}.rows`, draw);
+  store.on(`side${side}.rows`, (rows) => {
+    put(mean, rows.mean);
+    draw(rows);
+  });
   store.on("selected", (selected) => {
     for (const row of body.rows) row.classList.toggle("selected", row.point === selected);
   });
@@ -333,14 +339,16 @@ export function chart(options, label) {
 export function curvePanel(side, store, t) {
   const content = h("div", { class: "chart", "data-name": `side${side}.curve` });
   const draw = whenIdle((curve) => {
-    content.dataset.value = String(curve.steps.length);
     if (curve.steps.length === 0) {
       content.replaceChildren(h("p", { class: "note" }, t("curve.none")));
       return;
     }
     content.replaceChildren(lossChart(curve, t));
   });
-  store.on(`side${side}.curve`, draw);
+  store.on(`side${side}.curve`, (curve) => {
+    content.dataset.value = String(curve.steps.length);
+    draw(curve);
+  });
   return fold(t("panel.curve"), true, null, content);
 }
 
@@ -351,6 +359,9 @@ export function spread(ends, least) {
     ends[k].value = Math.max(ends[k].value, ends[k - 1].value + least);
   }
 }
+
+/** Names of ticks: there are no parts of steps. */
+const whole = (value) => (Number.isInteger(value) ? show(value) : "");
 
 /** The curves of the loss and its terms, told apart by dashes and by their names. */
 export function lossChart(curve, t, { x = "steps", label = null } = {}) {
@@ -382,7 +393,7 @@ export function lossChart(curve, t, { x = "steps", label = null } = {}) {
     width: 460,
     marginRight: 104,
     marginBottom: label === null ? 30 : 44,
-    x: { label: label ?? t("loss.steps"), ticks: 5, tickFormat: "~s" },
+    x: { label: label ?? t("loss.steps"), ticks: 5, zero: true, tickFormat: whole },
     y: { label: t("word.loss"), ticks: 5, nice: true, zero: true },
     marks,
   };

@@ -41,15 +41,17 @@ export class Requests {
     }
     const { resolve, key } = this.current;
     this.current = null;
-    if (key === "move" && this.waits(key)) delete answer.show?.moved; // it has moved on
+    if (this.isBehind(answer.show?.moved)) delete answer.show.moved;
     this.answered(answer, key);
     resolve(answer);
     this.next();
   }
 
-  /** Whether a newer wish of a kind is still to be sent. */
-  waits(key) {
-    return this.waiting.some((each) => each.key === key);
+  /** Whether a point is to be changed further by what waits: it is drawn so already. */
+  isBehind(moved) {
+    const isOfPoint = ({ message }) =>
+      ["move", "change"].includes(message.do) && message.point === moved.point;
+    return Boolean(moved) && this.waiting.some(isOfPoint);
   }
 
   /** The connection is lost: what was asked for will not be answered. */
