@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-import halfspaces
 from halfspaces.losses import LOSSES
-from tests.helpers import DIGITS
 from tests.page.test_images import HOSTILE, folder_of_images
 
 pytestmark = pytest.mark.browser
@@ -91,25 +89,3 @@ def test_a_path_that_is_wrong_is_one_sentence_and_the_page_goes_on(page):
     page.fill("images.data", "https://example.org")
     assert "fetches nothing" in page.problem
     train(page, data="digits", strengths="0.1")
-
-
-def test_the_model_is_downloaded_and_the_trained_page_is_for_everyone(page, axe, tmp_path):
-    train(page, data="digits", strengths="0.001")
-    page.click("images-row-0")
-    assert page.violations(axe) == []
-    with page.page.expect_download() as download:
-        page.page.locator('[data-action="images-model"]').click()
-    path = tmp_path / download.value.suggested_filename
-    download.value.save_as(path)
-    right = halfspaces.load(path).predict(DIGITS.X_test) == DIGITS.y_test
-    assert page.value("images.accuracy.test") == right.mean()
-
-
-def test_a_training_goes_on_while_its_page_is_reloaded(page):
-    page.click("tab-images")
-    page.click("images-train")
-    page.page.reload()
-    page.drawn()
-    page.click("tab-images")
-    page.named("images.phase").and_(page.page.locator('[data-value="done"]')).wait_for()
-    assert page.value("images.accuracy.test") > 0.95
