@@ -18,7 +18,9 @@ from tests.page.browsing import Browsed, MissingError, launched
 
 CLICKS = 100
 MOVES = 40
-POINTS, MANY_POINTS = 300, 5000
+POINTS = 300
+MANY_POINTS = 5000
+POLLING = 100  # milliseconds
 TIMES = """([event, name]) => {
     window.times = [];
     let start = null;
@@ -71,8 +73,9 @@ def _opened(browser: Any, address: str, points: int) -> Browsed:
 
 def _clicks(page: Browsed, count: int) -> list[float]:
     page.page.evaluate(TIMES, ["click", "side0.steps"])
+    x, y = _middle(page.page.locator('[data-action="step"]'))
     for number in range(count):
-        page.page.locator('[data-action="step"]').click()
+        page.page.mouse.click(x, y)
         _wait(page, number)
     return _end(page)
 
@@ -80,8 +83,7 @@ def _clicks(page: Browsed, count: int) -> list[float]:
 def _moves(page: Browsed, count: int) -> list[float]:
     point = page.point(MANY_POINTS - 1)  # it lies above the others
     point.scroll_into_view_if_needed()
-    area = point.bounding_box()
-    x, y = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
+    x, y = _middle(point)
     page.page.mouse.move(x, y)
     page.page.mouse.down()
     page.page.mouse.move(x + 8, y)
@@ -94,8 +96,16 @@ def _moves(page: Browsed, count: int) -> list[float]:
     return _end(page)
 
 
+def _middle(element: Any) -> tuple[float, float]:
+    area = element.bounding_box()
+    return area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
+
+
 def _wait(page: Browsed, number: int) -> None:
-    page.page.wait_for_function("(number) => window.times.length > number", arg=number)
+    """Wait for the next time; to ask for it seldom disturbs it little."""
+    page.page.wait_for_function(
+        "(number) => window.times.length > number", arg=number, polling=POLLING
+    )
 
 
 def _end(page: Browsed) -> list[float]:

@@ -98,7 +98,8 @@ def run(name: str, environment: dict[str, str], files: tuple[str, ...], selectio
     print(f"{name:20}", end="", flush=True)
     paths = [str(TESTS / file) for file in files]  # pytest refuses a file that does not exist
     chosen = ["-k", selection] if selection else []
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "auto", *chosen, *paths]
+    marked = ["-m", "not browser"]  # what a browser draws is the same on all processors
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "auto", *marked, *chosen, *paths]
     start = time.monotonic()
     ended = subprocess.run(
         command, cwd=TESTS.parent, env=environment, capture_output=True, text=True, check=False
