@@ -330,6 +330,10 @@ def test_mistakes_are_those_of_the_classifier(digits):
     wrong = np.flatnonzero(trained.classifier.predict(trained.X_test) != trained.dataset.y_test)
     rows = digits.ask("rows", only="mistakes")["rows"]
     assert [row["row"] for row in rows["rows"]] == wrong.tolist()
+    losses = [
+        row["loss"] for row in digits.ask("rows", only="mistakes", order="loss")["rows"]["rows"]
+    ]
+    assert losses == sorted((row["loss"] for row in rows["rows"]), reverse=True)
     eights = digits.ask("rows", only="mistakes", label=8)["rows"]["rows"]
     assert {row["label"] for row in eights} == {"8"}
     assert 0 < len(eights) < len(wrong)

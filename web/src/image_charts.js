@@ -68,13 +68,15 @@ export function candidatesPanel(part, t) {
 /** The weights of each class: small pictures, or a table of plain features. */
 export function templatesPanel(part, t) {
   const content = h("div", { "data-name": "images.templates" }, empty(t));
+  const note = h("p", { class: "note" });
   part.chart("templates", (templates) => {
+    note.textContent = t(templates?.columns ? "images.weights_note" : "images.templates_note");
     content.dataset.value = String(templates ? templates.names.length : 0);
     if (!templates) content.replaceChildren(empty(t));
     else if (templates.pictures) content.replaceChildren(pictures(templates, t));
     else content.replaceChildren(heatMap(templates, t));
   });
-  return panel(t("images.templates"), h("p", { class: "note" }, t("images.templates_note")), content);
+  return panel(t("images.templates"), note, content);
 }
 
 function pictures({ names, pictures: addresses }, t) {
@@ -103,7 +105,7 @@ function heatMap({ names, columns, weights }, t) {
       Plot.text(cells.filter(({ weight }) => weight < -0.1 * most), { x: "column", y: "label", text: () => "−" }),
     ],
   };
-  return h("div", { class: "chart" }, chart(options, t("images.templates_note")));
+  return h("div", { class: "chart" }, chart(options, t("images.weights_note")));
 }
 
 /** How often each class is taken for each other: a table, shaded by parts of the true class. */

@@ -22,6 +22,13 @@ export function listPanel(part, act, t) {
   const ofPart = list("part", "images.part");
   const only = list("only", "images.only");
   const ofClass = list("class", "word.class");
+  const order = h(
+    "select",
+    { "aria-label": t("table.order"), "data-name": "images.order" },
+    h("option", { value: "number" }, t("table.by_number")),
+    h("option", { value: "loss" }, t("table.by_loss")),
+  );
+  order.addEventListener("change", () => ask(0));
   for (const name of ["all", "mistakes"]) only.element.append(h("option", { value: name }, t(`images.${name}`)));
   let names = [];
   let rows = null;
@@ -32,6 +39,7 @@ export function listPanel(part, act, t) {
       part: ofPart.element.value || null,
       only: only.element.value,
       label: ofClass.element.value === "" ? null : Number(ofClass.element.value),
+      order: order.value,
       first,
     });
   const previous = h(
@@ -46,7 +54,7 @@ export function listPanel(part, act, t) {
   );
   const element = panel(
     t("images.examples"),
-    h("div", { class: "buttons" }, ofPart.label, only.label, ofClass.label, previous, next, place),
+    h("div", { class: "buttons" }, ofPart.label, only.label, ofClass.label, order, previous, next, place),
     grid,
   );
   element.hidden = true;
@@ -92,6 +100,7 @@ export function listPanel(part, act, t) {
     ofPart.element.replaceChildren(...found.parts.map((name) => h("option", { value: name }, t(`images.part.${name}`))));
     ofPart.element.value = found.part;
     only.element.value = found.only;
+    order.value = found.order;
     ofClass.element.value = found.label ?? "";
     grid.replaceChildren(...found.rows.map(thumbnail));
     const last = found.first + found.rows.length;

@@ -126,7 +126,7 @@ class Desk:
             parts = _results(trained, watch)
         except KeyboardInterrupt:
             self._show(watch, {"status": {"phase": "nothing"}})
-        except Exception as error:  # whatever it is, the page says it
+        except (Exception, SystemExit) as error:  # whatever it is, the page says it
             text = str(error) or type(error).__name__
             self._show(watch, {"status": {"phase": "failed", "text": text}})
         else:
@@ -240,12 +240,13 @@ def rows(
     part: str | None = None,
     only: Literal["all", "mistakes"] = "all",
     label: int | None = None,
+    order: Literal["number", "loss"] = "number",
     first: int = 0,
 ) -> Parts:
     """List examples."""
     inspection = _inspection(desk)
     part = inspection.parts[0] if part is None else part
-    return {"rows": plain(inspection.listed(part, only, label, first))}
+    return {"rows": plain(inspection.listed(part, only, label, order, first))}
 
 
 @action

@@ -56,8 +56,11 @@ class Inspection:
 
     # --- a list -----------------------------------------------------------------------------------
 
-    def listed(self, part: str, only: str, label: int | None, first: int) -> Parts:
-        """Rows of a part: all or the mistakes, of all classes or one, from the `first` of these."""
+    def listed(self, part: str, only: str, label: int | None, order: str, first: int) -> Parts:
+        """Rows of a part: all or the mistakes, of all classes or one, from the `first` of these.
+
+        By "loss" the largest come first.
+        """
         examples = self._part(part)
         if label is not None and not 0 <= label < len(self.names):
             raise PageError("error.no_class", label=label, count=len(self.names))
@@ -67,6 +70,8 @@ class Inspection:
         if label is not None:
             chosen &= examples.labels == label
         numbers = np.flatnonzero(chosen)
+        if order == "loss":
+            numbers = numbers[np.argsort(-examples.losses[numbers], kind="stable")]
         first = min(max(0, first), max(0, len(numbers) - 1)) // SHOWN * SHOWN
         shown = numbers[first : first + SHOWN]
         pictures = self._pictures(examples, shown, MOST_PIXELS)
@@ -75,6 +80,7 @@ class Inspection:
             "parts": self.parts,
             "only": only,
             "label": label,
+            "order": order,
             "first": first,
             "page": SHOWN,
             "of": len(numbers),
