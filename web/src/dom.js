@@ -101,19 +101,20 @@ export function eachFrame(draw) {
 
 const PAUSE = 120; // milliseconds between drawings of what may wait
 
-/** Call a function soon, after what is more urgent, and not too often, with its last arguments. */
+/** Call a function after the next frame, and not too often, with its last arguments. */
 export function whenIdle(draw) {
   let waiting = null;
   let last = 0;
+  function now() {
+    const latest = waiting;
+    waiting = null;
+    draw(...latest);
+    last = performance.now();
+  }
   return (...given) => {
     if (waiting === null) {
       const wait = Math.max(0, last + PAUSE - performance.now());
-      setTimeout(() => {
-        const latest = waiting;
-        waiting = null;
-        draw(...latest);
-        last = performance.now();
-      }, wait);
+      requestAnimationFrame(() => setTimeout(now, wait));
     }
     waiting = given;
   };
