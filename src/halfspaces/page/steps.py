@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,16 @@ from halfspaces.gradcheck.judge import Coordinate
 from halfspaces.loop.minimize import minimize
 from halfspaces.loop.result import Reason
 from halfspaces.loop.run import Run
+from halfspaces.losses import Loss
 from halfspaces.objective import Objective
-from halfspaces.page.board import Board, Side, Track
+from halfspaces.page.board import Board, Points, Side, Track
+from halfspaces.penalties import Penalty
 from halfspaces.request import Request
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
 
 CURVES = ("data_loss", "penalty", "loss", "step", "update_ratio", "gradient_norm")
+MOST_OBJECTIVES = 16  # that are kept, of all pages
 MOST_STEPS = 100_000  # of a link or of one request
 MOST_PASSES = 1e9  # more than any page takes
 # The step in which a run ended by itself; the next one begins another run there.
@@ -34,9 +38,13 @@ ENDS = (
 
 def objective_of(board: Board, side: Side) -> Objective:
     """L(W) of a side over the points to fit; features are as they are, not standardized."""
-    X, y = board.points.training
-    blocks = Blocks(X, y, n_jobs=1)
-    return Objective(side.settings.loss, side.settings.penalty, blocks, board.n_classes)
+    return _objective(board.points, side.settings.loss, side.settings.penalty, board.n_classes)
+
+
+@lru_cache(maxsize=MOST_OBJECTIVES)
+def _objective(points: Points, loss: Loss, penalty: Penalty, n_classes: int) -> Objective:
+    """The same objective for all steps, so that its sums over the points are computed once."""
+    return Objective(loss, penalty, Blocks(*points.training, n_jobs=1), n_classes)
 
 
 def advance(board: Board, side: Side, count: int) -> Side:

@@ -1,5 +1,6 @@
 """What a page shows of a board: every number, computed by the library."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -213,13 +214,13 @@ def plain(value: Any) -> Any:
     >>> plain({"a": np.array([1.0, np.nan]), "b": np.inf})
     {'a': [1.0, 'nan'], 'b': 'inf'}
     """
+    if isinstance(value, float) and not isinstance(value, np.generic):  # most of all
+        return value if math.isfinite(value) else str(value)
     if isinstance(value, np.ndarray):
         listed = value.tolist()
         return listed if value.dtype.kind in "biu" or np.isfinite(value).all() else plain(listed)
     if isinstance(value, np.generic):
         return plain(value.item())
-    if isinstance(value, float):
-        return value if np.isfinite(value) else str(value)
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
