@@ -21,7 +21,7 @@ test-slow: $(INSTALLED)
 test-browser: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m browser tests/page
 
-# Small files that claim much, every picture from every source, more adversarial fits: about two minutes.
+# Small files that claim much, every picture from every source, more adversarial fits, laws with options: four minutes.
 test-long: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n auto -m long
 

@@ -9,7 +9,7 @@ from benchmarks import race
 from tests.helpers import ROOT, real
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_race_from_the_command_line_to_the_report(tmp_path):
     real("libsvm")
     command = [sys.executable, "-m", "benchmarks", "races", "--quick", "--problems", "dna-easy"]

@@ -132,7 +132,7 @@ def test_images_without_classes(run, refused, folder, tmp_path):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_part_of_cifar_gives_in_memory_what_the_command_line_gives(run, tmp_path):
     data = datasets.open(real("cifar-10-batches-bin"))
     images, test = data.images(data.X[:600]), data.images(data.X_test[:50])

@@ -14,7 +14,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # of separable classes
 def test_every_kind_of_picture(run, folder, monkeypatch):
     monkeypatch.chdir(folder)

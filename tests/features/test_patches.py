@@ -13,11 +13,11 @@ from halfspaces.testing.tolerance import rounding
 from tests.helpers import pieces_of_photographs
 
 FEATURES = [
-    pytest.param(Patches(n=9, grid=2), marks=pytest.mark.slow),
+    pytest.param(Patches(n=9, grid=2), marks=pytest.mark.long),
     Patches(n=5, size=4, grid=2, shrink=1.6, threshold=0.1),
     Patches(n=7, size=3, dictionary="random", activation="count", grid=1, stride=3, power=1),
     Patches(n=6, size=4, dictionary="gaussian", activation="triangle", mirror=False),
-    pytest.param(Patches(n=8, size=5, grid=2, pooling="fractional"), marks=pytest.mark.slow),
+    pytest.param(Patches(n=8, size=5, grid=2, pooling="fractional"), marks=pytest.mark.long),
 ]
 
 

@@ -23,7 +23,7 @@ def coefficients(path):
     [
         pytest.param(
             "--loss hinge --margin 0.5 --strengths 3 --folds 2 --tol 0.05 --no-standardize",
-            marks=pytest.mark.slow,
+            marks=pytest.mark.long,
         ),
         "--optimizer sgd --epochs 2 --seed 5 --step-size find --strength 0.1 "
         "--class-weight balanced",
@@ -98,7 +98,7 @@ def test_a_fingerprint_looks_at_rows_everywhere():
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_options_beside_a_run_file_override_it(run, tmp_path):
     model = tmp_path / "model.safetensors"
     run(

@@ -59,13 +59,13 @@ def test_laws(loss):
     check_loss(loss, n_classes=5)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("loss", OPTIONS, ids=str)
 def test_laws_with_options(loss):
     check_loss(loss, n_classes=5)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("loss", [*LOSSES.values(), *OPTIONS], ids=str)
 def test_laws_of_two_classes(loss):
     check_loss(loss, n_classes=2)

@@ -60,7 +60,7 @@ def _displays(X, y, images, names):
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_display_of_hostile_names():
     X, y = _digits()
     names = [HOSTILE, "a class of a name that is long", *map(str, range(2, 10))]

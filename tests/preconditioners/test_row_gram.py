@@ -184,7 +184,7 @@ def wide(n=600, d=16_000):
     ), np.argmax(scores, axis=1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_sixteen_thousand_features_take_a_fraction_of_the_passes():
     X, y = wide()
     classifier = LinearClassifier(strength=1e-3, tol=1e-3)
