@@ -151,7 +151,7 @@ def shell(*arguments, **options):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_in_a_shell(digits_model):
     version = shell("--version")
     assert (version.returncode, version.stdout) == (0, f"halfspaces {halfspaces.__version__}\n")

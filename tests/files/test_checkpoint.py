@@ -90,7 +90,7 @@ def test_a_killed_run_ends_with_the_same_bits(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "loss", [Softmax(), pytest.param(Hinge(), marks=pytest.mark.slow)], ids=str
+    "loss", [Softmax(), pytest.param(Hinge(), marks=pytest.mark.long)], ids=str
 )
 def test_a_killed_grid_ends_with_the_same_bits(loss, tmp_path):
     objective, rows = replace(SMALL, loss=loss), np.arange(SMALL.n_examples)

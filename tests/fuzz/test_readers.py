@@ -12,7 +12,7 @@ from tests.fuzz.tables import READERS as TABLES
 from tests.helpers import ROOT
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "readers", [["hdf5 strings"], [name for name in TABLES if name != "hdf5 strings"]], ids=len
 )

@@ -54,7 +54,7 @@ def test_a_wrong_gradient_is_not_called_right(name):
     assert verdict(WRONG[name](np.float64)) != "right"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("factor", [1, -1, 3])
 @pytest.mark.parametrize("n", [10, 100])
 def test_float16_is_judged_by_its_own_noise(n, factor):

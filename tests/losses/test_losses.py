@@ -48,7 +48,7 @@ def value(loss, scores, y):
 @pytest.mark.parametrize(
     "loss",
     [
-        pytest.param(loss, marks=pytest.mark.slow)
+        pytest.param(loss, marks=pytest.mark.long)
         if name in ("crammer_singer", "ova_hinge")
         else loss
         for name, loss in LOSSES.items()

@@ -51,7 +51,7 @@ def separate(grid, tol):
     "loss",
     [
         "softmax",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in LOSSES if name != "softmax"),
+        *(pytest.param(name, marks=pytest.mark.long) for name in LOSSES if name != "softmax"),
     ],
 )
 def test_a_grid_equals_separate_fits(loss):
