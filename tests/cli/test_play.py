@@ -93,8 +93,10 @@ def test_without_the_extra_it_is_named(refused, monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
-def test_a_page_is_offered_the_data_and_an_interrupt_ends_it_in_one_line():
-    command = [sys.executable, "-m", "halfspaces", "play", "--no-browser", "--data", "photos/"]
+def test_a_page_is_offered_the_data_and_an_interrupt_ends_it_in_one_line(tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("x,y,label\n1,2,a\n2,1,b\n", encoding="utf-8")
+    command = [sys.executable, "-m", "halfspaces", "play", "--no-browser", "--data", str(table)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as play:
@@ -107,5 +109,12 @@ def test_a_page_is_offered_the_data_and_an_interrupt_ends_it_in_one_line():
             images = json.loads(socket.recv(timeout=60))["show"]["images"]
             play.send_signal(signal.SIGINT)
             out, err = play.communicate(timeout=60)
-    assert images["choices"]["data"] == ["digits", "photos/"]
+    assert images["choices"]["data"] == ["digits", str(table)]
     assert (play.returncode, out, err) == (130, "", "Error: Interrupted; nothing was saved.\n")
+
+
+def test_data_that_are_not_there_are_said_at_once(run):
+    ended = run("play", "--data", "nowhere", "--no-browser")
+    assert ended.code == 2
+    assert "nowhere" in ended.err
+    assert ended.err.count("\n") == 1

@@ -14,6 +14,7 @@ from halfspaces.loop.minimize import minimize
 from halfspaces.losses import LOSSES
 from halfspaces.objective import Objective
 from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES
+from halfspaces.page.actions import ACTIONS
 from halfspaces.page.geometry import regions, zero_lines
 from halfspaces.page.session import Session
 from halfspaces.page.settings import Settings, name_of
@@ -199,6 +200,20 @@ def test_messages_without_sense_change_nothing():
     after = shown(session)
     for name in ("sides", "points", "classes", "words"):
         assert after[name] == before[name], name
+
+
+def test_any_exception_is_said_and_changes_nothing(monkeypatch):
+    session = Session()
+    ask(session, "step", count=3)
+    before = shown(session)["sides"]
+
+    def fails(page):
+        page.board = None
+        raise RuntimeError("No reason.")
+
+    monkeypatch.setitem(ACTIONS, "undo", fails)
+    assert session.answer({"id": 1, "do": "undo"}) == {"id": 1, "error": "No reason."}
+    assert shown(session)["sides"] == before
 
 
 def test_every_number_is_the_librarys(monkeypatch):

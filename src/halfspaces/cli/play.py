@@ -40,6 +40,7 @@ def play(
     that is printed; Ctrl-C ends it.
     """
     from halfspaces.cli.screen import echo
+    from halfspaces.datasets.opening import check_exists
     from halfspaces.page import extra
     from halfspaces.system import interrupts
 
@@ -49,6 +50,8 @@ def play(
     from halfspaces.page.server import Server
     from halfspaces.page.session import Session
 
+    for path in data or []:
+        check_exists(path)
     new_session = partial(Session, offered=data or [], trainer=train)
     with Server(port, new_session) as server:
         address = server.address + fragment

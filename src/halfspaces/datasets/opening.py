@@ -158,6 +158,15 @@ def holds_images(path_or_name: str | os.PathLike[str]) -> bool:
     return takes(path_or_name, "image_size")
 
 
+def check_exists(path_or_name: str) -> None:
+    """Raise DataError unless it is a name, or the path of data in one of the `FORMATS`.
+
+    >>> check_exists("digits")
+    """
+    if not _is_name(path_or_name):
+        _find(path_or_name)
+
+
 def _is_name(path_or_name: str | os.PathLike[str]) -> bool:
     return path_or_name in BUILT_IN or path_or_name in CATALOGUE
 
