@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from halfspaces.losses.base import Loss
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import Optimizer
 from halfspaces.penalties.base import Penalty
 from halfspaces.testing.duality import LAWS as DUALITY_LAWS
