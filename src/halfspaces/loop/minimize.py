@@ -134,7 +134,9 @@ def _turns(
         request = run.optimizer.propose(run.state)
         ahead = run.optimizer.rows_ahead(run.state)
         if ahead is not None:
-            run.objective.blocks.read_ahead(ahead)
+            from halfspaces.system.read_ahead import read_ahead
+
+            read_ahead(run.objective.blocks.X, ahead, run.objective.blocks.index)
         evaluation = run.objective.evaluate(request)
         run.passes += evaluation.visited
         if not (run.optimizer.recovers or np.all(np.isfinite(evaluation.data))):

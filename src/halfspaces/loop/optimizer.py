@@ -77,6 +77,10 @@ class Optimizer(ABC, Generic[S]):
         """Sorted rows of the next requests, which are read ahead from disk; or None."""
         return None
 
+    def last_move(self, state: S, before: Array) -> Array:
+        """The last change of W, which was `before`."""
+        return state.W - before
+
     def step_of(self, state: S) -> Callable[[Array], Array] | None:
         """The step (D+1, M, C) for this gradient; None if the optimizer has no curvature model."""
         return None

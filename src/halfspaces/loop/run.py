@@ -106,7 +106,7 @@ class Run(SoFar):
             "loss": data + penalty,
             "gap": data + penalty - self.lower,
             "step": self.state.step.copy(),
-            "update_ratio": norm(self.W - before) / length,
+            "update_ratio": norm(self.optimizer.last_move(self.state, before)) / length,
         }
         if evaluation.data_gradient is not None:
             row["gradient_norm"] = self._gradient_norm(evaluation)

@@ -42,11 +42,6 @@ class _Sums(NamedTuple):
     pulled: tuple[Any, ...]  # by the score function; empty without gradient
     statistics: Array | None = None
 
-    @classmethod
-    def of(cls, sums: tuple[Any, ...]) -> "_Sums":
-        """The sums that a visit has returned one after the other."""
-        return cls(*sums[:5], pulled=sums[5:])
-
 
 @dataclass(frozen=True, eq=False)
 class Objective:
@@ -62,7 +57,7 @@ class Objective:
         None: features as they are.
     fit_intercept : bool
     score_function : Score or None
-        None: `linear`.
+        None: `standardized`.
     observe : callable or None
         Called with each evaluation.
 
@@ -110,7 +105,7 @@ class Objective:
 
     def on(self, blocks: Blocks) -> "Objective":
         """The objective over other examples, with the standardization of these."""
-        return replace(self, blocks=self.linear.standardization.without_offsets(blocks))
+        return replace(self, blocks=self.standardized.standardization.without_offsets(blocks))
 
     def with_penalty(
         self, penalty: Penalty, observe: Callable[[Evaluation], Any] | None = None
@@ -125,30 +120,29 @@ class Objective:
 
     def _with_same_sums(self, **changes: Any) -> "Objective":
         other = replace(self, **changes)
-        sums = ("linear", "total_weight", "anchor", "row_length")
+        sums = ("standardized", "total_weight", "anchor", "row_length")
         vars(other).update({name: vars(self)[name] for name in sums if name in vars(self)})
         return other
 
     @cached_property
-    def linear(self) -> Linear:
-        """The scores of standardized features.
-
-        Raises
-        ------
-        TypeError
-            If scores are not linear in W.
-        """
-        if self.score_function is not None and not self.score_function.linear:
-            raise TypeError(f"{type(self.score_function).__name__} {NOT_LINEAR}")
+    def standardized(self) -> Linear:
+        """The scores x W[:-1] + W[-1] of standardized features x, whatever the score function is."""
         standardization = self.standardization or Standardization.identity(self.n_features)
         center = self.blocks.center
         center = np.zeros(self.n_features) if center is None else center.astype(np.float64)
         return Linear(standardization, center, self.fit_intercept)
 
     @property
+    def linear(self) -> Linear:
+        """`standardized`; TypeError if the score function is not linear in W."""
+        if self.score.linear:
+            return self.standardized
+        raise TypeError(f"{type(self.score).__name__} {NOT_LINEAR}")
+
+    @property
     def score(self) -> Score:
         """The score function f(x; W)."""
-        return self.linear if self.score_function is None else self.score_function
+        return self.standardized if self.score_function is None else self.score_function
 
     @cached_property
     def total_weight(self) -> Array:
@@ -158,7 +152,7 @@ class Objective:
     @cached_property
     def anchor(self) -> Anchor:
         """Class frequencies and class sums, by which a certificate corrects for the free bias."""
-        return Anchor.of(self.blocks, self.linear, self.n_classes)
+        return Anchor.of(self.blocks, self.standardized, self.n_classes)
 
     @cached_property
     def row_length(self) -> Array:
@@ -246,15 +240,17 @@ class Objective:
             classes = np.arange(self.n_classes)
             at = self.score.at(request.W, self.blocks.dtype)
             visit = self._visit(request, at, self._losses(request))
-            return smoothing, _Sums.of(visit(Block(means, classes, masses, classes)))
+            sums = visit(Block(means, classes, masses, classes))
+            return smoothing, _Sums(*sums[:5], sums[5:])
         offsets = None
         if smoothing.recentre > 0:
             offsets = np.zeros((len(blocks.y), *request.W.shape[1:]), np.float16)
             smoothing = smoothing.recentred(offsets)
         at = self.score.at(request.W, blocks.dtype, request.draw, request.gradient)
         visit = self._visit(request, at, self._losses(request, offsets))
-        sums = _Sums.of(blocks.sum(visit, request.rows, at.columns))
-        return smoothing, sums._replace(statistics=at.statistics and at.statistics())
+        sums = blocks.sum(visit, request.rows, at.columns)
+        statistics = at.statistics and at.statistics()
+        return smoothing, _Sums(*sums[:5], sums[5:], statistics)
 
     def _losses(self, request: Request, new_offsets: Array | None = None) -> EvaluateLoss:
         """The loss that is asked for.

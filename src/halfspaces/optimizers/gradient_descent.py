@@ -19,6 +19,9 @@ from halfspaces.support.validation import check_number
 from halfspaces.system.names import lookup
 
 
+PART = 1 << 15  # entries of W that are updated together
+
+
 @dataclass(eq=False)
 class GradientState(State):
     """W, the last move, the rule's slots and the number of updates."""
@@ -44,6 +47,12 @@ def safe_step(objective: Objective, n_members: int, batch_size: int | None = Non
     loss = objective.loss if objective.loss.smooth else objective.loss.smoothed(1.0)
     curvature = loss.curvature(objective.n_classes) * largest_eigenvalue(objective, batch_size)
     return 1 / np.maximum(curvature + np.asarray(objective.penalty.curvature(n_members)), 1e-30)
+
+
+def _parts(W: Array) -> list[slice]:
+    """Slices of the rows of W that stay in the cache while they are updated."""
+    size = max(1, PART * len(W) // W.size)
+    return [slice(start, start + size) for start in range(0, len(W), size)]
 
 
 @dataclass(frozen=True)
@@ -90,22 +99,37 @@ class _GradientMethod(Optimizer[GradientState]):
 
     def update(self, state: GradientState, evaluation: Evaluation) -> GradientState:
         """One move by the rule, then the prox of a penalty that has no gradient."""
-        step = state.base_step * self._factor(state)
-        steps = by_member(step).astype(state.W.dtype, copy=False)
+        state.step = state.base_step * self._factor(state)
         state.count += 1
-        move, coordinate_step, state.slots = self.update_rule.move(
-            state.slots, evaluation.gradient, state.last_move, steps, state.count
-        )
-        moved = state.W + move
+        moved = np.empty_like(state.W)
+        parts = _parts(state.W) if state.penalty.smooth else [slice(None)]
+        for rows in parts:
+            coordinate_step = self._move(state, evaluation.gradient, rows)
+            np.add(state.W[rows], state.last_move[rows], out=moved[rows])
         if not state.penalty.smooth:
             moved = prox_step(state.penalty, moved, coordinate_step)
-        state.last_move = moved - state.W
+            state.last_move = moved - state.W
         if evaluation.statistics is not None:
-            moved[-len(evaluation.statistics) :] = evaluation.statistics
-            state.last_move[-len(evaluation.statistics) :] = 0
+            rows = slice(-len(evaluation.statistics), None)
+            moved[rows] = evaluation.statistics
+            state.last_move[rows] = 0
         state.W = moved
-        state.step = step
         return state
+
+    def _move(self, state: GradientState, gradient: Array, rows: slice) -> Array:
+        """Write the rule's move of these rows of W, and its slots; return the coordinates' steps."""
+        step = by_member(state.step).astype(state.W.dtype, copy=False)
+        slots = tuple(slot[rows] for slot in state.slots)
+        state.last_move[rows], coordinate_step, after = self.update_rule.move(
+            slots, gradient[rows], state.last_move[rows], step, state.count
+        )
+        for slot, values in zip(slots, after, strict=True):
+            slot[...] = values
+        return coordinate_step
+
+    def last_move(self, state: GradientState, before: Array) -> Array:
+        """The move that the rule has made, without running statistics."""
+        return state.last_move
 
 
 @dataclass(frozen=True)

@@ -229,18 +229,6 @@ class Blocks:
         plain = self.center is None and not self.in_double
         return plain and serve(self.X, columns, self.sizes.fused_from)
 
-    def read_ahead(self, rows: Array) -> None:
-        """Read rows of a mapped file into the system's file cache, on a thread, before a visit.
-
-        Rows in memory need nothing.
-        """
-        from halfspaces.system.read_ahead import memory_map_of, start_reading
-
-        X: Any = self.X
-        file = memory_map_of(X)
-        if file is not None:
-            start_reading(file, X, rows if self.index is None else np.sort(self.index[rows]))
-
     def labels(self, rows: Rows = None) -> Array:
         """The labels of the rows."""
         return self.of_rows(self.y, rows)

@@ -22,6 +22,14 @@ def memory_map_of(X: object) -> mmap.mmap | None:
     return owner
 
 
+def read_ahead(X: object, rows: np.ndarray, index: np.ndarray | None = None) -> None:
+    """Read these rows, or those rows of `index`, into the file cache, if X lies in a mapped file."""
+    file = memory_map_of(X)
+    if file is not None:
+        assert isinstance(X, np.ndarray)
+        start_reading(file, X, rows if index is None else np.sort(index[rows]))
+
+
 def start_reading(file: mmap.mmap, X: np.ndarray, rows: np.ndarray) -> None:
     """Read rising rows of X, which lies in this map, into the file cache on a thread."""
     arguments = (file, X, rows)

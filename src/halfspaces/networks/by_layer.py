@@ -1,0 +1,74 @@
+"""The penalty of a network: that of each weight tensor, with a column for each of its units."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from halfspaces.penalties.base import Penalty
+from halfspaces.support.types import Array
+
+
+@dataclass(frozen=True)
+class ByLayer(Penalty):
+    """Σ_layers λ R(W_layer), W_layer (inputs, 1, units), of the flat weights of a network.
+
+    So a max norm holds for the incoming weights of each unit (Srivastava et al., JMLR 2014), and
+    for each filter of a convolution.
+
+    Parameters
+    ----------
+    penalty : Penalty
+        Of each layer.
+    shapes : tuple of (units, inputs)
+        Of the weight tensors, which lie at the beginning of W; no row after them is penalized.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from halfspaces.penalties.l2 import L2
+    >>> ByLayer(L2(0.5), ((1, 2), (1, 1))).value(np.array([1.0, 1.0, 1.0, 7.0]).reshape(4, 1, 1))
+    array([1.5])
+    """
+
+    penalty: Penalty
+    shapes: tuple[tuple[int, int], ...]
+
+    @property
+    def smooth(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the penalty of a layer has a gradient."""
+        return self.penalty.smooth
+
+    def value(self, W: Array) -> Array:
+        """The sum over the layers."""
+        return sum((self.penalty.value(layer) for layer in self._layers(W)), W[:0].sum(axis=(0, 2)))
+
+    def gradient(self, W: Array) -> Array:
+        """That of each layer; 0 for the other rows."""
+        gradient = np.zeros_like(W)
+        for layer, slope in zip(self._layers(W), self._layers(gradient), strict=True):
+            slope[...] = self.penalty.gradient(layer)
+        return gradient
+
+    def prox(self, W: Array, step: Array | float) -> Array:
+        """That of each layer; the other rows stay."""
+        moved = W.copy()
+        each = isinstance(step, Array) and step.ndim == W.ndim
+        steps = self._layers(step) if each else [step] * len(self.shapes)
+        for layer, size in zip(self._layers(moved), steps, strict=True):
+            layer[...] = self.penalty.prox(layer, size)
+        return moved
+
+    def conjugate(self, dual: Array) -> Array:
+        """The sum over the layers; infinite where a row that is not penalized is not 0."""
+        total = sum(self.penalty.conjugate(layer) for layer in self._layers(dual))
+        rest = dual[sum(units * inputs for units, inputs in self.shapes) :]
+        return total + (float("inf") if rest.any() else 0.0)
+
+    def _layers(self, W: Array) -> Iterator[Array]:
+        """Views (inputs, 1, units) of the weight tensors."""
+        start = 0
+        for units, inputs in self.shapes:
+            rows = W[start : start + units * inputs]
+            yield rows.reshape(units, inputs).T[:, None]
+            start += units * inputs

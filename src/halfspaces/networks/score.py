@@ -1,0 +1,146 @@
+"""Any torch.nn.Module as a score function."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from halfspaces.networks.by_layer import ByLayer
+from halfspaces.networks.layout import Layout
+from halfspaces.penalties.base import Penalty
+from halfspaces.scores.base import At, Forward, Score
+from halfspaces.support.types import Array, Block
+
+
+@dataclass(frozen=True, eq=False)
+class TorchScore(Score):
+    """f(x; W) = module(x), W the parameters and running statistics of the module, flat (P, 1, 1).
+
+    The module is never changed: its tensors are replaced by those of W in each call. Training draws
+    noise (dropout, ...) from torch's random generator, seeded by seed, pass and first row of the
+    block, so a run has the same bits each time; the state of the generator is restored. Batch
+    normalization takes the statistics of a block, and its running statistics are the last rows of
+    W.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Takes rows (B, *input_shape), returns scores (B, C).
+    input_shape : tuple of int
+        Shape of one example.
+    seed : int
+        Of the noise.
+    draws : bool
+        Whether training draws noise or takes statistics of a batch (see `checked_score`, which
+        finds out).
+
+    References
+    ----------
+    Paszke et al., PyTorch: an imperative style, high-performance deep learning library, NeurIPS
+    2019, https://arxiv.org/abs/1912.01703
+
+    Examples
+    --------
+    >>> from halfspaces.losses.softmax import Softmax
+    >>> from halfspaces.objective import Objective, Request
+    >>> from halfspaces.penalties.none import NoPenalty
+    >>> from halfspaces.rows.blocks import Blocks
+    >>> module = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 3)).double()
+    >>> score = TorchScore(module, (3,))
+    >>> blocks = Blocks(np.eye(3), np.arange(3))
+    >>> objective = Objective(Softmax(), NoPenalty(), blocks, 3, score_function=score)
+    >>> objective.evaluate(Request(objective.initial())).gradient.shape
+    (31, 1, 1)
+    """
+
+    module: nn.Module
+    input_shape: tuple[int, ...]
+    seed: int = 0
+    draws: bool = field(default=True)  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The order of the module's tensors in W."""
+        return Layout.of(self.module)
+
+    @cached_property
+    def dtype(self) -> np.dtype:
+        """The type of W: that of the module's parameters."""
+        first = next(self.module.parameters(), torch.empty(0))
+        return torch.empty(0, dtype=first.dtype).numpy().dtype
+
+    def initial(self, n_members: int, n_classes: int) -> Array:
+        """The parameters with which the module was made; there is one member."""
+        return self.layout.pack(_tensors(self.module), self.dtype)
+
+    def by_layer(self, penalty: Penalty) -> ByLayer:
+        """The penalty of each weight tensor, as the penalty of W.
+
+        All weights are one layer for penalties that are sums over single weights.
+        """
+        if penalty.thresholds(1) is not None:
+            return ByLayer(penalty, ((self.layout.n_penalized, 1),))
+        parts = self.layout.weights
+        return ByLayer(penalty, tuple((part.shape[0], part.size // part.shape[0]) for part in parts))
+
+    def at(self, W: Array, dtype: np.dtype, draw: int | None = None, gradient: bool = True) -> At:
+        """The module's outputs; with a draw in training mode, else in evaluation mode."""
+        tensors = self.layout.unpack(W)
+        names = [part.name for part in self.layout.weights + self.layout.others]
+        trained = [tensors[name].requires_grad_(gradient) for name in names]
+        buffers = dict(self.module.named_buffers())
+        statistics = {name: tensors[name].to(buffer, copy=True) for name, buffer in buffers.items()}
+        tensors |= statistics
+
+        def forward(block: Block) -> Forward:
+            x = torch.from_numpy(np.asarray(block.X)).to(trained[0].dtype)
+            x = x.reshape(-1, *self.input_shape)
+            with self._mode(draw, block), torch.set_grad_enabled(gradient):
+                scores = functional_call(self.module, tensors, (x,))
+
+            def pull(slopes: Array) -> tuple[Array]:
+                towards = torch.from_numpy(slopes).to(scores.dtype)
+                gradients = torch.autograd.grad(scores, trained, towards)
+                return (self.layout.pack(dict(zip(names, gradients, strict=True)), W.dtype),)
+
+            # The loss writes its slopes over its scores, and layers may need their outputs.
+            return Forward(scores.detach().numpy().copy(), pull)
+
+        def moved() -> Array:
+            return self.layout.pack(statistics, W.dtype)[self.layout.n_trained :]
+
+        return At(forward, None, moved if draw is not None and statistics else None)
+
+    def pullback(self, sums: tuple[Any, ...], factor: Any, shape: tuple[int, ...]) -> Array:
+        """The gradient in W; 0 for running statistics."""
+        (gradient,) = sums
+        gradient *= gradient.dtype.type(factor[0])
+        return gradient.reshape(shape)
+
+    @contextmanager
+    def _mode(self, draw: int | None, block: Block) -> Iterator[None]:
+        """Training mode with noise of this pass and block; evaluation mode without a draw."""
+        self.module.train(draw is not None)
+        if draw is None:
+            yield
+            return
+        if len(block.rows) == 1:  # a single example has no statistics of a batch
+            for layer in self.module.modules():
+                layer.train(not isinstance(layer, _BatchNorm))
+        first = int(block.rows[0])
+        with torch.random.fork_rng(devices=[]):
+            state = np.random.SeedSequence([self.seed, draw, first]).generate_state(1, np.uint64)
+            torch.manual_seed(int(state[0] >> np.uint64(1)))
+            yield
+
+
+def _tensors(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers by name."""
+    return dict(module.named_parameters()) | dict(module.named_buffers())
