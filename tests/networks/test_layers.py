@@ -19,7 +19,6 @@ NETWORKS = {
     "mlp": (MLP(hidden=(4,)), (5,)),
     "mlp, everything on": (MLP(hidden=(4, 4), dropout=0.4, batch_norm=True), (5,)),
     "resnet": (ResNet(width=2, batch_norm=False), IMAGE),
-    "resnet, dropout": (ResNet(width=2, batch_norm=False, dropout=0.4), IMAGE),
     "resnet, batch norm": (ResNet(width=2), IMAGE),
     "resnet, stochastic depth": (ResNet(width=2, batch_norm=False, stochastic_depth=0.5), IMAGE),
     "resnet, fractional pooling": (
@@ -232,7 +231,6 @@ MODULE_MUTANTS = [
     (StaleStatistics(5), "law_running_statistics"),
     (RunningOnesWhileTraining(5), "law_running_statistics"),
     (RunningOnesWhileTraining(5), "law_seeded_noise"),
-    (BatchOnesAtInference(5), "law_running_statistics"),
     (BatchOnesAtInference(5), "law_row_by_row"),
     (ConstantStatistics(5), "law_gradient"),
     (MovesAtInference(5), "law_inference"),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from halfspaces.networks.layers import FractionalMaxPool2d, StochasticDepth, Standardize
+from halfspaces.networks.layers import FractionalMaxPool2d, Standardize, StochasticDepth
 
 # Between two stages; a ratio below 2 keeps more positions, so training takes longer.
 POOLING_RATIO = 1.6

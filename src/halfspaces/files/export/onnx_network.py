@@ -103,7 +103,9 @@ def replacements(module: "nn.Module") -> list[str]:
             survival = f"survival={layer.survival:g}"
             found.append(f"{name}: stochastic depth ({survival}) is its expectation")
         elif isinstance(layer, FractionalMaxPool2d):
-            found.append(f"{name}: fractional max pooling (ratio={layer.ratio:g}) has fixed regions")
+            found.append(
+                f"{name}: fractional max pooling (ratio={layer.ratio:g}) has fixed regions"
+            )
         elif isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.track_running_stats:
             found.append(f"{name}: batch normalization uses running statistics")
     return found
