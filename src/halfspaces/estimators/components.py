@@ -6,7 +6,7 @@ from typing import Any
 
 from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import OPTIMIZERS, Optimizer
 from halfspaces.optimizers.choose import Choice, choose_for
 from halfspaces.penalties import PENALTIES

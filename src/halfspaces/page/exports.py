@@ -21,7 +21,7 @@ import numpy as np
 from halfspaces import minimize
 from halfspaces.callbacks import StopAfter
 from halfspaces.losses import {losses}
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import {optimizers}
 from halfspaces.penalties import {penalties}
 from halfspaces.rows.blocks import Blocks
