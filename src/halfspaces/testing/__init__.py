@@ -1,7 +1,8 @@
 """Conformance checks: laws for every loss, penalty, optimizer and feature, your own included.
 
 `check_loss`, `check_penalty`, `check_optimizer` and `check_feature` check all laws of a component
-and name those that it breaks, with figures:
+and name those that it breaks, with figures; `check_module`, `check_dropping` and `check_pooling`
+do so for torch modules:
 
     from halfspaces.testing import check_loss
 
@@ -12,8 +13,8 @@ Each law is also a function: `LOSS_LAWS["law_gradient"](MyLoss())`. The fix of a
 law that it broke, which is then checked for all components.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from halfspaces.losses.base import Loss
 from halfspaces.objective.objective import Objective
@@ -29,16 +30,21 @@ from halfspaces.testing.runs import small_objective
 from halfspaces.testing.words import Law
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from halfspaces.features import Feature
 
 __all__ = [
     "LOSS_LAWS",
     "OPTIMIZER_LAWS",
     "PENALTY_LAWS",
+    "check_dropping",
     "check_feature",
     "check_loss",
+    "check_module",
     "check_optimizer",
     "check_penalty",
+    "check_pooling",
 ]
 
 LOSS_LAWS: dict[str, Law] = {**SCORE_LAWS, **DUALITY_LAWS}
@@ -154,6 +160,108 @@ def check_feature(feature: "Feature", *, size: tuple[int, int] = (32, 40), seed:
     from halfspaces.testing.features import LAWS
 
     _check_all(LAWS, feature, size=size, seed=seed)
+
+
+def check_module(module: "nn.Module", *, shape: Sequence[int], seed: int = 0) -> None:
+    """Check a torch module by every law of `MODULE_LAWS` in `testing/layers.py`.
+
+    Its gradient is compared with differences for every loss, with its random masks held fixed;
+    inference must be deterministic, noise must come from torch's global generator, and running
+    statistics must tend to those of a batch.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        A small one, with every regularizer switched on. Outputs (B, ...) count as B examples'
+        scores. It is copied, never changed.
+    shape : sequence of int
+        Shape of one example.
+    seed : int
+        Seed of examples and masks.
+
+    Raises
+    ------
+    AssertionError
+        With a line for each broken law.
+    ImportError
+        If torch is missing.
+
+    Examples
+    --------
+    >>> from halfspaces.networks import MLP
+    >>> check_module(MLP(hidden=(4,), dropout=0.5).module((3,), 2), shape=(3,))  # doctest: +SKIP
+    """
+    from halfspaces.testing.layers import MODULE_LAWS
+
+    _check_all(MODULE_LAWS, module, shape=shape, seed=seed)
+
+
+def check_dropping(
+    layer: "nn.Module",
+    *,
+    shape: Sequence[int],
+    keep: float,
+    unit: Literal["element", "example"] = "element",
+    seed: int = 0,
+) -> None:
+    """Check a layer that drops at random by every law of `DROPPING_LAWS` in `testing/layers.py`.
+
+    Each unit is kept with probability `keep` and then divided by it; the expectation is what
+    inference computes.
+
+    Parameters
+    ----------
+    layer : torch.nn.Module
+        torch.nn.Dropout, StochasticDepth, ...
+    shape : sequence of int
+        Shape of one example.
+    keep : float
+        Probability with which a unit is kept, 0 < keep < 1.
+    unit : "element" or "example"
+        What is dropped or kept as a whole.
+    seed : int
+        Seed of the masks.
+
+    Raises
+    ------
+    AssertionError
+        With a line for each broken law.
+    ImportError
+        If torch is missing.
+    """
+    from halfspaces.testing.layers import DROPPING_LAWS
+
+    _check_all(DROPPING_LAWS, layer, shape=shape, keep=keep, unit=unit, seed=seed)
+
+
+def check_pooling(
+    layer: "nn.Module", *, size: tuple[int, int], overlapping: bool = False, seed: int = 0
+) -> None:
+    """Check fractional max pooling by every law of `POOLING_LAWS` in `testing/layers.py`.
+
+    Regions cover the input, have the sizes that the factor allows, are drawn anew in each training
+    pass and are fixed at inference.
+
+    Parameters
+    ----------
+    layer : torch.nn.Module
+    size : tuple of two ints
+        Height and width of the images, which must not be multiples of the pooled ones.
+    overlapping : bool
+        Whether each region includes the first position of the next one.
+    seed : int
+        Seed of images and regions.
+
+    Raises
+    ------
+    AssertionError
+        With a line for each broken law.
+    ImportError
+        If torch is missing.
+    """
+    from halfspaces.testing.layers import POOLING_LAWS
+
+    _check_all(POOLING_LAWS, layer, size=size, overlapping=overlapping, seed=seed)
 
 
 def _check_all(laws: Mapping[str, Law], component: Any, **options: Any) -> None:
