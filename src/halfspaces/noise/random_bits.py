@@ -40,9 +40,7 @@ def random_bits(seed: int, draw: int, rows: Array, n_features: int) -> Array:
     return mixed.view("<u2")[:, :n_features]
 
 
-def random_bits_at(
-    seed: int, draw: int, rows: Array, features: Array, n_features: int
-) -> Array:
+def random_bits_at(seed: int, draw: int, rows: Array, features: Array, n_features: int) -> Array:
     """The numbers (n,), uint16, of n pairs of a row number and a feature."""
     words = _first_words(seed, draw, rows, _words_per_row(n_features))
     words += (features // LANES).astype(np.uint64) * np.uint64(STRIDE)
