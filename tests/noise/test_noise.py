@@ -6,7 +6,9 @@ from scipy.sparse import csr_array
 
 from halfspaces.losses import LOSSES
 from halfspaces.losses.softmax import Softmax
-from halfspaces.noise import NOISES, AdaptiveL2, AdaptiveScore, Dropout, GaussianNoise, Noisy
+from halfspaces.noise import NOISES, AdaptiveL2, Dropout, GaussianNoise
+from halfspaces.noise.adaptive_score import AdaptiveScore
+from halfspaces.noise.noisy import Noisy
 from halfspaces.noise.random_bits import random_bits
 from halfspaces.rows.standardization import Standardization
 from halfspaces.scores.linear import Linear

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from halfspaces.noise import AdaptiveScore, Dropout, GaussianNoise, Noisy
+from halfspaces.noise import Dropout, GaussianNoise
+from halfspaces.noise.adaptive_score import AdaptiveScore
+from halfspaces.noise.noisy import Noisy
 from halfspaces.scores.base import At, Forward
 from halfspaces.testing import NOISE_LAWS
 from halfspaces.testing.noise import Scores

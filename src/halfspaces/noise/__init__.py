@@ -7,12 +7,22 @@ A new noise is one class and one row in `NOISES`.
 """
 
 from halfspaces.noise.adaptive_l2 import AdaptiveL2
-from halfspaces.noise.adaptive_score import AdaptiveScore
 from halfspaces.noise.base import Noise
 from halfspaces.noise.dropout import Dropout
 from halfspaces.noise.gaussian import GaussianNoise
-from halfspaces.noise.noisy import Noisy
+from halfspaces.noise.none import NoNoise
 
-__all__ = ["NOISES", "AdaptiveL2", "AdaptiveScore", "Dropout", "GaussianNoise", "Noise", "Noisy"]
+__all__ = [
+    "NOISES",
+    "AdaptiveL2",
+    "Dropout",
+    "GaussianNoise",
+    "NoNoise",
+    "Noise",
+]
 
-NOISES: dict[str, type[Noise]] = {"dropout": Dropout, "gaussian": GaussianNoise}
+NOISES: dict[str, type[Noise]] = {
+    "none": NoNoise,
+    "dropout": Dropout,
+    "gaussian": GaussianNoise,
+}

@@ -1,6 +1,6 @@
 """The deterministic equivalent of noise: the mean loss of noisy inputs, to second order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from halfspaces.noise.base import Noise
 from halfspaces.noise.dropout import Dropout
@@ -38,7 +38,7 @@ class AdaptiveL2:
     AdaptiveL2(noise=Dropout(probability=0.2))
     """
 
-    noise: Noise = Dropout()
+    noise: Noise = field(default_factory=Dropout)
 
     def __post_init__(self) -> None:
         if not isinstance(self.noise, Noise):  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -67,5 +67,5 @@ class Inputs:
         return dV, dbias
 
     def in_units_of_rows(self, dweights: Array) -> Array:
-        """The gradient in V (D, M·C), where scores of rows are X V + c, from that in the weights."""
+        """The gradient in V (D, M·C), of scores X V + c, from that in the weights."""
         return self.linear.standardization.scale[:, None] * dweights
