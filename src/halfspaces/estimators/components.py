@@ -91,7 +91,7 @@ def make_noise(noise: str | Noise | AdaptiveL2 | None) -> Noise | AdaptiveL2 | N
 
 
 def with_noise(
-    objective: Objective, noise: str | Noise | AdaptiveL2 | None, seed: int
+    objective: Objective, noise: str | Noise | AdaptiveL2 | None, seed: int = 0
 ) -> Objective:
     """The objective whose scores draw the noise, or whose loss has its adaptive L2 term.
 

@@ -76,6 +76,11 @@ def logistic_term(scores: Array, W: Array, variance: Features) -> TermOfRows:
     return TermOfRows(values[:, 0], dscores, dweights)
 
 
+def has_term(loss: Loss) -> bool:
+    """Whether the Hessian of the loss does not depend on the label."""
+    return isinstance(loss, Softmax) or (isinstance(loss, OneVsAll) and loss.probability == "sigmoid")
+
+
 def term_of(loss: Loss) -> Term:
     """The term of a loss whose Hessian does not depend on the label.
 
@@ -84,14 +89,12 @@ def term_of(loss: Loss) -> Term:
     ValueError
         For any other loss.
     """
-    if isinstance(loss, Softmax):
-        return softmax_term
-    if isinstance(loss, OneVsAll) and loss.probability == "sigmoid":
-        return logistic_term
-    raise ValueError(
-        "AdaptiveL2 needs a loss whose second derivatives do not depend on the label, softmax or "
-        f"ova_logistic, got {loss!r}; use one of these, or draw the noise."
-    )
+    if not has_term(loss):
+        raise ValueError(
+            "AdaptiveL2 needs a loss whose second derivatives do not depend on the label, softmax "
+            f"or ova_logistic, got {loss!r}; use one of these, or draw the noise."
+        )
+    return softmax_term if isinstance(loss, Softmax) else logistic_term
 
 
 def _times(variance: Features, p: Array, W: Array) -> Features:
