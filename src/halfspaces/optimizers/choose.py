@@ -74,7 +74,8 @@ class Rule:
     def choice(self, case: Case) -> Choice:
         """The optimizer, with the reason in words."""
         reason = self.reason.format(penalty=type(case.penalty).__name__)
-        smoothing = "" if case.loss.smooth or not case.penalty.smooth else SMOOTHING
+        in_stages = not case.loss.smooth and case.penalty.smooth and not case.draws
+        smoothing = SMOOTHING if in_stages else ""
         return Choice(self.make(), f"{self.name}: {reason}{smoothing}")
 
 
@@ -88,6 +89,7 @@ def _is_constraint(case: Case) -> bool:
 
 
 SMOOTHING = ", the loss smoothed in stages because it has kinks"
+NOISE = "each pass draws the noise anew, so values of two passes cannot be compared"
 GRADIENTS = "loss and penalty have gradients"
 
 DRAWN = Condition("noise is drawn (`Dropout`, `GaussianNoise`)", lambda case: case.draws)
@@ -114,11 +116,12 @@ UNCORRELATED = Condition("sparse rows, standardized", lambda case: case.uncorrel
 
 RULES = (
     Rule(
-        (DRAWN,),
-        "minibatch SGD",
-        SGD,
-        "each pass draws the noise anew, so values of two passes cannot be compared",
+        (DRAWN, FEW),
+        "minibatch SGD, 100 epochs",
+        lambda: SGD(epochs=100),
+        NOISE,
     ),
+    Rule((DRAWN,), "minibatch SGD", SGD, NOISE),
     Rule(
         (ADAPTIVE, KINK),
         "proximal gradient, accelerated",
