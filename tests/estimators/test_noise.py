@@ -107,6 +107,10 @@ def test_warm_start_goes_on():
     assert classifier.fit(X, y).result_.loss < before
 
 
+STOPPED = pytest.mark.filterwarnings("ignore:A callback asked to stop")
+
+
+@STOPPED
 @pytest.mark.parametrize("noise", [*NOISE, AdaptiveL2(Dropout(0.5))], ids=repr)
 def test_a_run_goes_on_from_its_checkpoint_to_the_same_bits(noise, tmp_path):
     whole = fitted(noise)
@@ -116,6 +120,7 @@ def test_a_run_goes_on_from_its_checkpoint_to_the_same_bits(noise, tmp_path):
     assert same(fitted(noise, callbacks=[Checkpoint(tmp_path)]), whole)
 
 
+@STOPPED
 def test_a_run_of_other_noise_does_not_go_on(tmp_path):
     fitted(Dropout(0.3), callbacks=[Checkpoint(tmp_path, every=0), StopAfter(17)])
     other = fitted(Dropout(0.4), callbacks=[Checkpoint(tmp_path)])

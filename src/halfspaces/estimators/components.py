@@ -119,7 +119,8 @@ def make_optimizer(optimizer: str | Optimizer, objective: Objective, seed: int |
     """
     if isinstance(optimizer, str) and optimizer == "auto":
         return choose_for(objective)
-    if isinstance(optimizer, str) and optimizer == "lbfgs" and objective.penalty.smooth:
+    takes_lbfgs = objective.penalty.smooth and not objective.score.draws
+    if isinstance(optimizer, str) and optimizer == "lbfgs" and takes_lbfgs:
         return Choice(choose_for(objective).optimizer, "asked for")
     kind = lookup("optimizer", optimizer, {"auto": None, **OPTIMIZERS}, Optimizer)
     made: Any = kind if isinstance(kind, Optimizer) else kind()
