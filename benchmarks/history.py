@@ -18,8 +18,8 @@ from benchmarks.data import MissingError, read
 from benchmarks.store import Store
 from halfspaces import LinearClassifier
 from halfspaces.loop.run import Run
+from halfspaces.objective.request import Evaluation
 from halfspaces.optimizers import SGD
-from halfspaces.request import Evaluation
 from halfspaces.support.types import Array
 
 TURNS = 21

@@ -122,7 +122,7 @@ def run(store: Store, *, quick: bool) -> None:
 def _pass(name: str, data: Any, loss: str, members: int, times: int) -> dict[str, Any]:
     """One evaluation, value and gradient, through the public objective."""
     from halfspaces import LinearClassifier
-    from halfspaces.request import Request
+    from halfspaces.objective.request import Request
 
     objective = LinearClassifier(loss, strength=1e-2).objective(data.X, data.y)
     W = 1e-3 * np.random.default_rng(0).standard_normal(objective.zeros(members).shape)

@@ -14,6 +14,7 @@ from halfspaces.losses import LOSSES
 from halfspaces.losses.hinge import Hinge, SquaredHinge
 from halfspaces.losses.softmax import Softmax
 from halfspaces.objective import Objective
+from halfspaces.objective.request import Request, Smoothing
 from halfspaces.optimizers import LBFGS, Gram, ProximalGradient
 from halfspaces.optimizers.choose import choose
 from halfspaces.penalties.elastic_net import ElasticNet
@@ -22,7 +23,6 @@ from halfspaces.penalties.l2 import L2
 from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.penalties.none import NoPenalty
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request, Smoothing
 from halfspaces.rows.blocks import Blocks, BlockSizes
 from halfspaces.rows.moments import Moments
 from halfspaces.testing.tolerance import rounding
@@ -121,14 +121,14 @@ def test_the_gradient_is_the_slope(loss, penalty, fit_intercept):
 
 
 @each_loss
-def test_the_gradient_norm_at_zero_needs_no_visit(loss):
+def test_the_gradient_norm_at_start_needs_no_visit(loss):
     X, y, weight = data()
     members = np.stack([weight, np.ones(N)], axis=1)
     for fit_intercept in (True, False):
         objective = make(X, y, members, loss, NoPenalty(), fit_intercept=fit_intercept)
         gradient = evaluate(objective, objective.zeros(2)).gradient
         expected = np.linalg.norm(gradient.transpose(1, 0, 2).reshape(2, -1), axis=1)
-        assert objective.gradient_norm_at_zero == pytest.approx(expected, rel=1e-12)
+        assert objective.gradient_norm_at_start == pytest.approx(expected, rel=1e-12)
 
 
 # ---------------------------------------------------------------------------------- blocks and rows
@@ -306,7 +306,9 @@ def test_unfold_is_the_inverse_and_pullback_the_transpose_of_fold():
         np.testing.assert_allclose(unfolded(linear, V, c).reshape(W.shape), W, atol=1e-12)
         dV, dc = rng.standard_normal(V.shape), rng.standard_normal(c.shape)
         there = np.sum(V * dV) + np.sum(c * dc)
-        assert np.sum(W * linear.pullback(dV, dc, W.shape)) == pytest.approx(there, rel=1e-12)
+        assert np.sum(W * linear.pullback((dV, dc), 1.0, W.shape)) == pytest.approx(
+            there, rel=1e-12
+        )
 
 
 @pytest.mark.parametrize("penalty", [L2(0.01), L1(0.01)], ids=str)

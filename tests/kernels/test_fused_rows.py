@@ -17,10 +17,10 @@ from halfspaces import LinearClassifier, minimize
 from halfspaces.kernels import fused_rows, product_loops
 from halfspaces.losses.softmax import Softmax
 from halfspaces.objective import Objective
+from halfspaces.objective.request import Request
 from halfspaces.optimizers.choose import choose_for
 from halfspaces.penalties.l2 import L2
 from halfspaces.preconditioners import gram_matrix
-from halfspaces.request import Request
 from halfspaces.rows.blocks import Blocks, BlockSizes
 from halfspaces.rows.moments import Centroids
 from halfspaces.testing.tolerance import rounding

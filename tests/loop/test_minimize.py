@@ -12,13 +12,13 @@ from halfspaces.loop.result import Reason
 from halfspaces.losses.hinge import Hinge, SquaredHinge
 from halfspaces.losses.softmax import Softmax
 from halfspaces.objective import Objective
+from halfspaces.objective.request import Request
 from halfspaces.optimizers import LBFGS, SGD, GradientDescent, Gram, ProximalGradient, RandomSearch
 from halfspaces.penalties.l1 import L1
 from halfspaces.penalties.l2 import L2
 from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.penalties.none import NoPenalty
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request
 from halfspaces.rows.blocks import Blocks, BlockSizes
 from halfspaces.testing.runs import Watch, recorded, small_objective, start
 from halfspaces.tuning.early_stopping import EarlyStopping
@@ -67,7 +67,7 @@ def test_without_a_strength_the_gradient_decides_and_the_words_say_so():
     assert result.reason is Reason.STATIONARY
     assert "nothing bounds the distance" in str(result)
     gradient = objective.evaluate(Request(result.W)).gradient
-    assert np.linalg.norm(gradient) <= 1e-6 * objective.gradient_norm_at_zero
+    assert np.linalg.norm(gradient) <= 1e-6 * objective.gradient_norm_at_start
 
 
 def test_a_stack_ends_when_every_member_has_and_keeps_each_where_it_did():

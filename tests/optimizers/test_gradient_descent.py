@@ -6,10 +6,10 @@ from sklearn.datasets import load_digits
 
 from halfspaces.losses import LOSSES
 from halfspaces.objective import Objective
+from halfspaces.objective.request import Request
 from halfspaces.optimizers import SGD, GradientDescent
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Moments
 from halfspaces.testing.runs import small_objective, start

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from halfspaces.loop.optimizer import prox_step
+from halfspaces.objective.request import Request
 from halfspaces.optimizers import ProximalGradient
 from halfspaces.penalties.l1 import L1
 from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request
 from halfspaces.testing.runs import small_objective
 
 SMALL = small_objective()

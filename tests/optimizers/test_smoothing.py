@@ -8,10 +8,10 @@ import pytest
 from halfspaces.losses.crammer_singer import CrammerSinger
 from halfspaces.losses.hinge import Hinge
 from halfspaces.losses.one_vs_all import OneVsAll
+from halfspaces.objective.request import Request, Smoothing
 from halfspaces.optimizers import LBFGS, ProximalGradient
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request, Smoothing
 from halfspaces.testing.runs import recorded, small_objective
 
 SMALL = small_objective()

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from halfspaces.callbacks import STATE_CLASSES
+from halfspaces.objective.request import Request
 from halfspaces.optimizers import OPTIMIZERS, Optimizer, State
-from halfspaces.request import Request
 
 
 @dataclass(eq=False)

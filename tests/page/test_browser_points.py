@@ -13,9 +13,9 @@ from halfspaces import minimize
 from halfspaces.callbacks import StopAfter
 from halfspaces.losses import LOSSES, Softmax
 from halfspaces.objective import Objective
+from halfspaces.objective.request import Request
 from halfspaces.optimizers import GradientDescent
 from halfspaces.page.settings import random_search
-from halfspaces.request import Request
 from halfspaces.rows.blocks import Blocks
 
 pytestmark = pytest.mark.browser

@@ -13,6 +13,7 @@ from halfspaces.files import run_file
 from halfspaces.loop.minimize import minimize
 from halfspaces.losses import LOSSES
 from halfspaces.objective import Objective
+from halfspaces.objective.request import Request
 from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES
 from halfspaces.page.actions import ACTIONS
 from halfspaces.page.geometry import regions, zero_lines
@@ -21,7 +22,6 @@ from halfspaces.page.settings import Settings, name_of
 from halfspaces.page.shapes import SHAPES, draw
 from halfspaces.page.working import working
 from halfspaces.penalties import PENALTIES
-from halfspaces.request import Request
 from halfspaces.rows.blocks import Blocks
 
 

@@ -5,11 +5,11 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_iris
 
 from halfspaces import LinearClassifier, minimize, plots
+from halfspaces.objective.request import Request
 from halfspaces.optimizers import LBFGS
 from halfspaces.penalties.l1 import L1
 from halfspaces.penalties.l2 import L2
 from halfspaces.plots.slice import random_direction, values_at
-from halfspaces.request import Request
 
 pytestmark = pytest.mark.slow
 

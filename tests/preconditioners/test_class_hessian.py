@@ -11,10 +11,10 @@ from halfspaces import LinearClassifier
 from halfspaces.files.checkpoint import Checkpoint
 from halfspaces.gradcheck import numerical_gradient
 from halfspaces.losses import LOSSES
+from halfspaces.objective.request import Request
 from halfspaces.optimizers import LBFGS, ByClass, Gram
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request
 from halfspaces.tuning.path import along
 
 D, C, RIDGE = 5, 3, 0.3

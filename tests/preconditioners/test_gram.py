@@ -7,10 +7,10 @@ import pytest
 
 from halfspaces.losses.softmax import Softmax
 from halfspaces.objective import Objective
+from halfspaces.objective.request import Request
 from halfspaces.optimizers import LBFGS, Gram
 from halfspaces.penalties.l2 import L2
 from halfspaces.preconditioners.curvature import LENGTHS
-from halfspaces.request import Request
 from halfspaces.rows.blocks import Blocks
 from halfspaces.testing.runs import small_objective
 

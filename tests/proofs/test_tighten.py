@@ -9,11 +9,11 @@ from sklearn.datasets import load_digits
 from halfspaces import LinearClassifier
 from halfspaces.losses.hinge import Hinge, SquaredHinge
 from halfspaces.losses.softmax import Softmax
+from halfspaces.objective.request import Request, Smoothing
 from halfspaces.optimizers import LBFGS, GradientDescent, Gram
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs import tighten
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request, Smoothing
 from halfspaces.testing.runs import small_objective
 
 SMALL = small_objective()

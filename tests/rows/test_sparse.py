@@ -17,6 +17,7 @@ from halfspaces import LinearClassifier, LinearClassifierCV, datasets
 from halfspaces.gradcheck.sanity import check_sanity
 from halfspaces.losses import LOSSES
 from halfspaces.objective import Objective
+from halfspaces.objective.request import Request, Smoothing
 from halfspaces.optimizers import SGD, ByClass
 from halfspaces.optimizers.choose import choose
 from halfspaces.penalties.elastic_net import ElasticNet
@@ -31,7 +32,6 @@ from halfspaces.preconditioners.gram_matrix import (
     sample_rows,
 )
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request, Smoothing
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Moments
 

@@ -21,6 +21,7 @@ from halfspaces.loop.result import Reason
 from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss
 from halfspaces.objective import Objective
+from halfspaces.objective.request import Evaluation
 from halfspaces.optimizers import LBFGS, ProximalGradient, ProximalNewton
 from halfspaces.optimizers.choose import choose_for
 from halfspaces.penalties.base import Penalty
@@ -30,7 +31,6 @@ from halfspaces.penalties.l2 import L2
 from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.preconditioners.gram import Gram
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Evaluation
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array

@@ -14,6 +14,7 @@ from halfspaces import LinearClassifier
 from halfspaces.losses import LOSSES
 from halfspaces.losses.hinge import Hinge
 from halfspaces.losses.softmax import Softmax
+from halfspaces.objective.request import Request
 from halfspaces.optimizers import ProximalGradient, ProximalNewton
 from halfspaces.optimizers.choose import choose, choose_for
 from halfspaces.penalties.elastic_net import ElasticNet
@@ -21,7 +22,6 @@ from halfspaces.penalties.l1 import L1
 from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.proofs.minimize import minimize
 from halfspaces.proofs.screening import gap_safe
-from halfspaces.request import Request
 from halfspaces.testing.runs import small_objective
 from halfspaces.tuning.largest_strength import largest_strengths
 from halfspaces.tuning.path import solve_path

@@ -5,10 +5,10 @@ from sklearn.datasets import load_digits
 
 from halfspaces.losses.softmax import Softmax
 from halfspaces.objective import Objective
+from halfspaces.objective.request import Request
 from halfspaces.optimizers import SGD
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request
 from halfspaces.rows.blocks import Blocks
 from halfspaces.tuning.step_size import find_step_size
 

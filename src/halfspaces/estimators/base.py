@@ -27,13 +27,13 @@ from halfspaces.estimators.sklearn_callbacks import CallbackSupportMixin
 from halfspaces.kernels import fused_rows
 from halfspaces.loop.result import Result
 from halfspaces.losses.base import Loss
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Request
 from halfspaces.optimizers.choose import Choice
 from halfspaces.penalties.base import Penalty
-from halfspaces.request import Request
 from halfspaces.rows.blocks import Blocks, compute_dtype
 from halfspaces.rows.moments import Moments
-from halfspaces.scores import Linear
+from halfspaces.scores.linear import Linear
 from halfspaces.support.types import Array, Block, Features
 from halfspaces.support.validation import check_number
 from halfspaces.system.blas import OUTSIDE, one_blas_thread

@@ -8,10 +8,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from halfspaces.estimators.base import LinearModel, unfolded
 from halfspaces.estimators.classifier import LinearClassifier
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Request
 from halfspaces.optimizers.choose import choose_for
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request
 from halfspaces.support.types import Array
 
 
@@ -58,8 +58,8 @@ def certify(
     """How far a fitted linear classifier is from the best one, proved.
 
     Whoever fitted it and however: the minimum of L(W) = Σ w_i L_i/Σ w_i + λR(W) over these examples
-    is bounded from below by Fenchel duality (`halfspaces.certificate`), at the end of a run that
-    begins at the classifier's W. The classifier is not changed.
+    is bounded from below by Fenchel duality (see `halfspaces.objective.certificate`), at the end of
+    a run that begins at the classifier's W. The classifier is not changed.
 
     Parameters
     ----------

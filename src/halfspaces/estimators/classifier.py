@@ -16,7 +16,7 @@ from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks
 from halfspaces.loop.run import Callback
 from halfspaces.losses.base import Loss
 from halfspaces.noise import AdaptiveL2, Noise
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import SGD, Constant, Optimizer
 from halfspaces.optimizers.choose import Choice
 from halfspaces.penalties.base import Penalty
@@ -27,6 +27,7 @@ from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 from halfspaces.system.blas import OUTSIDE, one_blas_thread
+from halfspaces.tuning.moments import merged
 from halfspaces.tuning.store import store_in
 
 EPOCHS = ("auto", "sgd")  # optimizers by name whose partial_fit is an epoch of SGD
@@ -296,7 +297,7 @@ class LinearClassifier(LinearModel):
         moments = self._moments_of(data.blocks)
         seen = moments and weighted(moments, data.unit)
         if not first and seen is not None and self._moments is not None:
-            moments = seen = self._moments.merged(seen)
+            moments = seen = merged(self._moments, seen)
         epoch = self._epoch()
         objective = self._objective_of(data.blocks, known, moments, epoch.seed)
         start = objective.zeros() if first else self.parameters(objective)

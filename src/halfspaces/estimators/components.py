@@ -9,7 +9,7 @@ from halfspaces.losses.base import Loss
 from halfspaces.noise import NOISES, AdaptiveL2, Noise, NoNoise
 from halfspaces.noise.adaptive_score import AdaptiveScore
 from halfspaces.noise.noisy import Noisy
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import OPTIMIZERS, Optimizer
 from halfspaces.optimizers.choose import Choice, choose_for
 from halfspaces.penalties import PENALTIES

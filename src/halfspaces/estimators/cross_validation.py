@@ -24,7 +24,7 @@ from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks
 from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import LEAST_LOSS, Callback
 from halfspaces.losses.base import Loss
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.optimizers.choose import Choice, choose_for
 from halfspaces.penalties.base import Penalty
 from halfspaces.proofs.minimize import minimize

@@ -23,7 +23,7 @@ from halfspaces.estimators.scoring import (
 )
 from halfspaces.loop.result import Result
 from halfspaces.loop.run import Callback
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.optimizers.choose import Choice, choose_for
 from halfspaces.penalties.base import Penalty
 from halfspaces.support.types import Array

@@ -14,9 +14,9 @@ from enum import Enum
 from types import ModuleType
 from typing import Any
 
-from halfspaces import request, scores
 from halfspaces.files.components import known_classes
 from halfspaces.loop import result, so_far
+from halfspaces.objective import request
 from halfspaces.optimizers import (
     epoch_order,
     gradient_descent,
@@ -39,9 +39,10 @@ from halfspaces.preconditioners import (
     row_gram,
 )
 from halfspaces.rows import standardization
+from halfspaces.scores import linear
 
 MODULES = (
-    result, so_far, request, scores, standardization,
+    result, so_far, request, linear, standardization,
     epoch_order, gradient_descent, lbfgs, line_search, proximal_gradient, proximal_newton,
     quasi_newton, random_search, sketch, smoothing,
     base, class_hessian, curvature, factors, gram, low_rank, row_gram,

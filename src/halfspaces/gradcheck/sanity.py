@@ -13,16 +13,17 @@ import numpy as np
 from halfspaces.gradcheck.check import check_gradient
 from halfspaces.gradcheck.problem import WEIGHTS_AND_BIAS
 from halfspaces.gradcheck.report import Check
+from halfspaces.kernels.sparse_rows import stacked
 from halfspaces.loop.result import Reason
 from halfspaces.loop.run import Run
 from halfspaces.losses import LOSSES
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Request
 from halfspaces.optimizers.choose import choose_for
 from halfspaces.penalties.l2 import L2
 from halfspaces.penalties.none import NoPenalty
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request
-from halfspaces.rows.blocks import Blocks, stacked
+from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array
 

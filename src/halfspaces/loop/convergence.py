@@ -5,7 +5,7 @@ import numpy as np
 from halfspaces.loop.optimizer import norm
 from halfspaces.loop.result import Reason
 from halfspaces.loop.run import Run
-from halfspaces.request import Evaluation
+from halfspaces.objective.request import Evaluation
 from halfspaces.support.types import Array
 
 
@@ -28,7 +28,7 @@ def with_bounds(run: Run, evaluation: Evaluation, lower: Array) -> Reason | None
     unbounded = ~run.objective.certifiable(len(gap))
     exact = evaluation.request.smoothing.mu == 0 and evaluation.data_gradient is not None
     if unbounded.any() and exact:
-        least = run.tol * run.objective.gradient_norm_at_zero
+        least = run.tol * run.objective.gradient_norm_at_start
         done |= unbounded & (norm(evaluation.gradient) <= least)
     run.final.fill(evaluation, gap, done & ~run.final.known)
     return ended(run)
@@ -44,5 +44,7 @@ def ended(run: Run) -> Reason | None:
 
 
 def of_all_rows(run: Run, evaluation: Evaluation) -> bool:
-    """Whether the evaluation is on all rows, one for each member."""
-    return evaluation.request.rows is None and len(evaluation.data) == len(run.lower)
+    """Whether the evaluation is on all rows, without noise, one for each member."""
+    request = evaluation.request
+    whole = request.rows is None and request.draw is None
+    return whole and len(evaluation.data) == len(run.lower)

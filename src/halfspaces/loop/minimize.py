@@ -15,8 +15,8 @@ from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import Callback, Run, Tighten, problem_of
 from halfspaces.loop.so_far import Best, Final
-from halfspaces.objective import Objective
-from halfspaces.request import Request
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Request
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
@@ -88,13 +88,14 @@ def _begin(
 ) -> Run:
     if state is not None:
         W = state.W
-    W = objective.zeros() if W is None else np.array(W, dtype=np.float64)
-    n_rows = objective.n_features + 1
-    n_classes = objective.n_classes
-    if W.ndim != 3 or (W.shape[0], W.shape[2]) != (n_rows, n_classes):
-        shape = f"(D+1, M, C) = ({n_rows}, M, {n_classes})"
+    initial = objective.initial()
+    W = initial if W is None else np.array(W, dtype=initial.dtype)
+    if W.ndim != 3 or W.shape[::2] != initial.shape[::2]:
+        shape = "(D+1, M, C) = ({}, M, {})".format(*initial.shape[::2])
         raise ValueError(f"W must have the shape {shape}, got {W.shape}.")
-    at_zero = np.full(W.shape[1], -objective.loss.chance_value(n_classes))
+    # Scores that are not linear may be anything at W = 0.
+    at_zero = objective.loss.chance_value(objective.n_classes) if objective.score.linear else np.inf
+    lowest = np.full(W.shape[1], -at_zero)
     return Run(
         objective=objective,
         optimizer=optimizer,
@@ -102,7 +103,7 @@ def _begin(
         tol=tol,
         final=Final.unknown(W),
         lower=np.full(W.shape[1], -np.inf),
-        lowest=Best(at_zero, np.zeros_like(W), np.zeros(len(at_zero), int)),
+        lowest=Best(lowest, np.zeros_like(W), np.zeros(len(lowest), int)),
     )
 
 
@@ -162,7 +163,8 @@ def _result(run: Run, reason: Reason) -> Result:
     so_far = copy.deepcopy(run.so_far())
     final = run.final if run.chosen is None else Final.unknown(run.chosen)
     if not final.known.all():
-        evaluation = run.objective.evaluate(Request(run.end))
+        request = Request(run.end, gradient=run.objective.score.certified)
+        evaluation = run.objective.evaluate(request)
         run.passes += evaluation.visited
         run.lower = np.maximum(run.lower, evaluation.lower)
         final.fill(evaluation, np.maximum(evaluation.exact_total - run.lower, 0.0), ~final.known)

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 
 from halfspaces.loop.result import Reason
-from halfspaces.objective import Objective
-from halfspaces.request import Evaluation, Request
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Evaluation, Request
 from halfspaces.support.types import Array
 
 
@@ -45,6 +45,7 @@ class Optimizer(ABC, Generic[S]):
     stochastic: ClassVar[bool] = False  # evaluations are of samples: no test of convergence on them
     recovers: ClassVar[bool] = False  # takes a smaller step after a value that is not finite
     can_diverge: ClassVar[bool] = False  # its steps are not tested, so they can be too long
+    takes_noise: ClassVar[bool] = False  # requests a new draw of the score function's noise
 
     @abstractmethod
     def init(self, W: Array, objective: Objective) -> S:

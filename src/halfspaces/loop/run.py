@@ -13,8 +13,8 @@ import numpy as np
 from halfspaces.loop.optimizer import Optimizer, norm, prox_step
 from halfspaces.loop.result import History, Reason
 from halfspaces.loop.so_far import Best, SoFar
-from halfspaces.objective import Objective
-from halfspaces.request import Evaluation
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Evaluation
 from halfspaces.support.types import Array
 
 Callback = Callable[["Run"], "Reason | None"]
@@ -144,6 +144,6 @@ def problem_of(objective: Objective, optimizer: Optimizer[Any]) -> str:
     digest = hashlib.blake2b()
     for array in (objective.blocks.labels(), objective.blocks.weights(), objective.anchor.sums):
         digest.update(array.tobytes())
-    sizes = objective.n_examples, objective.n_features, objective.n_classes, objective.fit_intercept
-    digest.update(repr((optimizer, objective.loss, objective.penalty, sizes)).encode())
+    rest = objective.n_classes, objective.fit_intercept, objective.score_function
+    digest.update(repr((optimizer, objective.loss, objective.penalty, rest)).encode())
     return digest.hexdigest()

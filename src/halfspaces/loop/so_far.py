@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from halfspaces.request import Evaluation
+from halfspaces.objective.request import Evaluation
 from halfspaces.support.types import Array
 
 

@@ -78,7 +78,9 @@ def logistic_term(scores: Array, W: Array, variance: Features) -> TermOfRows:
 
 def has_term(loss: Loss) -> bool:
     """Whether the Hessian of the loss does not depend on the label."""
-    return isinstance(loss, Softmax) or (isinstance(loss, OneVsAll) and loss.probability == "sigmoid")
+    return isinstance(loss, Softmax) or (
+        isinstance(loss, OneVsAll) and loss.probability == "sigmoid"
+    )
 
 
 def term_of(loss: Loss) -> Term:

@@ -11,7 +11,7 @@ import numpy as np
 
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.losses.base import Loss
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.optimizers.gradient_descent import SGD
 from halfspaces.optimizers.lbfgs import LBFGS
 from halfspaces.optimizers.proximal_gradient import ProximalGradient

@@ -7,13 +7,13 @@ import numpy as np
 
 from halfspaces.loop.optimizer import Optimizer, State, by_member, prox_step
 from halfspaces.loop.result import Reason
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Evaluation, Request
 from halfspaces.optimizers.epoch_order import Shuffling
 from halfspaces.optimizers.schedules import SCHEDULES, Constant, Cosine, Schedule
 from halfspaces.optimizers.update_rules import UPDATE_RULES, Momentum, Plain, UpdateRule
 from halfspaces.penalties.base import Penalty
 from halfspaces.preconditioners.gram_matrix import largest_eigenvalue
-from halfspaces.request import Evaluation, Request
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 from halfspaces.system.names import lookup
@@ -28,6 +28,7 @@ class GradientState(State):
     n_examples: int
     last_move: Array
     slots: tuple[Array, ...]
+    draws: bool = False  # whether the score function draws noise
     count: int = 0
     order: Shuffling | None = None  # of minibatches
     window: Array | None = field(default=None, repr=False)  # rows of which minibatches are taken
@@ -48,6 +49,7 @@ def safe_step(objective: Objective, n_members: int, batch_size: int | None = Non
 @dataclass(frozen=True)
 class _GradientMethod(Optimizer[GradientState]):
     can_diverge: ClassVar[bool] = True
+    takes_noise: ClassVar[bool] = True
 
     step_size: float | None = None
     update_rule: UpdateRule = field(default_factory=Plain)
@@ -77,6 +79,7 @@ class _GradientMethod(Optimizer[GradientState]):
             n_examples=objective.n_examples,
             last_move=np.zeros_like(W),
             slots=self.update_rule.slots(W),
+            draws=objective.score.draws,
         )
 
     def _rows_at_a_time(self) -> int | None:
@@ -88,14 +91,18 @@ class _GradientMethod(Optimizer[GradientState]):
     def update(self, state: GradientState, evaluation: Evaluation) -> GradientState:
         """One move by the rule, then the prox of a penalty that has no gradient."""
         step = state.base_step * self._factor(state)
+        steps = by_member(step).astype(state.W.dtype, copy=False)
         state.count += 1
         move, coordinate_step, state.slots = self.update_rule.move(
-            state.slots, evaluation.gradient, state.last_move, by_member(step), state.count
+            state.slots, evaluation.gradient, state.last_move, steps, state.count
         )
         moved = state.W + move
         if not state.penalty.smooth:
             moved = prox_step(state.penalty, moved, coordinate_step)
         state.last_move = moved - state.W
+        if evaluation.statistics is not None:
+            moved[-len(evaluation.statistics) :] = evaluation.statistics
+            state.last_move[-len(evaluation.statistics) :] = 0
         state.W = moved
         state.step = step
         return state
@@ -137,7 +144,8 @@ class GradientDescent(_GradientMethod):
 
     def propose(self, state: GradientState) -> Request:
         """The gradient on all rows, at the rule's look-ahead."""
-        return Request(self.update_rule.look_ahead(state.W, state.last_move))
+        W = self.update_rule.look_ahead(state.W, state.last_move)
+        return Request(W, draw=state.count if state.draws else None)
 
 
 @dataclass(frozen=True)
@@ -220,7 +228,8 @@ class SGD(_GradientMethod):
         if place == 0 or state.window is None:
             state.window = state.order.rows(epoch, window)
         rows = np.sort(state.window[place : place + self.batch_size])
-        return Request(self.update_rule.look_ahead(state.W, state.last_move), rows=rows)
+        W = self.update_rule.look_ahead(state.W, state.last_move)
+        return Request(W, rows=rows, draw=epoch if state.draws else None)
 
     def _place(self, state: GradientState, order: Shuffling) -> tuple[int, int, int]:
         """The epoch, the window, and the first row of the next batch within the window."""

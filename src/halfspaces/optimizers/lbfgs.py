@@ -13,13 +13,13 @@ import numpy as np
 
 from halfspaces.loop.optimizer import Optimizer, State, by_member, inner
 from halfspaces.loop.result import Reason
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Evaluation, Request
 from halfspaces.optimizers.line_search import LineSearch
 from halfspaces.optimizers.quasi_newton import LEAST_COSINE, Rounding, number_of_pairs
 from halfspaces.optimizers.smoothing import Stage, Stages
 from halfspaces.penalties.base import Penalty
 from halfspaces.preconditioners.base import Identity, Preconditioner, Preconditioning
-from halfspaces.request import Evaluation, Request
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 

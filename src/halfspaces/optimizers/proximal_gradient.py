@@ -7,12 +7,12 @@ import numpy as np
 
 from halfspaces.loop.optimizer import Optimizer, State, by_member, inner, prox_step
 from halfspaces.loop.result import Reason
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Evaluation, Request
 from halfspaces.optimizers.gradient_descent import safe_step
 from halfspaces.optimizers.smoothing import Stage, Stages
 from halfspaces.penalties.base import Penalty
 from halfspaces.penalties.none import NoPenalty
-from halfspaces.request import Evaluation, Request
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 

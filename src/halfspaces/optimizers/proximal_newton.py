@@ -8,7 +8,8 @@ import numpy as np
 
 from halfspaces.loop.optimizer import Optimizer, State, by_member, inner
 from halfspaces.loop.result import Reason
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Evaluation, Request
 from halfspaces.optimizers.quasi_newton import (
     HIDDEN,
     MAX_TRIALS,
@@ -20,7 +21,6 @@ from halfspaces.optimizers.sketch import Curvature, Sketch
 from halfspaces.optimizers.smoothing import Stage, Stages
 from halfspaces.optimizers.soft_threshold_model import sparse_step
 from halfspaces.penalties.base import Penalty
-from halfspaces.request import Evaluation, Request
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.support.types import Array
 
 PAIR_BYTES = 128 << 20

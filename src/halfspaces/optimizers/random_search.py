@@ -9,8 +9,8 @@ import numpy as np
 from halfspaces.loop.optimizer import Optimizer, State
 from halfspaces.loop.result import Reason
 from halfspaces.loop.run import Run
-from halfspaces.objective import Objective
-from halfspaces.request import Evaluation, Request
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Evaluation, Request
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.optimizers.quasi_newton import LEAST_COSINE
 from halfspaces.preconditioners.curvature import chance_curvature
 from halfspaces.preconditioners.gram import TYPICAL, enough_rows

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from halfspaces.losses.base import Loss
-from halfspaces.request import Evaluation, Smoothing
+from halfspaces.objective.request import Evaluation, Smoothing
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 

@@ -22,7 +22,7 @@ import numpy as np
 from halfspaces import minimize
 from halfspaces.callbacks import StopAfter
 {with_noise}from halfspaces.losses import {losses}
-{noises}from halfspaces.objective import Objective
+{noises}from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import {optimizers}
 from halfspaces.penalties import {penalties}
 from halfspaces.rows.blocks import Blocks

@@ -17,10 +17,10 @@ from halfspaces.loop.result import Reason
 from halfspaces.loop.run import Run
 from halfspaces.losses import Loss
 from halfspaces.noise import AdaptiveL2, Noise
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Request
 from halfspaces.page.board import Board, Points, Side, Track
 from halfspaces.penalties import Penalty
-from halfspaces.request import Request
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from halfspaces.loop.result import Reason
+from halfspaces.objective.request import Evaluation, Request
 from halfspaces.page.board import Board, Side
 from halfspaces.page.geometry import regions, zero_lines
 from halfspaces.page.settings import name_of
 from halfspaces.page.steps import objective_of, subgradient
 from halfspaces.page.wording import Sentence
 from halfspaces.page.working import number, working
-from halfspaces.request import Evaluation, Request
 from halfspaces.support.types import Array
 
 PAGE_ROWS = 100  # of the table of points

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.plots.display import BLUE, RED, legend, logarithmic, number
 from halfspaces.plots.sources import OfObjective, check_alone
 from halfspaces.preconditioners.curvature import chance_curvature

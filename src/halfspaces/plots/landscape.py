@@ -7,13 +7,13 @@ import numpy as np
 
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Result
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Request
 from halfspaces.optimizers.choose import choose_for
 from halfspaces.plots.display import BLACK, BLUE, RED, legend, number
 from halfspaces.plots.slice import random_direction, values_at
 from halfspaces.plots.sources import Member, OfObjective, check_alone, of_member
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Result
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import LBFGS, SGD, GradientDescent
 from halfspaces.optimizers.choose import choose_for
 from halfspaces.optimizers.update_rules import Adam, Momentum

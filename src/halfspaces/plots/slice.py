@@ -7,7 +7,7 @@ import numpy as np
 
 from halfspaces.loop.result import Result
 from halfspaces.losses.hinge import Hinge
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.plots.display import BLACK, BLUE, RED, Display, legend, number
 from halfspaces.plots.sources import Member, check_alone, objective_of, of_member
 from halfspaces.support.types import Array

@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from halfspaces.estimators.base import probabilities, winners
 from halfspaces.loop.result import Result
 from halfspaces.losses.base import Loss
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.plots.display import Display
 from halfspaces.support.types import Array
 

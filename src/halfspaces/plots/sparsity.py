@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from halfspaces.loop.result import Result
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.penalties.l1 import L1
 from halfspaces.plots.display import BLACK, BLUE, GREY, legend, logarithmic, number
 from halfspaces.plots.sources import OfObjective, check_alone, check_member, objective_of, of_member

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import SGD
 from halfspaces.plots.display import LINES, number
 from halfspaces.plots.loss_curve import LossCurve

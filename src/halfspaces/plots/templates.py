@@ -19,7 +19,7 @@ from halfspaces.features.patches import Patches
 from halfspaces.features.pixels import Pixels
 from halfspaces.features.union import Mixture
 from halfspaces.loop.result import Result
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.plots.display import Display, shortened
 from halfspaces.plots.figure import sheet_of
 from halfspaces.plots.glyphs import glyphs, stretched

@@ -34,7 +34,7 @@ from halfspaces.preconditioners.curvature import ScalarCurvature
 from halfspaces.preconditioners.factors import Eigen
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Centroids
-from halfspaces.scores import Linear
+from halfspaces.scores.linear import Linear
 from halfspaces.support.parallel import available_workers, ordered_map
 from halfspaces.support.types import Array, Block, Visit
 from halfspaces.system.blas import one_blas_thread

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from halfspaces.losses.base import Loss
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.preconditioners.gram_matrix import sample_rows
 from halfspaces.rows.blocks import Blocks
-from halfspaces.scores import Linear
+from halfspaces.scores.linear import Linear
 from halfspaces.support.types import Array, Features
 
 PROBED_ROWS = 256  # the sample that measures the curvature at an iterate

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.preconditioners.base import Preconditioner, Preconditioning
 from halfspaces.preconditioners.class_hessian import (
     CURVATURE_ELEMENTS,

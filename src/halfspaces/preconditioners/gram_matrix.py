@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy.sparse import csr_array
 
-from halfspaces.objective import Objective
-from halfspaces.rows.blocks import stacked
-from halfspaces.scores import Linear
+from halfspaces.kernels.sparse_rows import stacked
+from halfspaces.objective.objective import Objective
+from halfspaces.scores.linear import Linear
 from halfspaces.support.parallel import available_workers, ordered_map
 from halfspaces.support.types import Array, Block, Visit
 from halfspaces.system.blas import one_blas_thread
@@ -249,7 +249,7 @@ def largest_eigenvalue(
     count = 0.0
     for _ in range(turns):
         dV, dc, count = blocks.sum(_product(linear, linear.fold(v, blocks.dtype)), sample)
-        v = linear.pullback(dV, dc, v.shape) / count
+        v = linear.pullback((dV, dc), 1.0, v.shape) / count
         value = float(np.linalg.norm(v))
         v /= value if value > 0 else 1
     if batch_size is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.preconditioners.base import Preconditioner
 from halfspaces.preconditioners.curvature import ScalarCurvature
 from halfspaces.preconditioners.gram import GramInverse

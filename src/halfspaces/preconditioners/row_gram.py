@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.rows.blocks import Blocks, compute_dtype
-from halfspaces.scores import Linear
+from halfspaces.scores.linear import Linear
 from halfspaces.support.types import Array, Block, Features
 from halfspaces.system.blas import one_blas_thread
 
@@ -103,7 +103,7 @@ class CentredRows:
             lambda block: (self.linear.pull(block.X, weighed[block.rows]),), columns=S.shape[1]
         )
         dc = weighed.sum(axis=0, dtype=np.float64)
-        pulled = self.linear.pullback(dV, dc, (len(dV) + 1, dV.shape[1]))[:-1]
+        pulled = self.linear.pullback((dV, dc), 1.0, (len(dV) + 1, dV.shape[1]))[:-1]
         return pulled - np.outer(self.mean, dc)
 
     def products(self) -> Array:

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.certificate import Anchor
 from halfspaces.loop.result import Reason
 from halfspaces.loop.run import LEAST_LOSS, Run
 from halfspaces.losses.base import Loss
-from halfspaces.objective import Objective
+from halfspaces.objective.certificate import Anchor
+from halfspaces.objective.objective import Objective
 from halfspaces.optimizers.choose import choose_for
 from halfspaces.penalties.base import Penalty
 from halfspaces.penalties.l2 import L2

@@ -13,7 +13,7 @@ from halfspaces.loop import minimize as loop
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Result
 from halfspaces.loop.run import Callback, Run
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.proofs.checked_callbacks import checked_callbacks
 from halfspaces.proofs.when_to_tighten import tightened
 from halfspaces.rows.blocks import Blocks
@@ -69,7 +69,8 @@ def minimize(
     Raises
     ------
     ValueError
-        If `tol` or `max_passes` is out of range or W has another shape.
+        If `tol` or `max_passes` is out of range, W has another shape, or the score function draws
+        noise and the optimizer compares values.
 
     Examples
     --------
@@ -81,6 +82,11 @@ def minimize(
     >>> print(result.reason)
     The objective is within the tolerance of its minimum, by a proven bound.
     """
+    if objective.score.draws and not optimizer.takes_noise:
+        raise ValueError(
+            f"{type(optimizer).__name__} compares values of one function, and this score function "
+            "draws noise anew for each; use SGD or GradientDescent."
+        )
     with Bar(type(optimizer).__name__, 1.0, shown=progress) as bar:
 
         def draw(run: Run) -> None:

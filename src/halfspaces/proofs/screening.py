@@ -17,8 +17,8 @@ Ndiaye, Fercoq, Gramfort & Salmon, Gap safe screening rules for sparsity enforci
 
 import numpy as np
 
-from halfspaces.objective import Objective
-from halfspaces.request import Evaluation
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Evaluation
 from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array
 
@@ -39,7 +39,7 @@ def gap_safe(objective: Objective, evaluation: Evaluation) -> Array:
     --------
     >>> from halfspaces.rows.blocks import Blocks
     >>> from halfspaces.losses.softmax import Softmax
-    >>> from halfspaces.request import Request
+    >>> from halfspaces.objective.request import Request
     >>> from halfspaces.penalties.l1 import L1
     >>> objective = Objective(Softmax(), L1(1.0), Blocks(np.eye(2), np.arange(2)), n_classes=2)
     >>> gap_safe(objective, objective.evaluate(Request(objective.zeros()))).tolist()

@@ -34,7 +34,8 @@ import numpy as np
 from halfspaces.losses.hinge import SquaredHinge
 from halfspaces.losses.one_vs_all import OneVsAll
 from halfspaces.losses.surrogates import SquaredPlus
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Evaluation
 from halfspaces.optimizers.choose import choose_for
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs.least_strength import (
@@ -43,7 +44,6 @@ from halfspaces.proofs.least_strength import (
     may_be_too_small,
     strength_of,
 )
-from halfspaces.request import Evaluation
 from halfspaces.support.types import Array, Block
 from halfspaces.support.validation import check_number
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from halfspaces.losses.base import Loss
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Evaluation
 from halfspaces.optimizers.lbfgs import LBFGS
 from halfspaces.penalties.none import NoPenalty
-from halfspaces.request import Evaluation
+from halfspaces.proofs.shift import Shift
 from halfspaces.rows.blocks import Blocks
-from halfspaces.scores import Shift
 from halfspaces.support.types import Array
 
 Step = Callable[[Array], Array]  # the step (D+1, M, C) that an optimizer takes for a gradient
@@ -156,7 +156,7 @@ class _Part:
             columns.shape[1],
         )
         dc = weighed.sum(axis=0).ravel()  # in float64: class sums must vanish
-        return linear.pullback(dV, dc, (self.objective.n_features + 1, *change.shape[1:]))
+        return linear.pullback((dV, dc), 1.0, (self.objective.n_features + 1, *change.shape[1:]))
 
     def conjugate_change(self, before: Array, after: Array) -> Array:
         """Change of the mean conjugate Σ w_i L*_i(a_i)/Σ w, (M,)."""

@@ -5,8 +5,8 @@ import numpy as np
 from halfspaces.loop.convergence import of_all_rows, with_bounds
 from halfspaces.loop.result import Reason
 from halfspaces.loop.run import Run
+from halfspaces.objective.request import Evaluation
 from halfspaces.proofs.tighten import tighter_bounds
-from halfspaces.request import Evaluation
 from halfspaces.support.types import Array
 
 PAUSE = 1.05  # times the passes so far, before tighter dual points are computed again

@@ -15,14 +15,14 @@ partial results are added in block order.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import chain
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array, issparse, vstack
+from scipy.sparse import csr_array, issparse
 
 from halfspaces.support.parallel import available_workers, ordered_map
 from halfspaces.support.types import Array, Block, Features, Partial, Rows, Visit
@@ -59,35 +59,6 @@ class BlockSizes:
         """The number of rows of a block, a power of two."""
         power = max(self.bytes // row_bytes, 1).bit_length() - 1
         return max(self.least_rows, min(self.most_rows, 1 << power))
-
-
-def canonical(X: Any) -> csr_array:
-    """A sparse matrix as sorted rows without duplicates; sorted rows share their memory with X.
-
-    >>> import scipy.sparse
-    >>> canonical(scipy.sparse.coo_array(([1.0, 2.0], ([0, 0], [1, 1])), shape=(1, 2))).toarray()
-    array([[0., 3.]])
-    """
-    rows = csr_array(X)
-    if not rows.has_canonical_format:
-        rows = rows.copy()
-        rows.sum_duplicates()
-    return rows
-
-
-def _sparse_rows(X: Any, chunk: slice | Array) -> csr_array:
-    """X[chunk], without the copy that scipy makes of the rows of a slice."""
-    if isinstance(chunk, np.ndarray) or chunk.step != 1:
-        return X[chunk]
-    ends = X.indptr[chunk.start : chunk.stop + 1]
-    stored = slice(ends[0], ends[-1])
-    arrays = (X.data[stored], X.indices[stored], ends - ends[0])
-    return csr_array(arrays, shape=(len(ends) - 1, X.shape[1]))
-
-
-def stacked(parts: Sequence[Any]) -> Features:
-    """Dense or sparse parts concatenated along the rows."""
-    return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else csr_array(vstack(parts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +111,8 @@ class Blocks:
                 raise ValueError(
                     "Blocks(center=...) would fill sparse rows; leave it out, or give dense rows."
                 )
+            from halfspaces.kernels.sparse_rows import canonical
+
             object.__setattr__(self, "X", canonical(self.X))
 
     def __deepcopy__(self, memo: Any) -> "Blocks":
@@ -304,7 +277,9 @@ class Blocks:
         """The rows of X, not converted."""
         if isinstance(self.X, np.ndarray):
             return self._take(self.X, chunk)
-        return _sparse_rows(self.X, chunk if self.index is None else self.index[chunk])
+        from halfspaces.kernels.sparse_rows import sparse_rows
+
+        return sparse_rows(self.X, chunk if self.index is None else self.index[chunk])
 
     def _converted(self, X: Features) -> Features:
         if X.dtype == self.dtype and self.center is None:

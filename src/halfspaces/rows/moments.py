@@ -9,19 +9,13 @@ the scores depends only on the label, so the class means suffice for the gradien
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from dataclasses import dataclass
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.standardization import Standardization
-from halfspaces.support.types import Array, Block, Visit
-
-Sums = tuple[Array, Array, Array, Array]
-
-CANCELLATION = 1e-6  # of a sum of squares: a smaller difference of two sums lacks digits
+from halfspaces.support.types import Array
 
 CONSTANT = 1e-12  # a column is constant if its deviation is at most this part of its mean
 LEAST = {"float64": 2e-154, "float32": 1e-36}  # a deviation: squares of less, or 1/less, overflow
@@ -49,28 +43,6 @@ class Moments:
     def of(cls, blocks: Blocks) -> "Moments":
         """The moments of all examples."""
         return Centroids.of(blocks).moments
-
-    def merged(self, other: "Moments") -> "Moments":
-        """The moments of the union of two sets.
-
-        Chan, Golub & LeVeque 1983, https://doi.org/10.1080/00031305.1983.10483115
-        """
-        count = self.count + other.count
-        shift = other.mean - self.mean
-        squares = self.squares + other.squares + shift**2 * (self.count * other.count / count)
-        return Moments(count, self.mean + shift * (other.count / count), squares)
-
-    def without(self, part: "Moments") -> "Moments | None":
-        """The inverse of `merged`: the moments of the other examples; None if digits cancel."""
-        count = self.count - part.count
-        shift = (self.mean - part.mean) * (part.count / count)
-        squares = self.squares - part.squares - shift * (self.mean - part.mean) * self.count
-        cancels = (squares <= CANCELLATION * self.squares) & (self.squares > 0)
-        return None if cancels.any() else Moments(count, self.mean + shift, squares)
-
-    def shifted(self, origin: Array) -> "Moments":
-        """The moments of the features plus a constant (D,)."""
-        return Moments(self.count, self.mean + origin, self.squares)
 
     def standardization(self, dtype: str = "float64", *, with_mean: bool = True) -> Standardization:
         """Mean (0 without `with_mean`) and standard deviation (1 for constant columns).
@@ -102,13 +74,16 @@ class Centroids:
 
     @classmethod
     def _compute(cls, blocks: Blocks) -> "Centroids":
+        from halfspaces.kernels.class_sums import moment_sums
+
         # Deviations from the mean of some heavy rows: large offsets cost no digits, nor do outliers
         # of hardly any weight. A column that is constant over heavy rows deviates by exactly 0.
         weights = blocks.weights()
         first_rows = np.flatnonzero(weights >= weights.max() / 2)[: blocks.block_rows]
         (origin,) = blocks.map(lambda block: block.X.mean(axis=0, dtype=np.float64), first_rows)
         n_classes = int(blocks.labels().max()) + 1
-        masses, sums, total, squares = blocks.sum(_visit(n_classes, origin), columns=1)
+        visit = moment_sums(n_classes, origin)
+        masses, sums, total, squares = blocks.sum(visit, columns=1)
         count = float(masses.sum())
         moments = Moments(count, origin + total / count, np.maximum(squares - total**2 / count, 0))
         return cls(masses, origin + sums / np.where(masses > 0, masses, 1.0)[:, None], moments)
@@ -120,31 +95,3 @@ class Centroids:
 
 
 _cache: WeakKeyDictionary[Blocks, Centroids] = WeakKeyDictionary()
-
-
-def _visit(n_classes: int, origin: Array) -> Visit[Sums]:
-    """A visit that returns class weights (C,), class sums (C, D), sums and sums of squares (D,).
-
-    The sums are those of deviations from the origin.
-    """
-    from halfspaces.kernels.fused_rows import FusedRows
-    from halfspaces.kernels.sparse_rows import deviation_sums
-
-    def visit(block: Block) -> Sums:
-        X, y, weight, _ = block
-        weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
-        masses = np.bincount(y, weight, minlength=n_classes)
-        if isinstance(X, FusedRows):
-            sums = np.zeros((n_classes, len(origin)))
-            squares = np.zeros(len(origin))
-            X.add_moments(y.astype(np.int64), weight, origin, sums, squares)
-            return masses, sums, sums.sum(axis=0), squares
-        members: Any = csr_array((weight, (y, np.arange(len(y)))), shape=(n_classes, len(y)))
-        if isinstance(X, csr_array):
-            sums = (members @ X).toarray() - np.outer(masses, origin)
-            return masses, sums, *deviation_sums(X, weight, origin)
-        deviations = X - origin
-        sums = members @ deviations
-        return masses, sums, sums.sum(axis=0), weight @ np.square(deviations, out=deviations)
-
-    return visit

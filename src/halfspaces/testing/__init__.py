@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from halfspaces.losses.base import Loss
 from halfspaces.noise.base import Noise
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import Optimizer
 from halfspaces.penalties.base import Penalty
 from halfspaces.testing.duality import LAWS as DUALITY_LAWS

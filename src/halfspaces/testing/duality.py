@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from halfspaces.losses.base import Loss
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Request, Smoothing
 from halfspaces.optimizers.choose import choose_for
 from halfspaces.penalties.l1 import L1
 from halfspaces.penalties.l2 import L2
 from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.proofs.minimize import minimize
 from halfspaces.proofs.tighten import tighter_bounds
-from halfspaces.request import Request, Smoothing
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
 from halfspaces.testing.losses import draw_scores, inner

@@ -8,7 +8,7 @@ import numpy as np
 
 from halfspaces.files.checkpoint import Checkpoint
 from halfspaces.loop.result import Reason
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import Optimizer
 from halfspaces.proofs.minimize import minimize
 from halfspaces.testing.runs import TURNS, Watch, same_bits, some_turns, start

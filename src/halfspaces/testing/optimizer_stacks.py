@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from halfspaces.loop.result import Reason
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import Optimizer
 from halfspaces.proofs.minimize import minimize
 from halfspaces.support.types import Array

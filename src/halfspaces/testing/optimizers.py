@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from halfspaces.loop.result import Reason, Result
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Request
 from halfspaces.optimizers import Optimizer
 from halfspaces.penalties.base import Penalty
 from halfspaces.penalties.l1 import L1
 from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request
 from halfspaces.support.types import Array
 from halfspaces.testing.runs import (
     MAX_PASSES,

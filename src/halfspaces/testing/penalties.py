@@ -9,11 +9,11 @@ import numpy as np
 from halfspaces.gradcheck.check import check_gradient
 from halfspaces.gradcheck.components import prox_slack
 from halfspaces.losses.softmax import Softmax
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Request
 from halfspaces.optimizers.choose import choose_for
 from halfspaces.penalties.base import Penalty
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Request
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
 from halfspaces.testing.tolerance import OPERATIONS, rounding

@@ -9,12 +9,12 @@ import numpy as np
 from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import Run
 from halfspaces.losses.softmax import Softmax
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Evaluation, Request
 from halfspaces.optimizers import Optimizer
 from halfspaces.optimizers.choose import choose_for
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs.minimize import minimize
-from halfspaces.request import Evaluation, Request
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
 from halfspaces.testing.words import require, same

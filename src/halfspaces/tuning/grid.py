@@ -9,7 +9,6 @@ three visits. The member of all rows is the refit.
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -17,12 +16,11 @@ import numpy as np
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import History, Reason, Result
 from halfspaces.loop.run import Callback
-from halfspaces.objective import Objective
-from halfspaces.rows.blocks import Blocks
-from halfspaces.rows.moments import Moments
+from halfspaces.objective.objective import Objective
 from halfspaces.rows.standardization import Standardization
 from halfspaces.support.types import Array
 from halfspaces.system.blas import one_blas_thread
+from halfspaces.tuning.moments import shifted, training_moments
 from halfspaces.tuning.path import along
 
 
@@ -224,39 +222,6 @@ def _standardizations(
     with_mean = objective.fit_intercept
     dtype = objective.blocks.dtype.name
     return [
-        moments.shifted(center).standardization(dtype, with_mean=with_mean)
-        for moments in _training_moments(objective.blocks, trains)
+        shifted(moments, center).standardization(dtype, with_mean=with_mean)
+        for moments in training_moments(objective.blocks, trains)
     ]
-
-
-def _training_moments(blocks: Blocks, trains: Sequence[Array]) -> list[Moments]:
-    """The moments of each fold's training rows, from one visit to its held-out rows.
-
-    If the folds hold out each row once, those of the other folds' held-out rows are merged: nothing
-    cancels. Else the held-out rows are subtracted from all; where that cancels, the training rows
-    are visited.
-    """
-    rows = np.arange(blocks.n_examples)
-    held_out = [np.delete(rows, train) for train in trains]
-    parts = [_moments_of(blocks.subset(out)) for out in held_out]
-    covered = np.sort(np.concatenate([rows[:0], *held_out]))
-    if np.array_equal(covered, rows) and all(part.count > 0 for part in parts):
-        return _of_the_others(parts)
-    whole = Moments.of(blocks)
-    return [
-        whole.without(part) or Moments.of(blocks.subset(np.delete(rows, out)))
-        for part, out in zip(parts, held_out, strict=True)
-    ]
-
-
-def _moments_of(blocks: Blocks) -> Moments:
-    nothing = np.zeros(blocks.n_features)
-    return Moments.of(blocks) if blocks.weights().any() else Moments(0.0, nothing, nothing)
-
-
-def _of_the_others(parts: Sequence[Moments]) -> list[Moments]:
-    """For each part the moments of the union of all others."""
-    nothing = Moments(0.0, np.zeros_like(parts[0].mean), np.zeros_like(parts[0].mean))
-    before = list(accumulate(parts, Moments.merged, initial=nothing))[:-1]
-    after = list(accumulate(parts[::-1], Moments.merged, initial=nothing))[-2::-1]
-    return [first.merged(last) for first, last in zip(before, after, strict=True)]

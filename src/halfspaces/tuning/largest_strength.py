@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from halfspaces.certificate import Anchor
 from halfspaces.loop.result import Reason
 from halfspaces.losses.base import Loss
-from halfspaces.objective import Objective
+from halfspaces.objective.certificate import Anchor
+from halfspaces.objective.objective import Objective
 from halfspaces.optimizers.lbfgs import LBFGS
 from halfspaces.penalties.none import NoPenalty
 from halfspaces.proofs.minimize import minimize

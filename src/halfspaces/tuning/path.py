@@ -15,11 +15,11 @@ import numpy as np
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import Callback, problem_of
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
+from halfspaces.objective.request import Evaluation, Request
 from halfspaces.optimizers.choose import choose_for
 from halfspaces.proofs.minimize import minimize
 from halfspaces.proofs.screening import gap_safe
-from halfspaces.request import Evaluation, Request
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_numbers
 from halfspaces.system.blas import one_blas_thread

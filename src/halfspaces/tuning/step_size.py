@@ -7,7 +7,7 @@ import numpy as np
 
 from halfspaces.loop.result import Reason
 from halfspaces.loop.run import Run
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import SGD, RangeTest
 from halfspaces.proofs.minimize import minimize
 from halfspaces.support.types import Array

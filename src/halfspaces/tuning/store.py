@@ -5,7 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Result
-from halfspaces.objective import Objective
+from halfspaces.objective.objective import Objective
 
 
 @runtime_checkable

@@ -35,8 +35,8 @@ from halfspaces.losses.base import Loss
 from halfspaces.penalties.base import Penalty
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Centroids
-from halfspaces.scores import Linear
-from halfspaces.support.types import Array, Block, Visit
+from halfspaces.scores.linear import Linear
+from halfspaces.support.types import Array
 
 VALUES = 1 << 22  # in dual points of labels that are taken together
 
@@ -74,25 +74,15 @@ class Anchor:
             masses, means = Centroids.of(blocks).padded(n_classes)
             sums = (masses[:, None] * means).T
         else:
+            from halfspaces.kernels.class_sums import class_sums
+
             members = blocks.weight.shape[1]
-            sums, masses = blocks.sum(_class_sums(members, n_classes), columns=members * n_classes)
+            sums, masses = blocks.sum(class_sums(members, n_classes), columns=members * n_classes)
         shape = (members, n_classes)
         count = np.repeat(masses.reshape(shape).sum(axis=1), n_classes)
-        features = linear.pullback(sums / count, masses / count, (len(sums) + 1, *shape))[:-1]
+        features = linear.pullback((sums / count, masses / count), 1.0, (len(sums) + 1, *shape))
+        features = features[:-1]
         return cls((masses / count).reshape(shape), features)
-
-
-def _class_sums(members: int, n_classes: int) -> Visit[tuple[Array, Array]]:
-    """A block's Σ w x and Σ w of each class, for weights (B, M)."""
-
-    def visit(block: Block) -> tuple[Array, Array]:
-        rows = np.arange(len(block.y))
-        onehot = np.zeros((len(rows), members, n_classes))
-        onehot[rows, :, block.y] = block.weight
-        onehot = onehot.reshape(len(rows), -1)
-        return (block.X.T @ onehot).astype(np.float64), onehot.sum(axis=0)
-
-    return visit
 
 
 class Shortened(NamedTuple):

@@ -13,17 +13,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from halfspaces.certificate import Anchor, DualBound, Shortened
 from halfspaces.losses.base import Loss
+from halfspaces.objective.certificate import Anchor, DualBound, Shortened
+from halfspaces.objective.request import Evaluation, Losses, Request, Smoothing
 from halfspaces.penalties.base import Penalty
-from halfspaces.request import Evaluation, Losses, Request, Smoothing
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Centroids, Moments
 from halfspaces.rows.standardization import Standardization
-from halfspaces.scores import Linear, Shift
+from halfspaces.scores.base import At, Score
+from halfspaces.scores.linear import Linear
 from halfspaces.support.types import Array, Block, Rows, Visit
 
 LOSS_SCORES = 1 << 16  # scores in one call of a loss: they stay in the cache
+NOT_LINEAR = (
+    "is not linear in W, as this method needs; use SGD or GradientDescent with a step_size."
+)
 EvaluateLoss = Callable[[Array, Array, Array], Losses]  # of scores, labels and row numbers
 
 
@@ -35,8 +39,13 @@ class _Sums(NamedTuple):
     conjugate: Array  # (M,)
     along: Array  # (M,), of ⟨slopes, scores⟩
     steepness: Array  # (M,), of ‖slopes‖²
-    dV: Any  # (D, M·C)
-    dc: Any  # (M·C,)
+    pulled: tuple[Any, ...]  # by the score function; empty without gradient
+    statistics: Array | None = None
+
+    @classmethod
+    def of(cls, sums: tuple[Any, ...]) -> "_Sums":
+        """The sums that a visit has returned one after the other."""
+        return cls(*sums[:5], pulled=sums[5:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +61,8 @@ class Objective:
     standardization : Standardization or None
         None: features as they are.
     fit_intercept : bool
-    score_function : Shift or None
-        None: `linear`. A `Shift` takes X for the scores, to which it adds a bias.
+    score_function : Score or None
+        None: `linear`.
     observe : callable or None
         Called with each evaluation.
 
@@ -73,7 +82,7 @@ class Objective:
     n_classes: int
     standardization: Standardization | None = None
     fit_intercept: bool = True
-    score_function: Shift | None = None
+    score_function: Score | None = None
     observe: Callable[[Evaluation], Any] | None = field(default=None, repr=False)
 
     @property
@@ -91,9 +100,13 @@ class Objective:
         """The relative error of a value, from the precision in which products are computed."""
         return 8 * float(np.finfo(self.blocks.dtype).eps)
 
+    def initial(self, n_members: int = 1) -> Array:
+        """The W where a run starts: 0 where scores are linear."""
+        return self.score.initial(n_members, self.n_classes)
+
     def zeros(self, n_members: int = 1) -> Array:
-        """W = 0 for a stack: (D+1, M, C), float64."""
-        return np.zeros((self.n_features + 1, n_members, self.n_classes))
+        """W = 0 for a stack, (D+1, M, C), float64, where scores are linear."""
+        return np.zeros_like(self.initial(n_members))
 
     def on(self, blocks: Blocks) -> "Objective":
         """The objective over other examples, with the standardization of these."""
@@ -118,14 +131,23 @@ class Objective:
 
     @cached_property
     def linear(self) -> Linear:
-        """The scores of standardized features."""
+        """The scores of standardized features.
+
+        Raises
+        ------
+        TypeError
+            If scores are not linear in W.
+        """
+        if self.score_function is not None and not self.score_function.linear:
+            raise TypeError(f"{type(self.score_function).__name__} {NOT_LINEAR}")
         standardization = self.standardization or Standardization.identity(self.n_features)
         center = self.blocks.center
         center = np.zeros(self.n_features) if center is None else center.astype(np.float64)
         return Linear(standardization, center, self.fit_intercept)
 
     @property
-    def _scores(self) -> Linear | Shift:
+    def score(self) -> Score:
+        """The score function f(x; W)."""
         return self.linear if self.score_function is None else self.score_function
 
     @cached_property
@@ -153,8 +175,14 @@ class Objective:
         return np.sqrt(np.atleast_1d(squares.sum(axis=0)) + 1)
 
     @cached_property
-    def gradient_norm_at_zero(self) -> Array:
-        """‖∇L(0)‖ of each member, from the class sums: at W = 0 slopes depend on y alone."""
+    def gradient_norm_at_start(self) -> Array:
+        """‖∇L‖ of each member where a run starts.
+
+        At W = 0 it is computed from the class sums, since slopes depend on y alone.
+        """
+        if not self.score.linear:
+            start = self.evaluate(Request(self.initial())).gradient
+            return np.sqrt(np.sum(start**2, axis=(0, 2)))
         labels = np.arange(self.n_classes)
         slopes = self.loss.formula(np.zeros((self.n_classes, self.n_classes)), labels)[1]
         weights = self.anchor.sums @ slopes
@@ -163,7 +191,8 @@ class Objective:
 
     def certifiable(self, n_members: int) -> Array:
         """Whether the penalty bounds W, so that a gap can be proved, for each member (M,)."""
-        return self.penalty.dual_scale(np.ones((self.n_features, n_members, 1))) > 0
+        bounded = self.penalty.dual_scale(np.ones((self.n_features, n_members, 1))) > 0
+        return bounded & self.score.certified
 
     def dual_bound(self, gradient: Array, steepness: Array) -> DualBound:
         """Bounds on min L from a dual point.
@@ -186,6 +215,7 @@ class Objective:
             exact_data=sums.exact_data / count,
             penalty=self.penalty.value(request.W[:-1]),
             visited=visited if request.gradient else visited / 2,
+            statistics=sums.statistics,
             **_nothing_proved(len(data)),
         )
         if request.gradient:
@@ -196,8 +226,8 @@ class Objective:
 
     def _with_gradient(self, evaluation: Evaluation, sums: _Sums, count: Array) -> Evaluation:
         W = evaluation.request.W
-        factor = 1 / np.repeat(np.broadcast_to(count, W.shape[1]), self.n_classes)
-        gradient = self._scores.pullback(sums.dV * factor, sums.dc * factor, W.shape)
+        factor = 1 / np.repeat(np.broadcast_to(count, W.shape[1]), W.shape[2])
+        gradient = self.score.pullback(sums.pulled, factor, W.shape)
         bounds = self._bounds(evaluation, gradient, sums, count)
         slope = self.penalty.gradient(W[:-1]) if self.penalty.smooth else None
         return replace(evaluation, data_gradient=gradient, penalty_gradient=slope, **bounds)
@@ -210,19 +240,21 @@ class Objective:
         blocks = self.blocks
         smoothing = request.smoothing
         one_weight = blocks.weight is None or blocks.weight.ndim == 1
-        by_class = request.rows is None and one_weight and not smoothing.differs_by_row
+        by_class = one_weight and not smoothing.differs_by_row and self._is_exact(request)
         if by_class and not request.W.any():
             masses, means = Centroids.of(blocks).padded(self.n_classes)
             classes = np.arange(self.n_classes)
-            visit = self._visit(request, self._losses(request))
-            return smoothing, visit(Block(means, classes, masses, classes))
+            at = self.score.at(request.W, self.blocks.dtype)
+            visit = self._visit(request, at, self._losses(request))
+            return smoothing, _Sums.of(visit(Block(means, classes, masses, classes)))
         offsets = None
         if smoothing.recentre > 0:
             offsets = np.zeros((len(blocks.y), *request.W.shape[1:]), np.float16)
             smoothing = smoothing.recentred(offsets)
-        visit = self._visit(request, self._losses(request, offsets))
-        columns = self._scores.columns(request.W)
-        return smoothing, _Sums(*blocks.sum(visit, request.rows, columns))
+        at = self.score.at(request.W, blocks.dtype, request.draw, request.gradient)
+        visit = self._visit(request, at, self._losses(request, offsets))
+        sums = _Sums.of(blocks.sum(visit, request.rows, at.columns))
+        return smoothing, sums._replace(statistics=at.statistics and at.statistics())
 
     def _losses(self, request: Request, new_offsets: Array | None = None) -> EvaluateLoss:
         """The loss that is asked for.
@@ -243,31 +275,32 @@ class Objective:
 
         return evaluate
 
-    def _visit(self, request: Request, evaluate: EvaluateLoss) -> Visit[_Sums]:
+    def _visit(self, request: Request, at: At, evaluate: EvaluateLoss) -> Visit[tuple[Any, ...]]:
         """The sums over one block, all computed while it is in the cache."""
-        function = self._scores
-        folded = function.fold(request.W, self.blocks.dtype)
 
-        def visit(block: Block) -> _Sums:
-            scores = function.scores(folded, block.X).reshape(len(block.y), *request.W.shape[1:])
-            losses = _in_cache(evaluate, scores, block)
-            weight = block.weight
-            sums = [_weighted_sum(values, weight) for values in losses[:5]]
+        def visit(block: Block) -> tuple[Any, ...]:
+            rows = len(block.y)
+            scores, pull, added = at.forward(block)
+            losses = _in_cache(evaluate, scores.reshape(rows, -1, self.n_classes), block)
+            if added is not None:
+                losses = losses.plus(*added)
+            sums = [_weighted_sum(values, block.weight) for values in losses[:5]]
             if not request.gradient:
-                return _Sums._make([*sums, 0.0, 0.0])
-            slopes = _weighted(losses.slopes, weight)
-            dc = slopes.sum(axis=0, dtype=np.float64).ravel()  # of exact products
-            columns = slopes.astype(losses.slopes.dtype, copy=False).reshape(len(block.y), -1)
-            return _Sums._make([*sums, function.pull(block.X, columns), dc])
+                return tuple(sums)
+            return *sums, *pull(_weighted(losses.slopes, block.weight).reshape(rows, -1))
 
         return visit
+
+    def _is_exact(self, request: Request) -> bool:
+        """Whether all rows are visited and scores are linear in W, without noise."""
+        return request.rows is None and request.draw is None and self.score.certified
 
     def _bounds(
         self, evaluation: Evaluation, gradient: Array, sums: _Sums, count: Array
     ) -> dict[str, Array]:
         """The fields of an evaluation that its gradient proves; none on a part of the rows."""
         request = evaluation.request
-        if request.rows is not None:
+        if not self._is_exact(request):
             return {}
         steepness = sums.steepness / count
         bound = self.dual_bound(gradient, steepness)
@@ -297,25 +330,21 @@ class Objective:
 
     def scores(self, W: Array, rows: Rows = None) -> Array:
         """Scores (N, M·C) of the rows, in the precision of the products."""
-        function = self._scores
-        folded = function.fold(W, self.blocks.dtype)
-        parts = self.blocks.map(
-            lambda block: function.scores(folded, block.X), rows, function.columns(W)
-        )
+        forward, columns, _ = self.score.at(W, self.blocks.dtype, gradient=False)
+        parts = self.blocks.map(lambda block: forward(block).scores, rows, columns)
         return np.concatenate(list(parts))
 
     def assess(self, W: Array) -> tuple[Array, Array]:
         """Mean loss and accuracy (the largest score wins) of each member, shape (M,) each."""
-        function = self._scores
-        folded = function.fold(W, self.blocks.dtype)
+        forward, columns, _ = self.score.at(W, self.blocks.dtype, gradient=False)
 
         def visit(block: Block) -> tuple[Array, Array]:
-            scores = function.scores(folded, block.X).reshape(len(block.y), *W.shape[1:])
+            scores = forward(block).scores.reshape(len(block.y), -1, self.n_classes)
             right = np.argmax(scores, axis=-1) == block.y[:, None]
             loss = self.loss.formula(scores, block.y)[0]
             return _weighted_sum(loss, block.weight), _weighted_sum(right, block.weight)
 
-        loss, right = self.blocks.sum(visit, columns=function.columns(W))
+        loss, right = self.blocks.sum(visit, columns=columns)
         return loss / self.total_weight, right / self.total_weight
 
 

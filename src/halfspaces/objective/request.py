@@ -21,6 +21,12 @@ class Losses(NamedTuple):
     slopes: Array  # (B, M, C), gradients in the scores, perhaps in the memory of the scores
     offsets: Array | None = None  # (B, M, C), where they were computed anew
 
+    def plus(self, values: Array, slopes: Array) -> "Losses":
+        """The losses with those of another term, and its slopes, added."""
+        return self._replace(
+            values=self.values + values, exact=self.exact + values, slopes=self.slopes + slopes
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Smoothing:
@@ -107,6 +113,8 @@ class Request:
     dual_scale : array, shape (M,), or None
         Factors below 1 by which the penalty may shorten the dual point (`Penalty.dual_scale`). Near
         the right ones they make bounds tighter for losses without kinks.
+    draw : int or None
+        The number of the pass whose noise a score function with noise draws; None: no noise.
     """
 
     W: Array
@@ -114,6 +122,7 @@ class Request:
     gradient: bool = True
     smoothing: Smoothing = Smoothing()
     dual_scale: Array | None = None
+    draw: int | None = None
 
     @property
     def shortens(self) -> bool:
@@ -136,7 +145,8 @@ class Evaluation:
     that a better bias would give it. `conjugate` is the mean of L*_i at the dual point, and
     `steepness` the mean of ‖∇L_i‖² there, by which rounding errors are bounded. `rounding` was
     added to the conjugates for the rounding of scores and sums: no gap can be proved far below it.
-    `visited` is the cost in passes: the part of the examples that was visited.
+    `visited` is the cost in passes: the part of the examples that was visited. `statistics` are new
+    values of the last rows of W, running statistics that training moves without a gradient.
     """
 
     request: Request
@@ -153,6 +163,7 @@ class Evaluation:
     rounding: Array
     data_gradient: Array | None = None
     penalty_gradient: Array | None = None
+    statistics: Array | None = None
 
     @property
     def total(self) -> Array:

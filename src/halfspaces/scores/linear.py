@@ -12,15 +12,17 @@ their conversion, and only the rest of the mean, mean − center, is folded into
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
 from halfspaces.rows.standardization import Standardization
-from halfspaces.support.types import Array, Features
+from halfspaces.scores.base import At, Forward, Score
+from halfspaces.support.types import Array, Block, Features
 
 
 @dataclass(frozen=True, eq=False)
-class Linear:
+class Linear(Score):
     """s = ((x − mean)/scale) W[:-1] + W[-1] for parameters W (D+1, M, C).
 
     Parameters
@@ -35,6 +37,28 @@ class Linear:
     standardization: Standardization
     center: Array
     fit_intercept: bool = True
+    linear: ClassVar[bool] = True
+    certified: ClassVar[bool] = True
+
+    def initial(self, n_members: int, n_classes: int) -> Array:
+        """W = 0 (D+1, M, C), float64."""
+        return np.zeros((len(self.center) + 1, n_members, n_classes))
+
+    def at(self, W: Array, dtype: np.dtype, draw: int | None = None, gradient: bool = True) -> At:
+        """X V + c; there is no noise to draw."""
+        folded = self.fold(W, dtype)
+
+        def forward(block: Block) -> Forward:
+            scores = self.scores(folded, block.X)
+            products = scores.dtype
+
+            def pull(slopes: Array) -> tuple[Array, Array]:
+                dV = self.pull(block.X, slopes.astype(products, copy=False))
+                return dV, slopes.sum(axis=0, dtype=np.float64)
+
+            return Forward(scores, pull)
+
+        return At(forward, self.columns(W))
 
     def fold(self, W: Array, dtype: np.dtype) -> tuple[Array, Array]:
         """V (D, M·C) and c (M·C,), for which the scores of raw rows are X V + c."""
@@ -62,8 +86,9 @@ class Linear:
         """A block's term of the gradient in V, from dscores (B, M·C); that in c is their sum."""
         return X.T @ dscores
 
-    def pullback(self, dV: Array, dc: Array, shape: tuple[int, ...]) -> Array:
-        """The transpose of `fold`: the gradient in W (D+1, M, C) from the gradients in V and c."""
+    def pullback(self, sums: tuple[Any, ...], factor: Any, shape: tuple[int, ...]) -> Array:
+        """The transpose of `fold`: the gradient in W from those in V and c, times a factor."""
+        dV, dc = (part * factor for part in sums)
         gradient = np.empty(shape)
         members = shape[1:] if len(shape) == 3 else (1, shape[1])
         raw = dV.reshape(len(dV), *members) - _by_feature(self.residual_mean) * dc.reshape(members)
@@ -86,28 +111,3 @@ class Linear:
 def _by_feature(values: Array) -> Array:
     """Numbers (D,) or (D, M), shaped to multiply parameters (D, M, C)."""
     return values.reshape(len(values), -1, 1)
-
-
-@dataclass(frozen=True)
-class Shift:
-    """Given scores X (N, M·C) plus a bias W (1, M, C): s = x + W[0]."""
-
-    def fold(self, W: Array, dtype: np.dtype) -> tuple[Array, Array]:
-        """An empty V, and c (M·C,)."""
-        return np.empty(0), W.ravel().astype(dtype)
-
-    def columns(self, W: Array) -> int | None:
-        """None: X is not multiplied by parameters."""
-        return None
-
-    def scores(self, folded: tuple[Array, Array], X: Array) -> Array:
-        """X + c."""
-        return X + folded[1]
-
-    def pull(self, X: Array, dscores: Array) -> Array:
-        """An empty gradient in V."""
-        return np.zeros((0, dscores.shape[1]))
-
-    def pullback(self, dV: Array, dc: Array, shape: tuple[int, ...]) -> Array:
-        """The gradient in W."""
-        return dc.reshape(shape)

@@ -1,0 +1,53 @@
+"""Visits that sum up the rows of each class."""
+
+# scipy.sparse has no type stubs:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from halfspaces.kernels.fused_rows import FusedRows
+from halfspaces.kernels.sparse_rows import deviation_sums
+from halfspaces.support.types import Array, Block, Visit
+
+
+def class_sums(members: int, n_classes: int) -> Visit[tuple[Array, Array]]:
+    """A block's Σ w x and Σ w of each class, for weights (B, M)."""
+
+    def visit(block: Block) -> tuple[Array, Array]:
+        rows = np.arange(len(block.y))
+        onehot = np.zeros((len(rows), members, n_classes))
+        onehot[rows, :, block.y] = block.weight
+        onehot = onehot.reshape(len(rows), -1)
+        return (block.X.T @ onehot).astype(np.float64), onehot.sum(axis=0)
+
+    return visit
+
+
+def moment_sums(n_classes: int, origin: Array) -> Visit[tuple[Array, ...]]:
+    """A visit that returns class weights (C,), class sums (C, D), sums and sums of squares (D,).
+
+    The sums are those of deviations from the origin.
+    """
+
+    def visit(block: Block) -> tuple[Array, ...]:
+        X, y, weight, _ = block
+        weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
+        masses = np.bincount(y, weight, minlength=n_classes)
+        if isinstance(X, FusedRows):
+            sums = np.zeros((n_classes, len(origin)))
+            squares = np.zeros(len(origin))
+            X.add_moments(y.astype(np.int64), weight, origin, sums, squares)
+            return masses, sums, sums.sum(axis=0), squares
+        members: Any = csr_array((weight, (y, np.arange(len(y)))), shape=(n_classes, len(y)))
+        if isinstance(X, csr_array):
+            sums = (members @ X).toarray() - np.outer(masses, origin)
+            return masses, sums, *deviation_sums(X, weight, origin)
+        deviations = X - origin
+        sums = members @ deviations
+        return masses, sums, sums.sum(axis=0), weight @ np.square(deviations, out=deviations)
+
+    return visit

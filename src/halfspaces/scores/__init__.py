@@ -1,0 +1,1 @@
+"""Score functions f(x; W)."""
