@@ -52,7 +52,8 @@ def test_dropout_drops_the_share_that_it_states():
 def test_dropout_by_the_probability_that_is_used():
     """65,536 · 0.99999 is no whole number: the factor is that of the rounded share."""
     outcomes = Dropout(0.99999).noisy(np.ones(1 << 16), np.arange(1 << 16).astype(np.uint16))
-    assert outcomes.mean() == 1 and np.count_nonzero(outcomes) == 1
+    assert outcomes.mean() == 1
+    assert np.count_nonzero(outcomes) == 1
 
 
 def test_gaussian_noise_is_normal():

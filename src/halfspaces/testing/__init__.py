@@ -1,4 +1,4 @@
-"""Conformance checks: laws for all losses, penalties, noise, optimizers and features, also your own.
+"""Conformance checks: laws of losses, penalties, noise, optimizers and features, your own too.
 
 `check_loss`, `check_penalty`, `check_noise`, `check_optimizer` and `check_feature` check all laws
 of a component and name those that it breaks, with figures:
