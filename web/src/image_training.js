@@ -29,6 +29,21 @@ export function startPanel(part, act, t, status, busy) {
     "data-name": "images.strengths",
     autocomplete: "off",
   });
+  const probability = h("input", {
+    type: "text",
+    inputmode: "decimal",
+    placeholder: "0",
+    "data-name": "images.dropout",
+    autocomplete: "off",
+  });
+  const scale = h("input", {
+    type: "text",
+    inputmode: "decimal",
+    placeholder: "0",
+    "data-name": "images.feature_noise",
+    autocomplete: "off",
+  });
+  const adaptive = h("input", { type: "checkbox", "data-name": "images.adaptive_l2" });
   const loss = h("select", { "data-name": "images.loss" });
   const penalty = h("select", { "data-name": "images.penalty" });
   const start = h("button", { type: "submit", class: "main", "data-action": "images-train" }, t("images.train"));
@@ -46,6 +61,9 @@ export function startPanel(part, act, t, status, busy) {
     control("field.loss", loss),
     control("field.penalty", penalty),
     control("images.strengths", strengths),
+    control("images.dropout", probability),
+    control("images.feature_noise", scale),
+    h("label", { class: "control flag" }, adaptive, ` ${t("field.adaptive_l2")}`),
   );
   form.append(h("div", { class: "buttons" }, start, stop));
   form.addEventListener("submit", (event) => {
@@ -56,6 +74,9 @@ export function startPanel(part, act, t, status, busy) {
       loss: loss.value,
       penalty: penalty.value,
       strengths: strengths.value,
+      dropout: probability.value,
+      feature_noise: scale.value,
+      adaptive_l2: adaptive.checked,
     });
   });
   const about = h("p", { class: "note", "data-name": "images.dataset" });
@@ -75,6 +96,9 @@ export function startPanel(part, act, t, status, busy) {
     data.field.value = options.data;
     features.field.value = options.features;
     strengths.value = options.strengths;
+    probability.value = options.dropout;
+    scale.value = options.feature_noise;
+    adaptive.checked = options.adaptive_l2;
     loss.value = options.loss;
     penalty.value = options.penalty;
   });

@@ -3,7 +3,8 @@
 // Tests find numbers by data-name: images.phase, images.accuracy.test (train, validation),
 // images.strength, images.candidates, images.score.CLASS, images.probability.CLASS,
 // images.loss.NAME, images.gradient.NAME.CLASS, images.margin; fields by images.data,
-// images.features, images.loss, images.penalty, images.strengths, images.slider.CLASS; buttons by
+// images.features, images.loss, images.penalty, images.strengths, images.dropout,
+// images.feature_noise, images.adaptive_l2, images.slider.CLASS; buttons by
 // data-action: images-train, images-stop, images-model, images-report, images-row-ROW,
 // images-reset, images-previous, images-next.
 

@@ -76,7 +76,7 @@ export function settingsPanel(side, store, act, t) {
   function build(form) {
     const boxes = new Map();
     controls = form.map((control) => {
-      const [group] = control.path;
+      const group = control.group ?? control.path[0];
       if (!boxes.has(group)) {
         boxes.set(group, h("fieldset", {}, h("legend", {}, t(`field.${group}`))));
       }
@@ -90,7 +90,8 @@ export function settingsPanel(side, store, act, t) {
   function make(control) {
     const { path, kind } = control;
     const name = `side${side}.${path.join(".")}`;
-    const label = path.length === 1 ? t("word.kind") : t(`field.${path.at(-1)}`);
+    const isKind = path.length === 1 && kind === "choice";
+    const label = isKind ? t("word.kind") : t(`field.${path.at(-1)}`);
     if (kind === "choice") return choice(control, name, label);
     if (kind === "flag") {
       const box = h("input", { type: "checkbox", "data-name": name });

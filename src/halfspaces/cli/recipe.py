@@ -20,6 +20,8 @@ from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.run import Callback
 from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss
+from halfspaces.noise import AdaptiveL2, Dropout, GaussianNoise, Noise
+from halfspaces.noise.adaptive_terms import term_of
 from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES, RandomSearch
 from halfspaces.optimizers.random_search import Attempts
 from halfspaces.penalties import PENALTIES
@@ -37,6 +39,7 @@ NAMES: dict[str, Mapping[str, Any]] = {
     "calibrate": CALIBRATIONS,
     "language": LANGUAGES,
 }
+TAKE_NOISE = [name for name, kind in OPTIMIZERS.items() if kind.takes_noise]
 CHOOSE_STRENGTH = ("strengths", "folds", "validation", "scoring")
 
 
@@ -72,6 +75,7 @@ class Recipe(table.Options):
         for component in ("loss", "penalty", "optimizer"):
             self._check_parts(component)
         self._check_needed()
+        self._check_noise()
         self._check_strength()
         self._check_calibrate()
         if self.class_weight not in (None, "balanced"):
@@ -109,6 +113,23 @@ class Recipe(table.Options):
                 flag = table.flag(needed)
                 example = f"give {flag} {table.EXAMPLES[needed]}, too"
                 raise ValueError(f"{table.flag(name)} belongs to {flag}; {example}.")
+
+    def _check_noise(self) -> None:
+        """Raise for two kinds of noise, and for noise that cannot be used with loss or optimizer."""
+        given = [f"{table.flag(name)} {value:g}" for name, value in self._noise.items()]
+        if len(given) == 2:
+            raise ValueError(f"{given[0]} and {given[1]} are both noise on the features; give one.")
+        if self.adaptive_l2:
+            if not given:
+                raise ValueError(
+                    "--adaptive-l2 belongs to --dropout or --feature-noise; give one of them, too."
+                )
+            term_of(self.make_loss())
+        elif given and self.optimizer not in ("auto", *TAKE_NOISE):
+            raise ValueError(
+                f"{given[0]} draws noise anew in each pass, which --optimizer {self.optimizer} "
+                f"cannot use; give --optimizer {' or '.join(TAKE_NOISE)}, or --adaptive-l2."
+            )
 
     def _check_strength(self) -> None:
         """Raise if λ is both given and to be chosen, or if the penalty has none."""
@@ -159,6 +180,12 @@ class Recipe(table.Options):
                 raise ValueError(
                     f"{given} needs {flag} {needed}, got {flag} {value}; leave one of them out."
                 )
+        if self._noise:
+            flag = table.flag(next(iter(self._noise)))
+            raise ValueError(
+                f"{given} is learned by a search for λ, which has no noise; leave out {flag} or "
+                "--calibrate."
+            )
         if not PENALTIES[self.penalty].has_strength:
             raise ValueError(
                 f"{given} needs a penalty with a strength, got --penalty {self.penalty}; use l2."
@@ -203,6 +230,14 @@ class Recipe(table.Options):
             return {"penalty": self.penalty, "strength": strength}
         return {"penalty": self._penalty_with(parts, strength), "strength": None}
 
+    def make_noise(self) -> Noise | AdaptiveL2 | None:
+        """The noise with its parameter, or its adaptive L2 term; None without noise."""
+        makers = {"dropout": Dropout, "feature_noise": GaussianNoise}
+        made = [makers[name](value) for name, value in self._noise.items()]
+        if not made:
+            return None
+        return AdaptiveL2(made[0]) if self.adaptive_l2 else made[0]
+
     def make_optimizer(self) -> str | Optimizer:
         """The optimizer's name, or an instance with its parameters."""
         kind: Any = OPTIMIZERS.get(self.optimizer)
@@ -220,6 +255,8 @@ class Recipe(table.Options):
         return LinearClassifier(
             loss=self.make_loss(),
             optimizer=self.make_optimizer(),
+            noise=self.make_noise(),
+            random_state=self.seed if self.optimizer == "auto" else None,
             **self.make_penalty(self.strength),
             **options,
         )
@@ -251,6 +288,18 @@ class Recipe(table.Options):
     def finds_step_size(self) -> bool:
         """Whether a range test comes first."""
         return self.step_size == "find"
+
+    @property
+    def fits_after_search(self) -> bool:
+        """Whether the classifier is fitted otherwise than in the search for λ."""
+        return self.optimizer != "auto" or bool(self._noise)
+
+    @property
+    def _noise(self) -> dict[str, float]:
+        """The noise that was given: the option and its number."""
+        names = ("dropout", "feature_noise")
+        given = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in given.items() if value is not None}
 
     @property
     def holds_out(self) -> bool:

@@ -147,11 +147,17 @@ def _shape_and_type(rows: Mapping[str, Any]) -> str:
 
 
 def choice(classifier: Any) -> None:
-    """Print the optimizer, and why "auto" chose it."""
+    """Print the noise, the optimizer, and why "auto" chose it."""
+    _noise(classifier)
     if classifier.optimizer == "auto":
         _pair("optimizer", classifier.optimizer_choice_)
     else:
         _pair("optimizer", repr(classifier.optimizer_))
+
+
+def _noise(classifier: Any) -> None:
+    if classifier.noise is not None:
+        _pair("noise", repr(classifier.noise))
 
 
 def range_test(test: Any) -> None:
@@ -226,6 +232,7 @@ def model(classifier: "LinearClassifier", path: Path) -> None:
 def noted(classifier: "LinearClassifier") -> None:
     """Print what a model file stores about its training: λ, reason to stop, accuracies, version."""
     notes = classifier.notes_
+    _noise(classifier)
     strength = strength_of(classifier)
     if strength is not None:
         _pair("λ", f"{strength:.3g}")

@@ -193,6 +193,8 @@ def choose_strength(recipe: Recipe, examples: Examples, listener: Listener) -> S
     words = held_out.words
     if recipe.optimizer != "auto":
         words += f", solved by auto, not by {recipe.optimizer}"
+    if recipe.make_noise() is not None:
+        words += ", solved without noise"
     listener.searched(search, words, seconds, held_out.never)
     return search
 
@@ -211,7 +213,7 @@ def fitted(
         _find_step_size(classifier, dataset, listener)
     if isinstance(search, LinearClassifierCV):
         interrupted = search.result_.reason is Reason.INTERRUPTED
-        if recipe.optimizer == "auto" or interrupted:
+        if interrupted or not recipe.fits_after_search:
             return search.classifier_  # all rows were a member of the grid
     listener.follow(classifier).fit(dataset.X, dataset.y)
     if isinstance(search, FoldSearch):
@@ -259,7 +261,8 @@ def evaluated(
     """
     predicted = classifier.predict(dataset.X)
     metrics = {"train": report.accuracy(dataset.y, predicted)}
-    if search is not None and recipe.optimizer == "auto" and search.scoring == "accuracy":
+    fitted_alike = search is not None and not recipe.fits_after_search
+    if fitted_alike and search.scoring == "accuracy":
         metrics["validation"] = float(search.cv_results_["mean_test_score"][search.best_index_])
     y = dataset.y
     part = "train"
@@ -356,7 +359,7 @@ def run_options(recipe: Recipe, held_out: HeldOutRows | None) -> dict[str, Any]:
         options["strengths"] = recipe.strengths or str(STRENGTHS)
     if held_out is not None:
         options["validation"] = held_out.part
-    for name in ("local", "flip"):  # stored only if set: they need random_search or --features
+    for name in ("local", "flip", "adaptive_l2"):  # stored only if set: they need other options
         options[name] = options[name] or None
     return options
 
@@ -371,7 +374,7 @@ def report_all(
 ) -> None:
     """Print how the fit ended, the accuracies, and the files that were written."""
     report.choice(classifier)
-    one_search = isinstance(search, LinearClassifierCV) and recipe.optimizer == "auto"
+    one_search = isinstance(search, LinearClassifierCV) and not recipe.fits_after_search
     report.fit(classifier, cost=not one_search)
     report.calibration(classifier)
     if evaluation is not None:

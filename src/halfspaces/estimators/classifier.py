@@ -9,12 +9,13 @@ from sklearn.utils.metaestimators import available_if
 
 from halfspaces.estimators.base import LinearModel, unfolded, weighted
 from halfspaces.estimators.checked_data import check_validation, hold_out, is_part
-from halfspaces.estimators.components import make_optimizer, make_penalty
+from halfspaces.estimators.components import make_optimizer, make_penalty, with_noise
 from halfspaces.estimators.empty_columns import taken, with_columns_of, without_empty_columns
 from halfspaces.estimators.given import labels_of
 from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks
 from halfspaces.loop.run import Callback
 from halfspaces.losses.base import Loss
+from halfspaces.noise import AdaptiveL2, Noise
 from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import SGD, Constant, Optimizer
 from halfspaces.optimizers.choose import Choice
@@ -50,7 +51,8 @@ class LinearClassifier(LinearModel):
 
         L(W, b) = Σ w_i L_i(x_i W + b, y_i) / Σ w_i + λ R(W)
 
-    The minimum comes with a proof: an upper bound on the distance of L(W, b) from it.
+    The minimum comes with a proof: an upper bound on the distance of L(W, b) from it. With `noise`
+    there is none.
 
     Parameters
     ----------
@@ -62,9 +64,15 @@ class LinearClassifier(LinearModel):
         an instance. With `standardize`, W are the weights of the standardized features.
     strength : float ≥ 0 or None
         λ of a penalty given by name; None takes 0.01.
+    noise : str, Noise, AdaptiveL2 or None, default None
+        Noise on the features in training, never in predictions: "dropout" or "gaussian", or an
+        instance such as Dropout(0.2), of `halfspaces.noise`. It acts on the standardized features,
+        in sparse rows on the stored values. `AdaptiveL2(noise)` adds what the noise adds to the
+        loss on average, to second order, and draws none; for softmax and ova_logistic.
     optimizer : str or Optimizer, default "auto"
-        "auto" chooses by loss, penalty and size of the data; "lbfgs", "gradient_descent", "sgd",
-        "proximal", "proximal_newton" or "random_search", or an instance.
+        "auto" chooses by loss, penalty, noise and size of the data; "lbfgs", "gradient_descent",
+        "sgd", "proximal", "proximal_newton" or "random_search", or an instance. Noise that is drawn
+        needs "sgd" or "gradient_descent".
     standardize : bool, default True
         Fit as if each feature had mean 0 and variance 1. X is not copied: the scaling is folded
         into W. TF-IDF of words may do better with False and a λ that `LinearClassifierCV` chooses,
@@ -83,7 +91,8 @@ class LinearClassifier(LinearModel):
     n_jobs : int or None
         Worker threads; None for every core. The result has the same bits for any number.
     random_state : int, RandomState or None
-        Seed of optimizers that draw at random; None takes the optimizer's own fixed seed.
+        Seed of noise, and of optimizers that draw at random; None takes the optimizer's own fixed
+        seed.
     warm_start : bool, default False
         Start from the coefficients of the last fit.
     callbacks : sequence of callables
@@ -170,6 +179,7 @@ class LinearClassifier(LinearModel):
         warm_start: bool = False,
         callbacks: Sequence[Callback] = (),
         verbose: int = 0,
+        noise: str | Noise | AdaptiveL2 | None = None,
     ) -> None:
         self.loss = loss
         self.penalty = penalty
@@ -185,6 +195,7 @@ class LinearClassifier(LinearModel):
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.verbose = verbose
+        self.noise = noise
 
     # --- fitting ---------------------------------------------------------------------------------
 
@@ -222,11 +233,13 @@ class LinearClassifier(LinearModel):
         elif validation is not None:
             held_out = check_validation(self, validation, data.classes)
             held_out = with_columns_of(held_out, blocks)
-        objective = self._objective_of(blocks, data.classes, self._moments_of(blocks))
+        seed = self._seed()
+        objective = self._objective_of(blocks, data.classes, self._moments_of(blocks), seed)
         start = self._start(objective, data.classes)
-        choice = make_optimizer(self.optimizer, objective, self._seed())
+        choice = make_optimizer(self.optimizer, objective, seed)
         separation = None
-        if not choice.optimizer.stochastic:  # those take a fixed number of steps: W is finite
+        # Stochastic optimizers take a fixed number of steps: W is finite.
+        if not choice.optimizer.stochastic and objective.score_function is None:
             max_passes = min(20, self.max_passes)
             separation = warn_if_separable(objective, max_passes=max_passes, stacklevel=OUTSIDE)
         # Without its W, which is as large as the model.
@@ -245,7 +258,8 @@ class LinearClassifier(LinearModel):
         2.3026
         """
         data = self._checked(X, y, sample_weight)
-        return self._objective_of(data.blocks, data.classes, self._moments_of(data.blocks))
+        moments = self._moments_of(data.blocks)
+        return self._objective_of(data.blocks, data.classes, moments, self._seed())
 
     @available_if(_takes_epochs)
     @one_blas_thread()
@@ -284,9 +298,10 @@ class LinearClassifier(LinearModel):
         seen = moments and weighted(moments, data.unit)
         if not first and seen is not None and self._moments is not None:
             moments = seen = merged(self._moments, seen)
-        objective = self._objective_of(data.blocks, known, moments)
+        epoch = self._epoch()
+        objective = self._objective_of(data.blocks, known, moments, epoch.seed)
         start = objective.zeros() if first else self.parameters(objective)
-        choice = Choice(self._epoch(), "one epoch of SGD a call of partial_fit")
+        choice = Choice(epoch, "one epoch of SGD a call of partial_fit")
         self._minimize(objective, known, start, choice)
         self._moments = seen
         return self
@@ -320,9 +335,14 @@ class LinearClassifier(LinearModel):
         if self.strength is not None:
             check_number("strength", self.strength, at_least=0)
 
-    def _objective_of(self, blocks: Blocks, classes: Array, moments: Moments | None) -> Objective:
+    def _objective_of(
+        self, blocks: Blocks, classes: Array, moments: Moments | None, seed: int | None
+    ) -> Objective:
+        """The objective; noise is drawn with the seed, or with that of the optimizer."""
         penalty = make_penalty(self.penalty, self.strength)
-        return self._objective(blocks, len(classes), penalty, moments)
+        objective = self._objective(blocks, len(classes), penalty, moments)
+        own = getattr(self.optimizer, "seed", 0)
+        return with_noise(objective, self.noise, own if seed is None else seed)
 
     def _start(self, objective: Objective, classes: Array) -> Array:
         if not self.warm_start or not hasattr(self, "coef_"):

@@ -1,4 +1,4 @@
-"""Losses, penalties and optimizers of an estimator, given by name or as instances."""
+"""Losses, penalties, noise and optimizers of an estimator, given by name or as instances."""
 
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -6,6 +6,9 @@ from typing import Any
 
 from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss
+from halfspaces.noise import NOISES, AdaptiveL2, Noise, NoNoise
+from halfspaces.noise.adaptive_score import AdaptiveScore
+from halfspaces.noise.noisy import Noisy
 from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import OPTIMIZERS, Optimizer
 from halfspaces.optimizers.choose import Choice, choose_for
@@ -72,6 +75,43 @@ def penalty_by_strength(penalty: str | Penalty) -> Callable[[float], Penalty]:
     return kind if isinstance(kind, type) else kind.with_strength
 
 
+def make_noise(noise: str | Noise | AdaptiveL2 | None) -> Noise | AdaptiveL2 | None:
+    """The noise of a name, or the noise itself; None for no noise.
+
+    Examples
+    --------
+    >>> make_noise("dropout"), make_noise("none")
+    (Dropout(probability=0.5), None)
+    """
+    if noise is None or isinstance(noise, AdaptiveL2):
+        return noise
+    kind = lookup("noise", noise, NOISES, Noise)
+    made = kind if isinstance(kind, Noise) else kind()
+    return None if isinstance(made, NoNoise) else made
+
+
+def with_noise(
+    objective: Objective, noise: str | Noise | AdaptiveL2 | None, seed: int = 0
+) -> Objective:
+    """The objective whose scores draw the noise, or whose loss has its adaptive L2 term.
+
+    Raises
+    ------
+    ValueError
+        If the noise would fill sparse rows, or the loss has no such term.
+    """
+    made = make_noise(noise)
+    if made is None:
+        return objective
+    linear = objective.linear
+    if isinstance(made, AdaptiveL2):
+        made.noise.check_rows(objective.blocks.X)
+        scores = AdaptiveScore(linear, made.noise, objective.loss)
+        return replace(objective, score_function=scores)
+    made.check_rows(objective.blocks.X)
+    return replace(objective, score_function=Noisy(linear, made, seed))
+
+
 def make_optimizer(optimizer: str | Optimizer, objective: Objective, seed: int | None) -> Choice:
     """The optimizer of a name, or the optimizer itself; "auto" chooses by the objective.
 
@@ -79,7 +119,8 @@ def make_optimizer(optimizer: str | Optimizer, objective: Objective, seed: int |
     """
     if isinstance(optimizer, str) and optimizer == "auto":
         return choose_for(objective)
-    if isinstance(optimizer, str) and optimizer == "lbfgs" and objective.penalty.smooth:
+    takes_lbfgs = objective.penalty.smooth and not objective.score.draws
+    if isinstance(optimizer, str) and optimizer == "lbfgs" and takes_lbfgs:
         return Choice(choose_for(objective).optimizer, "asked for")
     kind = lookup("optimizer", optimizer, {"auto": None, **OPTIMIZERS}, Optimizer)
     made: Any = kind if isinstance(kind, Optimizer) else kind()

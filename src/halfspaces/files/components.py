@@ -1,7 +1,7 @@
 """Components in files: a loss, a penalty, ... is its class's name and its hyperparameters.
 
 Reading makes only classes of the package and of the registries (`LOSSES`, `PENALTIES`,
-`OPTIMIZERS`, `UPDATE_RULES`, `SCHEDULES`, `CALIBRATIONS`); it imports nothing.
+`NOISES`, `OPTIMIZERS`, `UPDATE_RULES`, `SCHEDULES`, `CALIBRATIONS`); it imports nothing.
 
 >>> from halfspaces.losses import Hinge
 >>> encode(Hinge(margin=2.0))
@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces import losses, optimizers, penalties
+from halfspaces import losses, noise, optimizers, penalties
 from halfspaces.estimators import calibration
 from halfspaces.estimators.calibration import CALIBRATIONS
 from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.losses import LOSSES, surrogates
+from halfspaces.noise import NOISES
 from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES
 from halfspaces.penalties import PENALTIES
 from halfspaces.system.errors import UnknownComponentError
@@ -29,6 +30,7 @@ from halfspaces.system.errors import UnknownComponentError
 REGISTRIES: tuple[Mapping[str, Any], ...] = (
     LOSSES,
     PENALTIES,
+    NOISES,
     OPTIMIZERS,
     UPDATE_RULES,
     SCHEDULES,
@@ -37,11 +39,12 @@ REGISTRIES: tuple[Mapping[str, Any], ...] = (
 NAMED: dict[str, Mapping[str, Any]] = {
     "loss": LOSSES,
     "penalty": PENALTIES,
+    "noise": NOISES,
     "optimizer": OPTIMIZERS,
 }
 _OWN: dict[str, type] = {
     name: kind
-    for module in (losses, surrogates, penalties, optimizers, calibration)
+    for module in (losses, surrogates, penalties, noise, optimizers, calibration)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and is_dataclass(kind) and not name.startswith("_")
 }
@@ -57,7 +60,7 @@ def known_classes() -> dict[str, type]:
 
 
 def check_registered(parameters: Mapping[str, Any]) -> None:
-    """Raise UnknownComponentError for a loss, penalty or optimizer that is not registered."""
+    """Raise UnknownComponentError for a loss, penalty, noise or optimizer that is not registered."""
     for option, registry in NAMED.items():
         name = parameters.get(option)
         if isinstance(name, str) and name not in registry and name != "auto":

@@ -15,7 +15,7 @@ import halfspaces
 from halfspaces.estimators.base import LinearModel
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.classifier import LinearClassifier
-from halfspaces.estimators.components import make_loss, make_penalty
+from halfspaces.estimators.components import make_loss, make_noise, make_penalty
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.files import safetensors_file
 from halfspaces.files.checked import check_depth, checked
@@ -195,6 +195,7 @@ def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> LinearClass
     classifier._check_options()
     make_loss(classifier.loss)
     make_penalty(classifier.penalty, classifier.strength)
+    make_noise(classifier.noise)
     classifier.classes_ = _labels(stored.classes, stored.classes_dtype)
     described = {name: tensor for name, tensor in tensors.items() if name.startswith(_FEATURES)}
     _put_coefficients(

@@ -149,6 +149,24 @@ class PenaltyOptions(Table):
     )
 
 
+class NoiseOptions(Table):
+    """Noise on the standardized features while W is trained; predictions have none."""
+
+    dropout: float | None = option(
+        None,
+        "Drop each feature with this probability, anew in each pass.",
+        excludes=("feature_noise",),
+        ge=0,
+        lt=1,
+    )
+    feature_noise: float | None = option(
+        None, "Add Gaussian noise of this standard deviation, anew in each pass.", ge=0
+    )
+    adaptive_l2: bool = option(
+        False, "Add to the loss what the noise would add on average, and draw none."
+    )
+
+
 class StrengthOptions(Table):
     """The strength λ of the penalty, and how it is chosen."""
 
@@ -281,6 +299,7 @@ TABLES: dict[str, type[Table]] = {
     "features": FeatureOptions,
     "loss": LossOptions,
     "penalty": PenaltyOptions,
+    "noise": NoiseOptions,
     "strength": StrengthOptions,
     "optimizer": OptimizerOptions,
     "fit": FitOptions,
@@ -294,6 +313,7 @@ class Options(
     FeatureOptions,
     LossOptions,
     PenaltyOptions,
+    NoiseOptions,
     StrengthOptions,
     OptimizerOptions,
     FitOptions,

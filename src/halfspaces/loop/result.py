@@ -17,7 +17,7 @@ class Reason(Enum):
     CERTIFIED = "The objective is within the tolerance of its minimum, by a proven bound."
     STATIONARY = (
         "The gradient norm fell below the tolerance times that at W = 0; "
-        "without a strength above 0 nothing bounds the distance from the minimum."
+        "without convexity and a strength above 0 nothing bounds the distance from the minimum."
     )
     ALL_STEPS_TAKEN = (
         "All steps of the schedule were taken; "

@@ -12,6 +12,7 @@ import numpy as np
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.losses.base import Loss
 from halfspaces.objective.objective import Objective
+from halfspaces.optimizers.gradient_descent import SGD
 from halfspaces.optimizers.lbfgs import LBFGS
 from halfspaces.optimizers.proximal_gradient import ProximalGradient
 from halfspaces.optimizers.proximal_newton import ProximalNewton
@@ -43,6 +44,8 @@ class Case(NamedTuple):
     n_features: int
     uncorrelated: bool
     small: bool
+    draws: bool = False
+    convex: bool = True
 
 
 class Condition(NamedTuple):
@@ -71,7 +74,8 @@ class Rule:
     def choice(self, case: Case) -> Choice:
         """The optimizer, with the reason in words."""
         reason = self.reason.format(penalty=type(case.penalty).__name__)
-        smoothing = "" if case.loss.smooth or not case.penalty.smooth else SMOOTHING
+        in_stages = not case.loss.smooth and case.penalty.smooth and not case.draws
+        smoothing = SMOOTHING if in_stages else ""
         return Choice(self.make(), f"{self.name}: {reason}{smoothing}")
 
 
@@ -85,8 +89,13 @@ def _is_constraint(case: Case) -> bool:
 
 
 SMOOTHING = ", the loss smoothed in stages because it has kinks"
+NOISE = "each pass draws the noise anew, so values of two passes cannot be compared"
 GRADIENTS = "loss and penalty have gradients"
 
+DRAWN = Condition("noise is drawn (`Dropout`, `GaussianNoise`)", lambda case: case.draws)
+ADAPTIVE = Condition(
+    "the loss has the term of `AdaptiveL2`, so it may not be convex", lambda case: not case.convex
+)
 SHRINKS = Condition("the penalty sets weights to 0 (`l1`, `elastic_net`)", _shrinks)
 CONSTRAINT = Condition("the penalty is a constraint (`max_norm`)", _is_constraint)
 KINK = Condition("the penalty has no gradient", lambda case: not case.penalty.smooth)
@@ -106,6 +115,19 @@ FEW = Condition(f"fewer than {SMALL:,} stored values", lambda case: case.small)
 UNCORRELATED = Condition("sparse rows, standardized", lambda case: case.uncorrelated)
 
 RULES = (
+    Rule(
+        (DRAWN, FEW),
+        "minibatch SGD, 100 epochs",
+        lambda: SGD(epochs=100),
+        NOISE,
+    ),
+    Rule((DRAWN,), "minibatch SGD", SGD, NOISE),
+    Rule(
+        (ADAPTIVE, KINK),
+        "proximal gradient, accelerated",
+        ProximalGradient,
+        "{penalty} has a kink, so steps go through its prox",
+    ),
     Rule(
         (SHRINKS, NARROW, CHEAP_MODEL),
         "proximal Newton on the Gram matrix",
@@ -156,6 +178,8 @@ def choose_for(objective: Objective) -> Choice:
         objective.n_features,
         uncorrelated=sparse and objective.standardization is not None,
         small=small,
+        draws=objective.score.draws,
+        convex=objective.score.certified or objective.score.draws,
     )
 
 
@@ -166,16 +190,19 @@ def choose(
     *,
     uncorrelated: bool = False,
     small: bool = False,
+    draws: bool = False,
+    convex: bool = True,
 ) -> Choice:
     """The optimizer for a loss, a penalty and a number of features: the first rule that applies.
 
     `uncorrelated` says that the features are nearly uncorrelated, `small` that X has so few stored
-    values that a pass over it costs next to nothing.
+    values that a pass over it costs next to nothing, `draws` that the scores draw noise, `convex`
+    that L(W) is convex.
 
     >>> from halfspaces.losses.softmax import Softmax
     >>> from halfspaces.penalties.l1 import L1
     >>> choose(Softmax(), L1(0.1), 64).why
     'proximal Newton on the Gram matrix: L1 has a kink, so each step ...'
     """
-    case = Case(loss, penalty, n_features, uncorrelated, small)
+    case = Case(loss, penalty, n_features, uncorrelated, small, draws, convex)
     return next(rule for rule in RULES if rule.applies(case)).choice(case)

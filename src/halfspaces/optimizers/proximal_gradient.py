@@ -17,6 +17,7 @@ from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
 MAX_REJECTIONS = 60  # halvings of the step in a row
+STATIONARY = 1e-4  # length of a move by its step, over that of the first one
 
 
 @dataclass(eq=False)
@@ -33,6 +34,8 @@ class ProximalState(State):
     candidate: Array | None = field(default=None, repr=False)
     rejections: int = 0
     total: Array | None = None  # data loss + penalty at the iterate, (M,); None: unknown
+    proved: bool = True  # whether bounds on the minimum end the run
+    first_slope: Array | None = None  # ‖candidate − point‖/step of the first step, (M,)
     dual_scale: Array | None = None  # the factor of the penalty on the last dual point, (M,)
 
 
@@ -42,7 +45,8 @@ class ProximalGradient(Optimizer[ProximalState]):
 
     A step is accepted if the data loss lies below the parabola on which it was taken, else halved;
     accepted steps grow a little, so that they follow the local curvature. Momentum restarts where
-    it points uphill.
+    it points uphill. Where no bound on the minimum is proved, the run ends once a move, by its step,
+    is 10,000 times shorter than the first one.
 
     Parameters
     ----------
@@ -84,6 +88,7 @@ class ProximalGradient(Optimizer[ProximalState]):
             rounding=objective.rounding,
             point=W,
             momentum=np.ones(members),
+            proved=bool(objective.certifiable(members).all()),
         )
 
     def propose(self, state: ProximalState) -> Request:
@@ -104,6 +109,8 @@ class ProximalGradient(Optimizer[ProximalState]):
         rounding = state.rounding * np.abs(state.value)
         fits = (evaluation.data <= model + rounding) & np.isfinite(evaluation.data)
         if fits.all():
+            if self._is_stationary(state, np.sqrt(inner(move, move)) / state.step):
+                state.done = Reason.STATIONARY
             return self._accept(state, evaluation.total)
         state.rejections += 1
         if state.rejections > MAX_REJECTIONS:
@@ -111,6 +118,14 @@ class ProximalGradient(Optimizer[ProximalState]):
             return state
         state.step = np.where(fits, state.step, 0.5 * state.step)
         return self._try(state)
+
+    def _is_stationary(self, state: ProximalState, slope: Array) -> bool:
+        """Whether the moves are so short that the run ends, where nothing else ends it."""
+        if state.proved:
+            return False
+        if state.first_slope is None:
+            state.first_slope = slope
+        return bool(np.all(slope <= STATIONARY * state.first_slope))
 
     def _take_gradient(self, state: ProximalState, evaluation: Evaluation) -> ProximalState:
         """A candidate from the gradient; or the iterate again where the next stage begins."""

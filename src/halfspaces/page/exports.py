@@ -10,6 +10,7 @@ import numpy as np
 
 from halfspaces.files import run_file
 from halfspaces.files.options import TABLES
+from halfspaces.noise import Dropout, GaussianNoise, NoNoise
 from halfspaces.page.board import Board
 from halfspaces.page.settings import Settings, name_of
 from halfspaces.support.types import Array
@@ -20,8 +21,8 @@ import numpy as np
 
 from halfspaces import minimize
 from halfspaces.callbacks import StopAfter
-from halfspaces.losses import {losses}
-from halfspaces.objective.objective import Objective
+{with_noise}from halfspaces.losses import {losses}
+{noises}from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import {optimizers}
 from halfspaces.penalties import {penalties}
 from halfspaces.rows.blocks import Blocks
@@ -31,7 +32,7 @@ y = np.array({y})
 W = np.array({W})[:, None]  # two weights and a bias for each class
 
 objective = Objective({loss}, {penalty}, Blocks(X, y, n_jobs=1), n_classes={classes})
-optimizer = {optimizer}
+{noisy}optimizer = {optimizer}
 {steps}
 print("W =", W[:, 0].tolist())
 print("data loss and accuracy:", *map(float, np.ravel(objective.assess(W))))
@@ -45,12 +46,17 @@ W = result.state.W
 
 def to_python(board: Board, number: int) -> str:
     """A program that takes the steps of a side again, from the same start to the same W."""
-    from halfspaces import losses, optimizers, penalties
+    from halfspaces import losses, noise, optimizers, penalties
 
     side = board.sides[number]
     X, y = board.points.training
     settings = side.settings
+    own = settings.training_noise
+    drawn = "" if isinstance(own, NoNoise) else repr(own)
     return CODE.format(
+        with_noise=drawn and "from halfspaces.estimators.components import with_noise\n",
+        noises=drawn and f"from halfspaces.noise import {_imported(own, noise)}\n",
+        noisy=drawn and f"objective = with_noise(objective, {drawn})\n",
         losses=_imported(settings.loss, losses),
         optimizers=_imported(settings.optimizer, optimizers),
         penalties=_imported(settings.penalty, penalties),
@@ -101,14 +107,26 @@ def to_run_file(board: Board, number: int) -> str:
 
 def _options(settings: Settings) -> dict[str, Any]:
     options: dict[str, Any] = {}
-    for entry in fields(settings):
-        component = getattr(settings, entry.name)
-        options[entry.name] = name_of(component)
+    for name in ("loss", "penalty", "optimizer"):
+        component = getattr(settings, name)
+        options[name] = name_of(component)
         for part in fields(component):
             options[part.name] = _option(getattr(component, part.name))
     if isinstance(options.get("step_size"), float):
         options["step_size"] = repr(options["step_size"])
-    return options | ({} if settings.penalty.has_strength else {"strength": None})
+    options |= {} if settings.penalty.has_strength else {"strength": None}
+    return options | _noise_options(settings)
+
+
+def _noise_options(settings: Settings) -> dict[str, Any]:
+    match settings.noise:
+        case Dropout(probability=probability):
+            options: dict[str, Any] = {"dropout": probability}
+        case GaussianNoise(scale=scale):
+            options = {"feature_noise": scale}
+        case _:
+            return {}
+    return options | {"adaptive_l2": settings.adaptive_l2 or None}
 
 
 def _option(value: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Loss, penalty and optimizer of a side, and the form of their controls.
+"""Loss, penalty, noise and optimizer of a side, and the form of their controls.
 
-The form is made from the components themselves: a new loss, penalty, optimizer, update rule or
-schedule is on the page as soon as it is in its registry.
+The form is made from the components themselves: a new loss, penalty, noise, optimizer, update rule
+or schedule is on the page as soon as it is in its registry.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, cast
 
 from halfspaces.files.components import decode, encode
 from halfspaces.losses import LOSSES, Loss, Softmax
+from halfspaces.noise import NOISES, AdaptiveL2, Noise, NoNoise
+from halfspaces.noise.adaptive_terms import has_term
 from halfspaces.optimizers import (
     OPTIMIZERS,
     SCHEDULES,
@@ -34,6 +36,7 @@ class Family(NamedTuple):
 FAMILIES = (
     Family(Loss, LOSSES),
     Family(Penalty, PENALTIES),
+    Family(Noise, NOISES),
     Family(Optimizer, OPTIMIZERS),
     Family(UpdateRule, UPDATE_RULES),
     Family(Schedule, SCHEDULES),
@@ -61,6 +64,7 @@ RANGES = {
     "margin": Range(0, 5),
     "label_smoothing": Range(0, 0.9),
     "beta": Range(0, 5),
+    "probability": Range(0, 0.95),
     "radius": Range(0.01, 100, log=True),
     "step_size": Range(1e-4, 100, log=True),
     "decay": Range(0, 1),
@@ -81,6 +85,8 @@ class Settings:
 
     loss: Loss = field(default_factory=Softmax)
     penalty: Penalty = field(default_factory=lambda: L2(DEFAULT_STRENGTH))
+    noise: Noise = field(default_factory=NoNoise)
+    adaptive_l2: bool = False
     optimizer: Optimizer[Any] = field(default_factory=lambda: GradientDescent(step_size=0.1))
 
     def set(self, path: Sequence[str], value: Any) -> "Settings":
@@ -89,15 +95,37 @@ class Settings:
         Raises
         ------
         PageError, ValueError
-            If there is no such control or the value cannot be.
+            If there is no such control, the value cannot be, or noise does not go with the rest.
         """
         if not path or path[0] not in {entry.name for entry in fields(self)}:
             raise PageError("error.no_control", path=" ".join(path))
-        return cast("Settings", _changed(self, path, value))
+        changed = cast("Settings", _changed(self, path, value))
+        changed.check()
+        return changed
+
+    def check(self) -> None:
+        """Raise PageError if loss or optimizer cannot be used with the noise."""
+        if isinstance(self.noise, NoNoise):
+            return
+        if self.adaptive_l2 and not has_term(self.loss):
+            raise PageError("error.adaptive_loss")
+        if not self.adaptive_l2 and not self.optimizer.takes_noise:
+            raise PageError("error.noise_optimizer")
+
+    @property
+    def training_noise(self) -> Noise | AdaptiveL2:
+        """The noise, or its deterministic equivalent, as a classifier takes it."""
+        adaptive = self.adaptive_l2 and not isinstance(self.noise, NoNoise)
+        return AdaptiveL2(self.noise) if adaptive else self.noise
 
     def form(self) -> list[dict[str, Any]]:
-        """The controls, as they are drawn."""
-        return list(_controls(self, ()))
+        """The controls, as they are drawn; those of a group stand together."""
+        controls = list(_controls(self, ()))
+        adaptive = next(control for control in controls if control["path"] == ["adaptive_l2"])
+        adaptive["group"] = "noise"
+        if isinstance(self.noise, NoNoise):
+            controls.remove(adaptive)
+        return controls
 
     def to_json(self) -> dict[str, Any]:
         """For a link."""
@@ -106,11 +134,15 @@ class Settings:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Settings":
         """The inverse of `to_json`; raises ValueError, KeyError or TypeError if it is damaged."""
-        parts = {entry.name: decode(stored[entry.name]) for entry in fields(cls)}
-        for name, family in zip(parts, FAMILIES, strict=False):
-            if not isinstance(parts[name], family.kind):
-                raise TypeError(f"{name} must be a {family.kind.__name__}, got {parts[name]!r}.")
-        return cls(**parts)
+        held = {**cls().to_json(), **stored}  # links of earlier versions have no noise
+        parts = {entry.name: decode(held[entry.name]) for entry in fields(cls)}
+        for name, default in vars(cls()).items():
+            kind = _family(default).kind if _is_choice(default) else type(default)
+            if not isinstance(parts[name], kind):
+                raise TypeError(f"{name} must be a {kind.__name__}, got {parts[name]!r}.")
+        settings = cls(**parts)
+        settings.check()
+        return settings
 
 
 def name_of(component: Any) -> str:

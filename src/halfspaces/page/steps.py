@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from halfspaces.callbacks import StopAfter
+from halfspaces.estimators.components import with_noise
 from halfspaces.gradcheck import check_gradient
 from halfspaces.gradcheck.judge import Coordinate
 from halfspaces.loop.minimize import minimize
 from halfspaces.loop.result import Reason
 from halfspaces.loop.run import Run
 from halfspaces.losses import Loss
+from halfspaces.noise import AdaptiveL2, Noise
 from halfspaces.objective.objective import Objective
 from halfspaces.objective.request import Request
 from halfspaces.page.board import Board, Points, Side, Track
@@ -38,13 +40,18 @@ ENDS = (
 
 def objective_of(board: Board, side: Side) -> Objective:
     """L(W) of a side over the points to fit; features are as they are, not standardized."""
-    return _objective(board.points, side.settings.loss, side.settings.penalty, board.n_classes)
+    settings = side.settings
+    noise = settings.training_noise
+    return _objective(board.points, settings.loss, settings.penalty, noise, board.n_classes)
 
 
 @lru_cache(maxsize=MOST_OBJECTIVES)
-def _objective(points: Points, loss: Loss, penalty: Penalty, n_classes: int) -> Objective:
+def _objective(
+    points: Points, loss: Loss, penalty: Penalty, noise: Noise | AdaptiveL2, n_classes: int
+) -> Objective:
     """The same objective for all steps, so that its sums over the points are computed once."""
-    return Objective(loss, penalty, Blocks(*points.training, n_jobs=1), n_classes)
+    objective = Objective(loss, penalty, Blocks(*points.training, n_jobs=1), n_classes)
+    return with_noise(objective, noise)
 
 
 def advance(board: Board, side: Side, count: int) -> Side:

@@ -55,6 +55,7 @@ class Summary(BaseModel):
     loss: str
     penalty: str
     strength: float | None = Field(description="λ.")
+    noise: str | None = Field(None, description="Noise on the features in training, if any.")
     choice: str | None = Field(description="λ, and how it was chosen.")
     features: str | None = Field(description="The feature that computed the rows, if any.")
     n_features: int
@@ -174,6 +175,7 @@ def summarize(
         penalty=str(classifier.penalty),
         strength=_strength(classifier),
         choice=_choice(_strength(classifier), known.get("search"), language),
+        noise=None if classifier.noise is None else str(classifier.noise),
         features=None if feature is None else str(feature),
         n_features=classifier.n_features_in_,
         fit=dict(known.get("fit", {})),

@@ -1,8 +1,8 @@
-"""Conformance checks: laws for every loss, penalty, optimizer and feature, your own included.
+"""Conformance checks: laws of losses, penalties, noise, optimizers and features, your own too.
 
-`check_loss`, `check_penalty`, `check_optimizer` and `check_feature` check all laws of a component
-and name those that it breaks, with figures; `check_module`, `check_dropping` and `check_pooling`
-do so for torch modules:
+`check_loss`, `check_penalty`, `check_noise`, `check_optimizer` and `check_feature` check all laws
+of a component and name those that it breaks, with figures; `check_module`, `check_dropping` and
+`check_pooling` do so for torch modules:
 
     from halfspaces.testing import check_loss
 
@@ -17,11 +17,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from halfspaces.losses.base import Loss
+from halfspaces.noise.base import Noise
 from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import Optimizer
 from halfspaces.penalties.base import Penalty
 from halfspaces.testing.duality import LAWS as DUALITY_LAWS
 from halfspaces.testing.losses import LAWS as SCORE_LAWS
+from halfspaces.testing.noise import LAWS as NOISE_LAWS
+from halfspaces.testing.noise import Scores
 from halfspaces.testing.optimizer_resume import LAWS as RESUME_LAWS
 from halfspaces.testing.optimizer_stacks import LAWS as STACK_LAWS
 from halfspaces.testing.optimizers import LAWS as RUN_LAWS
@@ -36,12 +39,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOSS_LAWS",
+    "NOISE_LAWS",
     "OPTIMIZER_LAWS",
     "PENALTY_LAWS",
     "check_dropping",
     "check_feature",
     "check_loss",
     "check_module",
+    "check_noise",
     "check_optimizer",
     "check_penalty",
     "check_pooling",
@@ -98,6 +103,30 @@ def check_penalty(penalty: Penalty, *, seed: int = 0) -> None:
     >>> check_penalty(ElasticNet((0.1, 2.0), beta=0.5))
     """
     _check_all(PENALTY_LAWS, penalty, seed=seed)
+
+
+def check_noise(noise: Noise, *, scores: Scores = Scores(), seed: int = 0) -> None:  # noqa: B008
+    """Check noise, and the scores that draw it, by every law of `NOISE_LAWS`.
+
+    Parameters
+    ----------
+    noise : Noise
+    scores : Scores
+        The classes of the scores with noise and with its adaptive L2 term.
+    seed : int
+        Seed of the random examples and parameters.
+
+    Raises
+    ------
+    AssertionError
+        With a line for each broken law.
+
+    Examples
+    --------
+    >>> from halfspaces.noise import Dropout
+    >>> check_noise(Dropout(0.3))
+    """
+    _check_all(NOISE_LAWS, noise, scores=scores, seed=seed)
 
 
 def check_optimizer(

@@ -213,6 +213,9 @@ def train(
     loss: str = "softmax",
     penalty: str = "l2",
     strengths: str = "",
+    dropout: str = "",
+    feature_noise: str = "",
+    adaptive_l2: bool = False,
 ) -> Parts:
     """Train on data: a name that is offered, or a path; with the options of the command line."""
     data = data.strip()
@@ -227,9 +230,19 @@ def train(
         options["features"] = features.strip()
     if strengths.strip():
         options["strengths"] = strengths.strip()
-    form = {"data": data, "features": features, "strengths": strengths}
-    desk.start(options, form | {"loss": loss, "penalty": penalty})
+    noise = {"dropout": dropout.strip(), "feature_noise": feature_noise.strip()}
+    options |= {name: _number(name, text) for name, text in noise.items() if text}
+    options |= {"adaptive_l2": True} if adaptive_l2 else {}
+    form = {"data": data, "features": features, "strengths": strengths, **noise}
+    desk.start(options, form | {"loss": loss, "penalty": penalty, "adaptive_l2": adaptive_l2})
     return {}
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        raise PageError("error.no_number", name=name, value=text[:MOST_CHARACTERS]) from None
 
 
 @action
