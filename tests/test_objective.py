@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize as scipy_minimize
 
-from halfspaces.estimators.base import unfolded
+from halfspaces.estimators.linear import unfolded
 from halfspaces.gradcheck import WEIGHTS_AND_BIAS, Problem, check_gradient, data_loss
 from halfspaces.losses import LOSSES
 from halfspaces.losses.hinge import Hinge, SquaredHinge

@@ -23,7 +23,7 @@ from PIL import Image
 import halfspaces
 from halfspaces import cli
 from halfspaces.cli import report
-from halfspaces.estimators.base import LinearModel
+from halfspaces.estimators.linear import LinearModel
 from halfspaces.files.checkpoint import Checkpoint
 from halfspaces.files.outputs import KINDS, Output
 from halfspaces.report.summary import Summary

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from halfspaces.cli import report, strength_report
 from halfspaces.cli.image_features import Rows
 from halfspaces.datasets import Dataset
-from halfspaces.estimators.base import LinearModel
+from halfspaces.estimators.linear import LinearModel
 from halfspaces.loop.run import Callback
 
 Model = TypeVar("Model", bound=LinearModel)

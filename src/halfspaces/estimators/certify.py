@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from halfspaces.estimators.base import LinearModel, unfolded
 from halfspaces.estimators.classifier import LinearClassifier
+from halfspaces.estimators.linear import LinearModel, unfolded
 from halfspaces.objective.objective import Objective
 from halfspaces.objective.request import Request
 from halfspaces.optimizers.choose import choose_for

@@ -7,11 +7,11 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
-from halfspaces.estimators.base import LinearModel, unfolded, weighted
 from halfspaces.estimators.checked_data import check_validation, hold_out, is_part
 from halfspaces.estimators.components import make_optimizer, make_penalty, with_noise
 from halfspaces.estimators.empty_columns import taken, with_columns_of, without_empty_columns
 from halfspaces.estimators.given import labels_of
+from halfspaces.estimators.linear import LinearModel, unfolded, weighted
 from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks
 from halfspaces.loop.run import Callback
 from halfspaces.losses.base import Loss

@@ -24,8 +24,14 @@ def make_loss(loss: str | Loss) -> Loss:
     return lookup("loss", loss, LOSSES, Loss)
 
 
-def make_penalty(penalty: str | Penalty, strength: float | tuple[float, ...] | None) -> Penalty:
+def make_penalty(
+    penalty: str | Penalty,
+    strength: float | tuple[float, ...] | None,
+    default: float = DEFAULT_STRENGTH,
+) -> Penalty:
     """The penalty of a name, with a strength if it has one, or the penalty itself.
+
+    `default` stands for the strength None.
 
     Raises
     ------
@@ -46,7 +52,7 @@ def make_penalty(penalty: str | Penalty, strength: float | tuple[float, ...] | N
             )
         return kind
     if kind.has_strength:
-        return kind(DEFAULT_STRENGTH if strength is None else strength)
+        return kind(default if strength is None else strength)
     if strength is not None:
         options = [f"{option.name}=..." for option in fields(kind)]
         remedy = f"penalty={kind.__name__}({', '.join(options)})" if options else "strength=None"

@@ -10,13 +10,13 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from halfspaces.estimators.base import LinearModel
 from halfspaces.estimators.calibration import CALIBRATIONS
 from halfspaces.estimators.checked_data import Data
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_loss, penalty_by_strength
 from halfspaces.estimators.empty_columns import without_empty_columns
 from halfspaces.estimators.held_out import HeldOut, split
+from halfspaces.estimators.linear import LinearModel
 from halfspaces.estimators.results_table import results_as_html, results_table
 from halfspaces.estimators.scoring import Scorer, ScoreTable, check_probabilities, make_scorer
 from halfspaces.estimators.search import KINKED_TOL, Search

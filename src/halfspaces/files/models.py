@@ -12,11 +12,11 @@ import numpy as np
 import scipy
 
 import halfspaces
-from halfspaces.estimators.base import LinearModel
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_loss, make_noise, make_penalty
 from halfspaces.estimators.cross_validation import LinearClassifierCV
+from halfspaces.estimators.linear import LinearModel
 from halfspaces.files import safetensors_file
 from halfspaces.files.checked import check_depth, checked
 from halfspaces.files.components import check_registered, decode, encode

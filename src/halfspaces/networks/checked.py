@@ -51,8 +51,8 @@ def checked_score(
         )
     if math.prod(input_shape) != rows.shape[1]:
         raise ValueError(
-            f"An example of shape {input_shape} has {math.prod(input_shape)} values, but a row of X "
-            f"has {rows.shape[1]}; give the input_shape of a row."
+            f"An example of shape {input_shape} has {math.prod(input_shape)} values, but a row of "
+            f"X has {rows.shape[1]}; give the input_shape of a row."
         )
     score = TorchScore(_own(module), tuple(input_shape), seed)
     block = Block(rows, np.zeros(len(rows), int), None, np.arange(len(rows)))
@@ -116,9 +116,9 @@ def _check_gradients(score: TorchScore, block: Block) -> None:
     missing = [name for name, g in zip(trained, gradients, strict=True) if g is None]
     if missing:
         raise ValueError(
-            f"The scores have no gradient in the module's parameter {missing[0]!r}: it is not used, "
-            "or a step after it has no derivative (argmax, round, detach); mend forward, or freeze "
-            "it with requires_grad_(False)."
+            f"The scores have no gradient in the module's parameter {missing[0]!r}: it is not "
+            "used, or a step after it has no derivative (argmax, round, detach); mend forward, or "
+            "freeze it with requires_grad_(False)."
         )
 
 

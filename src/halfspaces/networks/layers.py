@@ -137,7 +137,7 @@ class StochasticDepth(nn.Module):
 
 
 class FractionalMaxPool2d(nn.Module):
-    """Max pooling by a factor that is not an integer, over regions drawn anew in each training pass.
+    """Max pooling by a factor that is no integer, over regions drawn anew in each training pass.
 
     n positions become m = ⌈n / ratio⌉. With α = n / m, each region has ⌊α⌋ or ⌈α⌉ positions, one
     more if regions overlap: with ratio < 2, one or two. Rows and columns have their own regions,

@@ -6,12 +6,23 @@ torch is imported when a module is built, not before.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from halfspaces.support.validation import check_number
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+def import_torch(name: str) -> Any:
+    """torch, for what has this name; ImportError with the remedy where it is missing."""
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError(
+            f'{name} needs torch, which is not installed; run: pip install "halfspaces[torch]".'
+        ) from error
+    return torch
 
 
 @dataclass(frozen=True)
@@ -47,13 +58,7 @@ class Network(ABC):
         self._check_shape(shape)
         check_number(f"{name}: n_classes", n_classes, at_least=1, integer=True)
         check_number(f"{name}: seed", seed, at_least=0, integer=True)
-        try:
-            import torch
-        except ImportError as error:
-            raise ImportError(
-                f'{name} needs torch, which is not installed; run: pip install "halfspaces[torch]".'
-            ) from error
-
+        torch = import_torch(name)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return self._build(tuple(map(int, shape)), int(n_classes))

@@ -1,5 +1,6 @@
 """Any torch.nn.Module as a score function."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -80,6 +82,15 @@ class TorchScore(Score):
         """The parameters with which the module was made; there is one member."""
         return self.layout.pack(_tensors(self.module), self.dtype)
 
+    def module_of(self, W: Array) -> nn.Module:
+        """A copy of the module with the tensors of W, in evaluation mode."""
+        module = copy.deepcopy(self.module).eval()
+        own = _tensors(module)
+        with torch.no_grad():
+            for name, tensor in self.layout.unpack(W).items():
+                own[name].copy_(tensor)
+        return module
+
     def by_layer(self, penalty: Penalty) -> ByLayer:
         """The penalty of each weight tensor, as the penalty of W.
 
@@ -88,7 +99,9 @@ class TorchScore(Score):
         if penalty.thresholds(1) is not None:
             return ByLayer(penalty, ((self.layout.n_penalized, 1),))
         parts = self.layout.weights
-        return ByLayer(penalty, tuple((part.shape[0], part.size // part.shape[0]) for part in parts))
+        return ByLayer(
+            penalty, tuple((part.shape[0], part.size // part.shape[0]) for part in parts)
+        )
 
     def at(self, W: Array, dtype: np.dtype, draw: int | None = None, gradient: bool = True) -> At:
         """The module's outputs; with a draw in training mode, else in evaluation mode."""
@@ -100,8 +113,8 @@ class TorchScore(Score):
         tensors |= statistics
 
         def forward(block: Block) -> Forward:
-            x = torch.from_numpy(np.asarray(block.X)).to(trained[0].dtype)
-            x = x.reshape(-1, *self.input_shape)
+            X = block.X.toarray() if issparse(block.X) else block.X
+            x = torch.from_numpy(X).to(trained[0].dtype).reshape(-1, *self.input_shape)
             with self._mode(draw, block), torch.set_grad_enabled(gradient):
                 scores = functional_call(self.module, tensors, (x,))
 

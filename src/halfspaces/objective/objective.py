@@ -126,7 +126,7 @@ class Objective:
 
     @cached_property
     def standardized(self) -> Linear:
-        """The scores x W[:-1] + W[-1] of standardized features x, whatever the score function is."""
+        """The scores x W[:-1] + W[-1] of standardized features x, for any score function."""
         standardization = self.standardization or Standardization.identity(self.n_features)
         center = self.blocks.center
         center = np.zeros(self.n_features) if center is None else center.astype(np.float64)

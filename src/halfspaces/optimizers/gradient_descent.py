@@ -18,7 +18,6 @@ from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 from halfspaces.system.names import lookup
 
-
 PART = 1 << 15  # entries of W that are updated together
 
 
@@ -117,7 +116,7 @@ class _GradientMethod(Optimizer[GradientState]):
         return state
 
     def _move(self, state: GradientState, gradient: Array, rows: slice) -> Array:
-        """Write the rule's move of these rows of W, and its slots; return the coordinates' steps."""
+        """Store the rule's move of these rows of W, and its slots; the steps of the coordinates."""
         step = by_member(state.step).astype(state.W.dtype, copy=False)
         slots = tuple(slot[rows] for slot in state.slots)
         state.last_move[rows], coordinate_step, after = self.update_rule.move(

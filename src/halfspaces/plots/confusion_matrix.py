@@ -12,7 +12,7 @@ from halfspaces.support.types import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from halfspaces.estimators.base import LinearModel
+    from halfspaces.estimators.linear import LinearModel
 
 MOST_NUMBERED = 20  # classes: of more, cells are too small for numbers
 DARK = 0.5  # of a cell, above which its number is white

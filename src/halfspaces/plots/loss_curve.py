@@ -23,7 +23,7 @@ from halfspaces.support.types import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from halfspaces.estimators.base import LinearModel
+    from halfspaces.estimators.linear import LinearModel
 
 WIDE_RANGE = 20.0  # the largest loss over the least, above which the axis is logarithmic
 

@@ -12,7 +12,7 @@ from halfspaces.support.types import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from halfspaces.estimators.base import LinearModel
+    from halfspaces.estimators.linear import LinearModel
 
 BINS = 60
 OUTER = 0.5  # percent of the margins that the ends of the axis leave out, each

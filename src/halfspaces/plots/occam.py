@@ -12,7 +12,7 @@ from halfspaces.support.types import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from halfspaces.estimators.base import LinearModel
+    from halfspaces.estimators.linear import LinearModel
 
 KEPT = "loss", "standardize", "fit_intercept", "class_weight", "n_jobs"  # of an estimator
 STRENGTHS = np.geomspace(10, 1e-6, 15)

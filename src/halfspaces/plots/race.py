@@ -22,7 +22,7 @@ from halfspaces.tuning.step_size import find_step_size
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from halfspaces.estimators.base import LinearModel
+    from halfspaces.estimators.linear import LinearModel
 
 EXACT_PASSES = 500  # for the minimum
 FLOOR = 1e-6  # relative distances below it are drawn at it

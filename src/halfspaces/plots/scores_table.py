@@ -16,7 +16,7 @@ from halfspaces.support.types import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from halfspaces.estimators.base import LinearModel
+    from halfspaces.estimators.linear import LinearModel
 
 LONGEST = 16  # characters of a class
 MOST_CLASSES = 12  # columns; of more, the true classes and the largest scores

@@ -16,7 +16,7 @@ from halfspaces.plots.display import Display
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
-    from halfspaces.estimators.base import LinearModel
+    from halfspaces.estimators.linear import LinearModel
 
 
 class OfRows(Display):

@@ -16,7 +16,7 @@ from halfspaces.tuning.path import Path, solve_path
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from halfspaces.estimators.base import LinearModel
+    from halfspaces.estimators.linear import LinearModel
 
 STRENGTHS = 30
 SPAN = 1e-3

@@ -29,7 +29,7 @@ from halfspaces.support.types import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from halfspaces.estimators.base import LinearModel
+    from halfspaces.estimators.linear import LinearModel
 
 CELL = 15  # pixels of a cell of HOG
 STRONGEST = 9  # patches or words of a class

@@ -23,7 +23,7 @@ def memory_map_of(X: object) -> mmap.mmap | None:
 
 
 def read_ahead(X: object, rows: np.ndarray, index: np.ndarray | None = None) -> None:
-    """Read these rows, or those rows of `index`, into the file cache, if X lies in a mapped file."""
+    """Read these rows, of X or of `index`, into the file cache, if X lies in a mapped file."""
     file = memory_map_of(X)
     if file is not None:
         assert isinstance(X, np.ndarray)
