@@ -115,7 +115,7 @@ class Recipe(table.Options):
                 raise ValueError(f"{table.flag(name)} belongs to {flag}; {example}.")
 
     def _check_noise(self) -> None:
-        """Raise for two kinds of noise, and for noise that cannot be used with loss or optimizer."""
+        """Raise for two kinds of noise, and for noise that loss or optimizer cannot use."""
         given = [f"{table.flag(name)} {value:g}" for name, value in self._noise.items()]
         if len(given) == 2:
             raise ValueError(f"{given[0]} and {given[1]} are both noise on the features; give one.")

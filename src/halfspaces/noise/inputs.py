@@ -4,6 +4,7 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,17 @@ import numpy as np
 from halfspaces.noise.base import with_stored
 from halfspaces.scores.linear import Linear
 from halfspaces.support.types import Array, Features
+
+CACHED_VALUES = 1 << 17  # of the rows that are worked on at a time
+
+
+def parts_of(X: Features) -> Iterator[slice]:
+    """Slices of rows whose values stay in a core's cache; sparse rows are one slice."""
+    size = max(X.shape[0], 1)
+    if isinstance(X, np.ndarray):
+        size = max(CACHED_VALUES // X.shape[1], 1)
+    for start in range(0, X.shape[0], size):
+        yield slice(start, min(start + size, X.shape[0]))
 
 
 @dataclass(frozen=True, eq=False)
