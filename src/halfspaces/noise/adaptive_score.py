@@ -1,5 +1,9 @@
 """Linear scores with the adaptive L2 term of noise, which is added to the loss of each example."""
 
+# scipy.sparse has no type stubs:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar

@@ -18,11 +18,12 @@ CACHED_VALUES = 1 << 17  # of the rows that are worked on at a time
 
 def parts_of(X: Features) -> Iterator[slice]:
     """Slices of rows whose values stay in a core's cache; sparse rows are one slice."""
-    size = max(X.shape[0], 1)
-    if isinstance(X, np.ndarray):
-        size = max(CACHED_VALUES // X.shape[1], 1)
-    for start in range(0, X.shape[0], size):
-        yield slice(start, min(start + size, X.shape[0]))
+    if not isinstance(X, np.ndarray):
+        yield slice(None)
+        return
+    size = max(CACHED_VALUES // X.shape[1], 1)
+    for start in range(0, len(X), size):
+        yield slice(start, start + size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +57,9 @@ class Inputs:
         scale = self.linear.standardization.scale.astype(X.dtype)
         if not isinstance(X, np.ndarray):
             return with_stored(X, X.data / scale[X.indices])
-        Z = X - self.linear.residual_mean.astype(X.dtype)
-        Z /= scale
-        return Z
+        centered = X - self.linear.residual_mean.astype(X.dtype)
+        centered /= scale
+        return centered
 
     def weights(self, W: Array, dtype: np.dtype) -> Array:
         """The weights (D, M·C) of W (D+1, M, C)."""

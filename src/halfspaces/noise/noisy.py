@@ -68,7 +68,11 @@ class Noisy(Score):
             X = block.X
             Z = self._drawn(X, block.rows, draw)
             scores = Z @ weights + biases[not isinstance(X, np.ndarray)]
-            return Forward(scores, lambda slopes: self.inputs.pull(X, Z, slopes))
+
+            def pull(slopes: Array) -> tuple[Array, Array]:
+                return self.inputs.pull(X, Z, slopes)
+
+            return Forward(scores, pull)
 
         return At(forward)
 
