@@ -44,6 +44,7 @@ _MODULES = (
     "features",
     "gradcheck",
     "losses",
+    "noise",
     "objective",
     "optimizers",
     "penalties",

@@ -229,3 +229,25 @@ def test_exported_code_gives_the_same_W(page):
     )
     W = re.search(r"W = (.*)", ended.stdout).group(1)
     assert eval(W) == page.weights
+
+
+def test_noise_has_its_controls_and_what_is_refused_is_taken_back(page):
+    assert page.page.locator('[data-name="side0.adaptive_l2"]').count() == 0
+    page.choose("side0.noise", "dropout")
+    page.fill("side0.noise.probability", "0.25")
+    page.choose("side0.optimizer", "lbfgs")
+    assert "needs gradient descent" in page.problem
+    assert page.named("side0.optimizer").input_value() == "gradient_descent"
+    group = page.page.locator("fieldset", has=page.named("side0.noise"))
+    adaptive = group.locator('[data-name="side0.adaptive_l2"]')
+    adaptive.check()
+    page.settle()
+    page.choose("side0.optimizer", "lbfgs")
+    page.steps(10)
+    adaptive.click()
+    page.settle()
+    assert adaptive.is_checked()
+    place = {}
+    exec(page.taken("export-python"), place)
+    assert place["W"][:, 0].tolist() == page.weights
+    assert "AdaptiveL2(noise=Dropout(probability=0.25))" in page.taken("export-python")

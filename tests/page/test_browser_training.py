@@ -7,6 +7,7 @@ import pytest
 
 import halfspaces
 from halfspaces.losses import Hinge, Softmax
+from halfspaces.noise import AdaptiveL2, Dropout
 from tests.helpers import DIGITS
 
 pytestmark = pytest.mark.browser
@@ -64,3 +65,17 @@ def test_data_that_are_not_there_are_named(page):
     page.click("images-train")
     page.page.wait_for_selector('[data-name="images.phase"][data-value="failed"]')
     assert "no_such_folder" in page.named("images.phase").inner_text()
+
+
+def test_noise_of_a_training(page):
+    page.click("tab-images")
+    page.fill("images.strengths", "0.1,0.01")
+    page.fill("images.dropout", "0.25")
+    page.named("images.adaptive_l2").check()
+    page.click("images-train")
+    page.page.wait_for_selector(TRAINED, timeout=60_000)
+    options = {"strength": page.value("images.strength"), "verbose": -1}
+    noise = AdaptiveL2(Dropout(0.25))
+    classifier = halfspaces.LinearClassifier(noise=noise, **options).fit(DIGITS.X, DIGITS.y)
+    accuracy = classifier.score(DIGITS.X_test, DIGITS.y_test)
+    assert page.value("images.accuracy.test") == accuracy

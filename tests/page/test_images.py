@@ -16,6 +16,7 @@ from halfspaces import datasets, load
 from halfspaces.cli import page_training
 from halfspaces.loop.result import History
 from halfspaces.losses import LOSSES
+from halfspaces.noise import AdaptiveL2, Dropout
 from halfspaces.page.images.watch import Curve, Watch
 from halfspaces.page.session import Session
 from halfspaces.plots.templates import TemplatesDisplay
@@ -67,6 +68,17 @@ def folder_of_images(folder, names=("0", "1")):
             pixels = (bundled.X[row].reshape(8, 8) * 15).astype(np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{number}.png")
     return folder
+
+
+def test_noise_is_that_of_the_command_line(run, tmp_path):
+    asked = {"strengths": "0.1,0.01", "dropout": "0,25", "adaptive_l2": True}
+    page = Page()
+    assert page.train(**asked) == {"phase": "done"}
+    assert page.parts["form"]["dropout"] == "0,25"
+    model = tmp_path / "model.safetensors"
+    model.write_bytes(base64.b64decode(page.ask("download", kind="model")["file"]["base64"]))
+    assert load(model).noise == AdaptiveL2(Dropout(0.25))
+    assert "must be a number, got ½" in page.ask("train", data="digits", feature_noise="½")
 
 
 # --- training -------------------------------------------------------------------------------------

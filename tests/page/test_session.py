@@ -9,9 +9,11 @@ import pytest
 
 from halfspaces.callbacks import StopAfter
 from halfspaces.cli.recipe import recipe_of
+from halfspaces.estimators.components import with_noise
 from halfspaces.files import run_file
 from halfspaces.loop.minimize import minimize
 from halfspaces.losses import LOSSES
+from halfspaces.noise import NOISES, AdaptiveL2, Dropout, NoNoise
 from halfspaces.objective import Objective
 from halfspaces.objective.request import Request
 from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES
@@ -39,7 +41,9 @@ def shown(session):
 
 
 def every_setting():
-    """Each loss, penalty, optimizer, update rule and schedule once."""
+    """Each loss, penalty, noise, optimizer, update rule and schedule once."""
+    for name in NOISES:
+        yield [["noise"], name]
     for name in LOSSES:
         yield [["loss"], name]
     for name in PENALTIES:
@@ -61,6 +65,7 @@ def test_steps_are_those_of_minimize_bit_for_bit(change):
     assert name in [control["value"] for control in side.settings.form()]
     X, y = session.page.board.points.training
     objective = Objective(side.settings.loss, side.settings.penalty, Blocks(X, y, n_jobs=1), 3)
+    objective = with_noise(objective, side.settings.noise)
     turns = 100 if path == ["loss"] else 20
     result = minimize(
         objective, side.settings.optimizer, side.W, tol=0, callbacks=[StopAfter(turns)]
@@ -96,6 +101,59 @@ def test_exports_say_the_same(change):
     settings = session.page.board.sides[0].settings
     assert (recipe.loss, recipe.penalty) == (name_of(settings.loss), name_of(settings.penalty))
     assert recipe.make_loss() == settings.loss
+    assert recipe.make_noise() == (None if settings.noise == NoNoise() else settings.noise)
+
+
+def test_the_adaptive_term_of_noise_is_chosen_exported_and_linked():
+    session = Session()
+    assert ["adaptive_l2"] not in [
+        part["path"] for part in session.page.board.sides[0].settings.form()
+    ]
+    ask(session, "set", path=["noise"], value="dropout")
+    ask(session, "set", path=["noise", "probability"], value=0.25)
+    ask(session, "set", path=["adaptive_l2"], value=True)
+    ask(session, "step", count=5)
+    side = session.page.board.sides[0]
+    assert side.settings.training_noise == AdaptiveL2(Dropout(0.25))
+    place = {}
+    exec(ask(session, "export", kind="python")["file"]["text"], place)
+    np.testing.assert_array_equal(place["W"], side.W)
+    options = run_file.loads(ask(session, "export", kind="toml")["file"]["text"])
+    assert recipe_of(options).make_noise() == AdaptiveL2(Dropout(0.25))
+    other = Session()
+    ask(other, "open", run=ask(session, "export", kind="link")["file"]["text"])
+    np.testing.assert_array_equal(other.page.board.sides[0].W, side.W)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ([("optimizer", "lbfgs"), ("noise", "dropout")], "Noise that is drawn anew needs gradient"),
+        (
+            [("noise", "gaussian"), ("optimizer", "lbfgs")],
+            "Noise that is drawn anew needs gradient",
+        ),
+        (
+            [("noise", "dropout"), ("adaptive_l2", True), ("loss", "hinge")],
+            "The mean effect of noise (adaptive L2) is known for softmax and one-vs-all logistic",
+        ),
+    ],
+)
+def test_noise_that_does_not_go_with_the_rest_is_refused(changes, sentence):
+    session = Session()
+    *allowed, refused = changes
+    for name, value in allowed:
+        ask(session, "set", path=[name], value=value)
+    before = session.page.board
+    answer = session.answer({"id": 1, "do": "set", "path": [refused[0]], "value": refused[1]})
+    assert answer["error"].startswith(sentence)
+    assert session.page.board is before
+
+
+def test_a_link_of_before_there_was_noise_still_opens():
+    stored = Settings().to_json()
+    del stored["noise"], stored["adaptive_l2"]
+    assert Settings.from_json(stored) == Settings()
 
 
 def test_code_in_a_fresh_process_ends_with_the_same_W():

@@ -95,7 +95,10 @@ export function settingsPanel(side, store, act, t) {
     if (kind === "choice") return choice(control, name, label);
     if (kind === "flag") {
       const box = h("input", { type: "checkbox", "data-name": name });
-      box.addEventListener("change", () => act.set(path, box.checked));
+      box.addEventListener("change", async () => {
+        const answer = await act.set(path, box.checked);
+        if (answer?.error) box.checked = !box.checked;
+      });
       return [h("label", { class: "control flag" }, box, ` ${label}`), (now) => (box.checked = now.value)];
     }
     return number(control, name, label);
@@ -104,8 +107,12 @@ export function settingsPanel(side, store, act, t) {
   function choice({ path, choices }, name, label) {
     const option = (value) => h("option", { value }, t(`choice.${value}`, value));
     const list = h("select", { "data-name": name }, ...choices.map(option));
-    list.addEventListener("change", () => act.set(path, list.value));
-    const update = (now) => (list.value = now.value);
+    let held = null;
+    list.addEventListener("change", async () => {
+      const answer = await act.set(path, list.value);
+      if (answer?.error) list.value = held;
+    });
+    const update = (now) => (list.value = held = now.value);
     return [h("label", { class: "control" }, h("span", {}, label), list), update];
   }
 

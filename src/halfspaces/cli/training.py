@@ -261,8 +261,8 @@ def evaluated(
     """
     predicted = classifier.predict(dataset.X)
     metrics = {"train": report.accuracy(dataset.y, predicted)}
-    fitted_alike = search is not None and not recipe.fits_after_search
-    if fitted_alike and search.scoring == "accuracy":
+    fits_anew = recipe.fits_after_search
+    if search is not None and search.scoring == "accuracy" and not fits_anew:
         metrics["validation"] = float(search.cv_results_["mean_test_score"][search.best_index_])
     y = dataset.y
     part = "train"

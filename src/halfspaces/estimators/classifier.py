@@ -124,7 +124,8 @@ class LinearClassifier(LinearModel):
     optimizer_choice_ : str
         Why it was used.
     result_ : Result
-        Reason for the end of the run, loss, proven gap, passes, seconds and history.
+        Reason for the end of the run, loss, proven gap, passes, seconds and history. The loss is
+        that without noise; with `AdaptiveL2` it has its term.
     separation_ : Separation or None
         Evidence that the classes are separable, where the fit looked for it.
 
@@ -141,7 +142,8 @@ class LinearClassifier(LinearModel):
 
     See Also
     --------
-    LinearClassifierCV : chooses λ on held-out rows.
+    LinearClassifierCV : chooses λ on held-out rows, without noise; give its `strength_` as
+        `strength` here, beside `noise`.
 
     References
     ----------

@@ -60,7 +60,7 @@ def known_classes() -> dict[str, type]:
 
 
 def check_registered(parameters: Mapping[str, Any]) -> None:
-    """Raise UnknownComponentError for a component that is not registered."""
+    """Raise UnknownComponentError for a component whose name is not registered."""
     for option, registry in NAMED.items():
         name = parameters.get(option)
         if isinstance(name, str) and name not in registry and name != "auto":

@@ -1,6 +1,9 @@
 """Linear scores with the adaptive L2 term of noise, which is added to the loss of each example."""
 
-from collections.abc import Callable
+# scipy.sparse has no type stubs:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -8,9 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from halfspaces.losses.base import Loss
-from halfspaces.noise.adaptive_terms import TermOfRows, term_of
+from halfspaces.noise.adaptive_terms import term_of
 from halfspaces.noise.base import Noise
-from halfspaces.noise.inputs import Inputs
+from halfspaces.noise.inputs import Inputs, parts_of
 from halfspaces.scores.base import At, Forward, Score
 from halfspaces.scores.linear import Linear
 from halfspaces.support.types import Array, Block
@@ -65,39 +68,46 @@ class AdaptiveScore(Score):
     def at(self, W: Array, dtype: np.dtype, draw: int | None = None, gradient: bool = True) -> At:
         """The scores at W, with the term; there is no noise to draw."""
         scores_of = self.linear_scores.at(W, dtype, gradient=gradient).forward
-        term = term_of(self.loss)
         weights = [np.ascontiguousarray(W[:-1, m], dtype) for m in range(W.shape[1])]
 
         def forward(block: Block) -> Forward:
             scores, pull, _ = scores_of(block)
-            variance = self.noise.variances(self.inputs.of(block.X))
             stack = scores.reshape(len(scores), *W.shape[1:])
-            terms = [term(stack[:, m], own, variance) for m, own in enumerate(weights)]
-            values = np.stack([member.values for member in terms], axis=1)
-            dscores = np.stack([member.dscores for member in terms], axis=1)
-            of_weights = _sums(terms, block, dtype)
+            values, dscores, dV = self._terms(block, stack, weights, gradient)
 
             def pull_both(slopes: Array) -> tuple[Array, Array]:
-                dV, dc = pull(slopes)
-                return dV + self.inputs.in_units_of_rows(of_weights()), dc
+                of_scores, dc = pull(slopes)
+                return of_scores + dV, dc
 
             return Forward(scores, pull_both, (values, dscores))
 
         return At(forward)
+
+    def _terms(
+        self, block: Block, scores: Array, weights: list[Array], gradient: bool
+    ) -> tuple[Array, Array, Array]:
+        """The terms (B, M), their gradient in the scores (B, M, C), and that in V of their sum."""
+        term = term_of(self.loss)
+        values = np.empty(scores.shape[:2], scores.dtype)
+        dscores = np.empty_like(scores)
+        dweights = [np.zeros(own.shape) for own in weights]
+        example_weights = _by_member(block, len(weights))
+        for part in parts_of(block.X):
+            X = block.X[part] if isinstance(block.X, np.ndarray) else block.X
+            variance = self.noise.variances(self.inputs.of(X))
+            for m, own in enumerate(weights):
+                found = term(scores[part, m], own, variance)
+                values[part, m], dscores[part, m] = found.values, found.dscores
+                if gradient:
+                    dweights[m] += found.dweights(example_weights[part, [m]].astype(scores.dtype))
+        return values, dscores, self.inputs.in_units_of_rows(np.concatenate(dweights, axis=1))
 
     def pullback(self, sums: tuple[Any, ...], factor: Any, shape: tuple[int, ...]) -> Array:
         """The gradient in W."""
         return self.linear_scores.pullback(sums, factor, shape)
 
 
-def _sums(terms: list[TermOfRows], block: Block, dtype: np.dtype) -> Callable[[], Array]:
-    """A function that returns the terms' gradient in the weights (D, M·C), summed over the rows."""
+def _by_member(block: Block, n_members: int) -> Array:
+    """The weights (B, M) of the examples."""
     weight = np.ones(len(block.y)) if block.weight is None else block.weight
-    weight = np.broadcast_to(weight.reshape(len(weight), -1), (len(weight), len(terms)))
-    columns = weight.astype(dtype)
-
-    def gradient() -> Array:
-        parts = [member.dweights(columns[:, [m]]) for m, member in enumerate(terms)]
-        return np.concatenate(parts, axis=1)
-
-    return gradient
+    return np.broadcast_to(weight.reshape(len(weight), -1), (len(weight), n_members))

@@ -5,7 +5,7 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, overload
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -43,6 +43,10 @@ class Noise(ABC):
     def variance(self, Z: Array) -> Array:
         """The variance of each noisy input, in the shape and type of Z."""
 
+    @overload
+    def drawn(self, Z: Array, rows: Array, seed: int, draw: int) -> Array: ...
+    @overload
+    def drawn(self, Z: csr_array, rows: Array, seed: int, draw: int) -> csr_array: ...
     def drawn(self, Z: Features, rows: Array, seed: int, draw: int) -> Features:
         """The noisy rows Z (B, D), whose numbers in the whole X are `rows` (B,).
 
@@ -57,9 +61,13 @@ class Noise(ABC):
             return self.noisy(Z, random_bits(seed, draw, rows, Z.shape[1]))
         self.check_rows(Z)
         of_stored = np.repeat(rows, np.diff(Z.indptr))
-        bits = random_bits_at(seed, draw, of_stored, Z.indices, Z.shape[1])
+        bits = random_bits_at(seed, draw, of_stored, Z.indices, width_of(Z))
         return with_stored(Z, self.noisy(Z.data, bits))
 
+    @overload
+    def variances(self, Z: Array) -> Array: ...
+    @overload
+    def variances(self, Z: csr_array) -> csr_array: ...
     def variances(self, Z: Features) -> Features:
         """The variance of each input of the rows Z (B, D), sparse for sparse rows.
 
@@ -80,6 +88,12 @@ class Noise(ABC):
                 f"{self!r} would fill sparse rows; use Dropout, which acts on their stored values, "
                 "or give dense rows."
             )
+
+
+def width_of(X: Features) -> int:
+    """D, the number of columns."""
+    shape: tuple[int, int] = X.shape  # pyright: ignore[reportAssignmentType]
+    return shape[1]
 
 
 def with_stored(rows: csr_array, values: Array) -> csr_array:

@@ -1,5 +1,9 @@
 """Gaussian noise of one scale on all standardized features."""
 
+# scipy.special has no type stubs:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from dataclasses import dataclass
 from functools import cache
 

@@ -4,6 +4,7 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,18 @@ import numpy as np
 from halfspaces.noise.base import with_stored
 from halfspaces.scores.linear import Linear
 from halfspaces.support.types import Array, Features
+
+CACHED_VALUES = 1 << 17  # of the rows that are worked on at a time
+
+
+def parts_of(X: Features) -> Iterator[slice]:
+    """Slices of rows whose values stay in a core's cache; sparse rows are one slice."""
+    if not isinstance(X, np.ndarray):
+        yield slice(None)
+        return
+    size = max(CACHED_VALUES // X.shape[1], 1)
+    for start in range(0, len(X), size):
+        yield slice(start, start + size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +57,9 @@ class Inputs:
         scale = self.linear.standardization.scale.astype(X.dtype)
         if not isinstance(X, np.ndarray):
             return with_stored(X, X.data / scale[X.indices])
-        Z = X - self.linear.residual_mean.astype(X.dtype)
-        Z /= scale
-        return Z
+        centered = X - self.linear.residual_mean.astype(X.dtype)
+        centered /= scale
+        return centered
 
     def weights(self, W: Array, dtype: np.dtype) -> Array:
         """The weights (D, M·C) of W (D+1, M, C)."""

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from halfspaces.noise.base import Noise
-from halfspaces.noise.inputs import Inputs
+from halfspaces.noise.inputs import Inputs, parts_of
 from halfspaces.scores.base import At, Forward, Score
 from halfspaces.scores.linear import Linear
-from halfspaces.support.types import Array, Block
+from halfspaces.support.types import Array, Block, Features
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +66,25 @@ class Noisy(Score):
 
         def forward(block: Block) -> Forward:
             X = block.X
-            Z = self.noise.drawn(self.inputs.of(X), block.rows, self.seed, draw)
+            Z = self._drawn(X, block.rows, draw)
             scores = Z @ weights + biases[not isinstance(X, np.ndarray)]
-            return Forward(scores, lambda slopes: self.inputs.pull(X, Z, slopes))
+
+            def pull(slopes: Array) -> tuple[Array, Array]:
+                return self.inputs.pull(X, Z, slopes)
+
+            return Forward(scores, pull)
 
         return At(forward)
+
+    def _drawn(self, X: Features, rows: Array, draw: int) -> Features:
+        """The noisy inputs of rows X."""
+        if not isinstance(X, np.ndarray):
+            return self.noise.drawn(self.inputs.of(X), rows, self.seed, draw)
+        noisy = np.empty_like(X)
+        for part in parts_of(X):
+            Z = self.inputs.of(X[part])
+            noisy[part] = self.noise.drawn(Z, rows[part], self.seed, draw)
+        return noisy
 
     def pullback(self, sums: tuple[Any, ...], factor: Any, shape: tuple[int, ...]) -> Array:
         """The gradient in W."""

@@ -9,6 +9,8 @@ Steele, Lea & Flood, Fast splittable pseudorandom number generators, OOPSLA 2014
 https://doi.org/10.1145/2660193.2660195
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from halfspaces.support.types import Array
@@ -55,8 +57,13 @@ def _words_per_row(n_features: int) -> int:
 
 def _first_words(seed: int, draw: int, rows: Array, words: int) -> Array:
     """The unmixed first word of each row; sums and products are modulo 2⁶⁴."""
-    key = np.random.SeedSequence((seed, draw)).generate_state(1, np.uint64)
-    return key + rows.astype(np.uint64) * np.uint64(words * STRIDE % 2**64)
+    return _key(seed, draw) + rows.astype(np.uint64) * np.uint64(words * STRIDE % 2**64)
+
+
+@lru_cache(maxsize=16)
+def _key(seed: int, draw: int) -> Array:
+    """The first word (1,) of row 0."""
+    return np.random.SeedSequence((seed, draw)).generate_state(1, np.uint64)
 
 
 def _mix(words: Array) -> None:

@@ -45,8 +45,8 @@ class ProximalGradient(Optimizer[ProximalState]):
 
     A step is accepted if the data loss lies below the parabola on which it was taken, else halved;
     accepted steps grow a little, so that they follow the local curvature. Momentum restarts where
-    it points uphill. Where no bound on the minimum is proved, the run ends once a move, by its
-    step, is 10,000 times shorter than the first one.
+    it points uphill. Where no bound on the minimum is proved, the run ends once a move, divided by
+    its step, is 10,000 times shorter than the first one.
 
     Parameters
     ----------

@@ -37,6 +37,9 @@ objective = Objective({loss}, {penalty}, Blocks(X, y, n_jobs=1), n_classes={clas
 print("W =", W[:, 0].tolist())
 print("data loss and accuracy:", *map(float, np.ravel(objective.assess(W))))
 '''
+WITH_NOISE = """\
+from halfspaces.estimators.components import with_noise
+"""
 STEPS = """result = minimize(
     objective, optimizer, W, tol=0, max_passes=1e9, callbacks=[StopAfter({count})]
 )
@@ -54,7 +57,7 @@ def to_python(board: Board, number: int) -> str:
     own = settings.training_noise
     drawn = "" if isinstance(own, NoNoise) else repr(own)
     return CODE.format(
-        with_noise=drawn and "from halfspaces.estimators.components import with_noise\n",
+        with_noise=drawn and WITH_NOISE,
         noises=drawn and f"from halfspaces.noise import {_imported(own, noise)}\n",
         noisy=drawn and f"objective = with_noise(objective, {drawn})\n",
         losses=_imported(settings.loss, losses),
