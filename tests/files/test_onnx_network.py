@@ -1,5 +1,7 @@
 """Networks as ONNX models: onnxruntime gives the scores of inference, and the model its notes."""
 
+# ruff: noqa: E402 (imports that need torch follow the check that it is there)
+
 import numpy as np
 import pytest
 
