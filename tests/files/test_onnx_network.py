@@ -1,5 +1,7 @@
 """Networks as ONNX models: onnxruntime gives the scores of inference, and the model its notes."""
 
+# ruff: noqa: E402 (imports that need torch follow the check that it is there)
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ WORDS = {
     "mlp": ["dropout (p=0.5) is left out", "batch normalization uses running statistics"],
     "resnet": [
         "stochastic depth (survival=0.5) is its expectation",
-        "fractional max pooling (ratio=1.6) has fixed regions",
+        "fractional max pooling (ratio=1.8) has fixed regions",
     ],
 }
 

@@ -1,5 +1,7 @@
 """The laws of layers and networks, and mutants that each of them must catch."""
 
+# ruff: noqa: E402 (imports that need torch follow the check that it is there)
+
 import re
 
 import numpy as np
@@ -311,7 +313,7 @@ def test_a_wrong_maximum_is_caught():
             pooled = super().forward(x)
             return torch.where(x.std() > 1.5, pooled, -super().forward(-x))
 
-    with pytest.raises(AssertionError, match="^law_maximum is broken by"):
+    with pytest.raises(AssertionError, match=r"^law_maximum is broken by"):
         POOLING_LAWS["law_maximum"](Mean(1.6).eval(), size=(8, 11), overlapping=False)
 
 

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from halfspaces.networks.layers import FractionalMaxPool2d, Standardize, StochasticDepth
 
-# Between two stages; a ratio below 2 keeps more positions, so training takes longer.
-POOLING_RATIO = 1.6
+# Between two stages: 16 × 16 positions become 9 × 9 and 5 × 5 instead of 8 × 8 and 4 × 4, with 22
+# instead of 17 million multiply-adds for an image of CIFAR-10; with 1.6 there would be 32 million.
+POOLING_RATIO = 1.8
 
 
 class Perceptron(nn.Module):

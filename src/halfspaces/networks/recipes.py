@@ -148,7 +148,7 @@ class ResNet(Network):
         Probability with which the last residual branch is skipped while training, 0 ≤ p < 1; it
         grows linearly from block to block.
     fractional_pooling : bool
-        Fractional max pooling by 1.6 between the stages, instead of max pooling by 2.
+        Fractional max pooling by 1.8 between the stages, instead of max pooling by 2.
 
     Raises
     ------

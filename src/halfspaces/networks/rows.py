@@ -1,5 +1,6 @@
 """A network that takes rows of X: arranged as images, standardized."""
 
+from collections import OrderedDict
 from typing import Any
 
 import torch
@@ -9,6 +10,8 @@ from halfspaces.networks.inputs import Inputs
 from halfspaces.networks.layers import Standardize
 from halfspaces.rows.moments import Moments
 
+CONSTANT = 1e-12  # a feature is constant if its variance is at most this part of its squared mean
+
 
 class OfRows(nn.Module):
     """network((x − mean)/scale) for examples x as they are stored in the rows of X.
@@ -17,7 +20,8 @@ class OfRows(nn.Module):
     ----------
     inputs : Inputs
     network : torch.nn.Module
-        Takes examples (B, D) or (B, channels, height, width).
+        Takes examples (B, D) or (B, channels, height, width). One that does not begin with a
+        `Standardize` of its own is given one.
 
     Examples
     --------
@@ -26,19 +30,21 @@ class OfRows(nn.Module):
     [[0.0, 3.0, 6.0, 9.0, 1.0, 4.0, 7.0, 10.0, 2.0, 5.0, 8.0, 11.0]]
     """
 
+    network: nn.Module
+
     def __init__(self, inputs: Inputs, network: nn.Module) -> None:
         super().__init__()
-        self.is_interleaved = inputs.stored != inputs.shape or (
-            inputs.image_shape is not None and not inputs.planar
-        )
-        self.standardize = Standardize(inputs.shape)
-        self.network = network
+        self.is_interleaved = inputs.image_shape is not None and not inputs.planar
+        own = getattr(network, "standardize", None)
+        if isinstance(own, Standardize):
+            self.network = network
+        else:
+            layers = {"standardize": Standardize(inputs.shape), "network": network}
+            self.network = nn.Sequential(OrderedDict(layers))
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores (B, C) of examples (B, *stored)."""
-        if self.is_interleaved:
-            x = x.permute(0, 3, 1, 2)
-        return self.network(self.standardize(x))
+        return self.network(x.permute(0, 3, 1, 2) if self.is_interleaved else x)
 
     def set_moments(self, moments: Moments, inputs: Inputs) -> None:
         """Standardize by these moments of the rows; images channel by channel."""
@@ -49,6 +55,6 @@ class OfRows(nn.Module):
             mean = mean.mean(pixels).reshape(-1, 1, 1)
             square = square.mean(pixels).reshape(-1, 1, 1)
         variance = square - mean**2
-        least = 1e-12 * mean**2
-        scale = torch.where(variance > least, variance.clamp(min=1e-300).sqrt(), 1.0)
-        self.standardize.set(mean, scale)
+        constant = variance <= CONSTANT * mean**2
+        standardize: Any = self.network.standardize
+        standardize.set(mean, torch.where(constant, 1.0, variance.clamp(min=0).sqrt()))

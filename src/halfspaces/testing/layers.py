@@ -193,6 +193,7 @@ def law_running_statistics(module: nn.Module, *, shape: Sequence[int], seed: int
     for norm in norms:
         norm.train()
     first = _array(_forward(twin, x, seed))
+    outputs = first
     for _ in range(PASSES):
         outputs = _array(_forward(twin, x, seed))
     same(outputs, first, "while training, the output of a later pass")
@@ -363,7 +364,7 @@ def law_drawn_anew(
     for axis in (0, 1):
         seen = {tuple(regions[axis][0].tolist()) for regions in training}
         require(len(seen) > 1, f"all training passes have the same regions along axis {axis}.")
-    equal = all(np.array_equal(*(starts for starts, _ in regions)) for regions in training)
+    equal = all(np.array_equal(rows[0], columns[0]) for rows, columns in training)
     require(size[0] != size[1] or not equal, "rows and columns always have the same regions.")
     fixed = _double(pool, training=False)
     seen = {tuple(_regions(fixed, size, draw)[0][0].tolist()) for draw in range(5)}
