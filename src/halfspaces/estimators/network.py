@@ -22,7 +22,7 @@ from halfspaces.networks import NETWORKS, Network
 from halfspaces.networks.inputs import Inputs, image_shape_of
 from halfspaces.networks.recipes import import_torch
 from halfspaces.objective.objective import Objective
-from halfspaces.optimizers import SGD, Adam, Cosine, Optimizer
+from halfspaces.optimizers import SGD, Adam, Cosine, Nesterov, Optimizer, WarmUp
 from halfspaces.optimizers.choose import Choice
 from halfspaces.penalties.base import Penalty
 from halfspaces.proofs.minimize import minimize
@@ -36,10 +36,19 @@ from halfspaces.tuning.store import store_in
 if TYPE_CHECKING:
     from torch import nn
 
-DEFAULT_STRENGTH = 1e-4  # see docs/decisions/networks.md
+DEFAULT_STRENGTH = 2.5e-4  # see docs/decisions/networks.md
 BLOCK_ROWS = 512  # in a forward pass without training
-# The optimizer that "auto" takes.
-AUTO = SGD(step_size=2e-3, batch_size=128, epochs=10, update_rule=Adam(), schedule=Cosine())
+# What "auto" takes for our networks, and for a module of which nothing is known.
+AUTO = SGD(
+    step_size=0.05,
+    batch_size=128,
+    epochs=12,
+    update_rule=Nesterov(),
+    schedule=WarmUp(epochs=2, then=Cosine()),
+)
+AUTO_OF_ANY = replace(AUTO, step_size=1e-3, update_rule=Adam())
+FEWEST_STEPS = 1000  # for few examples: more epochs, up to
+MOST_EPOCHS = 100
 
 
 class NetworkClassifier(ScoreModel):
@@ -62,7 +71,8 @@ class NetworkClassifier(ScoreModel):
     strength : float ≥ 0 or None
         λ of a penalty given by name; None takes 1e-4.
     optimizer : str or Optimizer, default "auto"
-        "auto" is minibatch SGD with the update rule Adam and a cosine schedule over 10 epochs.
+        "auto" is minibatch SGD, 12 epochs or more for few examples, the step size rising at first,
+        then falling by a cosine; with Nesterov's momentum for our networks, by Adam for a module.
     image_shape : (height, width), (height, width, channels) or None
         Of the image in a row. None: that of X (N, height, width[, channels]), else rows are plain
         features.
@@ -243,9 +253,14 @@ class NetworkClassifier(ScoreModel):
 
     def _choice(self, objective: Objective) -> Choice:
         seed = self._seed()
-        if isinstance(self.optimizer, str) and self.optimizer in ("auto", "sgd"):
-            return Choice(replace(AUTO, seed=seed or 0), "Adam on minibatches, for networks")
-        return make_optimizer(self.optimizer, objective, seed)
+        if not isinstance(self.optimizer, str) or self.optimizer not in ("auto", "sgd"):
+            return make_optimizer(self.optimizer, objective, seed)
+        sgd = AUTO if isinstance(self.network, str | Network) else AUTO_OF_ANY
+        epochs = ceil(FEWEST_STEPS * sgd.batch_size / objective.n_examples)
+        epochs = min(max(epochs, sgd.epochs), MOST_EPOCHS)
+        rule = type(sgd.update_rule).__name__
+        why = f"minibatch SGD by {rule}, {epochs} epochs: the scores are those of a network"
+        return Choice(replace(sgd, epochs=epochs, seed=seed or 0), why)
 
     def _minimize(
         self,

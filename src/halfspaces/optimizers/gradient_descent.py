@@ -76,9 +76,15 @@ class _GradientMethod(Optimizer[GradientState]):
         members = W.shape[1]
         step = self.step_size
         if step is None:
-            safe = safe_step(objective, members, self._rows_at_a_time())
-            step = self.update_rule.default_step(safe)
+            step = self.update_rule.default_step(self._safe_step(objective, members))
         steps = np.full(members, step, dtype=np.float64)
+        if np.isnan(steps).any():
+            name = type(self).__name__
+            rule = type(self.update_rule).__name__
+            raise ValueError(
+                f"{name} by {rule} has no default step size where scores are not linear; give "
+                f"{name}(step_size=...), such as 0.05, or the update rule Adam."
+            )
         return GradientState(
             W,
             steps,
@@ -89,6 +95,12 @@ class _GradientMethod(Optimizer[GradientState]):
             slots=self.update_rule.slots(W),
             draws=objective.score.draws,
         )
+
+    def _safe_step(self, objective: Objective, members: int) -> Array:
+        """`safe_step`; nan where scores are not linear in W."""
+        if not objective.score.linear:
+            return np.full(members, np.nan)
+        return safe_step(objective, members, self._rows_at_a_time())
 
     def _rows_at_a_time(self) -> int | None:
         return None
