@@ -67,6 +67,11 @@ class TorchScore(Score):
     seed: int = 0
     draws: bool = field(default=True)  # pyright: ignore[reportIncompatibleVariableOverride]
 
+    @property
+    def workers(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Threads for work on W itself: torch's."""
+        return torch.get_num_threads()
+
     @cached_property
     def layout(self) -> Layout:
         """The order of the module's tensors in W."""
@@ -134,7 +139,7 @@ class TorchScore(Score):
     def pullback(self, sums: tuple[Any, ...], factor: Any, shape: tuple[int, ...]) -> Array:
         """The gradient in W; 0 for running statistics."""
         (gradient,) = sums
-        gradient *= gradient.dtype.type(factor[0])
+        torch.from_numpy(gradient).mul_(float(factor[0]))  # on all threads
         return gradient.reshape(shape)
 
     @contextmanager
