@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from halfspaces.penalties.base import Penalty
 from halfspaces.support.types import Array
@@ -26,6 +27,7 @@ class ByLayer(Penalty):
     Examples
     --------
     >>> import numpy as np
+    import torch
     >>> from halfspaces.penalties.l2 import L2
     >>> ByLayer(L2(0.5), ((1, 2), (1, 1))).value(np.array([1.0, 1.0, 1.0, 7.0]).reshape(4, 1, 1))
     array([1.5])
@@ -56,7 +58,8 @@ class ByLayer(Penalty):
     def gradient(self, W: Array) -> Array:
         """That of each layer; 0 for the other rows."""
         if self.penalty.thresholds(1) == (0.0,):  # λR = (ρ/2) ΣW²
-            gradient = self.penalty.curvature(1)[0] * W
+            rho = self.penalty.curvature(1)[0]
+            gradient = (rho * torch.from_numpy(W)).numpy()  # on all threads
             gradient[self.n_penalized :] = 0
             return gradient
         gradient = np.zeros_like(W)

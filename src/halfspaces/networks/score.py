@@ -67,11 +67,6 @@ class TorchScore(Score):
     seed: int = 0
     draws: bool = field(default=True)  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    @property
-    def workers(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Threads for work on W itself: torch's."""
-        return torch.get_num_threads()
-
     @cached_property
     def layout(self) -> Layout:
         """The order of the module's tensors in W."""

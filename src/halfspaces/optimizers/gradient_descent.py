@@ -1,7 +1,6 @@
 """Gradient descent on all rows, and minibatch SGD: the same step on a sample of the rows."""
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -15,7 +14,6 @@ from halfspaces.optimizers.schedules import SCHEDULES, Constant, Cosine, Schedul
 from halfspaces.optimizers.update_rules import UPDATE_RULES, Momentum, Plain, UpdateRule
 from halfspaces.penalties.base import Penalty
 from halfspaces.preconditioners.gram_matrix import largest_eigenvalue
-from halfspaces.support.parallel import ordered_map
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 from halfspaces.system.names import lookup
@@ -34,7 +32,6 @@ class GradientState(State):
     slots: tuple[Array, ...]
     squares: Array | None = None  # (3, M): of ‖W‖ before the last update, ‖ΔW‖ and ‖∇L‖
     draws: bool = False  # whether the score function draws noise
-    workers: int = 1  # that move parts of W
     count: int = 0
     order: Shuffling | None = None  # of minibatches
     window: Array | None = field(default=None, repr=False)  # rows of which minibatches are taken
@@ -98,7 +95,6 @@ class _GradientMethod(Optimizer[GradientState]):
             last_move=np.zeros_like(W),
             slots=self.update_rule.slots(W),
             draws=objective.score.draws,
-            workers=objective.score.workers,
         )
 
     def _safe_step(self, objective: Objective, members: int) -> Array:
@@ -120,9 +116,8 @@ class _GradientMethod(Optimizer[GradientState]):
         moved = np.empty_like(state.W)
         state.squares = None
         if state.penalty.smooth:
-            parts = _parts(state.W)
-            move = partial(self._move, state, evaluation, moved)
-            state.squares = sum(ordered_map(move, parts, min(state.workers, len(parts))))
+            parts = (self._move(state, evaluation, moved, rows) for rows in _parts(state.W))
+            state.squares = sum(parts)
         else:
             coordinate_step = self._rule(state, evaluation.gradient, slice(None))
             moved = prox_step(state.penalty, state.W + state.last_move, coordinate_step)

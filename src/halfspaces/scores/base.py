@@ -45,7 +45,6 @@ class Score(ABC):
     linear: ClassVar[bool] = False  # scores of rows x are x V + c, V and c linear in W
     certified: ClassVar[bool] = False  # without noise L(W) is convex in W: a gap can be proved
     draws: bool = False  # whether training draws noise
-    workers: int = 1  # threads for work on W itself
 
     @abstractmethod
     def initial(self, n_members: int, n_classes: int) -> Array:
