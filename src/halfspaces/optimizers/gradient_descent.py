@@ -1,11 +1,13 @@
 """Gradient descent on all rows, and minibatch SGD: the same step on a sample of the rows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
-from halfspaces.loop.optimizer import Optimizer, State, by_member, norm, prox_step
+from halfspaces.kernels.compile import run_compiled
+from halfspaces.loop.optimizer import Optimizer, State, by_member, prox_step
 from halfspaces.loop.result import Reason
 from halfspaces.objective.objective import Objective
 from halfspaces.objective.request import Evaluation, Request
@@ -18,7 +20,7 @@ from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 from halfspaces.system.names import lookup
 
-PART = 1 << 15  # entries of W that are updated together
+LARGE = 1 << 17  # entries of W from which on a compiled loop updates them
 
 
 @dataclass(eq=False)
@@ -49,10 +51,9 @@ def safe_step(objective: Objective, n_members: int, batch_size: int | None = Non
     return 1 / np.maximum(curvature + np.asarray(objective.penalty.curvature(n_members)), 1e-30)
 
 
-def _parts(W: Array) -> list[slice]:
-    """Slices of the rows of W that stay in the cache while they are updated."""
-    size = max(1, PART * len(W) // W.size)
-    return [slice(start, start + size) for start in range(0, len(W), size)]
+def _is_large(W: Array) -> bool:
+    """Whether a compiled loop is worth its compilation; it takes one member."""
+    return W.shape[1] == 1 and W.size >= LARGE
 
 
 @dataclass(frozen=True)
@@ -113,15 +114,16 @@ class _GradientMethod(Optimizer[GradientState]):
         """One move by the rule, then the prox of a penalty that has no gradient."""
         state.step = state.base_step * self._factor(state)
         state.count += 1
-        moved = np.empty_like(state.W)
         state.squares = None
-        if state.penalty.smooth:
-            parts = (self._move(state, evaluation, moved, rows) for rows in _parts(state.W))
-            state.squares = sum(parts)
+        loop = self.update_rule.loop(state.count)
+        if state.penalty.smooth and loop is not None and _is_large(state.W):
+            moved = _run(loop, state, evaluation)
         else:
-            coordinate_step = self._rule(state, evaluation.gradient, slice(None))
-            moved = prox_step(state.penalty, state.W + state.last_move, coordinate_step)
-            state.last_move = moved - state.W
+            coordinate_step = self._rule(state, evaluation.gradient)
+            moved = state.W + state.last_move
+            if not state.penalty.smooth:
+                moved = prox_step(state.penalty, moved, coordinate_step)
+                state.last_move = moved - state.W
         if evaluation.statistics is not None:
             rows = slice(-len(evaluation.statistics), None)
             moved[rows] = evaluation.statistics
@@ -129,26 +131,12 @@ class _GradientMethod(Optimizer[GradientState]):
         state.W = moved
         return state
 
-    def _move(
-        self, state: GradientState, evaluation: Evaluation, moved: Array, rows: slice
-    ) -> Array:
-        """Write these rows of the next W; return the squares of ‖W‖, ‖ΔW‖ and ‖∇L‖ on them."""
-        gradient = _gradient_of(evaluation, rows)
-        self._rule(state, gradient, rows)
-        W = state.W[rows]
-        move = state.last_move[rows]
-        np.add(W, move, out=moved[rows])
-        return np.array([norm(part) ** 2 for part in (W, move, gradient)], np.float64)
-
-    def _rule(self, state: GradientState, gradient: Array, rows: slice) -> Array:
-        """Store the rule's move of these rows of W, and its slots; the steps of the coordinates."""
+    def _rule(self, state: GradientState, gradient: Array) -> Array:
+        """Store the rule's move of W, and its slots; return the step of each coordinate."""
         step = by_member(state.step).astype(state.W.dtype, copy=False)
-        slots = tuple(slot[rows] for slot in state.slots)
-        state.last_move[rows], coordinate_step, after = self.update_rule.move(
-            slots, gradient, state.last_move[rows], step, state.count
+        state.last_move, coordinate_step, state.slots = self.update_rule.move(
+            state.slots, gradient, state.last_move, step, state.count
         )
-        for slot, values in zip(slots, after, strict=True):
-            slot[...] = values
         return coordinate_step
 
     def measured(self, state: GradientState) -> tuple[Array, Array, Array] | None:
@@ -159,17 +147,28 @@ class _GradientMethod(Optimizer[GradientState]):
         return length, moved, slope
 
 
-def _gradient_of(evaluation: Evaluation, rows: slice) -> Array:
-    """These rows of ∇L."""
-    assert evaluation.data_gradient is not None
-    assert evaluation.penalty_gradient is not None
-    gradient = evaluation.data_gradient[rows]
-    slope = evaluation.penalty_gradient[rows]  # has no last row
-    if len(slope) == len(gradient):
-        return gradient + slope
-    gradient = gradient.copy()
-    gradient[: len(slope)] += slope
-    return gradient
+def _run(
+    loop: tuple[Callable[..., None], tuple[float, ...]],
+    state: GradientState,
+    evaluation: Evaluation,
+) -> Array:
+    """Run a rule's compiled loop: move slots, last move and squares, and return the next W."""
+    rule, numbers = loop
+    number = state.W.dtype.type
+    moved = np.empty_like(state.W)
+    state.squares = np.zeros((3, 1))
+    data = evaluation.data_gradient
+    slope = evaluation.penalty_gradient
+    assert data is not None
+    assert slope is not None
+    zero = np.zeros_like(state.W[-1:])
+    for rows, part in ((slice(0, -1), slope), (slice(-1, None), zero)):  # no penalty on the last
+        given = (data[rows].ravel(), part.ravel(), state.W[rows].ravel())
+        arrays = (*state.slots, state.last_move, moved)
+        written = [array[rows].reshape(-1) for array in arrays]
+        constants = [number(value) for value in (state.step[0], *numbers)]
+        run_compiled(rule, *given, *constants, *written, state.squares[:, 0])
+    return moved
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,12 @@ optimizer's state.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from halfspaces.kernels import update_loops
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
@@ -36,6 +38,10 @@ class UpdateRule(ABC):
         """The default step size; `safe_step` is 1/L of each member, L a bound on its curvature."""
         return safe_step
 
+    def loop(self, count: int) -> tuple[Callable[..., None], tuple[float, ...]] | None:
+        """The rule as a compiled loop, and the numbers that it takes after the step; None: none."""
+        return None
+
     @abstractmethod
     def move(
         self, slots: Slots, gradient: Array, last_move: Array, step: Array, count: int
@@ -56,6 +62,10 @@ class Plain(UpdateRule):
         """−step · ∇L."""
         return -step * gradient, step, slots
 
+    def loop(self, count: int) -> tuple[Callable[..., None], tuple[float, ...]]:
+        """Momentum without decay."""
+        return update_loops.momentum, (0.0,)
+
 
 @dataclass(frozen=True)
 class Momentum(UpdateRule):
@@ -74,6 +84,10 @@ class Momentum(UpdateRule):
     ) -> tuple[Array, Array, Slots]:
         """ρ v − step · ∇L."""
         return self.decay * last_move - step * gradient, step, slots
+
+    def loop(self, count: int) -> tuple[Callable[..., None], tuple[float, ...]]:
+        """With ρ."""
+        return update_loops.momentum, (self.decay,)
 
 
 @dataclass(frozen=True)
@@ -112,6 +126,10 @@ class Adagrad(UpdateRule):
         coordinate_step = step / (np.sqrt(squares) + self.epsilon)
         return -coordinate_step * gradient, coordinate_step, (squares,)
 
+    def loop(self, count: int) -> tuple[Callable[..., None], tuple[float, ...]]:
+        """With ε."""
+        return update_loops.adagrad, (self.epsilon,)
+
 
 @dataclass(frozen=True)
 class RMSProp(UpdateRule):
@@ -139,6 +157,10 @@ class RMSProp(UpdateRule):
         squares = self.decay * slots[0] + (1 - self.decay) * gradient**2
         coordinate_step = step / (np.sqrt(squares) + self.epsilon)
         return -coordinate_step * gradient, coordinate_step, (squares,)
+
+    def loop(self, count: int) -> tuple[Callable[..., None], tuple[float, ...]]:
+        """With ρ, 1 − ρ and ε."""
+        return update_loops.rmsprop, (self.decay, 1 - self.decay, self.epsilon)
 
 
 @dataclass(frozen=True)
@@ -179,6 +201,12 @@ class Adam(UpdateRule):
         corrected = np.sqrt(squares / (1 - self.beta2**count)) + self.epsilon
         coordinate_step = step / corrected
         return -coordinate_step * mean / (1 - self.beta1**count), coordinate_step, (mean, squares)
+
+    def loop(self, count: int) -> tuple[Callable[..., None], tuple[float, ...]]:
+        """With β and 1 − β of both means, their corrections, and ε."""
+        betas = (self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2)
+        corrections = (1 / (1 - self.beta1**count), 1 / (1 - self.beta2**count))
+        return update_loops.adam, (*betas, *corrections, self.epsilon)
 
 
 UPDATE_RULES: dict[str, UpdateRule] = {
