@@ -103,7 +103,7 @@ class Layout:
 
     def unpack(self, W: Array) -> dict[str, Tensor]:
         """The tensors of W by name: views, not copies."""
-        flat = torch.from_numpy(W.reshape(-1))
+        flat = torch.from_numpy(np.require(W.reshape(-1), requirements="CW"))
         return {part.name: flat[rows].view(part.shape) for part, rows in self.places()}
 
     def places(self) -> Iterator[tuple[Part, slice]]:
