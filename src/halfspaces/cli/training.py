@@ -288,7 +288,11 @@ class Trained:
     def run_file(self) -> str:
         """The text of the run file."""
         examples = self.examples
-        made = {"data": str(examples.given), **versions(), "rows": examples.fingerprint}
+        made = {
+            "data": str(examples.given),
+            **versions(self.classifier),
+            "rows": examples.fingerprint,
+        }
         return run_file.dumps(run_options(self.recipe, examples.held_out), made=made)
 
     def save(self, path: Path) -> None:
