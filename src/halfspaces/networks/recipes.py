@@ -6,7 +6,7 @@ torch is imported when a module is built, not before.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from halfspaces.support.validation import check_number
 
@@ -31,6 +31,8 @@ class Network(ABC):
 
     A new network is one frozen dataclass with `_build`, and one row in `NETWORKS`.
     """
+
+    needs_images: ClassVar[bool] = False  # else it takes plain rows, too
 
     @property
     def n_layers(self) -> int:
@@ -178,6 +180,8 @@ class ResNet(Network):
     Traceback (most recent call last):
     ValueError: ResNet(dropout=...) must be at least 0 and below 1, got 1.0.
     """
+
+    needs_images: ClassVar[bool] = True
 
     width: int = 32
     depth: int = 1
