@@ -95,7 +95,7 @@ def test_a_module_of_ones_own_is_refused_and_a_registered_recipe_is_not(tmp_path
     halfspaces.save(classifier, path)
     assert halfspaces.load(path).network == recipe
     monkeypatch.delitem(NETWORKS, "outside")
-    with pytest.raises(ModelFileError, match="needs 'Outside'.*not registered"):
+    with pytest.raises(ModelFileError, match=r"needs 'Outside'.*not registered"):
         halfspaces.load(path)
 
 

@@ -28,5 +28,7 @@ def training(classifier: NetworkClassifier) -> Iterator[tuple[str, str]]:
 
 def _layers(module: Any) -> str:
     """The number of layers of each kind, in the order of their first ones."""
-    kinds = Counter(type(layer).__name__ for layer in module.modules() if not list(layer.children()))
+    kinds = Counter(
+        type(layer).__name__ for layer in module.modules() if not list(layer.children())
+    )
     return ", ".join(f"{count} {kind}" for kind, count in kinds.items())

@@ -74,6 +74,11 @@ class Recipe(table.Options):
         """Raise ValueError for unknown names and for options that exclude each other."""
         for name, known in NAMES.items():
             self._check_name(name, known)
+        if self.finds_step_size and self.is_network:
+            raise ValueError(
+                f"--step-size find belongs to linear scores, got --score {self.score}; give a "
+                "number."
+            )
         if self.finds_step_size and self.optimizer != "sgd":
             raise ValueError(
                 f"--step-size find belongs to --optimizer sgd, got --optimizer {self.optimizer}."
@@ -135,8 +140,6 @@ class Recipe(table.Options):
                     f"{table.flag(name)} {value} belongs to a search for λ, which {given} does not "
                     "have; give --strength, or leave it out."
                 )
-        if self.finds_step_size:
-            raise ValueError(f"--step-size find belongs to linear scores, got {given}; give one.")
         if self.sanity:
             raise ValueError(f"--sanity checks linear scores, got {given}; leave one of them out.")
         self.make_network()

@@ -344,6 +344,12 @@ def exported(to: str, path: Path) -> None:
     _pair(to, f"{path} ({path.stat().st_size / 1024:.0f} KiB)")
 
 
+def replaced(phrases: Sequence[str]) -> None:
+    """Print what an export computes in place of training's noise, if there was any."""
+    if phrases:
+        _pair("replaced", "; ".join(phrases))
+
+
 def overridden(flag: str, given: Any, before: Any) -> None:
     """Print an option that overrides the run file."""
     was = "nothing" if before is None else before

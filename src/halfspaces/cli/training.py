@@ -16,8 +16,8 @@ from halfspaces.cli.holding_out import HeldOutRows, held_out_rows
 from halfspaces.cli.image_features import Describing, Rows
 from halfspaces.cli.listening import Listener, Printed
 from halfspaces.cli.recipe import Recipe
-from halfspaces.cli.score_choice import check_images
 from halfspaces.cli.saving import Interrupt, planned_files
+from halfspaces.cli.score_choice import check_images
 from halfspaces.cli.subject import Subject
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.fingerprint import fingerprint
@@ -25,8 +25,8 @@ from halfspaces.estimators.base import ScoreModel
 from halfspaces.estimators.checked_data import check_two
 from halfspaces.estimators.components import make_optimizer
 from halfspaces.estimators.cross_validation import LinearClassifierCV
-from halfspaces.estimators.network import NetworkClassifier
 from halfspaces.estimators.finite import check_finite
+from halfspaces.estimators.network import NetworkClassifier
 from halfspaces.features import Augmentation, Feature, parse
 from halfspaces.files import history, run_file
 from halfspaces.files.models import save, versions
@@ -398,7 +398,8 @@ def run_options(recipe: Recipe, held_out: HeldOutRows | None) -> dict[str, Any]:
         options["strengths"] = recipe.strengths or str(STRENGTHS)
     if held_out is not None:
         options["validation"] = held_out.part
-    for name in ("local", "flip", "adaptive_l2", "fractional_pooling"):  # stored only if set: they need other options
+    # Stored only if set: they need other options.
+    for name in ("local", "flip", "adaptive_l2", "fractional_pooling"):
         options[name] = options[name] or None
     return options
 

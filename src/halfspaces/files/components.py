@@ -1,7 +1,7 @@
 """Components in files: a loss, a penalty, ... is its class's name and its hyperparameters.
 
-Reading makes only classes of the package and of the registries (`LOSSES`, `PENALTIES`,
-`NOISES`, `NETWORKS`, `OPTIMIZERS`, `UPDATE_RULES`, `SCHEDULES`, `CALIBRATIONS`); it imports nothing.
+Reading makes only classes of the package and of the registries (`LOSSES`, `PENALTIES`, `NOISES`,
+`NETWORKS`, `OPTIMIZERS`, `UPDATE_RULES`, `SCHEDULES`, `CALIBRATIONS`); it imports nothing.
 
 >>> from halfspaces.losses import Hinge
 >>> encode(Hinge(margin=2.0))

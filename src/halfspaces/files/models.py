@@ -153,7 +153,8 @@ def save(
 def load(path: str | os.PathLike[str]) -> Any:
     """The fitted classifier in a file that `save` wrote; what was noted beside it is its `notes_`.
 
-    It is a LinearClassifier or a NetworkClassifier, as it was saved. The suffix .safetensors may be left out.
+    It is a LinearClassifier or a NetworkClassifier, as it was saved. The suffix .safetensors may be
+    left out.
 
     Where its rows are those of a feature, this is its `features_`, fitted:
     `sklearn.pipeline.make_pipeline` of both predicts images.

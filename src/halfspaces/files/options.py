@@ -56,8 +56,8 @@ def option(
     flag : str, optional
         Its name on the command line, if this is not the field's name with dashes.
     part_of : str, optional
-        The option that names a component (score, loss, penalty, optimizer) of which this is a parameter:
-        it is allowed for the components that have such a parameter.
+        The option that names a component (score, loss, penalty, optimizer) of which this is a
+        parameter: it is allowed for the components that have such a parameter.
     needs : str, optional
         The option without which this one has no meaning.
     only_with : mapping, optional
