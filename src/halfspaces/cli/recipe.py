@@ -8,7 +8,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from halfspaces.cli import strength_report, values
-from halfspaces.cli.score_choice import LINEAR, OF_SEARCH, SCORES, check_images, network_of
+from halfspaces.cli.score_choice import (
+    LINEAR,
+    OF_SEARCH,
+    SCORES,
+    LinearScores,
+    check_images,
+    network_of,
+)
 from halfspaces.estimators.calibration import CALIBRATIONS
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import DEFAULT_STRENGTH
@@ -25,8 +32,7 @@ from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss
 from halfspaces.networks import Network
 from halfspaces.networks.recipes import import_torch
-from halfspaces.noise import AdaptiveL2, Dropout, GaussianNoise, Noise
-from halfspaces.noise.adaptive_terms import term_of
+from halfspaces.noise import AdaptiveL2, Noise
 from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES, RandomSearch
 from halfspaces.optimizers.random_search import Attempts
 from halfspaces.penalties import PENALTIES
@@ -45,7 +51,6 @@ NAMES: dict[str, Mapping[str, Any]] = {
     "calibrate": CALIBRATIONS,
     "language": LANGUAGES,
 }
-TAKE_NOISE = [name for name, kind in OPTIMIZERS.items() if kind.takes_noise]
 CHOOSE_STRENGTH = ("strengths", "folds", "validation", "scoring")
 
 
@@ -87,7 +92,7 @@ class Recipe(table.Options):
             self._check_parts(component)
         self._check_needed()
         self._check_network()
-        self._check_noise()
+        self._linear_scores.check(self.optimizer, self.make_loss())
         self._check_strength()
         self._check_calibrate()
         if self.class_weight not in (None, "balanced"):
@@ -147,23 +152,6 @@ class Recipe(table.Options):
             check_images(self.score, None, f"--features {self.features} makes plain rows")
         import_torch(given)
 
-    def _check_noise(self) -> None:
-        """Raise for two kinds of noise, and for noise that loss or optimizer cannot use."""
-        given = [f"{table.flag(name)} {value:g}" for name, value in self._noise.items()]
-        if len(given) == 2:
-            raise ValueError(f"{given[0]} and {given[1]} are both noise on the features; give one.")
-        if self.adaptive_l2:
-            if not given:
-                raise ValueError(
-                    "--adaptive-l2 belongs to --dropout or --feature-noise; give one of them, too."
-                )
-            term_of(self.make_loss())
-        elif given and self.optimizer not in ("auto", *TAKE_NOISE):
-            raise ValueError(
-                f"{given[0]} draws noise anew in each pass, which --optimizer {self.optimizer} "
-                f"cannot use; give --optimizer {' or '.join(TAKE_NOISE)}, or --adaptive-l2."
-            )
-
     def _check_strength(self) -> None:
         """Raise if λ is both given and to be chosen, or if the penalty has none."""
         kind = PENALTIES[self.penalty]
@@ -215,8 +203,8 @@ class Recipe(table.Options):
                 raise ValueError(
                     f"{given} needs {flag} {needed}, got {flag} {value}; leave one of them out."
                 )
-        if self._noise:
-            flag = table.flag(next(iter(self._noise)))
+        if self._linear_scores.given:
+            flag = table.flag(next(iter(self._linear_scores.given)))
             raise ValueError(
                 f"{given} is learned by a search for λ, which has no noise; leave out {flag} or "
                 "--calibrate."
@@ -267,11 +255,7 @@ class Recipe(table.Options):
 
     def make_noise(self) -> Noise | AdaptiveL2 | None:
         """The noise with its parameter, or its adaptive L2 term; None without noise."""
-        makers = {"dropout": Dropout, "feature_noise": GaussianNoise}
-        made = [makers[name](value) for name, value in self._noise.items()]
-        if not made:
-            return None
-        return AdaptiveL2(made[0]) if self.adaptive_l2 else made[0]
+        return self._linear_scores.noise()
 
     def make_network(self) -> Network:
         """The recipe of the network with its parameters."""
@@ -357,14 +341,12 @@ class Recipe(table.Options):
     @property
     def fits_after_search(self) -> bool:
         """Whether the classifier is fitted otherwise than in the search for λ."""
-        return self.optimizer != "auto" or bool(self._noise)
+        return self.optimizer != "auto" or bool(self._linear_scores.given)
 
     @property
-    def _noise(self) -> dict[str, float]:
-        """The noise that was given: the option and its number."""
-        names = () if self.is_network else ("dropout", "feature_noise")
-        given = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in given.items() if value is not None}
+    def _linear_scores(self) -> LinearScores:
+        """The noise on the features; a network has none there."""
+        return LinearScores() if self.is_network else LinearScores(**self.parts("score"))
 
     @property
     def holds_out(self) -> bool:

@@ -6,9 +6,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from halfspaces.cli import values
+from halfspaces.files.options import flag
+from halfspaces.losses.base import Loss
 from halfspaces.networks import NETWORKS, Network
+from halfspaces.noise import AdaptiveL2, Dropout, GaussianNoise, Noise
+from halfspaces.noise.adaptive_terms import term_of
+from halfspaces.optimizers import OPTIMIZERS
 
 LINEAR = "linear"
+TAKE_NOISE = [name for name, kind in OPTIMIZERS.items() if kind.takes_noise]
 # What belongs to a search for λ, which networks do not have.
 OF_SEARCH = ("strengths", "folds", "scoring", "calibrate")
 
@@ -20,6 +26,37 @@ class LinearScores:
     dropout: float | None = None
     feature_noise: float | None = None
     adaptive_l2: bool = False
+
+    @property
+    def given(self) -> dict[str, float]:
+        """The noise that was given: the option and its number."""
+        values = {"dropout": self.dropout, "feature_noise": self.feature_noise}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def check(self, optimizer: str, loss: Loss) -> None:
+        """Raise for two kinds of noise, and for noise that loss or optimizer cannot use."""
+        given = [f"{flag(name)} {value:g}" for name, value in self.given.items()]
+        if len(given) == 2:
+            raise ValueError(f"{given[0]} and {given[1]} are both noise on the features; give one.")
+        if self.adaptive_l2:
+            if not given:
+                raise ValueError(
+                    "--adaptive-l2 belongs to --dropout or --feature-noise; give one of them, too."
+                )
+            term_of(loss)
+        elif given and optimizer not in ("auto", *TAKE_NOISE):
+            raise ValueError(
+                f"{given[0]} draws noise anew in each pass, which --optimizer {optimizer} cannot "
+                f"use; give --optimizer {' or '.join(TAKE_NOISE)}, or --adaptive-l2."
+            )
+
+    def noise(self) -> Noise | AdaptiveL2 | None:
+        """The noise with its parameter, or its adaptive L2 term; None without noise."""
+        makers = {"dropout": Dropout, "feature_noise": GaussianNoise}
+        made = [makers[name](value) for name, value in self.given.items()]
+        if not made:
+            return None
+        return AdaptiveL2(made[0]) if self.adaptive_l2 else made[0]
 
 
 _LINEAR: MutableMapping[str, Any] = {LINEAR: LinearScores()}

@@ -15,9 +15,9 @@ from halfspaces.cli.fold_features import FoldSearch, search_by_fold
 from halfspaces.cli.holding_out import HeldOutRows, held_out_rows
 from halfspaces.cli.image_features import Describing, Rows
 from halfspaces.cli.listening import Listener, Printed
+from halfspaces.cli.network_training import arrange, assessed_on, last_assessment
 from halfspaces.cli.recipe import Recipe
 from halfspaces.cli.saving import Interrupt, planned_files
-from halfspaces.cli.score_choice import check_images
 from halfspaces.cli.subject import Subject
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.fingerprint import fingerprint
@@ -26,7 +26,6 @@ from halfspaces.estimators.checked_data import check_two
 from halfspaces.estimators.components import make_optimizer
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.estimators.finite import check_finite
-from halfspaces.estimators.network import NetworkClassifier
 from halfspaces.features import Augmentation, Feature, parse
 from halfspaces.files import history, run_file
 from halfspaces.files.models import save, versions
@@ -202,19 +201,6 @@ def choose_strength(recipe: Recipe, examples: Examples, listener: Listener) -> S
     return search
 
 
-def arrange(recipe: Recipe, classifier: ScoreModel, rows: Dataset) -> None:
-    """Give a network the shape of the images in the rows; nothing for linear scores.
-
-    Raises
-    ------
-    ValueError
-        If it needs images and the rows are plain.
-    """
-    if recipe.is_network:
-        check_images(recipe.score, rows.image_shape, f"{rows.name} has plain rows")
-        classifier.set_params(image_shape=rows.image_shape, planar=rows.planar)
-
-
 def fitted(
     recipe: Recipe,
     classifier: Any,
@@ -231,18 +217,11 @@ def fitted(
         interrupted = search.result_.reason is Reason.INTERRUPTED
         if interrupted or not recipe.fits_after_search:
             return search.classifier_  # all rows were a member of the grid
-    validation = _assessed_on(recipe, dataset)
+    validation = assessed_on(recipe, dataset)
     listener.follow(classifier).fit(dataset.X, dataset.y, validation=validation)
     if isinstance(search, FoldSearch):
         classifier.calibration_ = search.calibration_
     return classifier
-
-
-def _assessed_on(recipe: Recipe, dataset: Dataset) -> Any:
-    """What a network is assessed on after each epoch: a part, rows of their own, or nothing."""
-    if not recipe.is_network or recipe.validation is not None:
-        return recipe.validation if recipe.is_network else None
-    return None if dataset.X_val is None else (dataset.X_val, dataset.y_val)
 
 
 def _check_optimizer(classifier: Any, dataset: Dataset) -> None:
@@ -289,7 +268,7 @@ def evaluated(
     if search is not None and search.scoring == "accuracy" and not fits_anew:
         metrics["validation"] = float(search.cv_results_["mean_test_score"][search.best_index_])
     if recipe.is_network:
-        metrics |= _last_assessment(classifier)
+        metrics |= last_assessment(classifier)
     y = dataset.y
     part = "train"
     if dataset.X_test is not None and dataset.y_test is not None:
@@ -298,15 +277,6 @@ def evaluated(
         predicted = classifier.predict(dataset.X_test)
         metrics["test"] = report.accuracy(y, predicted)
     return Evaluation(metrics, part, np.asarray(y), predicted)
-
-
-def _last_assessment(classifier: NetworkClassifier) -> dict[str, float]:
-    """The accuracy of a network on the rows that it was assessed on, if there were any."""
-    history = classifier.result_.history
-    if "validation_accuracy" not in history:
-        return {}
-    accuracies = history["validation_accuracy"]
-    return {"validation": float(accuracies[np.isfinite(accuracies)][-1])}
 
 
 @dataclass(frozen=True, eq=False)

@@ -223,15 +223,16 @@ class NetworkClassifier(ScoreModel):
 
     def _objective(self, blocks: Blocks, classes: Array, inputs: Inputs) -> Objective:
         network = self._network(len(classes), inputs)
-        from halfspaces.networks.checked import checked_score
+        from halfspaces.networks.checked import check_is_module, checked_score
         from halfspaces.networks.rows import OfRows
 
+        check_is_module(network)
         module = OfRows(inputs, network)
         if self.standardize:
             module.set_moments(Moments.of(blocks), inputs)
         if self.warm_start and hasattr(self, "module_"):
             module = self.module_
-        few = next(iter(blocks.map(lambda block: block.X[:4].copy(), slice(0, 4))))
+        few = next(iter(blocks.map(lambda block: _dense(block.X[:4]), slice(0, 4))))
         score = checked_score(module, few, len(classes), inputs.stored, self._seed() or 0)
         made = make_penalty(self.penalty, self.strength, DEFAULT_STRENGTH)
         return Objective(
@@ -325,6 +326,11 @@ class NetworkClassifier(ScoreModel):
         return Scorer(
             scores_of, Blocks(X, np.zeros(X.shape[0], np.int8), n_jobs=1, sizes=sizes), None
         )
+
+
+def _dense(X: Features) -> Array:
+    """A copy of the rows as an array."""
+    return X.copy() if isinstance(X, np.ndarray) else X.toarray()
 
 
 def _in_batches(blocks: Blocks, optimizer: Optimizer) -> Blocks:
