@@ -1,7 +1,7 @@
 """Networks in files: the same predictions, no pickle, and one sentence for what does not fit."""
 
 import json
-import random
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +15,6 @@ from halfspaces.files import safetensors_file
 from halfspaces.files.models import ModelFileError
 from halfspaces.networks import MLP, NETWORKS, ResNet
 from halfspaces.optimizers import SGD, Adam
-from tests.fuzz import model_file
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -70,14 +69,14 @@ def test_two_classes_with_names_come_back(tmp_path):
 
 
 def test_what_is_written_into_the_tensors_is_saved(tmp_path, mlp):
-    classifier = model_file_copy(mlp, tmp_path)
+    classifier = copy_of(mlp, tmp_path)
     with torch.no_grad():
         classifier.module_.get_parameter("network.scores.bias")[3] = 1e6
     halfspaces.save(classifier, tmp_path / "model.safetensors")
     assert set(halfspaces.load(tmp_path / "model.safetensors").predict(X)) == {3}
 
 
-def model_file_copy(classifier, folder):
+def copy_of(classifier, folder):
     halfspaces.save(classifier, folder / "copy.safetensors")
     return halfspaces.load(folder / "copy.safetensors")
 
@@ -104,7 +103,7 @@ class Outside(MLP):
 
 
 def test_a_network_that_is_not_its_recipes_is_refused(tmp_path, mlp):
-    other = model_file_copy(mlp, tmp_path).set_params(network=MLP(hidden=(9,)))
+    other = copy_of(mlp, tmp_path).set_params(network=MLP(hidden=(9,)))
     with pytest.raises(ModelFileError, match=r"not one of network=MLP\(hidden=\(9,\)"):
         halfspaces.save(other, tmp_path / "model.safetensors")
 
@@ -198,24 +197,10 @@ def test_a_file_that_does_not_fit_is_refused_in_a_sentence(tmp_path, mlp, change
     assert "\n" not in str(refused.value)
 
 
-def test_mutated_files_are_networks_or_refused(tmp_path, mlp):
-    halfspaces.save(mlp, tmp_path / "mlp.safetensors", metrics={"test": 0.9})
-    resnet = fitted(ResNet(width=1), (8, 8))
-    halfspaces.save(resnet, tmp_path / "resnet.safetensors")
-    rng = random.Random(0)
-    outcomes = {"refused": 0, "model": 0}
-    for name in ("mlp", "resnet"):
-        whole = (tmp_path / f"{name}.safetensors").read_bytes()
-        source = model_file.mutants(whole, rng)
-        for _ in range(60):
-            outcomes[model_file.check(tmp_path / "given.safetensors", next(source))] += 1
-    assert min(outcomes.values()) > 5
-
-
 def test_without_torch_a_saved_network_is_refused_in_a_sentence(tmp_path, mlp, monkeypatch):
     path = tmp_path / "model.safetensors"
     halfspaces.save(mlp, path)
-    monkeypatch.setitem(__import__("sys").modules, "torch", None)
+    monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ImportError, match=r"needs torch.*pip install") as refused:
         halfspaces.load(path)
     assert "\n" not in str(refused.value)
