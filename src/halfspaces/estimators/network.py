@@ -18,11 +18,11 @@ from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks
 from halfspaces.loop.result import Result
 from halfspaces.loop.run import Callback
 from halfspaces.losses.base import Loss
-from halfspaces.networks import NETWORKS, Network
+from halfspaces.networks import MLP, NETWORKS, Network, ResNet
 from halfspaces.networks.inputs import Inputs, image_shape_of
 from halfspaces.networks.recipes import import_torch
 from halfspaces.objective.objective import Objective
-from halfspaces.optimizers import SGD, Adam, Cosine, Optimizer
+from halfspaces.optimizers import SGD, Adam, Cosine, Momentum, Nesterov, Optimizer, WarmUp
 from halfspaces.optimizers.choose import Choice
 from halfspaces.penalties.base import Penalty
 from halfspaces.proofs.minimize import minimize
@@ -36,10 +36,20 @@ from halfspaces.tuning.store import store_in
 if TYPE_CHECKING:
     from torch import nn
 
-DEFAULT_STRENGTH = 1e-4  # see docs/decisions/networks.md
+DEFAULT_STRENGTH = 2.5e-4  # see docs/decisions/networks.md
 BLOCK_ROWS = 512  # in a forward pass without training
-# The optimizer that "auto" takes.
-AUTO = SGD(step_size=2e-3, batch_size=128, epochs=10, update_rule=Adam(), schedule=Cosine())
+RISE_AND_FALL = WarmUp(epochs=2, then=Cosine())
+# What "auto" takes for each network, by measurement; a module of which nothing is known takes Adam.
+AUTO = {
+    MLP: SGD(0.05, Momentum(), RISE_AND_FALL, batch_size=512, epochs=10),
+    ResNet: SGD(0.1, Nesterov(), RISE_AND_FALL, batch_size=128, epochs=12),
+}
+AUTO_OF_ANY = SGD(1e-3, Adam(), RISE_AND_FALL, batch_size=128, epochs=12)
+# Few examples: smaller minibatches and more epochs, within limits.
+FEWEST_BATCHES = 16  # in an epoch
+SMALLEST_BATCH = 32
+FEWEST_STEPS = 1000
+MOST_EPOCHS = 100
 
 
 class NetworkClassifier(ScoreModel):
@@ -62,7 +72,8 @@ class NetworkClassifier(ScoreModel):
     strength : float ≥ 0 or None
         λ of a penalty given by name; None takes 1e-4.
     optimizer : str or Optimizer, default "auto"
-        "auto" is minibatch SGD with the update rule Adam and a cosine schedule over 10 epochs.
+        "auto" is minibatch SGD, 10 or 12 epochs, more for few examples, the step size rising at
+        first, then falling by a cosine; with momentum for our networks, by Adam for a module.
     image_shape : (height, width), (height, width, channels) or None
         Of the image in a row. None: that of X (N, height, width[, channels]), else rows are plain
         features.
@@ -241,18 +252,29 @@ class NetworkClassifier(ScoreModel):
 
     def _network(self, n_classes: int, inputs: Inputs) -> Any:
         """The module of this recipe, or the module that was given."""
-        network = self.network
-        if isinstance(network, str):
-            network = lookup("network", network, NETWORKS, Network)
-        if isinstance(network, Network):
-            return network.module(inputs.shape, n_classes, self._seed() or 0)
-        return network
+        recipe = self._recipe()
+        if isinstance(recipe, Network):
+            return recipe.module(inputs.shape, n_classes, self._seed() or 0)
+        return recipe
+
+    def _recipe(self) -> Any:
+        """The recipe of this name; or the recipe or module that was given."""
+        if isinstance(self.network, str):
+            return lookup("network", self.network, NETWORKS, Network)
+        return self.network
 
     def _choice(self, objective: Objective) -> Choice:
         seed = self._seed()
-        if isinstance(self.optimizer, str) and self.optimizer in ("auto", "sgd"):
-            return Choice(replace(AUTO, seed=seed or 0), "Adam on minibatches, for networks")
-        return make_optimizer(self.optimizer, objective, seed)
+        if not isinstance(self.optimizer, str) or self.optimizer not in ("auto", "sgd"):
+            return make_optimizer(self.optimizer, objective, seed)
+        recipe = self._recipe()
+        sgd = AUTO.get(type(recipe), AUTO_OF_ANY)
+        n_examples = objective.n_examples
+        batch = min(sgd.batch_size, max(n_examples // FEWEST_BATCHES, SMALLEST_BATCH))
+        epochs = min(max(ceil(FEWEST_STEPS * batch / n_examples), sgd.epochs), MOST_EPOCHS)
+        rule = type(sgd.update_rule).__name__
+        why = f"minibatch SGD by {rule}, {epochs} epochs: the scores are those of a network"
+        return Choice(replace(sgd, batch_size=batch, epochs=epochs, seed=seed or 0), why)
 
     def _minimize(
         self,

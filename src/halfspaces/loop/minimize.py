@@ -128,15 +128,13 @@ def _turns(
     run: Run, max_passes: float, callbacks: Sequence[Callback], tighten: Tighten | None
 ) -> Reason:
     """Take turns until there is a reason to stop."""
+    from halfspaces.system.read_ahead import read_ahead
+
     while run.state.done is None:
         if run.passes >= max_passes:
             return Reason.MAX_PASSES
         request = run.optimizer.propose(run.state)
-        ahead = run.optimizer.rows_ahead(run.state)
-        if ahead is not None:
-            from halfspaces.system.read_ahead import read_ahead
-
-            read_ahead(run.objective.blocks.X, ahead, run.objective.blocks.index)
+        read_ahead(run.objective.blocks, run.optimizer.rows_ahead(run.state))
         evaluation = run.objective.evaluate(request)
         run.passes += evaluation.visited
         if not (run.optimizer.recovers or np.all(np.isfinite(evaluation.data))):

@@ -77,9 +77,9 @@ class Optimizer(ABC, Generic[S]):
         """Sorted rows of the next requests, which are read ahead from disk; or None."""
         return None
 
-    def last_move(self, state: S, before: Array) -> Array:
-        """The last change of W, which was `before`."""
-        return state.W - before
+    def measured(self, state: S) -> tuple[Array, Array, Array] | None:
+        """‖W‖ before the last update, ‖ΔW‖ and ‖∇L‖, if the update has computed them; else None."""
+        return None
 
     def step_of(self, state: S) -> Callable[[Array], Array] | None:
         """The step (D+1, M, C) for this gradient; None if the optimizer has no curvature model."""

@@ -96,7 +96,8 @@ class Run(SoFar):
         if len(evaluation.data) != self.W.shape[1]:  # a batch of draws
             pick = [np.argmin(evaluation.total)]
         data, penalty = evaluation.exact_data[pick], evaluation.penalty[pick]
-        length = norm(before)
+        measured = self.optimizer.measured(self.state)
+        length, moved = measured[:2] if measured else (norm(before), norm(self.W - before))
         length[length == 0] = np.nan
         row = {
             "passes": self.passes,
@@ -106,10 +107,10 @@ class Run(SoFar):
             "loss": data + penalty,
             "gap": data + penalty - self.lower,
             "step": self.state.step.copy(),
-            "update_ratio": norm(self.optimizer.last_move(self.state, before)) / length,
+            "update_ratio": moved / length,
         }
         if evaluation.data_gradient is not None:
-            row["gradient_norm"] = self._gradient_norm(evaluation)
+            row["gradient_norm"] = measured[2] if measured else self._gradient_norm(evaluation)
         self.history.append(**row | self._assessment())
 
     def _gradient_norm(self, evaluation: Evaluation) -> Array:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from halfspaces.penalties.base import Penalty
 from halfspaces.support.types import Array
@@ -26,6 +27,7 @@ class ByLayer(Penalty):
     Examples
     --------
     >>> import numpy as np
+    import torch
     >>> from halfspaces.penalties.l2 import L2
     >>> ByLayer(L2(0.5), ((1, 2), (1, 1))).value(np.array([1.0, 1.0, 1.0, 7.0]).reshape(4, 1, 1))
     array([1.5])
@@ -39,12 +41,27 @@ class ByLayer(Penalty):
         """Whether the penalty of a layer has a gradient."""
         return self.penalty.smooth
 
+    @property
+    def n_penalized(self) -> int:
+        """The number of rows of W that are weights."""
+        return sum(units * inputs for units, inputs in self.shapes)
+
     def value(self, W: Array) -> Array:
         """The sum over the layers."""
+        thresholds = self.penalty.thresholds(1)
+        if thresholds is not None:  # λR = t Σ|W| + (ρ/2) ΣW²
+            weights = W[: self.n_penalized].ravel()
+            squares = self.penalty.curvature(1)[0] / 2 * np.vdot(weights, weights)
+            return np.array([squares + (thresholds[0] and thresholds[0] * np.abs(weights).sum())])
         return sum((self.penalty.value(layer) for layer in self._layers(W)), W[:0].sum(axis=(0, 2)))
 
     def gradient(self, W: Array) -> Array:
         """That of each layer; 0 for the other rows."""
+        if self.penalty.thresholds(1) == (0.0,):  # λR = (ρ/2) ΣW²
+            rho = self.penalty.curvature(1)[0]
+            gradient = (rho * torch.from_numpy(W)).numpy()  # on all threads
+            gradient[self.n_penalized :] = 0
+            return gradient
         gradient = np.zeros_like(W)
         for layer, slope in zip(self._layers(W), self._layers(gradient), strict=True):
             slope[...] = self.penalty.gradient(layer)
@@ -62,7 +79,7 @@ class ByLayer(Penalty):
     def conjugate(self, dual: Array) -> Array:
         """The sum over the layers; infinite where a row that is not penalized is not 0."""
         total = sum(self.penalty.conjugate(layer) for layer in self._layers(dual))
-        rest = dual[sum(units * inputs for units, inputs in self.shapes) :]
+        rest = dual[self.n_penalized :]
         return total + (float("inf") if rest.any() else 0.0)
 
     def _layers(self, W: Array) -> Iterator[Array]:

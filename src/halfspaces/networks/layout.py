@@ -93,10 +93,12 @@ class Layout:
 
     def pack(self, tensors: Mapping[str, Tensor], dtype: np.dtype) -> Array:
         """W (P, 1, 1) of the tensors of these names; 0 for those that are missing."""
-        W = np.zeros((self.n_rows, 1, 1), dtype)
+        W = np.empty((self.n_rows, 1, 1), dtype)
+        W[self.n_penalized :] = 0
+        flat = torch.from_numpy(W.reshape(-1))
         for part, rows in self.places():
             if part.name in tensors:
-                W[rows, 0, 0] = tensors[part.name].detach().cpu().reshape(-1)
+                flat[rows].copy_(tensors[part.name].detach().reshape(-1))
         return W
 
     def unpack(self, W: Array) -> dict[str, Tensor]:

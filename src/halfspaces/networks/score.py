@@ -134,7 +134,7 @@ class TorchScore(Score):
     def pullback(self, sums: tuple[Any, ...], factor: Any, shape: tuple[int, ...]) -> Array:
         """The gradient in W; 0 for running statistics."""
         (gradient,) = sums
-        gradient *= gradient.dtype.type(factor[0])
+        torch.from_numpy(gradient).mul_(float(factor[0]))  # on all threads
         return gradient.reshape(shape)
 
     @contextmanager

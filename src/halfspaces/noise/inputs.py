@@ -6,6 +6,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -54,12 +55,23 @@ class Inputs:
 
     def of(self, X: Features) -> Features:
         """The inputs (B, D) of rows X, in new memory."""
-        scale = self.linear.standardization.scale.astype(X.dtype)
+        mean, factor = self._mean_and_factor(X.dtype)
         if not isinstance(X, np.ndarray):
-            return with_stored(X, X.data / scale[X.indices])
-        centered = X - self.linear.residual_mean.astype(X.dtype)
-        centered /= scale
+            return with_stored(X, X.data * factor[X.indices])
+        centered = X - mean
+        centered *= factor
         return centered
+
+    def _mean_and_factor(self, dtype: np.dtype) -> tuple[Array, Array]:
+        """The mean of each feature and 1/scale, in a type; converted once."""
+        if dtype not in self._converted:
+            factor = 1 / self.linear.standardization.scale
+            self._converted[dtype] = self.linear.residual_mean.astype(dtype), factor.astype(dtype)
+        return self._converted[dtype]
+
+    @cached_property
+    def _converted(self) -> dict[np.dtype, tuple[Array, Array]]:
+        return {}
 
     def weights(self, W: Array, dtype: np.dtype) -> Array:
         """The weights (D, M·C) of W (D+1, M, C)."""

@@ -23,9 +23,7 @@ class Losses(NamedTuple):
 
     def plus(self, values: Array, slopes: Array) -> "Losses":
         """The losses with those of another term, and its slopes, added."""
-        return self._replace(
-            values=self.values + values, exact=self.exact + values, slopes=self.slopes + slopes
-        )
+        return Losses(self.values + values, self.exact + values, *self[2:5], self.slopes + slopes)
 
 
 @dataclass(frozen=True, eq=False)

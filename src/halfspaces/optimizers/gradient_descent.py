@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from halfspaces.loop.optimizer import Optimizer, State, by_member, prox_step
+from halfspaces.loop.optimizer import Optimizer, State, by_member, norm, prox_step
 from halfspaces.loop.result import Reason
 from halfspaces.objective.objective import Objective
 from halfspaces.objective.request import Evaluation, Request
@@ -30,6 +30,7 @@ class GradientState(State):
     n_examples: int
     last_move: Array
     slots: tuple[Array, ...]
+    squares: Array | None = None  # (3, M): of ‖W‖ before the last update, ‖ΔW‖ and ‖∇L‖
     draws: bool = False  # whether the score function draws noise
     count: int = 0
     order: Shuffling | None = None  # of minibatches
@@ -76,9 +77,15 @@ class _GradientMethod(Optimizer[GradientState]):
         members = W.shape[1]
         step = self.step_size
         if step is None:
-            safe = safe_step(objective, members, self._rows_at_a_time())
-            step = self.update_rule.default_step(safe)
+            step = self.update_rule.default_step(self._safe_step(objective, members))
         steps = np.full(members, step, dtype=np.float64)
+        if np.isnan(steps).any():
+            name = type(self).__name__
+            rule = type(self.update_rule).__name__
+            raise ValueError(
+                f"{name} by {rule} has no default step size where scores are not linear; give "
+                f"{name}(step_size=...), such as 0.05, or the update rule Adam."
+            )
         return GradientState(
             W,
             steps,
@@ -89,6 +96,12 @@ class _GradientMethod(Optimizer[GradientState]):
             slots=self.update_rule.slots(W),
             draws=objective.score.draws,
         )
+
+    def _safe_step(self, objective: Objective, members: int) -> Array:
+        """`safe_step`; nan where scores are not linear in W."""
+        if not objective.score.linear:
+            return np.full(members, np.nan)
+        return safe_step(objective, members, self._rows_at_a_time())
 
     def _rows_at_a_time(self) -> int | None:
         return None
@@ -101,12 +114,13 @@ class _GradientMethod(Optimizer[GradientState]):
         state.step = state.base_step * self._factor(state)
         state.count += 1
         moved = np.empty_like(state.W)
-        parts = _parts(state.W) if state.penalty.smooth else [slice(None)]
-        for rows in parts:
-            coordinate_step = self._move(state, evaluation.gradient, rows)
-            np.add(state.W[rows], state.last_move[rows], out=moved[rows])
-        if not state.penalty.smooth:
-            moved = prox_step(state.penalty, moved, coordinate_step)
+        state.squares = None
+        if state.penalty.smooth:
+            parts = (self._move(state, evaluation, moved, rows) for rows in _parts(state.W))
+            state.squares = sum(parts)
+        else:
+            coordinate_step = self._rule(state, evaluation.gradient, slice(None))
+            moved = prox_step(state.penalty, state.W + state.last_move, coordinate_step)
             state.last_move = moved - state.W
         if evaluation.statistics is not None:
             rows = slice(-len(evaluation.statistics), None)
@@ -115,20 +129,47 @@ class _GradientMethod(Optimizer[GradientState]):
         state.W = moved
         return state
 
-    def _move(self, state: GradientState, gradient: Array, rows: slice) -> Array:
+    def _move(
+        self, state: GradientState, evaluation: Evaluation, moved: Array, rows: slice
+    ) -> Array:
+        """Write these rows of the next W; return the squares of ‖W‖, ‖ΔW‖ and ‖∇L‖ on them."""
+        gradient = _gradient_of(evaluation, rows)
+        self._rule(state, gradient, rows)
+        W = state.W[rows]
+        move = state.last_move[rows]
+        np.add(W, move, out=moved[rows])
+        return np.array([norm(part) ** 2 for part in (W, move, gradient)], np.float64)
+
+    def _rule(self, state: GradientState, gradient: Array, rows: slice) -> Array:
         """Store the rule's move of these rows of W, and its slots; the steps of the coordinates."""
         step = by_member(state.step).astype(state.W.dtype, copy=False)
         slots = tuple(slot[rows] for slot in state.slots)
         state.last_move[rows], coordinate_step, after = self.update_rule.move(
-            slots, gradient[rows], state.last_move[rows], step, state.count
+            slots, gradient, state.last_move[rows], step, state.count
         )
         for slot, values in zip(slots, after, strict=True):
             slot[...] = values
         return coordinate_step
 
-    def last_move(self, state: GradientState, before: Array) -> Array:
-        """The move that the rule has made, without running statistics."""
-        return state.last_move
+    def measured(self, state: GradientState) -> tuple[Array, Array, Array] | None:
+        """‖W‖ before the last update, ‖ΔW‖ and ‖∇L‖; None for a penalty with a prox."""
+        if state.squares is None:
+            return None
+        length, moved, slope = np.sqrt(state.squares)
+        return length, moved, slope
+
+
+def _gradient_of(evaluation: Evaluation, rows: slice) -> Array:
+    """These rows of ∇L."""
+    assert evaluation.data_gradient is not None
+    assert evaluation.penalty_gradient is not None
+    gradient = evaluation.data_gradient[rows]
+    slope = evaluation.penalty_gradient[rows]  # has no last row
+    if len(slope) == len(gradient):
+        return gradient + slope
+    gradient = gradient.copy()
+    gradient[: len(slope)] += slope
+    return gradient
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,9 @@ class Nesterov(Momentum):
 
     def look_ahead(self, W: Array, last_move: Array) -> Array:
         """W + ρ v."""
-        return W + self.decay * last_move
+        ahead = self.decay * last_move
+        ahead += W
+        return ahead
 
 
 @dataclass(frozen=True)

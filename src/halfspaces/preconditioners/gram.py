@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from halfspaces.noise.adaptive_score import AdaptiveScore
 from halfspaces.objective.objective import Objective
 from halfspaces.preconditioners.base import Preconditioner, Preconditioning
 from halfspaces.preconditioners.class_hessian import (
@@ -76,6 +77,7 @@ class Gram(Preconditioner):
             factor = RowGram.of(centred).inverse(scale.ridges)
             return GramInverse(factor, centred.mean, scale, objective.fit_intercept)
         gram, mean = centred_gram(objective, rows)
+        gram.flat[:: len(gram) + 1] += _noise_variance(objective, np.trace(gram) / len(gram))
         one_ridge = np.ptp(scale.ridges) == 0
         factor = (Cholesky if one_ridge else Eigen).of(gram, scale.ridges)
         return GramInverse(factor, mean, scale, objective.fit_intercept)
@@ -207,6 +209,17 @@ class ByClassInverse(Preconditioning):
     def length(self, W: Array, direction: Array, slope: Array) -> Array:
         """1, unless some rows show that another length gains much more."""
         return self.inverse.length(W, direction, slope)
+
+
+def _noise_variance(objective: Objective, mean_square: float) -> float:
+    """What noise adds to the mean square of an input, where the loss has its adaptive L2 term.
+
+    At W = 0 the Hessian of the term is that of the loss, with this in place of the Gram matrix.
+    """
+    score = objective.score
+    if not isinstance(score, AdaptiveScore):
+        return 0.0
+    return float(score.noise.variance(np.array([np.sqrt(mean_square)]))[0])
 
 
 def _by_rows(objective: Objective, rows: Array) -> bool:

@@ -187,8 +187,8 @@ class Blocks:
     ) -> tuple[Any, ...]:
         """The sum, in block order, of the tuples of numbers or arrays that the visits return.
 
-        A worker adds the tuples of a few blocks in their own precision; these sums are added in
-        float64.
+        A worker adds the tuples of a few blocks in their own precision; several such sums are added
+        in float64.
         """
         from halfspaces.system.blas import one_blas_thread
 
@@ -200,6 +200,8 @@ class Blocks:
             return _added(map(work, group))
 
         with one_blas_thread():
+            if len(groups) == 1:
+                return add_group(groups[0])
             sums = ordered_map(add_group, groups, available_workers(self.n_jobs, len(groups)))
             total = tuple(np.array(part, np.float64) for part in next(sums, ()))
             return _added(chain([total], sums))

@@ -2,6 +2,7 @@
 
 import mmap
 import threading
+from typing import Any
 
 import numpy as np
 
@@ -22,12 +23,14 @@ def memory_map_of(X: object) -> mmap.mmap | None:
     return owner
 
 
-def read_ahead(X: object, rows: np.ndarray, index: np.ndarray | None = None) -> None:
-    """Read these rows, of X or of `index`, into the file cache, if X lies in a mapped file."""
-    file = memory_map_of(X)
+def read_ahead(blocks: Any, rows: np.ndarray | None) -> None:
+    """Read these rows of blocks into the file cache, if there are any and X is a mapped file."""
+    if rows is None:
+        return
+    file = memory_map_of(blocks.X)
     if file is not None:
-        assert isinstance(X, np.ndarray)
-        start_reading(file, X, rows if index is None else np.sort(index[rows]))
+        index = blocks.index
+        start_reading(file, blocks.X, rows if index is None else np.sort(index[rows]))
 
 
 def start_reading(file: mmap.mmap, X: np.ndarray, rows: np.ndarray) -> None:
