@@ -65,7 +65,7 @@ def test_all_parts_of_the_training_are_as_they_were_asked_for(run, tmp_path):
         "MaxNorm(radius=2.0)",
     )
     optimizer = model.optimizer
-    assert (optimizer.step_size, optimizer.epochs, optimizer.batch_size) == (0.01, 1, 128)
+    assert (optimizer.step_size, optimizer.epochs, optimizer.batch_size) == (0.01, 1, 1437 // 16)
     assert "Momentum" in repr(optimizer.update_rule)
     assert "Constant" in repr(optimizer.schedule)
     units = model.module_.get_parameter("network.scores.weight").norm(dim=1)
@@ -113,7 +113,7 @@ def test_info_and_evaluate_and_report(run, tmp_path, mlp):
         "layers      1 Standardize, 1 Flatten, 3 Linear, 2 BatchNorm1d, 2 ReLU, 2 Dropout\n",
         "parameters  658\n",
         "epochs      2\n",
-        "optimizer   SGD(step_size=0.002, update_rule=Adam(",
+        "optimizer   SGD(step_size=0.05, update_rule=Momentum(",
     ):
         assert line in described.out
     evaluated = run("evaluate", mlp, "digits")

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from halfspaces.estimators.network import AUTO, NetworkClassifier
+from halfspaces.estimators.network import NetworkClassifier
 from halfspaces.networks import NETWORKS
 
 
@@ -19,11 +19,10 @@ def rows(classifier: NetworkClassifier) -> Iterator[tuple[str, str]]:
 
 def training(classifier: NetworkClassifier) -> Iterator[tuple[str, str]]:
     """The names and values to print of how a saved network was trained: optimizer, epochs."""
-    optimizer = AUTO if classifier.optimizer == "auto" else classifier.optimizer
-    epochs = getattr(optimizer, "epochs", None)
-    if epochs is not None:
-        yield "epochs", f"{epochs:,}"
-    yield "optimizer", str(classifier.notes_.get("fit", {}).get("optimizer", optimizer))
+    fit = classifier.notes_.get("fit", {})
+    if "epochs" in fit:
+        yield "epochs", f"{fit['epochs']:,}"
+    yield "optimizer", str(fit.get("optimizer", classifier.optimizer))
 
 
 def _layers(module: Any) -> str:

@@ -12,7 +12,9 @@ from halfspaces.estimators.network import NetworkClassifier
 
 
 def arrange(recipe: Recipe, classifier: ScoreModel, rows: Dataset) -> None:
-    """Give a network the shape of the images in the rows; nothing for linear scores.
+    """Give a network the shape of the images in the rows, and an optimizer for their number.
+
+    Linear scores need neither.
 
     Raises
     ------
@@ -21,7 +23,11 @@ def arrange(recipe: Recipe, classifier: ScoreModel, rows: Dataset) -> None:
     """
     if recipe.is_network:
         check_images(recipe.score, rows.image_shape, f"{rows.name} has plain rows")
-        classifier.set_params(image_shape=rows.image_shape, planar=rows.planar)
+        classifier.set_params(
+            image_shape=rows.image_shape,
+            planar=rows.planar,
+            optimizer=recipe.make_optimizer(len(rows.y)),
+        )
 
 
 def assessed_on(recipe: Recipe, dataset: Dataset) -> Any:

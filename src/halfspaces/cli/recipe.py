@@ -20,8 +20,8 @@ from halfspaces.estimators.calibration import CALIBRATIONS
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import DEFAULT_STRENGTH
 from halfspaces.estimators.cross_validation import LinearClassifierCV
-from halfspaces.estimators.network import AUTO, NetworkClassifier
 from halfspaces.estimators.network import DEFAULT_STRENGTH as NETWORK_STRENGTH
+from halfspaces.estimators.network import NetworkClassifier, auto_optimizer
 from halfspaces.estimators.scoring import make_scorer
 from halfspaces.features import parse
 from halfspaces.files import options as table
@@ -114,7 +114,7 @@ class Recipe(table.Options):
         registry = NAMES[component]
         chosen = registry.get(getattr(self, component))
         if component == "optimizer" and self._takes_auto:
-            chosen = AUTO
+            chosen = OPTIMIZERS["sgd"]
         for name in self.parts(component):
             if name not in _parameters(chosen):
                 owners = [key for key, other in registry.items() if name in _parameters(other)]
@@ -261,16 +261,19 @@ class Recipe(table.Options):
         """The recipe of the network with its parameters."""
         return network_of(self.score, self.parts("score"))
 
-    def make_optimizer(self) -> str | Optimizer:
-        """The optimizer's name, or an instance with its parameters."""
+    def make_optimizer(self, n_examples: int = 1) -> str | Optimizer:
+        """The optimizer's name, or an instance with its parameters.
+
+        Other parameters of a network's are those of "auto", which depend on the number of examples.
+        """
         kind: Any = OPTIMIZERS.get(self.optimizer)
         if self._takes_auto:
-            kind = partial(replace, AUTO)
+            kind = partial(replace, auto_optimizer(self.make_network(), n_examples))
         parts = self.parts("optimizer")
         if "step_size" in parts:
             step = parts.pop("step_size")
             parts |= {} if step == "find" else {"step_size": values.step_size(step)}
-        if self.seed is not None and (self._takes_auto or hasattr(kind, "seed")):
+        if self.seed is not None and hasattr(kind, "seed"):
             parts["seed"] = self.seed
         return kind(**parts) if parts or self.finds_step_size else self.optimizer
 

@@ -267,14 +267,10 @@ class NetworkClassifier(ScoreModel):
         seed = self._seed()
         if not isinstance(self.optimizer, str) or self.optimizer not in ("auto", "sgd"):
             return make_optimizer(self.optimizer, objective, seed)
-        recipe = self._recipe()
-        sgd = AUTO.get(type(recipe), AUTO_OF_ANY)
-        n_examples = objective.n_examples
-        batch = min(sgd.batch_size, max(n_examples // FEWEST_BATCHES, SMALLEST_BATCH))
-        epochs = min(max(ceil(FEWEST_STEPS * batch / n_examples), sgd.epochs), MOST_EPOCHS)
+        sgd = auto_optimizer(self._recipe(), objective.n_examples)
         rule = type(sgd.update_rule).__name__
-        why = f"minibatch SGD by {rule}, {epochs} epochs: the scores are those of a network"
-        return Choice(replace(sgd, batch_size=batch, epochs=epochs, seed=seed or 0), why)
+        why = f"minibatch SGD by {rule}, {sgd.epochs} epochs: the scores are those of a network"
+        return Choice(replace(sgd, seed=seed or 0), why)
 
     def _minimize(
         self,
@@ -348,6 +344,18 @@ class NetworkClassifier(ScoreModel):
         return Scorer(
             scores_of, Blocks(X, np.zeros(X.shape[0], np.int8), n_jobs=1, sizes=sizes), None
         )
+
+
+def auto_optimizer(network: Any, n_examples: int) -> SGD:
+    """What optimizer="auto" is for a recipe, or for another module, and this number of examples.
+
+    >>> auto_optimizer(MLP(), 50_000).epochs, auto_optimizer(MLP(), 1000).epochs
+    (10, 62)
+    """
+    sgd = AUTO.get(type(network), AUTO_OF_ANY)
+    batch = min(sgd.batch_size, max(n_examples // FEWEST_BATCHES, SMALLEST_BATCH))
+    epochs = min(max(ceil(FEWEST_STEPS * batch / n_examples), sgd.epochs), MOST_EPOCHS)
+    return replace(sgd, batch_size=batch, epochs=epochs)
 
 
 def _dense(X: Features) -> Array:

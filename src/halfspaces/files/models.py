@@ -308,6 +308,7 @@ def _fit_notes(classifier: Any) -> dict[str, Any]:
     if not hasattr(classifier, "result_"):
         return classifier.notes_["fit"]
     result = classifier.result_
+    epochs = getattr(classifier.optimizer_, "epochs", None)
     numbers = {
         "loss": result.loss,
         "data_loss": result.data_loss,
@@ -318,6 +319,7 @@ def _fit_notes(classifier: Any) -> dict[str, Any]:
         "reason": str(result.reason),
         "optimizer": repr(classifier.optimizer_),
         **{name: encode(float(np.max(value))) for name, value in numbers.items()},
+        **({} if epochs is None else {"epochs": epochs}),
         "passes": result.passes,
         "seconds": result.seconds,
     }

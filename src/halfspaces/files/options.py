@@ -215,7 +215,7 @@ class StrengthOptions(Table):
 
     strength: float | None = option(
         None,
-        "λ; chosen on held-out rows unless given. Of a network 1e-4 unless given.",
+        "λ; chosen on held-out rows unless given. Of a network 2.5e-4 unless given.",
         excludes=("strengths", "folds", "validation", "scoring"),
         ge=0,
     )
