@@ -1,6 +1,7 @@
 """Fixtures that tests of several rooms share; functions and constants are in helpers.py."""
 
 import hashlib
+import os
 import sys
 import threading
 from dataclasses import replace
@@ -18,6 +19,9 @@ from halfspaces.features import parse
 from tests.data_files import MNIST_IMAGES, MNIST_LABELS, idx, save_image
 from tests.helpers import Ended, pieces_of_photographs, stripes
 from tests.server import MNIST, Server
+
+# torch's threads would wait actively for each other, and take the cores from the other workers.
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 # Plugins: importing one registers its component for the whole session.
 collect_ignore_glob = ["outside/outside_*.py"]

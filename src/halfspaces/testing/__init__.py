@@ -17,10 +17,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from halfspaces.losses.base import Loss
+from halfspaces.losses.softmax import Softmax
 from halfspaces.noise.base import Noise
 from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import Optimizer
 from halfspaces.penalties.base import Penalty
+from halfspaces.scores.base import Score
+from halfspaces.support.types import Array
 from halfspaces.testing.duality import LAWS as DUALITY_LAWS
 from halfspaces.testing.losses import LAWS as SCORE_LAWS
 from halfspaces.testing.noise import LAWS as NOISE_LAWS
@@ -30,6 +33,7 @@ from halfspaces.testing.optimizer_stacks import LAWS as STACK_LAWS
 from halfspaces.testing.optimizers import LAWS as RUN_LAWS
 from halfspaces.testing.penalties import LAWS as PENALTY_LAWS
 from halfspaces.testing.runs import small_objective
+from halfspaces.testing.scores import LAWS as FUNCTION_LAWS
 from halfspaces.testing.words import Law
 
 if TYPE_CHECKING:
@@ -50,6 +54,7 @@ __all__ = [
     "check_optimizer",
     "check_penalty",
     "check_pooling",
+    "check_score",
 ]
 
 LOSS_LAWS: dict[str, Law] = {**SCORE_LAWS, **DUALITY_LAWS}
@@ -80,6 +85,39 @@ def check_loss(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     _check_all(LOSS_LAWS, loss, n_classes=n_classes, seed=seed)
     if not loss.smooth:
         _check_all(LOSS_LAWS, loss.smoothed(0.1), n_classes=n_classes, seed=seed)
+
+
+def check_score(
+    score: Score, X: Array, *, n_classes: int = 3, loss: Loss | None = None, seed: int = 0
+) -> None:
+    """Check a score function by every law of score functions.
+
+    Parameters
+    ----------
+    score : Score
+        In float64; with every option switched on: laws check no other.
+    X : array, shape (N, D)
+        A few rows, float64.
+    n_classes : int ≥ 2
+    loss : Loss or None
+        By which gradients are checked; None: softmax.
+    seed : int
+        Of the parameters.
+
+    Raises
+    ------
+    AssertionError
+        With a line for each broken law.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from halfspaces.rows.standardization import Standardization
+    >>> from halfspaces.scores.linear import Linear
+    >>> X = np.random.default_rng(0).standard_normal((8, 4))
+    >>> check_score(Linear(Standardization.identity(4), np.zeros(4)), X)
+    """
+    _check_all(FUNCTION_LAWS, score, X=X, n_classes=n_classes, loss=loss or Softmax(), seed=seed)
 
 
 def check_penalty(penalty: Penalty, *, seed: int = 0) -> None:
