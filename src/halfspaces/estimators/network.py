@@ -350,7 +350,7 @@ def auto_optimizer(network: Any, n_examples: int) -> SGD:
     """What optimizer="auto" is for a recipe, or for another module, and this number of examples.
 
     >>> auto_optimizer(MLP(), 50_000).epochs, auto_optimizer(MLP(), 1000).epochs
-    (10, 62)
+    (11, 62)
     """
     sgd = AUTO.get(type(network), AUTO_OF_ANY)
     batch = min(sgd.batch_size, max(n_examples // FEWEST_BATCHES, SMALLEST_BATCH))
