@@ -11,8 +11,11 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 from torch import nn
 
+from halfspaces import NetworkClassifier
+from halfspaces.export import to_onnx
 from halfspaces.files.export.onnx_network import REPLACED, network_to_onnx
 from halfspaces.networks import MLP, ResNet
+from halfspaces.optimizers import SGD
 
 NETWORKS = {
     "mlp": (MLP(hidden=(16,), dropout=0.5, batch_norm=True), (3, 8)),
@@ -67,3 +70,24 @@ def test_a_module_that_torch_cannot_export_is_one_sentence():
     pool = nn.Sequential(nn.FractionalMaxPool2d(2, output_ratio=0.6), nn.Flatten())
     with pytest.raises(ValueError, match=r"^torch cannot export this Sequential to ONNX: .*\.$"):
         network_to_onnx(pool, (1, 8, 8))
+
+
+@pytest.mark.parametrize("labels", [["no", "yes"], [3, 7, 9]])
+def test_a_classifier_has_the_outputs_of_linear_ones(labels):
+    rng = np.random.default_rng(0)
+    X = rng.integers(256, size=(60, 36), dtype=np.uint8)
+    y = np.array(labels)[np.arange(60) % len(labels)]
+    classifier = NetworkClassifier(
+        ResNet(width=1, dropout=0.1),
+        "ova_logistic",
+        optimizer=SGD(0.01, epochs=1),
+        image_shape=(4, 3, 3),
+        verbose=-1,
+    ).fit(X, y)
+    session = onnxruntime.InferenceSession(
+        to_onnx(classifier).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    label, probabilities, scores = session.run(["label", "probabilities", "scores"], {"X": X})
+    assert np.array_equal(label, classifier.predict(X))
+    np.testing.assert_allclose(scores, classifier.decision_function(X), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(probabilities, classifier.predict_proba(X), rtol=1e-4, atol=1e-5)

@@ -12,17 +12,20 @@ import sys
 import tempfile
 import tracemalloc
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load, save
 
 import halfspaces
-from halfspaces import LinearClassifier
+from halfspaces import LinearClassifier, NetworkClassifier
 from halfspaces.estimators.calibration import Sigmoid
 from halfspaces.features import FEATURES, Mixture, parse
 from halfspaces.files import safetensors_file
 from halfspaces.files.models import features_of
+from halfspaces.networks import MLP, ResNet
+from halfspaces.optimizers import SGD
 
 MOST_MEMORY = 64 << 20  # bytes a file of some kilobytes may ask for
 LONGEST_SENTENCE = 600
@@ -135,6 +138,27 @@ def models():
             classifier = LinearClassifier(strength=0.1, tol=0.1).fit(feature.transform(images), y)
             halfspaces.save(classifier, path, features=feature)
             yield path.read_bytes()
+        if find_spec("torch") is not None:
+            yield from _networks(Path(folder))
+
+
+def _networks(folder: Path):
+    """Bytes of an MLP of rows and of a residual network of images."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 36)).astype(np.float32), np.arange(40) % 3
+    X[np.arange(40), y] += 2
+    brief = SGD(step_size=2e-3, batch_size=20, epochs=1)
+    networks = {
+        None: MLP(hidden=(4, 3), dropout=0.2, batch_norm=True),
+        (6, 6): ResNet(width=1, stochastic_depth=0.2, fractional_pooling=True),
+    }
+    for image_shape, network in networks.items():
+        classifier = NetworkClassifier(
+            network, optimizer=brief, image_shape=image_shape, verbose=-1
+        ).fit(X, y)
+        path = folder / "network.safetensors"
+        halfspaces.save(classifier, path, class_names=["a", "b", "c"])
+        yield path.read_bytes()
 
 
 def mutants(whole: bytes, rng: random.Random):

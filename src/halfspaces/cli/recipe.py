@@ -2,16 +2,26 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from pydantic import ValidationError
 
 from halfspaces.cli import strength_report, values
+from halfspaces.cli.score_choice import (
+    LINEAR,
+    OF_SEARCH,
+    SCORES,
+    LinearScores,
+    check_images,
+    network_of,
+)
 from halfspaces.estimators.calibration import CALIBRATIONS
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import DEFAULT_STRENGTH
 from halfspaces.estimators.cross_validation import LinearClassifierCV
+from halfspaces.estimators.network import DEFAULT_STRENGTH as NETWORK_STRENGTH
+from halfspaces.estimators.network import NetworkClassifier, auto_optimizer
 from halfspaces.estimators.scoring import make_scorer
 from halfspaces.features import parse
 from halfspaces.files import options as table
@@ -20,8 +30,9 @@ from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.run import Callback
 from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss
-from halfspaces.noise import AdaptiveL2, Dropout, GaussianNoise, Noise
-from halfspaces.noise.adaptive_terms import term_of
+from halfspaces.networks import Network
+from halfspaces.networks.recipes import import_torch
+from halfspaces.noise import AdaptiveL2, Noise
 from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES, RandomSearch
 from halfspaces.optimizers.random_search import Attempts
 from halfspaces.penalties import PENALTIES
@@ -31,6 +42,7 @@ from halfspaces.system.names import nearest
 from halfspaces.system.words import LANGUAGES
 
 NAMES: dict[str, Mapping[str, Any]] = {
+    "score": SCORES,
     "loss": LOSSES,
     "penalty": PENALTIES,
     "optimizer": OPTIMIZERS,
@@ -39,7 +51,6 @@ NAMES: dict[str, Mapping[str, Any]] = {
     "calibrate": CALIBRATIONS,
     "language": LANGUAGES,
 }
-TAKE_NOISE = [name for name, kind in OPTIMIZERS.items() if kind.takes_noise]
 CHOOSE_STRENGTH = ("strengths", "folds", "validation", "scoring")
 
 
@@ -68,14 +79,20 @@ class Recipe(table.Options):
         """Raise ValueError for unknown names and for options that exclude each other."""
         for name, known in NAMES.items():
             self._check_name(name, known)
+        if self.finds_step_size and self.is_network:
+            raise ValueError(
+                f"--step-size find belongs to linear scores, got --score {self.score}; give a "
+                "number."
+            )
         if self.finds_step_size and self.optimizer != "sgd":
             raise ValueError(
                 f"--step-size find belongs to --optimizer sgd, got --optimizer {self.optimizer}."
             )
-        for component in ("loss", "penalty", "optimizer"):
+        for component in ("score", "loss", "penalty", "optimizer"):
             self._check_parts(component)
         self._check_needed()
-        self._check_noise()
+        self._check_network()
+        self._linear_scores.check(self.optimizer, self.make_loss())
         self._check_strength()
         self._check_calibrate()
         if self.class_weight not in (None, "balanced"):
@@ -96,6 +113,8 @@ class Recipe(table.Options):
         """Raise for a parameter that the loss, the penalty or the optimizer does not have."""
         registry = NAMES[component]
         chosen = registry.get(getattr(self, component))
+        if component == "optimizer" and self._takes_auto:
+            chosen = OPTIMIZERS["sgd"]
         for name in self.parts(component):
             if name not in _parameters(chosen):
                 owners = [key for key, other in registry.items() if name in _parameters(other)]
@@ -114,22 +133,24 @@ class Recipe(table.Options):
                 example = f"give {flag} {table.EXAMPLES[needed]}, too"
                 raise ValueError(f"{table.flag(name)} belongs to {flag}; {example}.")
 
-    def _check_noise(self) -> None:
-        """Raise for two kinds of noise, and for noise that loss or optimizer cannot use."""
-        given = [f"{table.flag(name)} {value:g}" for name, value in self._noise.items()]
-        if len(given) == 2:
-            raise ValueError(f"{given[0]} and {given[1]} are both noise on the features; give one.")
-        if self.adaptive_l2:
-            if not given:
+    def _check_network(self) -> None:
+        """Raise, before data are read, for what a network cannot be trained with."""
+        if not self.is_network:
+            return
+        given = f"--score {self.score}"
+        for name in OF_SEARCH:
+            value = getattr(self, name)
+            if value is not None:
                 raise ValueError(
-                    "--adaptive-l2 belongs to --dropout or --feature-noise; give one of them, too."
+                    f"{table.flag(name)} {value} belongs to a search for λ, which {given} does not "
+                    "have; give --strength, or leave it out."
                 )
-            term_of(self.make_loss())
-        elif given and self.optimizer not in ("auto", *TAKE_NOISE):
-            raise ValueError(
-                f"{given[0]} draws noise anew in each pass, which --optimizer {self.optimizer} "
-                f"cannot use; give --optimizer {' or '.join(TAKE_NOISE)}, or --adaptive-l2."
-            )
+        if self.sanity:
+            raise ValueError(f"--sanity checks linear scores, got {given}; leave one of them out.")
+        self.make_network()
+        if self.features is not None:
+            check_images(self.score, None, f"--features {self.features} makes plain rows")
+        import_torch(given)
 
     def _check_strength(self) -> None:
         """Raise if λ is both given and to be chosen, or if the penalty has none."""
@@ -142,6 +163,8 @@ class Recipe(table.Options):
             )
         for name in CHOOSE_STRENGTH:
             given = getattr(self, name)
+            if self.is_network:
+                continue  # --validation assesses it
             held_out = self.calibrate is not None and name in ("folds", "validation")
             if given is not None and not (self.chooses_strength or held_out):
                 fixed = "these options"
@@ -180,8 +203,8 @@ class Recipe(table.Options):
                 raise ValueError(
                     f"{given} needs {flag} {needed}, got {flag} {value}; leave one of them out."
                 )
-        if self._noise:
-            flag = table.flag(next(iter(self._noise)))
+        if self._linear_scores.given:
+            flag = table.flag(next(iter(self._linear_scores.given)))
             raise ValueError(
                 f"{given} is learned by a search for λ, which has no noise; leave out {flag} or "
                 "--calibrate."
@@ -232,15 +255,20 @@ class Recipe(table.Options):
 
     def make_noise(self) -> Noise | AdaptiveL2 | None:
         """The noise with its parameter, or its adaptive L2 term; None without noise."""
-        makers = {"dropout": Dropout, "feature_noise": GaussianNoise}
-        made = [makers[name](value) for name, value in self._noise.items()]
-        if not made:
-            return None
-        return AdaptiveL2(made[0]) if self.adaptive_l2 else made[0]
+        return self._linear_scores.noise()
 
-    def make_optimizer(self) -> str | Optimizer:
-        """The optimizer's name, or an instance with its parameters."""
+    def make_network(self) -> Network:
+        """The recipe of the network with its parameters."""
+        return network_of(self.score, self.parts("score"))
+
+    def make_optimizer(self, n_examples: int = 1) -> str | Optimizer:
+        """The optimizer's name, or an instance with its parameters.
+
+        Other parameters of a network's are those of "auto", which depend on the number of examples.
+        """
         kind: Any = OPTIMIZERS.get(self.optimizer)
+        if self._takes_auto:
+            kind = partial(replace, auto_optimizer(self.make_network(), n_examples))
         parts = self.parts("optimizer")
         if "step_size" in parts:
             step = parts.pop("step_size")
@@ -249,8 +277,10 @@ class Recipe(table.Options):
             parts["seed"] = self.seed
         return kind(**parts) if parts or self.finds_step_size else self.optimizer
 
-    def classifier(self) -> LinearClassifier:
+    def classifier(self) -> LinearClassifier | NetworkClassifier:
         """The classifier to fit."""
+        if self.is_network:
+            return self._network_classifier()
         options: dict[str, Any] = {**self._fit_options, "callbacks": self._callbacks}
         return LinearClassifier(
             loss=self.make_loss(),
@@ -259,6 +289,18 @@ class Recipe(table.Options):
             random_state=self.seed if self.optimizer == "auto" else None,
             **self.make_penalty(self.strength),
             **options,
+        )
+
+    def _network_classifier(self) -> NetworkClassifier:
+        has_strength = PENALTIES[self.penalty].has_strength
+        strength = NETWORK_STRENGTH if has_strength and self.strength is None else self.strength
+        return NetworkClassifier(
+            self.make_network(),
+            loss=self.make_loss(),
+            optimizer=self.make_optimizer(),
+            random_state=self.seed,
+            **self.make_penalty(strength),
+            **self._fit_options,
         )
 
     def search(self) -> LinearClassifierCV:
@@ -285,6 +327,16 @@ class Recipe(table.Options):
         return Checkpoint(self.checkpoint, table.EVERY if self.every is None else self.every)
 
     @property
+    def is_network(self) -> bool:
+        """Whether the scores are those of a network."""
+        return self.score != LINEAR
+
+    @property
+    def _takes_auto(self) -> bool:
+        """Whether the optimizer is the one that networks take, with the parameters given."""
+        return self.is_network and self.optimizer in ("auto", "sgd")
+
+    @property
     def finds_step_size(self) -> bool:
         """Whether a range test comes first."""
         return self.step_size == "find"
@@ -292,14 +344,12 @@ class Recipe(table.Options):
     @property
     def fits_after_search(self) -> bool:
         """Whether the classifier is fitted otherwise than in the search for λ."""
-        return self.optimizer != "auto" or bool(self._noise)
+        return self.optimizer != "auto" or bool(self._linear_scores.given)
 
     @property
-    def _noise(self) -> dict[str, float]:
-        """The noise that was given: the option and its number."""
-        names = ("dropout", "feature_noise")
-        given = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in given.items() if value is not None}
+    def _linear_scores(self) -> LinearScores:
+        """The noise on the features; a network has none there."""
+        return LinearScores() if self.is_network else LinearScores(**self.parts("score"))
 
     @property
     def holds_out(self) -> bool:
@@ -309,7 +359,8 @@ class Recipe(table.Options):
     @property
     def chooses_strength(self) -> bool:
         """Whether λ is to be chosen."""
-        return self.strength is None and table.chooses_by_strength(self.penalty, self.optimizer)
+        searches = table.chooses_by_strength(self.penalty, self.optimizer, self.score)
+        return self.strength is None and searches
 
     def _penalty_with(self, parts: dict[str, Any], strength: float | None) -> Penalty:
         kind: Any = PENALTIES[self.penalty]
@@ -319,7 +370,7 @@ class Recipe(table.Options):
 
     @property
     def _fit_options(self) -> dict[str, Any]:
-        """The parameters that `LinearClassifier` and `LinearClassifierCV` share."""
+        """The parameters that all classifiers share."""
         checkpoint = self.stored_run
         return {
             "class_weight": self.class_weight,

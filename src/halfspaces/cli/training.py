@@ -15,13 +15,14 @@ from halfspaces.cli.fold_features import FoldSearch, search_by_fold
 from halfspaces.cli.holding_out import HeldOutRows, held_out_rows
 from halfspaces.cli.image_features import Describing, Rows
 from halfspaces.cli.listening import Listener, Printed
+from halfspaces.cli.network_training import arrange, assessed_on, last_assessment
 from halfspaces.cli.recipe import Recipe
 from halfspaces.cli.saving import Interrupt, planned_files
 from halfspaces.cli.subject import Subject
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.fingerprint import fingerprint
+from halfspaces.estimators.base import ScoreModel
 from halfspaces.estimators.checked_data import check_two
-from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_optimizer
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.estimators.finite import check_finite
@@ -62,7 +63,7 @@ class Examples:
         return None if self.described is None else self.described.feature
 
 
-def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> LinearClassifier:
+def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> ScoreModel:
     """Open the data, choose λ on held-out rows, fit all training rows, save, and report.
 
     What will be written is checked first. The model is saved before the report is printed, and the
@@ -86,6 +87,7 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> Linear
     files = planned_files(recipe)
     examples = open_examples(recipe, listener, trained_on)
     rows = examples.rows
+    arrange(recipe, classifier, rows)
     if recipe.sanity:
         report.sanity_checks(classifier, rows.X, rows.y)
     search = choose_strength(recipe, examples, listener)
@@ -201,11 +203,11 @@ def choose_strength(recipe: Recipe, examples: Examples, listener: Listener) -> S
 
 def fitted(
     recipe: Recipe,
-    classifier: LinearClassifier,
+    classifier: Any,
     dataset: Dataset,
     search: Search | None,
     listener: Listener,
-) -> LinearClassifier:
+) -> Any:
     """The classifier fitted to all rows, at the λ that the search chose if there was one."""
     if search is not None:
         classifier.set_params(**recipe.make_penalty(search.strength_))
@@ -215,13 +217,14 @@ def fitted(
         interrupted = search.result_.reason is Reason.INTERRUPTED
         if interrupted or not recipe.fits_after_search:
             return search.classifier_  # all rows were a member of the grid
-    listener.follow(classifier).fit(dataset.X, dataset.y)
+    validation = assessed_on(recipe, dataset)
+    listener.follow(classifier).fit(dataset.X, dataset.y, validation=validation)
     if isinstance(search, FoldSearch):
         classifier.calibration_ = search.calibration_
     return classifier
 
 
-def _check_optimizer(classifier: LinearClassifier, dataset: Dataset) -> None:
+def _check_optimizer(classifier: Any, dataset: Dataset) -> None:
     """Raise, before λ is chosen, if the optimizer cannot minimize with this penalty."""
     rows = np.unique(dataset.y, return_index=True)[1]
     objective = classifier.objective(dataset.X[rows], dataset.y[rows])
@@ -229,7 +232,7 @@ def _check_optimizer(classifier: LinearClassifier, dataset: Dataset) -> None:
     optimizer.init(objective.zeros(), objective)
 
 
-def _find_step_size(classifier: LinearClassifier, dataset: Dataset, listener: Listener) -> None:
+def _find_step_size(classifier: Any, dataset: Dataset, listener: Listener) -> None:
     from halfspaces.tuning.step_size import find_step_size
 
     optimizer: Any = classifier.optimizer
@@ -252,7 +255,7 @@ class Evaluation:
 
 
 def evaluated(
-    recipe: Recipe, classifier: LinearClassifier, dataset: Dataset, search: Search | None
+    recipe: Recipe, classifier: Any, dataset: Dataset, search: Search | None
 ) -> Evaluation:
     """The accuracies on training, validation and test rows, and the predictions.
 
@@ -264,6 +267,8 @@ def evaluated(
     fits_anew = recipe.fits_after_search
     if search is not None and search.scoring == "accuracy" and not fits_anew:
         metrics["validation"] = float(search.cv_results_["mean_test_score"][search.best_index_])
+    if recipe.is_network:
+        metrics |= last_assessment(classifier)
     y = dataset.y
     part = "train"
     if dataset.X_test is not None and dataset.y_test is not None:
@@ -279,7 +284,7 @@ class Trained:
     """All that a training leaves behind."""
 
     recipe: Recipe
-    classifier: LinearClassifier
+    classifier: Any
     examples: Examples
     evaluation: Evaluation | None
     search: Search | None
@@ -288,7 +293,11 @@ class Trained:
     def run_file(self) -> str:
         """The text of the run file."""
         examples = self.examples
-        made = {"data": str(examples.given), **versions(), "rows": examples.fingerprint}
+        made = {
+            "data": str(examples.given),
+            **versions(self.classifier),
+            "rows": examples.fingerprint,
+        }
         return run_file.dumps(run_options(self.recipe, examples.held_out), made=made)
 
     def save(self, path: Path) -> None:
@@ -359,14 +368,15 @@ def run_options(recipe: Recipe, held_out: HeldOutRows | None) -> dict[str, Any]:
         options["strengths"] = recipe.strengths or str(STRENGTHS)
     if held_out is not None:
         options["validation"] = held_out.part
-    for name in ("local", "flip", "adaptive_l2"):  # stored only if set: they need other options
+    # Stored only if set: they need other options.
+    for name in ("local", "flip", "adaptive_l2", "fractional_pooling"):
         options[name] = options[name] or None
     return options
 
 
 def report_all(
     recipe: Recipe,
-    classifier: LinearClassifier,
+    classifier: Any,
     examples: Examples,
     evaluation: Evaluation | None,
     search: Search | None,

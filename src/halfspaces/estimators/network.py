@@ -131,7 +131,6 @@ class NetworkClassifier(ScoreModel):
     module_: "nn.Module"
     inputs_: Inputs
     optimizer_: Optimizer
-    notes_: dict[str, Any]  # of a loaded model: the notes saved with it
 
     def __init__(
         self,
@@ -219,6 +218,13 @@ class NetworkClassifier(ScoreModel):
         inputs = Inputs(self.n_features_in_, image_shape, bool(self.planar))
         return self._objective(replace(data.blocks, n_jobs=1), data.classes, inputs)
 
+    def _check_options(self) -> None:
+        super()._check_options()
+        if self.image_shape is not None:
+            image_shape_of(self.image_shape)
+        if not isinstance(self.planar, (bool, np.bool_)):
+            raise TypeError(f"planar must be True or False, got {self.planar!r}.")
+
     def _rows_of(self, X: Any) -> tuple[Any, tuple[int, int, int] | None]:
         """X as rows (N, D), and the shape of the images in it."""
         given = None if self.image_shape is None else image_shape_of(self.image_shape)
@@ -228,15 +234,16 @@ class NetworkClassifier(ScoreModel):
 
     def _objective(self, blocks: Blocks, classes: Array, inputs: Inputs) -> Objective:
         network = self._network(len(classes), inputs)
-        from halfspaces.networks.checked import checked_score
+        from halfspaces.networks.checked import check_is_module, checked_score
         from halfspaces.networks.rows import OfRows
 
+        check_is_module(network)
         module = OfRows(inputs, network)
         if self.standardize:
             module.set_moments(Moments.of(blocks), inputs)
         if self.warm_start and hasattr(self, "module_"):
             module = self.module_
-        few = next(iter(blocks.map(lambda block: block.X[:4].copy(), slice(0, 4))))
+        few = next(iter(blocks.map(lambda block: _dense(block.X[:4]), slice(0, 4))))
         score = checked_score(module, few, len(classes), inputs.stored, self._seed() or 0)
         made = make_penalty(self.penalty, self.strength, DEFAULT_STRENGTH)
         return Objective(
@@ -260,14 +267,10 @@ class NetworkClassifier(ScoreModel):
         seed = self._seed()
         if not isinstance(self.optimizer, str) or self.optimizer not in ("auto", "sgd"):
             return make_optimizer(self.optimizer, objective, seed)
-        recipe = self._recipe()
-        sgd = AUTO.get(type(recipe), AUTO_OF_ANY)
-        n_examples = objective.n_examples
-        batch = min(sgd.batch_size, max(n_examples // FEWEST_BATCHES, SMALLEST_BATCH))
-        epochs = min(max(ceil(FEWEST_STEPS * batch / n_examples), sgd.epochs), MOST_EPOCHS)
+        sgd = auto_optimizer(self._recipe(), objective.n_examples)
         rule = type(sgd.update_rule).__name__
-        why = f"minibatch SGD by {rule}, {epochs} epochs: the scores are those of a network"
-        return Choice(replace(sgd, batch_size=batch, epochs=epochs, seed=seed or 0), why)
+        why = f"minibatch SGD by {rule}, {sgd.epochs} epochs: the scores are those of a network"
+        return Choice(replace(sgd, seed=seed or 0), why)
 
     def _minimize(
         self,
@@ -301,6 +304,7 @@ class NetworkClassifier(ScoreModel):
         self.module_ = score.module_of(result.W)
         self.classes_ = classes
         self.inputs_ = inputs
+        self.features_dtype_ = objective.blocks.X.dtype.name
         self.calibration_ = None
         self.n_iter_ = max(1, ceil(result.passes))
         self.optimizer_, self.optimizer_choice_ = choice
@@ -340,6 +344,23 @@ class NetworkClassifier(ScoreModel):
         return Scorer(
             scores_of, Blocks(X, np.zeros(X.shape[0], np.int8), n_jobs=1, sizes=sizes), None
         )
+
+
+def auto_optimizer(network: Any, n_examples: int) -> SGD:
+    """What optimizer="auto" is for a recipe, or for another module, and this number of examples.
+
+    >>> auto_optimizer(MLP(), 50_000).epochs, auto_optimizer(MLP(), 1000).epochs
+    (11, 62)
+    """
+    sgd = AUTO.get(type(network), AUTO_OF_ANY)
+    batch = min(sgd.batch_size, max(n_examples // FEWEST_BATCHES, SMALLEST_BATCH))
+    epochs = min(max(ceil(FEWEST_STEPS * batch / n_examples), sgd.epochs), MOST_EPOCHS)
+    return replace(sgd, batch_size=batch, epochs=epochs)
+
+
+def _dense(X: Features) -> Array:
+    """A copy of the rows as an array."""
+    return X.copy() if isinstance(X, np.ndarray) else X.toarray()
 
 
 def _in_batches(blocks: Blocks, optimizer: Optimizer) -> Blocks:

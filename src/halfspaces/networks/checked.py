@@ -44,11 +44,7 @@ def checked_score(
     ValueError: The module returns scores of shape (3, 7) for 3 examples of 10 classes, which need
     (3, 10); change its last layer.
     """
-    if not isinstance(module, nn.Module):
-        raise TypeError(
-            f"The score must be a torch.nn.Module, got {type(module).__name__}; give one, "
-            "or 'mlp' or 'resnet'."
-        )
+    check_is_module(module)
     if math.prod(input_shape) != rows.shape[1]:
         raise ValueError(
             f"An example of shape {input_shape} has {math.prod(input_shape)} values, but a row of "
@@ -59,6 +55,15 @@ def checked_score(
     _check_outputs(score, block, n_classes)
     _check_gradients(score, block)
     return TorchScore(score.module, score.input_shape, seed, draws=_draws(score, block))
+
+
+def check_is_module(module: object) -> None:
+    """Raise TypeError unless it is a torch.nn.Module."""
+    if not isinstance(module, nn.Module):
+        raise TypeError(
+            f"The score must be a torch.nn.Module, got {type(module).__name__}; give one, "
+            "or 'mlp' or 'resnet'."
+        )
 
 
 def _own(module: nn.Module) -> nn.Module:
@@ -115,8 +120,9 @@ def _check_gradients(score: TorchScore, block: Block) -> None:
         gradients = torch.autograd.grad(outputs.sum(), list(trained.values()), allow_unused=True)
     missing = [name for name, g in zip(trained, gradients, strict=True) if g is None]
     if missing:
+        name = missing[0].removeprefix(getattr(score.module, "prefix", ""))
         raise ValueError(
-            f"The scores have no gradient in the module's parameter {missing[0]!r}: it is not "
+            f"The scores have no gradient in the module's parameter {name!r}: it is not "
             "used, or a step after it has no derivative (argmax, round, detach); mend forward, or "
             "freeze it with requires_grad_(False)."
         )

@@ -36,11 +36,13 @@ class OfRows(nn.Module):
         super().__init__()
         self.is_interleaved = inputs.image_shape is not None and not inputs.planar
         own = getattr(network, "standardize", None)
+        self.prefix = "network."  # before the names of the network's tensors
         if isinstance(own, Standardize):
             self.network = network
         else:
             layers = {"standardize": Standardize(inputs.shape), "network": network}
             self.network = nn.Sequential(OrderedDict(layers))
+            self.prefix = "network.network."
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores (B, C) of examples (B, *stored)."""
