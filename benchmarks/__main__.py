@@ -10,7 +10,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import checks, grid, history, l1path, lecture, page, race, report, roofline, summary
+from benchmarks import (
+    checks,
+    grid,
+    history,
+    l1path,
+    lecture,
+    networks,
+    page,
+    race,
+    report,
+    roofline,
+    summary,
+)
 from benchmarks.data import ROOT
 from benchmarks.problems import Problem, parity_problems, problems, quick_problems
 from benchmarks.solvers import SOLVERS
@@ -36,6 +48,7 @@ SECTIONS = (
     "grid",
     "l1path",
     "lecture",
+    "networks",
     "page",
     "report",
 )
@@ -55,6 +68,7 @@ def main() -> None:
         "grid": lambda: grid.run(store, quick=options.quick, cap=grid.CAP * options.time),
         "l1path": lambda: l1path.run(store, quick=options.quick, cap=l1path.CAP * options.time),
         "lecture": lambda: lecture.run(store, quick=options.quick),
+        "networks": lambda: networks.run(store, quick=options.quick),
         "page": lambda: page.run(store, quick=options.quick),
         "report": lambda: None,
     }

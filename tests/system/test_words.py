@@ -10,6 +10,7 @@ import halfspaces
 from halfspaces.cli.html_report import PICTURES
 from halfspaces.loop.result import Reason
 from halfspaces.losses import LOSSES
+from halfspaces.noise import NOISES
 from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES
 from halfspaces.page.settings import Settings
 from halfspaces.page.shapes import SHAPES
@@ -21,7 +22,7 @@ SOURCES = Path(halfspaces.__file__).parent
 WEB = Path(__file__).parents[2] / "web" / "src"
 TABLE = table()
 
-COMPONENTS = [*LOSSES, *PENALTIES, *OPTIMIZERS, *UPDATE_RULES, *SCHEDULES]
+COMPONENTS = [*LOSSES, *PENALTIES, *NOISES, *OPTIMIZERS, *UPDATE_RULES, *SCHEDULES]
 WORKING = ("scores", "shifted", "exponentials", "probabilities", "targets", "terms", "loss")
 PHASES = ("idle", "reading", "describing", "training", "stopping", "done", "stopped", "nothing")
 # Texts that are the same in all languages: names and symbols.
@@ -46,7 +47,7 @@ def sources():
 
 def shown_fields():
     """The names of all controls that the page has for some choice of components."""
-    parts = {"loss": LOSSES, "penalty": PENALTIES, "optimizer": OPTIMIZERS}
+    parts = {"loss": LOSSES, "penalty": PENALTIES, "noise": NOISES, "optimizer": OPTIMIZERS}
     settings = [
         Settings().set(path.split("."), name)
         for path, registry in {

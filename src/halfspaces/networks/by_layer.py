@@ -27,7 +27,6 @@ class ByLayer(Penalty):
     Examples
     --------
     >>> import numpy as np
-    import torch
     >>> from halfspaces.penalties.l2 import L2
     >>> ByLayer(L2(0.5), ((1, 2), (1, 1))).value(np.array([1.0, 1.0, 1.0, 7.0]).reshape(4, 1, 1))
     array([1.5])
