@@ -60,7 +60,7 @@ CHECKED = NetworkClassifier(
 )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @parametrize_with_checks([CHECKED], expected_failed_checks=lambda _: dict.fromkeys(OTHER_ROWS, WHY))
 @pytest.mark.filterwarnings("ignore")
 def test_scikit_learns_conventions(estimator, check):

@@ -34,7 +34,13 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+def marked(name):
+    """Networks of images take longer; one with everything on stands for the others."""
+    quick = name.startswith("mlp") or name.endswith("everything on")
+    return pytest.param(name, marks=() if quick else pytest.mark.long)
+
+
+@pytest.mark.parametrize("name", map(marked, NETWORKS))
 def test_networks_obey_all_laws(name):
     network, shape = NETWORKS[name]
     check_module(network.module(shape, 3, seed=1), shape=shape)

@@ -50,13 +50,18 @@ def objective_of(score, penalty=None, y=Y, X=TABLE, loss="softmax"):
     return Objective(LOSSES[loss], penalty, blocks, 3, score_function=score)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+def marked(name):
+    """Networks of images take longer."""
+    return pytest.param(name, marks=pytest.mark.slow if name.startswith("resnet") else ())
+
+
+@pytest.mark.parametrize("name", map(marked, NETWORKS))
 def test_laws_of_ready_made_networks(name):
     score, X = score_of(name)
     check_score(score, X)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_for_every_loss(name, loss):
