@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from halfspaces import features as features
     from halfspaces import gradcheck as gradcheck
     from halfspaces import losses as losses
+    from halfspaces import networks as networks
+    from halfspaces import noise as noise
     from halfspaces import objective as objective
     from halfspaces import optimizers as optimizers
     from halfspaces import penalties as penalties
@@ -21,15 +23,25 @@ if TYPE_CHECKING:
     from halfspaces.estimators.certify import certify
     from halfspaces.estimators.classifier import LinearClassifier
     from halfspaces.estimators.cross_validation import LinearClassifierCV
+    from halfspaces.estimators.network import NetworkClassifier
     from halfspaces.files.models import load, save
     from halfspaces.proofs.minimize import minimize
 
 __version__ = "0.1.0"
-__all__ = ["LinearClassifier", "LinearClassifierCV", "certify", "load", "minimize", "save"]
+__all__ = [
+    "LinearClassifier",
+    "LinearClassifierCV",
+    "NetworkClassifier",
+    "certify",
+    "load",
+    "minimize",
+    "save",
+]
 
 _HOMES = {
     "LinearClassifier": "estimators.classifier",
     "LinearClassifierCV": "estimators.cross_validation",
+    "NetworkClassifier": "estimators.network",
     "certify": "estimators.certify",
     "minimize": "proofs.minimize",
     "load": "files.models",
@@ -44,6 +56,7 @@ _MODULES = (
     "features",
     "gradcheck",
     "losses",
+    "networks",
     "noise",
     "objective",
     "optimizers",

@@ -47,10 +47,13 @@ def export(
     if output is not None:
         inputs = [Input(model, "the model"), *plugins(plugin)]
         check_outputs([output], inputs, overwrite=overwrite)
-    content = exporting.exported(halfspaces.load(model), to, model=model)
+    classifier = halfspaces.load(model)
+    content = exporting.exported(classifier, to, model=model)
     if output is None:
         with screen.results() as stream:
             stream.write(content.decode())
         return
     write_whole(output.path, content)
     report.exported(to, output.path)
+    if to == "onnx":
+        report.replaced(exporting.replaced(classifier))

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 from halfspaces.cli import report, strength_report
 from halfspaces.cli.image_features import Rows
 from halfspaces.datasets import Dataset
-from halfspaces.estimators.linear import LinearModel
+from halfspaces.estimators.base import ScoreModel
 from halfspaces.loop.run import Callback
 
-Model = TypeVar("Model", bound=LinearModel)
+Model = TypeVar("Model", bound=ScoreModel)
 
 
 class Listener:

@@ -39,7 +39,8 @@ def typer_option(name: str) -> Any:
     field = table.all_options()[name]
     if name == "data":
         return typer.Argument(help=field.description)
-    has_no_form = field.annotation is bool and field.default  # --standardize, --no-standardize
+    is_switch = field.annotation == bool | None  # --batch-norm, --no-batch-norm, or neither
+    has_no_form = is_switch or (field.annotation is bool and field.default)
     flag = table.flag(name)
     return typer.Option(
         *([f"{flag}/--no-{flag[2:]}"] if has_no_form else [flag]),

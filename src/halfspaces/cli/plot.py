@@ -46,7 +46,9 @@ def _history_of(model: Path) -> Path:
 def _path(subject: Subject) -> "Display":
     from halfspaces.estimators.scoring import score_name
     from halfspaces.plots import ValidationCurveDisplay
+    from halfspaces.plots.sources import check_linear
 
+    check_linear(subject.classifier)
     search = subject.classifier.notes_.get("search")
     if search is None:
         raise ValueError(

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from pydantic import ValidationError
 
 from halfspaces.cli import strength_report, values
+from halfspaces.cli.score_choice import LINEAR, OF_SEARCH, SCORES, check_images, network_of
 from halfspaces.estimators.calibration import CALIBRATIONS
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import DEFAULT_STRENGTH
 from halfspaces.estimators.cross_validation import LinearClassifierCV
+from halfspaces.estimators.network import AUTO, NetworkClassifier
+from halfspaces.estimators.network import DEFAULT_STRENGTH as NETWORK_STRENGTH
 from halfspaces.estimators.scoring import make_scorer
 from halfspaces.features import parse
 from halfspaces.files import options as table
@@ -20,6 +23,8 @@ from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.run import Callback
 from halfspaces.losses import LOSSES
 from halfspaces.losses.base import Loss
+from halfspaces.networks import Network
+from halfspaces.networks.recipes import import_torch
 from halfspaces.noise import AdaptiveL2, Dropout, GaussianNoise, Noise
 from halfspaces.noise.adaptive_terms import term_of
 from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES, RandomSearch
@@ -31,6 +36,7 @@ from halfspaces.system.names import nearest
 from halfspaces.system.words import LANGUAGES
 
 NAMES: dict[str, Mapping[str, Any]] = {
+    "score": SCORES,
     "loss": LOSSES,
     "penalty": PENALTIES,
     "optimizer": OPTIMIZERS,
@@ -68,13 +74,19 @@ class Recipe(table.Options):
         """Raise ValueError for unknown names and for options that exclude each other."""
         for name, known in NAMES.items():
             self._check_name(name, known)
+        if self.finds_step_size and self.is_network:
+            raise ValueError(
+                f"--step-size find belongs to linear scores, got --score {self.score}; give a "
+                "number."
+            )
         if self.finds_step_size and self.optimizer != "sgd":
             raise ValueError(
                 f"--step-size find belongs to --optimizer sgd, got --optimizer {self.optimizer}."
             )
-        for component in ("loss", "penalty", "optimizer"):
+        for component in ("score", "loss", "penalty", "optimizer"):
             self._check_parts(component)
         self._check_needed()
+        self._check_network()
         self._check_noise()
         self._check_strength()
         self._check_calibrate()
@@ -96,6 +108,8 @@ class Recipe(table.Options):
         """Raise for a parameter that the loss, the penalty or the optimizer does not have."""
         registry = NAMES[component]
         chosen = registry.get(getattr(self, component))
+        if component == "optimizer" and self._takes_auto:
+            chosen = AUTO
         for name in self.parts(component):
             if name not in _parameters(chosen):
                 owners = [key for key, other in registry.items() if name in _parameters(other)]
@@ -113,6 +127,25 @@ class Recipe(table.Options):
                 flag = table.flag(needed)
                 example = f"give {flag} {table.EXAMPLES[needed]}, too"
                 raise ValueError(f"{table.flag(name)} belongs to {flag}; {example}.")
+
+    def _check_network(self) -> None:
+        """Raise, before data are read, for what a network cannot be trained with."""
+        if not self.is_network:
+            return
+        given = f"--score {self.score}"
+        for name in OF_SEARCH:
+            value = getattr(self, name)
+            if value is not None:
+                raise ValueError(
+                    f"{table.flag(name)} {value} belongs to a search for λ, which {given} does not "
+                    "have; give --strength, or leave it out."
+                )
+        if self.sanity:
+            raise ValueError(f"--sanity checks linear scores, got {given}; leave one of them out.")
+        self.make_network()
+        if self.features is not None:
+            check_images(self.score, None, f"--features {self.features} makes plain rows")
+        import_torch(given)
 
     def _check_noise(self) -> None:
         """Raise for two kinds of noise, and for noise that loss or optimizer cannot use."""
@@ -142,6 +175,8 @@ class Recipe(table.Options):
             )
         for name in CHOOSE_STRENGTH:
             given = getattr(self, name)
+            if self.is_network:
+                continue  # --validation assesses it
             held_out = self.calibrate is not None and name in ("folds", "validation")
             if given is not None and not (self.chooses_strength or held_out):
                 fixed = "these options"
@@ -238,19 +273,27 @@ class Recipe(table.Options):
             return None
         return AdaptiveL2(made[0]) if self.adaptive_l2 else made[0]
 
+    def make_network(self) -> Network:
+        """The recipe of the network with its parameters."""
+        return network_of(self.score, self.parts("score"))
+
     def make_optimizer(self) -> str | Optimizer:
         """The optimizer's name, or an instance with its parameters."""
         kind: Any = OPTIMIZERS.get(self.optimizer)
+        if self._takes_auto:
+            kind = partial(replace, AUTO)
         parts = self.parts("optimizer")
         if "step_size" in parts:
             step = parts.pop("step_size")
             parts |= {} if step == "find" else {"step_size": values.step_size(step)}
-        if self.seed is not None and hasattr(kind, "seed"):
+        if self.seed is not None and (self._takes_auto or hasattr(kind, "seed")):
             parts["seed"] = self.seed
         return kind(**parts) if parts or self.finds_step_size else self.optimizer
 
-    def classifier(self) -> LinearClassifier:
+    def classifier(self) -> LinearClassifier | NetworkClassifier:
         """The classifier to fit."""
+        if self.is_network:
+            return self._network_classifier()
         options: dict[str, Any] = {**self._fit_options, "callbacks": self._callbacks}
         return LinearClassifier(
             loss=self.make_loss(),
@@ -259,6 +302,18 @@ class Recipe(table.Options):
             random_state=self.seed if self.optimizer == "auto" else None,
             **self.make_penalty(self.strength),
             **options,
+        )
+
+    def _network_classifier(self) -> NetworkClassifier:
+        has_strength = PENALTIES[self.penalty].has_strength
+        strength = NETWORK_STRENGTH if has_strength and self.strength is None else self.strength
+        return NetworkClassifier(
+            self.make_network(),
+            loss=self.make_loss(),
+            optimizer=self.make_optimizer(),
+            random_state=self.seed,
+            **self.make_penalty(strength),
+            **self._fit_options,
         )
 
     def search(self) -> LinearClassifierCV:
@@ -285,6 +340,16 @@ class Recipe(table.Options):
         return Checkpoint(self.checkpoint, table.EVERY if self.every is None else self.every)
 
     @property
+    def is_network(self) -> bool:
+        """Whether the scores are those of a network."""
+        return self.score != LINEAR
+
+    @property
+    def _takes_auto(self) -> bool:
+        """Whether the optimizer is the one that networks take, with the parameters given."""
+        return self.is_network and self.optimizer in ("auto", "sgd")
+
+    @property
     def finds_step_size(self) -> bool:
         """Whether a range test comes first."""
         return self.step_size == "find"
@@ -297,7 +362,7 @@ class Recipe(table.Options):
     @property
     def _noise(self) -> dict[str, float]:
         """The noise that was given: the option and its number."""
-        names = ("dropout", "feature_noise")
+        names = () if self.is_network else ("dropout", "feature_noise")
         given = {name: getattr(self, name) for name in names}
         return {name: value for name, value in given.items() if value is not None}
 
@@ -309,7 +374,8 @@ class Recipe(table.Options):
     @property
     def chooses_strength(self) -> bool:
         """Whether λ is to be chosen."""
-        return self.strength is None and table.chooses_by_strength(self.penalty, self.optimizer)
+        searches = table.chooses_by_strength(self.penalty, self.optimizer, self.score)
+        return self.strength is None and searches
 
     def _penalty_with(self, parts: dict[str, Any], strength: float | None) -> Penalty:
         kind: Any = PENALTIES[self.penalty]
@@ -319,7 +385,7 @@ class Recipe(table.Options):
 
     @property
     def _fit_options(self) -> dict[str, Any]:
-        """The parameters that `LinearClassifier` and `LinearClassifierCV` share."""
+        """The parameters that all classifiers share."""
         checkpoint = self.stored_run
         return {
             "class_weight": self.class_weight,

@@ -67,6 +67,11 @@ def _pair(name: str, value: str | Text) -> None:
     console.print(Text.assemble((f"{name:<11}", "dim"), " ", clean(value)), soft_wrap=True)
 
 
+def _pairs(rows: Iterable[tuple[str, str]]) -> None:
+    for name, value in rows:
+        _pair(name, value)
+
+
 def accuracy(y: Array, predicted: Array) -> float:
     """The fraction of rows predicted correctly."""
     return float(np.mean(y == predicted))
@@ -147,16 +152,21 @@ def _shape_and_type(rows: Mapping[str, Any]) -> str:
 
 
 def choice(classifier: Any) -> None:
-    """Print the noise, the optimizer, and why "auto" chose it."""
-    _noise(classifier)
+    """Print the network or the noise, the optimizer, and why "auto" chose it."""
+    _scores(classifier)
     if classifier.optimizer == "auto":
         _pair("optimizer", classifier.optimizer_choice_)
     else:
         _pair("optimizer", repr(classifier.optimizer_))
 
 
-def _noise(classifier: Any) -> None:
-    if classifier.noise is not None:
+def _scores(classifier: Any) -> None:
+    """Print the layers of a network, or the noise of linear scores."""
+    if hasattr(classifier, "network"):
+        from halfspaces.cli import network_report
+
+        _pairs(network_report.rows(classifier))
+    elif classifier.noise is not None:
         _pair("noise", repr(classifier.noise))
 
 
@@ -232,7 +242,11 @@ def model(classifier: "LinearClassifier", path: Path) -> None:
 def noted(classifier: "LinearClassifier") -> None:
     """Print what a model file stores about its training: λ, reason to stop, accuracies, version."""
     notes = classifier.notes_
-    _noise(classifier)
+    _scores(classifier)
+    if hasattr(classifier, "network"):
+        from halfspaces.cli import network_report
+
+        _pairs(network_report.training(classifier))
     strength = strength_of(classifier)
     if strength is not None:
         _pair("λ", f"{strength:.3g}")
@@ -328,6 +342,12 @@ def saved(files: Mapping[str, Path]) -> None:
 def exported(to: str, path: Path) -> None:
     """Print the path and size of the exported model."""
     _pair(to, f"{path} ({path.stat().st_size / 1024:.0f} KiB)")
+
+
+def replaced(phrases: Sequence[str]) -> None:
+    """Print what an export computes in place of training's noise, if there was any."""
+    if phrases:
+        _pair("replaced", "; ".join(phrases))
 
 
 def overridden(flag: str, given: Any, before: Any) -> None:

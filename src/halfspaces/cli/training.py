@@ -17,14 +17,16 @@ from halfspaces.cli.image_features import Describing, Rows
 from halfspaces.cli.listening import Listener, Printed
 from halfspaces.cli.recipe import Recipe
 from halfspaces.cli.saving import Interrupt, planned_files
+from halfspaces.cli.score_choice import check_images
 from halfspaces.cli.subject import Subject
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.fingerprint import fingerprint
+from halfspaces.estimators.base import ScoreModel
 from halfspaces.estimators.checked_data import check_two
-from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_optimizer
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.estimators.finite import check_finite
+from halfspaces.estimators.network import NetworkClassifier
 from halfspaces.features import Augmentation, Feature, parse
 from halfspaces.files import history, run_file
 from halfspaces.files.models import save, versions
@@ -62,7 +64,7 @@ class Examples:
         return None if self.described is None else self.described.feature
 
 
-def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> LinearClassifier:
+def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> ScoreModel:
     """Open the data, choose λ on held-out rows, fit all training rows, save, and report.
 
     What will be written is checked first. The model is saved before the report is printed, and the
@@ -86,6 +88,7 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> Linear
     files = planned_files(recipe)
     examples = open_examples(recipe, listener, trained_on)
     rows = examples.rows
+    arrange(recipe, classifier, rows)
     if recipe.sanity:
         report.sanity_checks(classifier, rows.X, rows.y)
     search = choose_strength(recipe, examples, listener)
@@ -199,13 +202,26 @@ def choose_strength(recipe: Recipe, examples: Examples, listener: Listener) -> S
     return search
 
 
+def arrange(recipe: Recipe, classifier: ScoreModel, rows: Dataset) -> None:
+    """Give a network the shape of the images in the rows; nothing for linear scores.
+
+    Raises
+    ------
+    ValueError
+        If it needs images and the rows are plain.
+    """
+    if recipe.is_network:
+        check_images(recipe.score, rows.image_shape, f"{rows.name} has plain rows")
+        classifier.set_params(image_shape=rows.image_shape, planar=rows.planar)
+
+
 def fitted(
     recipe: Recipe,
-    classifier: LinearClassifier,
+    classifier: Any,
     dataset: Dataset,
     search: Search | None,
     listener: Listener,
-) -> LinearClassifier:
+) -> Any:
     """The classifier fitted to all rows, at the λ that the search chose if there was one."""
     if search is not None:
         classifier.set_params(**recipe.make_penalty(search.strength_))
@@ -215,13 +231,21 @@ def fitted(
         interrupted = search.result_.reason is Reason.INTERRUPTED
         if interrupted or not recipe.fits_after_search:
             return search.classifier_  # all rows were a member of the grid
-    listener.follow(classifier).fit(dataset.X, dataset.y)
+    validation = _assessed_on(recipe, dataset)
+    listener.follow(classifier).fit(dataset.X, dataset.y, validation=validation)
     if isinstance(search, FoldSearch):
         classifier.calibration_ = search.calibration_
     return classifier
 
 
-def _check_optimizer(classifier: LinearClassifier, dataset: Dataset) -> None:
+def _assessed_on(recipe: Recipe, dataset: Dataset) -> Any:
+    """What a network is assessed on after each epoch: a part, rows of their own, or nothing."""
+    if not recipe.is_network or recipe.validation is not None:
+        return recipe.validation if recipe.is_network else None
+    return None if dataset.X_val is None else (dataset.X_val, dataset.y_val)
+
+
+def _check_optimizer(classifier: Any, dataset: Dataset) -> None:
     """Raise, before λ is chosen, if the optimizer cannot minimize with this penalty."""
     rows = np.unique(dataset.y, return_index=True)[1]
     objective = classifier.objective(dataset.X[rows], dataset.y[rows])
@@ -229,7 +253,7 @@ def _check_optimizer(classifier: LinearClassifier, dataset: Dataset) -> None:
     optimizer.init(objective.zeros(), objective)
 
 
-def _find_step_size(classifier: LinearClassifier, dataset: Dataset, listener: Listener) -> None:
+def _find_step_size(classifier: Any, dataset: Dataset, listener: Listener) -> None:
     from halfspaces.tuning.step_size import find_step_size
 
     optimizer: Any = classifier.optimizer
@@ -252,7 +276,7 @@ class Evaluation:
 
 
 def evaluated(
-    recipe: Recipe, classifier: LinearClassifier, dataset: Dataset, search: Search | None
+    recipe: Recipe, classifier: Any, dataset: Dataset, search: Search | None
 ) -> Evaluation:
     """The accuracies on training, validation and test rows, and the predictions.
 
@@ -264,6 +288,8 @@ def evaluated(
     fits_anew = recipe.fits_after_search
     if search is not None and search.scoring == "accuracy" and not fits_anew:
         metrics["validation"] = float(search.cv_results_["mean_test_score"][search.best_index_])
+    if recipe.is_network:
+        metrics |= _last_assessment(classifier)
     y = dataset.y
     part = "train"
     if dataset.X_test is not None and dataset.y_test is not None:
@@ -274,12 +300,21 @@ def evaluated(
     return Evaluation(metrics, part, np.asarray(y), predicted)
 
 
+def _last_assessment(classifier: NetworkClassifier) -> dict[str, float]:
+    """The accuracy of a network on the rows that it was assessed on, if there were any."""
+    history = classifier.result_.history
+    if "validation_accuracy" not in history:
+        return {}
+    accuracies = history["validation_accuracy"]
+    return {"validation": float(accuracies[np.isfinite(accuracies)][-1])}
+
+
 @dataclass(frozen=True, eq=False)
 class Trained:
     """All that a training leaves behind."""
 
     recipe: Recipe
-    classifier: LinearClassifier
+    classifier: Any
     examples: Examples
     evaluation: Evaluation | None
     search: Search | None
@@ -288,7 +323,11 @@ class Trained:
     def run_file(self) -> str:
         """The text of the run file."""
         examples = self.examples
-        made = {"data": str(examples.given), **versions(), "rows": examples.fingerprint}
+        made = {
+            "data": str(examples.given),
+            **versions(self.classifier),
+            "rows": examples.fingerprint,
+        }
         return run_file.dumps(run_options(self.recipe, examples.held_out), made=made)
 
     def save(self, path: Path) -> None:
@@ -359,14 +398,15 @@ def run_options(recipe: Recipe, held_out: HeldOutRows | None) -> dict[str, Any]:
         options["strengths"] = recipe.strengths or str(STRENGTHS)
     if held_out is not None:
         options["validation"] = held_out.part
-    for name in ("local", "flip", "adaptive_l2"):  # stored only if set: they need other options
+    # Stored only if set: they need other options.
+    for name in ("local", "flip", "adaptive_l2", "fractional_pooling"):
         options[name] = options[name] or None
     return options
 
 
 def report_all(
     recipe: Recipe,
-    classifier: LinearClassifier,
+    classifier: Any,
     examples: Examples,
     evaluation: Evaluation | None,
     search: Search | None,

@@ -33,6 +33,20 @@ def strengths(text: str | None) -> int | list[float]:
     return numbers
 
 
+def hidden_layers(text: str) -> tuple[int, ...]:
+    """The units of each hidden layer.
+
+    >>> hidden_layers("512,256")
+    (512, 256)
+    """
+    try:
+        units = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"--hidden must be a list such as 512,256, got {text!r}.") from None
+    check_numbers("Each of --hidden", units, at_least=1)
+    return tuple(units)
+
+
 def step_size(text: str) -> float:
     """A step size that is a number.
 

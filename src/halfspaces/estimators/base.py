@@ -95,6 +95,8 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     n_iter_: int
     n_features_in_: int
     feature_names_in_: Array  # where X had column names
+    features_dtype_: str  # the type of the X that was fitted
+    notes_: dict[str, Any]  # of a loaded model: the notes saved with it
     features_: Any  # of a loaded classifier: the fitted feature whose rows it takes, if any
     calibration_: Calibration | None = None
     optimizer_choice_: str

@@ -163,8 +163,6 @@ class LinearClassifier(LinearModel):
     True
     """
 
-    notes_: dict[str, Any]  # of a loaded model: the notes saved with it
-
     def __init__(
         self,
         loss: str | Loss = "softmax",

@@ -70,7 +70,6 @@ class LinearModel(ScoreModel):
 
     coef_: Array
     intercept_: Array
-    features_dtype_: str  # the type of the X that was fitted
 
     # Where the fitted rows lie, if far from 0 (D,): scores are computed from differences to it.
     _center: Array | None = None

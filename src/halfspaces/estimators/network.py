@@ -131,7 +131,6 @@ class NetworkClassifier(ScoreModel):
     module_: "nn.Module"
     inputs_: Inputs
     optimizer_: Optimizer
-    notes_: dict[str, Any]  # of a loaded model: the notes saved with it
 
     def __init__(
         self,
@@ -219,6 +218,13 @@ class NetworkClassifier(ScoreModel):
         inputs = Inputs(self.n_features_in_, image_shape, bool(self.planar))
         return self._objective(replace(data.blocks, n_jobs=1), data.classes, inputs)
 
+    def _check_options(self) -> None:
+        super()._check_options()
+        if self.image_shape is not None:
+            image_shape_of(self.image_shape)
+        if not isinstance(self.planar, (bool, np.bool_)):
+            raise TypeError(f"planar must be True or False, got {self.planar!r}.")
+
     def _rows_of(self, X: Any) -> tuple[Any, tuple[int, int, int] | None]:
         """X as rows (N, D), and the shape of the images in it."""
         given = None if self.image_shape is None else image_shape_of(self.image_shape)
@@ -301,6 +307,7 @@ class NetworkClassifier(ScoreModel):
         self.module_ = score.module_of(result.W)
         self.classes_ = classes
         self.inputs_ = inputs
+        self.features_dtype_ = objective.blocks.X.dtype.name
         self.calibration_ = None
         self.n_iter_ = max(1, ceil(result.passes))
         self.optimizer_, self.optimizer_choice_ = choice

@@ -1,7 +1,7 @@
 """Components in files: a loss, a penalty, ... is its class's name and its hyperparameters.
 
-Reading makes only classes of the package and of the registries (`LOSSES`, `PENALTIES`,
-`NOISES`, `OPTIMIZERS`, `UPDATE_RULES`, `SCHEDULES`, `CALIBRATIONS`); it imports nothing.
+Reading makes only classes of the package and of the registries (`LOSSES`, `PENALTIES`, `NOISES`,
+`NETWORKS`, `OPTIMIZERS`, `UPDATE_RULES`, `SCHEDULES`, `CALIBRATIONS`); it imports nothing.
 
 >>> from halfspaces.losses import Hinge
 >>> encode(Hinge(margin=2.0))
@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces import losses, noise, optimizers, penalties
+from halfspaces import losses, networks, noise, optimizers, penalties
 from halfspaces.estimators import calibration
 from halfspaces.estimators.calibration import CALIBRATIONS
 from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.losses import LOSSES, surrogates
+from halfspaces.networks import NETWORKS
 from halfspaces.noise import NOISES
 from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES
 from halfspaces.penalties import PENALTIES
@@ -31,6 +32,7 @@ REGISTRIES: tuple[Mapping[str, Any], ...] = (
     LOSSES,
     PENALTIES,
     NOISES,
+    NETWORKS,
     OPTIMIZERS,
     UPDATE_RULES,
     SCHEDULES,
@@ -40,11 +42,12 @@ NAMED: dict[str, Mapping[str, Any]] = {
     "loss": LOSSES,
     "penalty": PENALTIES,
     "noise": NOISES,
+    "network": NETWORKS,
     "optimizer": OPTIMIZERS,
 }
 _OWN: dict[str, type] = {
     name: kind
-    for module in (losses, surrogates, penalties, noise, optimizers, calibration)
+    for module in (losses, surrogates, penalties, noise, networks, optimizers, calibration)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and is_dataclass(kind) and not name.startswith("_")
 }

@@ -2,7 +2,6 @@
 from the file.
 """
 
-import dataclasses
 import os
 import platform
 import re
@@ -12,17 +11,19 @@ import numpy as np
 import scipy
 
 import halfspaces
+from halfspaces.estimators.base import ScoreModel
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.classifier import LinearClassifier
-from halfspaces.estimators.components import make_loss, make_noise, make_penalty
 from halfspaces.estimators.cross_validation import LinearClassifierCV
-from halfspaces.estimators.linear import LinearModel
+from halfspaces.estimators.network import NetworkClassifier
 from halfspaces.files import safetensors_file
 from halfspaces.files.checked import check_depth, checked
 from halfspaces.files.components import check_registered, decode, encode
+from halfspaces.files.kinds import Kind
+from halfspaces.files.linear_models import LinearKind
+from halfspaces.files.network_models import NetworkKind
 from halfspaces.files.notes import Label, Notes, Stored, check_class_names, search_note
 from halfspaces.files.safetensors_file import ModelFileError, model_path
-from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array
 from halfspaces.system.atomic import brief
 from halfspaces.system.errors import UnknownComponentError
@@ -31,24 +32,29 @@ if TYPE_CHECKING:
     from halfspaces.features import Feature
 
 
+# By the name that a file has of its classifier; files of earlier versions have none.
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (LinearKind(), NetworkKind())}
+EARLIER = LinearKind.name
+
 _NOT_SAVED = {"callbacks", "random_state"}
 _FEATURES = "features."  # before the names of the arrays of a feature
 _LABELS = re.compile(r"[<>=|]?(b1|[iu][1248]|f\d{1,2}|U\d{1,9}|O)")  # types whose values JSON holds
 _MOST_LABEL_BYTES = 1 << 26
-_UNFIT = (
+UNFIT = (
     LookupError,
     TypeError,
     ValueError,
     AttributeError,
     ArithmeticError,
-    RecursionError,
+    RuntimeError,
     MemoryError,
 )
 
 
-def versions() -> dict[str, str]:
-    """The versions of halfspaces, its numerical libraries and Python."""
-    packages = {module.__name__: module.__version__ for module in (halfspaces, np, scipy)}
+def versions(classifier: ScoreModel) -> dict[str, str]:
+    """The versions of halfspaces, of the libraries that compute this classifier, and Python."""
+    libraries: list[Any] = [halfspaces, np, scipy, *_kind_of(classifier).libraries()]
+    packages = {module.__name__: str(module.__version__) for module in libraries}
     return {**packages, "python": platform.python_version()}
 
 
@@ -60,7 +66,7 @@ def features_of(classifier: Any) -> "Feature | None":
 
 
 def save(
-    classifier: LinearClassifier | LinearClassifierCV,
+    classifier: "LinearClassifier | LinearClassifierCV | NetworkClassifier",
     path: str | os.PathLike[str],
     *,
     features: "Feature | None" = None,
@@ -70,9 +76,10 @@ def save(
 
     Parameters
     ----------
-    classifier : LinearClassifier or LinearClassifierCV
-        Of the latter, `classifier_` is stored with its calibration, and the table of the search as
-        the note `search`; its predictions are the same.
+    classifier : LinearClassifier, LinearClassifierCV or NetworkClassifier
+        Of a search, `classifier_` is stored with its calibration, and the table of the search as
+        the note `search`; its predictions are the same. Of a network, the tensors of `module_`, and
+        its recipe: a module of your own has none and is refused.
     path : path
     features : Feature or None
         The fitted feature that computed the rows of X. It is stored as text and arrays, and `load`
@@ -101,31 +108,20 @@ def save(
     >>> loaded.features_, loaded.predict(loaded.features_.transform(images[:2])).shape
     (HueHistogram(bins=6), (2,))
     """
-    if not isinstance(classifier, LinearModel):
+    if not isinstance(classifier, LinearClassifier | LinearClassifierCV | NetworkClassifier):
         given = f"save needs a LinearClassifier, got a {type(classifier).__name__}"
         raise ModelFileError(
             f"{given}; of a pipeline give its last step, and its first as features=."
         )
-    if not hasattr(classifier, "coef_"):
+    kind = _kind_of(classifier)
+    if not hasattr(classifier, kind.fitted):
         raise ModelFileError("The classifier is not fitted yet; call fit before save.")
     if isinstance(classifier, LinearClassifierCV):
         notes = {"search": search_note(classifier), **notes}
         classifier = classifier.classifier_
     notes = {**_earlier(classifier), **notes}
     _check_notes(notes, classifier.classes_)
-    coef, _ = classifier._arrays()
-    kept = {"coef": coef, "intercept": np.asarray(classifier.intercept_)}
-    tensors = {
-        name: array.astype(np.result_type(array.dtype, np.float32), copy=False)
-        for name, array in kept.items()
-    }
-    if classifier._center is not None:
-        tensors["center"] = classifier._center
-    if classifier._moments is not None:  # what partial_fit goes on from
-        tensors |= {
-            f"moments_{name}": np.asarray(value)
-            for name, value in vars(classifier._moments).items()
-        }
+    tensors = kind.tensors(classifier)
     words, arrays = _feature_parts(features or features_of(classifier), classifier.n_features_in_)
     tensors |= {f"{_FEATURES}{name}": array for name, array in arrays.items()}
     parameters = {
@@ -135,9 +131,10 @@ def save(
     }
     metadata = {
         "version": halfspaces.__version__,
-        "versions": versions()
+        "versions": versions(classifier)
         if hasattr(classifier, "result_")
         else classifier.notes_.get("versions"),
+        "classifier": kind.name,
         "parameters": parameters,
         "classes": classifier.classes_.tolist(),
         "classes_dtype": classifier.classes_.dtype.str,
@@ -148,14 +145,16 @@ def save(
         "calibration": encode(classifier.calibration_),
         "fit": _fit_notes(classifier),
         "notes": encode(notes),
+        **kind.metadata(classifier),
     }
     safetensors_file.write(path, tensors, metadata)
 
 
-def load(path: str | os.PathLike[str]) -> LinearClassifier:
+def load(path: str | os.PathLike[str]) -> Any:
     """The fitted classifier in a file that `save` wrote; what was noted beside it is its `notes_`.
 
-    The suffix .safetensors may be left out.
+    It is a LinearClassifier or a NetworkClassifier, as it was saved. The suffix .safetensors may be
+    left out.
 
     Where its rows are those of a feature, this is its `features_`, fitted:
     `sklearn.pipeline.make_pipeline` of both predicts images.
@@ -164,6 +163,8 @@ def load(path: str | os.PathLike[str]) -> LinearClassifier:
     ------
     ModelFileError
         If the file is missing, truncated, damaged, foreign, oversized or of a newer format.
+    ImportError
+        For a network, if torch is missing.
     """
     path = model_path(path)
     tensors, metadata = safetensors_file.read(path)
@@ -175,15 +176,25 @@ def load(path: str | os.PathLike[str]) -> LinearClassifier:
             f"The model file {os.fspath(path)} {needed} {halfspaces.__version__} "
             "and not registered; give --plugin FILE, or import the module that registers it first."
         ) from error
-    except _UNFIT as error:
+    except UNFIT as error:
         problem = brief(f"it has no {error}" if isinstance(error, KeyError) else error)
         raise ModelFileError(
-            f"The model file {os.fspath(path)} is not one of a LinearClassifier ({problem}); "
+            f"The model file {os.fspath(path)} is not one of a {_named(metadata)} ({problem}); "
             "give one that save wrote."
         ) from error
 
 
-def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> LinearClassifier:
+def _kind_of(classifier: Any) -> Kind:
+    return KINDS[NetworkKind.name if isinstance(classifier, NetworkClassifier) else EARLIER]
+
+
+def _named(metadata: dict[str, Any]) -> str:
+    """The class of the classifier in a file; that of earlier versions if it is none."""
+    name = metadata.get("classifier")
+    return name if isinstance(name, str) and name in KINDS else EARLIER
+
+
+def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> ScoreModel:
     """The classifier, once all of it is known to fit together: nothing is left to fail at its first
     prediction.
     """
@@ -191,16 +202,12 @@ def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> LinearClass
     stored = checked(Stored, metadata)
     parameters = {name: decode(value) for name, value in stored.parameters.items()}
     check_registered(parameters)
-    classifier = LinearClassifier(**parameters)
-    classifier._check_options()
-    make_loss(classifier.loss)
-    make_penalty(classifier.penalty, classifier.strength)
-    make_noise(classifier.noise)
+    kind = KINDS[EARLIER if stored.classifier is None else stored.classifier]
+    classifier = kind.make(parameters)
     classifier.classes_ = _labels(stored.classes, stored.classes_dtype)
     described = {name: tensor for name, tensor in tensors.items() if name.startswith(_FEATURES)}
-    _put_coefficients(
-        classifier, {name: tensor for name, tensor in tensors.items() if name not in described}
-    )
+    own = {name: tensor for name, tensor in tensors.items() if name not in described}
+    kind.fill(classifier, own, stored)
     _put_features(classifier, stored.features, described)
     if stored.features_dtype is not None:  # files of earlier versions have none
         classifier.features_dtype_ = stored.features_dtype
@@ -247,32 +254,6 @@ def _labels(classes: list[Label], dtype: str) -> Array:
     return labels
 
 
-def _put_coefficients(classifier: LinearClassifier, tensors: dict[str, Array]) -> None:
-    coef, intercept = tensors["coef"], tensors["intercept"]
-    classes = len(classifier.classes_)
-    rows = 1 if classes == 2 else classes
-    if coef.ndim != 2 or len(coef) != rows or coef.shape[1] == 0 or intercept.shape != (rows,):
-        raise ValueError(
-            f"coef {coef.shape} and intercept {intercept.shape} do not fit {classes} classes"
-        )
-    center, at_center = tensors.get("center"), tensors.get("intercept_at_center", intercept)
-    if at_center.shape != (rows,) or (center is not None and center.shape != coef.shape[1:]):
-        raise ValueError("center and intercept_at_center do not fit coef")
-    for name, tensor in tensors.items():
-        if tensor.dtype not in (np.float32, np.float64) or not np.isfinite(tensor).all():
-            raise ValueError(f"the tensor {name!r} is not of finite float32 or float64 numbers")
-    moments = [tensors.get(f"moments_{entry.name}") for entry in dataclasses.fields(Moments)]
-    shapes = [None if part is None else part.shape for part in moments]
-    if moments[0] is not None and shapes != [(), coef.shape[1:], coef.shape[1:]]:
-        raise ValueError("moments do not fit coef")
-    if center is not None and at_center is not intercept:  # earlier versions rounded intercept
-        intercept = at_center - coef.astype(np.float64) @ center
-    classifier.coef_, classifier.intercept_ = coef, intercept
-    classifier._center = center
-    classifier._moments = None if moments[0] is None else Moments(*moments)  # pyright: ignore[reportArgumentType]
-    classifier.n_features_in_ = coef.shape[1]
-
-
 def _feature_parts(feature: Any, columns: int) -> tuple[str | None, dict[str, Array]]:
     """Text and arrays of a feature with this number of columns; (None, {}) without a feature."""
     from halfspaces.features import serialization
@@ -292,9 +273,7 @@ def _feature_parts(feature: Any, columns: int) -> tuple[str | None, dict[str, Ar
     return words, arrays
 
 
-def _put_features(
-    classifier: LinearClassifier, words: str | None, tensors: dict[str, Array]
-) -> None:
+def _put_features(classifier: ScoreModel, words: str | None, tensors: dict[str, Array]) -> None:
     if words is None:
         if tensors:
             raise ValueError("it has arrays of a feature and no features")
@@ -305,7 +284,7 @@ def _put_features(
     classifier.features_ = serialization.from_state(words, arrays, classifier.n_features_in_)
 
 
-def _check_calibration(classifier: LinearClassifier) -> None:
+def _check_calibration(classifier: ScoreModel) -> None:
     learned, classes = classifier.calibration_, len(classifier.classes_)
     if learned is None:
         return
@@ -314,7 +293,7 @@ def _check_calibration(classifier: LinearClassifier) -> None:
     learned.probabilities(np.zeros((1, classes)))  # it says what does not fit
 
 
-def _earlier(classifier: LinearClassifier) -> dict[str, Any]:
+def _earlier(classifier: Any) -> dict[str, Any]:
     """What was noted beside a loaded classifier that was not fitted since."""
     if hasattr(classifier, "result_"):
         return {}
@@ -325,7 +304,7 @@ def _earlier(classifier: LinearClassifier) -> dict[str, Any]:
     }
 
 
-def _fit_notes(classifier: LinearClassifier) -> dict[str, Any]:
+def _fit_notes(classifier: Any) -> dict[str, Any]:
     if not hasattr(classifier, "result_"):
         return classifier.notes_["fit"]
     result = classifier.result_

@@ -81,11 +81,20 @@ class Notes(Held):
     search: SearchNote | None = None
 
 
+class StoredInputs(Held):
+    """How a row becomes the input of a network."""
+
+    n_features: Side
+    image_shape: Annotated[list[Side], Field(min_length=3, max_length=3)] | None = None
+    planar: bool = False
+
+
 class Stored(Held):
-    """The metadata of a model file."""
+    """The metadata of a model file; `classifier` is the name of the classifier's class."""
 
     version: str | None = None
     versions: dict[str, str] | None = None
+    classifier: str | None = None
     parameters: dict[str, Any]
     classes: list[Label]
     classes_dtype: str
@@ -96,6 +105,7 @@ class Stored(Held):
     calibration: Any = None
     fit: dict[str, str | float | int | None] = Field(default_factory=dict)
     notes: Any
+    inputs: StoredInputs | None = None
 
 
 class Searched(Protocol):

@@ -56,8 +56,8 @@ def option(
     flag : str, optional
         Its name on the command line, if this is not the field's name with dashes.
     part_of : str, optional
-        The option that names a component (loss, penalty, optimizer) of which this is a parameter:
-        it is allowed for the components that have such a parameter.
+        The option that names a component (score, loss, penalty, optimizer) of which this is a
+        parameter: it is allowed for the components that have such a parameter.
     needs : str, optional
         The option without which this one has no meaning.
     only_with : mapping, optional
@@ -131,6 +131,40 @@ class FeatureOptions(Table):
     )
 
 
+class ScoreOptions(Table):
+    """The scores f(x; W), of which the largest wins."""
+
+    score: str = option(
+        "linear",
+        "linear; or a network, which needs torch: mlp (fully connected layers) or resnet "
+        "(a small residual network for images).",
+    )
+    hidden: str | None = option(
+        None, "mlp: units of each hidden layer (512), such as 512,256.", part_of="score"
+    )
+    width: int | None = option(
+        None, "resnet: channels of the first of its three stages (32).", part_of="score", ge=1
+    )
+    depth: int | None = option(
+        None, "resnet: residual blocks in each stage (1).", part_of="score", ge=1
+    )
+    batch_norm: bool | None = option(
+        None,
+        "mlp, resnet: batch normalization; resnet has it unless it is switched off.",
+        part_of="score",
+    )
+    stochastic_depth: float | None = option(
+        None,
+        "resnet: probability with which the last residual branch is skipped while training (0).",
+        part_of="score",
+        ge=0,
+        lt=1,
+    )
+    fractional_pooling: bool = option(
+        False, "resnet: fractional max pooling between the stages.", part_of="score"
+    )
+
+
 class LossOptions(Table):
     """The loss L_i of one example."""
 
@@ -150,20 +184,29 @@ class PenaltyOptions(Table):
 
 
 class NoiseOptions(Table):
-    """Noise on the standardized features while W is trained; predictions have none."""
+    """Noise on the standardized features while W is trained, or within a network; predictions have
+    none.
+    """
 
     dropout: float | None = option(
         None,
-        "Drop each feature with this probability, anew in each pass.",
+        "Drop each feature, of a network each hidden unit, with this probability, anew in each "
+        "pass.",
+        part_of="score",
         excludes=("feature_noise",),
         ge=0,
         lt=1,
     )
     feature_noise: float | None = option(
-        None, "Add Gaussian noise of this standard deviation, anew in each pass.", ge=0
+        None,
+        "Add Gaussian noise of this standard deviation, anew in each pass.",
+        part_of="score",
+        ge=0,
     )
     adaptive_l2: bool = option(
-        False, "Add to the loss what the noise would add on average, and draw none."
+        False,
+        "Add to the loss what the noise would add on average, and draw none.",
+        part_of="score",
     )
 
 
@@ -172,7 +215,7 @@ class StrengthOptions(Table):
 
     strength: float | None = option(
         None,
-        "λ; chosen on held-out rows unless given.",
+        "λ; chosen on held-out rows unless given. Of a network 1e-4 unless given.",
         excludes=("strengths", "folds", "validation", "scoring"),
         ge=0,
     )
@@ -190,7 +233,8 @@ class StrengthOptions(Table):
     )
     validation: float | None = option(
         None,
-        f"Part of the training rows on which λ is chosen; {VALIDATION} unless given.",
+        f"Part of the training rows on which λ is chosen, {VALIDATION} unless given; or on which a "
+        "network is assessed after each epoch.",
         gt=0,
         lt=1,
     )
@@ -297,6 +341,7 @@ class ThisCall(Table):
 TABLES: dict[str, type[Table]] = {
     "data": DataOptions,
     "features": FeatureOptions,
+    "score": ScoreOptions,
     "loss": LossOptions,
     "penalty": PenaltyOptions,
     "noise": NoiseOptions,
@@ -311,6 +356,7 @@ EXAMPLES = {"features": "pixels, or others", "checkpoint": "FOLDER", "report": "
 class Options(
     DataOptions,
     FeatureOptions,
+    ScoreOptions,
     LossOptions,
     PenaltyOptions,
     NoiseOptions,
@@ -346,7 +392,7 @@ def rule(name: str, key: str) -> Any:
 
 
 def parts_of(component: str) -> list[str]:
-    """The options that are parameters of the loss, the penalty or the optimizer."""
+    """The options that are parameters of the score, the loss, the penalty or the optimizer."""
     return [name for name in all_options() if rule(name, "part_of") == component]
 
 
@@ -361,8 +407,10 @@ def ruled_out_by(name: str) -> set[str]:
     return excluded | excluding | set(parts_of(name))
 
 
-def chooses_by_strength(penalty: str, optimizer: str) -> bool:
-    """Whether λ matters: the penalty has one, and the optimizer's result depends on it.
+def chooses_by_strength(penalty: str, optimizer: str, score: str = "linear") -> bool:
+    """Whether λ is chosen unless it is given: not for networks, and only where it matters.
+
+    It does if the penalty has one, and the optimizer's result depends on it.
 
     >>> chooses_by_strength("l2", "auto"), chooses_by_strength("max_norm", "auto")
     (True, False)
@@ -370,7 +418,7 @@ def chooses_by_strength(penalty: str, optimizer: str) -> bool:
     from halfspaces.optimizers import OPTIMIZERS
     from halfspaces.penalties import PENALTIES
 
-    if not getattr(OPTIMIZERS.get(optimizer), "depends_on_strength", True):
+    if score != "linear" or not getattr(OPTIMIZERS.get(optimizer), "depends_on_strength", True):
         return False
     kind = PENALTIES.get(penalty)
     return kind is None or kind.has_strength

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import safetensors
 
 from halfspaces.files import history, safetensors_file
-from halfspaces.files.export.onnx_model import PRODUCER
+from halfspaces.files.export.onnx_graph import PRODUCER
 from halfspaces.files.export.torch_model import WRITTEN_BY
 from halfspaces.files.run_file import BEGINNING
 from halfspaces.files.safetensors_file import SUFFIX

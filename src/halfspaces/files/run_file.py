@@ -52,7 +52,7 @@ COMMENT = f"{BEGINNING}again, to the bit: halfspaces train --run FILE --out MODE
 RunFile = create_model(
     "RunFile",
     __base__=Table,
-    __doc__="A training of a linear classifier, which `halfspaces train --run FILE` repeats.",
+    __doc__="A training of a classifier, which `halfspaces train --run FILE` repeats.",
     format=(Literal[1], Field(description="The version of this format.")),
     **{word: (table, table()) for word, table in TABLES.items()},  # pyright: ignore[reportArgumentType, reportCallIssue]
     made=(
@@ -172,9 +172,11 @@ def merged(options: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
     {'loss': 'hinge', 'strength': 0.1}
     """
     ruled_out: set[str] = set()
-    for name, value in given.items():
-        if value != options.get(name):
-            ruled_out |= ruled_out_by(name)
+    changed = {name for name, value in given.items() if value != options.get(name)}
+    for name in changed:
+        ruled_out |= ruled_out_by(name)
+    if "score" in changed:  # networks have no search for λ
+        ruled_out |= {*TABLES["strength"].model_fields, "calibrate"}
     if not chooses_by_strength(given.get("penalty", "l2"), given.get("optimizer", "auto")):
         ruled_out |= set(TABLES["strength"].model_fields)
     left = {name: value for name, value in options.items() if name not in ruled_out}

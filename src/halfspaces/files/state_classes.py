@@ -16,6 +16,7 @@ from typing import Any
 
 from halfspaces.files.components import known_classes
 from halfspaces.loop import result, so_far
+from halfspaces.networks import by_layer
 from halfspaces.objective import request
 from halfspaces.optimizers import (
     epoch_order,
@@ -42,7 +43,7 @@ from halfspaces.rows import standardization
 from halfspaces.scores import linear
 
 MODULES = (
-    result, so_far, request, linear, standardization,
+    result, so_far, request, linear, by_layer, standardization,
     epoch_order, gradient_descent, lbfgs, line_search, proximal_gradient, proximal_newton,
     quasi_newton, random_search, sketch, smoothing,
     base, class_hessian, curvature, factors, gram, low_rank, row_gram,

@@ -62,8 +62,8 @@ def image_shape_of(given: Sequence[int]) -> tuple[int, int, int]:
     >>> image_shape_of((28, 28))
     (28, 28, 1)
     """
-    shape = tuple(given)
-    if len(shape) not in (2, 3):
+    shape = tuple(given) if isinstance(given, Sequence) else ()
+    if isinstance(given, str) or len(shape) not in (2, 3):
         raise ValueError(
             f"image_shape must be (height, width) or (height, width, channels), got {given!r}."
         )

@@ -6,7 +6,7 @@ torch is imported when a module is built, not before.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from halfspaces.support.validation import check_number
 
@@ -31,6 +31,13 @@ class Network(ABC):
 
     A new network is one frozen dataclass with `_build`, and one row in `NETWORKS`.
     """
+
+    needs_images: ClassVar[bool] = False  # else it takes plain rows, too
+
+    @property
+    def n_layers(self) -> int:
+        """Layers with weights; 0 where it is not known. A model file has as many tensors."""
+        return 0
 
     def module(self, input_shape: Sequence[int], n_classes: int, seed: int = 0) -> "nn.Module":
         """A new torch.nn.Module in float32, in training mode.
@@ -117,6 +124,11 @@ class MLP(Network):
         check_number("MLP(dropout=...)", self.dropout, at_least=0, below=1)
         _check_switch("MLP(batch_norm=...)", self.batch_norm)
 
+    @property
+    def n_layers(self) -> int:
+        """The hidden layers and that of the scores."""
+        return len(self.hidden) + 1
+
     def _build(self, input_shape: tuple[int, ...], n_classes: int) -> "nn.Module":
         from halfspaces.networks.modules import Perceptron
 
@@ -169,6 +181,8 @@ class ResNet(Network):
     ValueError: ResNet(dropout=...) must be at least 0 and below 1, got 1.0.
     """
 
+    needs_images: ClassVar[bool] = True
+
     width: int = 32
     depth: int = 1
     dropout: float = 0.0
@@ -183,6 +197,11 @@ class ResNet(Network):
             check_number(f"ResNet({name}=...)", getattr(self, name), at_least=0, below=1)
         for name in ("batch_norm", "fractional_pooling"):
             _check_switch(f"ResNet({name}=...)", getattr(self, name))
+
+    @property
+    def n_layers(self) -> int:
+        """The first convolution, two that widen, two in each residual block, and the scores."""
+        return 1 + 2 + 2 * 3 * self.depth + 1
 
     def _check_shape(self, input_shape: tuple[int, ...]) -> None:
         if len(input_shape) != 3:

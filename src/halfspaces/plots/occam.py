@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from halfspaces.plots.display import BLACK, BLUE, RED, Display, legend, logarithmic, number
+from halfspaces.plots.sources import check_linear
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class OccamDisplay(Display):
 
         More options are those of `from_data`.
         """
+        check_linear(estimator)
         classifier: Any = getattr(estimator, "classifier_", estimator)
         options = classifier.get_params(deep=False)
         kept = {name: options[name] for name in KEPT if name in options}

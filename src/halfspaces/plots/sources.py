@@ -155,9 +155,23 @@ def check_alone(objective: Objective) -> None:
         )
 
 
+def check_linear(estimator: Any) -> None:
+    """Raise ValueError for a classifier whose scores are not xW + b."""
+    from halfspaces.estimators.base import ScoreModel
+    from halfspaces.estimators.linear import LinearModel
+
+    if isinstance(estimator, ScoreModel) and not isinstance(estimator, LinearModel):
+        raise ValueError(
+            f"This picture needs linear scores xW + b, and those of a {type(estimator).__name__} "
+            "are not; give a LinearClassifier, or draw the loss curve, the confusion matrix, "
+            "mistakes, margins, calibration or scores."
+        )
+
+
 def objective_of(estimator: "LinearModel", X: Any, y: Array) -> Objective:
     """The objective that a fitted classifier or search has minimized, on these rows."""
     from sklearn.base import clone
 
+    check_linear(estimator)
     unfitted: Any = clone(getattr(estimator, "classifier_", estimator))
     return unfitted.objective(X, y)

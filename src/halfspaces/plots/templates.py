@@ -23,7 +23,7 @@ from halfspaces.objective.objective import Objective
 from halfspaces.plots.display import Display, shortened
 from halfspaces.plots.figure import sheet_of
 from halfspaces.plots.glyphs import glyphs, stretched
-from halfspaces.plots.sources import Member
+from halfspaces.plots.sources import Member, check_linear
 from halfspaces.support.types import Array
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ class TemplatesDisplay(Display):
         ValueError
             For images of another size, and features whose weights have no picture.
         """
+        check_linear(estimator)
         weights = weights_by_class(estimator)
         notes = getattr(estimator, "notes_", {})
         feature = feature or getattr(estimator, "features_", None)

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 import halfspaces
-from halfspaces.estimators.classifier import LinearClassifier
+from halfspaces.estimators.base import ScoreModel
 from halfspaces.estimators.scoring import score_name, wilson
 from halfspaces.loop.result import Reason
 from halfspaces.support.types import Array
@@ -56,6 +56,7 @@ class Summary(BaseModel):
     penalty: str
     strength: float | None = Field(description="λ.")
     noise: str | None = Field(None, description="Noise on the features in training, if any.")
+    network: str | None = Field(None, description="The network that computes the scores, if any.")
     choice: str | None = Field(description="λ, and how it was chosen.")
     features: str | None = Field(description="The feature that computed the rows, if any.")
     n_features: int
@@ -111,7 +112,7 @@ def _share(value: float | None) -> str:
 
 
 def summarize(
-    classifier: LinearClassifier,
+    classifier: Any,
     y: Array,
     predicted: Array,
     *,
@@ -128,7 +129,7 @@ def summarize(
 
     Parameters
     ----------
-    classifier : LinearClassifier
+    classifier : LinearClassifier or NetworkClassifier
         As `load` returns it.
     y, predicted : array, shape (N,)
     model : str or None
@@ -175,7 +176,8 @@ def summarize(
         penalty=str(classifier.penalty),
         strength=_strength(classifier),
         choice=_choice(_strength(classifier), known.get("search"), language),
-        noise=None if classifier.noise is None else str(classifier.noise),
+        noise=_words_of(classifier, "noise"),
+        network=_words_of(classifier, "network"),
         features=None if feature is None else str(feature),
         n_features=classifier.n_features_in_,
         fit=dict(known.get("fit", {})),
@@ -212,7 +214,13 @@ def _figures(name: str, is_of: Array, taken: Array) -> ClassFigures:
     )
 
 
-def _strength(classifier: LinearClassifier) -> float | None:
+def _words_of(classifier: ScoreModel, option: str) -> str | None:
+    """An option in words; None where it is not given, or the classifier does not have it."""
+    value = getattr(classifier, option, None)
+    return None if value is None else str(value)
+
+
+def _strength(classifier: Any) -> float | None:
     strength = classifier.strength
     if strength is None:
         strength = getattr(classifier.penalty, "strength", None)

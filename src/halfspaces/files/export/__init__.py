@@ -17,11 +17,14 @@ True
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import safetensors.numpy
 
+from halfspaces.estimators.network import NetworkClassifier
 from halfspaces.files.export.code import numpy_code, sklearn_code
 from halfspaces.files.export.onnx_model import to_onnx
+from halfspaces.files.export.onnx_network import replacements
 from halfspaces.files.export.parts import Classifier
 from halfspaces.files.export.torch_model import WRITTEN_BY, torch_state
 from halfspaces.system.atomic import write_whole
@@ -36,7 +39,7 @@ SUFFIXES = {
 
 
 def export(
-    classifier: Classifier,
+    classifier: Classifier | NetworkClassifier,
     to: str,
     path: str | os.PathLike[str],
     *,
@@ -46,8 +49,8 @@ def export(
 
     Parameters
     ----------
-    classifier : LinearClassifier or LinearClassifierCV
-        Fitted.
+    classifier : LinearClassifier, LinearClassifierCV or NetworkClassifier
+        Fitted. Networks can be exported to ONNX alone.
     to : "onnx", "torch", "sklearn" or "numpy"
         torch's `weight` and `bias` go into a .safetensors file, with the classes as metadata; the
         last two are code.
@@ -68,9 +71,7 @@ def export(
     write_whole(Path(path), exported(classifier, to, model=model))
 
 
-def exported(
-    classifier: Classifier, to: str, *, model: str | os.PathLike[str] | None = None
-) -> bytes:
+def exported(classifier: Any, to: str, *, model: str | os.PathLike[str] | None = None) -> bytes:
     """What `export` writes; its parameters and errors."""
     check_name("to", to, SUFFIXES)
     if to == "onnx":
@@ -84,3 +85,10 @@ def exported(
             f"The code of to={to!r} reads a model file; save the classifier and give model=PATH."
         )
     return (numpy_code if to == "numpy" else sklearn_code)(classifier, model).encode()
+
+
+def replaced(classifier: Any) -> list[str]:
+    """What the ONNX model of a network computes in place of training's noise, a phrase each."""
+    if not isinstance(classifier, NetworkClassifier):
+        return []
+    return replacements(classifier.module_)

@@ -5,10 +5,15 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 import halfspaces
-from halfspaces.files.export.onnx_model import INPUTS, PRODUCER
+from halfspaces.estimators.network import NetworkClassifier
+from halfspaces.files.export.onnx_graph import INPUTS, PRODUCER, Graph, add_outputs, input_dtype
+from halfspaces.files.export.parts import check_plain, link_of
+from halfspaces.networks.recipes import import_torch
 from halfspaces.system.names import check_name
 
 if TYPE_CHECKING:
@@ -87,6 +92,43 @@ def network_to_onnx(
     _describe(model, replacements(module))
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def classifier_to_onnx(classifier: NetworkClassifier, *, dtype: Any = None) -> "onnx.ModelProto":
+    """The model of `network_to_onnx` for rows `X` (N, D), with labels and probabilities.
+
+    Parameters, outputs and errors are those of `to_onnx`.
+    """
+    if not hasattr(classifier, "module_"):
+        raise ValueError("The classifier is not fitted yet; call fit before exporting it.")
+    check_plain(classifier)
+    torch = import_torch("Exporting a network to ONNX")
+    inputs = classifier.inputs_
+    module = torch.nn.Sequential(torch.nn.Unflatten(1, inputs.stored), classifier.module_)
+    stored = input_dtype(classifier, dtype)
+    model = network_to_onnx(module, (inputs.n_features,), dtype=stored)
+    _add_outputs(model, classifier)
+    return model
+
+
+def _add_outputs(model: "onnx.ModelProto", classifier: NetworkClassifier) -> None:
+    """Make labels and probabilities of the scores; of two classes, the scores' difference."""
+    import onnx
+
+    link = link_of(classifier)
+    (scores,) = model.graph.output
+    graph = Graph(onnx.helper.tensor_dtype_to_np_dtype(scores.type.tensor_type.elem_type))
+    if link.binary:
+        for node in model.graph.node:
+            node.output[:] = [name.replace("scores", "pair") for name in node.output]
+        lines = graph.add("MatMul", ["pair", np.array([[-1.0], [1.0]])], "lines")
+        graph.add("Reshape", [lines, graph.constant([-1], "flat", np.dtype(np.int64))], "scores")
+    outputs = add_outputs(graph, link)
+    model.graph.node.extend(graph.nodes)
+    model.graph.initializer.extend(graph.constants)
+    del model.graph.output[:]
+    model.graph.output.extend(outputs)
+    onnx.checker.check_model(model, full_check=True)
 
 
 def replacements(module: "nn.Module") -> list[str]:

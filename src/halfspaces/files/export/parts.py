@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from halfspaces.estimators.base import ScoreModel
 from halfspaces.estimators.calibration import Sigmoid, Temperature
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_loss
 from halfspaces.estimators.cross_validation import LinearClassifierCV
+from halfspaces.estimators.network import NetworkClassifier
 from halfspaces.files.models import features_of
 from halfspaces.support.types import Array
 
@@ -16,17 +18,14 @@ Classifier = LinearClassifier | LinearClassifierCV
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
-    """What a prediction needs: scores (x − center) V + c, of shape (N, C), or (N, 1) for two
-    classes.
+class Link:
+    """How scores become labels and probabilities.
 
-    Probabilities are softmax of factor · scores + offset, or each class's logistic of it,
-    normalized; for two classes the logistic. `link` is None where there are none.
+    Scores are (N, C), or (N, 1) for two classes. Probabilities are softmax of factor · scores +
+    offset, or each class's logistic of it, normalized; for two classes the logistic. `link` is None
+    where there are none.
     """
 
-    V: Array
-    c: Array
-    center: Array | None
     classes: Array
     link: str | None  # "softmax", "sigmoid"
     factor: Array | float = 1.0
@@ -38,15 +37,24 @@ class Parts:
         return len(self.classes) == 2
 
     @property
+    def reorders(self) -> bool:
+        """Whether the largest of factor · scores + offset may not be the largest score."""
+        return bool(np.any(self.offset)) or np.ndim(self.factor) > 0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Parts(Link):
+    """What a prediction of linear scores needs: (x − center) V + c."""
+
+    V: Array
+    c: Array
+    center: Array | None
+
+    @property
     def folded(self) -> tuple[Array, Array]:
         """V and c of rows that are not centred, in float64, which large offsets need."""
         V = self.V.astype(np.float64)
         return V, self.c if self.center is None else self.c - self.center.astype(np.float64) @ V
-
-    @property
-    def reorders(self) -> bool:
-        """Whether the largest of factor · scores + offset may not be the largest score."""
-        return bool(np.any(self.offset)) or np.ndim(self.factor) > 0
 
     @property
     def logits(self) -> tuple[Array, Array]:
@@ -60,25 +68,42 @@ class Parts:
 
 def parts_of(classifier: Classifier) -> Parts:
     """The parts of a classifier of plain rows; ValueError where its rows are those of a feature."""
+    check_plain(classifier)
+    return parts_of_rows(classifier)
+
+
+def check_plain(classifier: Any) -> None:
+    """Raise ValueError for a classifier whose rows are those of a feature."""
     feature = features_of(classifier)
     if feature is not None:
         raise ValueError(
             f"The model's rows are those of {feature}, which ONNX, torch and NumPy cannot compute; "
             "use halfspaces.export.to_sklearn, or train without --features, on pixels."
         )
-    return parts_of_rows(classifier)
 
 
 def parts_of_rows(classifier: Classifier) -> Parts:
     """The same, with the rows that its feature makes where it has one."""
+    if isinstance(classifier, NetworkClassifier):
+        raise ValueError(
+            "A network can be exported to ONNX alone: scikit-learn, torch's Linear and NumPy's few "
+            "lines are xW + b; its model file has the tensors of its module by name, which "
+            "safetensors.torch.load_file reads."
+        )
     if not hasattr(classifier, "coef_"):
         raise ValueError("The classifier is not fitted yet; call fit before exporting it.")
     fitted = classifier.classifier_ if isinstance(classifier, LinearClassifierCV) else classifier
-    return Parts(*fitted._linear(), fitted.classes_, *_link(fitted))
+    V, c, center = fitted._linear()
+    return Parts(**vars(link_of(fitted)), V=V, c=c, center=center)
 
 
-def _link(fitted: LinearClassifier) -> tuple[str | None, Any, Any]:
-    """How scores become probabilities."""
+def link_of(fitted: ScoreModel) -> Link:
+    """How the scores of a fitted classifier become labels and probabilities."""
+    link, factor, offset = _link(fitted)
+    return Link(fitted.classes_, link, factor, offset)
+
+
+def _link(fitted: ScoreModel) -> tuple[str | None, Any, Any]:
     learned, link = fitted.calibration_, make_loss(fitted.loss).probability
     if isinstance(learned, Temperature):
         return "softmax", learned.inverse_temperature, 0.0
