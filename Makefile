@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow test-long test-browser screenshots soundness test-portability test-portability-quick check lint format clean fuzz chaos bench bench-quick bench-peers pictures vendor vendor-check
+.PHONY: demo test test-slow test-long test-browser screenshots soundness test-portability test-portability-quick check lint format clean fuzz chaos bench bench-quick bench-peers pictures regularization vendor vendor-check
 
 demo: $(INSTALLED)
 	$(BIN)/halfspaces train digits --out digits.safetensors
@@ -54,6 +54,10 @@ lint: $(INSTALLED)
 # The pictures of docs/pictures.md, by the commands that stand in it; needs the data of ../shared, two minutes.
 pictures: $(INSTALLED)
 	$(BIN)/python docs/pictures.py
+
+# The measurements, figure and tables of docs/regularization.md; needs torch and the data of ../shared, half an hour.
+regularization: $(INSTALLED)
+	$(BIN)/python -m docs.regularization all
 
 # The page's JavaScript: web/ bundled into src/halfspaces/page/static with the chart library it needs; node and npm are
 # needed, as for vendor-check, which compares the bundle that is there with a new one.
