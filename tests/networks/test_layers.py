@@ -40,7 +40,7 @@ def marked(name):
     return pytest.param(name, marks=() if quick else pytest.mark.long)
 
 
-@pytest.mark.parametrize("name", map(marked, NETWORKS))
+@pytest.mark.parametrize("name", [marked(name) for name in NETWORKS])
 def test_networks_obey_all_laws(name):
     network, shape = NETWORKS[name]
     check_module(network.module(shape, 3, seed=1), shape=shape)

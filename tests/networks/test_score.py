@@ -55,7 +55,7 @@ def marked(name):
     return pytest.param(name, marks=pytest.mark.slow if name.startswith("resnet") else ())
 
 
-@pytest.mark.parametrize("name", map(marked, NETWORKS))
+@pytest.mark.parametrize("name", [marked(name) for name in NETWORKS])
 def test_laws_of_ready_made_networks(name):
     score, X = score_of(name)
     check_score(score, X)

@@ -27,11 +27,19 @@ class Part:
 
     name: str
     shape: tuple[int, ...]
+    channels_last: bool = False  # in memory: torch's convolutions copy weights of another order
 
     @property
     def size(self) -> int:
         """The number of its entries."""
         return prod(self.shape)
+
+    def view(self, flat: Tensor) -> Tensor:
+        """The tensor that lies in these entries of W."""
+        if not self.channels_last:
+            return flat.view(self.shape)
+        units, channels, height, width = self.shape
+        return flat.view(units, height, width, channels).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -98,13 +106,13 @@ class Layout:
         flat = torch.from_numpy(W.reshape(-1))
         for part, rows in self.places():
             if part.name in tensors:
-                flat[rows].copy_(tensors[part.name].detach().reshape(-1))
+                part.view(flat[rows]).copy_(tensors[part.name].detach())
         return W
 
     def unpack(self, W: Array) -> dict[str, Tensor]:
         """The tensors of W by name: views, not copies."""
         flat = torch.from_numpy(np.require(W.reshape(-1), requirements="CW"))
-        return {part.name: flat[rows].view(part.shape) for part, rows in self.places()}
+        return {part.name: part.view(flat[rows]) for part, rows in self.places()}
 
     def places(self) -> Iterator[tuple[Part, slice]]:
         """Each tensor and its rows of W."""
@@ -115,4 +123,11 @@ class Layout:
 
 
 def _parts(tensors: Iterable[tuple[str, Tensor]]) -> tuple[Part, ...]:
-    return tuple(Part(name, tuple(tensor.shape)) for name, tensor in tensors)
+    return tuple(
+        Part(name, tuple(tensor.shape), _is_channels_last(tensor)) for name, tensor in tensors
+    )
+
+
+def _is_channels_last(tensor: Tensor) -> bool:
+    last = tensor.ndim == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
+    return last and not tensor.is_contiguous()
