@@ -55,7 +55,7 @@ lint: $(INSTALLED)
 pictures: $(INSTALLED)
 	$(BIN)/python docs/pictures.py
 
-# The measurements, figure and tables of docs/regularization.md; needs torch and the data of ../shared, half an hour.
+# The measurements, figure and tables of docs/regularization.md; needs torch and the data of ../shared, an hour.
 regularization: $(INSTALLED)
 	$(BIN)/python -m docs.regularization all
 
