@@ -16,7 +16,6 @@ from halfspaces.cli.image_features import Describing, Rows
 from halfspaces.cli.recipe import Recipe
 from halfspaces.datasets import Dataset
 from halfspaces.estimators.calibration import CALIBRATIONS, Calibration
-from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import penalty_by_strength
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.estimators.scoring import ScoreTable, make_scorer
@@ -170,7 +169,7 @@ def _calibration(
     scores: list[Array] = []
     labels: list[Array] = []
     for fold in _described(describing, given, rows):
-        classifier: LinearClassifier = recipe.classifier()
+        classifier = recipe.classifier()
         classifier.set_params(**recipe.make_penalty(strength), callbacks=[])
         found = classifier.fit(fold.X, fold.y).decision_function(fold.X_held_out)
         scores.append(np.stack([-found / 2, found / 2], axis=1) if found.ndim == 1 else found)

@@ -239,7 +239,7 @@ def model(classifier: "LinearClassifier", path: Path) -> None:
         _pair("features", f"{feature}: {D:,} columns of {each} pixels")
 
 
-def noted(classifier: "LinearClassifier") -> None:
+def noted(classifier: Any) -> None:
     """Print what a model file stores about its training: λ, reason to stop, accuracies, version."""
     notes = classifier.notes_
     _scores(classifier)

@@ -3,6 +3,7 @@
 import math
 import warnings
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
@@ -160,7 +161,9 @@ class LinearModel(ScoreModel):
             scores = (block.X @ V + c).astype(dtype, copy=False)
             return scores[:, 0] if two else scores
 
-        blocks = Blocks(X, np.empty(X.shape[0], dtype=np.int8), center=center, n_jobs=self.n_jobs)
+        rows: Any = X
+        y = np.empty(rows.shape[0], dtype=np.int8)
+        blocks = Blocks(X, y, center=center, n_jobs=self.n_jobs)
         return Scorer(scores_of, blocks, V.shape[1])
 
     def _arrays(self) -> tuple[Array, Array]:

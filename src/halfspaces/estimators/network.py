@@ -70,7 +70,7 @@ class NetworkClassifier(ScoreModel):
     penalty : str or Penalty, default "l2"
         Of each weight tensor; "max_norm" bounds the incoming weights of each unit.
     strength : float ≥ 0 or None
-        λ of a penalty given by name; None takes 1e-4.
+        λ of a penalty given by name; None takes 2.5e-4.
     optimizer : str or Optimizer, default "auto"
         "auto" is minibatch SGD, 10 or 12 epochs, more for few examples, the step size rising at
         first, then falling by a cosine; with momentum for our networks, by Adam for a module.
@@ -340,10 +340,10 @@ class NetworkClassifier(ScoreModel):
             scores = forward(block).scores
             return scores[:, 1] - scores[:, 0] if two else scores
 
+        rows: Any = X
+        y = np.zeros(rows.shape[0], np.int8)
         sizes = BlockSizes(least_rows=BLOCK_ROWS, most_rows=BLOCK_ROWS)
-        return Scorer(
-            scores_of, Blocks(X, np.zeros(X.shape[0], np.int8), n_jobs=1, sizes=sizes), None
-        )
+        return Scorer(scores_of, Blocks(X, y, n_jobs=1, sizes=sizes), None)
 
 
 def auto_optimizer(network: Any, n_examples: int) -> SGD:

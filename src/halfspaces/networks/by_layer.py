@@ -1,7 +1,9 @@
 """The penalty of a network: that of each weight tensor, with a column for each of its units."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +54,7 @@ class ByLayer(Penalty):
             weights = W[: self.n_penalized].ravel()
             squares = self.penalty.curvature(1)[0] / 2 * np.vdot(weights, weights)
             return np.array([squares + (thresholds[0] and thresholds[0] * np.abs(weights).sum())])
-        return sum((self.penalty.value(layer) for layer in self._layers(W)), W[:0].sum(axis=(0, 2)))
+        return np.sum([self.penalty.value(layer) for layer in self._layers(W)], axis=0)
 
     def gradient(self, W: Array) -> Array:
         """That of each layer; 0 for the other rows."""
@@ -69,17 +71,17 @@ class ByLayer(Penalty):
     def prox(self, W: Array, step: Array | float) -> Array:
         """That of each layer; the other rows stay."""
         moved = W.copy()
-        each = isinstance(step, Array) and step.ndim == W.ndim
-        steps = self._layers(step) if each else [step] * len(self.shapes)
+        steps: Iterable[Any] = repeat(step, len(self.shapes))
+        if isinstance(step, Array) and step.ndim == W.ndim:
+            steps = self._layers(step)
         for layer, size in zip(self._layers(moved), steps, strict=True):
             layer[...] = self.penalty.prox(layer, size)
         return moved
 
     def conjugate(self, dual: Array) -> Array:
         """The sum over the layers; infinite where a row that is not penalized is not 0."""
-        total = sum(self.penalty.conjugate(layer) for layer in self._layers(dual))
-        rest = dual[self.n_penalized :]
-        return total + (float("inf") if rest.any() else 0.0)
+        total = np.sum([self.penalty.conjugate(layer) for layer in self._layers(dual)], axis=0)
+        return np.where(dual[self.n_penalized :].any(), np.inf, total)
 
     def _layers(self, W: Array) -> Iterator[Array]:
         """Views (inputs, 1, units) of the weight tensors."""

@@ -111,7 +111,7 @@ class Layout:
 
     def unpack(self, W: Array) -> dict[str, Tensor]:
         """The tensors of W by name: views, not copies."""
-        flat = torch.from_numpy(np.require(W.reshape(-1), requirements="CW"))
+        flat = torch.from_numpy(np.require(W.reshape(-1), requirements=["C", "W"]))
         return {part.name: part.view(flat[rows]) for part, rows in self.places()}
 
     def places(self) -> Iterator[tuple[Part, slice]]:

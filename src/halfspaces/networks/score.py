@@ -114,7 +114,7 @@ class TorchScore(Score):
 
         def forward(block: Block) -> Forward:
             X = block.X.toarray() if issparse(block.X) else block.X
-            X = np.require(X, requirements="CW")  # torch warns of memory that it cannot write
+            X = np.require(X, requirements=["C", "W"])  # torch warns of memory that it cannot write
             x = torch.from_numpy(X).to(trained[0].dtype).reshape(-1, *self.input_shape)
             with self._mode(draw, block), torch.set_grad_enabled(gradient):
                 scores = functional_call(self.module, tensors, (x,))

@@ -241,7 +241,7 @@ class Objective:
             at = self.score.at(request.W, self.blocks.dtype)
             visit = self._visit(request, at, self._losses(request))
             sums = visit(Block(means, classes, masses, classes))
-            return smoothing, _Sums(*sums[:5], sums[5:])
+            return smoothing, _Sums(*sums[:5], pulled=sums[5:])
         offsets = None
         if smoothing.recentre > 0:
             offsets = np.zeros((len(blocks.y), *request.W.shape[1:]), np.float16)
@@ -250,7 +250,7 @@ class Objective:
         visit = self._visit(request, at, self._losses(request, offsets))
         sums = blocks.sum(visit, request.rows, at.columns)
         statistics = at.statistics and at.statistics()
-        return smoothing, _Sums(*sums[:5], sums[5:], statistics)
+        return smoothing, _Sums(*sums[:5], pulled=sums[5:], statistics=statistics)
 
     def _losses(self, request: Request, new_offsets: Array | None = None) -> EvaluateLoss:
         """The loss that is asked for.

@@ -101,7 +101,7 @@ def law_state(score: Score, *, X: Array, n_classes: int, loss: Loss, seed: int =
     require(np.array_equal(W, given), "an evaluation changes W.")
     rows = _statistics(trained)
     require(objective.evaluate(Request(W)).statistics is None, "statistics move at inference.")
-    if rows:
+    if trained.statistics is not None:
         require(not trained.gradient[-rows:].any(), "running statistics have a gradient.")
         moved = np.concatenate([W[:-rows], trained.statistics])
         before, after = (objective.evaluate(Request(V)).total for V in (W, moved))
