@@ -149,10 +149,15 @@ class TorchScore(Score):
             for layer in self.module.modules():
                 layer.train(not isinstance(layer, _BatchNorm))
         first = int(block.rows[0])
-        with torch.random.fork_rng(devices=[]):
-            state = np.random.SeedSequence([self.seed, draw, first]).generate_state(1, np.uint64)
-            torch.manual_seed(int(state[0] >> np.uint64(1)))
+        seeds = np.random.SeedSequence([self.seed, draw, first]).generate_state(1, np.uint64)
+        # Not torch.manual_seed, which stores a traceback in each call where there is no GPU.
+        generator = torch.default_generator
+        before = generator.get_state()
+        generator.manual_seed(int(seeds[0] >> np.uint64(1)))
+        try:
             yield
+        finally:
+            generator.set_state(before)
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:
