@@ -104,6 +104,33 @@ def test_the_estimator_adds_the_core_and_nothing_heavy():
     assert modules & {"typer", "torch", "matplotlib", "numba", "safetensors"} == set()
 
 
+WITHOUT_TORCH = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class NoTorch(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+sys.meta_path.insert(0, NoTorch())
+from halfspaces.cli import app
+for words in (
+    "train digits --strength 0.01 --checkpoint run --every 0 --out k --report k.html",
+    "evaluate k.safetensors digits", "info k.safetensors", "export k.safetensors --to onnx",
+):
+    app(words.split(), standalone_mode=False)
+import halfspaces.networks, halfspaces.page.session, halfspaces.testing
+"""
+
+
+def test_linear_classifiers_need_no_torch(tmp_path):
+    """Where torch is installed, an import that needs it would go unnoticed otherwise."""
+    command = [sys.executable, "-c", WITHOUT_TORCH]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
 DOTTED = re.compile(r"(?<![\w/.-])halfspaces((?:\.[a-zA-Z]\w*)+)")
 FETCH = """
 import halfspaces, json, operator, sys

@@ -6,7 +6,6 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
-import torch
 
 from halfspaces.penalties.base import Penalty
 from halfspaces.support.types import Array
@@ -59,8 +58,7 @@ class ByLayer(Penalty):
     def gradient(self, W: Array) -> Array:
         """That of each layer; 0 for the other rows."""
         if self.penalty.thresholds(1) == (0.0,):  # λR = (ρ/2) ΣW²
-            rho = self.penalty.curvature(1)[0]
-            gradient = (rho * torch.from_numpy(W)).numpy()  # on all threads
+            gradient = W * W.dtype.type(self.penalty.curvature(1)[0])
             gradient[self.n_penalized :] = 0
             return gradient
         gradient = np.zeros_like(W)
