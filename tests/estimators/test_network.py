@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -180,6 +181,13 @@ def test_what_does_not_fit_is_refused_in_one_sentence(options, words):
 def test_what_is_no_module_is_refused():
     with pytest.raises(TypeError, match=r"must be a torch\.nn\.Module, got int"):
         network(3).fit(X, y)
+
+
+def test_lbfgs_by_name_needs_no_gram_matrix():
+    classifier = NetworkClassifier(MLP((4,)), optimizer="lbfgs", max_passes=20, verbose=-1)
+    with pytest.warns(ConvergenceWarning, match="limit on passes"):
+        classifier.fit(X[:100], y[:100])
+    assert type(classifier.optimizer_).__name__ == "LBFGS"
 
 
 def test_one_class_is_refused():

@@ -212,6 +212,32 @@ def test_sgd_is_that_of_torch():
         np.testing.assert_allclose(tensors[name], parameter.detach(), rtol=1e-10, atol=1e-12)
 
 
+class SkipsABranch(nn.Module):
+    """A residual branch that is skipped for the whole minibatch, as stochastic depth began."""
+
+    def __init__(self):
+        super().__init__()
+        self.branch = nn.Linear(6, 6)
+        self.scores = nn.Linear(6, 3)
+
+    def forward(self, x):
+        if self.training and torch.rand(()) < 0.5:
+            return self.scores(x)
+        return self.scores(x + self.branch(x))
+
+
+def test_a_branch_that_is_skipped_has_no_gradient():
+    score = checked_score(SkipsABranch().double(), TABLE[:6], 3, (6,))
+    check_score(score, TABLE)
+    objective = objective_of(score)
+    gradients = [
+        objective.evaluate(Request(score.initial(1, 3), draw=draw)).gradient for draw in range(8)
+    ]
+    branch = [gradient[:36].any() for gradient in gradients]  # its weights come first
+    assert any(branch)
+    assert not all(branch)
+
+
 def test_lbfgs_needs_scores_without_noise():
     module = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3)).double()
     score = checked_score(module, TABLE[:6], 3, (6,))

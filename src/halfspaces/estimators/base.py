@@ -1,7 +1,7 @@
 """The base of all classifiers by scores: options, checks, predictions."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -19,11 +19,16 @@ from halfspaces.estimators.finite import check_finite
 from halfspaces.estimators.given import labels_of
 from halfspaces.estimators.sklearn_callbacks import CallbackSupportMixin
 from halfspaces.loop.result import Result
+from halfspaces.loop.run import Callback
 from halfspaces.losses.base import Loss
+from halfspaces.objective.objective import Objective
+from halfspaces.optimizers.choose import Choice
+from halfspaces.proofs.minimize import minimize
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array, Block, Features
 from halfspaces.support.validation import check_number
 from halfspaces.system.blas import one_blas_thread
+from halfspaces.tuning.store import store_in
 
 
 class Scorer(NamedTuple):
@@ -90,6 +95,7 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     n_jobs: int | None
     random_state: Any
     verbose: int
+    callbacks: Sequence[Callback]
 
     classes_: Array
     n_iter_: int
@@ -143,6 +149,33 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         if self.random_state is None:
             return None
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _minimize(
+        self,
+        objective: Objective,
+        choice: Choice,
+        start: Array | None = None,
+        validation: Blocks | None = None,
+        heard: Sequence[Callback] = (),
+    ) -> Result:
+        """The run of the chosen optimizer, which goes on from a checkpoint if there is one."""
+        if self.verbose > 0:
+            print(f"{type(self).__name__}: {choice.why}.")
+        store = store_in(self.callbacks)
+        result = minimize(
+            objective,
+            choice.optimizer,
+            start,
+            tol=self.tol,
+            max_passes=self.max_passes,
+            validation=validation,
+            callbacks=[*self.callbacks, *heard],
+            resume=None if store is None else store.run(objective, choice.optimizer),
+            progress=self.verbose >= 0,
+        )
+        if self.verbose > 0:
+            print(f"{type(self).__name__}: {result}")
+        return result
 
     # --- predicting ------------------------------------------------------------------------------
 

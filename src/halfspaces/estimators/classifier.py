@@ -20,7 +20,6 @@ from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import SGD, Constant, Optimizer
 from halfspaces.optimizers.choose import Choice
 from halfspaces.penalties.base import Penalty
-from halfspaces.proofs.minimize import minimize
 from halfspaces.proofs.separation import warn_if_separable
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Moments
@@ -28,7 +27,6 @@ from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 from halfspaces.system.blas import OUTSIDE, one_blas_thread
 from halfspaces.tuning.moments import merged
-from halfspaces.tuning.store import store_in
 
 EPOCHS = ("auto", "sgd")  # optimizers by name whose partial_fit is an epoch of SGD
 
@@ -245,7 +243,8 @@ class LinearClassifier(LinearModel):
         # Without its W, which is as large as the model.
         self.separation_ = separation and replace(separation, W=None)
         with heard_by_callbacks(self, X, y) as heard:
-            self._minimize(objective, data.classes, start, choice, held_out, heard)
+            result = self._minimize(objective, choice, start, held_out, heard)
+        self._adopt(objective, data.classes, choice, result)
         self._end(data, blocks)
         return self
 
@@ -302,7 +301,7 @@ class LinearClassifier(LinearModel):
         objective = self._objective_of(data.blocks, known, moments, epoch.seed)
         start = objective.zeros() if first else self.parameters(objective)
         choice = Choice(epoch, "one epoch of SGD a call of partial_fit")
-        self._minimize(objective, known, start, choice)
+        self._adopt(objective, known, choice, self._minimize(objective, choice, start))
         self._moments = seen
         return self
 
@@ -355,33 +354,6 @@ class LinearClassifier(LinearModel):
                 "features; set warm_start=False."
             )
         return self.parameters(objective)
-
-    def _minimize(
-        self,
-        objective: Objective,
-        classes: Array,
-        start: Array,
-        choice: Choice,
-        validation: Blocks | None = None,
-        heard: Sequence[Callback] = (),
-    ) -> None:
-        if self.verbose > 0:
-            print(f"{type(self).__name__}: {choice.why}.")
-        store = store_in(self.callbacks)
-        result = minimize(
-            objective,
-            choice.optimizer,
-            start,
-            tol=self.tol,
-            max_passes=self.max_passes,
-            validation=validation,
-            callbacks=[*self.callbacks, *heard],
-            resume=None if store is None else store.run(objective, choice.optimizer),
-            progress=self.verbose >= 0,
-        )
-        if self.verbose > 0:
-            print(f"{type(self).__name__}: {result}")
-        self._adopt(objective, classes, choice, result)
 
     def parameters(self, objective: Objective) -> Array:
         """The fitted coefficients as W (D+1, 1, C), in the standardized units of an objective."""

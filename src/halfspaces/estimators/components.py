@@ -125,8 +125,9 @@ def make_optimizer(optimizer: str | Optimizer, objective: Objective, seed: int |
     """
     if isinstance(optimizer, str) and optimizer == "auto":
         return choose_for(objective)
-    takes_lbfgs = objective.penalty.smooth and not objective.score.draws
-    if isinstance(optimizer, str) and optimizer == "lbfgs" and takes_lbfgs:
+    score = objective.score
+    preconditioned = objective.penalty.smooth and score.linear and not score.draws
+    if isinstance(optimizer, str) and optimizer == "lbfgs" and preconditioned:
         return Choice(choose_for(objective).optimizer, "asked for")
     kind = lookup("optimizer", optimizer, {"auto": None, **OPTIMIZERS}, Optimizer)
     made: Any = kind if isinstance(kind, Optimizer) else kind()

@@ -25,13 +25,11 @@ from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import SGD, Adam, Cosine, Momentum, Nesterov, Optimizer, WarmUp
 from halfspaces.optimizers.choose import Choice
 from halfspaces.penalties.base import Penalty
-from halfspaces.proofs.minimize import minimize
 from halfspaces.rows.blocks import Blocks, BlockSizes
 from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array, Block, Features
 from halfspaces.system.blas import OUTSIDE
 from halfspaces.system.names import lookup
-from halfspaces.tuning.store import store_in
 
 if TYPE_CHECKING:
     from torch import nn
@@ -205,7 +203,7 @@ class NetworkClassifier(ScoreModel):
             blocks = _in_batches(objective.blocks, choice.optimizer)
             objective = replace(objective, blocks=blocks)
             with heard_by_callbacks(self, X, y) as heard:
-                result = self._minimize(objective, choice, held_out, heard)
+                result = self._minimize(objective, choice, None, held_out, heard)
         self._adopt(objective, data.classes, inputs, choice, result)
         if not self.result_.converged:
             warnings.warn(str(self.result_), ConvergenceWarning, stacklevel=OUTSIDE)
@@ -271,30 +269,6 @@ class NetworkClassifier(ScoreModel):
         rule = type(sgd.update_rule).__name__
         why = f"minibatch SGD by {rule}, {sgd.epochs} epochs: the scores are those of a network"
         return Choice(replace(sgd, seed=seed or 0), why)
-
-    def _minimize(
-        self,
-        objective: Objective,
-        choice: Choice,
-        validation: Blocks | None,
-        heard: Sequence[Callback],
-    ) -> Result:
-        if self.verbose > 0:
-            print(f"{type(self).__name__}: {choice.why}.")
-        store = store_in(self.callbacks)
-        result = minimize(
-            objective,
-            choice.optimizer,
-            tol=self.tol,
-            max_passes=self.max_passes,
-            validation=validation,
-            callbacks=[*self.callbacks, *heard],
-            resume=None if store is None else store.run(objective, choice.optimizer),
-            progress=self.verbose >= 0,
-        )
-        if self.verbose > 0:
-            print(f"{type(self).__name__}: {result}")
-        return result
 
     def _adopt(
         self, objective: Objective, classes: Array, inputs: Inputs, choice: Choice, result: Result

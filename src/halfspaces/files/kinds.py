@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from halfspaces.estimators.base import ScoreModel
+from halfspaces.estimators.components import make_loss, make_penalty
 from halfspaces.files.notes import Stored
 from halfspaces.support.types import Array
 
@@ -16,7 +17,7 @@ class Kind(ABC):
     A new class of classifiers is one subclass, and one row in `halfspaces.files.models.KINDS`.
     """
 
-    name: ClassVar[str]  # of the class
+    made: ClassVar[type[Any]]  # the class
     fitted: ClassVar[str]  # the attribute that a fitted classifier has
 
     @abstractmethod
@@ -27,9 +28,23 @@ class Kind(ABC):
         """What the file says of it beside its parameters, labels and notes, as JSON."""
         return {}
 
-    @abstractmethod
+    @property
+    def name(self) -> str:
+        """That of the class."""
+        return self.made.__name__
+
     def make(self, parameters: Mapping[str, Any]) -> ScoreModel:
         """The classifier that is not fitted, its options checked."""
+        classifier = self.made(**parameters)
+        classifier._check_options()
+        make_loss(classifier.loss)
+        make_penalty(classifier.penalty, classifier.strength)
+        self.check(classifier)
+        return classifier
+
+    @abstractmethod
+    def check(self, classifier: Any) -> None:
+        """Raise for options of this class that are not known."""
 
     @abstractmethod
     def fill(self, classifier: Any, tensors: Mapping[str, Array], stored: Stored) -> None:

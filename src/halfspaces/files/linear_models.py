@@ -2,12 +2,11 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from halfspaces.estimators.classifier import LinearClassifier
-from halfspaces.estimators.components import make_loss, make_noise, make_penalty
+from halfspaces.estimators.components import make_noise
 from halfspaces.files.kinds import Kind
 from halfspaces.files.notes import Stored
 from halfspaces.rows.moments import Moments
@@ -17,7 +16,7 @@ from halfspaces.support.types import Array
 class LinearKind(Kind):
     """`coef` and `intercept`; `center` and moments where there are any."""
 
-    name = "LinearClassifier"
+    made = LinearClassifier
     fitted = "coef_"
 
     def tensors(self, classifier: LinearClassifier) -> dict[str, Array]:
@@ -37,14 +36,9 @@ class LinearKind(Kind):
             }
         return tensors
 
-    def make(self, parameters: Mapping[str, Any]) -> LinearClassifier:
-        """The classifier that is not fitted."""
-        classifier = LinearClassifier(**parameters)
-        classifier._check_options()
-        make_loss(classifier.loss)
-        make_penalty(classifier.penalty, classifier.strength)
+    def check(self, classifier: LinearClassifier) -> None:
+        """Raise for noise that is not known."""
         make_noise(classifier.noise)
-        return classifier
 
     def fill(
         self, classifier: LinearClassifier, tensors: Mapping[str, Array], stored: Stored

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # By the name that a file has of its classifier; files of earlier versions have none.
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (LinearKind(), NetworkKind())}
-EARLIER = LinearKind.name
+EARLIER = LinearKind().name
 
 _NOT_SAVED = {"callbacks", "random_state"}
 _FEATURES = "features."  # before the names of the arrays of a feature
@@ -185,7 +185,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
 
 def _kind_of(classifier: Any) -> Kind:
-    return KINDS[NetworkKind.name if isinstance(classifier, NetworkClassifier) else EARLIER]
+    return KINDS["NetworkClassifier" if isinstance(classifier, NetworkClassifier) else EARLIER]
 
 
 def _named(metadata: dict[str, Any]) -> str:

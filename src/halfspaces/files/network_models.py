@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from halfspaces.estimators.components import make_loss, make_penalty
 from halfspaces.estimators.network import NetworkClassifier
 from halfspaces.files.checked import shown
 from halfspaces.files.kinds import Kind
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 class NetworkKind(Kind):
     """The tensors of `module_` by their names in it, such as `network.scores.weight`."""
 
-    name = "NetworkClassifier"
+    made = NetworkClassifier
     fitted = "module_"
 
     def tensors(self, classifier: NetworkClassifier) -> dict[str, Array]:
@@ -67,14 +66,9 @@ class NetworkKind(Kind):
             }
         }
 
-    def make(self, parameters: Mapping[str, Any]) -> NetworkClassifier:
-        """The classifier that is not fitted."""
-        classifier = NetworkClassifier(**parameters)
-        classifier._check_options()
-        make_loss(classifier.loss)
-        make_penalty(classifier.penalty, classifier.strength)
+    def check(self, classifier: NetworkClassifier) -> None:
+        """Raise for a recipe that is not known."""
         _recipe(classifier.network)
-        return classifier
 
     def fill(
         self, classifier: NetworkClassifier, tensors: Mapping[str, Array], stored: Stored

@@ -1,6 +1,6 @@
 """Update rules as compiled loops: one visit to each entry of W, where arrays would take ten.
 
-Each loop is the formula of the rule of that name in `optimizers/update_rules.py`, for one member.
+Each loop is the formula of a rule of `optimizers/update_rules.py`, for one member.
 It reads the gradient as the sum of `data` and `slope`, moves the slots and `last_move`, writes the
 next W to `moved`, and adds the squares of W, of the move and of the gradient to `squares`.
 """
@@ -34,38 +34,17 @@ def momentum(
         squares[2] += steepness
 
 
-def adagrad(
-    data: Array, slope: Array, W: Array, step: float, epsilon: float,
+def by_squares(
+    data: Array, slope: Array, W: Array, step: float, old: float, new: float, epsilon: float,
     sums: Array, last_move: Array, moved: Array, squares: Array,
 ) -> None:  # fmt: skip
-    """h ← h + ∇L², v = −step · ∇L/(√h + ε)."""
+    """Adagrad and RMSProp: h ← old · h + new · ∇L², v = −step · ∇L/(√h + ε)."""
     for start in range(0, W.size, TILE):
         length = move_length = steepness = W.dtype.type(0)
         for i in range(start, min(start + TILE, W.size)):
             gradient = data[i] + slope[i]
-            sums[i] += gradient * gradient
+            sums[i] = old * sums[i] + new * gradient * gradient
             move = -step * gradient / (np.sqrt(sums[i]) + epsilon)
-            last_move[i] = move
-            moved[i] = W[i] + move
-            length += W[i] * W[i]
-            move_length += move * move
-            steepness += gradient * gradient
-        squares[0] += length
-        squares[1] += move_length
-        squares[2] += steepness
-
-
-def rmsprop(
-    data: Array, slope: Array, W: Array, step: float, decay: float, rest: float, epsilon: float,
-    means: Array, last_move: Array, moved: Array, squares: Array,
-) -> None:  # fmt: skip
-    """h ← ρ h + (1 − ρ) ∇L², v = −step · ∇L/(√h + ε)."""
-    for start in range(0, W.size, TILE):
-        length = move_length = steepness = W.dtype.type(0)
-        for i in range(start, min(start + TILE, W.size)):
-            gradient = data[i] + slope[i]
-            means[i] = decay * means[i] + rest * gradient * gradient
-            move = -step * gradient / (np.sqrt(means[i]) + epsilon)
             last_move[i] = move
             moved[i] = W[i] + move
             length += W[i] * W[i]

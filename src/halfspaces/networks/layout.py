@@ -102,11 +102,13 @@ class Layout:
     def pack(self, tensors: Mapping[str, Tensor], dtype: np.dtype) -> Array:
         """W (P, 1, 1) of the tensors of these names; 0 for those that are missing."""
         W = np.empty((self.n_rows, 1, 1), dtype)
-        W[self.n_penalized :] = 0
+        W[self.n_trained :] = 0
         flat = torch.from_numpy(W.reshape(-1))
         for part, rows in self.places():
             if part.name in tensors:
                 part.view(flat[rows]).copy_(tensors[part.name].detach())
+            else:
+                W[rows] = 0
         return W
 
     def unpack(self, W: Array) -> dict[str, Tensor]:

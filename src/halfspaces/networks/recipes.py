@@ -132,13 +132,7 @@ class MLP(Network):
     def _build(self, input_shape: tuple[int, ...], n_classes: int) -> "nn.Module":
         from halfspaces.networks.modules import Perceptron
 
-        return Perceptron(
-            input_shape,
-            n_classes,
-            hidden=self.hidden,
-            dropout=self.dropout,
-            batch_norm=self.batch_norm,
-        )
+        return Perceptron(input_shape, n_classes, **vars(self))
 
 
 @dataclass(frozen=True)
@@ -213,16 +207,7 @@ class ResNet(Network):
     def _build(self, input_shape: tuple[int, ...], n_classes: int) -> "nn.Module":
         from halfspaces.networks.modules import ResidualNetwork
 
-        return ResidualNetwork(
-            input_shape,
-            n_classes,
-            width=self.width,
-            depth=self.depth,
-            dropout=self.dropout,
-            batch_norm=self.batch_norm,
-            stochastic_depth=self.stochastic_depth,
-            fractional_pooling=self.fractional_pooling,
-        )
+        return ResidualNetwork(input_shape, n_classes, **vars(self))
 
 
 def _check_switch(name: str, value: object) -> None:

@@ -105,7 +105,7 @@ class TorchScore(Score):
 
     def at(self, W: Array, dtype: np.dtype, draw: int | None = None, gradient: bool = True) -> At:
         """The module's outputs; with a draw in training mode, else in evaluation mode."""
-        tensors = self.layout.unpack(W)
+        tensors = self.layout.unpack(W.astype(self.dtype, copy=False))  # optimizers may widen W
         names = [part.name for part in self.layout.weights + self.layout.others]
         trained = [tensors[name].requires_grad_(gradient) for name in names]
         buffers = dict(self.module.named_buffers())
@@ -121,7 +121,8 @@ class TorchScore(Score):
 
             def pull(slopes: Array) -> tuple[Array]:
                 towards = torch.from_numpy(slopes).to(scores.dtype)
-                gradients = torch.autograd.grad(scores, trained, towards)
+                # A branch that is skipped in this pass has the gradient 0.
+                gradients = torch.autograd.grad(scores, trained, towards, materialize_grads=True)
                 return (self.layout.pack(dict(zip(names, gradients, strict=True)), W.dtype),)
 
             # The loss writes its slopes over its scores, and layers may need their outputs.

@@ -23,8 +23,13 @@ class UpdateRule(ABC):
     """How a gradient becomes a move.
 
     A new rule is one frozen dataclass with `move` (and `slots`, `look_ahead` where it needs them)
-    and one row in `UPDATE_RULES`.
+    and one row in `UPDATE_RULES`. A `loop` makes updates of large W faster.
     """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "move" in vars(cls) and "loop" not in vars(cls):
+            cls.loop = UpdateRule.loop  # that of a rule above is not the loop of this move
 
     def slots(self, W: Array) -> Slots:
         """The arrays that the rule needs from one step to the next."""
@@ -127,8 +132,8 @@ class Adagrad(UpdateRule):
         return -coordinate_step * gradient, coordinate_step, (squares,)
 
     def loop(self, count: int) -> tuple[Callable[..., None], tuple[float, ...]]:
-        """With ε."""
-        return update_loops.adagrad, (self.epsilon,)
+        """With h ← 1 h + 1 ∇L², and ε."""
+        return update_loops.by_squares, (1.0, 1.0, self.epsilon)
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,7 @@ class RMSProp(UpdateRule):
 
     def loop(self, count: int) -> tuple[Callable[..., None], tuple[float, ...]]:
         """With ρ, 1 − ρ and ε."""
-        return update_loops.rmsprop, (self.decay, 1 - self.decay, self.epsilon)
+        return update_loops.by_squares, (self.decay, 1 - self.decay, self.epsilon)
 
 
 @dataclass(frozen=True)

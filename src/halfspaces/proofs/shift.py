@@ -14,7 +14,6 @@ class Shift(Score):
     """Given scores X (N, M·C) plus a bias W (1, M, C): s = x + W[0]."""
 
     linear: ClassVar[bool] = True
-    certified: ClassVar[bool] = True
 
     def initial(self, n_members: int, n_classes: int) -> Array:
         """W = 0 (1, M, C), float64."""

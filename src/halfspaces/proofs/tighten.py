@@ -181,7 +181,7 @@ def _shift(scores: Blocks, loss: Loss, sums: Array, room: Array) -> Array:
     optimizer = LBFGS(memory=20)
     state = optimizer.init(np.zeros((1, members, n_classes)), shifted)
     for _ in range(MOST_TURNS):
-        evaluation = shifted.evaluate(replace(optimizer.propose(state), rows=slice(None)))
+        evaluation = shifted.evaluate(optimizer.propose(state))
         assert evaluation.data_gradient is not None
         data = evaluation.data - np.sum(tilt * evaluation.request.W, axis=(0, 2))
         evaluation = replace(evaluation, data=data, data_gradient=evaluation.data_gradient - tilt)

@@ -10,6 +10,7 @@ from halfspaces.loop.result import Reason
 from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import Optimizer
 from halfspaces.proofs.minimize import minimize
+from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
 from halfspaces.testing.runs import (
     MAX_PASSES,
@@ -83,6 +84,24 @@ def law_stack(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> N
             tolerance = 1e-7 if result.reason is Reason.ALL_STEPS_TAKEN else 2 * tol
             what = f"the loss of member {m} at the end"
             same(result.loss[m], alone.loss[0], what, tolerance=tolerance)
+
+
+@_law
+def law_many_parameters(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
+    """W with more parameters than compiled update rules begin with, and in any memory order, moves
+    as it does in a stack, which these do not take.
+    """
+    if not optimizer.can_diverge:  # only gradient methods have update rules
+        return
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((4, 50_000)) / 200
+    blocks = Blocks(X, np.arange(4) % objective.n_classes, n_jobs=1)
+    large = Objective(objective.loss, objective.penalty, blocks, objective.n_classes)
+    W = np.asfortranarray(rng.standard_normal(large.zeros().shape) / 1000)
+    runs = [some_turns(optimizer, large, np.repeat(W, m, axis=1), turns=3) for m in (1, 2)]
+    alone, stack = (run.history["loss"].reshape(len(run.history), -1)[:, 0] for run in runs)
+    same(alone, stack, "the loss of each turn")
+    same(runs[0].W[:, 0], runs[1].W[:, 0], "W")
 
 
 def _moves(watch: Watch, member: int) -> list[Array]:

@@ -110,6 +110,20 @@ def law_state(score: Score, *, X: Array, n_classes: int, loss: Loss, seed: int =
 
 
 @_law
+def law_types(score: Score, *, X: Array, n_classes: int, loss: Loss, seed: int = 0) -> None:
+    """W may be of another precision than the scores: optimizers compute it as they like."""
+    objective = _objective(score, X, n_classes, loss)
+    W = _start(objective, seed)
+    exact, rounded = (objective.evaluate(Request(V)) for V in (W, W.astype(np.float32)))
+    same(rounded.total, exact.total, "the value for W in float32", 1e-5)
+    same(rounded.gradient, exact.gradient, "the gradient for W in float32", 1e-5)
+    narrow = replace(objective.blocks, X=X.astype(np.float32))
+    rows = replace(objective, blocks=narrow).evaluate(Request(W))
+    same(rows.total, exact.total, "the value for rows in float32", 1e-5)
+    same(rows.gradient, exact.gradient, "the gradient for rows in float32", 1e-5)
+
+
+@_law
 def law_inputs(score: Score, *, X: Array, n_classes: int, loss: Loss, seed: int = 0) -> None:
     """Scores have the shape (B, M·C), and rows of X stay as they are."""
     objective = _objective(score, X, n_classes, loss)
