@@ -32,6 +32,7 @@ def test_a_model_with_noise_is_described_and_repeated_to_the_bit(run, tmp_path, 
 def test_the_seed_is_that_of_the_noise(run, tmp_path):
     for name, seed in (("a", "3"), ("b", "3"), ("c", "4")):
         asked = ("--dropout", "0.2", "--strength", "0.01", "--seed", seed)
+        asked += ("--optimizer", "sgd", "--epochs", "2")
         assert run("train", "digits", *asked, "--out", tmp_path / name).code == 0
     a, b, c = (halfspaces.load(tmp_path / name).coef_ for name in "abc")
     assert np.array_equal(a, b)
@@ -49,7 +50,8 @@ def test_the_strength_is_chosen_without_noise_and_it_is_said(run, tmp_path):
 
 
 def test_noise_given_beside_a_run_file_takes_the_place_of_its_own(run, tmp_path):
-    run("train", "digits", "--dropout", "0.2", "--strength", "0.01", "--out", tmp_path / "a")
+    first = ("--dropout", "0.2", "--strength", "0.01", "--optimizer", "sgd", "--epochs", "2")
+    run("train", "digits", *first, "--out", tmp_path / "a")
     asked = ("--run", tmp_path / "a.run.toml", "--feature-noise", "0.3", "--out", tmp_path / "b")
     assert run("train", *asked).code == 0
     assert halfspaces.load(tmp_path / "b").noise == GaussianNoise(0.3)

@@ -13,6 +13,7 @@ from halfspaces.penalties import L1, L2, ElasticNet, MaxNorm, NoPenalty
 from halfspaces.proofs.minimize import minimize
 from halfspaces.rows.blocks import Blocks, BlockSizes
 from halfspaces.testing import check_penalty, check_score
+from halfspaces.testing.scores import LAWS
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -125,7 +126,8 @@ class ChangesW(TorchScore):
 def test_laws_catch_mistakes(mutant, law):
     score, X = score_of("mlp with dropout and batch norm")
     with pytest.raises(AssertionError, match=law):
-        check_score(mutant(score.module, score.input_shape, draws=True), X)
+        wrong = mutant(score.module, score.input_shape, draws=True)
+        LAWS[law](wrong, X=X, n_classes=3, loss=LOSSES["softmax"])
 
 
 class StaleStatistics(TorchScore):

@@ -15,13 +15,17 @@ from halfspaces.scores.linear import Linear
 from halfspaces.testing import check_noise
 from halfspaces.testing.noise import Scores, _beyond_second_order
 
+SLOW = pytest.mark.slow
 pytestmark = pytest.mark.usefixtures("one_blas_thread")
 LINEAR = Linear(Standardization.identity(3), np.zeros(3))
 
 
 @pytest.mark.parametrize(
     "noise",
-    [*(kind() for kind in NOISES.values()), Dropout(0.2), GaussianNoise(1.5), Dropout(0.0)],
+    [
+        *(kind() for kind in NOISES.values()),
+        *(pytest.param(n, marks=SLOW) for n in (Dropout(0.2), GaussianNoise(1.5), Dropout(0.0))),
+    ],
     ids=repr,
 )
 def test_laws(noise):
