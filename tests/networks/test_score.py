@@ -125,8 +125,8 @@ class ChangesW(TorchScore):
 )
 def test_laws_catch_mistakes(mutant, law):
     score, X = score_of("mlp with dropout and batch norm")
+    wrong = mutant(score.module, score.input_shape, draws=True)
     with pytest.raises(AssertionError, match=law):
-        wrong = mutant(score.module, score.input_shape, draws=True)
         LAWS[law](wrong, X=X, n_classes=3, loss=LOSSES["softmax"])
 
 
