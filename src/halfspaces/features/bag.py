@@ -1,12 +1,13 @@
 """Bags of visual words: histograms of a learned vocabulary's words over the parts of an image."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from halfspaces.features.base import Feature, LocalFeature, fresh
+from halfspaces.features.base import Feature, LocalFeature, fresh, squared
 from halfspaces.features.pooling_regions import Pyramid
 from halfspaces.features.sift import DenseSIFT
 from halfspaces.kernels.compile import run_compiled
@@ -84,7 +85,7 @@ class Bag(Feature):
             check_number(f"{name}(levels=...)", level, at_least=1, integer=True)
         check_name(f"{name}(assignment=...)", self.assignment, ASSIGNMENTS)
         check_number(f"{name}(width=...)", self.width, above=0)
-        check_number(f"{name}(power=...)", self.power, above=0)
+        check_number(f"{name}(power=...)", self.power, above=0, below=10)
         super()._check_shape(shape)
         self._descriptor._check_shape(shape)
         rows, columns, _ = self._descriptor.local_shape(shape)
@@ -154,7 +155,7 @@ class Bag(Feature):
             words,
             squares,
             ASSIGNMENTS.index(self.assignment),
-            np.float32(self.width**2 * float(self.variance_)),
+            squared(self.width * math.sqrt(self.variance_)),
             rows.segment_of,
             columns.segment_of,
             max(1, BAND // len(squares)),
@@ -213,7 +214,7 @@ class BagOfWords(Bag):
         "hard", "triangle" or "gaussian".
     width : float
         Width of "gaussian"; smaller values approach "hard".
-    power : float
+    power : float, below 10
         1 leaves the histograms unchanged; 1/2 reduces the influence of frequent words.
     random_state : int
     n_jobs : int or None

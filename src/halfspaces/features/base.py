@@ -330,6 +330,11 @@ class LocalFeature(Feature):
         return self._local(self._needed_channels(planes))
 
 
+def squared(scale: float) -> np.float32:
+    """scale², kept to squares that float32 can divide by without reaching infinity."""
+    return np.float32(min(max(scale * scale, 1e-30), 1e30))
+
+
 def fresh(feature: Feature) -> Feature:
     """An unfitted copy with the same parameters."""
     copy: Any = clone(feature)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from halfspaces.features.base import Feature
+from halfspaces.features.base import Feature, squared
 from halfspaces.features.cells import cells_of, check_cell
 from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
@@ -119,5 +119,5 @@ class HOG(Feature):
         shape = (n, rows - block + 1, columns - block + 1, block, block * self.orientations)
         blocks = np.empty(shape, np.float32)
         clip = float(self.clip)
-        run_compiled(gradients.normalized_blocks, cells, block, clip, float(self.floor), blocks)
+        run_compiled(gradients.normalized_blocks, cells, block, clip, squared(self.floor), blocks)
         return blocks.reshape(n, -1)

@@ -78,7 +78,7 @@ class Patches(Feature):
         Of the responses in a region: "mean", "max", or "fractional": the maxima over regions whose
         sizes differ by one position, drawn for each chunk of the vocabulary (fractional
         max-pooling; useful where the positions cannot be divided evenly).
-    power : float
+    power : float, below 10
         Features are raised to it: 1/2 reduces the influence of frequent patches.
     stride : int
         Pixels from one patch to the next.
@@ -185,7 +185,7 @@ class Patches(Feature):
         check_name("Patches(pooling=...)", self.pooling, POOLINGS)
         check_numbers("Patches(threshold=...)", self.threshold, at_least=0, below=1)
         check_number("Patches(shrink=...)", self.shrink, at_least=1)
-        check_number("Patches(power=...)", self.power, above=0)
+        check_number("Patches(power=...)", self.power, above=0, below=10)
         check_number("Patches(smoothing=...)", self.smoothing, above=0)
         self._check_size(height, width)
 

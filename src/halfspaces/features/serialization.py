@@ -110,8 +110,8 @@ def _check_array(text: str, name: str, array: Array, shape: tuple[int, int, int]
     elif array.dtype != np.float32 or not np.isfinite(array).all():
         given = f"the array {name} of the feature {text}"
         raise ValueError(f"{given} is not of finite float32 numbers")
-    elif name.endswith("scale_") and array.min() <= 0:
-        raise ValueError(f"the feature {text} has a scale that is not above 0")
+    elif name.endswith(("scale_", "variance_")) and array.min() <= 0:
+        raise ValueError(f"the array {name} of the feature {text} is not above 0")
 
 
 def parts_of(feature: Feature) -> list[Feature]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from halfspaces.features.base import LocalFeature
+from halfspaces.features.base import LocalFeature, squared
 from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
@@ -89,7 +89,8 @@ class DenseSIFT(LocalFeature):
     def _check(self, height: int, width: int) -> None:
         check_number("DenseSIFT(step=...)", self.step, at_least=1, integer=True)
         check_number("DenseSIFT(cell=...)", self.cell, at_least=1, integer=True)
-        check_number("DenseSIFT(sigma=...)", self.sigma, at_least=CAMERA_BLUR)
+        longest = max(height, width)
+        check_number("DenseSIFT(sigma=...)", self.sigma, at_least=CAMERA_BLUR, below=longest)
         check_number("DenseSIFT(floor=...)", self.floor, above=0)
         if SIDE * self.cell > min(height, width):
             needed = f"{SIDE} x {SIDE} cells of {self.cell} pixels"
@@ -126,11 +127,13 @@ class DenseSIFT(LocalFeature):
         begin = used.argmax(axis=1)
         end = weights.shape[1] - used[:, ::-1].argmax(axis=1)
         total = np.sum(weights.sum(axis=1) ** 2)
-        floor = float(self.floor * total)  # of a patch with this gradient everywhere
+        floor_squared = squared(
+            float(self.floor * total)
+        )  # of a patch with this gradient everywhere
         size = SIDE * SIDE * ORIENTATIONS
         descriptors = np.empty((len(images), len(rows), len(columns), size), np.float32)
         places = (images, rows, columns, weights, begin, end)
-        run_compiled(sift.describe_points, *places, bool(self.root), floor, descriptors)
+        run_compiled(sift.describe_points, *places, bool(self.root), floor_squared, descriptors)
         return descriptors
 
 

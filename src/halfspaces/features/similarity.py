@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from halfspaces.features.base import LocalFeature
+from halfspaces.features.base import LocalFeature, squared
 from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
@@ -152,7 +152,7 @@ class SelfSimilarity(LocalFeature):
             similarity.similarities,
             planes,
             self.patch,
-            np.float32(self.noise**2),
+            squared(self.noise),
             rows - corner,
             columns - corner,
             displacements,

@@ -291,5 +291,5 @@ def _balanced(values: Array) -> Array:
 def _weber(responses: Array, floor: float) -> Array:
     """The responses of each point, scaled from length ℓ to length log(1 + ℓ / floor)."""
     lengths = np.sqrt(np.einsum("nrcd,nrcd->nrc", responses, responses))[..., None]
-    logarithms = np.log1p(lengths / np.float32(floor))
+    logarithms = np.log1p(lengths / np.float32(max(floor, 1e-30)))
     return responses * (logarithms / np.maximum(lengths, np.float32(1e-12)))

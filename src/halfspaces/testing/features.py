@@ -80,6 +80,23 @@ def law_rows(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None:
 
 
 @_law
+def law_extremes(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None:
+    """With an option of 1e-30 or 1e30 rows are finite, even for flat images, or it is refused."""
+    images = _images(feature, size, seed)
+    for option, value in feature.get_params(deep=False).items():
+        if not isinstance(value, float):
+            continue
+        for extreme in (1e-30, 1e30):
+            try:
+                rows = _fitted(feature, images, **{option: extreme}).transform(images)
+            except ValueError as refusal:
+                named = str(refusal).startswith(type(feature).__name__)
+                require(named, f"{option}={extreme} raises {refusal!r}.")
+            else:
+                require(np.isfinite(rows).all(), f"with {option}={extreme} a row is not finite.")
+
+
+@_law
 def law_workers(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None:
     """Any number of workers, and every call, returns the same bits."""
     images = np.concatenate([_images(feature, size, seed + part) for part in range(4)])

@@ -187,14 +187,16 @@ def _share_down(y: int, cell: int, votes: Array, histograms: Array) -> None:
                 histograms[top, column, k] += given[k + 1] * bottom
 
 
-def normalized_blocks(cells: Array, block: int, clip: float, floor: float, blocks: Array) -> None:
+def normalized_blocks(
+    cells: Array, block: int, clip: float, floor_squared: np.float32, blocks: Array
+) -> None:
     """blocks (n, rows, columns, block, block · bins) = histograms of block × block cells.
 
-    Each block is divided by √(its squared length + floor²), clipped, and divided by its new length.
+    Each block is divided by √(its squared length + floor_squared), clipped, and divided by its
+    new length.
     """
     wide = blocks.shape[4]
     largest = np.float32(clip)
-    floor_squared = np.float32(floor * floor)
     for i in range(len(blocks)):
         for row in range(blocks.shape[1]):
             for column in range(blocks.shape[2]):

@@ -27,14 +27,14 @@ def describe_points(
     begin: Array,
     end: Array,
     root: bool,
-    floor: float,
+    floor_squared: np.float32,
     descriptors: Array,
 ) -> None:
     """descriptors (n, points down, points across, 128) = SIFT around points (rows, columns).
 
     weights (4, 2 reach + 1) are the shares of four cells in a pixel, for both axes; they are 0
     outside of begin and end (4,). Pixels at the image's edge, and beyond, add nothing.
-    floor is the length below which a descriptor counts as flat.
+    floor_squared is the squared length below which a descriptor counts as flat.
     """
     n, height, width = images.shape
     taps = weights.shape[1]
@@ -71,7 +71,7 @@ def describe_points(
                     top = (rows[row] + first) * down + column * ROW
                     weight = cell * taps + first
                     sum_of_32s(point, at, flat_across, top, down, flat_weights, weight, count)
-                _normalize(point, root, np.float32(floor * floor))
+                _normalize(point, root, floor_squared)
 
 
 @numba.njit(inline="always")
