@@ -28,7 +28,8 @@ def test_compiled_rules_are_the_rules(name, dtype, monkeypatch):
             slope = L2(0.1).gradient(state.W[:-1])
             gradient = data.copy()
             gradient[:-1] += slope
-            given = {"data_gradient": data, "penalty_gradient": slope, "gradient": gradient}
+            request = SimpleNamespace(W=state.W)
+            given = {"data_gradient": data, "request": request, "gradient": gradient}
             before = state.W
             state = optimizer.update(state, SimpleNamespace(**given, statistics=None))
         states.append(state)

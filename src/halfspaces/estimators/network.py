@@ -187,7 +187,7 @@ class NetworkClassifier(ScoreModel):
         """
         X, image_shape = self._rows_of(X)
         data = self._checked(X, y, sample_weight)
-        blocks = replace(data.blocks, n_jobs=1)
+        blocks = data.blocks
         held_out = None
         if is_part(validation):
             train, test = hold_out(blocks.y, len(data.classes), validation)
@@ -214,7 +214,7 @@ class NetworkClassifier(ScoreModel):
         X, image_shape = self._rows_of(X)
         data = self._checked(X, y, sample_weight)
         inputs = Inputs(self.n_features_in_, image_shape, bool(self.planar))
-        return self._objective(replace(data.blocks, n_jobs=1), data.classes, inputs)
+        return self._objective(data.blocks, data.classes, inputs)
 
     def _check_options(self) -> None:
         super()._check_options()

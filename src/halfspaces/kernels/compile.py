@@ -11,6 +11,7 @@ from typing import Any
 
 # Sums may be reordered and products fused; infinities and NaN keep their meaning.
 FASTMATH = {"reassoc", "contract", "nsz"}
+DIVISION = "numpy"  # by 0 is infinite or NaN; a test for 0 would keep loops from being vectorized
 
 _compiling = threading.Lock()
 _compiled: dict[tuple[Any, ...], Callable[..., None]] = {}
@@ -43,6 +44,8 @@ def run_compiled(loop: Callable[..., None], *arguments: Any) -> None:
     with _compiling:
         key = (loop, argument_types)
         if key not in _compiled:
-            _compiled[key] = compile_loop(loop, argument_types, fastmath=FASTMATH)
+            _compiled[key] = compile_loop(
+                loop, argument_types, fastmath=FASTMATH, error_model=DIVISION
+            )
         compiled = _compiled[key]
     compiled(*arguments)

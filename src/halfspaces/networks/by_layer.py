@@ -55,12 +55,15 @@ class ByLayer(Penalty):
             return np.array([squares + (thresholds[0] and thresholds[0] * np.abs(weights).sum())])
         return np.sum([self.penalty.value(layer) for layer in self._layers(W)], axis=0)
 
+    def slopes(self, W: Array) -> list[tuple[Array, float]]:
+        """Those of all weights as one layer where they do not depend on layers."""
+        if self.penalty.thresholds(1) is None:
+            return [(self.gradient(W), 1.0)]
+        weights, others = np.split(W, [self.n_penalized])
+        return [*self.penalty.slopes(weights), (others, 0.0)]
+
     def gradient(self, W: Array) -> Array:
         """That of each layer; 0 for the other rows."""
-        if self.penalty.thresholds(1) == (0.0,):  # λR = (ρ/2) ΣW²
-            gradient = W * W.dtype.type(self.penalty.curvature(1)[0])
-            gradient[self.n_penalized :] = 0
-            return gradient
         gradient = np.zeros_like(W)
         for layer, slope in zip(self._layers(W), self._layers(gradient), strict=True):
             slope[...] = self.penalty.gradient(layer)

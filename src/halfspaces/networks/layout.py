@@ -126,10 +126,11 @@ class Layout:
 
 def _parts(tensors: Iterable[tuple[str, Tensor]]) -> tuple[Part, ...]:
     return tuple(
-        Part(name, tuple(tensor.shape), _is_channels_last(tensor)) for name, tensor in tensors
+        Part(name, tuple(tensor.shape), is_channels_last(tensor)) for name, tensor in tensors
     )
 
 
-def _is_channels_last(tensor: Tensor) -> bool:
+def is_channels_last(tensor: Tensor) -> bool:
+    """Whether images or filters lie in memory with their channels last, and only so."""
     last = tensor.ndim == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
     return last and not tensor.is_contiguous()

@@ -1,11 +1,11 @@
 """Any torch.nn.Module as a score function."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from halfspaces.networks.by_layer import ByLayer
-from halfspaces.networks.layout import Layout
+from halfspaces.networks.layout import Layout, is_channels_last
 from halfspaces.penalties.base import Penalty
 from halfspaces.scores.base import At, Forward, Score
 from halfspaces.support.types import Array, Block
@@ -65,6 +65,7 @@ class TorchScore(Score):
     module: nn.Module
     input_shape: tuple[int, ...]
     seed: int = 0
+    serial: ClassVar[bool] = True  # a module holds the tensors of one call; torch has its threads
     draws: bool = field(default=True)  # pyright: ignore[reportIncompatibleVariableOverride]
 
     @cached_property
@@ -119,11 +120,11 @@ class TorchScore(Score):
             with self._mode(draw, block), torch.set_grad_enabled(gradient):
                 scores = functional_call(self.module, tensors, (x,))
 
-            def pull(slopes: Array) -> tuple[Array]:
+            def pull(slopes: Array) -> tuple[Array, ...]:
                 towards = torch.from_numpy(slopes).to(scores.dtype)
                 # A branch that is skipped in this pass has the gradient 0.
                 gradients = torch.autograd.grad(scores, trained, towards, materialize_grads=True)
-                return (self.layout.pack(dict(zip(names, gradients, strict=True)), W.dtype),)
+                return _own_arrays(gradients)
 
             # The loss writes its slopes over its scores, and layers may need their outputs.
             return Forward(scores.detach().numpy().copy(), pull)
@@ -135,9 +136,13 @@ class TorchScore(Score):
 
     def pullback(self, sums: tuple[Any, ...], factor: Any, shape: tuple[int, ...]) -> Array:
         """The gradient in W; 0 for running statistics."""
-        (gradient,) = sums
-        torch.from_numpy(gradient).mul_(float(factor[0]))  # on all threads
-        return gradient.reshape(shape)
+        gradient = np.empty(shape, self.dtype)
+        gradient[self.layout.n_trained :] = 0
+        flat = torch.from_numpy(gradient.reshape(-1))
+        # Sums over several groups of blocks are arrays.
+        for (part, rows), total in zip(self.layout.places(), sums, strict=False):
+            torch.mul(torch.from_numpy(total), float(factor[0]), out=part.view(flat[rows]))
+        return gradient
 
     @contextmanager
     def _mode(self, draw: int | None, block: Block) -> Iterator[None]:
@@ -159,6 +164,16 @@ class TorchScore(Score):
             yield
         finally:
             generator.set_state(before)
+
+
+def _own_arrays(gradients: Iterable[Tensor]) -> tuple[Array, ...]:
+    """The gradients as arrays to which others can be added: no two entries share memory."""
+    own: list[Tensor] = []
+    for gradient in gradients:
+        shared = any(gradient.data_ptr() == other.data_ptr() for other in own)
+        dense = gradient.is_contiguous() or is_channels_last(gradient)
+        own.append(gradient if dense and not shared else gradient.contiguous().clone())
+    return tuple(gradient.numpy() for gradient in own)
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:

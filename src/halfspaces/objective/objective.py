@@ -80,6 +80,10 @@ class Objective:
     score_function: Score | None = None
     observe: Callable[[Evaluation], Any] | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        if self.score.serial and self.blocks.n_jobs != 1:
+            object.__setattr__(self, "blocks", replace(self.blocks, n_jobs=1))
+
     @property
     def n_examples(self) -> int:
         """N."""
@@ -208,6 +212,7 @@ class Objective:
             data=data,
             exact_data=sums.exact_data / count,
             penalty=self.penalty.value(request.W[:-1]),
+            penalty_function=self.penalty,
             visited=visited if request.gradient else visited / 2,
             statistics=sums.statistics,
             **_nothing_proved(len(data)),
@@ -223,8 +228,7 @@ class Objective:
         factor = 1 / np.repeat(np.broadcast_to(count, W.shape[1]), W.shape[2])
         gradient = self.score.pullback(sums.pulled, factor, W.shape)
         bounds = self._bounds(evaluation, gradient, sums, count)
-        slope = self.penalty.gradient(W[:-1]) if self.penalty.smooth else None
-        return replace(evaluation, data_gradient=gradient, penalty_gradient=slope, **bounds)
+        return replace(evaluation, data_gradient=gradient, **bounds)
 
     def _sums(self, request: Request) -> tuple[Smoothing, _Sums]:
         """The smoothing that was evaluated, with its offsets, and the sums over the rows.

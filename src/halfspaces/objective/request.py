@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from halfspaces.losses.base import Loss
+from halfspaces.penalties.base import Penalty
 from halfspaces.support.types import Array, Rows
 
 
@@ -136,9 +137,8 @@ class Evaluation:
 
     `data` and `data_gradient` are those of the smoothed loss where one was asked for; `exact_data`
     is the data loss without smoothing. `smoothing` is the one that was evaluated, with its offsets.
-    `penalty_gradient` is None for penalties that have a prox instead. `lower` is a proven lower
-    bound on min L, −∞ where nothing is proved, and `stage_lower` the same for the smoothed
-    objective (with offsets it is an estimate for leaving the stage, no proof).
+    `lower` is a proven lower bound on min L, −∞ where nothing is proved, and `stage_lower` the same
+    for the smoothed objective (with offsets it is an estimate for leaving the stage, no proof).
     `prospect` is the value that `lower` would have if the bias were optimal: no proof, but a sign
     that a better bias would give it. `conjugate` is the mean of L*_i at the dual point, and
     `steepness` the mean of ‖∇L_i‖² there, by which rounding errors are bounded. `rounding` was
@@ -160,7 +160,7 @@ class Evaluation:
     steepness: Array
     rounding: Array
     data_gradient: Array | None = None
-    penalty_gradient: Array | None = None
+    penalty_function: Penalty | None = field(default=None, repr=False)
     statistics: Array | None = None
 
     @property
@@ -177,6 +177,14 @@ class Evaluation:
     def gap(self) -> Array:
         """A proven bound on exact_total − min L, infinite where nothing is proved."""
         return np.maximum(self.exact_total - self.lower, 0.0)
+
+    @cached_property
+    def penalty_gradient(self) -> Array | None:
+        """λ ∇R(W) (D, M, C); None without `data_gradient`, and for penalties that have a prox."""
+        if self.data_gradient is None or self.penalty_function is None:
+            return None
+        smooth = self.penalty_function.smooth
+        return self.penalty_function.gradient(self.request.W[:-1]) if smooth else None
 
     @cached_property
     def gradient(self) -> Array:

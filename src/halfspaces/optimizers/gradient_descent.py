@@ -158,16 +158,17 @@ def _run(
     moved = np.empty_like(state.W)
     state.squares = np.zeros((3, 1))
     data = evaluation.data_gradient
-    slope = evaluation.penalty_gradient
     assert data is not None
-    assert slope is not None
-    zero = np.zeros_like(state.W[-1:])
-    for rows, part in ((slice(0, -1), slope), (slice(-1, None), zero)):  # no penalty on the last
-        given = (data[rows].ravel(), part.ravel(), state.W[rows].ravel())
+    at = evaluation.request.W
+    start = 0
+    for slope, factor in (*state.penalty.slopes(at[:-1]), (at[-1:], 0.0)):  # no penalty on the last
+        rows = slice(start, start + len(slope))
+        given = (data[rows].ravel(), slope.ravel(), state.W[rows].ravel())
         arrays = (*state.slots, state.last_move, moved)
         written = [array[rows].reshape(-1) for array in arrays]
-        constants = [number(value) for value in (state.step[0], *numbers)]
+        constants = [number(value) for value in (factor, state.step[0], *numbers)]
         run_compiled(rule, *given, *constants, *written, state.squares[:, 0])
+        start = rows.stop
     return moved
 
 

@@ -139,8 +139,7 @@ class LBFGS(Optimizer[LBFGSState]):
         self._forget(moved, another)
         if state.stage.smoothing.mu == 0:
             value = objective.penalty.value(W[:-1])
-            gradient = objective.penalty.gradient(W[:-1])
-            known = replace(evaluation, penalty=value, penalty_gradient=gradient)
+            known = replace(evaluation, penalty=value, penalty_function=objective.penalty)
             moved.search = self._first_search(moved, known)
         return moved
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from halfspaces.kernels import update_loops
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
@@ -69,6 +68,8 @@ class Plain(UpdateRule):
 
     def loop(self, count: int) -> tuple[Callable[..., None], tuple[float, ...]]:
         """Momentum without decay."""
+        from halfspaces.kernels import update_loops
+
         return update_loops.momentum, (0.0,)
 
 
@@ -92,6 +93,8 @@ class Momentum(UpdateRule):
 
     def loop(self, count: int) -> tuple[Callable[..., None], tuple[float, ...]]:
         """With ρ."""
+        from halfspaces.kernels import update_loops
+
         return update_loops.momentum, (self.decay,)
 
 
@@ -133,6 +136,8 @@ class Adagrad(UpdateRule):
 
     def loop(self, count: int) -> tuple[Callable[..., None], tuple[float, ...]]:
         """With h ← 1 h + 1 ∇L², and ε."""
+        from halfspaces.kernels import update_loops
+
         return update_loops.by_squares, (1.0, 1.0, self.epsilon)
 
 
@@ -165,6 +170,8 @@ class RMSProp(UpdateRule):
 
     def loop(self, count: int) -> tuple[Callable[..., None], tuple[float, ...]]:
         """With ρ, 1 − ρ and ε."""
+        from halfspaces.kernels import update_loops
+
         return update_loops.by_squares, (self.decay, 1 - self.decay, self.epsilon)
 
 
@@ -211,6 +218,8 @@ class Adam(UpdateRule):
         """With β and 1 − β of both means, their corrections, and ε."""
         betas = (self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2)
         corrections = (1 / (1 - self.beta1**count), 1 / (1 - self.beta2**count))
+        from halfspaces.kernels import update_loops
+
         return update_loops.adam, (*betas, *corrections, self.epsilon)
 
 

@@ -44,6 +44,7 @@ class Score(ABC):
 
     linear: ClassVar[bool] = False  # scores of rows x are x V + c, V and c linear in W
     certified: ClassVar[bool] = False  # without noise L(W) is convex in W: a gap can be proved
+    serial: ClassVar[bool] = False  # blocks must be visited one after another
     draws: bool = False  # whether training draws noise
 
     @abstractmethod

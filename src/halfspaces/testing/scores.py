@@ -65,10 +65,10 @@ def law_gradient(score: Score, *, X: Array, n_classes: int, loss: Loss, seed: in
 
 @_law
 def law_rows(score: Score, *, X: Array, n_classes: int, loss: Loss, seed: int = 0) -> None:
-    """Without noise, scores of a row do not depend on the other rows of its block."""
+    """Without noise, scores of a row depend neither on the other rows of its block nor on workers."""
     objective = _objective(score, X, n_classes, loss)
     W = _start(objective, seed)
-    halves = replace(objective.blocks, sizes=BlockSizes(least_rows=1, most_rows=2))
+    halves = replace(objective.blocks, n_jobs=3, sizes=BlockSizes(least_rows=1, most_rows=2))
     whole = objective.evaluate(Request(W))
     parts = replace(objective, blocks=halves).evaluate(Request(W))
     same(parts.total, whole.total, "the value by blocks", 1e-9)
