@@ -74,7 +74,7 @@ class Standardize(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Rows (B, *input_shape) in the dtype of the buffers."""
-        return (x.to(self.mean.dtype) - self.mean) / self.scale
+        return (x.to(self.mean.dtype) - self.mean).div_(self.scale)
 
     def extra_repr(self) -> str:
         """The shape of an example."""

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from scipy.sparse import issparse
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from halfspaces.networks.by_layer import ByLayer
@@ -25,7 +24,7 @@ from halfspaces.support.types import Array, Block
 class TorchScore(Score):
     """f(x; W) = module(x), W the parameters and running statistics of the module, flat (P, 1, 1).
 
-    The module is never changed: its tensors are replaced by those of W in each call. Training draws
+    The module is never changed: a copy takes the tensors of W in each call. Training draws
     noise (dropout, ...) from torch's random generator, seeded by seed, pass and first row of the
     block, so a run has the same bits each time; the state of the generator is restored. Batch
     normalization takes the statistics of a block, and its running statistics are the last rows of
@@ -92,6 +91,12 @@ class TorchScore(Score):
                 own[name].copy_(tensor)
         return module
 
+    @cached_property
+    def _copy(self) -> tuple[nn.Module, dict[str, Tensor]]:
+        """A copy of the module that takes the tensors of any W, and its own by name."""
+        module = copy.deepcopy(self.module)
+        return module, _tensors(module)
+
     def by_layer(self, penalty: Penalty) -> ByLayer:
         """The penalty of each weight tensor, as the penalty of W.
 
@@ -108,8 +113,9 @@ class TorchScore(Score):
         """The module's outputs; with a draw in training mode, else in evaluation mode."""
         tensors = self.layout.unpack(W.astype(self.dtype, copy=False))  # optimizers may widen W
         names = [part.name for part in self.layout.weights + self.layout.others]
-        trained = [tensors[name].requires_grad_(gradient) for name in names]
-        buffers = dict(self.module.named_buffers())
+        module, own = self._copy
+        trained = [own[name] for name in names]
+        buffers = dict(module.named_buffers())
         statistics = {name: tensors[name].to(buffer, copy=True) for name, buffer in buffers.items()}
         tensors |= statistics
 
@@ -117,8 +123,10 @@ class TorchScore(Score):
             X = block.X.toarray() if issparse(block.X) else block.X
             X = np.require(X, requirements=["C", "W"])  # torch warns of memory that it cannot write
             x = torch.from_numpy(X).to(trained[0].dtype).reshape(-1, *self.input_shape)
+            for name, tensor in tensors.items():
+                own[name].data = tensor  # no copy, and less work than torch.func.functional_call
             with self._mode(draw, block), torch.set_grad_enabled(gradient):
-                scores = functional_call(self.module, tensors, (x,))
+                scores = module(x)
 
             def pull(slopes: Array) -> tuple[Array, ...]:
                 towards = torch.from_numpy(slopes).to(scores.dtype)
@@ -132,7 +140,7 @@ class TorchScore(Score):
         def moved() -> Array:
             return self.layout.pack(statistics, W.dtype)[self.layout.n_trained :]
 
-        return At(forward, None, moved if draw is not None and statistics else None)
+        return At(forward, None, True, moved if draw is not None and statistics else None)
 
     def pullback(self, sums: tuple[Any, ...], factor: Any, shape: tuple[int, ...]) -> Array:
         """The gradient in W; 0 for running statistics."""
@@ -147,12 +155,12 @@ class TorchScore(Score):
     @contextmanager
     def _mode(self, draw: int | None, block: Block) -> Iterator[None]:
         """Training mode with noise of this pass and block; evaluation mode without a draw."""
-        self.module.train(draw is not None)
+        module = self._copy[0].train(draw is not None)
         if draw is None:
             yield
             return
         if len(block.rows) == 1:  # a single example has no statistics of a batch
-            for layer in self.module.modules():
+            for layer in module.modules():
                 layer.train(not isinstance(layer, _BatchNorm))
         first = int(block.rows[0])
         seeds = np.random.SeedSequence([self.seed, draw, first]).generate_state(1, np.uint64)

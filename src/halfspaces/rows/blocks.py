@@ -168,22 +168,33 @@ class Blocks:
         return replace(self, index=index if self.index is None else self.index[index])
 
     def map(
-        self, visit: Visit[Partial], rows: Rows = None, columns: int | None = None
+        self,
+        visit: Visit[Partial],
+        rows: Rows = None,
+        columns: int | None = None,
+        *,
+        stored: bool = False,
     ) -> Iterator[Partial]:
         """Yield visit(block) for each block of the rows, in order.
 
         `block.X` is valid during the visit only. Pass `columns`, the number of columns of the
         matrices, if the visit only multiplies `block.X` or its transpose by matrices: with few
-        columns `block.X` may then be a `FusedRows`, which reads the rows as they are stored.
+        columns `block.X` may then be a `FusedRows`, which reads the rows as they are stored. With
+        `stored` it is the rows themselves, not converted.
         """
         from halfspaces.system.blas import one_blas_thread
 
-        work, chunks = self._work(visit, rows, columns)
+        work, chunks = self._work(visit, rows, columns, stored)
         with one_blas_thread():
             yield from ordered_map(work, chunks, available_workers(self.n_jobs, len(chunks)))
 
     def sum(
-        self, visit: Visit[tuple[Any, ...]], rows: Rows = None, columns: int | None = None
+        self,
+        visit: Visit[tuple[Any, ...]],
+        rows: Rows = None,
+        columns: int | None = None,
+        *,
+        stored: bool = False,
     ) -> tuple[Any, ...]:
         """The sum, in block order, of the tuples of numbers or arrays that the visits return.
 
@@ -192,7 +203,7 @@ class Blocks:
         """
         from halfspaces.system.blas import one_blas_thread
 
-        work, chunks = self._work(visit, rows, columns)
+        work, chunks = self._work(visit, rows, columns, stored)
         size = min(MAX_GROUP, max(len(chunks) // MIN_GROUPS, 1))
         groups = [chunks[start : start + size] for start in range(0, len(chunks), size)]
 
@@ -207,7 +218,7 @@ class Blocks:
             return _added(chain([total], sums))
 
     def _work(
-        self, visit: Visit[Partial], rows: Rows, columns: int | None
+        self, visit: Visit[Partial], rows: Rows, columns: int | None, as_stored: bool
     ) -> tuple[Callable[[slice | Array], Partial], list[slice | Array]]:
         """A function of one chunk of the rows, which visits its block, and the list of chunks."""
         from halfspaces.kernels.fused_rows import FusedRows
@@ -219,8 +230,11 @@ class Blocks:
         def work(chunk: slice | Array) -> Partial:
             weight = None if self.weight is None else self._take(self.weight, chunk)
             stored: Any = self._rows(chunk)
-            X = FusedRows(stored, self.dtype) if fused else self._converted(stored)
-            return visit(Block(X, self._take(self.y, chunk), weight, self._numbers(chunk)))
+            if fused:
+                stored = FusedRows(stored, self.dtype)
+            elif not as_stored:
+                stored = self._converted(stored)
+            return visit(Block(stored, self._take(self.y, chunk), weight, self._numbers(chunk)))
 
         return work, self._chunks(rows, size)
 

@@ -65,7 +65,7 @@ def law_gradient(score: Score, *, X: Array, n_classes: int, loss: Loss, seed: in
 
 @_law
 def law_rows(score: Score, *, X: Array, n_classes: int, loss: Loss, seed: int = 0) -> None:
-    """Without noise, scores of a row depend neither on the other rows of its block nor on workers."""
+    """Without noise, a row's scores depend neither on other rows of its block nor on workers."""
     objective = _objective(score, X, n_classes, loss)
     W = _start(objective, seed)
     halves = replace(objective.blocks, n_jobs=3, sizes=BlockSizes(least_rows=1, most_rows=2))
