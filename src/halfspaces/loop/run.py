@@ -15,13 +15,11 @@ from halfspaces.loop.result import History, Reason
 from halfspaces.loop.so_far import Best, SoFar
 from halfspaces.objective.objective import Objective
 from halfspaces.objective.request import Evaluation
-from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
 
 Callback = Callable[["Run"], "Reason | None"]
 Tighten = Callable[["Run", Evaluation], "Reason | None"]
 
-SAMPLED = 64  # rows that stand for all of them
 LEAST_LOSS = 1e-3  # of the loss at W = 0: where the loss is less, tol is relative to this
 
 
@@ -141,22 +139,12 @@ class Run(SoFar):
 def problem_of(objective: Objective, optimizer: Optimizer[Any]) -> str:
     """A digest of what must be the same for a state and its bounds to hold.
 
-    Components, sizes, labels, weights, and what stands for the features, since reading all of X
-    again would cost a pass: the class sums of the certificate, or a few rows where there is none.
+    Components, sizes, labels, weights, and the class sums of the certificate, which stand for the
+    features: reading all of X again would cost a pass.
     """
     digest = hashlib.blake2b()
-    features = objective.anchor.sums if objective.score.certified else _few_rows(objective.blocks)
-    for array in (objective.blocks.labels(), objective.blocks.weights(), features):
+    for array in (objective.blocks.labels(), objective.blocks.weights(), objective.anchor.sums):
         digest.update(array.tobytes())
     rest = objective.n_classes, objective.fit_intercept, objective.score_function
     digest.update(repr((optimizer, objective.loss, objective.penalty, rest)).encode())
     return digest.hexdigest()
-
-
-def _few_rows(blocks: Blocks) -> Array:
-    """Some rows, evenly spread."""
-    spread = np.linspace(0, blocks.n_examples - 1, SAMPLED, dtype=int)
-    parts = list(blocks.map(lambda block: block.X.copy(), spread))
-    return np.concatenate(
-        [part if isinstance(part, np.ndarray) else part.toarray() for part in parts]
-    )

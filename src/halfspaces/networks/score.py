@@ -140,7 +140,7 @@ class TorchScore(Score):
         def moved() -> Array:
             return self.layout.pack(statistics, W.dtype)[self.layout.n_trained :]
 
-        return At(forward, None, True, moved if draw is not None and statistics else None)
+        return At(forward, 0, moved if draw is not None and statistics else None)
 
     def pullback(self, sums: tuple[Any, ...], factor: Any, shape: tuple[int, ...]) -> Array:
         """The gradient in W; 0 for running statistics."""

@@ -252,7 +252,7 @@ class Objective:
             smoothing = smoothing.recentred(offsets)
         at = self.score.at(request.W, blocks.dtype, request.draw, request.gradient)
         visit = self._visit(request, at, self._losses(request, offsets))
-        sums = blocks.sum(visit, request.rows, at.columns, stored=at.converts)
+        sums = blocks.sum(visit, request.rows, at.columns)
         statistics = at.statistics and at.statistics()
         return smoothing, _Sums(*sums[:5], pulled=sums[5:], statistics=statistics)
 
@@ -330,23 +330,21 @@ class Objective:
 
     def scores(self, W: Array, rows: Rows = None) -> Array:
         """Scores (N, M·C) of the rows, in the precision of the products."""
-        at = self.score.at(W, self.blocks.dtype, gradient=False)
-        parts = self.blocks.map(
-            lambda block: at.forward(block).scores, rows, at.columns, stored=at.converts
-        )
+        forward, columns, _ = self.score.at(W, self.blocks.dtype, gradient=False)
+        parts = self.blocks.map(lambda block: forward(block).scores, rows, columns)
         return np.concatenate(list(parts))
 
     def assess(self, W: Array) -> tuple[Array, Array]:
         """Mean loss and accuracy (the largest score wins) of each member, shape (M,) each."""
-        at = self.score.at(W, self.blocks.dtype, gradient=False)
+        forward, columns, _ = self.score.at(W, self.blocks.dtype, gradient=False)
 
         def visit(block: Block) -> tuple[Array, Array]:
-            scores = at.forward(block).scores.reshape(len(block.y), -1, self.n_classes)
+            scores = forward(block).scores.reshape(len(block.y), -1, self.n_classes)
             right = np.argmax(scores, axis=-1) == block.y[:, None]
             loss = self.loss.formula(scores, block.y)[0]
             return _weighted_sum(loss, block.weight), _weighted_sum(right, block.weight)
 
-        loss, right = self.blocks.sum(visit, columns=at.columns, stored=at.converts)
+        loss, right = self.blocks.sum(visit, columns=columns)
         return loss / self.total_weight, right / self.total_weight
 
 

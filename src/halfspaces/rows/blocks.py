@@ -168,33 +168,23 @@ class Blocks:
         return replace(self, index=index if self.index is None else self.index[index])
 
     def map(
-        self,
-        visit: Visit[Partial],
-        rows: Rows = None,
-        columns: int | None = None,
-        *,
-        stored: bool = False,
+        self, visit: Visit[Partial], rows: Rows = None, columns: int | None = None
     ) -> Iterator[Partial]:
         """Yield visit(block) for each block of the rows, in order.
 
         `block.X` is valid during the visit only. Pass `columns`, the number of columns of the
         matrices, if the visit only multiplies `block.X` or its transpose by matrices: with few
         columns `block.X` may then be a `FusedRows`, which reads the rows as they are stored. With
-        `stored` it is the rows themselves, not converted.
+        0 it is these rows themselves, not converted.
         """
         from halfspaces.system.blas import one_blas_thread
 
-        work, chunks = self._work(visit, rows, columns, stored)
+        work, chunks = self._work(visit, rows, columns)
         with one_blas_thread():
             yield from ordered_map(work, chunks, available_workers(self.n_jobs, len(chunks)))
 
     def sum(
-        self,
-        visit: Visit[tuple[Any, ...]],
-        rows: Rows = None,
-        columns: int | None = None,
-        *,
-        stored: bool = False,
+        self, visit: Visit[tuple[Any, ...]], rows: Rows = None, columns: int | None = None
     ) -> tuple[Any, ...]:
         """The sum, in block order, of the tuples of numbers or arrays that the visits return.
 
@@ -203,7 +193,7 @@ class Blocks:
         """
         from halfspaces.system.blas import one_blas_thread
 
-        work, chunks = self._work(visit, rows, columns, stored)
+        work, chunks = self._work(visit, rows, columns)
         size = min(MAX_GROUP, max(len(chunks) // MIN_GROUPS, 1))
         groups = [chunks[start : start + size] for start in range(0, len(chunks), size)]
 
@@ -218,12 +208,12 @@ class Blocks:
             return _added(chain([total], sums))
 
     def _work(
-        self, visit: Visit[Partial], rows: Rows, columns: int | None, as_stored: bool
+        self, visit: Visit[Partial], rows: Rows, columns: int | None
     ) -> tuple[Callable[[slice | Array], Partial], list[slice | Array]]:
         """A function of one chunk of the rows, which visits its block, and the list of chunks."""
         from halfspaces.kernels.fused_rows import FusedRows
 
-        fused = columns is not None and self.are_fused(columns)
+        fused = bool(columns) and self.are_fused(columns)
         row_bytes = self.n_features * self.X.dtype.itemsize
         size = self.sizes.rows(row_bytes) if fused else self.block_rows
 
@@ -232,7 +222,7 @@ class Blocks:
             stored: Any = self._rows(chunk)
             if fused:
                 stored = FusedRows(stored, self.dtype)
-            elif not as_stored:
+            elif columns != 0:
                 stored = self._converted(stored)
             return visit(Block(stored, self._take(self.y, chunk), weight, self._numbers(chunk)))
 

@@ -26,14 +26,13 @@ class At(NamedTuple):
     """A score function at one W.
 
     `columns` is the number of columns of V where rows are only multiplied by matrices, so that
-    kernels may read them as they are stored; `converts` that `forward` takes rows as they are
-    stored. `statistics` returns the running statistics (n, 1, 1),
+    kernels may read them as they are stored; 0 where `forward` takes rows as they are stored.
+    `statistics` returns the running statistics (n, 1, 1),
     the last rows of W, as the blocks have moved them.
     """
 
     forward: Callable[[Block], Forward]
     columns: int | None = None
-    converts: bool = False
     statistics: Callable[[], Array] | None = None
 
 
