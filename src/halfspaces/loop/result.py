@@ -20,21 +20,17 @@ class Reason(Enum):
         "without convexity and a strength above 0 nothing bounds the distance from the minimum."
     )
     ALL_STEPS_TAKEN = (
-        "All steps of the schedule were taken; "
-        "such a run ends by plan, not by a test of convergence."
+        "All steps of the schedule were taken; such a run ends by plan, not by a test."
     )
     MAX_PASSES = "The limit on passes was reached before the tolerance; raise max_passes or tol."
     NO_PROGRESS = (
-        "No step lowers the objective any further in this precision; "
-        "use float64 data or a larger tol."
+        "No step lowers the objective further in this precision; use float64 data or a larger tol."
     )
     EARLY_STOPPED = (
-        "The validation score stopped improving; "
-        "the parameters are the best ones seen on the validation data."
+        "The validation score stopped improving; W is the best one seen on the validation data."
     )
     DIVERGED = (
-        "The loss is above that of W = 0 or no longer a number: the steps are too long; "
-        "use a smaller step size."
+        "The loss is above that of W = 0 or no number: steps are too long; use a smaller step size."
     )
     STOPPED_BY_CALLBACK = "A callback asked to stop."
     INTERRUPTED = "Interrupted from the keyboard; the parameters are the last ones."

@@ -57,10 +57,10 @@ class ByLayer(Penalty):
 
     def slopes(self, W: Array) -> list[tuple[Array, float]]:
         """Those of all weights as one layer where they do not depend on layers."""
-        if self.penalty.thresholds(1) is None:
-            return [(self.gradient(W), 1.0)]
         weights, others = np.split(W, [self.n_penalized])
-        return [*self.penalty.slopes(weights), (others, 0.0)]
+        if self.penalty.thresholds(1) == (0.0,):  # λR = (ρ/2) ΣW²
+            return [(weights, self.penalty.curvature(1)[0]), (others, 0.0)]
+        return [(self.gradient(W), 1.0)]
 
     def gradient(self, W: Array) -> Array:
         """That of each layer; 0 for the other rows."""

@@ -212,23 +212,19 @@ class Objective:
             data=data,
             exact_data=sums.exact_data / count,
             penalty=self.penalty.value(request.W[:-1]),
-            penalty_function=self.penalty,
+            smooth_penalty=self.penalty if self.penalty.smooth else None,
             visited=visited if request.gradient else visited / 2,
             statistics=sums.statistics,
             **_nothing_proved(len(data)),
         )
         if request.gradient:
-            evaluation = self._with_gradient(evaluation, sums, count)
+            factor = 1 / np.repeat(np.broadcast_to(count, request.W.shape[1]), request.W.shape[2])
+            gradient = self.score.pullback(sums.pulled, factor, request.W.shape)
+            bounds = self._bounds(evaluation, gradient, sums, count)
+            evaluation = replace(evaluation, data_gradient=gradient, **bounds)
         if self.observe is not None:
             self.observe(evaluation)
         return evaluation
-
-    def _with_gradient(self, evaluation: Evaluation, sums: _Sums, count: Array) -> Evaluation:
-        W = evaluation.request.W
-        factor = 1 / np.repeat(np.broadcast_to(count, W.shape[1]), W.shape[2])
-        gradient = self.score.pullback(sums.pulled, factor, W.shape)
-        bounds = self._bounds(evaluation, gradient, sums, count)
-        return replace(evaluation, data_gradient=gradient, **bounds)
 
     def _sums(self, request: Request) -> tuple[Smoothing, _Sums]:
         """The smoothing that was evaluated, with its offsets, and the sums over the rows.
@@ -331,8 +327,7 @@ class Objective:
     def scores(self, W: Array, rows: Rows = None) -> Array:
         """Scores (N, M·C) of the rows, in the precision of the products."""
         forward, columns, _ = self.score.at(W, self.blocks.dtype, gradient=False)
-        parts = self.blocks.map(lambda block: forward(block).scores, rows, columns)
-        return np.concatenate(list(parts))
+        return np.concatenate([*self.blocks.map(lambda b: forward(b).scores, rows, columns)])
 
     def assess(self, W: Array) -> tuple[Array, Array]:
         """Mean loss and accuracy (the largest score wins) of each member, shape (M,) each."""

@@ -126,9 +126,8 @@ class Request:
     @property
     def shortens(self) -> bool:
         """Whether the conjugate of a shortened dual point is asked for."""
-        if self.dual_scale is None or self.smoothing.mu > 0:
-            return False
-        return bool(np.any(self.dual_scale < 1))
+        scale = 1 if self.dual_scale is None or self.smoothing.mu > 0 else self.dual_scale
+        return bool(np.any(np.less(scale, 1)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +159,7 @@ class Evaluation:
     steepness: Array
     rounding: Array
     data_gradient: Array | None = None
-    penalty_function: Penalty | None = field(default=None, repr=False)
+    smooth_penalty: Penalty | None = field(default=None, repr=False)
     statistics: Array | None = None
 
     @property
@@ -180,11 +179,8 @@ class Evaluation:
 
     @cached_property
     def penalty_gradient(self) -> Array | None:
-        """λ ∇R(W) (D, M, C); None without `data_gradient`, and for penalties that have a prox."""
-        if self.data_gradient is None or self.penalty_function is None:
-            return None
-        smooth = self.penalty_function.smooth
-        return self.penalty_function.gradient(self.request.W[:-1]) if smooth else None
+        """λ ∇R(W) (D, M, C); None for penalties that have a prox instead."""
+        return self.smooth_penalty and self.smooth_penalty.gradient(self.request.W[:-1])
 
     @cached_property
     def gradient(self) -> Array:

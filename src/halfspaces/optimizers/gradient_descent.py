@@ -147,6 +147,16 @@ class _GradientMethod(Optimizer[GradientState]):
         return length, moved, slope
 
 
+def slopes(penalty: Penalty, W: Array) -> list[tuple[Array, float]]:
+    """λ ∇R(W) of one member, rows after rows: an array, and the number that multiplies it."""
+    of_parts = getattr(penalty, "slopes", None)  # where only some rows are penalized
+    if of_parts is not None:
+        return of_parts(W)
+    if penalty.thresholds(1) == (0.0,):  # λR = (ρ/2) ΣW²
+        return [(W, penalty.curvature(1)[0])]
+    return [(penalty.gradient(W), 1.0)]
+
+
 def _run(
     loop: tuple[Callable[..., None], tuple[float, ...]],
     state: GradientState,
@@ -161,7 +171,10 @@ def _run(
     assert data is not None
     at = evaluation.request.W
     start = 0
-    for slope, factor in (*state.penalty.slopes(at[:-1]), (at[-1:], 0.0)):  # no penalty on the last
+    for slope, factor in (
+        *slopes(state.penalty, at[:-1]),
+        (at[-1:], 0.0),
+    ):  # no penalty on the last
         rows = slice(start, start + len(slope))
         given = (data[rows].ravel(), slope.ravel(), state.W[rows].ravel())
         arrays = (*state.slots, state.last_move, moved)

@@ -139,7 +139,7 @@ class LBFGS(Optimizer[LBFGSState]):
         self._forget(moved, another)
         if state.stage.smoothing.mu == 0:
             value = objective.penalty.value(W[:-1])
-            known = replace(evaluation, penalty=value, penalty_function=objective.penalty)
+            known = replace(evaluation, penalty=value, smooth_penalty=objective.penalty)
             moved.search = self._first_search(moved, known)
         return moved
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from halfspaces.support.arrays import array_namespace
-from halfspaces.support.types import AnyArray, Array
+from halfspaces.support.types import AnyArray
 from halfspaces.support.validation import check_numbers
 
 PerMember = float | tuple[float, ...]  # one number for all members of a stack, or one for each
@@ -77,12 +77,6 @@ class Penalty(ABC):
         raise TypeError(
             f"{type(self).__name__} has no gradient; use its prox (optimizer='proximal' or 'sgd')."
         )
-
-    def slopes(self, W: Array) -> list[tuple[Array, float]]:
-        """λ ∇R(W) of one member, rows after rows: an array, and the number that multiplies it."""
-        if self.thresholds(1) == (0.0,):  # λR = (ρ/2) ΣW²
-            return [(W, self.curvature(1)[0])]
-        return [(self.gradient(W), 1.0)]
 
     def dual_scale(self, dual: AnyArray) -> AnyArray:
         """Largest factor ≤ 1, shape (M,), that brings `dual` into the domain of the conjugate."""
