@@ -75,6 +75,22 @@ def test_draws_are_found(name):
     assert score_of(name)[0].draws == (name != "mlp")
 
 
+class SharedGradients(nn.Module):
+    """Two pairs of parameters with one gradient each, which torch returns as one tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.other = (nn.Parameter(torch.zeros(3, 4).double()) for _ in range(2))
+        self.first, self.second = (nn.Parameter(torch.zeros(3).double()) for _ in range(2))
+
+    def forward(self, x):
+        return x @ (self.one + self.other).T + (self.first + self.second)
+
+
+def test_gradients_that_share_memory_are_summed_apart():
+    check_score(TorchScore(SharedGradients(), (4,), draws=False), np.eye(9, 4) + 0.1)
+
+
 class NoiseAtInference(TorchScore):
     def at(self, W, dtype, draw=None, gradient=True):
         return super().at(W, dtype, 7 if draw is None else draw, gradient)

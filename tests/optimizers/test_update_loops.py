@@ -5,9 +5,21 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from halfspaces.networks.by_layer import ByLayer
 from halfspaces.optimizers import SGD, UPDATE_RULES, gradient_descent
-from halfspaces.optimizers.gradient_descent import GradientState
-from halfspaces.penalties import L2
+from halfspaces.optimizers.gradient_descent import GradientState, slopes
+from halfspaces.penalties import L2, NoPenalty
+
+LAYERS = ((3, 4), (2, 3))  # 18 weights
+
+
+@pytest.mark.parametrize(
+    "penalty", [L2(0.1), NoPenalty(), ByLayer(L2(0.1), LAYERS), ByLayer(NoPenalty(), LAYERS)]
+)
+def test_slopes_are_the_gradient(penalty):
+    W = np.linspace(-1, 1, 25)[:, None, None]
+    parts = [factor * slope for slope, factor in slopes(penalty, W)]
+    np.testing.assert_allclose(np.concatenate(parts), penalty.gradient(W), rtol=1e-15)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -170,11 +170,9 @@ def _run(
     data = evaluation.data_gradient
     assert data is not None
     at = evaluation.request.W
+    parts = [*slopes(state.penalty, at[:-1]), (at[-1:], 0.0)]  # no penalty on the last
     start = 0
-    for slope, factor in (
-        *slopes(state.penalty, at[:-1]),
-        (at[-1:], 0.0),
-    ):  # no penalty on the last
+    for slope, factor in parts:
         rows = slice(start, start + len(slope))
         given = (data[rows].ravel(), slope.ravel(), state.W[rows].ravel())
         arrays = (*state.slots, state.last_move, moved)

@@ -9,6 +9,7 @@ optimizer's state.
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 
@@ -68,9 +69,7 @@ class Plain(UpdateRule):
 
     def loop(self, count: int) -> tuple[Callable[..., None], tuple[float, ...]]:
         """Momentum without decay."""
-        from halfspaces.kernels import update_loops
-
-        return update_loops.momentum, (0.0,)
+        return _loops().momentum, (0.0,)
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,7 @@ class Momentum(UpdateRule):
 
     def loop(self, count: int) -> tuple[Callable[..., None], tuple[float, ...]]:
         """With ρ."""
-        from halfspaces.kernels import update_loops
-
-        return update_loops.momentum, (self.decay,)
+        return _loops().momentum, (self.decay,)
 
 
 @dataclass(frozen=True)
@@ -136,9 +133,7 @@ class Adagrad(UpdateRule):
 
     def loop(self, count: int) -> tuple[Callable[..., None], tuple[float, ...]]:
         """With h ← 1 h + 1 ∇L², and ε."""
-        from halfspaces.kernels import update_loops
-
-        return update_loops.by_squares, (1.0, 1.0, self.epsilon)
+        return _loops().by_squares, (1.0, 1.0, self.epsilon)
 
 
 @dataclass(frozen=True)
@@ -170,9 +165,7 @@ class RMSProp(UpdateRule):
 
     def loop(self, count: int) -> tuple[Callable[..., None], tuple[float, ...]]:
         """With ρ, 1 − ρ and ε."""
-        from halfspaces.kernels import update_loops
-
-        return update_loops.by_squares, (self.decay, 1 - self.decay, self.epsilon)
+        return _loops().by_squares, (self.decay, 1 - self.decay, self.epsilon)
 
 
 @dataclass(frozen=True)
@@ -218,9 +211,14 @@ class Adam(UpdateRule):
         """With β and 1 − β of both means, their corrections, and ε."""
         betas = (self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2)
         corrections = (1 / (1 - self.beta1**count), 1 / (1 - self.beta2**count))
-        from halfspaces.kernels import update_loops
+        return _loops().adam, (*betas, *corrections, self.epsilon)
 
-        return update_loops.adam, (*betas, *corrections, self.epsilon)
+
+def _loops() -> ModuleType:
+    """The compiled rules: their import takes as long as that of numba."""
+    from halfspaces.kernels import update_loops
+
+    return update_loops
 
 
 UPDATE_RULES: dict[str, UpdateRule] = {

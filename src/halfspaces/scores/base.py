@@ -27,8 +27,8 @@ class At(NamedTuple):
 
     `columns` is the number of columns of V where rows are only multiplied by matrices, so that
     kernels may read them as they are stored; 0 where `forward` takes rows as they are stored.
-    `statistics` returns the running statistics (n, 1, 1),
-    the last rows of W, as the blocks have moved them.
+    `statistics` returns the running statistics (n, 1, 1), the last rows of W, as the blocks have
+    moved them.
     """
 
     forward: Callable[[Block], Forward]
@@ -45,7 +45,7 @@ class Score(ABC):
 
     linear: ClassVar[bool] = False  # scores of rows x are x V + c, V and c linear in W
     certified: ClassVar[bool] = False  # without noise L(W) is convex in W: a gap can be proved
-    serial: ClassVar[bool] = False  # blocks must be visited one after another
+    serial: ClassVar[bool] = False  # blocks are visited, each with its `pull`, one after another
     draws: bool = False  # whether training draws noise
 
     @abstractmethod
