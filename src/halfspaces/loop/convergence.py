@@ -26,7 +26,7 @@ def with_bounds(run: Run, evaluation: Evaluation, lower: Array) -> Reason | None
     run.gap = float(np.max(gap))
     done = gap <= run.target(np.where(np.isfinite(gap), evaluation.exact_total, 0.0))
     unbounded = ~run.objective.certifiable(len(gap))
-    exact = evaluation.request.smoothing.mu == 0 and evaluation.data_gradient is not None
+    exact = evaluation.request.smoothing.natural and evaluation.data_gradient is not None
     if unbounded.any() and exact:
         least = run.tol * run.objective.gradient_norm_at_start
         done |= unbounded & (norm(evaluation.gradient) <= least)

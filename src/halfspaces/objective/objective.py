@@ -213,7 +213,7 @@ class Objective:
             exact_data=sums.exact_data / count,
             penalty=self.penalty.value(request.W[:-1]),
             smooth_penalty=self.penalty if self.penalty.smooth else None,
-            visited=visited if request.gradient else visited / 2,
+            visited=(visited if request.gradient else visited / 2) + request.spent,
             statistics=sums.statistics,
             **_nothing_proved(len(data)),
         )
@@ -310,7 +310,7 @@ class Objective:
         rounding = rounding + eps * (2 * np.abs(evaluation.data) + np.abs(computed))
         at_stage = along - evaluation.data + rounding
         computed = computed + rounding
-        conjugate = computed if request.smoothing.mu > 0 else at_stage
+        conjugate = at_stage if request.smoothing.natural else computed
         shortened = None
         if request.shortens:
             shortened = Shortened(np.asarray(request.dual_scale), computed)

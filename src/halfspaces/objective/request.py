@@ -59,6 +59,11 @@ class Smoothing:
         """Whether examples with the same scores and label may have different losses."""
         return self.offsets is not None or self.recentre > 0
 
+    @property
+    def natural(self) -> bool:
+        """Whether the slopes are those of the loss itself."""
+        return self.mu == 0
+
     def of(self, loss: Loss) -> Loss:
         """The smoothed loss, without the offsets."""
         return loss.smoothed(self.mu) if self.mu > 0 else loss
@@ -114,6 +119,8 @@ class Request:
         the right ones they make bounds tighter for losses without kinks.
     draw : int or None
         The number of the pass whose noise a score function with noise draws; None: no noise.
+    spent : float
+        The passes that an optimizer took itself to find this point.
     """
 
     W: Array
@@ -122,6 +129,7 @@ class Request:
     smoothing: Smoothing = Smoothing()
     dual_scale: Array | None = None
     draw: int | None = None
+    spent: float = 0.0
 
     @property
     def shortens(self) -> bool:

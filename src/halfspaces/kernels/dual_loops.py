@@ -1,0 +1,484 @@
+"""Dual coordinate ascent as compiled loops over the rows of X, dense or sparse.
+
+For one member, with weights ω_i that sum to 1 and standardized rows x̃_i = (x_i − mean)/scale,
+
+    G = Σ ω_i x̃_i a_iᵀ,    W = soft(−G + ε W₀, t)/(ρ + ε),    b = b₀ − (Σ ω_i a_i)/κ.
+
+A step on a row replaces its dual point by the one that maximizes a lower bound on the dual
+objective, which is exact for t = 0:
+
+    a_i ← argmin_a  L*_i(a) − ⟨a, s_i⟩ + (m/2)‖a − a_i‖²,    m = ω_i (‖x̃_i‖²/(ρ + ε) + 1/κ).
+
+The bias is free: b₀ is moved to b after each epoch (the proximal point method). W₀ stays.
+
+A dual point that lies on the edge of its domain, and whose slope points outside by more than those
+of the epoch before, is left out (shrinking) until the next full epoch: every tenth is one, and each
+that may be the last.
+"""
+
+# pyright: reportIndexIssue=false
+
+import numba
+import numpy as np
+
+from halfspaces.support.types import Array
+
+ONE_VS_ALL, PAIRWISE, LARGEST = 0, 1, 2  # the kinds of losses
+LINE = 64  # bytes
+TOGETHER = 128  # rows that are read ahead: one by one, in a random order, each would be waited for
+FULL = 10  # epochs from one that visits all dual points to the next
+# Entries of `numbers`; the first is ρ + ε.
+HELD, THRESHOLD, BIAS_PULL, MARGIN, UPPER, BEND, ACCURACY = range(7)
+# Entries of `counts`: kind, epochs, seed, first and last class.
+KIND, EPOCHS, SEED, FIRST, LAST = range(5)
+
+
+def row_sizes(X: Array, rows: Array, mean: Array, inverse: Array, sizes: Array) -> None:
+    """‖(x − mean) inverse‖² of dense rows."""
+    for r in range(len(rows)):
+        i = rows[r]
+        total = mean.dtype.type(0)
+        for d in range(len(mean)):
+            z = (X[i, d] - mean[d]) * inverse[d]
+            total += z * z
+        sizes[i] = total
+
+
+def sparse_row_sizes(
+    data: Array, indices: Array, indptr: Array, rows: Array, mean: Array, inverse: Array,
+    sizes: Array, along: Array,
+) -> None:  # fmt: skip
+    """‖(x − mean) inverse‖² and ⟨x, mean inverse²⟩ of sparse rows."""
+    constant = 0.0
+    for d in range(len(mean)):
+        constant += (mean[d] * inverse[d]) ** 2
+    for r in range(len(rows)):
+        i = rows[r]
+        square = product = 0.0
+        for k in range(indptr[i], indptr[i + 1]):
+            d = indices[k]
+            scaled = inverse[d] * inverse[d] * data[k]
+            square += scaled * data[k]
+            product += scaled * mean[d]
+        sizes[i] = square - 2 * product + constant
+        along[i] = product
+
+
+def ascend(
+    X: Array, rows: Array, y: Array, mean: Array, inverse: Array, omega: Array, steps: Array,
+    room: Array, numbers: Array, counts: Array,
+    dual: Array, V: Array, bias: Array, reached: Array, sums: Array, done: Array,
+) -> None:  # fmt: skip
+    """Epochs over dense rows; V (last − first, D) is −G + ε W₀, `sums` Σ ω a, `steps` m.
+
+    `reached` is b at the end of the last epoch, and `bias` where the next one begins.
+
+    `done` (2, C) counts the dual points of one row and class that were visited, and notes which
+    classes ended by their accuracy.
+    """
+    kind, first, last = counts[KIND], counts[FIRST], counts[LAST]
+    pull, margin, upper, bend = numbers[BIAS_PULL], numbers[MARGIN], numbers[UPPER], numbers[BEND]
+    N, D = len(rows), V.shape[1]
+    C = last - first
+    over = V.dtype.type(1 / numbers[HELD])
+    t = V.dtype.type(numbers[THRESHOLD])
+    z = np.empty(D, V.dtype)
+    order, age, running = np.arange(N), np.zeros(C, np.int64), np.ones(C, np.bool_)
+    idle, bounds, tally = np.zeros((N, C), np.bool_), np.empty((4, C)), np.zeros((3, C))
+    active, scores, old, changes = np.empty(C, np.int64), np.empty(C), np.empty(C), np.empty(C)
+    seen = 0.0
+    seed = np.uint64(counts[SEED])
+    for _ in range(counts[EPOCHS]):
+        seed = _shuffle(order, seed)
+        _begin(idle, bounds, age)
+        for number in range(N):
+            if number % TOGETHER == 0:
+                for r in order[number : number + TOGETHER]:
+                    if omega[rows[r]] > 0 and _some(running, idle, r):
+                        for d in range(0, D, LINE // X.itemsize):
+                            seen += X[rows[r], d]
+            r = order[number]
+            i = rows[r]
+            n = 0
+            for c in range(C):
+                if running[c] and not idle[r, c]:
+                    active[n] = c
+                    n += 1
+            if omega[i] == 0 or n == 0 or (kind != ONE_VS_ALL and n == 1):
+                continue
+            done[0, first] += n
+            for d in range(D):
+                z[d] = (X[i, d] - mean[d]) * inverse[d]
+            m = steps[i]
+            for k in range(n):
+                c = first + active[k]
+                scores[k] = _product(z, V[c - first], t) * over + bias[c]
+                old[k] = dual[i, c - first]
+                if kind == ONE_VS_ALL:
+                    sign = -1.0 if c == y[i] else 1.0
+                    violation = margin + sign * scores[k]
+                    change, excess, loss, idle[r, c - first] = _rise(
+                        violation, sign * old[k], m, upper, bend, bounds, c - first
+                    )
+                    changes[k] = sign * change
+                    tally[0, c - first] += omega[i] * loss
+                    tally[1, c - first] += omega[i] * excess
+            if kind == PAIRWISE:
+                _pairwise_step(
+                    y[i], active, n, scores, old, changes, m, margin, upper, bend, omega[i],
+                    bounds, idle, r, tally,
+                )  # fmt: skip
+            elif kind == LARGEST:
+                _largest_step(
+                    y[i], active, n, scores, old, changes, m, margin, bend, omega[i], idle, r, tally
+                )
+            for k in range(n):
+                if changes[k] != 0:
+                    c = first + active[k]
+                    dual[i, c - first] = old[k] + changes[k]
+                    change = omega[i] * changes[k]
+                    sums[c] += change
+                    bias[c] -= change * pull
+                    _subtract(V[c - first], V.dtype.type(change), z)
+        for c in range(first, last):
+            if running[c - first]:
+                reached[c] = bias[c]
+                bias[c] -= sums[c] * pull
+        tally[0, 0] += 0 * seen
+        if not _go_on(kind, running, age, tally, sums[first:last], room[first:last], numbers):
+            done[1, first:last] = 1
+            break
+
+
+def ascend_sparse(
+    data: Array, indices: Array, indptr: Array, rows: Array, y: Array, mean: Array, inverse: Array,
+    omega: Array, steps: Array, along: Array, room: Array, numbers: Array, counts: Array,
+    dual: Array, U: Array, bias: Array, reached: Array, sums: Array, done: Array,
+) -> None:  # fmt: skip
+    """Epochs over sparse rows; U (D, last − first) is (−G + ε W₀)/scale, but for the means.
+
+    Where there are means, t = 0: then a product with a standardized row is one with the stored
+    values, and three numbers for each class.
+    """
+    kind, first, last = counts[KIND], counts[FIRST], counts[LAST]
+    pull, margin, upper, bend = numbers[BIAS_PULL], numbers[MARGIN], numbers[UPPER], numbers[BEND]
+    N = len(rows)
+    C = last - first
+    over = 1 / numbers[HELD]
+    t = numbers[THRESHOLD]
+    order, age, running = np.arange(N), np.zeros(C, np.int64), np.ones(C, np.bool_)
+    idle, bounds, tally = np.zeros((N, C), np.bool_), np.empty((4, C)), np.zeros((3, C))
+    active, scores, old, changes = np.empty(C, np.int64), np.empty(C), np.empty(C), np.empty(C)
+    products = np.empty(C)
+    constant = 0.0
+    shift = np.zeros(C)  # ⟨mean, U⟩
+    plain, centred = True, False  # features are not scaled; they have means
+    for d in range(len(mean)):
+        constant += (mean[d] * inverse[d]) ** 2
+        for c in range(C):
+            shift[c] += mean[d] * U[d, c]
+        plain = plain and inverse[d] == 1
+        centred = centred or mean[d] != 0
+    seen = 0.0
+    seed = np.uint64(counts[SEED])
+    for _ in range(counts[EPOCHS]):
+        seed = _shuffle(order, seed)
+        _begin(idle, bounds, age)
+        for number in range(N):
+            if number % TOGETHER == 0:
+                for r in order[number : number + TOGETHER]:
+                    if omega[rows[r]] > 0 and _some(running, idle, r):
+                        seen += steps[rows[r]] + dual[rows[r], 0] + y[rows[r]]
+                        start, stop = indptr[rows[r]], indptr[rows[r] + 1]
+                        for j in range(start, stop, LINE // data.itemsize):
+                            seen += data[j]
+                        for j in range(start, stop, LINE // indices.itemsize):
+                            seen += indices[j]
+            r = order[number]
+            i = rows[r]
+            n = 0
+            for c in range(C):
+                if running[c] and not idle[r, c]:
+                    active[n] = c
+                    n += 1
+            if omega[i] == 0 or n == 0 or (kind != ONE_VS_ALL and n == 1):
+                continue
+            done[0, first] += n
+            for c in range(C):
+                products[c] = 0
+                if centred:
+                    products[c] = sums[first + c] * (along[i] - constant) - shift[c]
+            if t == 0 and C == 1:
+                total = 0.0
+                for j in range(indptr[i], indptr[i + 1]):
+                    total += data[j] * U[np.uintp(indices[j]), 0]
+                products[0] += total
+            elif t == 0:
+                for j in range(indptr[i], indptr[i + 1]):
+                    for c in range(C):
+                        products[c] += data[j] * U[np.uintp(indices[j]), c]
+            else:
+                for j in range(indptr[i], indptr[i + 1]):
+                    least = t * inverse[indices[j]]
+                    for c in range(C):
+                        u = U[np.uintp(indices[j]), c]
+                        products[c] += data[j] * (max(u - least, 0.0) + min(u + least, 0.0))
+            m = steps[i]
+            for k in range(n):
+                c = first + active[k]
+                scores[k] = products[active[k]] * over + bias[c]
+                old[k] = dual[i, c - first]
+                if kind == ONE_VS_ALL:
+                    sign = -1.0 if c == y[i] else 1.0
+                    violation = margin + sign * scores[k]
+                    change, excess, loss, idle[r, c - first] = _rise(
+                        violation, sign * old[k], m, upper, bend, bounds, c - first
+                    )
+                    changes[k] = sign * change
+                    tally[0, c - first] += omega[i] * loss
+                    tally[1, c - first] += omega[i] * excess
+            if kind == PAIRWISE:
+                _pairwise_step(
+                    y[i], active, n, scores, old, changes, m, margin, upper, bend, omega[i],
+                    bounds, idle, r, tally,
+                )  # fmt: skip
+            elif kind == LARGEST:
+                _largest_step(
+                    y[i], active, n, scores, old, changes, m, margin, bend, omega[i], idle, r, tally
+                )
+            moved = False
+            change = 0.0
+            products[:] = 0
+            for k in range(n):
+                if changes[k] != 0:
+                    moved = True
+                    c = first + active[k]
+                    dual[i, c - first] = old[k] + changes[k]
+                    change = omega[i] * changes[k]
+                    sums[c] += change
+                    bias[c] -= change * pull
+                    if centred:
+                        shift[active[k]] -= change * along[i]
+                    products[active[k]] = change
+            if moved and C == 1 and plain:
+                for j in range(indptr[i], indptr[i + 1]):
+                    U[np.uintp(indices[j]), 0] -= data[j] * change
+            elif moved and C == 1:
+                for j in range(indptr[i], indptr[i + 1]):
+                    d = np.uintp(indices[j])
+                    U[d, 0] -= data[j] * inverse[d] * inverse[d] * change
+            elif moved:
+                for j in range(indptr[i], indptr[i + 1]):
+                    d = np.uintp(indices[j])
+                    scaled = data[j] * inverse[d] * inverse[d]
+                    for c in range(C):
+                        U[d, c] -= scaled * products[c]
+        for c in range(first, last):
+            if running[c - first]:
+                reached[c] = bias[c]
+                bias[c] -= sums[c] * pull
+        tally[0, 0] += 0 * seen
+        if not _go_on(kind, running, age, tally, sums[first:last], room[first:last], numbers):
+            done[1, first:last] = 1
+            break
+
+
+@numba.njit
+def _begin(idle: Array, bounds: Array, age: Array) -> None:
+    """Begin an epoch: the slopes of the last one become bounds, unless it is to be a full one.
+
+    `bounds` (4, C) are the least and the largest slopes of this epoch and of the one before, `age`
+    (C,) the epochs since each class's last full one.
+    """
+    for c in range(len(age)):
+        if age[c] == 0:
+            for r in range(len(idle)):
+                idle[r, c] = False
+            bounds[2, c], bounds[3, c] = -np.inf, np.inf
+        else:
+            bounds[2, c] = bounds[0, c] if bounds[0, c] < 0 else -np.inf
+            bounds[3, c] = bounds[1, c] if bounds[1, c] > 0 else np.inf
+        bounds[0, c], bounds[1, c] = np.inf, -np.inf
+
+
+@numba.njit(inline="always")
+def _some(running: Array, idle: Array, r: int) -> bool:
+    """Whether a row has a dual point to visit."""
+    for c in range(len(running)):
+        if running[c] and not idle[r, c]:
+            return True
+    return False
+
+
+@numba.njit
+def _shuffle(order: Array, seed: int) -> int:
+    """A random order (Fisher and Yates), by a linear congruential generator."""
+    for i in range(len(order) - 1, 0, -1):
+        seed = seed * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+        j = int((seed >> np.uint64(33)) % np.uint64(i + 1))
+        order[i], order[j] = order[j], order[i]
+    return seed
+
+
+@numba.njit(inline="always")
+def _product(z: Array, v: Array, t: float) -> float:
+    """⟨z, soft(v, t)⟩."""
+    total = z.dtype.type(0)
+    if t == 0:
+        for d in range(len(z)):
+            total += z[d] * v[d]
+    else:
+        zero = z.dtype.type(0)
+        for d in range(len(z)):
+            total += z[d] * (max(v[d] - t, zero) + min(v[d] + t, zero))
+    return total
+
+
+@numba.njit(inline="always")
+def _subtract(v: Array, factor: float, z: Array) -> None:
+    """v −= factor z."""
+    for d in range(len(v)):
+        v[d] -= factor * z[d]
+
+
+@numba.njit(inline="always")
+def _rise(
+    z: float, slope: float, m: float, upper: float, bend: float, bounds: Array, c: int
+) -> tuple[float, float, float, bool]:
+    """The change of one slope β of φ(z) in [0, upper], with φ* = (bend/2) β².
+
+    Also the excess φ(z) + φ*(β) − β z, which is the part of the gap, φ(z), and whether the slope is
+    to be left out.
+    """
+    best = 0.0
+    if z > 0:
+        best = min(z / bend, upper) if bend > 0 else upper
+    loss = best * z - bend / 2 * best * best
+    excess = loss - slope * z + bend / 2 * slope * slope
+    uphill = z - bend * slope
+    change = 0.0
+    aside = False
+    if slope <= 0:
+        aside = uphill < bounds[2, c]
+        uphill = max(uphill, 0.0)
+    elif slope >= upper:
+        aside = uphill > bounds[3, c]
+        uphill = min(uphill, 0.0)
+    if aside:
+        return change, excess, loss, aside
+    bounds[0, c] = min(bounds[0, c], uphill)
+    bounds[1, c] = max(bounds[1, c], uphill)
+    if uphill != 0:
+        change = min(max(slope + uphill / (m + bend), 0.0), upper) - slope
+    return change, excess, loss, aside
+
+
+@numba.njit
+def _pairwise_step(
+    y: int, active: Array, n: int, scores: Array, old: Array, changes: Array, m: float,
+    margin: float, upper: float, bend: float, omega: float, bounds: Array, idle: Array, r: int,
+    tally: Array,
+) -> None:  # fmt: skip
+    """One wrong class after another: its slope rises with that of the right class falling."""
+    right = 0
+    for k in range(n):
+        changes[k] = 0
+        if active[k] == y:
+            right = k
+    for k in range(n):
+        if k == right:
+            continue
+        c = active[k]
+        z = margin + scores[k] - scores[right]
+        change, excess, loss, idle[r, c] = _rise(z, old[k], 2 * m, upper, bend, bounds, c)
+        tally[0, 0] += omega * loss
+        tally[1, 0] += omega * excess
+        changes[k] = change
+        changes[right] -= change
+        scores[k] -= m * change
+        scores[right] += m * change
+
+
+@numba.njit
+def _largest_step(
+    y: int, active: Array, n: int, scores: Array, old: Array, changes: Array, m: float,
+    margin: float, bend: float, omega: float, idle: Array, r: int, tally: Array,
+) -> None:  # fmt: skip
+    """q = a + onehot(y) moves to the projection of (m q + s + Δ [j≠y])/(m + bend) on the simplex."""
+    largest = least = along = square = 0.0
+    right = 0
+    for k in range(n):
+        q = old[k]
+        if active[k] == y:
+            right = k
+            q += 1
+        else:
+            scores[k] += margin
+        largest = scores[k] if k == 0 else max(largest, scores[k])
+        along += q * scores[k]
+        square += q * q
+        changes[k] = q
+    least = largest  # of the scores whose q is above 0
+    for k in range(n):
+        if changes[k] > 0:
+            least = min(least, scores[k])
+    # The loss without smoothing: its excess is then a bound from above.
+    tally[0, 0] += omega * (largest - scores[right])
+    tally[1, 0] += omega * max(largest - along + bend / 2 * square, 0.0)
+    n_left = 0
+    highest = -np.inf
+    for k in range(n):
+        if changes[k] <= 0 and scores[k] < least and k != right:
+            idle[r, active[k]] = True
+        else:
+            n_left += 1
+        changes[k] = (m * changes[k] + scores[k]) / (m + bend)
+        highest = max(highest, changes[k])
+    if n_left == 1:
+        idle[r, active[right]] = True
+    # Newton's method on Σ max(0, v − τ) = 1, from below: a few rounds.
+    threshold = highest - 1
+    while True:
+        total = -1.0
+        above = 0
+        for k in range(n):
+            if changes[k] > threshold:
+                total += changes[k] - threshold
+                above += 1
+        if total <= 1e-12 or above == 0:
+            break
+        threshold += total / above
+    for k in range(n):
+        q = old[k] + (1.0 if k == right else 0.0)
+        changes[k] = max(changes[k] - threshold, 0.0) - q
+
+
+@numba.njit
+def _go_on(
+    kind: int, running: Array, age: Array, tally: Array, sums: Array, room: Array, numbers: Array
+) -> bool:
+    """Note which classes are accurate enough after a full epoch; whether others are left.
+
+    Enough is an excess, and class sums beside the room of their class, of a part of the loss.
+    Classes of losses that couple them end together.
+    """
+    together = kind != ONE_VS_ALL
+    some = False
+    for c in range(len(running)):
+        at = 0 if together else c
+        if age[c] == 0:
+            tally[2, at] = tally[0, at]  # the loss, when all dual points were visited
+        enough = numbers[ACCURACY] * tally[2, at]
+        excess = tally[1, at]
+        if numbers[BIAS_PULL] > 0:
+            for k in range(len(room)) if together else range(c, c + 1):
+                excess = max(excess, abs(sums[k]) / room[k])
+        if excess > enough:
+            age[c] = (age[c] + 1) % FULL
+        elif age[c] > 0:
+            age[c] = 0
+        else:
+            running[c] = False
+        some |= running[c]
+    tally[:2] = 0
+    return some
