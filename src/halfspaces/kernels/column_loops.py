@@ -6,6 +6,8 @@ Every loop writes into its last arguments. A loop works on the columns that `col
 
 from typing import Any
 
+import numpy as np
+
 
 def add_products(ends: Any, rows: Any, values: Any, columns: Any, moves: Any, scores: Any) -> None:
     """Add Σ_k moves[k] · column k to scores (N,)."""
@@ -25,7 +27,7 @@ def column_sums(ends: Any, rows: Any, values: Any, columns: Any, slopes: Any, su
         sums[k] = total
 
 
-def descend(
+def descend(  # noqa: PLR0912
     ends: Any,
     rows: Any,
     values: Any,
@@ -62,7 +64,7 @@ def descend(
     """
     n = len(columns)
     squares = 0.0 * gradient
-    resting = weights != weights
+    resting = weights > np.inf  # none
     everything = True
     for sweep in range(most_sweeps):
         worst = 0.0

@@ -182,48 +182,45 @@ class CoordinateDescent(Optimizer[CoordinateDescentState]):
     def _member_target(self, state: CoordinateDescentState, member: int) -> Array:
         """W (D+1, C) at the minimum on the working sets of a member's classes."""
         assert state.gradient is not None
-        blocks = state.blocks
+        members, n_classes = state.W.shape[1:]
         W = state.W[:, member].copy()
-        n_classes = W.shape[1]
-        threshold = float(np.asarray(state.penalty.thresholds(state.W.shape[1]))[member])
-        ridge = float(state.penalty.curvature(state.W.shape[1])[member])
+        threshold = float(np.asarray(state.penalty.thresholds(members))[member])
+        ridge = float(state.penalty.curvature(members)[member])
         slopes = state.gradient[:-1, member] + ridge * W[:-1]
         sets = [_working_set(W[:-1, c], slopes[:, c], threshold) for c in range(n_classes)]
         features = np.unique(np.concatenate(sets))
-        columns = Columns.of(blocks, state.linear, features, member)
-        bias = columns.bias
+        columns = Columns.of(state.blocks, state.linear, features, member)
+        shift = columns.shift @ W[features]
         work = [np.searchsorted(features, each) for each in sets]
-        # The bias of the columns as they are.
-        offset = W[-1] - columns.shift[: len(features)] @ W[features]
-        weights = [W[sets[c], c] for c in range(n_classes)]
-        if bias:
+        start = [W[each, c] for c, each in enumerate(sets)]
+        if columns.bias:
             work = [np.append(each, len(features)) for each in work]
-            weights = [np.append(each, offset[c]) for c, each in enumerate(weights)]
-        share = blocks.weights()
-        share = share if share.ndim == 1 else share[:, member]
-        share = share / share.sum(dtype=np.float64)
-        y = blocks.labels()
-        alone = state.loss.separable
-        groups = [[c] for c in range(n_classes)] if alone else [list(range(n_classes))]
+            start = [np.append(each, W[-1, c] - shift[c]) for c, each in enumerate(start)]
+        y, share = _labels_and_shares(state.blocks, member)
 
         def solve(group: list[int]) -> list[Array]:
-            model = ColumnModel(
-                columns,
-                RowLoss(state.loss, group, y, share),
-                [work[c] for c in group],
-                [weights[c] for c in group],
-                threshold,
-                ridge,
-            )
+            rows = RowLoss(state.loss, group, y, share)
+            its_work = [work[c] for c in group]
+            its_start = [start[c] for c in group]
+            model = ColumnModel(columns, rows, its_work, its_start, threshold, ridge)
             return model.minimize(self.accuracy)
 
-        workers = available_workers(blocks.n_jobs, len(groups))
-        for group, solved in zip(groups, ordered_map(solve, groups, workers), strict=True):
-            for c, found in zip(group, solved, strict=True):
-                W[sets[c], c] = found[: len(sets[c])]
-                if bias:
-                    W[-1, c] = found[-1] + columns.shift[:-1] @ W[features, c]
+        classes = list(range(n_classes))
+        groups = [[c] for c in classes] if state.loss.separable else [classes]
+        workers = available_workers(state.blocks.n_jobs, len(groups))
+        solved = [each for found in ordered_map(solve, groups, workers) for each in found]
+        for c, found in enumerate(solved):
+            W[sets[c], c] = found[: len(sets[c])]
+        if columns.bias:
+            W[-1] = [found[-1] for found in solved] + columns.shift @ W[features]
         return W
+
+
+def _labels_and_shares(blocks: Blocks, member: int) -> tuple[Array, Array]:
+    """Labels (N,), and the weight of each row over the weight of all, (N,)."""
+    weights = blocks.weights()
+    weight = weights if weights.ndim == 1 else weights[:, member]
+    return blocks.labels(), weight / weight.sum(dtype=np.float64)
 
 
 def _working_set(weights: Array, slopes: Array, threshold: float) -> Array:
