@@ -146,7 +146,7 @@ class CoordinateDescent(Optimizer[CoordinateDescentState]):
     ) -> CoordinateDescentState:
         """Accept the point unless the objective rose, and minimize on the next working set."""
         assert evaluation.data_gradient is not None
-        state.dual_scale = state.penalty.dual_scale(evaluation.data_gradient[:-1])
+        state.dual_scale = state.penalty.dual_scale(evaluation.data_gradient[:-1]) ** 2
         self._accept(state, evaluation)
         if np.all(state.flat >= FLAT_STEPS):
             state.done = Reason.NO_PROGRESS
