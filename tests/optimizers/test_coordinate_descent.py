@@ -191,3 +191,18 @@ def test_it_refuses_kinks_and_other_penalties():
         minimize(replace(small, loss=Hinge()), CoordinateDescent())
     with pytest.raises(TypeError, match=r"got MaxNorm.*; use optimizer='proximal'"):
         minimize(replace(small, penalty=MaxNorm(1.0)), CoordinateDescent())
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_above_the_largest_strength_every_weight_is_0(loss):
+    blocks = documents()
+    model = LinearClassifier(loss, "l1", strength=1.0, standardize=False, fit_intercept=False)
+    objective = model.objective(blocks.X, blocks.y)
+    objective = objective.with_penalty(L1(1.01 * largest_strength(objective)))
+    result = minimize(objective, CoordinateDescent(), tol=1e-6)
+    assert result.converged
+    assert not result.W.any()
+    start = 0.1 * np.random.default_rng(0).normal(size=result.W.shape)
+    again = minimize(objective, CoordinateDescent(), start, tol=1e-6)
+    assert again.converged
+    assert not again.W[:-1].any()

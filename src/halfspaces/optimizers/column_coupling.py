@@ -36,6 +36,7 @@ class Together:
             None if each.Q is None else cholesky(each.Q[np.ix_(free, free)])
             for each, free in zip(models, self.free, strict=True)
         ]
+        self.diagonal = self._each(lambda model: model.diagonal)
 
     def step(self, moves: Array, shared: Array) -> Array:
         """Change the weights and the moves (G, N) of the scores; returns the new Σ tie · moves."""
@@ -97,8 +98,8 @@ class Together:
         return self.sums(slopes) + self.ridge * step
 
     def precondition(self, residual: Array) -> Array:
-        """Each class's own Hessian, inverted, times a residual."""
-        solved = residual.copy()
+        """Each class's own Hessian, or its diagonal, inverted, times a residual."""
+        solved = residual / self.diagonal
         for c, factor in enumerate(self.factors):
             part = slice(self.ends[c], self.ends[c + 1])
             if factor is not None and len(factor):

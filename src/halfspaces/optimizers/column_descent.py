@@ -18,6 +18,7 @@ MOST_IN_GRAM = 1000  # columns of which all products with each other are compute
 SWEEPS_IN_GRAM = 500
 GRAM_ACCURACY = 1e-2
 SWEEPS = 20  # over the columns themselves
+LEAST_SQUARE = 1e-30
 ACCURACY = 0.1  # of the violations, relative to the first
 
 
@@ -48,6 +49,16 @@ class ClassModel:
     def __post_init__(self) -> None:
         self.weights = self.start.copy()
         self.Q = self._hessian() if len(self.work) <= MOST_IN_GRAM else None
+
+    @property
+    def diagonal(self) -> Array:
+        """Of the Hessian, (K,)."""
+        if self.Q is not None:
+            return np.maximum(np.diag(self.Q), LEAST_SQUARE)
+        ends, rows, values = self.stored
+        squares = np.empty(len(self.work))
+        run_compiled(column_sums, ends, rows, values**2, self.work, self.bend, squares)
+        return np.maximum(squares + self.ridge, LEAST_SQUARE)
 
     def _hessian(self) -> Array:
         """Xᵀ diag(bend) X and the ridge, (K, K)."""
