@@ -22,6 +22,7 @@ from benchmarks import (
     report,
     roofline,
     summary,
+    text,
 )
 from benchmarks.data import ROOT
 from benchmarks.problems import Problem, parity_problems, problems, quick_problems
@@ -47,6 +48,7 @@ SECTIONS = (
     "races",
     "grid",
     "l1path",
+    "text",
     "lecture",
     "networks",
     "page",
@@ -67,6 +69,7 @@ def main() -> None:
         "races": lambda: race.race(store, _raced(options), options.solvers),
         "grid": lambda: grid.run(store, quick=options.quick, cap=grid.CAP * options.time),
         "l1path": lambda: l1path.run(store, quick=options.quick, cap=l1path.CAP * options.time),
+        "text": lambda: text.run(store, quick=options.quick),
         "lecture": lambda: lecture.run(store, quick=options.quick),
         "networks": lambda: networks.run(store, quick=options.quick),
         "page": lambda: page.run(store, quick=options.quick),

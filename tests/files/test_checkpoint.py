@@ -20,6 +20,7 @@ from halfspaces.losses.softmax import Softmax
 from halfspaces.optimizers import (
     LBFGS,
     SGD,
+    CoordinateDescent,
     GradientDescent,
     Gram,
     LowRank,
@@ -46,6 +47,7 @@ RUNS = {
     "staged hinge": (replace(SMALL, loss=Hinge()), LBFGS(preconditioner=Gram())),
     "proximal": (replace(SMALL, penalty=L1(0.01)), ProximalGradient()),
     "proximal Newton": (replace(SMALL, penalty=L1(0.01)), ProximalNewton()),
+    "coordinate descent": (replace(SMALL, penalty=L1(0.01)), CoordinateDescent()),
     "SGD, Adam": (SMALL, SGD(update_rule="adam", batch_size=7, epochs=3)),
     "gradient descent": (SMALL, GradientDescent(update_rule="nesterov")),
     "random search": (SMALL, RandomSearch(draws=60)),

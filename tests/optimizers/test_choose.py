@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 from halfspaces.losses import LOSSES
-from halfspaces.optimizers import LBFGS, ByClass, Gram, LowRank, ProximalGradient, ProximalNewton
+from halfspaces.losses.one_vs_all import OneVsAll
+from halfspaces.losses.softmax import Softmax
+from halfspaces.optimizers import (
+    LBFGS,
+    ByClass,
+    CoordinateDescent,
+    Gram,
+    LowRank,
+    ProximalGradient,
+    ProximalNewton,
+)
 from halfspaces.optimizers.choose import choose
 from halfspaces.penalties import L1, L2, PENALTIES, ElasticNet, MaxNorm, NoPenalty
 
@@ -17,12 +27,14 @@ SIZES = [(64, True), (64, False), (4096, True), (4096, False), (4097, True), (40
 SPARSE = [False, True]
 
 
-def expected(penalty, n_features, *, uncorrelated, small):
+def expected(loss, penalty, n_features, *, uncorrelated, small):
     """The decision, as nested cases."""
     wide = n_features > 4096
     if isinstance(penalty, MaxNorm):
         return ProximalGradient()
     if isinstance(penalty, L1 | ElasticNet):
+        if wide and uncorrelated and isinstance(loss, Softmax | OneVsAll) and loss.smooth:
+            return CoordinateDescent()
         return ProximalGradient() if wide or small else ProximalNewton()
     if wide:
         return LBFGS() if uncorrelated else LBFGS(preconditioner=LowRank())
@@ -36,8 +48,10 @@ def expected(penalty, n_features, *, uncorrelated, small):
 )
 def test_every_case_has_one_choice(penalty):
     for loss, (n_features, small), sparse in itertools.product(LOSSES.values(), SIZES, SPARSE):
-        choice = choose(loss, penalty, n_features, uncorrelated=sparse, small=small)
-        assert choice.optimizer == expected(penalty, n_features, uncorrelated=sparse, small=small)
+        choice = choose(loss, penalty, n_features, uncorrelated=sparse, small=small, sparse=sparse)
+        assert choice.optimizer == expected(
+            loss, penalty, n_features, uncorrelated=sparse, small=small
+        )
 
 
 @pytest.mark.parametrize(

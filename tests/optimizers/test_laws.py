@@ -12,6 +12,7 @@ from halfspaces.optimizers import (
     SGD,
     UPDATE_RULES,
     ByClass,
+    CoordinateDescent,
     Cosine,
     GradientDescent,
     Gram,
@@ -54,6 +55,8 @@ PROXIMAL = [
     ProximalGradient(growth=3.0),
     ProximalNewton(),
     ProximalNewton(memory=1, accuracy=0.5),
+    CoordinateDescent(),
+    CoordinateDescent(accuracy=0.9),
 ]
 RANDOM = [RandomSearch(draws=40, batch=3), RandomSearch(draws=40, scale=0.1, local=True, batch=1)]
 

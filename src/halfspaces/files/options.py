@@ -249,7 +249,9 @@ class OptimizerOptions(Table):
     """How the loss is minimized."""
 
     optimizer: str = option(
-        "auto", "auto, lbfgs, gradient_descent, sgd, proximal, proximal_newton or random_search."
+        "auto",
+        "auto, lbfgs, gradient_descent, sgd, proximal, proximal_newton, coordinate_descent or "
+        "random_search.",
     )
     update_rule: str | None = option(
         None,

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 # Sums may be reordered and products fused; infinities and NaN keep their meaning.
 FASTMATH = {"reassoc", "contract", "nsz"}
 DIVISION = "numpy"  # by 0 is infinite or NaN; a test for 0 would keep loops from being vectorized
@@ -38,14 +40,21 @@ def run_compiled(loop: Callable[..., None], *arguments: Any) -> None:
 
     Give arrays in C order: each other layout compiles the loop again.
     """
-    import numba
-
-    argument_types = tuple(map(numba.typeof, arguments))
+    key = (loop, *map(_kind, arguments))
     with _compiling:
-        key = (loop, argument_types)
         if key not in _compiled:
-            _compiled[key] = compile_loop(
-                loop, argument_types, fastmath=FASTMATH, error_model=DIVISION
-            )
+            import numba
+
+            types = tuple(map(numba.typeof, arguments))
+            _compiled[key] = compile_loop(loop, types, fastmath=FASTMATH, error_model=DIVISION)
         compiled = _compiled[key]
     compiled(*arguments)
+
+
+def _kind(argument: Any) -> Any:
+    """What decides an argument's type in numba, which itself takes longer than a small loop."""
+    if not isinstance(argument, np.ndarray):
+        return type(argument)
+    flags = argument.flags
+    layout = (flags.c_contiguous, flags.f_contiguous, flags.writeable, flags.aligned)
+    return argument.dtype, argument.ndim, layout

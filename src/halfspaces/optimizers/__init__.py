@@ -5,6 +5,7 @@ in `UPDATE_RULES`.
 """
 
 from halfspaces.loop.optimizer import Optimizer, State
+from halfspaces.optimizers.coordinate_descent import CoordinateDescent
 from halfspaces.optimizers.gradient_descent import SGD, GradientDescent
 from halfspaces.optimizers.lbfgs import LBFGS
 from halfspaces.optimizers.proximal_gradient import ProximalGradient
@@ -45,6 +46,7 @@ __all__ = [
     "Adam",
     "ByClass",
     "Constant",
+    "CoordinateDescent",
     "Cosine",
     "GradientDescent",
     "Gram",
@@ -74,5 +76,6 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "sgd": SGD,
     "proximal": ProximalGradient,
     "proximal_newton": ProximalNewton,
+    "coordinate_descent": CoordinateDescent,
     "random_search": RandomSearch,
 }

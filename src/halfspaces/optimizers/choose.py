@@ -11,7 +11,10 @@ import numpy as np
 
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.losses.base import Loss
+from halfspaces.losses.one_vs_all import OneVsAll
+from halfspaces.losses.softmax import Softmax
 from halfspaces.objective.objective import Objective
+from halfspaces.optimizers.coordinate_descent import CoordinateDescent
 from halfspaces.optimizers.gradient_descent import SGD
 from halfspaces.optimizers.lbfgs import LBFGS
 from halfspaces.optimizers.proximal_gradient import ProximalGradient
@@ -46,6 +49,7 @@ class Case(NamedTuple):
     small: bool
     draws: bool = False
     convex: bool = True
+    sparse: bool = False
 
 
 class Condition(NamedTuple):
@@ -109,6 +113,13 @@ CHEAP_MODEL = Condition(
     f"at least {SMALL:,} stored values or at most {FEW_FEATURES} features",
     lambda case: not case.small or case.n_features <= FEW_FEATURES,
 )
+SPARSE = Condition("sparse rows", lambda case: case.sparse)
+# Coordinate descent knows the second derivative of these exactly; of others it takes a bound, with
+# which it is no faster than a proximal gradient.
+BENT = Condition(
+    "softmax, or a one-vs-all loss without kinks",
+    lambda case: isinstance(case.loss, Softmax | OneVsAll) and case.loss.smooth,
+)
 FEW = Condition(f"fewer than {SMALL:,} stored values", lambda case: case.small)
 # Word counts of equal variance are nearly uncorrelated, and a pass over them costs little beside a
 # step with a Gram matrix of that size.
@@ -133,6 +144,12 @@ RULES = (
         "proximal Newton on the Gram matrix",
         ProximalNewton,
         "{penalty} has a kink, so each step minimizes a model that keeps it",
+    ),
+    Rule(
+        (SHRINKS, WIDE, SPARSE, BENT),
+        "coordinate descent",
+        CoordinateDescent,
+        "few weights are not 0, and the columns of these have few stored values",
     ),
     Rule(
         (CONSTRAINT,),
@@ -180,6 +197,7 @@ def choose_for(objective: Objective) -> Choice:
         small=small,
         draws=objective.score.draws,
         convex=objective.score.certified or objective.score.draws,
+        sparse=sparse,
     )
 
 
@@ -192,17 +210,18 @@ def choose(
     small: bool = False,
     draws: bool = False,
     convex: bool = True,
+    sparse: bool = False,
 ) -> Choice:
     """The optimizer for a loss, a penalty and a number of features: the first rule that applies.
 
     `uncorrelated` says that the features are nearly uncorrelated, `small` that X has so few stored
     values that a pass over it costs next to nothing, `draws` that the scores draw noise, `convex`
-    that L(W) is convex.
+    that L(W) is convex, `sparse` that rows are sparse.
 
     >>> from halfspaces.losses.softmax import Softmax
     >>> from halfspaces.penalties.l1 import L1
     >>> choose(Softmax(), L1(0.1), 64).why
     'proximal Newton on the Gram matrix: L1 has a kink, so each step ...'
     """
-    case = Case(loss, penalty, n_features, uncorrelated, small, draws, convex)
+    case = Case(loss, penalty, n_features, uncorrelated, small, draws, convex, sparse)
     return next(rule for rule in RULES if rule.applies(case)).choice(case)

@@ -23,8 +23,9 @@ from halfspaces.preconditioners.gram_matrix import centred_gram, sample_rows
 from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array
 
-# A move and the change of the gradient along it, (n, C) each, for centred features.
-Pair = tuple[Array, Array]
+# A move, the change of the gradient along it, and the move times A ⊗ Gram, (n, C) each, for centred
+# features.
+Pair = tuple[Array, Array, Array]
 
 # Of A, in the direction that adds a constant to all scores, where a shift-invariant loss is flat.
 DAMPING = 1e-2
@@ -137,15 +138,15 @@ class Curvature:
         s = self.sketch.centred_move(move)
         y = self.sketch.centred(change)
         if np.sum(s * y) > LEAST_COSINE * np.linalg.norm(s) * np.linalg.norm(y):
-            self.pairs.append((s, y))
+            self.pairs.append((s, y, self.sketch.along_classes(self.sketch.gram_times(s))))
 
     def corrections(self) -> tuple[Array, Array]:
         """U (n, C, 2m) and K (2m, 2m)."""
-        moves, changes = zip(*self.pairs, strict=True)
+        moves, changes, products = zip(*self.pairs, strict=True)
         s = np.stack(moves, axis=2)
         y = np.stack(changes, axis=2)
         m = len(moves)
-        Bs = self.scale * self.sketch.along_classes(self.sketch.gram_times(s))
+        Bs = self.scale * np.stack(products, axis=2)
         sy = s.reshape(-1, m).T @ y.reshape(-1, m)
         sBs = s.reshape(-1, m).T @ Bs.reshape(-1, m)
         lower = np.tril(sy, -1)
