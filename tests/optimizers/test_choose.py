@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from halfspaces.losses import LOSSES
-from halfspaces.optimizers import LBFGS, ByClass, Gram, LowRank, ProximalGradient, ProximalNewton
+from halfspaces.optimizers import (
+    LBFGS,
+    ByClass,
+    Gram,
+    LowRank,
+    Newton,
+    ProximalGradient,
+    ProximalNewton,
+)
 from halfspaces.optimizers.choose import choose
 from halfspaces.penalties import L1, L2, PENALTIES, ElasticNet, MaxNorm, NoPenalty
 
@@ -17,13 +25,15 @@ SIZES = [(64, True), (64, False), (4096, True), (4096, False), (4097, True), (40
 SPARSE = [False, True]
 
 
-def expected(penalty, n_features, *, uncorrelated, small):
+def expected(loss, penalty, n_features, *, uncorrelated, small, small_hessian):
     """The decision, as nested cases."""
     wide = n_features > 4096
     if isinstance(penalty, MaxNorm):
         return ProximalGradient()
     if isinstance(penalty, L1 | ElasticNet):
         return ProximalGradient() if wide or small else ProximalNewton()
+    if small and small_hessian and loss.smooth:
+        return Newton()
     if wide:
         return LBFGS() if uncorrelated else LBFGS(preconditioner=LowRank())
     return LBFGS(preconditioner=Gram() if small else ByClass())
@@ -35,9 +45,11 @@ def expected(penalty, n_features, *, uncorrelated, small):
     ids=repr,
 )
 def test_every_case_has_one_choice(penalty):
-    for loss, (n_features, small), sparse in itertools.product(LOSSES.values(), SIZES, SPARSE):
-        choice = choose(loss, penalty, n_features, uncorrelated=sparse, small=small)
-        assert choice.optimizer == expected(penalty, n_features, uncorrelated=sparse, small=small)
+    cases = itertools.product(LOSSES.values(), SIZES, SPARSE, [False, True])
+    for loss, (n_features, small), sparse, small_hessian in cases:
+        properties = {"uncorrelated": sparse, "small": small, "small_hessian": small_hessian}
+        choice = choose(loss, penalty, n_features, **properties)
+        assert choice.optimizer == expected(loss, penalty, n_features, **properties)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from halfspaces.optimizers import (
     GradientDescent,
     Gram,
     LowRank,
+    Newton,
     ProximalGradient,
     ProximalNewton,
     RandomSearch,
@@ -48,6 +49,7 @@ QUASI_NEWTON = [
     LBFGS(memory=2),
     *(LBFGS(preconditioner=each) for each in (Gram(), ByClass())),
     LBFGS(preconditioner=LowRank(rank=20)),
+    Newton(),
 ]
 PROXIMAL = [
     ProximalGradient(),

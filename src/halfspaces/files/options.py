@@ -249,7 +249,8 @@ class OptimizerOptions(Table):
     """How the loss is minimized."""
 
     optimizer: str = option(
-        "auto", "auto, lbfgs, gradient_descent, sgd, proximal, proximal_newton or random_search."
+        "auto",
+        "auto, lbfgs, newton, gradient_descent, sgd, proximal, proximal_newton or random_search.",
     )
     update_rule: str | None = option(
         None,

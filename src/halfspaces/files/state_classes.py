@@ -23,6 +23,7 @@ from halfspaces.optimizers import (
     gradient_descent,
     lbfgs,
     line_search,
+    newton,
     proximal_gradient,
     proximal_newton,
     quasi_newton,
@@ -44,7 +45,7 @@ from halfspaces.scores import linear
 
 MODULES = (
     result, so_far, request, linear, by_layer, standardization,
-    epoch_order, gradient_descent, lbfgs, line_search, proximal_gradient, proximal_newton,
+    epoch_order, gradient_descent, lbfgs, line_search, newton, proximal_gradient, proximal_newton,
     quasi_newton, random_search, sketch, smoothing,
     base, class_hessian, curvature, factors, gram, low_rank, row_gram,
 )  # fmt: skip

@@ -73,13 +73,13 @@ def in_simplex(q: AnyArray) -> AnyArray:
 
 
 def laplacian(edges: Array) -> Array:
-    """diag(row sums) − edges, in float64, for symmetric weights (..., C, C) between the classes.
+    """Σ_{jk} edges_jk (e_j − e_k)(e_j − e_k)ᵀ, in float64, for weights of pairs (..., C, C).
 
-    This is how the Hessian of a shift-invariant loss looks: its rows sum to 0, without cancellation.
+    The Hessian of a shift-invariant loss is one: its rows sum to 0, without cancellation.
     """
     diagonal = np.eye(edges.shape[-1], dtype=bool)
-    between = np.where(diagonal, 0.0, edges)
-    return np.where(diagonal, between.sum(axis=-1, keepdims=True), 0.0) - between
+    both = np.where(diagonal, 0.0, edges.astype(np.float64) + edges.swapaxes(-2, -1))
+    return np.where(diagonal, both.sum(axis=-1, keepdims=True), 0.0) - both
 
 
 def project_onto_simplex(values: AnyArray) -> AnyArray:
@@ -209,8 +209,9 @@ class Loss(ABC):
         columns = np.stack(slopes, axis=-1) / (2 * DIFFERENCE_STEP)
         if self.separable:
             return np.diagonal(columns, axis1=-2, axis2=-1)
-        symmetric = (columns + columns.swapaxes(-2, -1)) / 2
-        return laplacian(-symmetric) if self.shift_invariant else symmetric
+        if self.shift_invariant:
+            return laplacian(-columns / 2)
+        return (columns + columns.swapaxes(-2, -1)) / 2
 
     def hessian(self, scores: Array, label: int, weight: Array) -> Array:
         """Σ_i w_i ∇²L_i in the scores, shape (C, C), of a smooth loss.
@@ -250,5 +251,5 @@ class Loss(ABC):
         >>> Hinge().chance_value(10)
         9.0
         """
-        loss, _ = self.value_and_grad(np.zeros((1, n_classes)), np.zeros(1, dtype=np.int64))
+        loss, _ = self.formula(np.zeros((1, n_classes)), np.zeros(1, dtype=np.int64))
         return float(loss[0])

@@ -47,15 +47,14 @@ class _Pairwise(base.Loss):
         right = base.right_class_mask(scores, y)
         violations = scores - base.right_class_scores(scores, y) + self.margin
         second = self.surrogate.second_derivative(violations)
-        edges = second[..., None] * right[..., None, :]
-        return base.laplacian(edges + edges.swapaxes(-2, -1))
+        return base.laplacian(second[..., None] * right[..., None, :])
 
     def hessian(self, scores: Array, label: int, weight: Array) -> Array:
         """Σ w Σ_{j≠y} φ''_j (e_j − e_y)(e_j − e_y)ᵀ."""
         violations = scores - scores[:, [label]] + self.margin
         second = weight @ self.surrogate.second_derivative(violations)
         edges = np.zeros((len(second), len(second)))
-        edges[label] = edges[:, label] = second
+        edges[label] = second
         return base.laplacian(edges)
 
     def conjugate(self, dual: AnyArray, y: AnyArray) -> AnyArray:

@@ -83,14 +83,13 @@ class Softmax(base.Loss):
         """diag(p) − p pᵀ."""
         p = np.exp(scores - base.max_over_classes(scores))
         p /= base.sum_over_classes(p)
-        return base.laplacian(p[..., None] * p[..., None, :])
+        return base.laplacian(p[..., None] * p[..., None, :] / 2)
 
     def hessian(self, scores: Array, label: int, weight: Array) -> Array:
         """Σ w (diag(p) − p pᵀ)."""
         p = np.exp(scores - base.max_over_classes(scores))
         p /= base.sum_over_classes(p)
-        products = (p.T @ (weight[:, None] * p)).astype(np.float64)
-        return base.laplacian((products + products.T) / 2)
+        return base.laplacian(p.T @ (weight[:, None] * p) / 2)
 
     def conjugate(self, dual: AnyArray, y: AnyArray) -> AnyArray:
         """Σ_j q_j log q_j with q = a + t, on the simplex."""

@@ -7,6 +7,7 @@ in `UPDATE_RULES`.
 from halfspaces.loop.optimizer import Optimizer, State
 from halfspaces.optimizers.gradient_descent import SGD, GradientDescent
 from halfspaces.optimizers.lbfgs import LBFGS
+from halfspaces.optimizers.newton import Newton
 from halfspaces.optimizers.proximal_gradient import ProximalGradient
 from halfspaces.optimizers.proximal_newton import ProximalNewton
 from halfspaces.optimizers.random_search import RandomSearch
@@ -52,6 +53,7 @@ __all__ = [
     "LowRank",
     "Momentum",
     "Nesterov",
+    "Newton",
     "Optimizer",
     "Plain",
     "Preconditioner",
@@ -70,6 +72,7 @@ __all__ = [
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "lbfgs": LBFGS,
+    "newton": Newton,
     "gradient_descent": GradientDescent,
     "sgd": SGD,
     "proximal": ProximalGradient,
