@@ -16,12 +16,15 @@ from halfspaces.losses.base import Loss
 from halfspaces.objective.objective import Objective
 from halfspaces.objective.request import Evaluation, Request
 from halfspaces.optimizers.line_search import LineSearch
-from halfspaces.optimizers.quasi_newton import Rounding
+from halfspaces.optimizers.quasi_newton import HIDDEN, Rounding
 from halfspaces.penalties.base import Penalty
 from halfspaces.rows.blocks import Blocks
 from halfspaces.scores.linear import Linear
 from halfspaces.support.types import Array, Block, Visit
 
+# Times the decrease that the step before promised: where more is promised, and rounding hides it,
+# the steps do not come closer, as those of Newton's method do.
+FALLEN = 0.1
 PRODUCTS = 1 << 20  # of the features of some rows that are formed at a time
 LEAST_ROWS = 64  # whose products are formed at a time
 # Of the mean of the diagonal: what is added to it, so that no system is singular. Rounding moves
@@ -40,6 +43,7 @@ class NewtonState(State):
     gradient: Array | None = field(default=None, repr=False)
     direction: Array | None = field(default=None, repr=False)
     line: LineSearch | None = None
+    rests: Array | None = None  # members whose steps change nothing but rounding errors, (M,)
 
 
 @dataclass(frozen=True)
@@ -122,8 +126,9 @@ class Newton(Optimizer[NewtonState]):
             state.step = np.where(accepted, state.line.step, 0.0)
         if accepted.any():
             self._move(state, evaluation, accepted)
-            return self._turn(state, accepted)
-        if state.line is not None and state.line.failed.all():
+            self._turn(state, accepted)
+        assert state.line is not None
+        if np.all(state.line.failed | state.rests):
             state.done = Reason.NO_PROGRESS
         return state
 
@@ -153,7 +158,11 @@ class Newton(Optimizer[NewtonState]):
         if state.line is None or state.direction is None:
             state.line = LineSearch.start(state.rounding, value, slope, 1.0)
             state.direction = direction
+            state.rests = np.zeros_like(members)
         else:
+            hidden = -slope <= HIDDEN * state.rounding.error(value)
+            rests = hidden & (-slope >= FALLEN * -state.line.slope)
+            state.rests = np.where(members, rests, state.rests)
             state.line.restart(members, value, slope, 1.0)
             state.direction = np.where(by_member(members), direction, state.direction)
         return state
