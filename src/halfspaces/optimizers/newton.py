@@ -33,17 +33,24 @@ RIDGE = {"float64": 1e-12, "float32": 1e-7}
 
 
 @dataclass(eq=False)
+class NewtonSearch:
+    """The data loss and its gradient at the iterate, the step from there, each member's trial."""
+
+    data: Array  # (M,)
+    gradient: Array = field(repr=False)
+    direction: Array = field(repr=False)
+    line: LineSearch
+    rests: Array  # members whose steps change nothing but rounding errors, (M,)
+
+
+@dataclass(eq=False)
 class NewtonState(State):
-    """The iterate, the data loss and its gradient there, and each member's step and trial."""
+    """The iterate and the line search from there."""
 
     penalty: Penalty
     rounding: Rounding
     hessian: "Hessian" = field(repr=False)
-    data: Array | None = None  # (M,); None: the iterate has not been evaluated
-    gradient: Array | None = field(default=None, repr=False)
-    direction: Array | None = field(default=None, repr=False)
-    line: LineSearch | None = None
-    rests: Array | None = None  # members whose steps change nothing but rounding errors, (M,)
+    search: NewtonSearch | None = None  # None: the iterate has not been evaluated
 
 
 @dataclass(frozen=True)
@@ -102,70 +109,76 @@ class Newton(Optimizer[NewtonState]):
 
         A last trial that no update has seen yet is accepted by members for which it is no higher.
         """
-        if state.data is None:
-            self._move(state, evaluation, np.ones(len(state.step), bool))
-        elif np.array_equal(evaluation.request.W, self.propose(state).W):
-            value = state.data + state.penalty.value(state.W[:-1])
-            self._move(state, evaluation, evaluation.total <= value)
-        moved = replace(state, penalty=objective.penalty, line=None, done=None)
-        return self._turn(moved, np.ones(len(state.step), bool))
+        search = state.search
+        data, gradient = evaluation.data, evaluation.data_gradient
+        if search is not None:
+            if np.array_equal(evaluation.request.W, self.propose(state).W):
+                value = search.data + state.penalty.value(state.W[:-1])
+                self._move(state, search, evaluation, evaluation.total <= value)
+            data, gradient = search.data, search.gradient
+        moved = replace(state, penalty=objective.penalty, done=None)
+        moved.search = self._first_search(moved, data, gradient)
+        return moved
 
     def propose(self, state: NewtonState) -> Request:
         """The iterate, then the trial point of each member's line search."""
-        if state.line is None or state.direction is None:
+        search = state.search
+        if search is None:
             return Request(state.W)
-        return Request(state.W + by_member(state.line.step) * state.direction)
+        return Request(state.W + by_member(search.line.step) * search.direction)
 
     def update(self, state: NewtonState, evaluation: Evaluation) -> NewtonState:
         """Accept passing trial points and compute new steps there; other steps are adjusted."""
-        if state.line is None or state.direction is None:
-            accepted = np.ones(len(state.step), bool)
-        else:
-            slope = inner(evaluation.gradient, state.direction)
-            accepted = state.line.judge(evaluation.total, slope)
-            state.step = np.where(accepted, state.line.step, 0.0)
+        search = state.search
+        if search is None:
+            state.search = self._first_search(state, evaluation.data, evaluation.data_gradient)
+            return state
+        accepted = search.line.judge(evaluation.total, inner(evaluation.gradient, search.direction))
+        state.step = np.where(accepted, search.line.step, 0.0)
         if accepted.any():
-            self._move(state, evaluation, accepted)
-            self._turn(state, accepted)
-        assert state.line is not None
-        if np.all(state.line.failed | state.rests):
+            self._move(state, search, evaluation, accepted)
+            self._turn(state, search, accepted)
+        if np.all(search.line.failed | search.rests):
             state.done = Reason.NO_PROGRESS
         return state
 
     @staticmethod
-    def _move(state: NewtonState, evaluation: Evaluation, members: Array) -> None:
+    def _move(
+        state: NewtonState, search: NewtonSearch, evaluation: Evaluation, members: Array
+    ) -> None:
         """To the point that was evaluated, for some members, a mask (M,)."""
-        data, gradient = evaluation.data, evaluation.data_gradient
+        mask = by_member(members)
+        state.W = np.where(mask, evaluation.request.W, state.W)
+        search.data = np.where(members, evaluation.data, search.data)
+        assert evaluation.data_gradient is not None
+        search.gradient = np.where(mask, evaluation.data_gradient, search.gradient)
+
+    def _first_search(
+        self, state: NewtonState, data: Array, gradient: Array | None
+    ) -> NewtonSearch:
         assert gradient is not None
-        if state.data is not None:
-            data = np.where(members, data, state.data)
-            gradient = np.where(by_member(members), gradient, state.gradient)
-        state.data = data
-        state.gradient = gradient
-        state.W = np.where(by_member(members), evaluation.request.W, state.W)
+        value, slope, direction = self._step(state, data, gradient)
+        line = LineSearch.start(state.rounding, value, slope, 1.0)
+        return NewtonSearch(data, gradient, direction, line, np.zeros(len(data), bool))
+
+    def _turn(self, state: NewtonState, search: NewtonSearch, members: Array) -> None:
+        """New steps for some members, a mask (M,)."""
+        value, slope, direction = self._step(state, search.data, search.gradient)
+        hidden = -slope <= HIDDEN * state.rounding.error(value)
+        rests = hidden & (-slope >= FALLEN * -search.line.slope)
+        search.rests = np.where(members, rests, search.rests)
+        search.direction = np.where(by_member(members), direction, search.direction)
+        search.line.restart(members, value, slope, 1.0)
 
     @staticmethod
-    def _turn(state: NewtonState, members: Array) -> NewtonState:
-        """The step from the iterate, for some members, a mask (M,)."""
-        assert state.data is not None
-        assert state.gradient is not None
-        gradient = state.gradient.copy()
-        gradient[:-1] += state.penalty.gradient(state.W[:-1])
-        value = state.data + state.penalty.value(state.W[:-1])
-        curvature = np.asarray(state.penalty.curvature(len(members)))
+    def _step(state: NewtonState, data: Array, gradient: Array) -> tuple[Array, Array, Array]:
+        """Value and slope (M,) at the iterate, and the step from there."""
+        V = state.W[:-1]
+        gradient = gradient.copy()
+        gradient[:-1] += state.penalty.gradient(V)
+        curvature = np.asarray(state.penalty.curvature(len(data)))
         direction = state.hessian.step(state.W, gradient, curvature)
-        slope = inner(gradient, direction)
-        if state.line is None or state.direction is None:
-            state.line = LineSearch.start(state.rounding, value, slope, 1.0)
-            state.direction = direction
-            state.rests = np.zeros_like(members)
-        else:
-            hidden = -slope <= HIDDEN * state.rounding.error(value)
-            rests = hidden & (-slope >= FALLEN * -state.line.slope)
-            state.rests = np.where(members, rests, state.rests)
-            state.line.restart(members, value, slope, 1.0)
-            state.direction = np.where(by_member(members), direction, state.direction)
-        return state
+        return data + state.penalty.value(V), inner(gradient, direction), direction
 
 
 @dataclass(frozen=True, eq=False)
