@@ -199,8 +199,9 @@ class Hessian:
     def step(self, W: Array, gradient: Array, penalty: Array) -> Array:
         """−H⁻¹ gradient (D+1, M, C), where the penalty has the curvature 2λ (M,)."""
         n, members, classes = W.shape
+        factor, shift = self._units(members)
         H = self.at(W)
-        curvature = np.repeat(penalty[:, None], n, axis=1)
+        curvature = (penalty / factor[:, :, 0] ** 2).T
         curvature[:, -1] = 0
         if self.loss.shift_invariant:
             _curve_the_flat(H, curvature == 0)
@@ -210,27 +211,47 @@ class Hessian:
         diagonal += np.repeat(curvature[:, None], classes, axis=1).reshape(systems)
         least = RIDGE[self.blocks.dtype.name] * diagonal.mean(axis=-1, keepdims=True)
         diagonal += least + np.finfo(np.float64).tiny
-        right = gradient.transpose(1, 2, 0).reshape(*systems, 1)
-        found = np.linalg.solve(H, right).reshape(members, classes, n)
-        return -np.ascontiguousarray(found.transpose(2, 0, 1))
+        right = (gradient - shift * gradient[-1]) / factor
+        found = np.linalg.solve(H, right.transpose(1, 2, 0).reshape(*systems, 1))
+        found = found.reshape(members, classes, n).transpose(2, 0, 1)
+        step = np.ascontiguousarray(-found / factor)
+        step[-1] -= np.sum(shift * step, axis=0)
+        return step
 
     def at(self, W: Array) -> Array:
-        """The Hessian (M, C, n, C, n), n = D+1; of a separable loss its blocks (M, C, n, n)."""
+        """The Hessian (M, C, n, C, n), n = D+1; of a separable loss its blocks (M, C, n, n).
+
+        Of rows in the units that the members share.
+        """
         n, members, classes = W.shape
         pairs = _Pairs.of(self.loss, classes)
         (sums,) = self.blocks.sum(self._visit(W, pairs))
         total = np.broadcast_to(self.blocks.weights().sum(axis=0, dtype=np.float64), members)
-        products = sums.reshape(members, pairs.count, n, n) / total[:, None, None, None]
-        H = pairs.assembled(self._in_units_of_members(products))
+        products = _unfolded(sums, n).reshape(members, pairs.count, n, n)
+        H = pairs.assembled(products / total[:, None, None, None])
         if not self.linear.fit_intercept:
             H[:, :, -1] = 0
             H[..., -1] = 0
         return H
 
-    def _visit(self, W: Array, pairs: "_Pairs") -> Visit[tuple[Array]]:
-        """A visit that returns Σ w_i a_i z_i z_iᵀ for each member and pair of classes, (M·P, n, n).
+    def _units(self, members: int) -> tuple[Array, Array]:
+        """Factors and shifts (n, M, 1): a feature of a member's own rows is factor · z + shift.
 
-        z are the rows in units that the members share, with a 1 for the bias.
+        z are the rows in the units that the members share.
+        """
+        own = self.linear.standardization
+        shared = own.shared
+        factor = np.ones((len(own.mean) + 1, members, 1))
+        shift = np.zeros_like(factor)
+        if own.mean.ndim > 1:
+            factor[:-1, :, 0] = shared.scale[:, None] / own.scale
+            shift[:-1, :, 0] = (shared.mean[:, None] - own.mean) / own.scale
+        return factor, shift
+
+    def _visit(self, W: Array, pairs: "_Pairs") -> Visit[tuple[Array]]:
+        """A visit that returns Σ w_i a_i z_i z_iᵀ for each member and pair of classes, folded.
+
+        z are the rows in the units that the members share, with a 1 for the bias.
         """
         n, members, classes = W.shape
         folded = self.linear.fold(W, np.dtype(np.float64))
@@ -238,7 +259,7 @@ class Hessian:
         rows = max(LEAST_ROWS, PRODUCTS // n**2)
 
         def visit(block: Block) -> tuple[Array]:
-            sums = np.zeros((members * pairs.count, n, n))
+            sums: Array | float = 0.0
             for start in range(0, len(block.y), rows):
                 part = slice(start, start + rows)
                 X = block.X[part]
@@ -250,25 +271,9 @@ class Hessian:
                 Z = np.ones((len(X), n))
                 np.divide(X - shared.residual_mean, shared.standardization.scale, out=Z[:, :-1])
                 sums += _products(curvatures.reshape(len(X), -1), Z)
-            return (sums,)
+            return (np.asarray(sums),)
 
         return visit
-
-    def _in_units_of_members(self, products: Array) -> Array:
-        """Products (M, P, n, n) of rows in shared units, as those of each member's own rows."""
-        own = self.linear.standardization
-        if own.mean.ndim == 1:
-            return products
-        shared = own.shared
-        members = own.mean.shape[1]
-        factor = np.ones((members, 1, len(own.mean) + 1))
-        shift = np.zeros_like(factor)
-        factor[:, 0, :-1] = (shared.scale[:, None] / own.scale).T
-        shift[:, 0, :-1] = ((shared.mean[:, None] - own.mean) / own.scale).T
-        for _ in range(2):  # along rows, then along columns
-            products = factor[..., None] * products + shift[..., None] * products[:, :, -1:]
-            products = products.swapaxes(2, 3)
-        return products
 
 
 @dataclass(frozen=True)
@@ -326,18 +331,22 @@ def hessian_work(loss: Loss, n_examples: int, n: int, n_classes: int) -> int:
 
 
 def _products(weights: Array, Z: Array) -> Array:
-    """Σ_i weights_ip z_i z_iᵀ, (P, n, n), for weights (B, P) and rows Z (B, n).
+    """Σ_i weights_ip z_i z_iᵀ for weights (B, P) and rows Z (B, n), as `_unfolded` takes it.
 
     With many weights it pays to form the products of the features once for all of them.
     """
     n = Z.shape[1]
-    count = weights.shape[1]
-    if 2 * count <= n:
+    if 2 * weights.shape[1] <= n:
         weighed = weights[:, :, None] * Z[:, None, :]
-        return (weighed.reshape(len(Z), -1).T @ Z).reshape(count, n, n)
-    upper, first, second = _triangle(n)
+        return (weighed.reshape(len(Z), -1).T @ Z).reshape(-1, n, n)
+    _, first, second = _triangle(n)
     features = np.ascontiguousarray(Z.T)
-    return ((features[first] * features[second]) @ weights).T[:, upper].reshape(count, n, n)
+    return weights.T @ (features[first] * features[second]).T
+
+
+def _unfolded(sums: Array, n: int) -> Array:
+    """Matrices (P, n, n) from these, or from their upper triangles (P, n (n+1)/2)."""
+    return sums if sums.ndim == 3 else sums[:, _triangle(n)[0]].reshape(-1, n, n)
 
 
 @lru_cache(maxsize=16)
