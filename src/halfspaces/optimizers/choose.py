@@ -25,10 +25,10 @@ from halfspaces.preconditioners.low_rank import LowRank
 # step of a proximal Newton method in its model, unless there are few features.
 SMALL = 1 << 20
 FEW_FEATURES = 32
-# Up to this number of multiply-adds for a Hessian and a solve with it, the few passes of Newton's
-# method cost less than the many of L-BFGS: 0.4 against 2 ms a pass for wine; for digits 8 against 4
-# one-vs-all (76 million), and 60 against 4 with softmax (430 million).
-HESSIAN_WORK = 100_000_000
+# Up to this number of multiply-adds for a system of Newton's method, its 5 to 9 turns take less
+# time than the 10 to 60 of L-BFGS: a third for iris and wine, a half for digits one-vs-all (8
+# million a class). Beyond it they take longer on most data: up to twice as long at 20 million.
+HESSIAN_WORK = 8_000_000
 # Beyond this number of features, a D × D factor costs more than the passes that it saves over a
 # preconditioner of low rank.
 GRAM_FEATURES = 4096
@@ -121,7 +121,8 @@ QUADRATIC = Condition(
     lambda case: case.loss.smooth and case.penalty.thresholds(1) is not None,
 )
 SMALL_HESSIAN = Condition(
-    f"at most {HESSIAN_WORK:,} multiply-adds for the Hessian", lambda case: case.small_hessian
+    f"at most {HESSIAN_WORK:,} multiply-adds for the Hessian, or for that of each class one-vs-all",
+    lambda case: case.small_hessian,
 )
 # Word counts of equal variance are nearly uncorrelated, and a pass over them costs little beside a
 # step with a Gram matrix of that size.

@@ -319,15 +319,14 @@ class _Pairs:
 
 
 def hessian_work(loss: Loss, n_examples: int, n: int, n_classes: int) -> int:
-    """Multiply-adds for the Hessian of W (n, 1, C) and a solve with it.
+    """Multiply-adds for a Hessian of W (n, 1, C) and a solve; a separable loss has one a class.
 
     >>> from halfspaces.losses import Softmax
     >>> hessian_work(Softmax(), 150, 5, 3)
     12375
     """
-    pairs = _Pairs.of(loss, n_classes).count
-    systems, size = (n_classes, n) if loss.separable else (1, n_classes * n)
-    return n_examples * pairs * n**2 + systems * size**3 // 3
+    pairs, classes = (1, 1) if loss.separable else (_Pairs.of(loss, n_classes).count, n_classes)
+    return n_examples * pairs * n**2 + (classes * n) ** 3 // 3
 
 
 def _products(weights: Array, Z: Array) -> Array:
