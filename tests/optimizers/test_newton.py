@@ -129,3 +129,11 @@ def test_rows_without_weight_and_a_class_of_them(name):
         result = minimize(member, Newton(), tol=1e-6)
         assert result.passes < 40
         assert result.converged or not converges  # a bias of softmax falls forever
+
+
+def test_a_start_far_away_costs_one_step():
+    objective = LinearClassifier().objective(*load_iris(return_X_y=True))
+    best = minimize(objective, Newton(), tol=1e-3)
+    far = minimize(objective, Newton(), 1e6 * best.W, tol=1e-3)
+    assert far.converged
+    assert far.passes <= best.passes + 2

@@ -25,6 +25,7 @@ from halfspaces.support.types import Array, Block, Visit
 # Times the decrease that the step before promised: where more is promised, and rounding hides it,
 # the steps do not come closer, as those of Newton's method do.
 FALLEN = 0.1
+FAR = 2.0  # times the objective at W = 0
 PRODUCTS = 1 << 20  # of the features of some rows that are formed at a time
 LEAST_ROWS = 64  # whose products are formed at a time
 # Of the mean of the diagonal: what is added to it, so that no system is singular. Rounding moves
@@ -45,9 +46,10 @@ class NewtonSearch:
 
 @dataclass(eq=False)
 class NewtonState(State):
-    """The iterate and the line search from there."""
+    """The iterate and the line search from there; `at_zero` is the objective at W = 0."""
 
     penalty: Penalty
+    at_zero: float
     rounding: Rounding
     hessian: "Hessian" = field(repr=False)
     search: NewtonSearch | None = None  # None: the iterate has not been evaluated
@@ -100,7 +102,14 @@ class Newton(Optimizer[NewtonState]):
                 f"Newton needs a loss without kinks, got {objective.loss}; use optimizer='lbfgs'."
             )
         hessian = Hessian(objective.blocks, objective.linear, objective.loss)
-        return NewtonState(W, np.zeros(members), penalty, Rounding.of(objective), hessian)
+        return NewtonState(
+            W,
+            np.zeros(members),
+            penalty=penalty,
+            at_zero=objective.chance_value,
+            rounding=Rounding.of(objective),
+            hessian=hessian,
+        )
 
     def continued(
         self, objective: Objective, state: NewtonState, evaluation: Evaluation
@@ -172,13 +181,18 @@ class Newton(Optimizer[NewtonState]):
 
     @staticmethod
     def _step(state: NewtonState, data: Array, gradient: Array) -> tuple[Array, Array, Array]:
-        """Value and slope (M,) at the iterate, and the step from there."""
+        """Value and slope (M,) at the iterate, and the step from there.
+
+        A member far above its value at W = 0 steps there: a loss may have no curvature left.
+        """
         V = state.W[:-1]
         gradient = gradient.copy()
         gradient[:-1] += state.penalty.gradient(V)
         curvature = np.asarray(state.penalty.curvature(len(data)))
         direction = state.hessian.step(state.W, gradient, curvature)
-        return data + state.penalty.value(V), inner(gradient, direction), direction
+        value = data + state.penalty.value(V)
+        direction = np.where(by_member(value > FAR * state.at_zero), -state.W, direction)
+        return value, inner(gradient, direction), direction
 
 
 @dataclass(frozen=True, eq=False)
