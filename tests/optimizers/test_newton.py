@@ -61,7 +61,7 @@ def folds(loss="softmax", *, sparse=False, **options):
     ids=str,
 )
 def test_a_step_makes_the_linearized_gradient_0(loss, options):
-    objective = replace(folds(loss, **options), penalty=L2([0.01, 0.02, 0.03]))
+    objective = replace(folds(loss, **options), penalty=L2((0.01, 0.02, 0.03)))
     W = 0.3 * np.random.default_rng(1).standard_normal((7, 3, 3))
     W[-1] *= objective.fit_intercept
     gradient = objective.evaluate(Request(W)).gradient
