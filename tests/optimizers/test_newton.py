@@ -116,6 +116,9 @@ def test_what_it_does_not_serve():
         minimize(replace(objective, penalty=L1(0.1)), Newton())
     with pytest.raises(TypeError, match="Newton needs a loss without kinks, got Hinge"):
         minimize(replace(objective, loss=Hinge()), Newton())
+    wide = LinearClassifier().objective(np.eye(40, 6000), np.arange(40) % 4)
+    with pytest.raises(ValueError, match="a Hessian of 576,192,016 numbers; use optimizer='lbfgs'"):
+        minimize(wide, Newton())
 
 
 @pytest.mark.parametrize("name", SMOOTH)

@@ -29,6 +29,7 @@ FALLEN = 0.1
 # it falls from there on. That saves one evaluation in nine.
 FURTHER = 0.5
 TINY = float(np.finfo(np.float64).tiny)
+MOST_ELEMENTS = 1 << 28  # of the Hessians of all members: 2 GiB
 FAR = 2.0  # times the objective at W = 0
 PRODUCTS = 1 << 20  # of the features of some rows that are formed at a time
 LEAST_ROWS = 64  # whose products are formed at a time
@@ -73,6 +74,8 @@ class Newton(Optimizer[NewtonState]):
     ------
     TypeError
         From `init`, for a loss with kinks or another penalty.
+    ValueError
+        From `init`, where the Hessian would have more than 268,435,456 entries.
 
     References
     ----------
@@ -104,6 +107,11 @@ class Newton(Optimizer[NewtonState]):
         if not objective.loss.smooth:
             raise TypeError(
                 f"Newton needs a loss without kinks, got {objective.loss}; use optimizer='lbfgs'."
+            )
+        size = members * W[:, 0].size * (len(W) if objective.loss.separable else W[:, 0].size)
+        if size > MOST_ELEMENTS:
+            raise ValueError(
+                f"Newton would need a Hessian of {size:,} numbers; use optimizer='lbfgs'."
             )
         hessian = Hessian(objective.blocks, objective.linear, objective.loss)
         return NewtonState(
