@@ -32,12 +32,13 @@ class Case:
 
 def cases() -> dict[str, Case]:
     """Runs that are stopped and resumed."""
-    from halfspaces.optimizers import LBFGS, SGD, Gram, ProximalNewton
+    from halfspaces.optimizers import LBFGS, SGD, Gram, Newton, ProximalNewton
 
     sgd = SGD(update_rule="adam", epochs=3)
     return {
         "lbfgs": Case(objective(digits()), LBFGS(preconditioner=Gram())),
         "hinge": Case(objective(digits(), loss="hinge"), LBFGS(preconditioner=Gram())),
+        "newton": Case(objective(digits()), Newton()),
         "l1": Case(objective(digits(), penalty="l1"), ProximalNewton()),
         "sgd": Case(objective(digits()), sgd),
     }

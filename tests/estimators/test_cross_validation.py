@@ -140,9 +140,9 @@ def test_scorers_of_scikit_learn_see_what_a_fitted_classifier_would_show_them(ro
 
 
 def test_validation_rows_of_their_own_are_scored_and_the_rest_is_fitted_once():
-    searched = LinearClassifierCV(strengths=STRENGTHS, tol=1e-6).fit(X, Y, validation=TEST)
+    searched = LinearClassifierCV(strengths=STRENGTHS, tol=1e-8).fit(X, Y, validation=TEST)
     expected = [
-        LinearClassifier(strength=strength, tol=1e-6).fit(X, Y).score(*TEST)
+        LinearClassifier(strength=strength, tol=1e-8).fit(X, Y).score(*TEST)
         for strength in STRENGTHS
     ]
     np.testing.assert_allclose(searched.scores_[:, 0], expected, atol=1e-12)
@@ -152,10 +152,10 @@ def test_validation_rows_of_their_own_are_scored_and_the_rest_is_fitted_once():
 
 
 def test_a_part_held_out_chooses_and_all_rows_are_fitted():
-    searched = LinearClassifierCV(strengths=STRENGTHS, tol=1e-6).fit(X, Y, validation=0.3)
+    searched = LinearClassifierCV(strengths=STRENGTHS, tol=1e-8).fit(X, Y, validation=0.3)
     assert searched.scores_.shape == (3, 1)
     assert searched.scores_ * 90 == pytest.approx(np.round(searched.scores_ * 90))  # 90 rows of 300
-    whole = LinearClassifier(strength=searched.strength_, tol=1e-6).fit(X, Y)
+    whole = LinearClassifier(strength=searched.strength_, tol=1e-8).fit(X, Y)
     np.testing.assert_allclose(searched.coef_, whole.coef_, atol=1e-3)
 
 

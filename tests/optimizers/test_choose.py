@@ -15,6 +15,7 @@ from halfspaces.optimizers import (
     CoordinateDescent,
     Gram,
     LowRank,
+    Newton,
     ProximalGradient,
     ProximalNewton,
 )
@@ -27,7 +28,7 @@ SIZES = [(64, True), (64, False), (4096, True), (4096, False), (4097, True), (40
 SPARSE = [False, True]
 
 
-def expected(loss, penalty, n_features, *, uncorrelated, small):
+def expected(loss, penalty, n_features, *, uncorrelated, small, small_hessian, sparse):
     """The decision, as nested cases."""
     wide = n_features > 4096
     if isinstance(penalty, MaxNorm):
@@ -36,6 +37,8 @@ def expected(loss, penalty, n_features, *, uncorrelated, small):
         if wide and uncorrelated and isinstance(loss, Softmax | OneVsAll) and loss.smooth:
             return CoordinateDescent()
         return ProximalGradient() if wide or small else ProximalNewton()
+    if small and small_hessian and loss.smooth:
+        return Newton()
     if wide:
         return LBFGS() if uncorrelated else LBFGS(preconditioner=LowRank())
     return LBFGS(preconditioner=Gram() if small else ByClass())
@@ -47,11 +50,16 @@ def expected(loss, penalty, n_features, *, uncorrelated, small):
     ids=repr,
 )
 def test_every_case_has_one_choice(penalty):
-    for loss, (n_features, small), sparse in itertools.product(LOSSES.values(), SIZES, SPARSE):
-        choice = choose(loss, penalty, n_features, uncorrelated=sparse, small=small, sparse=sparse)
-        assert choice.optimizer == expected(
-            loss, penalty, n_features, uncorrelated=sparse, small=small
-        )
+    cases = itertools.product(LOSSES.values(), SIZES, SPARSE, [False, True])
+    for loss, (n_features, small), sparse, small_hessian in cases:
+        properties = {
+            "uncorrelated": sparse,
+            "small": small,
+            "small_hessian": small_hessian,
+            "sparse": sparse,
+        }
+        choice = choose(loss, penalty, n_features, **properties)
+        assert choice.optimizer == expected(loss, penalty, n_features, **properties)
 
 
 @pytest.mark.parametrize(

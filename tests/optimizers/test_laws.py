@@ -17,6 +17,7 @@ from halfspaces.optimizers import (
     GradientDescent,
     Gram,
     LowRank,
+    Newton,
     ProximalGradient,
     ProximalNewton,
     RandomSearch,
@@ -49,6 +50,7 @@ QUASI_NEWTON = [
     LBFGS(memory=2),
     *(LBFGS(preconditioner=each) for each in (Gram(), ByClass())),
     LBFGS(preconditioner=LowRank(rank=20)),
+    Newton(),
 ]
 PROXIMAL = [
     ProximalGradient(),

@@ -68,9 +68,10 @@ class LinearClassifier(LinearModel):
         in sparse rows on the stored values. `AdaptiveL2(noise)` adds what the noise adds to the
         loss on average, to second order, and draws none; for softmax and ova_logistic.
     optimizer : str or Optimizer, default "auto"
-        "auto" chooses by loss, penalty, noise and size of the data; "lbfgs", "gradient_descent",
-        "sgd", "proximal", "proximal_newton", "coordinate_descent" or "random_search", or an
-        instance. Noise that is drawn needs "sgd" or "gradient_descent".
+        "auto" chooses by loss, penalty, noise and size of the data; "lbfgs", "newton",
+        "dual_ascent", "gradient_descent", "sgd", "proximal", "proximal_newton",
+        "coordinate_descent" or "random_search", or an instance. Noise that is drawn needs "sgd" or
+        "gradient_descent".
     standardize : bool, default True
         Fit as if each feature had mean 0 and variance 1. X is not copied: the scaling is folded
         into W. TF-IDF of words may do better with False and a λ that `LinearClassifierCV` chooses,

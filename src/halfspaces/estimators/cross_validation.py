@@ -346,7 +346,7 @@ class LinearClassifierCV(LinearModel):
         result = replace(grid.result_of_all_rows(best), seconds=grid.seconds)
         if grid.interrupted:
             return replace(result, reason=Reason.INTERRUPTED)
-        at_zero = objective.loss.chance_value(objective.n_classes)
+        at_zero = objective.chance_value
         scale = max(float(result.loss[0]), LEAST_LOSS * at_zero)
         gap = float(result.gap[0])
         if gap <= self.tol * scale:  # whatever ended the folds

@@ -250,8 +250,8 @@ class OptimizerOptions(Table):
 
     optimizer: str = option(
         "auto",
-        "auto, lbfgs, gradient_descent, sgd, proximal, proximal_newton, coordinate_descent or "
-        "random_search.",
+        "auto, lbfgs, newton, dual_ascent, gradient_descent, sgd, proximal, proximal_newton, "
+        "coordinate_descent or random_search.",
     )
     update_rule: str | None = option(
         None,

@@ -94,8 +94,7 @@ def _begin(
         shape = "(D+1, M, C) = ({}, M, {})".format(*initial.shape[::2])
         raise ValueError(f"W must have the shape {shape}, got {W.shape}.")
     # Scores that are not linear may be anything at W = 0.
-    at_zero = objective.loss.chance_value(objective.n_classes) if objective.score.linear else np.inf
-    lowest = np.full(W.shape[1], -at_zero)
+    lowest = np.full(W.shape[1], -objective.chance_value if objective.score.linear else -np.inf)
     return Run(
         objective=objective,
         optimizer=optimizer,
@@ -149,7 +148,6 @@ def _turns(
         reason = None if tighten is None else tighten(run, evaluation)
         for callback in callbacks:
             reason = reason or callback(run)
-        reason = reason or run.state.done
         if reason is not None:
             return reason
     return run.state.done
@@ -187,5 +185,5 @@ def _result(run: Run, reason: Reason) -> Result:
 def _diverged(run: Run, reason: Reason, loss: Array) -> bool:
     """Whether a run without a test of its steps ends with a loss well above that at W = 0."""
     limited = reason in (Reason.ALL_STEPS_TAKEN, Reason.MAX_PASSES)
-    worst = BLOWN_UP * run.objective.loss.chance_value(run.objective.n_classes)
+    worst = BLOWN_UP * run.objective.chance_value
     return limited and run.optimizer.can_diverge and bool(np.any(loss > worst))

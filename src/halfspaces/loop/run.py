@@ -69,8 +69,7 @@ class Run(SoFar):
 
     def target(self, loss: Array | float) -> Array:
         """The gap at which a member of this loss has converged."""
-        at_zero = self.objective.loss.chance_value(self.objective.n_classes)
-        return self.tol * np.maximum(loss, LEAST_LOSS * at_zero)
+        return self.tol * np.maximum(loss, LEAST_LOSS * self.objective.chance_value)
 
     def offer(self, evaluation: Evaluation) -> None:
         """Note the point as the best so far if it is, for a method that tests its steps."""

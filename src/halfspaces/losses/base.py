@@ -53,16 +53,6 @@ def right_class_scores(scores: AnyArray, y: AnyArray) -> AnyArray:
     return sum_over_classes(xp.where(right_class_mask(scores, y), scores, xp.zeros_like(scores)))
 
 
-def minus_target(p: AnyArray, y: AnyArray, right: float = 1.0, everywhere: float = 0.0) -> AnyArray:
-    """p − (right · onehot(y) + everywhere), computed in the memory of p where possible."""
-    if everywhere:
-        p -= everywhere
-    if isinstance(p, np.ndarray):
-        p[np.arange(len(y)), ..., y] -= right
-        return p
-    return array_namespace(p).where(right_class_mask(p, y), p - right, p)
-
-
 def with_right_class(values: AnyArray, y: AnyArray, replacement: AnyArray | float) -> AnyArray:
     """The values, replaced at the right classes."""
     return array_namespace(values).where(right_class_mask(values, y), replacement, values)
@@ -80,6 +70,16 @@ def in_simplex(q: AnyArray) -> AnyArray:
     """Whether q ≥ 0 and Σ q = 1, to rounding."""
     non_negative = array_namespace(q).min(q, axis=-1) >= -DOMAIN_TOLERANCE
     return non_negative & (abs(sum_over_classes(q)[..., 0] - 1) <= DOMAIN_TOLERANCE)
+
+
+def laplacian(edges: Array) -> Array:
+    """Σ_{jk} edges_jk (e_j − e_k)(e_j − e_k)ᵀ, in float64, for weights of pairs (..., C, C).
+
+    The Hessian of a shift-invariant loss is one: its rows sum to 0, without cancellation.
+    """
+    diagonal = np.eye(edges.shape[-1], dtype=bool)
+    both = np.where(diagonal, 0.0, edges.astype(np.float64) + edges.swapaxes(-2, -1))
+    return np.where(diagonal, both.sum(axis=-1, keepdims=True), 0.0) - both
 
 
 def project_onto_simplex(values: AnyArray) -> AnyArray:
@@ -189,10 +189,32 @@ class Loss(ABC):
         """Whether the loss has a gradient everywhere."""
         return math.isfinite(self.curvature(2))
 
+    def curvatures(self, scores: Array, y: Array) -> Array:
+        """∇²L_i in the scores of each example of a smooth loss, (B, C, C) or (B, M, C, C).
+
+        Of a separable loss the diagonals, (B, C) or (B, M, C). By default from centred differences
+        of the gradient, in 2 C evaluations.
+
+        Parameters
+        ----------
+        scores : array of floats, shape (B, C) or (B, M, C)
+        y : integer array, shape (B,)
+
+        >>> from halfspaces.losses import Softmax
+        >>> Softmax().curvatures(np.zeros((1, 2)), np.array([0])).tolist()
+        [[[0.25, -0.25], [-0.25, 0.25]]]
+        """
+        bumps = DIFFERENCE_STEP * np.eye(scores.shape[-1])
+        slopes = [self.formula(scores + b, y)[1] - self.formula(scores - b, y)[1] for b in bumps]
+        columns = np.stack(slopes, axis=-1) / (2 * DIFFERENCE_STEP)
+        if self.separable:
+            return np.diagonal(columns, axis1=-2, axis2=-1)
+        if self.shift_invariant:
+            return laplacian(-columns / 2)
+        return (columns + columns.swapaxes(-2, -1)) / 2
+
     def hessian(self, scores: Array, label: int, weight: Array) -> Array:
         """Σ_i w_i ∇²L_i in the scores, shape (C, C), of a smooth loss.
-
-        By default from centred differences of the gradient, in 2 C evaluations.
 
         Parameters
         ----------
@@ -205,13 +227,8 @@ class Loss(ABC):
         >>> Softmax().hessian(np.zeros((2, 2)), 0, np.ones(2)).tolist()
         [[0.5, -0.5], [-0.5, 0.5]]
         """
-        y = np.full(len(scores), label)
-        gradients = (
-            [self.value_and_grad(scores + sign * bump, y)[1] for sign in (1, -1)]
-            for bump in DIFFERENCE_STEP * np.eye(scores.shape[1])
-        )
-        columns = np.stack([weight @ (up - down) / (2 * DIFFERENCE_STEP) for up, down in gradients])
-        return (columns + columns.T) / 2
+        total = np.tensordot(weight, self.curvatures(scores, np.full(len(scores), label)), 1)
+        return np.diag(total) if self.separable else total
 
     def smoothed(self, mu: float) -> "Loss":
         """A smooth loss that tends to this one from below as μ → 0; itself if already smooth."""
@@ -234,5 +251,5 @@ class Loss(ABC):
         >>> Hinge().chance_value(10)
         9.0
         """
-        loss, _ = self.value_and_grad(np.zeros((1, n_classes)), np.zeros(1, dtype=np.int64))
+        loss, _ = self.formula(np.zeros((1, n_classes)), np.zeros(1, dtype=np.int64))
         return float(loss[0])

@@ -4,12 +4,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
-
 from halfspaces.losses import base
-from halfspaces.losses.surrogates import DOMAIN_TOLERANCE, inside
+from halfspaces.losses.surrogates import inside
 from halfspaces.support.arrays import array_namespace
-from halfspaces.support.types import AnyArray, Array
+from halfspaces.support.types import AnyArray
 from halfspaces.support.validation import check_number
 
 
@@ -74,16 +72,6 @@ class CrammerSinger(base.Loss):
     def curvature(self, n_classes: int) -> float:
         """1/μ, infinite without smoothing."""
         return 1 / self.smoothing if self.smoothing > 0 else math.inf
-
-    def hessian(self, scores: Array, label: int, weight: Array) -> Array:
-        """Σ w (diag(S) − S Sᵀ/|S|)/μ with the classes S of positive q; 0 without smoothing."""
-        if self.smoothing == 0:
-            return np.zeros((scores.shape[1], scores.shape[1]))
-        y = np.full(len(scores), label)
-        q: Array = self.value_and_grad(scores, y)[1] + base.right_class_mask(scores, y)
-        support = (q > DOMAIN_TOLERANCE).astype(np.float64)
-        share = weight[:, None] / np.maximum(support.sum(axis=1, keepdims=True), 1)
-        return (np.diag(weight @ support) - support.T @ (share * support)) / self.smoothing
 
     def conjugate(self, dual: AnyArray, y: AnyArray) -> AnyArray:
         """(μ/2) |q|² − Δ Σ_{j≠y} q_j with q = a + onehot(y), on the simplex."""

@@ -42,16 +42,20 @@ class _Pairwise(base.Loss):
         """C times the curvature of φ: the Laplacian of a star of C nodes has the eigenvalue C."""
         return self.surrogate.curvature * n_classes
 
+    def curvatures(self, scores: Array, y: Array) -> Array:
+        """Σ_{j≠y} φ''_j (e_j − e_y)(e_j − e_y)ᵀ."""
+        right = base.right_class_mask(scores, y)
+        violations = scores - base.right_class_scores(scores, y) + self.margin
+        second = self.surrogate.second_derivative(violations)
+        return base.laplacian(second[..., None] * right[..., None, :])
+
     def hessian(self, scores: Array, label: int, weight: Array) -> Array:
         """Σ w Σ_{j≠y} φ''_j (e_j − e_y)(e_j − e_y)ᵀ."""
         violations = scores - scores[:, [label]] + self.margin
-        second = (weight @ self.surrogate.second_derivative(violations)).astype(np.float64)
-        second[label] = 0
-        total = np.diag(second)
-        total[label] -= second
-        total[:, label] -= second
-        total[label, label] = second.sum()
-        return total
+        second = weight @ self.surrogate.second_derivative(violations)
+        edges = np.zeros((len(second), len(second)))
+        edges[label] = second
+        return base.laplacian(edges)
 
     def conjugate(self, dual: AnyArray, y: AnyArray) -> AnyArray:
         """Σ_{j≠y} φ*(a_j) − Δ a_j, where Σ_j a_j = 0."""

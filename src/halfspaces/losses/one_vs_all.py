@@ -70,11 +70,10 @@ class OneVsAll(base.Loss):
         """The curvature of φ: the classes do not interact."""
         return self.surrogate.curvature
 
-    def hessian(self, scores: Array, label: int, weight: Array) -> Array:
-        """Σ w diag(φ''(Δ − t_j s_j))."""
-        signs = np.ones(scores.shape[1], np.int64)
-        signs[label] = -1
-        return np.diag(weight @ self.surrogate.second_derivative(signs * scores + self.margin))
+    def curvatures(self, scores: Array, y: Array) -> Array:
+        """φ''(Δ − t_j s_j): the classes do not interact."""
+        violations = np.where(base.right_class_mask(scores, y), -scores, scores) + self.margin
+        return self.surrogate.second_derivative(violations)
 
     def conjugate(self, dual: AnyArray, y: AnyArray) -> AnyArray:
         """Σ_j φ*(−t_j a_j) + Δ t_j a_j."""

@@ -66,7 +66,8 @@ class Softmax(base.Loss):
         if self.label_smoothing > 0:
             everywhere = self.label_smoothing / scores.shape[-1]
             loss = loss + self.label_smoothing * score - everywhere * base.sum_over_classes(shifted)
-            gradient = base.minus_target(gradient, y, -self.label_smoothing, everywhere)
+            less = rest / total + everywhere - self.label_smoothing
+            gradient = base.put_right_class(gradient - everywhere, y, -less)
         return loss[..., 0], gradient
 
     @property
@@ -78,15 +79,17 @@ class Softmax(base.Loss):
         """½: diag(p) − p pᵀ ⪯ ½ I."""
         return 0.5
 
+    def curvatures(self, scores: Array, y: Array) -> Array:
+        """diag(p) − p pᵀ."""
+        p = np.exp(scores - base.max_over_classes(scores))
+        p /= base.sum_over_classes(p)
+        return base.laplacian(p[..., None] * p[..., None, :] / 2)
+
     def hessian(self, scores: Array, label: int, weight: Array) -> Array:
         """Σ w (diag(p) − p pᵀ)."""
         p = np.exp(scores - base.max_over_classes(scores))
         p /= base.sum_over_classes(p)
-        products = (p.T @ (weight[:, None] * p)).astype(np.float64)
-        products = (products + products.T) / 2
-        # The rows of the Hessian sum to 0; a diagonal computed from that has no cancellation.
-        np.fill_diagonal(products, 0)
-        return np.diag(products.sum(axis=1)) - products
+        return base.laplacian(p.T @ (weight[:, None] * p) / 2)
 
     def conjugate(self, dual: AnyArray, y: AnyArray) -> AnyArray:
         """Σ_j q_j log q_j with q = a + t, on the simplex."""

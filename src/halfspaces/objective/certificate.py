@@ -160,6 +160,8 @@ class DualBound:
 
     def _rise(self, factor: Array) -> Array:
         """How much (M,) the mean conjugate of factor · a may rise: L* is convex (Jensen)."""
+        if not self._absent.any():
+            return np.zeros_like(factor)
         dual = np.where(self._absent, factor[:, None] * self.gradient[-1], 0.0)
         present = np.argmax(self.anchor.frequencies, axis=1)
         return np.where(self._absent.any(axis=1), -self.loss.conjugate(dual, present), 0.0)

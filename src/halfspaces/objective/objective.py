@@ -124,7 +124,7 @@ class Objective:
 
     def _with_same_sums(self, **changes: Any) -> "Objective":
         other = replace(self, **changes)
-        sums = ("standardized", "total_weight", "anchor", "row_length")
+        sums = ("standardized", "chance_value", "total_weight", "anchor", "row_length")
         vars(other).update({name: vars(self)[name] for name in sums if name in vars(self)})
         return other
 
@@ -147,6 +147,11 @@ class Objective:
     def score(self) -> Score:
         """The score function f(x; W)."""
         return self.standardized if self.score_function is None else self.score_function
+
+    @cached_property
+    def chance_value(self) -> float:
+        """The data loss where all scores are 0."""
+        return self.loss.chance_value(self.n_classes)
 
     @cached_property
     def total_weight(self) -> Array:

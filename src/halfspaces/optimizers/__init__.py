@@ -6,8 +6,10 @@ in `UPDATE_RULES`.
 
 from halfspaces.loop.optimizer import Optimizer, State
 from halfspaces.optimizers.coordinate_descent import CoordinateDescent
+from halfspaces.optimizers.dual_ascent import DualAscent
 from halfspaces.optimizers.gradient_descent import SGD, GradientDescent
 from halfspaces.optimizers.lbfgs import LBFGS
+from halfspaces.optimizers.newton import Newton
 from halfspaces.optimizers.proximal_gradient import ProximalGradient
 from halfspaces.optimizers.proximal_newton import ProximalNewton
 from halfspaces.optimizers.random_search import RandomSearch
@@ -48,12 +50,14 @@ __all__ = [
     "Constant",
     "CoordinateDescent",
     "Cosine",
+    "DualAscent",
     "GradientDescent",
     "Gram",
     "InverseTime",
     "LowRank",
     "Momentum",
     "Nesterov",
+    "Newton",
     "Optimizer",
     "Plain",
     "Preconditioner",
@@ -72,6 +76,8 @@ __all__ = [
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "lbfgs": LBFGS,
+    "newton": Newton,
+    "dual_ascent": DualAscent,
     "gradient_descent": GradientDescent,
     "sgd": SGD,
     "proximal": ProximalGradient,

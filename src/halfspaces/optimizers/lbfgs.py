@@ -107,7 +107,7 @@ class LBFGS(Optimizer[LBFGSState]):
             rounding=Rounding.of(objective),
             penalty=objective.penalty,
             preconditioner=(self.preconditioner or Identity()).build(objective, members),
-            measured=np.full(members, objective.loss.chance_value(objective.n_classes)),
+            measured=np.full(members, objective.chance_value),
             pairs=deque(maxlen=number_of_pairs(self.memory, W)),
         )
 

@@ -39,7 +39,7 @@ class Rounding:
     def of(cls, objective: Objective) -> "Rounding":
         """For the precision and the loss of an objective."""
         eps = float(np.finfo(objective.blocks.dtype).eps)
-        return cls(objective.rounding, eps * objective.loss.chance_value(objective.n_classes))
+        return cls(objective.rounding, eps * objective.chance_value)
 
     def error(self, value: Array) -> Array:
         """The bound for each value (M,)."""

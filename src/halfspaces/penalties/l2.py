@@ -56,6 +56,8 @@ class L2(WithStrength):
 
     def dual_scale(self, dual: AnyArray) -> AnyArray:
         """1; where λ = 0 only 0 is in the domain."""
+        if min(self._strengths(1)) > 0:
+            return super().dual_scale(dual)
         positive = self._strength(dual)[:, 0] > 0
         return array_namespace(dual).where(positive, 1.0, L1(0.0).dual_scale(dual))
 

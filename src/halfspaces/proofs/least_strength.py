@@ -62,7 +62,7 @@ def falls_forever(loss: Loss, n_classes: int) -> bool:
     [True, False, False]
     """
     scores = LARGE_SCORE * (2 * np.eye(1, n_classes) - 1)
-    value, slope = loss.value_and_grad(scores, np.zeros(1, dtype=np.int64))
+    value, slope = loss.formula(scores, np.zeros(1, dtype=np.int64))
     return bool(value[0] <= LEAST_LOSS * loss.chance_value(n_classes) and np.any(slope != 0))
 
 

@@ -32,6 +32,9 @@ MOST_VALUES = 1 << 26  # in the dual points of a part
 MOST_STEPS = 3
 CLASS_SUMS = 1e-5  # that remain at most, of the room of a class
 MOST_TURNS = 60  # of the optimizer that makes them vanish
+# In the Hessians of the examples: for so few, Newton's method takes a fifth of the time of L-BFGS.
+FEW_CURVATURES = 1 << 18
+LEAST_CURVATURE = 1e-6  # of the largest of the loss
 
 
 def tighter_bounds(
@@ -122,9 +125,13 @@ class _Part:
         if self.objective.fit_intercept:
             share = np.broadcast_to(self.share, before.shape[:2])
             others = sums - np.einsum("bm,bmc->mc", share, before)
-            n_jobs = self.objective.blocks.n_jobs
-            moved = Blocks(there.reshape(len(y), -1), y, self.share, n_jobs=n_jobs)
-            there = there + _shift(moved, loss, -others, self.objective.anchor.room)
+            room = self.objective.anchor.room
+            if there.size * there.shape[2] <= FEW_CURVATURES:
+                there = there + _shift_by_newton(there, y, share, loss, -others, room)
+            else:
+                n_jobs = self.objective.blocks.n_jobs
+                moved = Blocks(there.reshape(len(y), -1), y, self.share, n_jobs=n_jobs)
+                there = there + _shift(moved, loss, -others, room)
         after = loss.formula(there.astype(here.dtype), y)[1]
         return before, after
 
@@ -191,3 +198,34 @@ def _shift(scores: Blocks, loss: Loss, sums: Array, room: Array) -> Array:
         if state.done is not None:
             break
     return state.W[0]
+
+
+def _shift_by_newton(
+    scores: Array, y: Array, share: Array, loss: Loss, sums: Array, room: Array
+) -> Array:
+    """The shift (M, C) of scores (B, M, C) with the shares (B, M), by steps of Newton's method."""
+    scores = scores.astype(np.float64)
+    n_classes = scores.shape[2]
+    enough = CLASS_SUMS * np.where(room > 0, room, 1.0)
+    curvature = loss.curvature(n_classes) * share.sum(axis=0)[:, None, None]
+    # Where a constant is added to all scores, a shift-invariant loss has no curvature.
+    more = curvature * (LEAST_CURVATURE * np.eye(n_classes) + loss.shift_invariant / n_classes)
+    shift = np.zeros_like(sums)
+    lowest = np.full(len(sums), np.inf)
+    step = np.zeros_like(sums)
+    for _ in range(MOST_TURNS):
+        trial = shift + step
+        values, slopes = loss.formula(scores + trial, y)
+        remaining = np.einsum("bm,bmc->mc", share, slopes) - sums
+        if np.all(np.abs(remaining) <= enough):
+            return trial
+        value = np.sum(share * values, axis=0) - np.sum(sums * trial, axis=1)
+        lower = value <= lowest
+        lowest = np.where(lower, value, lowest)
+        shift = np.where(lower[:, None], trial, shift)
+        curvatures = np.einsum("bm,bm...->m...", share, loss.curvatures(scores + trial, y))
+        if loss.separable:
+            curvatures = curvatures[:, :, None] * np.eye(n_classes)
+        newton = -np.linalg.solve(curvatures + more, remaining[:, :, None])[:, :, 0]
+        step = np.where(lower[:, None], newton, step / 2)
+    return shift

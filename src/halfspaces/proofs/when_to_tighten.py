@@ -65,6 +65,8 @@ def _in_double(run: Run, evaluation: Evaluation) -> Reason | None:
 
 def _by_tighter_points(run: Run, evaluation: Evaluation) -> Reason | None:
     """A reason if tighter dual points of some examples prove that every member has converged."""
+    if run.optimizer.squares_the_gap:
+        return None  # another turn costs less
     smoothing = evaluation.smoothing
     if not ((run.objective.loss.smooth and smoothing.natural) or smoothing.mu > 0):
         return None  # a kink has no dual point of each example for each member

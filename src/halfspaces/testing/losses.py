@@ -181,6 +181,38 @@ def law_hessian(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
 
 
 @_law
+def law_curvatures(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
+    """`curvatures` of a smooth loss are the derivatives of its gradients, and sum to `hessian`."""
+    if not loss.smooth:
+        return
+    scores, _, y, rng = draw_scores(n_classes, seed)
+    scores = scores[:8]
+    y = y[:8]
+    bumps = 1e-5 * np.eye(n_classes)
+    slopes = [
+        loss.value_and_grad(scores + bump, y)[1] - loss.value_and_grad(scores - bump, y)[1]
+        for bump in bumps
+    ]
+    expected = np.stack(slopes, axis=-1) / 2e-5
+    found = loss.curvatures(scores, y)
+    alone = loss.curvatures(scores[:, 0], y)
+    weight = rng.uniform(size=8)
+    total = np.tensordot(weight, alone, 1)
+    if loss.separable:
+        off_diagonal = expected * (1 - np.eye(n_classes))
+        same(off_diagonal, 0 * off_diagonal, "what classes share of a separable loss")
+        expected = np.diagonal(expected, axis1=-2, axis2=-1)
+        total = np.diag(total)
+    require(found.shape == expected.shape, f"curvatures have shape {found.shape}.")
+    same(found, expected, "the Hessian of each example", tolerance=1e-5)
+    same(alone, found[:, 0], "the Hessian of each example of one member")
+    by_label = [
+        loss.hessian(scores[y == label, 0], int(label), weight[y == label]) for label in set(y)
+    ]
+    same(total, np.sum(by_label, axis=0), "the sum of the Hessians of all examples")
+
+
+@_law
 def law_chance_value(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     """`chance_value` is the loss at zero scores."""
     value, _ = loss.value_and_grad(np.zeros((1, n_classes)), np.zeros(1, dtype=np.int64))
