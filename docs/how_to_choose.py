@@ -34,14 +34,12 @@ START = """\
 # How to choose
 
 Written by `python docs/how_to_choose.py` from the rules that `optimizer="auto"` follows.
-With the defaults, `halfspaces train DATA` or `LinearClassifierCV().fit(X, y)`, only λ is chosen,
-by validation.
+With the defaults of `halfspaces train DATA` and `LinearClassifierCV` only λ is chosen.
 """
 END = """\
-For losses with kinks (the hinges), L-BFGS minimizes a smoothed loss in stages; the proven bound is
-for the loss itself. By hand: `sgd` to see minibatches at work or for a rough answer in few passes,
-`gradient_descent` to see the plain rule, `random_search` as the baseline. None of the three is
-faster than the choice above.
+L-BFGS smooths losses with kinks in stages; the proven bound is for the loss itself. By hand: `sgd`
+for minibatches or a rough answer in few passes, `gradient_descent` for the plain rule and
+`random_search` as the baseline. None of the three is faster than the choice above.
 """
 
 

@@ -128,7 +128,7 @@ def make_optimizer(optimizer: str | Optimizer, objective: Objective, seed: int |
     score = objective.score
     preconditioned = objective.penalty.smooth and score.linear and not score.draws
     if isinstance(optimizer, str) and optimizer == "lbfgs" and preconditioned:
-        return Choice(choose_for(objective, newton=False).optimizer, "asked for")
+        return Choice(choose_for(objective, lbfgs=True).optimizer, "asked for")
     kind = lookup("optimizer", optimizer, {"auto": None, **OPTIMIZERS}, Optimizer)
     made: Any = kind if isinstance(kind, Optimizer) else kind()
     if seed is not None and hasattr(made, "seed"):

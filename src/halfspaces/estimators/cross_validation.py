@@ -294,7 +294,7 @@ class LinearClassifierCV(LinearModel):
             strengths = grid.strengths
         best = self._adopt_scores(strengths, grid, search.table(grid.strengths))
         objective = replace(grid.objectives[-1], penalty=penalty(self.strength_))
-        choice = choose_for(objective)
+        choice = choose_for(objective, path=True)
         result = self._refined(grid, best, objective, choice)
         self._adopt(objective, data.classes, choice, result)
         if self.calibrate is not None:

@@ -135,7 +135,7 @@ class Search:
     @cached_property
     def choice(self) -> Choice:
         """The optimizer of all members."""
-        return choose_for(self.objectives[-1])
+        return choose_for(self.objectives[-1], path=True)
 
     def _add(self, strength: float, result: Result) -> None:
         """Score the held-out rows of each fold by the stack's W (D+1, F+1, C)."""

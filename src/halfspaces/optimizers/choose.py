@@ -15,6 +15,7 @@ from halfspaces.losses.one_vs_all import OneVsAll
 from halfspaces.losses.softmax import Softmax
 from halfspaces.objective.objective import Objective
 from halfspaces.optimizers.coordinate_descent import CoordinateDescent
+from halfspaces.optimizers.dual_ascent import DualAscent, difficulty, refusal
 from halfspaces.optimizers.gradient_descent import SGD
 from halfspaces.optimizers.lbfgs import LBFGS
 from halfspaces.optimizers.newton import Newton, hessian_work
@@ -37,6 +38,12 @@ HESSIAN_WORK = 8_000_000
 GRAM_FEATURES = 4096
 
 
+# Dual ascent visits rows one by one; where there are many values, products with a Gram matrix as
+# preconditioner are faster. Its epochs grow with the difficulty (`dual_ascent.difficulty`).
+DUAL_VALUES = 1 << 26
+KINKED, SMOOTH = 200.0, 5.0
+
+
 class Choice(NamedTuple):
     """An optimizer and the reason for it."""
 
@@ -56,6 +63,7 @@ class Case(NamedTuple):
     convex: bool = True
     sparse: bool = False
     small_hessian: bool = False
+    dual: bool = False
 
 
 class Condition(NamedTuple):
@@ -84,9 +92,10 @@ class Rule:
     def choice(self, case: Case) -> Choice:
         """The optimizer, with the reason in words."""
         reason = self.reason.format(penalty=type(case.penalty).__name__)
-        in_stages = not case.loss.smooth and case.penalty.smooth and not case.draws
+        made = self.make()
+        in_stages = isinstance(made, LBFGS) and not case.loss.smooth
         smoothing = SMOOTHING if in_stages else ""
-        return Choice(self.make(), f"{self.name}: {reason}{smoothing}")
+        return Choice(made, f"{self.name}: {reason}{smoothing}")
 
 
 def _shrinks(case: Case) -> bool:
@@ -135,6 +144,12 @@ SMALL_HESSIAN = Condition(
     f"at most {HESSIAN_WORK:,} multiply-adds for the Hessian, or for that of each class one-vs-all",
     lambda case: case.small_hessian,
 )
+HINGE = Condition(
+    "a hinge, squared hinge or Crammer-Singer, "
+    f"at most {DUAL_VALUES:,} stored values, and mean ‖x‖² at most {KINKED:g} N times the "
+    f"penalty's curvature ({SMOOTH:g} N without kinks)",
+    lambda case: case.dual,
+)
 # Word counts of equal variance are nearly uncorrelated, and a pass over them costs little beside a
 # step with a Gram matrix of that size.
 UNCORRELATED = Condition("sparse rows, standardized", lambda case: case.uncorrelated)
@@ -152,6 +167,12 @@ RULES = (
         "proximal gradient, accelerated",
         ProximalGradient,
         "{penalty} has a kink, so steps go through its prox",
+    ),
+    Rule(
+        (HINGE,),
+        "dual ascent",
+        DualAscent,
+        "each dual point has few values, and most soon stay at a bound",
     ),
     Rule(
         (SHRINKS, NARROW, CHEAP_MODEL),
@@ -205,8 +226,12 @@ RULES = (
 )
 
 
-def choose_for(objective: Objective, *, newton: bool = True) -> Choice:
-    """The optimizer for an objective; without `newton` the one that takes its place."""
+def choose_for(objective: Objective, *, lbfgs: bool = False, path: bool = False) -> Choice:
+    """The optimizer for an objective.
+
+    With `lbfgs` the L-BFGS in the place of optimizers that are faster there; with `path` for many
+    strengths, so that the penalty's own does not count.
+    """
     sparse = not isinstance(objective.blocks.X, np.ndarray)
     small = objective.n_examples * objective.blocks.row_size < SMALL
     return choose(
@@ -218,8 +243,18 @@ def choose_for(objective: Objective, *, newton: bool = True) -> Choice:
         draws=objective.score.draws,
         convex=objective.score.certified or objective.score.draws,
         sparse=sparse,
-        small_hessian=newton and _has_small_hessian(objective),
+        small_hessian=not lbfgs and _has_small_hessian(objective),
+        dual=not lbfgs and _has_easy_dual(objective, path=path),
     )
+
+
+def _has_easy_dual(objective: Objective, *, path: bool) -> bool:
+    if objective.n_examples * objective.blocks.row_size > DUAL_VALUES:
+        return False
+    kinked = not objective.loss.smooth
+    if path:
+        return kinked and refusal(objective) is None
+    return difficulty(objective) <= (KINKED if kinked else SMOOTH)
 
 
 def _has_small_hessian(objective: Objective) -> bool:
@@ -238,12 +273,14 @@ def choose(
     convex: bool = True,
     sparse: bool = False,
     small_hessian: bool = False,
+    dual: bool = False,
 ) -> Choice:
     """The optimizer for a loss, a penalty and a number of features: the first rule that applies.
 
     `uncorrelated` says that the features are nearly uncorrelated, `small` that X has so few stored
     values that a pass over it costs next to nothing, `draws` that the scores draw noise, `convex`
-    that L(W) is convex, `sparse` that rows are sparse, `small_hessian` that the Hessian is cheap.
+    that L(W) is convex, `sparse` that rows are sparse, `small_hessian` that the Hessian is cheap,
+    `dual` that dual ascent takes few epochs.
 
     >>> from halfspaces.losses.softmax import Softmax
     >>> from halfspaces.penalties.l1 import L1
@@ -251,6 +288,6 @@ def choose(
     'proximal Newton on the Gram matrix: L1 has a kink, so each step ...'
     """
     case = Case(
-        loss, penalty, n_features, uncorrelated, small, draws, convex, sparse, small_hessian
+        loss, penalty, n_features, uncorrelated, small, draws, convex, sparse, small_hessian, dual
     )
     return next(rule for rule in RULES if rule.applies(case)).choice(case)

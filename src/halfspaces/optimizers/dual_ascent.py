@@ -406,10 +406,9 @@ class _Member:
     @cached_property
     def nearness(self) -> float:
         """ε: 0 where the penalty has curvature."""
-        if self.state.rho[self.m] > 0:
-            return 0.0
-        length = math.sqrt(self.state.access.mean_size(self.m))
-        return NEARNESS * float(self.state.threshold[self.m]) * length
+        state, m = self.state, self.m
+        size = state.access.mean_size(m)
+        return nearness(float(state.rho[m]), float(state.threshold[m]), size)
 
     @property
     def held(self) -> float:
@@ -475,20 +474,42 @@ def refusal(objective: Objective) -> str | None:
             f"needs a hinge, a squared hinge or Crammer-Singer, got {objective.loss}; "
             "use optimizer='lbfgs'."
         )
-    bounded = thresholds is not None and (thresholds[0] > 0 or penalty.curvature(1)[0] > 0)
-    if not bounded or not objective.score.certified:
+    bounds = thresholds is not None and np.maximum(thresholds, penalty.curvature(1)).min() > 0
+    if not bounds or not objective.score.certified:
         return (
             f"needs a penalty such as L2, L1 or elastic net above 0 and no noise, got {penalty}; "
             "use optimizer='lbfgs' or 'proximal'."
         )
     X: Any = objective.blocks.X
-    if isinstance(X, np.ndarray):
-        read = X.dtype.name in STORED and X.flags.c_contiguous
-        if not read and X.size > COPIED:
-            return (
-                f"reads rows of {', '.join(STORED)} in C order, got {X.dtype.name}; "
-                "use optimizer='auto'."
-            )
-    elif thresholds[0] > 0 and objective.linear.standardization.mean.any():
-        return "takes L1 and elastic net on sparse rows without means; use optimizer='auto'."
-    return None
+    if not isinstance(X, np.ndarray):
+        if np.any(thresholds) and objective.linear.standardization.mean.any():
+            return "takes L1 and elastic net on sparse rows without means; use optimizer='auto'."
+        return None if X.dtype.name in STORED else _unread(X.dtype.name)
+    read = X.dtype.name in STORED and X.flags.c_contiguous
+    return None if read or X.size <= COPIED else _unread(X.dtype.name)
+
+
+def _unread(dtype: str) -> str:
+    rows = ", ".join(STORED)
+    return f"reads rows of {rows} in C order, got others, of {dtype}; use optimizer='auto'."
+
+
+def difficulty(objective: Objective) -> float:
+    """mean ‖x‖²/(N (ρ + ε)): about how many epochs dual ascent takes, but for a factor.
+
+    Infinite where it does not apply.
+    """
+    if refusal(objective) is not None:
+        return math.inf
+    size = float(objective.n_features)
+    if not objective.linear.standardization.scales:
+        size = float(np.mean(objective.row_length**2)) - 1
+    rho = np.median(objective.penalty.curvature(1))
+    threshold = np.median(np.asarray(objective.penalty.thresholds(1)))
+    held = float(rho + nearness(float(rho), float(threshold), size))
+    return size / (objective.n_examples * held)
+
+
+def nearness(rho: float, threshold: float, size: float) -> float:
+    """ε for rows of this mean ‖x‖²: 0 where the penalty has curvature."""
+    return 0.0 if rho > 0 else NEARNESS * threshold * math.sqrt(size)

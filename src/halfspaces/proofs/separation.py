@@ -270,7 +270,7 @@ def _search(objective: Objective) -> Objective:
 
 def _evaluations(search: Objective) -> Iterator[Evaluation]:
     """Evaluations as the optimizer requests them, until no step helps."""
-    optimizer: Any = choose_for(search, newton=False).optimizer
+    optimizer: Any = choose_for(search, lbfgs=True).optimizer
     state = optimizer.init(search.zeros(), search)
     while state.done is None:
         # The line search shortens a trial that is not finite.

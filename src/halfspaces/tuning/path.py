@@ -133,7 +133,7 @@ def solve_path(
     steps = along(
         objective,
         falling,
-        optimizer or choose_for(objective).optimizer,
+        optimizer or choose_for(objective, path=True).optimizer,
         tol=tol,
         max_passes=max_passes,
     )
