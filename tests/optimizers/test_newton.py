@@ -53,7 +53,7 @@ def folds(loss="softmax", *, sparse=False, **options):
     ("loss", "options"),
     [
         *[(name, {}) for name in SMOOTH],
-        (Differences(), {}),
+        pytest.param(Differences(), {}, id="differences"),
         ("softmax", {"sparse": True}),
         ("softmax", {"fit_intercept": False}),
         ("ova_squared_hinge", {"fit_intercept": False, "standardize": False}),
