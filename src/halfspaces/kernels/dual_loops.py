@@ -404,8 +404,12 @@ def _largest_step(
     y: int, active: Array, n: int, scores: Array, old: Array, changes: Array, m: float,
     margin: float, bend: float, omega: float, idle: Array, r: int, tally: Array,
 ) -> None:  # fmt: skip
-    """q = a + onehot(y) moves to the projection of (m q + s + Δ [j≠y])/(m + bend) on the simplex."""
-    largest = least = along = square = 0.0
+    """q = a + onehot(y) moves to the projection of v on the simplex.
+
+    v = (m q + s + Δ [j≠y])/(m + bend), of which the largest score is subtracted first: where m is
+    small, v is large, and only differences from the largest matter.
+    """
+    largest = along = square = 0.0
     right = 0
     for k in range(n):
         q = old[k]
@@ -418,27 +422,30 @@ def _largest_step(
         along += q * scores[k]
         square += q * q
         changes[k] = q
-    least = largest  # of the scores whose q is above 0
+    least = largest  # of the slopes s − bend q where q is above 0
     for k in range(n):
         if changes[k] > 0:
-            least = min(least, scores[k])
+            least = min(least, scores[k] - bend * changes[k])
     # The loss without smoothing: its excess is then a bound from above.
     tally[0, 0] += omega * (largest - scores[right])
     tally[1, 0] += omega * max(largest - along + bend / 2 * square, 0.0)
     n_left = 0
     highest = -np.inf
+    share = m / (m + bend) if m + bend > 0 else 1.0
     for k in range(n):
         if changes[k] <= 0 and scores[k] < least and k != right:
             idle[r, active[k]] = True
         else:
             n_left += 1
-        changes[k] = (m * changes[k] + scores[k]) / (m + bend)
+        changes[k] *= share
+        if scores[k] < largest:
+            changes[k] -= (largest - scores[k]) / (m + bend)
         highest = max(highest, changes[k])
     if n_left == 1:
         idle[r, active[right]] = True
-    # Newton's method on Σ max(0, v − τ) = 1, from below: a few rounds.
+    # Newton's method on Σ max(0, v − τ) = 1, from below: each round but the last leaves one out.
     threshold = highest - 1
-    while True:
+    for _ in range(n + 1):
         total = -1.0
         above = 0
         for k in range(n):

@@ -148,10 +148,12 @@ class RowAccess:
         """X, or data, indices and indptr of sparse rows, and the numbers of the rows that count."""
         X: Any = self.blocks.X
         index = self.blocks.index
-        rows = np.arange(len(self.blocks.y)) if index is None else np.asarray(index, np.int64)
+        rows = np.arange(len(self.blocks.y)) if index is None else np.unique(index).astype(np.int64)
+        native = X.dtype.isnative and X.dtype.name in STORED
         if self.sparse:
-            return X.data, X.indices, X.indptr, rows
-        if X.dtype.name in STORED and X.flags.c_contiguous:
+            data = X.data if native else X.data.astype(self.blocks.dtype)
+            return data, X.indices, X.indptr, rows
+        if native and X.flags.c_contiguous:
             return np.asarray(X), rows
         return np.ascontiguousarray(X, self.blocks.dtype), rows
 
@@ -160,12 +162,12 @@ class RowAccess:
         return self.blocks.y.astype(np.int64)
 
     def omega(self, member: int) -> Array:
-        """The weights (N,) of a member's rows, over their sum."""
-        weight = self.blocks.weight
+        """The weights (N,) of a member's rows, over their sum; a repeated row counts each time."""
+        blocks = self.blocks
         total = float(self.total_weight[member if len(self.total_weight) > 1 else 0])
-        if weight is None:
-            return np.full(len(self.y), 1 / total)
-        return np.ascontiguousarray(_of_member(weight, member), np.float64) / total
+        counts = 1 if blocks.index is None else np.bincount(blocks.index, minlength=len(self.y))
+        weight = np.ones(1) if blocks.weight is None else _of_member(blocks.weight, member)
+        return np.broadcast_to(weight * counts, len(self.y)) / total
 
     def units(self, member: int) -> tuple[Array, Array]:
         """Mean and 1/scale of each feature (D,)."""
@@ -175,14 +177,14 @@ class RowAccess:
 
     def sizes(self, member: int) -> tuple[Array, Array]:
         """‖x̃‖² (N,) of the rows, and ⟨x, mean/scale²⟩ of sparse ones."""
-        shared = self.linear.standardization.mean.ndim == 1
-        return self._sizes[0 if shared else member]
+        return self._sizes[member if len(self._sizes) > 1 else 0]
 
     @cached_property
     def _sizes(self) -> list[tuple[Array, Array]]:
         from halfspaces.kernels import dual_loops
 
-        members = 1 if self.linear.standardization.mean.ndim == 1 else len(self.total_weight)
+        shape = self.linear.standardization.mean.shape
+        members = 1 if len(shape) == 1 else shape[1]
         found = []
         for m in range(members):
             sizes, along = np.zeros(len(self.y)), np.zeros(len(self.y))
@@ -196,9 +198,9 @@ class RowAccess:
         return found
 
     def mean_size(self, member: int) -> float:
-        """Σ ω ‖x̃‖²."""
+        """Σ ω ‖x̃‖², or 1 where all rows are 0."""
         rows = self.stored[-1]
-        return float(self.omega(member)[rows] @ self.sizes(member)[0][rows])
+        return float(self.omega(member)[rows] @ self.sizes(member)[0][rows]) or 1.0
 
     @property
     def row_values(self) -> float:
@@ -364,7 +366,7 @@ class _Member:
         omega = access.omega(m)
         rows = access.stored[-1]
         sums = omega[rows] @ dual[rows].astype(np.float64)
-        reached = state.W[-1, m].copy()
+        reached = state.W[-1, m] * access.linear.fit_intercept
         pull = self.numbers[dual_loops.BIAS_PULL]
         bias = reached - sums * pull
         done = np.zeros((2, len(sums)), np.int64)
@@ -378,7 +380,8 @@ class _Member:
         def ascend(span: tuple[int, int]) -> None:
             """Epochs for the classes of a span."""
             columns = slice(*span)
-            counts = np.array([access.kind.number, self.epochs, self.seed, *span])
+            seed = self.seed % (1 << 63)
+            counts = np.array([access.kind.number, self.epochs, seed, *span])
             part = layout.of(running_sum[:, columns])
             of_part = np.ascontiguousarray(dual[:, columns])
             run_compiled(
@@ -390,8 +393,6 @@ class _Member:
 
         list(ordered_map(ascend, self._spans(workers), workers))
         W = np.concatenate([self._weights(running_sum, sums), reached[None]])
-        if not access.linear.fit_intercept:
-            W[-1] = 0
         return W, float(done[0].sum()) / done[0].size / len(rows), bool(done[1].all())
 
     def _spans(self, workers: int) -> list[tuple[int, int]]:
@@ -421,8 +422,9 @@ class _Member:
         """As `dual_loops` reads them."""
         access = self.state.access
         free = access.linear.fit_intercept
-        pull = BIAS_LENGTH * access.mean_size(self.m) / self.held if free else 0.0
         _, margin, upper, bend = access.kind
+        # A strong penalty does not hold the bias: it must reach the margin in some epochs.
+        pull = BIAS_LENGTH * max(access.mean_size(self.m) / self.held, margin) if free else 0.0
         threshold = float(self.state.threshold[self.m])
         accuracy = self.state.accuracy
         return np.array([self.held, threshold, pull, margin, upper, bend, accuracy])
@@ -432,7 +434,7 @@ class _Member:
         """The class sums (C,) that cost as much of the bound as an excess of 1."""
         access = self.state.access
         room = access.room[self.m if len(access.room) > 1 else 0]
-        return np.where(room > 0, room, 1.0) / (2 * access.kind.margin)
+        return np.where(room > 0, room, 1.0) / (2 * max(access.kind.margin, np.finfo(float).tiny))
 
     def _running_sum(self, sums: Array) -> Array:
         """−G + ε W₀ (D, C); of sparse rows over the scale, and without the means' part."""
