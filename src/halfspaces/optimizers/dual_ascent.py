@@ -5,7 +5,7 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from halfspaces.kernels.compile import run_compiled
-from halfspaces.loop.optimizer import Optimizer, State
+from halfspaces.loop.optimizer import Optimizer, State, by_member
 from halfspaces.losses.base import Loss
 from halfspaces.losses.crammer_singer import CrammerSinger
 from halfspaces.losses.hinge import Hinge, SquaredHinge
@@ -215,11 +215,16 @@ def _of_member(values: Array, member: int) -> Array:
 
 @dataclass(eq=False)
 class DualAscentState(State):
-    """The iterate and its dual point, and how the penalty maps one to the other."""
+    """The best iterate, the last one with its dual point, and how the penalty maps one to another.
+
+    A point is the iterate once it was evaluated, unless its value is above that of the one before.
+    """
 
     access: RowAccess
-    dual: Array = field(repr=False)  # (M, N, C)
-    accuracy: float  # at which the next turn ends
+    target: Array  # (D+1, M, C), the next point
+    dual: Array = field(repr=False)  # (M, N, C), from which it follows
+    value: Array  # of the iterate, (M,); infinite before an evaluation
+    accuracy: Array  # at which the next turn of each member ends, (M,)
     rho: Array  # ρ of each member, (M,)
     threshold: Array  # t, (M,)
     turns: int = 0
@@ -273,6 +278,7 @@ class DualAscent(Optimizer[DualAscentState]):
     accuracy: float = 3e-4
     seed: int = 0
     recovers: ClassVar[bool] = True
+    orders_classes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_number("DualAscent(accuracy=...)", self.accuracy, above=0, below=1)
@@ -296,21 +302,41 @@ class DualAscent(Optimizer[DualAscentState]):
             W,
             np.zeros(members),
             access=access,
+            target=W,
             dual=dual,
-            accuracy=self.accuracy,
+            value=np.full(members, np.inf),
+            accuracy=np.full(members, self.accuracy),
             rho=np.asarray(objective.penalty.curvature(members), np.float64),
             threshold=np.asarray(objective.penalty.thresholds(members), np.float64),
         )
 
+    def continued(
+        self, objective: Objective, state: DualAscentState, evaluation: Evaluation
+    ) -> DualAscentState:
+        """The dual points stay, and the accuracy with which the last turn ended."""
+        if evaluation.request.W is state.target:
+            _accept(state, evaluation)
+        members = state.W.shape[1]
+        return replace(
+            state,
+            value=np.full(members, np.inf),
+            accuracy=np.minimum(self.accuracy, state.accuracy / SHARPER),
+            rho=np.asarray(objective.penalty.curvature(members), np.float64),
+            threshold=np.asarray(objective.penalty.thresholds(members), np.float64),
+            epochs=0.0,
+            done=None,
+        )
+
     def propose(self, state: DualAscentState) -> Request:
-        """The iterate with its dual point."""
+        """The next point with its dual point."""
         given = AtDualPoint(dual=state.dual)
-        return Request(state.W, smoothing=given, spent=state.epochs)
+        return Request(state.target, smoothing=given, spent=state.epochs)
 
     def update(self, state: DualAscentState, evaluation: Evaluation) -> DualAscentState:
         """Epochs from the dual point that was evaluated."""
         gradient = evaluation.data_gradient
         assert gradient is not None
+        _accept(state, evaluation)
         members = gradient.shape[1]
         access = state.access
         work = 2 * access.row_values * gradient.shape[2]  # of an epoch of one member
@@ -322,13 +348,21 @@ class DualAscent(Optimizer[DualAscentState]):
         ]
         share = 1 if members > 1 else workers
         results = list(ordered_map(lambda turn: turn.run(share), turns, workers))
-        state.W = np.stack([W for W, _, _ in results], axis=1)
+        state.target = np.stack([W for W, _, _ in results], axis=1)
         state.epochs = float(np.mean([passes for _, passes, _ in results]))
-        state.step = np.ones_like(state.step)
-        if all(accurate for _, _, accurate in results):
-            state.accuracy = max(SHARPER * state.accuracy, 1e-14)
+        accurate = np.array([accurate for _, _, accurate in results])
+        sharper = np.maximum(SHARPER * state.accuracy, 1e-14)
+        state.accuracy = np.where(accurate, sharper, state.accuracy)
         state.turns += 1
         return state
+
+
+def _accept(state: DualAscentState, evaluation: Evaluation) -> None:
+    """Move the members whose value has not risen to the point that was evaluated."""
+    accepted = evaluation.total <= state.value
+    state.step = np.where(accepted, 1.0, 0.0)
+    state.value = np.where(accepted, evaluation.total, state.value)
+    state.W = np.where(by_member(accepted), evaluation.request.W, state.W)
 
 
 @dataclass(frozen=True, eq=False)
@@ -366,7 +400,7 @@ class _Member:
         omega = access.omega(m)
         rows = access.stored[-1]
         sums = omega[rows] @ dual[rows].astype(np.float64)
-        reached = state.W[-1, m] * access.linear.fit_intercept
+        reached = state.target[-1, m] * access.linear.fit_intercept
         pull = self.numbers[dual_loops.BIAS_PULL]
         bias = reached - sums * pull
         done = np.zeros((2, len(sums)), np.int64)
@@ -426,7 +460,7 @@ class _Member:
         # A strong penalty does not hold the bias: it must reach the margin in some epochs.
         pull = BIAS_LENGTH * max(access.mean_size(self.m) / self.held, margin) if free else 0.0
         threshold = float(self.state.threshold[self.m])
-        accuracy = self.state.accuracy
+        accuracy = float(self.state.accuracy[self.m])
         return np.array([self.held, threshold, pull, margin, upper, bend, accuracy])
 
     @cached_property
@@ -439,7 +473,7 @@ class _Member:
     def _running_sum(self, sums: Array) -> Array:
         """−G + ε W₀ (D, C); of sparse rows over the scale, and without the means' part."""
         access = self.state.access
-        V = self.nearness * self.state.W[:-1, self.m] - self.gradient[:-1]
+        V = self.nearness * self.state.target[:-1, self.m] - self.gradient[:-1]
         if not access.sparse:
             return V
         mean, inverse = (units[:, None] for units in access.units(self.m))
