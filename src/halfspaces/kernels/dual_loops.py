@@ -18,6 +18,8 @@ that may be the last.
 
 # pyright: reportIndexIssue=false
 
+from typing import Any
+
 import numba
 import numpy as np
 
@@ -64,7 +66,7 @@ def sparse_row_sizes(
         along[i] = product
 
 
-def ascend(
+def ascend(  # noqa: PLR0912, PLR0915
     X: Array, rows: Array, y: Array, mean: Array, inverse: Array, omega: Array, steps: Array,
     room: Array, numbers: Array, counts: Array,
     dual: Array, V: Array, bias: Array, reached: Array, sums: Array, done: Array,
@@ -150,7 +152,7 @@ def ascend(
             break
 
 
-def ascend_sparse(
+def ascend_sparse(  # noqa: PLR0912, PLR0915
     data: Array, indices: Array, indptr: Array, rows: Array, y: Array, mean: Array, inverse: Array,
     omega: Array, steps: Array, along: Array, room: Array, numbers: Array, counts: Array,
     dual: Array, U: Array, bias: Array, reached: Array, sums: Array, done: Array,
@@ -304,14 +306,14 @@ def _begin(idle: Array, bounds: Array, age: Array) -> None:
 @numba.njit(inline="always")
 def _some(running: Array, idle: Array, r: int) -> bool:
     """Whether a row has a dual point to visit."""
-    for c in range(len(running)):
+    for c in range(len(running)):  # noqa: SIM110
         if running[c] and not idle[r, c]:
             return True
     return False
 
 
 @numba.njit
-def _shuffle(order: Array, seed: int) -> int:
+def _shuffle(order: Array, seed: Any) -> Any:
     """A random order (Fisher and Yates), by a linear congruential generator."""
     for i in range(len(order) - 1, 0, -1):
         seed = seed * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
@@ -343,7 +345,7 @@ def _subtract(v: Array, factor: float, z: Array) -> None:
 
 @numba.njit(inline="always")
 def _rise(
-    z: float, slope: float, m: float, upper: float, bend: float, bounds: Array, c: int
+    z: float, slope: float, m: Any, upper: float, bend: float, bounds: Array, c: int
 ) -> tuple[float, float, float, bool]:
     """The change of one slope β of φ(z) in [0, upper], with φ* = (bend/2) β².
 
@@ -375,8 +377,8 @@ def _rise(
 
 @numba.njit
 def _pairwise_step(
-    y: int, active: Array, n: int, scores: Array, old: Array, changes: Array, m: float,
-    margin: float, upper: float, bend: float, omega: float, bounds: Array, idle: Array, r: int,
+    y: Any, active: Array, n: int, scores: Array, old: Array, changes: Array, m: Any,
+    margin: float, upper: float, bend: float, omega: Any, bounds: Array, idle: Array, r: int,
     tally: Array,
 ) -> None:  # fmt: skip
     """One wrong class after another: its slope rises with that of the right class falling."""
@@ -400,9 +402,9 @@ def _pairwise_step(
 
 
 @numba.njit
-def _largest_step(
-    y: int, active: Array, n: int, scores: Array, old: Array, changes: Array, m: float,
-    margin: float, bend: float, omega: float, idle: Array, r: int, tally: Array,
+def _largest_step(  # noqa: PLR0912
+    y: Any, active: Array, n: int, scores: Array, old: Array, changes: Array, m: Any,
+    margin: float, bend: float, omega: Any, idle: Array, r: int, tally: Array,
 ) -> None:  # fmt: skip
     """q = a + onehot(y) moves to the projection of v on the simplex.
 

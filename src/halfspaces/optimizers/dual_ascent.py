@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class Kind(NamedTuple):
             number = ONE_VS_ALL
         else:
             return None
-        known = _domain(loss.surrogate)
+        known = _domain(cast("OneVsAll", loss).surrogate)
         return None if known is None else cls(number, loss.margin, *known)
 
 
@@ -130,12 +130,14 @@ class RowAccess:
 
     @cached_property
     def kind(self) -> Kind:
+        """What the loops know of the loss."""
         kind = Kind.of(self.loss)
         assert kind is not None
         return kind
 
     @property
     def sparse(self) -> bool:
+        """Whether X is sparse."""
         return not isinstance(self.blocks.X, np.ndarray)
 
     @property
@@ -159,6 +161,7 @@ class RowAccess:
 
     @cached_property
     def y(self) -> Array:
+        """The labels of all rows of X."""
         return self.blocks.y.astype(np.int64)
 
     def omega(self, member: int) -> Array:
