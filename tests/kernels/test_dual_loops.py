@@ -15,6 +15,10 @@ from halfspaces.kernels.dual_loops import (
     sparse_row_sizes,
 )
 from halfspaces.losses.base import project_onto_simplex
+from halfspaces.losses.crammer_singer import CrammerSinger
+from halfspaces.losses.hinge import Hinge
+from halfspaces.losses.one_vs_all import OneVsAll
+from halfspaces.losses.surrogates import SquaredPlus
 from halfspaces.penalties.base import soft_threshold
 
 N, D, C = 12, 4, 3
@@ -138,3 +142,45 @@ def test_an_epoch_is_that_of_numpy(name, sparse, t, means):
     assert np.allclose(running, expected_sum)
     assert done[0].sum() == (len(rows) - 1) * C
     assert not done[1].any()
+
+
+LOSSES = {
+    "one-vs-all hinge": OneVsAll(margin=MARGIN),
+    "one-vs-all squared hinge": OneVsAll(SquaredPlus(), margin=MARGIN),
+    "Huberized pairs": Hinge(MARGIN, smoothing=0.3),
+    "pairs": Hinge(MARGIN),
+    "largest": CrammerSinger(MARGIN),
+    "largest, smoothed": CrammerSinger(MARGIN, smoothing=0.4),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("sparse", [False, True])
+def test_epochs_end_at_the_minimum_for_all_rows_those_left_out_too(name, sparse):
+    kind, upper, bend = KINDS[name]
+    rng = np.random.default_rng(1)
+    n = 300
+    y = rng.integers(C, size=n)
+    X = rng.normal(size=(n, D)) + 1.5 * np.eye(C, D)[y]
+    mean, inverse, omega = np.zeros(D), np.ones(D), np.full(n, 1 / n)
+    steps = omega * (np.sum(X**2, axis=1) / HELD + PULL)
+    rows = np.arange(n)
+    S = csr_array(X)
+    stored = (S.data, S.indices, S.indptr, rows) if sparse else (X, rows)
+    dual, running = np.zeros((n, C)), np.zeros((D, C) if sparse else (C, D))
+    bias, reached, sums, done = np.zeros(C), np.zeros(C), np.zeros(C), np.zeros((2, C), np.int64)
+    accuracy, epochs = 1e-4, 3000
+    numbers = np.array([HELD, 0.0, PULL, MARGIN, upper, bend, accuracy])
+    run_compiled(
+        ascend_sparse if sparse else ascend, *stored, y, mean, inverse, omega, steps,
+        *([np.zeros(n)] if sparse else []), np.ones(C), numbers,
+        np.array([kind, epochs, SEED, 0, C]), dual, running, bias, reached, sums, done,
+    )  # fmt: skip
+    assert done[1].all()
+    assert done[0].sum() < epochs * n * C
+    scores = X @ (-X.T @ (omega[:, None] * dual)) / HELD + reached
+    loss = LOSSES[name]
+    values = loss.value(scores, y)
+    excess = omega @ (values + loss.conjugate(dual, y) - np.vecdot(dual, scores))
+    assert -1e-12 <= excess <= 3 * accuracy * (omega @ values)
+    assert np.max(np.abs(sums)) <= accuracy * (omega @ values + MARGIN)

@@ -258,6 +258,25 @@ def test_few_rows_features_and_classes(loss):
         assert result.loss - result.gap <= least
 
 
+@pytest.mark.parametrize("loss", LOSSES + OTHERS, ids=str)
+@pytest.mark.parametrize("penalty", PENALTIES, ids=str)
+def test_classes_without_examples(loss, penalty):
+    """Their biases may fall forever; a bound is proved once their dual points are 0."""
+    _, y = data()
+    known = solved(problem(loss, penalty, y=np.minimum(y, 1), n_classes=2), 1e-5)
+    weight = np.ones((N, 2))
+    weight[y == 1, 0] = 0
+    start = np.random.default_rng(0).normal(size=(D + 1, 2, 5))
+    both = problem(loss, penalty, y=4 * (y % 2), weight=weight, n_classes=5)
+    for W in (0 * start, start):
+        result = minimize(both, DualAscent(), W, tol=1e-5, max_passes=4000)
+        assert result.converged
+        assert np.all(np.isfinite(result.W))
+    assert np.allclose(result.W[:-1, :, [1, 2, 3]], 0, atol=1e-9)
+    alone = problem(loss, penalty, y=np.minimum(y, 1), n_classes=4)
+    same_minimum(solved(alone, 1e-5), known, 1e-5)
+
+
 @each_loss
 def test_without_a_bias_a_given_one_is_ignored(loss):
     objective = problem(loss, fit_intercept=False)

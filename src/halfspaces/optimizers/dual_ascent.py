@@ -205,6 +205,17 @@ class RowAccess:
         rows = self.stored[-1]
         return float(self.omega(member)[rows] @ self.sizes(member)[0][rows]) or 1.0
 
+    def classes(self, member: int) -> Array | slice:
+        """The classes with dual points, all unless a free bias and other classes are coupled.
+
+        Then a class without examples has none: its bias falls until it meets every margin.
+        """
+        if self.kind.number == ONE_VS_ALL or not self.linear.fit_intercept:
+            return slice(None)
+        rows = self.stored[-1]
+        mass = np.bincount(self.y[rows], self.omega(member)[rows], self.room.shape[1])
+        return slice(None) if mass.all() else np.flatnonzero(mass)
+
     @property
     def row_values(self) -> float:
         """Stored values in all rows that count."""
@@ -294,13 +305,16 @@ class DualAscent(Optimizer[DualAscentState]):
             raise TypeError(f"DualAscent {why}")
         members = W.shape[1]
         blocks = objective.blocks
+        room, total = objective.anchor.room, objective.total_weight
+        access = RowAccess(objective.loss, blocks, objective.linear, total, room)
         dual = np.zeros((members, len(blocks.y), objective.n_classes), blocks.dtype)
         if W.any():
             scores = objective.scores(W).reshape(-1, members, objective.n_classes)
             rows = slice(None) if blocks.index is None else blocks.index
             dual[:, rows] = objective.loss.formula(scores, blocks.labels())[1].swapaxes(0, 1)
-        room, total = objective.anchor.room, objective.total_weight
-        access = RowAccess(objective.loss, blocks, objective.linear, total, room)
+            for m in range(members):
+                if not isinstance(access.classes(m), slice):
+                    dual[m] = 0
         return DualAscentState(
             W,
             np.zeros(members),
@@ -317,7 +331,7 @@ class DualAscent(Optimizer[DualAscentState]):
         self, objective: Objective, state: DualAscentState, evaluation: Evaluation
     ) -> DualAscentState:
         """The dual points stay, and the accuracy with which the last turn ended."""
-        if evaluation.request.W is state.target:
+        if np.array_equal(evaluation.request.W, state.target):
             _accept(state, evaluation)
         members = state.W.shape[1]
         return replace(
@@ -399,18 +413,25 @@ class _Member:
 
         state, m = self.state, self.m
         access = state.access
-        dual = state.dual[m]
+        classes = self.classes
+        dual = state.dual[m][:, classes]
         omega = access.omega(m)
         rows = access.stored[-1]
         sums = omega[rows] @ dual[rows].astype(np.float64)
-        reached = state.target[-1, m] * access.linear.fit_intercept
+        reached = state.target[-1, m, classes] * access.linear.fit_intercept
         pull = self.numbers[dual_loops.BIAS_PULL]
         bias = reached - sums * pull
         done = np.zeros((2, len(sums)), np.int64)
         running_sum = self._running_sum(sums)
         sizes, along = access.sizes(m)
         steps = omega * (sizes / self.held + pull)
-        of_rows = (access.y, *access.units(m), omega, steps, *([along] if access.sparse else []))
+        of_rows = (
+            self._labels,
+            *access.units(m),
+            omega,
+            steps,
+            *([along] if access.sparse else []),
+        )
         loop = dual_loops.ascend_sparse if access.sparse else dual_loops.ascend
         layout = _Layout(access.sparse, access.dtype)
 
@@ -429,7 +450,8 @@ class _Member:
             dual[:, columns] = of_part
 
         list(ordered_map(ascend, self._spans(workers), workers))
-        W = np.concatenate([self._weights(running_sum, sums), reached[None]])
+        state.dual[m][:, classes] = dual
+        W = self._of_all_classes(self._weights(running_sum, sums), reached)
         return W, float(done[0].sum()) / done[0].size / len(rows), bool(done[1].all())
 
     def _spans(self, workers: int) -> list[tuple[int, int]]:
@@ -437,9 +459,32 @@ class _Member:
         access = self.state.access
         C = self.gradient.shape[1]
         if access.kind.number != ONE_VS_ALL:
-            return [(0, C)]
+            return [(0, len(np.arange(C)[self.classes]))]
         parts = C if access.sparse else min(workers, C)
         return list(pairwise(np.linspace(0, C, parts + 1).astype(int).tolist()))
+
+    @cached_property
+    def classes(self) -> Array | slice:
+        """Those that have dual points."""
+        return self.state.access.classes(self.m)
+
+    @property
+    def _labels(self) -> Array:
+        """The position of each row's label among these classes."""
+        y = self.state.access.y
+        return y if isinstance(self.classes, slice) else np.searchsorted(self.classes, y)
+
+    def _of_all_classes(self, weights: Array, bias: Array) -> Array:
+        """W (D+1, C): the other classes have no weights, and a bias below all margins."""
+        access = self.state.access
+        W = np.zeros_like(self.gradient)
+        if not isinstance(self.classes, slice):
+            longest = math.sqrt(np.max(access.sizes(self.m)[0][access.stored[-1]]))
+            least = np.min(bias - np.linalg.norm(weights, axis=0) * longest)
+            W[-1] = least - 2 * access.kind.margin - access.kind.bend
+        W[:-1, self.classes] = weights
+        W[-1, self.classes] = bias
+        return W
 
     @cached_property
     def nearness(self) -> float:
@@ -471,12 +516,15 @@ class _Member:
         """The class sums (C,) that cost as much of the bound as an excess of 1."""
         access = self.state.access
         room = access.room[self.m if len(access.room) > 1 else 0]
-        return np.where(room > 0, room, 1.0) / (2 * max(access.kind.margin, np.finfo(float).tiny))
+        return np.where(room > 0, room, 1.0)[self.classes] / (
+            2 * max(access.kind.margin, np.finfo(float).tiny)
+        )
 
     def _running_sum(self, sums: Array) -> Array:
         """−G + ε W₀ (D, C); of sparse rows over the scale, and without the means' part."""
         access = self.state.access
         V = self.nearness * self.state.target[:-1, self.m] - self.gradient[:-1]
+        V = V[:, self.classes]
         if not access.sparse:
             return V
         mean, inverse = (units[:, None] for units in access.units(self.m))

@@ -245,8 +245,9 @@ def law_permutation(optimizer: Optimizer, *, objective: Objective, seed: int = 0
         objective, blocks=replace(objective.blocks, y=np.argsort(order)[objective.blocks.y])
     )
     if optimizer.orders_classes:
-        ends = [minimize(each, optimizer, tol=1e-6).loss for each in (moved, objective)]
-        same(*ends, f"the loss with classes in the order {order}", tolerance=2e-6)
+        found, expected = (minimize(each, optimizer, tol=1e-6) for each in (moved, objective))
+        what = f"the loss with classes in the order {order}"
+        same(found.loss, expected.loss, what, tolerance=2e-6)
         return
     found = some_turns(optimizer, moved, W[:, :, order]).W
     expected = some_turns(optimizer, objective, W).W
