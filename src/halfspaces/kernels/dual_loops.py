@@ -428,9 +428,14 @@ def _largest_step(  # noqa: PLR0912
     for k in range(n):
         if changes[k] > 0:
             least = min(least, scores[k] - bend * changes[k])
-    # The loss without smoothing: its excess is then a bound from above.
+    # The part of the gap is that of the smoothed loss; it is measured beside the loss itself.
     tally[0, 0] += omega * (largest - scores[right])
-    tally[1, 0] += omega * max(largest - along + bend / 2 * square, 0.0)
+    smoothed = largest
+    if bend > 0:
+        smoothed = _smoothed_maximum(scores, n, largest, bend, changes)
+        for k in range(n):
+            changes[k] = old[k] + (1.0 if k == right else 0.0)
+    tally[1, 0] += omega * max(smoothed - along + bend / 2 * square, 0.0)
     n_left = 0
     highest = -np.inf
     share = m / (m + bend) if m + bend > 0 else 1.0
@@ -445,21 +450,45 @@ def _largest_step(  # noqa: PLR0912
         highest = max(highest, changes[k])
     if n_left == 1:
         idle[r, active[right]] = True
-    # Newton's method on Σ max(0, v − τ) = 1, from below: each round but the last leaves one out.
+    threshold = _simplex_threshold(changes, n, highest)
+    for k in range(n):
+        q = old[k] + (1.0 if k == right else 0.0)
+        changes[k] = max(changes[k] - threshold, 0.0) - q
+
+
+@numba.njit
+def _smoothed_maximum(
+    scores: Array, n: int, largest: float, bend: float, scratch: Array
+) -> float:  # fmt: skip
+    """max ⟨q, s⟩ − (bend/2) ‖q‖² over the simplex."""
+    for k in range(n):
+        scratch[k] = (scores[k] - largest) / bend
+    threshold = _simplex_threshold(scratch, n, 0.0)
+    total = 0.0
+    for k in range(n):
+        q = max(scratch[k] - threshold, 0.0)
+        total += q * scores[k] - bend / 2 * q * q
+    return total
+
+
+@numba.njit
+def _simplex_threshold(values: Array, n: int, highest: float) -> float:
+    """τ for which Σ max(0, v − τ) = 1, by Newton's method from below.
+
+    Each round but the last leaves a value out.
+    """
     threshold = highest - 1
     for _ in range(n + 1):
         total = -1.0
         above = 0
         for k in range(n):
-            if changes[k] > threshold:
-                total += changes[k] - threshold
+            if values[k] > threshold:
+                total += values[k] - threshold
                 above += 1
         if total <= 1e-12 or above == 0:
             break
         threshold += total / above
-    for k in range(n):
-        q = old[k] + (1.0 if k == right else 0.0)
-        changes[k] = max(changes[k] - threshold, 0.0) - q
+    return threshold
 
 
 @numba.njit
