@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from halfspaces.losses.hinge import Hinge
+from halfspaces.losses.crammer_singer import CrammerSinger
+from halfspaces.losses.hinge import Hinge, SquaredHinge
+from halfspaces.losses.one_vs_all import OneVsAll
+from halfspaces.losses.surrogates import SquaredPlus
 from halfspaces.optimizers import (
     LBFGS,
     OPTIMIZERS,
@@ -14,6 +17,7 @@ from halfspaces.optimizers import (
     ByClass,
     CoordinateDescent,
     Cosine,
+    DualAscent,
     GradientDescent,
     Gram,
     LowRank,
@@ -22,6 +26,7 @@ from halfspaces.optimizers import (
     ProximalNewton,
     RandomSearch,
 )
+from halfspaces.penalties.elastic_net import ElasticNet
 from halfspaces.penalties.l1 import L1
 from halfspaces.penalties.max_norm import MaxNorm
 from halfspaces.penalties.none import NoPenalty
@@ -116,6 +121,23 @@ def test_laws_of_other_objectives(optimizer, name):
         check_optimizer(optimizer, objective=objective)
 
 
+# Dual ascent takes no softmax: an objective for each loss, and for each penalty.
+DUAL = {
+    "one-vs-all hinge": replace(SMALL, loss=OneVsAll()),
+    "one-vs-all squared hinge": replace(SMALL, loss=OneVsAll(SquaredPlus())),
+    "hinge": replace(SMALL, loss=Hinge()),
+    "Crammer and Singer": replace(SMALL, loss=CrammerSinger()),
+    "elastic net": replace(SMALL, loss=CrammerSinger(), penalty=ElasticNet(0.05)),
+    "L1": replace(SMALL, loss=SquaredHinge(), penalty=L1(0.2)),
+}
+
+
+@pytest.mark.parametrize("name", DUAL)
+def test_laws_of_dual_ascent(name):
+    check_optimizer(DualAscent(), objective=DUAL[name])
+
+
 def test_every_registered_optimizer_was_held_to_the_laws():
     held = {type(optimizer) for optimizer in (*QUASI_NEWTON, *PROXIMAL, *FULL, *BATCHES, *RANDOM)}
+    held |= {DualAscent}  # by `DUAL`
     assert held == set(OPTIMIZERS.values())

@@ -18,6 +18,8 @@ that may be the last.
 
 # pyright: reportIndexIssue=false
 
+from typing import Any
+
 import numba
 import numpy as np
 
@@ -64,7 +66,7 @@ def sparse_row_sizes(
         along[i] = product
 
 
-def ascend(
+def ascend(  # noqa: PLR0912, PLR0915
     X: Array, rows: Array, y: Array, mean: Array, inverse: Array, omega: Array, steps: Array,
     room: Array, numbers: Array, counts: Array,
     dual: Array, V: Array, bias: Array, reached: Array, sums: Array, done: Array,
@@ -150,7 +152,7 @@ def ascend(
             break
 
 
-def ascend_sparse(
+def ascend_sparse(  # noqa: PLR0912, PLR0915
     data: Array, indices: Array, indptr: Array, rows: Array, y: Array, mean: Array, inverse: Array,
     omega: Array, steps: Array, along: Array, room: Array, numbers: Array, counts: Array,
     dual: Array, U: Array, bias: Array, reached: Array, sums: Array, done: Array,
@@ -304,14 +306,14 @@ def _begin(idle: Array, bounds: Array, age: Array) -> None:
 @numba.njit(inline="always")
 def _some(running: Array, idle: Array, r: int) -> bool:
     """Whether a row has a dual point to visit."""
-    for c in range(len(running)):
+    for c in range(len(running)):  # noqa: SIM110
         if running[c] and not idle[r, c]:
             return True
     return False
 
 
 @numba.njit
-def _shuffle(order: Array, seed: int) -> int:
+def _shuffle(order: Array, seed: Any) -> Any:
     """A random order (Fisher and Yates), by a linear congruential generator."""
     for i in range(len(order) - 1, 0, -1):
         seed = seed * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
@@ -343,7 +345,7 @@ def _subtract(v: Array, factor: float, z: Array) -> None:
 
 @numba.njit(inline="always")
 def _rise(
-    z: float, slope: float, m: float, upper: float, bend: float, bounds: Array, c: int
+    z: float, slope: float, m: Any, upper: float, bend: float, bounds: Array, c: int
 ) -> tuple[float, float, float, bool]:
     """The change of one slope β of φ(z) in [0, upper], with φ* = (bend/2) β².
 
@@ -375,8 +377,8 @@ def _rise(
 
 @numba.njit
 def _pairwise_step(
-    y: int, active: Array, n: int, scores: Array, old: Array, changes: Array, m: float,
-    margin: float, upper: float, bend: float, omega: float, bounds: Array, idle: Array, r: int,
+    y: Any, active: Array, n: int, scores: Array, old: Array, changes: Array, m: Any,
+    margin: float, upper: float, bend: float, omega: Any, bounds: Array, idle: Array, r: int,
     tally: Array,
 ) -> None:  # fmt: skip
     """One wrong class after another: its slope rises with that of the right class falling."""
@@ -400,12 +402,16 @@ def _pairwise_step(
 
 
 @numba.njit
-def _largest_step(
-    y: int, active: Array, n: int, scores: Array, old: Array, changes: Array, m: float,
-    margin: float, bend: float, omega: float, idle: Array, r: int, tally: Array,
+def _largest_step(  # noqa: PLR0912
+    y: Any, active: Array, n: int, scores: Array, old: Array, changes: Array, m: Any,
+    margin: float, bend: float, omega: Any, idle: Array, r: int, tally: Array,
 ) -> None:  # fmt: skip
-    """q = a + onehot(y) moves to the projection of (m q + s + Δ [j≠y])/(m + bend) on the simplex."""
-    largest = least = along = square = 0.0
+    """q = a + onehot(y) moves to the projection of v on the simplex.
+
+    v = (m q + s + Δ [j≠y])/(m + bend), of which the largest score is subtracted first: where m is
+    small, v is large, and only differences from the largest matter.
+    """
+    largest = along = square = 0.0
     right = 0
     for k in range(n):
         q = old[k]
@@ -418,39 +424,71 @@ def _largest_step(
         along += q * scores[k]
         square += q * q
         changes[k] = q
-    least = largest  # of the scores whose q is above 0
+    least = largest  # of the slopes s − bend q where q is above 0
     for k in range(n):
         if changes[k] > 0:
-            least = min(least, scores[k])
-    # The loss without smoothing: its excess is then a bound from above.
+            least = min(least, scores[k] - bend * changes[k])
+    # The part of the gap is that of the smoothed loss; it is measured beside the loss itself.
     tally[0, 0] += omega * (largest - scores[right])
-    tally[1, 0] += omega * max(largest - along + bend / 2 * square, 0.0)
+    smoothed = largest
+    if bend > 0:
+        smoothed = _smoothed_maximum(scores, n, largest, bend, changes)
+        for k in range(n):
+            changes[k] = old[k] + (1.0 if k == right else 0.0)
+    tally[1, 0] += omega * max(smoothed - along + bend / 2 * square, 0.0)
     n_left = 0
     highest = -np.inf
+    share = m / (m + bend) if m + bend > 0 else 1.0
     for k in range(n):
         if changes[k] <= 0 and scores[k] < least and k != right:
             idle[r, active[k]] = True
         else:
             n_left += 1
-        changes[k] = (m * changes[k] + scores[k]) / (m + bend)
+        changes[k] *= share
+        if scores[k] < largest:
+            changes[k] -= (largest - scores[k]) / (m + bend)
         highest = max(highest, changes[k])
     if n_left == 1:
         idle[r, active[right]] = True
-    # Newton's method on Σ max(0, v − τ) = 1, from below: a few rounds.
+    threshold = _simplex_threshold(changes, n, highest)
+    for k in range(n):
+        q = old[k] + (1.0 if k == right else 0.0)
+        changes[k] = max(changes[k] - threshold, 0.0) - q
+
+
+@numba.njit
+def _smoothed_maximum(
+    scores: Array, n: int, largest: float, bend: float, scratch: Array
+) -> float:  # fmt: skip
+    """max ⟨q, s⟩ − (bend/2) ‖q‖² over the simplex."""
+    for k in range(n):
+        scratch[k] = (scores[k] - largest) / bend
+    threshold = _simplex_threshold(scratch, n, 0.0)
+    total = 0.0
+    for k in range(n):
+        q = max(scratch[k] - threshold, 0.0)
+        total += q * scores[k] - bend / 2 * q * q
+    return total
+
+
+@numba.njit
+def _simplex_threshold(values: Array, n: int, highest: float) -> float:
+    """τ for which Σ max(0, v − τ) = 1, by Newton's method from below.
+
+    Each round but the last leaves a value out.
+    """
     threshold = highest - 1
-    while True:
+    for _ in range(n + 1):
         total = -1.0
         above = 0
         for k in range(n):
-            if changes[k] > threshold:
-                total += changes[k] - threshold
+            if values[k] > threshold:
+                total += values[k] - threshold
                 above += 1
         if total <= 1e-12 or above == 0:
             break
         threshold += total / above
-    for k in range(n):
-        q = old[k] + (1.0 if k == right else 0.0)
-        changes[k] = max(changes[k] - threshold, 0.0) - q
+    return threshold
 
 
 @numba.njit

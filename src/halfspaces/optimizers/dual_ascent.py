@@ -5,15 +5,15 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 
 from halfspaces.kernels.compile import run_compiled
-from halfspaces.loop.optimizer import Optimizer, State
+from halfspaces.loop.optimizer import Optimizer, State, by_member
 from halfspaces.losses.base import Loss
 from halfspaces.losses.crammer_singer import CrammerSinger
 from halfspaces.losses.hinge import Hinge, SquaredHinge
@@ -62,7 +62,7 @@ class Kind(NamedTuple):
             number = ONE_VS_ALL
         else:
             return None
-        known = _domain(loss.surrogate)
+        known = _domain(cast("OneVsAll", loss).surrogate)
         return None if known is None else cls(number, loss.margin, *known)
 
 
@@ -130,12 +130,14 @@ class RowAccess:
 
     @cached_property
     def kind(self) -> Kind:
+        """What the loops know of the loss."""
         kind = Kind.of(self.loss)
         assert kind is not None
         return kind
 
     @property
     def sparse(self) -> bool:
+        """Whether X is sparse."""
         return not isinstance(self.blocks.X, np.ndarray)
 
     @property
@@ -148,24 +150,27 @@ class RowAccess:
         """X, or data, indices and indptr of sparse rows, and the numbers of the rows that count."""
         X: Any = self.blocks.X
         index = self.blocks.index
-        rows = np.arange(len(self.blocks.y)) if index is None else np.asarray(index, np.int64)
+        rows = np.arange(len(self.blocks.y)) if index is None else np.unique(index).astype(np.int64)
+        native = X.dtype.isnative and X.dtype.name in STORED
         if self.sparse:
-            return X.data, X.indices, X.indptr, rows
-        if X.dtype.name in STORED and X.flags.c_contiguous:
+            data = X.data if native else X.data.astype(self.blocks.dtype)
+            return data, X.indices, X.indptr, rows
+        if native and X.flags.c_contiguous:
             return np.asarray(X), rows
         return np.ascontiguousarray(X, self.blocks.dtype), rows
 
     @cached_property
     def y(self) -> Array:
+        """The labels of all rows of X."""
         return self.blocks.y.astype(np.int64)
 
     def omega(self, member: int) -> Array:
-        """The weights (N,) of a member's rows, over their sum."""
-        weight = self.blocks.weight
+        """The weights (N,) of a member's rows, over their sum; a repeated row counts each time."""
+        blocks = self.blocks
         total = float(self.total_weight[member if len(self.total_weight) > 1 else 0])
-        if weight is None:
-            return np.full(len(self.y), 1 / total)
-        return np.ascontiguousarray(_of_member(weight, member), np.float64) / total
+        counts = 1 if blocks.index is None else np.bincount(blocks.index, minlength=len(self.y))
+        weight = np.ones(1) if blocks.weight is None else _of_member(blocks.weight, member)
+        return np.broadcast_to(weight * counts, len(self.y)) / total
 
     def units(self, member: int) -> tuple[Array, Array]:
         """Mean and 1/scale of each feature (D,)."""
@@ -175,14 +180,14 @@ class RowAccess:
 
     def sizes(self, member: int) -> tuple[Array, Array]:
         """‖x̃‖² (N,) of the rows, and ⟨x, mean/scale²⟩ of sparse ones."""
-        shared = self.linear.standardization.mean.ndim == 1
-        return self._sizes[0 if shared else member]
+        return self._sizes[member if len(self._sizes) > 1 else 0]
 
     @cached_property
     def _sizes(self) -> list[tuple[Array, Array]]:
         from halfspaces.kernels import dual_loops
 
-        members = 1 if self.linear.standardization.mean.ndim == 1 else len(self.total_weight)
+        shape = self.linear.standardization.mean.shape
+        members = 1 if len(shape) == 1 else shape[1]
         found = []
         for m in range(members):
             sizes, along = np.zeros(len(self.y)), np.zeros(len(self.y))
@@ -196,9 +201,20 @@ class RowAccess:
         return found
 
     def mean_size(self, member: int) -> float:
-        """Σ ω ‖x̃‖²."""
+        """Σ ω ‖x̃‖², or 1 where all rows are 0."""
         rows = self.stored[-1]
-        return float(self.omega(member)[rows] @ self.sizes(member)[0][rows])
+        return float(self.omega(member)[rows] @ self.sizes(member)[0][rows]) or 1.0
+
+    def classes(self, member: int) -> Array | slice:
+        """The classes with dual points, all unless a free bias and other classes are coupled.
+
+        Then a class without examples has none: its bias falls until it meets every margin.
+        """
+        if self.kind.number == ONE_VS_ALL or not self.linear.fit_intercept:
+            return slice(None)
+        rows = self.stored[-1]
+        mass = np.bincount(self.y[rows], self.omega(member)[rows], self.room.shape[1])
+        return slice(None) if mass.all() else np.flatnonzero(mass)
 
     @property
     def row_values(self) -> float:
@@ -213,11 +229,16 @@ def _of_member(values: Array, member: int) -> Array:
 
 @dataclass(eq=False)
 class DualAscentState(State):
-    """The iterate and its dual point, and how the penalty maps one to the other."""
+    """The best iterate, the last one with its dual point, and how the penalty maps one to another.
+
+    A point is the iterate once it was evaluated, unless its value is above that of the one before.
+    """
 
     access: RowAccess
-    dual: Array = field(repr=False)  # (M, N, C)
-    accuracy: float  # at which the next turn ends
+    target: Array  # (D+1, M, C), the next point
+    dual: Array = field(repr=False)  # (M, N, C), from which it follows
+    value: Array  # of the iterate, (M,); infinite before an evaluation
+    accuracy: Array  # at which the next turn of each member ends, (M,)
     rho: Array  # ρ of each member, (M,)
     threshold: Array  # t, (M,)
     turns: int = 0
@@ -271,6 +292,7 @@ class DualAscent(Optimizer[DualAscentState]):
     accuracy: float = 3e-4
     seed: int = 0
     recovers: ClassVar[bool] = True
+    orders_classes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_number("DualAscent(accuracy=...)", self.accuracy, above=0, below=1)
@@ -283,32 +305,55 @@ class DualAscent(Optimizer[DualAscentState]):
             raise TypeError(f"DualAscent {why}")
         members = W.shape[1]
         blocks = objective.blocks
+        room, total = objective.anchor.room, objective.total_weight
+        access = RowAccess(objective.loss, blocks, objective.linear, total, room)
         dual = np.zeros((members, len(blocks.y), objective.n_classes), blocks.dtype)
         if W.any():
             scores = objective.scores(W).reshape(-1, members, objective.n_classes)
             rows = slice(None) if blocks.index is None else blocks.index
             dual[:, rows] = objective.loss.formula(scores, blocks.labels())[1].swapaxes(0, 1)
-        room, total = objective.anchor.room, objective.total_weight
-        access = RowAccess(objective.loss, blocks, objective.linear, total, room)
+            for m in range(members):
+                if not isinstance(access.classes(m), slice):
+                    dual[m] = 0
         return DualAscentState(
             W,
             np.zeros(members),
             access=access,
+            target=W,
             dual=dual,
-            accuracy=self.accuracy,
+            value=np.full(members, np.inf),
+            accuracy=np.full(members, self.accuracy),
             rho=np.asarray(objective.penalty.curvature(members), np.float64),
             threshold=np.asarray(objective.penalty.thresholds(members), np.float64),
         )
 
+    def continued(
+        self, objective: Objective, state: DualAscentState, evaluation: Evaluation
+    ) -> DualAscentState:
+        """The dual points stay, and the accuracy with which the last turn ended."""
+        if np.array_equal(evaluation.request.W, state.target):
+            _accept(state, evaluation)
+        members = state.W.shape[1]
+        return replace(
+            state,
+            value=np.full(members, np.inf),
+            accuracy=np.minimum(self.accuracy, state.accuracy / SHARPER),
+            rho=np.asarray(objective.penalty.curvature(members), np.float64),
+            threshold=np.asarray(objective.penalty.thresholds(members), np.float64),
+            epochs=0.0,
+            done=None,
+        )
+
     def propose(self, state: DualAscentState) -> Request:
-        """The iterate with its dual point."""
+        """The next point with its dual point."""
         given = AtDualPoint(dual=state.dual)
-        return Request(state.W, smoothing=given, spent=state.epochs)
+        return Request(state.target, smoothing=given, spent=state.epochs)
 
     def update(self, state: DualAscentState, evaluation: Evaluation) -> DualAscentState:
         """Epochs from the dual point that was evaluated."""
         gradient = evaluation.data_gradient
         assert gradient is not None
+        _accept(state, evaluation)
         members = gradient.shape[1]
         access = state.access
         work = 2 * access.row_values * gradient.shape[2]  # of an epoch of one member
@@ -320,13 +365,21 @@ class DualAscent(Optimizer[DualAscentState]):
         ]
         share = 1 if members > 1 else workers
         results = list(ordered_map(lambda turn: turn.run(share), turns, workers))
-        state.W = np.stack([W for W, _, _ in results], axis=1)
+        state.target = np.stack([W for W, _, _ in results], axis=1)
         state.epochs = float(np.mean([passes for _, passes, _ in results]))
-        state.step = np.ones_like(state.step)
-        if all(accurate for _, _, accurate in results):
-            state.accuracy = max(SHARPER * state.accuracy, 1e-14)
+        accurate = np.array([accurate for _, _, accurate in results])
+        sharper = np.maximum(SHARPER * state.accuracy, 1e-14)
+        state.accuracy = np.where(accurate, sharper, state.accuracy)
         state.turns += 1
         return state
+
+
+def _accept(state: DualAscentState, evaluation: Evaluation) -> None:
+    """Move the members whose value has not risen to the point that was evaluated."""
+    accepted = evaluation.total <= state.value
+    state.step = np.where(accepted, 1.0, 0.0)
+    state.value = np.where(accepted, evaluation.total, state.value)
+    state.W = np.where(by_member(accepted), evaluation.request.W, state.W)
 
 
 @dataclass(frozen=True, eq=False)
@@ -360,25 +413,33 @@ class _Member:
 
         state, m = self.state, self.m
         access = state.access
-        dual = state.dual[m]
+        classes = self.classes
+        dual = state.dual[m][:, classes]
         omega = access.omega(m)
         rows = access.stored[-1]
         sums = omega[rows] @ dual[rows].astype(np.float64)
-        reached = state.W[-1, m].copy()
+        reached = state.target[-1, m, classes] * access.linear.fit_intercept
         pull = self.numbers[dual_loops.BIAS_PULL]
         bias = reached - sums * pull
         done = np.zeros((2, len(sums)), np.int64)
         running_sum = self._running_sum(sums)
         sizes, along = access.sizes(m)
         steps = omega * (sizes / self.held + pull)
-        of_rows = (access.y, *access.units(m), omega, steps, *([along] if access.sparse else []))
+        of_rows = (
+            self._labels,
+            *access.units(m),
+            omega,
+            steps,
+            *([along] if access.sparse else []),
+        )
         loop = dual_loops.ascend_sparse if access.sparse else dual_loops.ascend
         layout = _Layout(access.sparse, access.dtype)
 
         def ascend(span: tuple[int, int]) -> None:
             """Epochs for the classes of a span."""
             columns = slice(*span)
-            counts = np.array([access.kind.number, self.epochs, self.seed, *span])
+            seed = self.seed % (1 << 63)
+            counts = np.array([access.kind.number, self.epochs, seed, *span])
             part = layout.of(running_sum[:, columns])
             of_part = np.ascontiguousarray(dual[:, columns])
             run_compiled(
@@ -389,9 +450,8 @@ class _Member:
             dual[:, columns] = of_part
 
         list(ordered_map(ascend, self._spans(workers), workers))
-        W = np.concatenate([self._weights(running_sum, sums), reached[None]])
-        if not access.linear.fit_intercept:
-            W[-1] = 0
+        state.dual[m][:, classes] = dual
+        W = self._of_all_classes(self._weights(running_sum, sums), reached)
         return W, float(done[0].sum()) / done[0].size / len(rows), bool(done[1].all())
 
     def _spans(self, workers: int) -> list[tuple[int, int]]:
@@ -399,9 +459,32 @@ class _Member:
         access = self.state.access
         C = self.gradient.shape[1]
         if access.kind.number != ONE_VS_ALL:
-            return [(0, C)]
+            return [(0, len(np.arange(C)[self.classes]))]
         parts = C if access.sparse else min(workers, C)
         return list(pairwise(np.linspace(0, C, parts + 1).astype(int).tolist()))
+
+    @cached_property
+    def classes(self) -> Array | slice:
+        """Those that have dual points."""
+        return self.state.access.classes(self.m)
+
+    @property
+    def _labels(self) -> Array:
+        """The position of each row's label among these classes."""
+        y = self.state.access.y
+        return y if isinstance(self.classes, slice) else np.searchsorted(self.classes, y)
+
+    def _of_all_classes(self, weights: Array, bias: Array) -> Array:
+        """W (D+1, C): the other classes have no weights, and a bias below all margins."""
+        access = self.state.access
+        W = np.zeros_like(self.gradient)
+        if not isinstance(self.classes, slice):
+            longest = math.sqrt(np.max(access.sizes(self.m)[0][access.stored[-1]]))
+            least = np.min(bias - np.linalg.norm(weights, axis=0) * longest)
+            W[-1] = least - 2 * access.kind.margin - access.kind.bend
+        W[:-1, self.classes] = weights
+        W[-1, self.classes] = bias
+        return W
 
     @cached_property
     def nearness(self) -> float:
@@ -420,10 +503,11 @@ class _Member:
         """As `dual_loops` reads them."""
         access = self.state.access
         free = access.linear.fit_intercept
-        pull = BIAS_LENGTH * access.mean_size(self.m) / self.held if free else 0.0
         _, margin, upper, bend = access.kind
+        # A strong penalty does not hold the bias: it must reach the margin in some epochs.
+        pull = BIAS_LENGTH * max(access.mean_size(self.m) / self.held, margin) if free else 0.0
         threshold = float(self.state.threshold[self.m])
-        accuracy = self.state.accuracy
+        accuracy = float(self.state.accuracy[self.m])
         return np.array([self.held, threshold, pull, margin, upper, bend, accuracy])
 
     @cached_property
@@ -431,12 +515,15 @@ class _Member:
         """The class sums (C,) that cost as much of the bound as an excess of 1."""
         access = self.state.access
         room = access.room[self.m if len(access.room) > 1 else 0]
-        return np.where(room > 0, room, 1.0) / (2 * access.kind.margin)
+        return np.where(room > 0, room, 1.0)[self.classes] / (
+            2 * max(access.kind.margin, np.finfo(float).tiny)
+        )
 
     def _running_sum(self, sums: Array) -> Array:
         """−G + ε W₀ (D, C); of sparse rows over the scale, and without the means' part."""
         access = self.state.access
-        V = self.nearness * self.state.W[:-1, self.m] - self.gradient[:-1]
+        V = self.nearness * self.state.target[:-1, self.m] - self.gradient[:-1]
+        V = V[:, self.classes]
         if not access.sparse:
             return V
         mean, inverse = (units[:, None] for units in access.units(self.m))
