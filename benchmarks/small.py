@@ -1,0 +1,413 @@
+"""Small data, hinges and cross-validation beside scikit-learn and LIBLINEAR, in turns in one
+process.
+
+* `sklearn`: a fit with the defaults on scikit-learn's own data sets, beside scikit-learn.
+* `cv`: strengths × folds, `LinearClassifierCV` beside `LogisticRegressionCV`.
+* `liblinear`: squared hinge, hinge and Crammer-Singer without a bias, beside LIBLINEAR's dual.
+* `penalties`: L1 and elastic net with hinges, which have no peer.
+
+The judge is F = mean loss + λ ΣW² in float64 and plain NumPy, the bias as it is given. F is compared
+with a proven bound on its minimum, that of our fit to 1e-4 before the clock starts. A peer runs at
+the loosest of its tolerances with which F is within 1e-3 of the bound; each peer has had a fit
+before the clock starts, too. Medians of five turns count, of three where a fit takes over 20 s.
+Peers get standardized float64 rows, prepared off the clock. scikit-learn's LinearSVC penalizes the
+bias, which costs it accuracy in the first part; F does not penalize it.
+"""
+
+import importlib
+import importlib.util
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.data import Data, MissingError, read
+from benchmarks.objectives import LOSSES, Weights, ova_hinge
+from benchmarks.race import BAR
+from benchmarks.store import Store
+from benchmarks.text import word_counts
+
+Array = np.ndarray
+Fit = Callable[[], Any]
+Named = Iterator[tuple[str, dict[str, Any]]]
+
+JUDGES = LOSSES | {"ova_hinge": ova_hinge}
+HINGES = ("ova_squared_hinge", "ova_hinge", "crammer_singer")
+BUNDLED = ("iris", "wine", "breast_cancer", "digits")
+STRENGTHS = (1e-2, 1e-4)
+SMALLER = (1e-3, 1e-5)  # of many rows
+GRID, FOLDS = np.geomspace(1, 1e-5, 10), 5
+PENALIZED = (
+    ("hinge", "l1"),
+    ("hinge", "elastic_net"),
+    ("crammer_singer", "l1"),
+    ("squared_hinge", "elastic_net"),
+)
+TOLERANCES = tuple(10.0**-k for k in range(7))  # of scikit-learn
+FINER = (1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6)  # of LIBLINEAR
+PROOF = 1e-4  # of the bound on the minimum
+TURNS, FEWER, LONG = 5, 3, 20.0  # fewer turns where a fit takes so many seconds
+LIMIT = 10_000  # iterations of scikit-learn
+FIRST = 10  # epochs of LIBLINEAR that tell how many fit under the cap
+CAP = 120.0  # seconds of a fit of LIBLINEAR
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much is measured."""
+
+    quick: bool
+    cap: float
+
+    def some(self, every: Sequence[Any], first: int = 1) -> Sequence[Any]:
+        return every[:first] if self.quick else every
+
+    @property
+    def rows(self) -> int | None:
+        return 300 if self.quick else None
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What all solve: raw rows are ours, standardized ones theirs and the judge's."""
+
+    raw: Any
+    X: Any
+    y: Array
+    loss: str
+    strength: float
+
+    def F(self, weights: Weights) -> float:
+        W, b = weights
+        losses, _ = JUDGES[self.loss](self.X @ W + b, self.y)
+        return float(losses.mean() + self.strength * np.sum(W**2))
+
+
+@dataclass(frozen=True, eq=False)
+class Peer:
+    """Another library: a model for a tolerance and a limit on iterations or epochs."""
+
+    fit: Callable[[float, int], Any]
+    tolerances: tuple[float, ...]
+    otherwise: float | None  # the tolerance where none comes to the bar; None: it is not timed
+
+
+# --------------------------------------------------------------------------------------- the parts
+
+
+def run(store: Store, *, quick: bool, only: Sequence[str] = (), cap: float = CAP) -> None:
+    settings = Settings(quick, cap)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of limits and of options that will go
+        for part in only or PARTS:
+            rows = store["small"].setdefault(part, {})
+            for name, row in PARTS[part](settings):
+                rows[name] = row
+                store.put("small", part, rows)
+                print(f"  {part}: {name}: {told(row)}", flush=True)
+
+
+def beside_sklearn(settings: Settings) -> Named:
+    """Our defaults, and scikit-learn's but for C and tolerance."""
+    from halfspaces import LinearClassifier
+
+    for name in settings.some(BUNDLED):
+        data = bundled(name)
+        X = data.standardized(np.float64)
+        for strength in settings.some(STRENGTHS):
+            for loss in ("softmax", *HINGES):
+                problem = Problem(data.X, X, data.y, loss, strength)
+                model = LinearClassifier(loss, strength=strength, tol=BAR)
+                row = _raced(problem, model, _sklearn_peers(problem), settings)
+                yield f"{name}, {loss}, {strength:g}", row
+
+
+def cross_validation(settings: Settings) -> Named:
+    """The same strengths and folds, scored by accuracy."""
+    for name in settings.some(BUNDLED):
+        yield name, _cross_validated(bundled(name), settings)
+
+
+def beside_liblinear(settings: Settings) -> Named:
+    """Centred and scaled rows (words as they are counted), no bias."""
+    from halfspaces import LinearClassifier
+
+    options: dict[str, Any] = {"fit_intercept": False, "standardize": False, "tol": BAR}
+    for name, strengths, made in _with_liblinear(settings):
+        try:
+            ours, X, y = made()
+        except MissingError as error:
+            print(f"{name} is skipped: {error}")
+            continue
+        for strength in settings.some(strengths):
+            for loss in HINGES:
+                problem = Problem(ours, X, y, loss, strength)
+                peer = _liblinear(problem, settings.cap)
+                model = LinearClassifier(loss, strength=strength, **options)
+                row = _raced(problem, model, {"LIBLINEAR": peer}, settings)
+                yield f"{name}, {loss}, {strength:g}", row
+
+
+def penalties(settings: Settings) -> Named:
+    """Seconds, passes and proven gap."""
+    from halfspaces import LinearClassifier
+
+    for name in ("digits",) if settings.quick else ("digits", "cifar"):
+        try:
+            data = bundled(name, settings.rows) if name in BUNDLED else read(name, 1500)
+        except MissingError as error:
+            print(f"{name} is skipped: {error}")
+            continue
+        for loss, penalty in settings.some(PENALIZED):
+            model = LinearClassifier(loss, penalty, strength=STRENGTHS[0], tol=BAR)
+            yield f"{name}, {loss}, {penalty}", _alone(model, data, settings)
+
+
+PARTS: dict[str, Callable[[Settings], Named]] = {
+    "sklearn": beside_sklearn,
+    "cv": cross_validation,
+    "liblinear": beside_liblinear,
+    "penalties": penalties,
+}
+
+
+# ---------------------------------------------------------------------------------------- the data
+
+
+def bundled(name: str, rows: int | None = None) -> Data:
+    """A data set of scikit-learn, its first rows."""
+    import sklearn.datasets
+
+    X, y = getattr(sklearn.datasets, f"load_{name}")(return_X_y=True)
+    return Data(X[:rows], y[:rows], len(np.unique(y)))
+
+
+def _with_liblinear(
+    settings: Settings,
+) -> Iterator[tuple[str, tuple[float, ...], Callable[[], tuple[Any, Any, Array]]]]:
+    """Names, strengths, and what makes our rows, theirs and the labels."""
+    rows = settings.rows
+    yield "digits", STRENGTHS, lambda: _scaled(bundled("digits", rows), np.float64)
+    yield "words", SMALLER, lambda: _words(settings)
+    if not settings.quick:
+        yield "dna", STRENGTHS, lambda: _scaled(read("dna"), np.float64)
+        yield "fashion", SMALLER, lambda: _scaled(read("fashion"), np.float32)
+
+
+def _scaled(data: Data, dtype: type) -> tuple[Array, Array, Array]:
+    ours = data.standardized(dtype)
+    return ours, ours.astype(np.float64, copy=False), data.y
+
+
+def _words(settings: Settings) -> tuple[Any, Any, Array]:
+    counts, y = word_counts(500, 2000) if settings.quick else word_counts()
+    return counts, counts, y
+
+
+# --------------------------------------------------------------------------------------- the peers
+
+
+def _sklearn_peers(problem: Problem) -> dict[str, Peer]:
+    if problem.loss != "softmax":
+        return {"scikit-learn": Peer(_svc(problem), TOLERANCES, 1e-4)}
+    peers = {"scikit-learn": Peer(_logistic(problem, "sklearn"), TOLERANCES, 1e-4)}
+    if importlib.util.find_spec("sklearnex") is not None:
+        peers["scikit-learn-intelex"] = Peer(_logistic(problem, "sklearnex"), TOLERANCES, 1e-4)
+    return peers
+
+
+def _logistic(problem: Problem, package: str) -> Callable[[float, int], Any]:
+    C = _logistic_C(problem.strength, problem.y, len(problem.y))
+    kind = importlib.import_module(f"{package}.linear_model").LogisticRegression
+    return lambda tol, limit: kind(C=C, tol=tol, max_iter=limit).fit(problem.X, problem.y)
+
+
+def _logistic_C(strength: Any, y: Array, n: int) -> Any:
+    """With two classes scikit-learn penalizes w = W_1 − W_0, and w² / 2 = W_0² + W_1²."""
+    return 1 / ((1 if y.max() == 1 else 2) * strength * n)
+
+
+def _svc(problem: Problem, **options: Any) -> Callable[[float, int], Any]:
+    from sklearn.svm import LinearSVC
+
+    together = problem.loss == "crammer_singer"
+    options |= {
+        "C": 1 / (2 * problem.strength * len(problem.y)),
+        "loss": "hinge" if problem.loss == "ova_hinge" else "squared_hinge",
+        "multi_class": "crammer_singer" if together else "ovr",
+        "random_state": 0,
+    }
+    return lambda tol, limit: LinearSVC(tol=tol, max_iter=limit, **options).fit(
+        problem.X, problem.y
+    )
+
+
+def _liblinear(problem: Problem, cap: float) -> Peer:
+    """Epochs are limited to those that fit under the cap, as its first ones tell."""
+    fit = _svc(problem, dual=True, fit_intercept=False)
+    seconds, model = _timed(lambda: fit(FINER[0], FIRST))
+    limit = max(int(cap * int(model.n_iter_) / seconds), FIRST)
+    return Peer(lambda tol, _: fit(tol, limit), FINER, None)
+
+
+def weights_of(model: Any, loss: str) -> Weights:
+    """W (D, C) and b (C,); of two classes scikit-learn has one column, here there are two."""
+    W, b = model.coef_.T, np.ravel(model.intercept_)
+    if W.shape[1] > 1:
+        return W, b
+    part = 1.0 if loss.startswith("ova") else 0.5
+    return part * np.hstack([-W, W]), part * np.hstack([-b, b])
+
+
+# ------------------------------------------------------------------------------------- the measures
+
+
+def _raced(
+    problem: Problem, model: Any, peers: dict[str, Peer], settings: Settings
+) -> dict[str, Any]:
+    from sklearn.base import clone
+
+    bound, before = _bound(problem, model)
+    runs = {name: _at_the_bar(problem, peer, bound, settings.cap) for name, peer in peers.items()}
+    longest = max([before, *(run["first"] for run in runs.values())])
+    fits: dict[str, Fit] = {"ours": lambda: clone(model).fit(problem.raw, problem.y)}
+    fits |= {
+        name: lambda peer=peers[name], tol=run["tolerance"]: peer.fit(tol, LIMIT)
+        for name, run in runs.items()
+        if run["timed"]
+    }
+    seconds, last = _in_turns(fits, longest, settings)
+    ours = last["ours"].result_
+    for name, run in runs.items():
+        run["seconds"] = seconds.get(name, run["first"])
+        run["ratio"] = seconds["ours"] / run["seconds"]
+    W = ours.W[:, 0].astype(np.float64)
+    return _own(last["ours"], seconds["ours"]) | {
+        "distance": problem.F((W[:-1], W[-1])) / bound - 1,
+        "peers": runs,
+    }
+
+
+def _bound(problem: Problem, model: Any) -> tuple[float, float]:
+    """A lower bound on the minimum, proven, and the seconds that our fit to the bar needs."""
+    from sklearn.base import clone
+
+    clone(model).fit(problem.raw[:100], problem.y[:100])  # compiles
+    tight = clone(model).set_params(tol=PROOF)
+    results = [tight.fit(problem.raw, problem.y).result_]
+    seconds, fitted = _timed(lambda: clone(model).fit(problem.raw, problem.y))
+    results.append(fitted.result_)
+    return max(float(each.loss[0] - each.gap[0]) for each in results), seconds
+
+
+def _at_the_bar(problem: Problem, peer: Peer, bound: float, cap: float) -> dict[str, Any]:
+    """The loosest tolerance with which a peer is within the bar, or the last that was tried."""
+    run: dict[str, Any] = {}
+    for tolerance in peer.tolerances:
+        run = _tried(problem, peer, bound, tolerance)
+        if run["reached"] or 2 * run["first"] > cap:
+            break
+    if not run["reached"] and peer.otherwise is not None:
+        run = _tried(problem, peer, bound, peer.otherwise)
+    return run | {"timed": run["reached"] or peer.otherwise is not None}
+
+
+def _tried(problem: Problem, peer: Peer, bound: float, tolerance: float) -> dict[str, Any]:
+    seconds, model = _timed(lambda: peer.fit(tolerance, LIMIT))
+    distance = problem.F(weights_of(model, problem.loss)) / bound - 1
+    reached = bool(distance <= BAR)
+    return {"first": seconds, "tolerance": tolerance, "distance": distance, "reached": reached}
+
+
+def _cross_validated(data: Data, settings: Settings) -> dict[str, Any]:
+    from sklearn.linear_model import LogisticRegressionCV
+    from sklearn.model_selection import StratifiedKFold
+
+    from halfspaces import LinearClassifierCV
+
+    X, y = data.standardized(np.float64), data.y
+    strengths = settings.some(GRID, 3)
+    splitter = StratifiedKFold(3 if settings.quick else FOLDS, shuffle=True, random_state=0)
+    folds = list(splitter.split(X, y))
+    Cs = _logistic_C(strengths, y, len(folds[0][0]))
+    other: dict[str, Any] = {"scoring": "accuracy", "l1_ratios": (0,), "max_iter": LIMIT}
+    fits: dict[str, Fit] = {
+        "ours": lambda: LinearClassifierCV(strengths=strengths, cv=folds).fit(data.X, y),
+        "scikit-learn": lambda: LogisticRegressionCV(
+            Cs=Cs, cv=folds, use_legacy_attributes=False, **other
+        ).fit(X, y),
+    }
+    longest = max(_timed(fit)[0] for fit in fits.values())
+    seconds, last = _in_turns(fits, longest, settings)
+    accuracy = last["ours"].scores_.mean(axis=1)
+    theirs = np.asarray(last["scikit-learn"].scores_).reshape(len(folds), -1).mean(axis=0)
+    run = {
+        "seconds": seconds["scikit-learn"],
+        "ratio": seconds["ours"] / seconds["scikit-learn"],
+        "tolerance": 1e-4,
+        "accuracy": float(theirs.max()),
+        "timed": True,
+    }
+    return _own(last["ours"], seconds["ours"]) | {
+        "accuracy": float(np.nanmax(accuracy)),
+        "differs": float(np.nanmax(np.abs(accuracy - theirs))),
+        "peers": {"scikit-learn": run},
+    }
+
+
+def _alone(model: Any, data: Data, settings: Settings) -> dict[str, Any]:
+    from sklearn.base import clone
+
+    clone(model).fit(data.X[:100], data.y[:100])  # compiles
+    longest, _ = _timed(lambda: clone(model).fit(data.X, data.y))
+    seconds, last = _in_turns(
+        {"ours": lambda: clone(model).fit(data.X, data.y)}, longest, settings
+    )
+    return _own(last["ours"], seconds["ours"]) | {"peers": {}}
+
+
+def _own(model: Any, seconds: float) -> dict[str, Any]:
+    result = model.result_
+    return {
+        "seconds": seconds,
+        "passes": float(result.passes),
+        "proven": float(result.gap[0] / result.loss[0]),
+        "certified": bool(result.converged),
+        "optimizer": type(model.optimizer_).__name__,
+    }
+
+
+def _in_turns(
+    fits: dict[str, Fit], longest: float, settings: Settings
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Median seconds and the last model of each."""
+    turns = 1 if settings.quick else FEWER if longest > LONG else TURNS
+    seconds: dict[str, list[float]] = {name: [] for name in fits}
+    last = {}
+    for _ in range(turns):
+        for name, fit in fits.items():
+            spent, last[name] = _timed(fit)
+            seconds[name].append(spent)
+    return {name: median(every) for name, every in seconds.items()}, last
+
+
+def _timed(fit: Fit) -> tuple[float, Any]:
+    start = time.perf_counter()
+    model = fit()
+    return time.perf_counter() - start, model
+
+
+def told(row: dict[str, Any]) -> str:
+    """A line on a row, for the console."""
+    proof = f"{row['proven']:.1e}" if row["certified"] else f"NOT CERTIFIED, {row['proven']:.1e}"
+    parts = [f"{row['seconds']:.3g} s, {row['passes']:.3g} passes, {proof}, {row['optimizer']}"]
+    for name, run in row["peers"].items():
+        parts.append(f"{name} {'' if run['timed'] else '> '}{run['seconds']:.3g} s")
+        if "distance" in run:
+            parts[-1] += f" (tol {run['tolerance']:g}, {run['distance']:.1e} above)"
+        parts.append(f"ours/theirs {'' if run['timed'] else '< '}{run['ratio']:.2f}")
+    return "; ".join(parts)
