@@ -74,7 +74,11 @@ def main() -> None:
         "l1path": lambda: l1path.run(store, quick=options.quick, cap=l1path.CAP * options.time),
         "text": lambda: text.run(store, quick=options.quick),
         "small": lambda: small.run(
-            store, quick=options.quick, only=options.only, cap=small.CAP * options.time
+            store,
+            quick=options.quick,
+            only=options.only,
+            problems=options.problems or ("",),
+            cap=small.CAP * options.time,
         ),
         "lecture": lambda: lecture.run(store, quick=options.quick),
         "networks": lambda: networks.run(store, quick=options.quick),
@@ -114,7 +118,7 @@ def _options() -> argparse.Namespace:
         "--problems",
         nargs="+",
         default=[],
-        help="names or beginnings of names of the races' problems",
+        help="names or beginnings of names of the problems of races and small",
     )
     parser.add_argument("--solvers", nargs="+", default=[], metavar="SOLVER", choices=SOLVERS)
     parser.add_argument(
