@@ -59,7 +59,7 @@ PROOF = 1e-4  # of the bound on the minimum
 TURNS, FEWER, LONG = 5, 3, 20.0  # fewer turns where a fit takes so many seconds
 LEAST = 1e-3  # of F at W = 0: where the bound is less, distances are relative to this, as tol is
 LIMIT = 10_000  # iterations of scikit-learn
-FIRST = 10  # epochs of LIBLINEAR that tell how many fit under the cap
+FIRST = 10  # epochs of LIBLINEAR that tell how many the cap allows
 CAP = 120.0  # seconds of a fit of LIBLINEAR
 
 
@@ -108,6 +108,7 @@ class Peer:
     threaded: bool = False  # whether one thread is tried, too
     otherwise: float | None = None  # the tolerance where none comes to the bar
     limit: int = LIMIT
+    cap: float = 0.0  # seconds to which the limit is raised
 
 
 # --------------------------------------------------------------------------------------- the parts
@@ -271,11 +272,9 @@ def _svc(problem: Problem, **options: Any) -> Callable[[float, int], Any]:
 
 
 def _liblinear(problem: Problem, cap: float) -> dict[str, Peer]:
-    """Epochs are limited to those that fit under the cap, as its first ones tell."""
+    """Its dual, and as many epochs as the cap allows."""
     fit = _svc(problem, dual=True, fit_intercept=False)
-    seconds, model = _timed(lambda: fit(FINER[0], FIRST))
-    limit = max(int(cap * int(model.n_iter_) / seconds), FIRST)
-    return {"LIBLINEAR": Peer(fit, FINER, limit=limit)}
+    return {"LIBLINEAR": Peer(fit, FINER, limit=FIRST, cap=cap)}
 
 
 def weights_of(model: Any, loss: str) -> Weights:
@@ -320,7 +319,7 @@ def _raced(
 
 
 def _again(peer: Peer, run: dict[str, Any]) -> Fit:
-    return lambda: peer.fit(run["tolerance"], peer.limit)
+    return lambda: peer.fit(run["tolerance"], run["limit"])
 
 
 def _bound(problem: Problem, model: Any) -> float:
@@ -340,24 +339,28 @@ def _at_the_bar(problem: Problem, peer: Peer, bound: float, cap: float) -> Row:
     """The loosest tolerance with which a peer is within the bar; else its default, or where it was
     stopped.
     """
-    run: dict[str, Any] = {}
+    run: Row = {"limit": peer.limit}
     for tolerance in peer.tolerances:
-        run = _tried(problem, peer, bound, tolerance)
+        run = _tried(problem, peer, bound, tolerance, run["limit"])
+        while run["distance"] > BAR and run["cut"] and 2 * run["seconds"] < peer.cap:
+            longer = int(run["limit"] * peer.cap / run["seconds"])
+            run = _tried(problem, peer, bound, tolerance, longer)
         if run["distance"] <= BAR:
             return run
-        if run["iterations"] >= peer.limit or 2 * run["seconds"] > cap:
+        if run["cut"] or 2 * run["seconds"] > cap:
             break
     if peer.otherwise is not None:
-        return _tried(problem, peer, bound, peer.otherwise)
+        return _tried(problem, peer, bound, peer.otherwise, peer.limit)
     return run | {"stopped": True}
 
 
-def _tried(problem: Problem, peer: Peer, bound: float, tolerance: float) -> Row:
-    seconds, model = _timed(lambda: peer.fit(tolerance, peer.limit))
+def _tried(problem: Problem, peer: Peer, bound: float, tolerance: float, limit: int) -> Row:
+    seconds, model = _timed(lambda: peer.fit(tolerance, limit))
     return {
         "seconds": seconds,
         "tolerance": tolerance,
-        "iterations": int(np.max(model.n_iter_)),
+        "limit": limit,
+        "cut": bool(np.max(model.n_iter_) >= limit),
         "distance": problem.above(weights_of(model, problem.loss), bound),
         "stopped": False,
     }
