@@ -34,14 +34,7 @@ Written by `make bench`, which also writes every table, all measured points and 
 
 def page(store: Store) -> str:
     """The whole page."""
-    sections = (
-        report.machine,
-        _races,
-        _targets,
-        report.roofline_table,
-        report.grid_table,
-        report.small_tables,
-    )
+    sections = (report.machine, _races, _targets, report.roofline_table, report.grid_table)
     parts = [INTRODUCTION]
     parts += ["\n".join(lines) for section in sections if (lines := list(section(store)))]
     parts.append(NOTES.read_text(encoding="utf-8"))
