@@ -21,6 +21,7 @@ from benchmarks import (
     race,
     report,
     roofline,
+    small,
     summary,
     text,
 )
@@ -34,6 +35,7 @@ PACKAGES = (
     "numpy",
     "scipy",
     "scikit-learn",
+    "scikit-learn-intelex",
     "cyanure",
     "liblinear-official",
     "torch",
@@ -49,6 +51,7 @@ SECTIONS = (
     "grid",
     "l1path",
     "text",
+    "small",
     "lecture",
     "networks",
     "page",
@@ -70,6 +73,13 @@ def main() -> None:
         "grid": lambda: grid.run(store, quick=options.quick, cap=grid.CAP * options.time),
         "l1path": lambda: l1path.run(store, quick=options.quick, cap=l1path.CAP * options.time),
         "text": lambda: text.run(store, quick=options.quick),
+        "small": lambda: small.run(
+            store,
+            quick=options.quick,
+            only=options.only,
+            problems=options.problems or ("",),
+            cap=small.CAP * options.time,
+        ),
         "lecture": lambda: lecture.run(store, quick=options.quick),
         "networks": lambda: networks.run(store, quick=options.quick),
         "page": lambda: page.run(store, quick=options.quick),
@@ -108,9 +118,12 @@ def _options() -> argparse.Namespace:
         "--problems",
         nargs="+",
         default=[],
-        help="names or beginnings of names of the races' problems",
+        help="names or beginnings of names of the problems of races and small",
     )
     parser.add_argument("--solvers", nargs="+", default=[], metavar="SOLVER", choices=SOLVERS)
+    parser.add_argument(
+        "--only", nargs="+", default=[], choices=small.PARTS, help="parts of the section small"
+    )
     parser.add_argument(
         "--sklearn-cap", type=float, default=1200.0, help="seconds for scikit-learn to come to 1e-3"
     )

@@ -62,6 +62,14 @@ def ova_squared_hinge(scores: Array, y: Array) -> tuple[Array, Array]:
     return np.sum(violations**2, axis=1), -2 * signs * violations
 
 
+def ova_hinge(scores: Array, y: Array) -> tuple[Array, Array]:
+    """Σ_j max(0, 1 ∓ s_j), − for the right class."""
+    signs = np.full_like(scores, -1)
+    signs[np.arange(len(y)), y] = 1
+    violations = np.maximum(0, 1 - signs * scores)
+    return violations.sum(axis=1), -signs * (violations > 0)
+
+
 LOSSES: dict[str, Loss] = {
     "softmax": softmax,
     "hinge": hinge,

@@ -40,7 +40,19 @@ def run(store: Store, *, quick: bool) -> None:
 def documents(
     n: int = 20_000, n_words: int = 50_000, seed: int = 0
 ) -> tuple[scipy.sparse.csr_array, Array]:
-    """TF-IDF rows (float32) of length 1, and topics.
+    """TF-IDF rows (float32) of length 1, and topics."""
+    X, y = word_counts(n, n_words, seed)
+    occurrences = np.bincount(X.indices, minlength=n_words)
+    X.data = (1 + np.log(X.data)) * (np.log((1 + n) / (1 + occurrences)) + 1)[X.indices]
+    X = scipy.sparse.csr_array(X / np.sqrt(X.power(2).sum(axis=1))[:, None], dtype=np.float32)
+    X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
+    return X, y
+
+
+def word_counts(
+    n: int = 20_000, n_words: int = 50_000, seed: int = 0
+) -> tuple[scipy.sparse.csr_array, Array]:
+    """How often each word is in each document (float64), and topics.
 
     Half the words of a document follow Zipf's law, half that of its topic, e^N(0, 1) times Zipf's.
     """
@@ -60,9 +72,6 @@ def documents(
     )
     X = scipy.sparse.csr_array(counts)
     X.sum_duplicates()
-    occurrences = np.bincount(X.indices, minlength=n_words)
-    X.data = (1 + np.log(X.data)) * (np.log((1 + n) / (1 + occurrences)) + 1)[X.indices]
-    X = scipy.sparse.csr_array(X / np.sqrt(X.power(2).sum(axis=1))[:, None], dtype=np.float32)
     X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
     return X, y
 
