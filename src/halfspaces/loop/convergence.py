@@ -26,7 +26,8 @@ def with_bounds(run: Run, evaluation: Evaluation, lower: Array) -> Reason | None
     run.gap = float(np.max(gap))
     done = gap <= run.target(np.where(np.isfinite(gap), evaluation.exact_total, 0.0))
     unbounded = ~run.objective.certifiable(len(gap))
-    exact = evaluation.request.smoothing.natural and evaluation.data_gradient is not None
+    smoothing = evaluation.request.smoothing
+    exact = smoothing.mu == 0 and not smoothing.given and evaluation.data_gradient is not None
     if unbounded.any() and exact:
         least = run.tol * run.objective.gradient_norm_at_start
         done |= unbounded & (norm(evaluation.gradient) <= least)

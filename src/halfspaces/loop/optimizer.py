@@ -46,7 +46,6 @@ class Optimizer(ABC, Generic[S]):
     recovers: ClassVar[bool] = False  # takes a smaller step after a value that is not finite
     can_diverge: ClassVar[bool] = False  # its steps are not tested, so they can be too long
     squares_the_gap: ClassVar[bool] = False  # in a turn near the minimum: no need of tighter proofs
-    orders_classes: ClassVar[bool] = False  # takes them one by one: the path depends on their order
     takes_noise: ClassVar[bool] = False  # requests a new draw of the score function's noise
 
     @abstractmethod

@@ -45,17 +45,17 @@ class _Pairwise(base.Loss):
     def curvatures(self, scores: Array, y: Array) -> Array:
         """Σ_{j≠y} φ''_j (e_j − e_y)(e_j − e_y)ᵀ."""
         right = base.right_class_mask(scores, y)
-        violations = scores - base.right_class_scores(scores, y) + self.margin
-        second = self.surrogate.second_derivative(violations)
-        return base.laplacian(second[..., None] * right[..., None, :])
+        return base.laplacian(self._bends(scores, y)[..., None] * right[..., None, :])
 
     def hessian(self, scores: Array, label: int, weight: Array) -> Array:
         """Σ w Σ_{j≠y} φ''_j (e_j − e_y)(e_j − e_y)ᵀ."""
-        violations = scores - scores[:, [label]] + self.margin
-        second = weight @ self.surrogate.second_derivative(violations)
-        edges = np.zeros((len(second), len(second)))
-        edges[label] = second
-        return base.laplacian(edges)
+        second = weight @ self._bends(scores, np.full(len(scores), label))
+        return base.laplacian(np.outer(np.arange(len(second)) == label, second))
+
+    def _bends(self, scores: Array, y: Array) -> Array:
+        """φ'' of the violations."""
+        violations = scores - base.right_class_scores(scores, y) + self.margin
+        return self.surrogate.second_derivative(violations)
 
     def conjugate(self, dual: AnyArray, y: AnyArray) -> AnyArray:
         """Σ_{j≠y} φ*(a_j) − Δ a_j, where Σ_j a_j = 0."""

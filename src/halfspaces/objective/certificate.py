@@ -144,12 +144,11 @@ class DualBound:
         """
         if not self.loss.shift_invariant:
             return np.where(self._absent, 0.0, self.gradient)
-        mean = self.gradient.mean(axis=2, keepdims=True)
-        unmoved = (self.anchor.frequencies == 0) & (self.gradient[-1] == 0) & self.fit_intercept
-        if unmoved.any():  # a sum that is 0 stays 0: nothing could pull it back
-            count = np.sum(~unmoved, axis=1, keepdims=True)
-            mean = np.where(unmoved, 0.0, mean * (unmoved.shape[1] / np.maximum(count, 1)))
-        return self.gradient - mean
+        # Without examples nothing pulls back: a class sum that is 0 stays 0.
+        still = (self.anchor.frequencies == 0) & (self.gradient[-1] == 0) & self.fit_intercept
+        moved = np.maximum(np.sum(~still, axis=1, keepdims=True), 1)
+        mean = self.gradient.sum(axis=2, keepdims=True) / moved
+        return self.gradient - np.where(still, 0.0, mean)
 
     @cached_property
     def _absent(self) -> Array:

@@ -24,6 +24,7 @@ from halfspaces.scores.base import At, Score
 from halfspaces.scores.linear import Linear
 from halfspaces.support.types import Array, Block, Rows, Visit
 
+BOUNDS = ("lower", "stage_lower", "prospect", "conjugate", "steepness", "rounding")
 LOSS_SCORES = 1 << 16  # scores in one call of a loss: they stay in the cache
 NOT_LINEAR = (
     "is not linear in W, as this method needs; use SGD or GradientDescent with a step_size."
@@ -220,7 +221,7 @@ class Objective:
             smooth_penalty=self.penalty if self.penalty.smooth else None,
             visited=(visited if request.gradient else visited / 2) + request.spent,
             statistics=sums.statistics,
-            **_nothing_proved(len(data)),
+            **dict.fromkeys(BOUNDS, np.full(len(data), -np.inf)),  # nothing is proved
         )
         if request.gradient:
             factor = 1 / np.repeat(np.broadcast_to(count, request.W.shape[1]), request.W.shape[2])
@@ -315,10 +316,8 @@ class Objective:
         rounding = rounding + eps * (2 * np.abs(evaluation.data) + np.abs(computed))
         at_stage = along - evaluation.data + rounding
         computed = computed + rounding
-        conjugate = at_stage if request.smoothing.natural else computed
-        shortened = None
-        if request.shortens:
-            shortened = Shortened(np.asarray(request.dual_scale), computed)
+        conjugate = computed if request.smoothing.mu > 0 or request.smoothing.given else at_stage
+        shortened = Shortened(np.asarray(request.dual_scale), computed) if request.shortens else None
         lower = bound.proved(conjugate, shortened)
         return {
             "lower": lower,
@@ -346,12 +345,6 @@ class Objective:
 
         loss, right = self.blocks.sum(visit, columns=columns)
         return loss / self.total_weight, right / self.total_weight
-
-
-def _nothing_proved(n_members: int) -> dict[str, Array]:
-    """The bounds of an evaluation that proves none."""
-    names = ("lower", "stage_lower", "prospect", "conjugate", "steepness", "rounding")
-    return dict.fromkeys(names, np.full(n_members, -np.inf))
 
 
 def _in_cache(evaluate: EvaluateLoss, scores: Array, block: Block) -> Losses:

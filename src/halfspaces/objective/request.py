@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -53,16 +53,12 @@ class Smoothing:
     mu: float = 0.0
     offsets: Array | None = field(default=None, repr=False)
     recentre: float = 0.0
+    given: ClassVar[bool] = False  # whether the slopes are a given dual point, and no gradient
 
     @property
     def differs_by_row(self) -> bool:
         """Whether examples with the same scores and label may have different losses."""
         return self.offsets is not None or self.recentre > 0
-
-    @property
-    def natural(self) -> bool:
-        """Whether the slopes are those of the loss itself."""
-        return self.mu == 0
 
     def of(self, loss: Loss) -> Loss:
         """The smoothed loss, without the offsets."""

@@ -32,6 +32,7 @@ ONE_VS_ALL, PAIRWISE, LARGEST = 0, 1, 2  # the kinds of losses, as the loops kno
 STORED = ("uint8", "float32", "float64")  # types of X that the compiled loops read
 COPIED = 1 << 20  # stored values of another type or order, at most, that are copied
 BIAS_LENGTH = 0.05  # of a row's square: the constant feature's, while the bias is held near b₀
+BIAS_STEP = 0.5  # of the margin: 1/κ is no less
 NEARNESS = 0.05  # of t √(mean ‖x‖²): the curvature that holds W near W₀ where the penalty has none
 TURN_WORK = 2e9  # multiply-adds of a turn, about
 LEAST_EPOCHS, MOST_EPOCHS = 10, 100  # of a turn
@@ -83,16 +84,12 @@ class AtDualPoint(Smoothing):
     """
 
     dual: Array = field(default_factory=lambda: np.zeros((0, 0, 0)), repr=False)
+    given: ClassVar[bool] = True
 
     @property
     def differs_by_row(self) -> bool:
         """Yes."""
         return True
-
-    @property
-    def natural(self) -> bool:
-        """No."""
-        return False
 
     def evaluate(self, loss: Loss, scores: Array, y: Array, rows: Array) -> Losses:
         """The loss at scores (B, M, C) of labels (B,), with the slopes of these rows."""
@@ -292,7 +289,7 @@ class DualAscent(Optimizer[DualAscentState]):
     accuracy: float = 3e-4
     seed: int = 0
     recovers: ClassVar[bool] = True
-    orders_classes: ClassVar[bool] = True
+    orders_classes: ClassVar[bool] = True  # one by one: the path depends on their order
 
     def __post_init__(self) -> None:
         check_number("DualAscent(accuracy=...)", self.accuracy, above=0, below=1)
@@ -504,8 +501,9 @@ class _Member:
         access = self.state.access
         free = access.linear.fit_intercept
         _, margin, upper, bend = access.kind
-        # A strong penalty does not hold the bias: it must reach the margin in some epochs.
-        pull = BIAS_LENGTH * max(access.mean_size(self.m) / self.held, margin) if free else 0.0
+        # A strong penalty does not hold the bias: it must reach the margin in a few epochs.
+        length = max(BIAS_LENGTH * access.mean_size(self.m) / self.held, BIAS_STEP * margin)
+        pull = length if free else 0.0
         threshold = float(self.state.threshold[self.m])
         accuracy = float(self.state.accuracy[self.m])
         return np.array([self.held, threshold, pull, margin, upper, bend, accuracy])

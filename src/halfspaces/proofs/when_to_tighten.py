@@ -68,7 +68,7 @@ def _by_tighter_points(run: Run, evaluation: Evaluation) -> Reason | None:
     if run.optimizer.squares_the_gap:
         return None  # another turn costs less
     smoothing = evaluation.smoothing
-    if not ((run.objective.loss.smooth and smoothing.natural) or smoothing.mu > 0):
+    if smoothing.given or not (run.objective.loss.smooth or smoothing.mu > 0):
         return None  # a kink has no dual point of each example for each member
     target = run.target(evaluation.exact_total)
     step = None
