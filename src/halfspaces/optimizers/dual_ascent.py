@@ -170,10 +170,18 @@ class RowAccess:
         return np.broadcast_to(weight * counts, len(self.y)) / total
 
     def units(self, member: int) -> tuple[Array, Array]:
-        """Mean and 1/scale of each feature (D,)."""
+        """Mean and 1/scale of each feature (D,); the center of rows that lie far from 0."""
         standardization = self.linear.standardization
         mean, scale = (_of_member(a, member) for a in (standardization.mean, standardization.scale))
+        if self.blocks.center is not None:
+            mean = self.blocks.center
         return np.ascontiguousarray(mean, self.dtype), np.ascontiguousarray(1 / scale, self.dtype)
+
+    def rest(self, member: int) -> Array:
+        """(mean − center)/scale (D,), where rows are less a center instead of their mean."""
+        scale = _of_member(self.linear.standardization.scale, member)
+        residual = _of_member(self.linear.residual_mean, member)
+        return residual / scale if self.blocks.center is not None else np.zeros(len(scale))
 
     def sizes(self, member: int) -> tuple[Array, Array]:
         """‖x̃‖² (N,) of the rows, and ⟨x, mean/scale²⟩ of sparse ones."""
@@ -415,7 +423,9 @@ class _Member:
         omega = access.omega(m)
         rows = access.stored[-1]
         sums = omega[rows] @ dual[rows].astype(np.float64)
+        rest = access.rest(m)
         reached = state.target[-1, m, classes] * access.linear.fit_intercept
+        reached -= rest @ state.target[:-1, m, classes]
         pull = self.numbers[dual_loops.BIAS_PULL]
         bias = reached - sums * pull
         done = np.zeros((2, len(sums)), np.int64)
@@ -448,7 +458,8 @@ class _Member:
 
         list(ordered_map(ascend, self._spans(workers), workers))
         state.dual[m][:, classes] = dual
-        W = self._of_all_classes(self._weights(running_sum, sums), reached)
+        weights = self._weights(running_sum, sums)
+        W = self._of_all_classes(weights, reached + rest @ weights)
         return W, float(done[0].sum()) / done[0].size / len(rows), bool(done[1].all())
 
     def _spans(self, workers: int) -> list[tuple[int, int]]:
