@@ -147,8 +147,8 @@ class DualBound:
         mean = self.gradient.mean(axis=2, keepdims=True)
         unmoved = (self.anchor.frequencies == 0) & (self.gradient[-1] == 0) & self.fit_intercept
         if unmoved.any():  # a sum that is 0 stays 0: nothing could pull it back
-            count = np.sum(~unmoved, axis=1, keepdims=True)
-            mean = np.where(unmoved, 0.0, mean * (unmoved.shape[1] / np.maximum(count, 1)))
+            moved = np.maximum(np.mean(~unmoved, axis=1, keepdims=True), 1e-9)
+            mean = np.where(unmoved, 0.0, mean / moved)
         return self.gradient - mean
 
     @cached_property

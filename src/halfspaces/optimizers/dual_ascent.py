@@ -286,7 +286,7 @@ class DualAscent(Optimizer[DualAscentState]):
     --------
     >>> DualAscent(accuracy=0)
     Traceback (most recent call last):
-    ValueError: DualAscent(accuracy=...) must be above 0, got 0.
+    ValueError: DualAscent(accuracy=...) must be above 0 and below 1, got 0.
     """
 
     accuracy: float = 3e-4
