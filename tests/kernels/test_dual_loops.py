@@ -155,6 +155,27 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("name", KINDS)
+def test_dual_points_stay_in_their_domain_while_some_are_left_out(name):
+    kind, upper, bend = KINDS[name]
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        y = rng.integers(C, size=N)
+        X = rng.normal(size=(N, D)) + np.eye(C, D)[y]
+        mean, inverse, omega = np.zeros(D), np.ones(D), np.full(N, 1 / N)
+        steps = omega * (np.sum(X**2, axis=1) / HELD + PULL)
+        for epochs in (2, 3, 5):
+            dual, running, done = np.zeros((N, C)), np.zeros((C, D)), np.zeros((2, C), np.int64)
+            bias, reached, sums = np.zeros(C), np.zeros(C), np.zeros(C)
+            numbers = np.array([HELD, 0.0, PULL, MARGIN, upper, bend, 1e-12])
+            counts = np.array([kind, epochs, seed, 0, C])
+            run_compiled(
+                ascend, X, np.arange(N), y, mean, inverse, omega, steps, np.ones(C), numbers,
+                counts, dual, running, bias, reached, sums, done,
+            )  # fmt: skip
+            assert np.all(np.isfinite(LOSSES[name].conjugate(dual, y)))
+
+
+@pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("sparse", [False, True])
 def test_epochs_end_at_the_minimum_for_all_rows_those_left_out_too(name, sparse):
     kind, upper, bend = KINDS[name]

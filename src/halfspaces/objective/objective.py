@@ -317,7 +317,9 @@ class Objective:
         at_stage = along - evaluation.data + rounding
         computed = computed + rounding
         conjugate = computed if request.smoothing.mu > 0 or request.smoothing.given else at_stage
-        shortened = Shortened(np.asarray(request.dual_scale), computed) if request.shortens else None
+        shortened = (
+            Shortened(np.asarray(request.dual_scale), computed) if request.shortens else None
+        )
         lower = bound.proved(conjugate, shortened)
         return {
             "lower": lower,

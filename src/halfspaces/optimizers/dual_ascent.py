@@ -267,8 +267,8 @@ class DualAscent(Optimizer[DualAscentState]):
     Parameters
     ----------
     accuracy : float
-        A turn ends at this gap, relative to the loss, or after its share of work; each turn's is
-        a fifth of the one before.
+        A turn ends at this gap, relative to the loss, or after its share of work. After each that
+        ends by it, the next takes three tenths of it.
     seed : int
         Of the random order.
 
@@ -291,7 +291,7 @@ class DualAscent(Optimizer[DualAscentState]):
     --------
     >>> DualAscent(accuracy=0)
     Traceback (most recent call last):
-    ValueError: DualAscent(accuracy=...) must be above 0, got 0.
+    ValueError: DualAscent(accuracy=...) must be above 0 and below 1, got 0.
     """
 
     accuracy: float = 3e-4
@@ -570,8 +570,8 @@ def refusal(objective: Objective) -> str | None:
             f"needs a hinge, a squared hinge or Crammer-Singer, got {objective.loss}; "
             "use optimizer='lbfgs'."
         )
-    bounds = thresholds is not None and np.maximum(thresholds, penalty.curvature(1)).min() > 0
-    if not bounds or not objective.score.certified:
+    free = thresholds is None or np.min(np.maximum(thresholds, penalty.curvature(1))) == 0
+    if thresholds is None or free or not objective.score.certified:
         return (
             f"needs a penalty such as L2, L1 or elastic net above 0 and no noise, got {penalty}; "
             "use optimizer='lbfgs' or 'proximal'."
@@ -580,7 +580,7 @@ def refusal(objective: Objective) -> str | None:
     if not isinstance(X, np.ndarray):
         if np.any(thresholds) and objective.linear.standardization.mean.any():
             return "takes L1 and elastic net on sparse rows without means; use optimizer='auto'."
-        return None if X.dtype.name in STORED else _unread(X.dtype.name)
+        return None if X.dtype.name in STORED or X.nnz <= COPIED else _unread(X.dtype.name)
     read = X.dtype.name in STORED and X.flags.c_contiguous
     return None if read or X.size <= COPIED else _unread(X.dtype.name)
 
