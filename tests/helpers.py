@@ -19,6 +19,16 @@ DIGITS = datasets.open("digits")
 NAMES = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
 
 
+def skip_if_minimized_to_the_tolerance(estimator, check) -> None:
+    """Skip the check that compares weights with repeated rows to 1e-7, for a loss with kinks.
+
+    Its minimum is approached on another path then, to the tolerance.
+    """
+    name = getattr(check, "func", check).__name__
+    if estimator.loss == "hinge" and "sample_weight_equivalence" in name:
+        pytest.skip("a loss with kinks is minimized to the tolerance")
+
+
 def npz(path: Path, *, X=DIGITS.X, y=DIGITS.y, **arrays) -> Path:
     """The digits, or what else is given, written as .npz."""
     np.savez(path, X=X, y=y, **arrays)

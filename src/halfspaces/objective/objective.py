@@ -317,14 +317,12 @@ class Objective:
         at_stage = along - evaluation.data + rounding
         computed = computed + rounding
         conjugate = computed if request.smoothing.mu > 0 or request.smoothing.given else at_stage
-        shortened = (
-            Shortened(np.asarray(request.dual_scale), computed) if request.shortens else None
-        )
-        lower = bound.proved(conjugate, shortened)
+        short = Shortened(np.asarray(request.dual_scale), computed) if request.shortens else None
+        lower = bound.proved(conjugate, short)
         return {
             "lower": lower,
             "stage_lower": lower if conjugate is at_stage else bound.proved(at_stage),
-            "prospect": bound.if_the_bias_were_optimal(conjugate, shortened),
+            "prospect": bound.if_the_bias_were_optimal(conjugate, short),
             "conjugate": conjugate,
             "steepness": steepness,
             "rounding": rounding,

@@ -34,6 +34,7 @@ COPIED = 1 << 20  # stored values of another type or order, at most, that are co
 BIAS_LENGTH = 0.05  # of a row's square: the constant feature's, while the bias is held near b₀
 BIAS_STEP = 0.5  # of the margin: 1/κ is no less
 NEARNESS = 0.05  # of t √(mean ‖x‖²): the curvature that holds W near W₀ where the penalty has none
+RARE = 1e-4  # of all weights: a class of less takes many epochs
 TURN_WORK = 2e9  # multiply-adds of a turn, about
 LEAST_EPOCHS, MOST_EPOCHS = 10, 100  # of a turn
 ALONE = 2e6  # multiply-adds: less is not worth a second thread
@@ -593,9 +594,11 @@ def _unread(dtype: str) -> str:
 def difficulty(objective: Objective) -> float:
     """mean ‖x‖²/(N (ρ + ε)): about how many epochs dual ascent takes, but for a factor.
 
-    Infinite where it does not apply.
+    Infinite where it does not apply, and with rare classes: class sums must vanish beside a class's
+    weight.
     """
-    if refusal(objective) is not None:
+    room = objective.anchor.room
+    if refusal(objective) is not None or np.any((room > 0) & (room < RARE)):
         return math.inf
     size = float(objective.n_features)
     if not objective.linear.standardization.scales:
