@@ -14,7 +14,7 @@ from halfspaces.losses.surrogates import Plus, SquaredPlus
 from halfspaces.objective.objective import Objective
 from halfspaces.objective.request import Request
 from halfspaces.optimizers import LBFGS, DualAscent, ProximalNewton
-from halfspaces.optimizers.dual_ascent import AtDualPoint
+from halfspaces.optimizers.dual_rows import AtDualPoint
 from halfspaces.penalties.elastic_net import ElasticNet
 from halfspaces.penalties.l1 import L1
 from halfspaces.penalties.l2 import L2
@@ -365,7 +365,7 @@ def test_refusals_are_one_sentence(monkeypatch):
     ):
         with pytest.raises(TypeError, match=f"^DualAscent {sentence}"):
             minimize(objective, DualAscent())
-    monkeypatch.setattr("halfspaces.optimizers.dual_ascent.COPIED", 10)
+    monkeypatch.setattr("halfspaces.optimizers.dual_rows.COPIED", 10)
     for rows in (np.asfortranarray(data()[0]), data()[0].astype(np.float16)):
         with pytest.raises(
             TypeError, match=r"reads rows of .* in C order, got .*; use optimizer='auto'"

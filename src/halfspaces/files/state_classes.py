@@ -20,7 +20,8 @@ from halfspaces.networks import by_layer
 from halfspaces.objective import request
 from halfspaces.optimizers import (
     coordinate_descent,
-    dual_ascent,
+    dual_rows,
+    dual_turn,
     epoch_order,
     gradient_descent,
     lbfgs,
@@ -47,8 +48,8 @@ from halfspaces.scores import linear
 
 MODULES = (
     result, so_far, request, linear, by_layer, standardization,
-    coordinate_descent, dual_ascent, epoch_order, gradient_descent, lbfgs, line_search, newton,
-    proximal_gradient, proximal_newton, quasi_newton, random_search, sketch, smoothing,
+    coordinate_descent, dual_rows, dual_turn, epoch_order, gradient_descent, lbfgs, line_search,
+    newton, proximal_gradient, proximal_newton, quasi_newton, random_search, sketch, smoothing,
     base, class_hessian, curvature, factors, gram, low_rank, row_gram,
 )  # fmt: skip
 

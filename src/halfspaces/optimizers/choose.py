@@ -15,7 +15,8 @@ from halfspaces.losses.one_vs_all import OneVsAll
 from halfspaces.losses.softmax import Softmax
 from halfspaces.objective.objective import Objective
 from halfspaces.optimizers.coordinate_descent import CoordinateDescent
-from halfspaces.optimizers.dual_ascent import DualAscent, difficulty, refusal
+from halfspaces.optimizers.dual_ascent import DualAscent
+from halfspaces.optimizers.dual_rows import difficulty, refusal
 from halfspaces.optimizers.gradient_descent import SGD
 from halfspaces.optimizers.lbfgs import LBFGS
 from halfspaces.optimizers.newton import Newton, hessian_work
@@ -39,7 +40,7 @@ GRAM_FEATURES = 4096
 
 
 # Dual ascent visits rows one by one; where there are many values, products with a Gram matrix as
-# preconditioner are faster. Its epochs grow with the difficulty (`dual_ascent.difficulty`).
+# preconditioner are faster. Its epochs grow with the difficulty (`dual_rows.difficulty`).
 DUAL_VALUES = 1 << 26
 KINKED, SMOOTH = 200.0, 5.0
 
