@@ -262,7 +262,7 @@ def difficulty(objective: Objective) -> float:
         return math.inf
     size = float(objective.n_features)
     if not objective.linear.standardization.scales:
-        size = float(np.mean(objective.row_length**2)) - 1
+        size = max(float(np.mean(objective.row_length**2)) - 1, np.finfo(float).tiny)
     rho = np.median(objective.penalty.curvature(1))
     threshold = np.median(np.asarray(objective.penalty.thresholds(1)))
     held = float(rho + nearness(float(rho), float(threshold), size))
