@@ -148,7 +148,7 @@ SMALL_HESSIAN = Condition(
 HINGE = Condition(
     "a hinge, squared hinge or Crammer-Singer, "
     f"at most {DUAL_VALUES:,} stored values, and mean ‖x‖² at most {KINKED:g} N times the "
-    f"penalty's curvature ({SMOOTH:g} N without kinks)",
+    f"penalty's curvature ({SMOOTH:g} N without kinks and with at most {GRAM_FEATURES:,} features)",
     lambda case: case.dual,
 )
 # Word counts of equal variance are nearly uncorrelated, and a pass over them costs little beside a
@@ -255,7 +255,8 @@ def _has_easy_dual(objective: Objective, *, path: bool) -> bool:
     kinked = not objective.loss.smooth
     if path:
         return kinked and refusal(objective) is None
-    return difficulty(objective) <= (KINKED if kinked else SMOOTH)
+    hard_for_others = kinked or objective.n_features > GRAM_FEATURES
+    return difficulty(objective) <= (KINKED if hard_for_others else SMOOTH)
 
 
 def _has_small_hessian(objective: Objective) -> bool:
