@@ -23,6 +23,7 @@ from halfspaces.optimizers import (
     dual_rows,
     dual_turn,
     epoch_order,
+    exact_hessian,
     gradient_descent,
     lbfgs,
     line_search,
@@ -48,8 +49,9 @@ from halfspaces.scores import linear
 
 MODULES = (
     result, so_far, request, linear, by_layer, standardization,
-    coordinate_descent, dual_rows, dual_turn, epoch_order, gradient_descent, lbfgs, line_search,
-    newton, proximal_gradient, proximal_newton, quasi_newton, random_search, sketch, smoothing,
+    coordinate_descent, dual_rows, dual_turn, epoch_order, exact_hessian, gradient_descent, lbfgs,
+    line_search, newton, proximal_gradient, proximal_newton, quasi_newton, random_search, sketch,
+    smoothing,
     base, class_hessian, curvature, factors, gram, low_rank, row_gram,
 )  # fmt: skip
 

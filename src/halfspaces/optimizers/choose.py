@@ -17,9 +17,10 @@ from halfspaces.objective.objective import Objective
 from halfspaces.optimizers.coordinate_descent import CoordinateDescent
 from halfspaces.optimizers.dual_ascent import DualAscent
 from halfspaces.optimizers.dual_rows import difficulty, refusal
+from halfspaces.optimizers.exact_hessian import hessian_work
 from halfspaces.optimizers.gradient_descent import SGD
 from halfspaces.optimizers.lbfgs import LBFGS
-from halfspaces.optimizers.newton import Newton, hessian_work
+from halfspaces.optimizers.newton import Newton
 from halfspaces.optimizers.proximal_gradient import ProximalGradient
 from halfspaces.optimizers.proximal_newton import ProximalNewton
 from halfspaces.penalties.base import Penalty
