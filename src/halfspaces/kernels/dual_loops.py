@@ -66,7 +66,7 @@ def sparse_row_sizes(
         along[i] = product
 
 
-def ascend(  # noqa: PLR0912, PLR0915
+def ascend(  # noqa: PLR0912
     X: Array, rows: Array, y: Array, mean: Array, inverse: Array, omega: Array, steps: Array,
     room: Array, numbers: Array, counts: Array,
     dual: Array, V: Array, bias: Array, reached: Array, sums: Array, done: Array,
@@ -80,25 +80,19 @@ def ascend(  # noqa: PLR0912, PLR0915
     """
     kind, first, last = counts[KIND], counts[FIRST], counts[LAST]
     pull, margin, upper, bend = numbers[BIAS_PULL], numbers[MARGIN], numbers[UPPER], numbers[BEND]
-    N, D = len(rows), V.shape[1]
     C = last - first
-    over = V.dtype.type(1 / numbers[HELD])
-    t = V.dtype.type(numbers[THRESHOLD])
-    z = np.empty(D, V.dtype)
-    order, age, running = np.arange(N), np.zeros(C, np.int64), np.ones(C, np.bool_)
-    idle, bounds, tally = np.zeros((N, C), np.bool_), np.empty((4, C)), np.zeros((3, C))
-    active, scores, old, changes = np.empty(C, np.int64), np.empty(C), np.empty(C), np.empty(C)
-    seen = 0.0
+    over, t = V.dtype.type(1 / numbers[HELD]), V.dtype.type(numbers[THRESHOLD])
+    z = np.empty(V.shape[1], V.dtype)
+    order, idle, age, running, bounds, tally = _rooms(len(rows), C)
+    active, scores, old, changes = _row_rooms(C)
     seed = np.uint64(counts[SEED])
     for _ in range(counts[EPOCHS]):
         seed = _shuffle(order, seed)
         _begin(idle, bounds, age)
-        for number in range(N):
+        for number in range(len(order)):
             if number % TOGETHER == 0:
-                for r in order[number : number + TOGETHER]:
-                    if omega[rows[r]] > 0 and _some(running, idle, r):
-                        for d in range(0, D, LINE // X.itemsize):
-                            seen += X[rows[r], d]
+                ahead = order[number : number + TOGETHER]
+                tally[0, 0] += 0 * _read_ahead(X, rows, ahead, running, idle)
             r = order[number]
             i = rows[r]
             n = 0
@@ -109,22 +103,22 @@ def ascend(  # noqa: PLR0912, PLR0915
             if omega[i] == 0 or n == 0 or (kind != ONE_VS_ALL and n == 1):
                 continue
             done[0, first] += n
-            for d in range(D):
+            for d in range(len(z)):
                 z[d] = (X[i, d] - mean[d]) * inverse[d]
             m = steps[i]
             for k in range(n):
-                c = first + active[k]
-                scores[k] = _product(z, V[c - first], t) * over + bias[c]
-                old[k] = dual[i, c - first]
+                c = active[k]
+                scores[k] = _product(z, V[c], t) * over + bias[first + c]
+                old[k] = dual[i, c]
                 if kind == ONE_VS_ALL:
-                    sign = -1.0 if c == y[i] else 1.0
+                    sign = -1.0 if first + c == y[i] else 1.0
                     violation = margin + sign * scores[k]
-                    change, excess, loss, idle[r, c - first] = _rise(
-                        violation, sign * old[k], m, upper, bend, bounds, c - first
+                    change, excess, loss, idle[r, c] = _rise(
+                        violation, sign * old[k], m, upper, bend, bounds, c
                     )
                     changes[k] = sign * change
-                    tally[0, c - first] += omega[i] * loss
-                    tally[1, c - first] += omega[i] * excess
+                    tally[0, c] += omega[i] * loss
+                    tally[1, c] += omega[i] * excess
             if kind == PAIRWISE:
                 _pairwise_step(
                     y[i], active, n, scores, old, changes, m, margin, upper, bend, omega[i],
@@ -136,17 +130,13 @@ def ascend(  # noqa: PLR0912, PLR0915
                 )
             for k in range(n):
                 if changes[k] != 0:
-                    c = first + active[k]
-                    dual[i, c - first] = old[k] + changes[k]
+                    c = active[k]
+                    dual[i, c] = old[k] + changes[k]
                     change = omega[i] * changes[k]
-                    sums[c] += change
-                    bias[c] -= change * pull
-                    _subtract(V[c - first], V.dtype.type(change), z)
-        for c in range(first, last):
-            if running[c - first]:
-                reached[c] = bias[c]
-                bias[c] -= sums[c] * pull
-        tally[0, 0] += 0 * seen
+                    sums[first + c] += change
+                    bias[first + c] -= change * pull
+                    _subtract(V[c], V.dtype.type(change), z)
+        _move_biases(running, bias[first:last], reached[first:last], sums[first:last], pull)
         if not _go_on(kind, running, age, tally, sums[first:last], room[first:last], numbers):
             done[1, first:last] = 1
             break
@@ -164,38 +154,22 @@ def ascend_sparse(  # noqa: PLR0912, PLR0915
     """
     kind, first, last = counts[KIND], counts[FIRST], counts[LAST]
     pull, margin, upper, bend = numbers[BIAS_PULL], numbers[MARGIN], numbers[UPPER], numbers[BEND]
-    N = len(rows)
     C = last - first
-    over = 1 / numbers[HELD]
-    t = numbers[THRESHOLD]
-    order, age, running = np.arange(N), np.zeros(C, np.int64), np.ones(C, np.bool_)
-    idle, bounds, tally = np.zeros((N, C), np.bool_), np.empty((4, C)), np.zeros((3, C))
-    active, scores, old, changes = np.empty(C, np.int64), np.empty(C), np.empty(C), np.empty(C)
-    products = np.empty(C)
-    constant = 0.0
-    shift = np.zeros(C)  # ⟨mean, U⟩
-    plain, centred = True, False  # features are not scaled; they have means
-    for d in range(len(mean)):
-        constant += (mean[d] * inverse[d]) ** 2
-        for c in range(C):
-            shift[c] += mean[d] * U[d, c]
-        plain = plain and inverse[d] == 1
-        centred = centred or mean[d] != 0
-    seen = 0.0
+    over, t = 1 / numbers[HELD], numbers[THRESHOLD]
+    order, idle, age, running, bounds, tally = _rooms(len(rows), C)
+    active, scores, old, changes = _row_rooms(C)
+    products, shift = np.empty(C), np.zeros(C)  # `shift` is ⟨mean, U⟩
+    square, plain, centred = _shift(mean, inverse, U, shift)
     seed = np.uint64(counts[SEED])
     for _ in range(counts[EPOCHS]):
         seed = _shuffle(order, seed)
         _begin(idle, bounds, age)
-        for number in range(N):
+        for number in range(len(order)):
             if number % TOGETHER == 0:
-                for r in order[number : number + TOGETHER]:
-                    if omega[rows[r]] > 0 and _some(running, idle, r):
-                        seen += steps[rows[r]] + dual[rows[r], 0] + y[rows[r]]
-                        start, stop = indptr[rows[r]], indptr[rows[r] + 1]
-                        for j in range(start, stop, LINE // data.itemsize):
-                            seen += data[j]
-                        for j in range(start, stop, LINE // indices.itemsize):
-                            seen += indices[j]
+                ahead = order[number : number + TOGETHER]
+                tally[0, 0] += 0 * _read_sparse_ahead(
+                    data, indices, indptr, rows, ahead, running, idle, steps, along, dual, y
+                )
             r = order[number]
             i = rows[r]
             n = 0
@@ -209,7 +183,7 @@ def ascend_sparse(  # noqa: PLR0912, PLR0915
             for c in range(C):
                 products[c] = 0
                 if centred:
-                    products[c] = sums[first + c] * (along[i] - constant) - shift[c]
+                    products[c] = sums[first + c] * (along[i] - square) - shift[c]
             if t == 0 and C == 1:
                 total = 0.0
                 for j in range(indptr[i], indptr[i + 1]):
@@ -227,18 +201,18 @@ def ascend_sparse(  # noqa: PLR0912, PLR0915
                         products[c] += data[j] * (max(u - least, 0.0) + min(u + least, 0.0))
             m = steps[i]
             for k in range(n):
-                c = first + active[k]
-                scores[k] = products[active[k]] * over + bias[c]
-                old[k] = dual[i, c - first]
+                c = active[k]
+                scores[k] = products[c] * over + bias[first + c]
+                old[k] = dual[i, c]
                 if kind == ONE_VS_ALL:
-                    sign = -1.0 if c == y[i] else 1.0
+                    sign = -1.0 if first + c == y[i] else 1.0
                     violation = margin + sign * scores[k]
-                    change, excess, loss, idle[r, c - first] = _rise(
-                        violation, sign * old[k], m, upper, bend, bounds, c - first
+                    change, excess, loss, idle[r, c] = _rise(
+                        violation, sign * old[k], m, upper, bend, bounds, c
                     )
                     changes[k] = sign * change
-                    tally[0, c - first] += omega[i] * loss
-                    tally[1, c - first] += omega[i] * excess
+                    tally[0, c] += omega[i] * loss
+                    tally[1, c] += omega[i] * excess
             if kind == PAIRWISE:
                 _pairwise_step(
                     y[i], active, n, scores, old, changes, m, margin, upper, bend, omega[i],
@@ -254,14 +228,14 @@ def ascend_sparse(  # noqa: PLR0912, PLR0915
             for k in range(n):
                 if changes[k] != 0:
                     moved = True
-                    c = first + active[k]
-                    dual[i, c - first] = old[k] + changes[k]
+                    c = active[k]
+                    dual[i, c] = old[k] + changes[k]
                     change = omega[i] * changes[k]
-                    sums[c] += change
-                    bias[c] -= change * pull
+                    sums[first + c] += change
+                    bias[first + c] -= change * pull
                     if centred:
-                        shift[active[k]] -= change * along[i]
-                    products[active[k]] = change
+                        shift[c] -= change * along[i]
+                    products[c] = change
             if moved and C == 1 and plain:
                 for j in range(indptr[i], indptr[i + 1]):
                     U[np.uintp(indices[j]), 0] -= data[j] * change
@@ -275,14 +249,75 @@ def ascend_sparse(  # noqa: PLR0912, PLR0915
                     scaled = data[j] * inverse[d] * inverse[d]
                     for c in range(C):
                         U[d, c] -= scaled * products[c]
-        for c in range(first, last):
-            if running[c - first]:
-                reached[c] = bias[c]
-                bias[c] -= sums[c] * pull
-        tally[0, 0] += 0 * seen
+        _move_biases(running, bias[first:last], reached[first:last], sums[first:last], pull)
         if not _go_on(kind, running, age, tally, sums[first:last], room[first:last], numbers):
             done[1, first:last] = 1
             break
+
+
+@numba.njit
+def _rooms(N: int, C: int) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """Order, idle, age, running, bounds and tally."""
+    idle, bounds, tally = np.zeros((N, C), np.bool_), np.empty((4, C)), np.zeros((3, C))
+    return np.arange(N), idle, np.zeros(C, np.int64), np.ones(C, np.bool_), bounds, tally
+
+
+@numba.njit
+def _row_rooms(C: int) -> tuple[Array, Array, Array, Array]:
+    """The active classes of a row, their scores, dual points and changes."""
+    return np.empty(C, np.int64), np.empty(C), np.empty(C), np.empty(C)
+
+
+@numba.njit
+def _read_ahead(X: Array, rows: Array, ahead: Array, running: Array, idle: Array) -> float:
+    """Touch the rows that come next: one value of each line of the cache."""
+    seen = 0.0
+    for r in ahead:
+        if _some(running, idle, r):
+            for d in range(0, X.shape[1], LINE // X.itemsize):
+                seen += X[rows[r], d]
+    return seen
+
+
+@numba.njit
+def _read_sparse_ahead(
+    data: Array, indices: Array, indptr: Array, rows: Array, ahead: Array, running: Array,
+    idle: Array, steps: Array, along: Array, dual: Array, y: Array,
+) -> float:  # fmt: skip
+    """The same for sparse rows, and for what else is kept of a row."""
+    seen = 0.0
+    for r in ahead:
+        if _some(running, idle, r):
+            i = rows[r]
+            seen += steps[i] + along[i] + dual[i, 0] + y[i]
+            for j in range(indptr[i], indptr[i + 1], LINE // data.itemsize):
+                seen += data[j]
+            for j in range(indptr[i], indptr[i + 1], LINE // indices.itemsize):
+                seen += indices[j]
+    return seen
+
+
+@numba.njit
+def _move_biases(running: Array, bias: Array, reached: Array, sums: Array, pull: float) -> None:
+    """b₀ ← b at the end of an epoch."""
+    for c in range(len(running)):
+        if running[c]:
+            reached[c] = bias[c]
+            bias[c] -= sums[c] * pull
+
+
+@numba.njit
+def _shift(mean: Array, inverse: Array, U: Array, shift: Array) -> tuple[float, bool, bool]:
+    """Add ⟨mean, U⟩ of each class; ‖mean inverse‖², is no feature scaled, and are there means?"""
+    square = 0.0
+    plain, centred = True, False
+    for d in range(len(mean)):
+        square += (mean[d] * inverse[d]) ** 2
+        plain = plain and inverse[d] == 1
+        centred = centred or mean[d] != 0
+        for c in range(len(shift)):
+            shift[c] += mean[d] * U[d, c]
+    return square, plain, centred
 
 
 @numba.njit
@@ -402,7 +437,7 @@ def _pairwise_step(
 
 
 @numba.njit
-def _largest_step(  # noqa: PLR0912
+def _largest_step(
     y: Any, active: Array, n: int, scores: Array, old: Array, changes: Array, m: Any,
     margin: float, bend: float, omega: Any, idle: Array, r: int, tally: Array,
 ) -> None:  # fmt: skip
@@ -411,7 +446,8 @@ def _largest_step(  # noqa: PLR0912
     v = (m q + s + Δ [j≠y])/(m + bend), of which the largest score is subtracted first: where m is
     small, v is large, and only differences from the largest matter.
     """
-    largest = along = square = 0.0
+    largest, least = -np.inf, np.inf  # `least` is that of the slopes s − bend q where q is above 0
+    along = square = 0.0
     right = 0
     for k in range(n):
         q = old[k]
@@ -420,31 +456,25 @@ def _largest_step(  # noqa: PLR0912
             q += 1
         else:
             scores[k] += margin
-        largest = scores[k] if k == 0 else max(largest, scores[k])
+        largest = max(largest, scores[k])
         along += q * scores[k]
         square += q * q
-        changes[k] = q
-    least = largest  # of the slopes s − bend q where q is above 0
-    for k in range(n):
-        if changes[k] > 0:
-            least = min(least, scores[k] - bend * changes[k])
+        if q > 0:
+            least = min(least, scores[k] - bend * q)
     # The part of the gap is that of the smoothed loss; it is measured beside the loss itself.
+    smoothed = _smoothed_maximum(scores, n, largest, bend, changes) if bend > 0 else largest
     tally[0, 0] += omega * (largest - scores[right])
-    smoothed = largest
-    if bend > 0:
-        smoothed = _smoothed_maximum(scores, n, largest, bend, changes)
-        for k in range(n):
-            changes[k] = old[k] + (1.0 if k == right else 0.0)
     tally[1, 0] += omega * max(smoothed - along + bend / 2 * square, 0.0)
     n_left = 0
     highest = -np.inf
     share = m / (m + bend) if m + bend > 0 else 1.0
     for k in range(n):
-        if changes[k] <= 0 and scores[k] < least and k != right:
+        q = old[k] + (1.0 if k == right else 0.0)
+        if q <= 0 and scores[k] < least and k != right:
             idle[r, active[k]] = True
         else:
             n_left += 1
-        changes[k] *= share
+        changes[k] = share * q
         if scores[k] < largest:
             changes[k] -= (largest - scores[k]) / (m + bend)
         highest = max(highest, changes[k])

@@ -68,32 +68,38 @@ class Turn:
 
         The dual points (N, C) are moved.
         """
-        from halfspaces.kernels import dual_loops
-
         state, m = self.state, self.m
         access = state.access
-        classes = self.classes
-        dual = state.dual[m][:, classes]
-        omega = access.omega(m)
         rows = access.stored[-1]
-        sums = omega[rows] @ dual[rows].astype(np.float64)
+        dual = state.dual[m][:, self.classes]
         rest = access.rest(m)
-        reached = state.target[-1, m, classes] * access.linear.fit_intercept
-        reached -= rest @ state.target[:-1, m, classes]
-        pull = self.numbers[dual_loops.BIAS_PULL]
-        bias = reached - sums * pull
-        done = np.zeros((2, len(sums)), np.int64)
+        target = state.target[:, m, self.classes]
+        reached = target[-1] * access.linear.fit_intercept - rest @ target[:-1]
+        sums = access.omega(m)[rows] @ dual[rows].astype(np.float64)
         running_sum = self._running_sum(sums)
+        done = self._ascend(workers, dual, running_sum, reached, sums)
+        state.dual[m][:, self.classes] = dual
+        weights = self._weights(running_sum, sums)
+        W = self._of_all_classes(weights, reached + rest @ weights)
+        return W, float(done[0].sum()) / done[0].size / len(rows), bool(done[1].all())
+
+    def _ascend(
+        self, workers: int, dual: Array, running_sum: Array, reached: Array, sums: Array
+    ) -> Array:
+        """Epochs of all classes, which move all arrays; `done` (2, C) of the loops."""
+        from halfspaces.kernels import dual_loops
+
+        m, access = self.m, self.state.access
+        loop = dual_loops.ascend_sparse if access.sparse else dual_loops.ascend
+        pull = self.numbers[dual_loops.BIAS_PULL]
+        omega = access.omega(m)
         sizes, along = access.sizes(m)
         steps = omega * (sizes / self.held + pull)
-        of_rows = (
-            self._labels,
-            *access.units(m),
-            omega,
-            steps,
-            *([along] if access.sparse else []),
-        )
-        loop = dual_loops.ascend_sparse if access.sparse else dual_loops.ascend
+        of_rows = [self._labels, *access.units(m), omega, steps]
+        if access.sparse:
+            of_rows.append(along)
+        bias = reached - sums * pull
+        done = np.zeros((2, len(sums)), np.int64)
         layout = _Layout(access.sparse, access.dtype)
 
         def ascend(span: tuple[int, int]) -> None:
@@ -111,10 +117,7 @@ class Turn:
             dual[:, columns] = of_part
 
         list(ordered_map(ascend, self._spans(workers), workers))
-        state.dual[m][:, classes] = dual
-        weights = self._weights(running_sum, sums)
-        W = self._of_all_classes(weights, reached + rest @ weights)
-        return W, float(done[0].sum()) / done[0].size / len(rows), bool(done[1].all())
+        return done
 
     def _spans(self, workers: int) -> list[tuple[int, int]]:
         """The classes (first, last) that run together; the results are the same for any spans."""
