@@ -27,22 +27,11 @@ def column_sums(ends: Any, rows: Any, values: Any, columns: Any, slopes: Any, su
         sums[k] = total
 
 
-def descend(  # noqa: PLR0912
-    ends: Any,
-    rows: Any,
-    values: Any,
-    columns: Any,
-    bend: Any,
-    gradient: Any,
-    start: Any,
-    threshold: Any,
-    ridge: Any,
-    most_sweeps: int,
-    accuracy: float,
-    weights: Any,
-    slopes: Any,
+def descend(
+    ends: Any, rows: Any, values: Any, columns: Any, bend: Any, gradient: Any, start: Any,
+    threshold: Any, ridge: Any, most_sweeps: int, accuracy: float, weights: Any, slopes: Any,
     violation: Any,
-) -> None:
+) -> None:  # fmt: skip
     """Coordinate descent on ⟨g, v⟩ + ⟨u, Xv⟩ + ½ Σ_i bend_i (Xv)_i² + ½ ridge w² + t |w|.
 
     v = w − start is the move of the weights w. Sweeps end when the largest violation of a condition
@@ -78,14 +67,11 @@ def descend(  # noqa: PLR0912
             now = weights[k]
             slope += gradient[k] + ridge[k] * (now - start[k])
             wrong = abs(slope) - threshold[k]
-            if now > 0:
-                wrong = abs(slope + threshold[k])
-            elif now < 0:
-                wrong = abs(slope - threshold[k])
-            elif wrong <= 0:
-                resting[k] = True
+            if now != 0:
+                wrong = abs(slope + np.sign(now) * threshold[k])
+            resting[k] = now == 0 and wrong <= 0
+            if resting[k]:
                 continue
-            resting[k] = False
             worst = max(worst, wrong)
             if squares[k] == 0:
                 square = 0.0
@@ -93,11 +79,7 @@ def descend(  # noqa: PLR0912
                     square += values[i] * values[i] * bend[rows[i]]
                 squares[k] = max(square + ridge[k], 1e-30)
             pull = squares[k] * now - slope
-            new = 0.0
-            if pull > threshold[k]:
-                new = (pull - threshold[k]) / squares[k]
-            elif pull < -threshold[k]:
-                new = (pull + threshold[k]) / squares[k]
+            new = np.sign(pull) * max(abs(pull) - threshold[k], 0.0) / squares[k]
             move = new - now
             if move != 0:
                 weights[k] = new
@@ -105,12 +87,10 @@ def descend(  # noqa: PLR0912
                     slopes[rows[i]] += bend[rows[i]] * values[i] * move
         if sweep == 0:
             violation[0] = worst
-        if worst <= accuracy * violation[0]:
-            if everything:
-                break
-            everything = True
-        else:
-            everything = False
+        enough = worst <= accuracy * violation[0]
+        if enough and everything:
+            break
+        everything = enough
 
 
 def write_gram(
@@ -149,14 +129,9 @@ def write_gram(
 
 
 def descend_gram(
-    Q: Any,
-    threshold: Any,
-    most_sweeps: int,
-    accuracy: float,
-    weights: Any,
-    slopes: Any,
+    Q: Any, threshold: Any, most_sweeps: int, accuracy: float, weights: Any, slopes: Any,
     violation: Any,
-) -> None:
+) -> None:  # fmt: skip
     """Coordinate descent on ⟨g, w⟩ + ½ wᵀ Q w + t |w|, like `descend`.
 
     `slopes` (K,) hold g + Q w, for the weights to begin with and then for the result.
@@ -168,20 +143,14 @@ def descend_gram(
             slope = slopes[k]
             now = weights[k]
             wrong = abs(slope) - threshold[k]
-            if now > 0:
-                wrong = abs(slope + threshold[k])
-            elif now < 0:
-                wrong = abs(slope - threshold[k])
+            if now != 0:
+                wrong = abs(slope + np.sign(now) * threshold[k])
             elif wrong <= 0:
                 continue
             worst = max(worst, wrong)
             square = max(Q[k, k], 1e-30)
             pull = square * now - slope
-            new = 0.0
-            if pull > threshold[k]:
-                new = (pull - threshold[k]) / square
-            elif pull < -threshold[k]:
-                new = (pull + threshold[k]) / square
+            new = np.sign(pull) * max(abs(pull) - threshold[k], 0.0) / square
             move = new - now
             if move != 0:
                 weights[k] = new

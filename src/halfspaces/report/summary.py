@@ -157,7 +157,6 @@ def summarize(
         for name, label in zip(names, classifier.classes_.tolist(), strict=True)
     ]
     recalls = [each.recall for each in classes if each.recall is not None]
-    feature = getattr(classifier, "features_", None)
     return Summary(
         version=halfspaces.__version__,
         language=language,
@@ -178,7 +177,7 @@ def summarize(
         choice=_choice(_strength(classifier), known.get("search"), language),
         noise=_words_of(classifier, "noise"),
         network=_words_of(classifier, "network"),
-        features=None if feature is None else str(feature),
+        features=_words_of(classifier, "features_"),
         n_features=classifier.n_features_in_,
         fit=dict(known.get("fit", {})),
         metrics=dict(known.get("metrics", {})),
