@@ -185,4 +185,5 @@ def test_the_reported_loss_is_that_of_the_public_arrays(dtype, penalty, loss):
         classifier = LinearClassifier(loss, penalty, strength=strength, optimizer=optimizer)
         classifier.set_params(max_passes=20).fit(X.astype(dtype), y)
         found = certify(classifier, X.astype(dtype), y, max_passes=1).loss
-        assert found == pytest.approx(float(classifier.result_.loss[0]), rel=1e-5)
+        # Hinges of scores at the margin have the rounding errors of the scores.
+        assert found == pytest.approx(float(classifier.result_.loss[0]), rel=1e-5, abs=1e-8)

@@ -19,7 +19,7 @@ from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
 TURN_WORK = 2e9  # multiply-adds of a turn, about
-LEAST_EPOCHS, MOST_EPOCHS = 10, 100  # of a turn
+LEAST_EPOCHS = 10  # of a turn
 ALONE = 2e6  # multiply-adds: less is not worth a second thread
 SHARPER = 0.3  # times the accuracy, from one turn to the next
 
@@ -45,6 +45,8 @@ class DualAscent(Optimizer[DualAscentState]):
         ends by it, the next takes three tenths of it.
     seed : int
         Of the random order.
+    epochs : int
+        Of a turn, at most; fewer, but at least 10, where they would take more than about a second.
 
     Raises
     ------
@@ -70,12 +72,14 @@ class DualAscent(Optimizer[DualAscentState]):
 
     accuracy: float = 3e-4
     seed: int = 0
+    epochs: int = 100
     recovers: ClassVar[bool] = True
     orders_classes: ClassVar[bool] = True  # one by one: the path depends on their order
 
     def __post_init__(self) -> None:
         check_number("DualAscent(accuracy=...)", self.accuracy, above=0, below=1)
         check_number("DualAscent(seed=...)", self.seed, at_least=0, integer=True)
+        check_number("DualAscent(epochs=...)", self.epochs, at_least=1, integer=True)
 
     def init(self, W: Array, objective: Objective) -> DualAscentState:
         """Dual points 0, or about those of the given W; nothing is evaluated yet."""
@@ -136,7 +140,8 @@ class DualAscent(Optimizer[DualAscentState]):
         members = gradient.shape[1]
         access = state.access
         work = 2 * access.row_values * gradient.shape[2]  # of an epoch of one member
-        epochs = int(np.clip(TURN_WORK / (work * members), LEAST_EPOCHS, MOST_EPOCHS))
+        few = max(TURN_WORK / (work * members), LEAST_EPOCHS)
+        epochs = int(min(few, self.epochs))
         workers = 1 if work * epochs < ALONE else available_workers(access.blocks.n_jobs)
         turns = [
             Turn(state, m, gradient[:, m], self.seed + state.turns, epochs) for m in range(members)
@@ -158,3 +163,12 @@ def _accept(state: DualAscentState, evaluation: Evaluation) -> None:
     state.step = np.where(accepted, 1.0, 0.0)
     state.value = np.where(accepted, evaluation.total, state.value)
     state.W = np.where(by_member(accepted), evaluation.request.W, state.W)
+
+
+def loss_after(objective: Objective, epochs: int) -> float:
+    """The data loss that a few epochs leave."""
+    unseen = replace(objective, observe=None)
+    optimizer = DualAscent(epochs=epochs)
+    state = optimizer.init(unseen.initial(), unseen)
+    state = optimizer.update(state, unseen.evaluate(optimizer.propose(state)))
+    return float(unseen.evaluate(optimizer.propose(state)).data[0])
