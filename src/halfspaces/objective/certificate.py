@@ -103,6 +103,8 @@ class DualBound:
     gradient : array, shape (D+1, M, C)
         Of the data loss: the dual point's G above its class sums g.
     anchor : Anchor
+    at_zero : array, shape (M,)
+        Σ π L*(0): 0 except for smoothed labels.
     fit_intercept : bool
         Whether there is a bias, so that only vanishing class sums prove anything.
     error : array, shape (M,), or 0
@@ -113,6 +115,7 @@ class DualBound:
     penalty: Penalty
     gradient: Array
     anchor: Anchor
+    at_zero: Array
     fit_intercept: bool
     error: Array | float = 0.0
 
@@ -171,13 +174,8 @@ class DualBound:
         return np.where(self._absent.any(axis=1), -self.loss.conjugate(dual, present), 0.0)
 
     @cached_property
-    def _at_zero(self) -> Array:
-        """Σ π L*(0), (M,): 0 except for smoothed labels."""
-        return self._mean_conjugate(np.zeros(self.gradient.shape[1:]), 0.0)
-
-    @cached_property
     def _unmixed(self) -> "_DualPoint":
-        nothing = np.zeros_like(self._at_zero)
+        nothing = np.zeros(self.gradient.shape[1])
         return self._point(self._natural[:-1], nothing, nothing)
 
     @cached_property
@@ -187,24 +185,25 @@ class DualBound:
         v = self.loss.certainty
         t, kick = _least_mixing(self._natural[-1], v * self.anchor.room)
         G = (1 - t)[:, None] * self._natural[:-1] + t[:, None] * self.anchor.pull(v, kick)
-        mean = self._mean_conjugate(v * self.anchor.frequencies - kick, v)
+        mean = mean_conjugate(self.loss, self.anchor, v * self.anchor.frequencies - kick, v)
         return self._point(G, t, t * np.where(t > 0, mean, 0.0))
 
     def _point(self, G: Array, t: Array, anchored: Array) -> "_DualPoint":
         """The dual point whose G is longer by its error."""
         length = np.sqrt(np.einsum("dmc,dmc->m", G, G))
         longer = 1 + self.error / np.where(length > 0, length, 1.0)
-        return _DualPoint(self.penalty, longer[:, None] * G, self._at_zero, t, anchored)
+        return _DualPoint(self.penalty, longer[:, None] * G, self.at_zero, t, anchored)
 
-    def _mean_conjugate(self, dual: Array, v: float) -> Array:
-        """Σ_y π_y L*(dual − v onehot(y), y), shape (M,), over the labels that occur."""
-        mean = np.zeros(len(dual))
-        classes = np.arange(int(dual.shape[1]))
-        for y in np.array_split(classes, 1 + classes.size * dual.size // VALUES):
-            pi = self.anchor.frequencies.T[y]
-            values = self.loss.conjugate(dual - v * (classes == y[:, None, None]), y)
-            mean += np.sum(pi * np.where(pi > 0, values, 0.0), axis=0)
-        return mean
+
+def mean_conjugate(loss: Loss, anchor: Anchor, dual: Array, v: float) -> Array:
+    """Σ_y π_y L*(dual − v onehot(y), y), shape (M,), over the labels that occur."""
+    mean = np.zeros(len(dual))
+    classes = np.arange(int(dual.shape[1]))
+    for y in np.array_split(classes, 1 + classes.size * dual.size // VALUES):
+        pi = anchor.frequencies.T[y]
+        values = loss.conjugate(dual - v * (classes == y[:, None, None]), y)
+        mean += np.sum(pi * np.where(pi > 0, values, 0.0), axis=0)
+    return mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,14 +233,11 @@ class _DualPoint:
         """s (M,)."""
         return self.penalty.dual_scale(self.G)
 
-    @cached_property
-    def _penalty_conjugate(self) -> Array:
-        return self.penalty.conjugate(-self.scale[:, None] * self.G)
-
     def value(self, conjugate: Array, shortened: Shortened | None) -> Array:
         """The dual objective (M,), from the mean conjugate of a."""
-        mean = self._conjugate_bound(conjugate, shortened)
-        return np.fmax(-(mean + self._penalty_conjugate), -self.at_zero)
+        of_penalty = self.penalty.conjugate(-self.scale[:, None] * self.G)
+        of_data = self._conjugate_bound(conjugate, shortened)
+        return np.fmax(-(of_data + of_penalty), -self.at_zero)
 
     def _conjugate_bound(self, conjugate: Array, shortened: Shortened | None) -> Array:
         """At least the mean conjugate of s a'.

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from halfspaces.losses.base import Loss
-from halfspaces.objective.certificate import Anchor, DualBound, Shortened
+from halfspaces.objective.certificate import Anchor, DualBound, Shortened, mean_conjugate
 from halfspaces.objective.request import Evaluation, Losses, Request, Smoothing
 from halfspaces.penalties.base import Penalty
 from halfspaces.rows.blocks import Blocks
@@ -24,7 +24,7 @@ from halfspaces.scores.base import At, Score
 from halfspaces.scores.linear import Linear
 from halfspaces.support.types import Array, Block, Rows, Visit
 
-BOUNDS = ("lower", "stage_lower", "prospect", "conjugate", "steepness", "rounding")
+BOUNDS = ("lower", "stage_lower", "conjugate", "steepness", "rounding")
 LOSS_SCORES = 1 << 16  # scores in one call of a loss: they stay in the cache
 NOT_LINEAR = (
     "is not linear in W, as this method needs; use SGD or GradientDescent with a step_size."
@@ -125,8 +125,8 @@ class Objective:
 
     def _with_same_sums(self, **changes: Any) -> "Objective":
         other = replace(self, **changes)
-        sums = ("standardized", "chance_value", "total_weight", "anchor", "row_length")
-        vars(other).update({name: vars(self)[name] for name in sums if name in vars(self)})
+        sums = {"standardized", "chance_value", "total_weight", "anchor", "at_zero", "row_length"}
+        vars(other).update({name: vars(self)[name] for name in sums & vars(self).keys()})
         return other
 
     @cached_property
@@ -163,6 +163,11 @@ class Objective:
     def anchor(self) -> Anchor:
         """Class frequencies and class sums, by which a certificate corrects for the free bias."""
         return Anchor.of(self.blocks, self.standardized, self.n_classes)
+
+    @cached_property
+    def at_zero(self) -> Array:
+        """Σ π L*(0) (M,) or (1,): 0 except for smoothed labels."""
+        return mean_conjugate(self.loss, self.anchor, np.zeros_like(self.anchor.frequencies), 0.0)
 
     @cached_property
     def row_length(self) -> Array:
@@ -204,7 +209,8 @@ class Objective:
         Its gradient of the data loss is (D+1, M, C), its mean square slope `steepness` (M,).
         """
         error = np.finfo(self.blocks.dtype).eps * self.row_length * np.sqrt(steepness)
-        return DualBound(self.loss, self.penalty, gradient, self.anchor, self.fit_intercept, error)
+        known = self.anchor, self.at_zero, self.fit_intercept
+        return DualBound(self.loss, self.penalty, gradient, *known, error)
 
     def evaluate(self, request: Request) -> Evaluation:
         """Value, and gradient and bounds if asked for, by one visit to each block of the rows."""
@@ -299,7 +305,7 @@ class Objective:
 
     def _bounds(
         self, evaluation: Evaluation, gradient: Array, sums: _Sums, count: Array
-    ) -> dict[str, Array]:
+    ) -> dict[str, Any]:
         """The fields of an evaluation that its gradient proves; none on a part of the rows."""
         request = evaluation.request
         if not self._is_exact(request):
@@ -322,8 +328,8 @@ class Objective:
         return {
             "lower": lower,
             "stage_lower": lower if conjugate is at_stage else bound.proved(at_stage),
-            "prospect": bound.if_the_bias_were_optimal(conjugate, short),
             "conjugate": conjugate,
+            "shortened": short,
             "steepness": steepness,
             "rounding": rounding,
         }

@@ -7,6 +7,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from halfspaces.losses.base import Loss
+from halfspaces.objective.certificate import Shortened
 from halfspaces.penalties.base import Penalty
 from halfspaces.support.types import Array, Rows
 
@@ -142,8 +143,7 @@ class Evaluation:
     is the data loss without smoothing. `smoothing` is the one that was evaluated, with its offsets.
     `lower` is a proven lower bound on min L, −∞ where nothing is proved, and `stage_lower` the same
     for the smoothed objective (with offsets it is an estimate for leaving the stage, no proof).
-    `prospect` is the value that `lower` would have if the bias were optimal: no proof, but a sign
-    that a better bias would give it. `conjugate` is the mean of L*_i at the dual point, and
+    `conjugate` is the mean of L*_i at the dual point, `shortened` that at a shortened one, and
     `steepness` the mean of ‖∇L_i‖² there, by which rounding errors are bounded. `rounding` was
     added to the conjugates for the rounding of scores and sums: no gap can be proved far below it.
     `visited` is the cost in passes: the part of the examples that was visited. `statistics` are new
@@ -158,11 +158,11 @@ class Evaluation:
     visited: float
     lower: Array
     stage_lower: Array
-    prospect: Array
     conjugate: Array
     steepness: Array
     rounding: Array
     data_gradient: Array | None = None
+    shortened: Shortened | None = None
     smooth_penalty: Penalty | None = field(default=None, repr=False)
     statistics: Array | None = None
 

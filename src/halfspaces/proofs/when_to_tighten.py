@@ -89,5 +89,8 @@ def _by_tighter_points(run: Run, evaluation: Evaluation) -> Reason | None:
 
 def _all_hope(run: Run, evaluation: Evaluation, gap: Array) -> bool:
     """Whether members that have not ended would be below the gap if their class sums vanished."""
-    hoped_gap = np.maximum(evaluation.exact_total - evaluation.prospect, 0.0)
+    assert evaluation.data_gradient is not None
+    bound = run.objective.dual_bound(evaluation.data_gradient, evaluation.steepness)
+    hoped = bound.if_the_bias_were_optimal(evaluation.conjugate, evaluation.shortened)
+    hoped_gap = np.maximum(evaluation.exact_total - hoped, 0.0)
     return bool(np.all(run.final.known | (hoped_gap < gap)))
