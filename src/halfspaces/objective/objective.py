@@ -310,8 +310,7 @@ class Objective:
         request = evaluation.request
         if not self._is_exact(request):
             return {}
-        steepness = sums.steepness / count
-        bound = self.dual_bound(gradient, steepness)
+        bound = self.dual_bound(gradient, steepness := sums.steepness / count)
         # Fenchel and Young's equality at the gradient: the mean conjugate is ⟨gradient, W⟩ − data.
         along = np.sum(gradient * request.W, axis=(0, 2))
         # Of the losses themselves, or at shortened slopes.
