@@ -310,15 +310,15 @@ class Objective:
         request = evaluation.request
         if not self._is_exact(request):
             return {}
-        bound = self.dual_bound(gradient, steepness := sums.steepness / count)
+        steepness = sums.steepness / count
+        bound = self.dual_bound(gradient, steepness)
         # Fenchel and Young's equality at the gradient: the mean conjugate is ⟨gradient, W⟩ − data.
         along = np.sum(gradient * request.W, axis=(0, 2))
         # Of the losses themselves, or at shortened slopes.
         computed = sums.conjugate / count
         length = np.sqrt(np.sum(request.W**2, axis=(0, 2)))
         rounding = bound.error * length + 4 * np.abs(along - sums.along / count)
-        eps = np.finfo(self.blocks.dtype).eps
-        rounding = rounding + eps * (2 * np.abs(evaluation.data) + np.abs(computed))
+        rounding += self.rounding / 8 * (2 * np.abs(evaluation.data) + np.abs(computed))
         at_stage = along - evaluation.data + rounding
         computed = computed + rounding
         conjugate = computed if request.smoothing.mu > 0 or request.smoothing.given else at_stage
