@@ -123,8 +123,8 @@ def test_an_epoch_is_that_of_numpy(name, sparse, t, means):
 
     sums = omega @ dual
     V = near - Z.T @ (omega[:, None] * dual)
-    running = inverse[:, None] * (V - np.outer(mean * inverse, sums)) if sparse else V.T
-    running = np.ascontiguousarray(running)
+    running = inverse[:, None] * (V - np.outer(mean * inverse, sums)) if sparse else V
+    running = np.ascontiguousarray(running.T)
     after, reached, done = bias - sums * PULL, np.zeros(C), np.zeros((2, C), np.int64)
     numbers = np.array([HELD, t, PULL, MARGIN, upper, bend, 1e-9])
     counts = np.array([kind, 1, SEED, 0, C])
@@ -138,8 +138,8 @@ def test_an_epoch_is_that_of_numpy(name, sparse, t, means):
     assert np.allclose(reached, bias - sums * PULL)
     assert np.allclose(after, reached - sums * PULL)
     V = near - Z.T @ (omega[:, None] * expected)
-    expected_sum = inverse[:, None] * (V - np.outer(mean * inverse, sums)) if sparse else V.T
-    assert np.allclose(running, expected_sum)
+    expected_sum = inverse[:, None] * (V - np.outer(mean * inverse, sums)) if sparse else V
+    assert np.allclose(running.T, expected_sum)
     assert done[0].sum() == (len(rows) - 1) * C
     assert not done[1].any()
 
@@ -188,7 +188,7 @@ def test_epochs_end_at_the_minimum_for_all_rows_those_left_out_too(name, sparse)
     rows = np.arange(n)
     S = csr_array(X)
     stored = (S.data, S.indices, S.indptr, rows) if sparse else (X, rows)
-    dual, running = np.zeros((n, C)), np.zeros((D, C) if sparse else (C, D))
+    dual, running = np.zeros((n, C)), np.zeros((C, D))
     bias, reached, sums, done = np.zeros(C), np.zeros(C), np.zeros(C), np.zeros((2, C), np.int64)
     accuracy, epochs = 1e-4, 3000
     numbers = np.array([HELD, 0.0, PULL, MARGIN, upper, bend, accuracy])

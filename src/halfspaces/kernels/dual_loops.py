@@ -147,7 +147,7 @@ def ascend_sparse(  # noqa: PLR0912, PLR0915
     omega: Array, steps: Array, along: Array, room: Array, numbers: Array, counts: Array,
     dual: Array, U: Array, bias: Array, reached: Array, sums: Array, done: Array,
 ) -> None:  # fmt: skip
-    """Epochs over sparse rows; U (D, last − first) is (−G + ε W₀)/scale, but for the means.
+    """Epochs over sparse rows; U (last − first, D) is (−G + ε W₀)/scale, but for the means.
 
     Where there are means, t = 0: then a product with a standardized row is one with the stored
     values, and three numbers for each class.
@@ -158,7 +158,7 @@ def ascend_sparse(  # noqa: PLR0912, PLR0915
     over, t = 1 / numbers[HELD], numbers[THRESHOLD]
     order, idle, age, running, bounds, tally = _rooms(len(rows), C)
     active, scores, old, changes = _row_rooms(C)
-    products, shift = np.empty(C), np.zeros(C)  # `shift` is ⟨mean, U⟩
+    shift = np.zeros(C)  # ⟨mean, U⟩
     square, plain, centred = _shift(mean, inverse, U, shift)
     seed = np.uint64(counts[SEED])
     for _ in range(counts[EPOCHS]):
@@ -180,29 +180,21 @@ def ascend_sparse(  # noqa: PLR0912, PLR0915
             if omega[i] == 0 or n == 0 or (kind != ONE_VS_ALL and n == 1):
                 continue
             done[0, first] += n
-            for c in range(C):
-                products[c] = 0
-                if centred:
-                    products[c] = sums[first + c] * (along[i] - square) - shift[c]
-            if t == 0 and C == 1:
-                total = 0.0
-                for j in range(indptr[i], indptr[i + 1]):
-                    total += data[j] * U[np.uintp(indices[j]), 0]
-                products[0] += total
-            elif t == 0:
-                for j in range(indptr[i], indptr[i + 1]):
-                    for c in range(C):
-                        products[c] += data[j] * U[np.uintp(indices[j]), c]
-            else:
-                for j in range(indptr[i], indptr[i + 1]):
-                    least = t * inverse[indices[j]]
-                    for c in range(C):
-                        u = U[np.uintp(indices[j]), c]
-                        products[c] += data[j] * (max(u - least, 0.0) + min(u + least, 0.0))
             m = steps[i]
             for k in range(n):
                 c = active[k]
-                scores[k] = products[c] * over + bias[first + c]
+                product = 0.0
+                if t == 0:
+                    for j in range(indptr[i], indptr[i + 1]):
+                        product += data[j] * U[c, np.uintp(indices[j])]
+                else:
+                    for j in range(indptr[i], indptr[i + 1]):
+                        d = np.uintp(indices[j])
+                        u, least = U[c, d], t * inverse[d]
+                        product += data[j] * (max(u - least, 0.0) + min(u + least, 0.0))
+                if centred:
+                    product += sums[first + c] * (along[i] - square) - shift[c]
+                scores[k] = product * over + bias[first + c]
                 old[k] = dual[i, c]
                 if kind == ONE_VS_ALL:
                     sign = -1.0 if first + c == y[i] else 1.0
@@ -222,12 +214,8 @@ def ascend_sparse(  # noqa: PLR0912, PLR0915
                 _largest_step(
                     y[i], active, n, scores, old, changes, m, margin, bend, omega[i], idle, r, tally
                 )
-            moved = False
-            change = 0.0
-            products[:] = 0
             for k in range(n):
                 if changes[k] != 0:
-                    moved = True
                     c = active[k]
                     dual[i, c] = old[k] + changes[k]
                     change = omega[i] * changes[k]
@@ -235,20 +223,13 @@ def ascend_sparse(  # noqa: PLR0912, PLR0915
                     bias[first + c] -= change * pull
                     if centred:
                         shift[c] -= change * along[i]
-                    products[c] = change
-            if moved and C == 1 and plain:
-                for j in range(indptr[i], indptr[i + 1]):
-                    U[np.uintp(indices[j]), 0] -= data[j] * change
-            elif moved and C == 1:
-                for j in range(indptr[i], indptr[i + 1]):
-                    d = np.uintp(indices[j])
-                    U[d, 0] -= data[j] * inverse[d] * inverse[d] * change
-            elif moved:
-                for j in range(indptr[i], indptr[i + 1]):
-                    d = np.uintp(indices[j])
-                    scaled = data[j] * inverse[d] * inverse[d]
-                    for c in range(C):
-                        U[d, c] -= scaled * products[c]
+                    if plain:
+                        for j in range(indptr[i], indptr[i + 1]):
+                            U[c, np.uintp(indices[j])] -= data[j] * change
+                    else:
+                        for j in range(indptr[i], indptr[i + 1]):
+                            d = np.uintp(indices[j])
+                            U[c, d] -= data[j] * inverse[d] * inverse[d] * change
         _move_biases(running, bias[first:last], reached[first:last], sums[first:last], pull)
         if not _go_on(kind, running, age, tally, sums[first:last], room[first:last], numbers):
             done[1, first:last] = 1
@@ -316,7 +297,7 @@ def _shift(mean: Array, inverse: Array, U: Array, shift: Array) -> tuple[float, 
         plain = plain and inverse[d] == 1
         centred = centred or mean[d] != 0
         for c in range(len(shift)):
-            shift[c] += mean[d] * U[d, c]
+            shift[c] += mean[d] * U[c, d]
     return square, plain, centred
 
 
