@@ -54,6 +54,8 @@ class Turn:
     seed : int
     epochs : int
         At most.
+    visits : int
+        At most, to each dual point on average; the epoch that comes there is finished.
     """
 
     state: DualAscentState
@@ -61,6 +63,7 @@ class Turn:
     gradient: Array
     seed: int
     epochs: int
+    visits: int
 
     def run(self, workers: int) -> tuple[Array, float, bool]:
         """W (D+1, C), the passes that it took, and whether it ended by its accuracy.
@@ -98,13 +101,14 @@ class Turn:
         if access.sparse:
             of_rows.append(along)
         bias = reached - sums * pull
+        visits = self.visits * len(access.stored[-1])
         done = np.zeros((2, len(sums)), np.int64)
 
         def ascend(span: tuple[int, int]) -> None:
             """Epochs for the classes of a span."""
             columns = slice(*span)
             seed = self.seed % (1 << 63)
-            counts = np.array([access.kind.number, self.epochs, seed, *span])
+            counts = np.array([access.kind.number, self.epochs, visits, seed, *span])
             part = np.array(running_sum[:, columns].T, access.dtype, order="C")
             of_part = np.ascontiguousarray(dual[:, columns])
             run_compiled(
