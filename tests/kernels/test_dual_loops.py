@@ -32,6 +32,7 @@ KINDS = {
     "largest, smoothed": (LARGEST, 1.0, 0.4),
 }
 SEED = 7
+VISITS = 1 << 40  # no limit
 
 
 def shuffled(n, seed):
@@ -123,11 +124,11 @@ def test_an_epoch_is_that_of_numpy(name, sparse, t, means):
 
     sums = omega @ dual
     V = near - Z.T @ (omega[:, None] * dual)
-    running = inverse[:, None] * (V - np.outer(mean * inverse, sums)) if sparse else V.T
-    running = np.ascontiguousarray(running)
+    running = inverse[:, None] * (V - np.outer(mean * inverse, sums)) if sparse else V
+    running = np.ascontiguousarray(running.T)
     after, reached, done = bias - sums * PULL, np.zeros(C), np.zeros((2, C), np.int64)
     numbers = np.array([HELD, t, PULL, MARGIN, upper, bend, 1e-9])
-    counts = np.array([kind, 1, SEED, 0, C])
+    counts = np.array([kind, 1, VISITS, SEED, 0, C])
     run_compiled(
         ascend_sparse if sparse else ascend, *stored, y, mean, inverse, omega, steps,
         *([along] if sparse else []), np.ones(C), numbers, counts,
@@ -138,8 +139,8 @@ def test_an_epoch_is_that_of_numpy(name, sparse, t, means):
     assert np.allclose(reached, bias - sums * PULL)
     assert np.allclose(after, reached - sums * PULL)
     V = near - Z.T @ (omega[:, None] * expected)
-    expected_sum = inverse[:, None] * (V - np.outer(mean * inverse, sums)) if sparse else V.T
-    assert np.allclose(running, expected_sum)
+    expected_sum = inverse[:, None] * (V - np.outer(mean * inverse, sums)) if sparse else V
+    assert np.allclose(running.T, expected_sum)
     assert done[0].sum() == (len(rows) - 1) * C
     assert not done[1].any()
 
@@ -167,7 +168,7 @@ def test_dual_points_stay_in_their_domain_while_some_are_left_out(name):
             dual, running, done = np.zeros((N, C)), np.zeros((C, D)), np.zeros((2, C), np.int64)
             bias, reached, sums = np.zeros(C), np.zeros(C), np.zeros(C)
             numbers = np.array([HELD, 0.0, PULL, MARGIN, upper, bend, 1e-12])
-            counts = np.array([kind, epochs, seed, 0, C])
+            counts = np.array([kind, epochs, VISITS, seed, 0, C])
             run_compiled(
                 ascend, X, np.arange(N), y, mean, inverse, omega, steps, np.ones(C), numbers,
                 counts, dual, running, bias, reached, sums, done,
@@ -188,14 +189,14 @@ def test_epochs_end_at_the_minimum_for_all_rows_those_left_out_too(name, sparse)
     rows = np.arange(n)
     S = csr_array(X)
     stored = (S.data, S.indices, S.indptr, rows) if sparse else (X, rows)
-    dual, running = np.zeros((n, C)), np.zeros((D, C) if sparse else (C, D))
+    dual, running = np.zeros((n, C)), np.zeros((C, D))
     bias, reached, sums, done = np.zeros(C), np.zeros(C), np.zeros(C), np.zeros((2, C), np.int64)
     accuracy, epochs = 1e-4, 3000
     numbers = np.array([HELD, 0.0, PULL, MARGIN, upper, bend, accuracy])
     run_compiled(
         ascend_sparse if sparse else ascend, *stored, y, mean, inverse, omega, steps,
         *([np.zeros(n)] if sparse else []), np.ones(C), numbers,
-        np.array([kind, epochs, SEED, 0, C]), dual, running, bias, reached, sums, done,
+        np.array([kind, epochs, VISITS, SEED, 0, C]), dual, running, bias, reached, sums, done,
     )  # fmt: skip
     assert done[1].all()
     assert done[0].sum() < epochs * n * C
@@ -205,3 +206,25 @@ def test_epochs_end_at_the_minimum_for_all_rows_those_left_out_too(name, sparse)
     excess = omega @ (values + loss.conjugate(dual, y) - np.vecdot(dual, scores))
     assert -1e-12 <= excess <= 3 * accuracy * (omega @ values)
     assert np.max(np.abs(sums)) <= accuracy * (omega @ values + MARGIN)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_turn_ends_with_the_epoch_that_uses_up_its_visits(name):
+    kind, upper, bend = KINDS[name]
+    rng = np.random.default_rng(2)
+    n, each = 50, 3
+    y = rng.integers(C, size=n)
+    S = csr_array(rng.normal(size=(n, D)))
+    omega = np.full(n, 1 / n)
+    steps = omega * S.power(2).sum(axis=1) / HELD
+    dual, running, done = np.zeros((n, C)), np.zeros((C, D)), np.zeros((2, C), np.int64)
+    bias, reached, sums = np.zeros(C), np.zeros(C), np.zeros(C)
+    run_compiled(
+        ascend_sparse, S.data, S.indices, S.indptr, np.arange(n), y, np.zeros(D), np.ones(D), omega,
+        steps, np.zeros(n), np.ones(C), np.array([HELD, 0.0, 0.0, MARGIN, upper, bend, 1e-14]),
+        np.array([kind, 1000, each * n, SEED, 0, C]), dual, running, bias, reached, sums, done,
+    )  # fmt: skip
+    visits = done[0] if kind == ONE_VS_ALL else done[0].mean(keepdims=True)
+    assert np.all(each * n <= visits)
+    assert np.all(visits <= (each + 1) * n)
+    assert not done[1].any()

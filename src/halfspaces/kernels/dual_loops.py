@@ -12,8 +12,8 @@ objective, which is exact for t = 0:
 The bias is free: b₀ is moved to b after each epoch (the proximal point method). W₀ stays.
 
 A dual point that lies on the edge of its domain, and whose slope points outside by more than those
-of the epoch before, is left out (shrinking) until the next full epoch: every tenth is one, and each
-that may be the last.
+of the epoch before, is left out (shrinking) until the next full epoch, which comes when the others
+are accurate enough, or after 20 epochs.
 """
 
 # pyright: reportIndexIssue=false
@@ -28,11 +28,11 @@ from halfspaces.support.types import Array
 ONE_VS_ALL, PAIRWISE, LARGEST = 0, 1, 2  # the kinds of losses
 LINE = 64  # bytes
 TOGETHER = 128  # rows that are read ahead: one by one, in a random order, each would be waited for
-FULL = 10  # epochs from one that visits all dual points to the next
+FULL = 20  # epochs, at most, from one that visits all dual points to the next
 # Entries of `numbers`; the first is ρ + ε.
 HELD, THRESHOLD, BIAS_PULL, MARGIN, UPPER, BEND, ACCURACY = range(7)
-# Entries of `counts`: kind, epochs, seed, first and last class.
-KIND, EPOCHS, SEED, FIRST, LAST = range(5)
+# Entries of `counts`: kind, epochs, visits to the points of a class, seed, first and last class.
+KIND, EPOCHS, VISITS, SEED, FIRST, LAST = range(6)
 
 
 def row_sizes(X: Array, rows: Array, mean: Array, inverse: Array, sizes: Array) -> None:
@@ -75,8 +75,8 @@ def ascend(  # noqa: PLR0912
 
     `reached` is b at the end of the last epoch, and `bias` where the next one begins.
 
-    `done` (2, C) counts the dual points of one row and class that were visited, and notes which
-    classes ended by their accuracy.
+    `done` (2, C) counts the visits to dual points of each class, and notes which classes ended by
+    their accuracy.
     """
     kind, first, last = counts[KIND], counts[FIRST], counts[LAST]
     pull, margin, upper, bend = numbers[BIAS_PULL], numbers[MARGIN], numbers[UPPER], numbers[BEND]
@@ -102,12 +102,12 @@ def ascend(  # noqa: PLR0912
                     n += 1
             if omega[i] == 0 or n == 0 or (kind != ONE_VS_ALL and n == 1):
                 continue
-            done[0, first] += n
             for d in range(len(z)):
                 z[d] = (X[i, d] - mean[d]) * inverse[d]
             m = steps[i]
             for k in range(n):
                 c = active[k]
+                done[0, first + c] += 1
                 scores[k] = _product(z, V[c], t) * over + bias[first + c]
                 old[k] = dual[i, c]
                 if kind == ONE_VS_ALL:
@@ -117,7 +117,7 @@ def ascend(  # noqa: PLR0912
                         violation, sign * old[k], m, upper, bend, bounds, c
                     )
                     changes[k] = sign * change
-                    tally[0, c] += omega[i] * loss
+                    tally[0, c] += omega[i] * (loss - old[k] * scores[k] / 2)
                     tally[1, c] += omega[i] * excess
             if kind == PAIRWISE:
                 _pairwise_step(
@@ -137,8 +137,10 @@ def ascend(  # noqa: PLR0912
                     bias[first + c] -= change * pull
                     _subtract(V[c], V.dtype.type(change), z)
         _move_biases(running, bias[first:last], reached[first:last], sums[first:last], pull)
-        if not _go_on(kind, running, age, tally, sums[first:last], room[first:last], numbers):
-            done[1, first:last] = 1
+        if not _go_on(
+            counts, running, age, tally, sums[first:last], room[first:last], numbers,
+            done[:, first:last],
+        ):  # fmt: skip
             break
 
 
@@ -147,7 +149,7 @@ def ascend_sparse(  # noqa: PLR0912, PLR0915
     omega: Array, steps: Array, along: Array, room: Array, numbers: Array, counts: Array,
     dual: Array, U: Array, bias: Array, reached: Array, sums: Array, done: Array,
 ) -> None:  # fmt: skip
-    """Epochs over sparse rows; U (D, last − first) is (−G + ε W₀)/scale, but for the means.
+    """Epochs over sparse rows; U (last − first, D) is (−G + ε W₀)/scale, but for the means.
 
     Where there are means, t = 0: then a product with a standardized row is one with the stored
     values, and three numbers for each class.
@@ -158,19 +160,20 @@ def ascend_sparse(  # noqa: PLR0912, PLR0915
     over, t = 1 / numbers[HELD], numbers[THRESHOLD]
     order, idle, age, running, bounds, tally = _rooms(len(rows), C)
     active, scores, old, changes = _row_rooms(C)
-    products, shift = np.empty(C), np.zeros(C)  # `shift` is ⟨mean, U⟩
+    shift = np.zeros(C)  # ⟨mean, U⟩
     square, plain, centred = _shift(mean, inverse, U, shift)
     seed = np.uint64(counts[SEED])
     for _ in range(counts[EPOCHS]):
-        seed = _shuffle(order, seed)
         _begin(idle, bounds, age)
-        for number in range(len(order)):
+        left = order[: _count_left(order, running, idle)]
+        seed = _shuffle(left, seed)
+        for number in range(len(left)):
             if number % TOGETHER == 0:
-                ahead = order[number : number + TOGETHER]
+                ahead = left[number : number + TOGETHER]
                 tally[0, 0] += 0 * _read_sparse_ahead(
                     data, indices, indptr, rows, ahead, running, idle, steps, along, dual, y
                 )
-            r = order[number]
+            r = left[number]
             i = rows[r]
             n = 0
             for c in range(C):
@@ -179,30 +182,22 @@ def ascend_sparse(  # noqa: PLR0912, PLR0915
                     n += 1
             if omega[i] == 0 or n == 0 or (kind != ONE_VS_ALL and n == 1):
                 continue
-            done[0, first] += n
-            for c in range(C):
-                products[c] = 0
-                if centred:
-                    products[c] = sums[first + c] * (along[i] - square) - shift[c]
-            if t == 0 and C == 1:
-                total = 0.0
-                for j in range(indptr[i], indptr[i + 1]):
-                    total += data[j] * U[np.uintp(indices[j]), 0]
-                products[0] += total
-            elif t == 0:
-                for j in range(indptr[i], indptr[i + 1]):
-                    for c in range(C):
-                        products[c] += data[j] * U[np.uintp(indices[j]), c]
-            else:
-                for j in range(indptr[i], indptr[i + 1]):
-                    least = t * inverse[indices[j]]
-                    for c in range(C):
-                        u = U[np.uintp(indices[j]), c]
-                        products[c] += data[j] * (max(u - least, 0.0) + min(u + least, 0.0))
             m = steps[i]
             for k in range(n):
                 c = active[k]
-                scores[k] = products[c] * over + bias[first + c]
+                done[0, first + c] += 1
+                product = 0.0
+                if t == 0:
+                    for j in range(indptr[i], indptr[i + 1]):
+                        product += data[j] * U[c, np.uintp(indices[j])]
+                else:
+                    for j in range(indptr[i], indptr[i + 1]):
+                        d = np.uintp(indices[j])
+                        u, least = U[c, d], t * inverse[d]
+                        product += data[j] * (max(u - least, 0.0) + min(u + least, 0.0))
+                if centred:
+                    product += sums[first + c] * (along[i] - square) - shift[c]
+                scores[k] = product * over + bias[first + c]
                 old[k] = dual[i, c]
                 if kind == ONE_VS_ALL:
                     sign = -1.0 if first + c == y[i] else 1.0
@@ -211,7 +206,7 @@ def ascend_sparse(  # noqa: PLR0912, PLR0915
                         violation, sign * old[k], m, upper, bend, bounds, c
                     )
                     changes[k] = sign * change
-                    tally[0, c] += omega[i] * loss
+                    tally[0, c] += omega[i] * (loss - old[k] * scores[k] / 2)
                     tally[1, c] += omega[i] * excess
             if kind == PAIRWISE:
                 _pairwise_step(
@@ -222,12 +217,8 @@ def ascend_sparse(  # noqa: PLR0912, PLR0915
                 _largest_step(
                     y[i], active, n, scores, old, changes, m, margin, bend, omega[i], idle, r, tally
                 )
-            moved = False
-            change = 0.0
-            products[:] = 0
             for k in range(n):
                 if changes[k] != 0:
-                    moved = True
                     c = active[k]
                     dual[i, c] = old[k] + changes[k]
                     change = omega[i] * changes[k]
@@ -235,23 +226,18 @@ def ascend_sparse(  # noqa: PLR0912, PLR0915
                     bias[first + c] -= change * pull
                     if centred:
                         shift[c] -= change * along[i]
-                    products[c] = change
-            if moved and C == 1 and plain:
-                for j in range(indptr[i], indptr[i + 1]):
-                    U[np.uintp(indices[j]), 0] -= data[j] * change
-            elif moved and C == 1:
-                for j in range(indptr[i], indptr[i + 1]):
-                    d = np.uintp(indices[j])
-                    U[d, 0] -= data[j] * inverse[d] * inverse[d] * change
-            elif moved:
-                for j in range(indptr[i], indptr[i + 1]):
-                    d = np.uintp(indices[j])
-                    scaled = data[j] * inverse[d] * inverse[d]
-                    for c in range(C):
-                        U[d, c] -= scaled * products[c]
+                    if plain:
+                        for j in range(indptr[i], indptr[i + 1]):
+                            U[c, np.uintp(indices[j])] -= data[j] * change
+                    else:
+                        for j in range(indptr[i], indptr[i + 1]):
+                            d = np.uintp(indices[j])
+                            U[c, d] -= data[j] * inverse[d] * inverse[d] * change
         _move_biases(running, bias[first:last], reached[first:last], sums[first:last], pull)
-        if not _go_on(kind, running, age, tally, sums[first:last], room[first:last], numbers):
-            done[1, first:last] = 1
+        if not _go_on(
+            counts, running, age, tally, sums[first:last], room[first:last], numbers,
+            done[:, first:last],
+        ):  # fmt: skip
             break
 
 
@@ -316,7 +302,7 @@ def _shift(mean: Array, inverse: Array, U: Array, shift: Array) -> tuple[float, 
         plain = plain and inverse[d] == 1
         centred = centred or mean[d] != 0
         for c in range(len(shift)):
-            shift[c] += mean[d] * U[d, c]
+            shift[c] += mean[d] * U[c, d]
     return square, plain, centred
 
 
@@ -345,6 +331,17 @@ def _some(running: Array, idle: Array, r: int) -> bool:
         if running[c] and not idle[r, c]:
             return True
     return False
+
+
+@numba.njit
+def _count_left(order: Array, running: Array, idle: Array) -> int:
+    """Move the rows that have a dual point to visit to the front; their number."""
+    count = 0
+    for n in range(len(order)):
+        if _some(running, idle, order[n]):
+            order[count], order[n] = order[n], order[count]
+            count += 1
+    return count
 
 
 @numba.njit
@@ -428,7 +425,7 @@ def _pairwise_step(
         c = active[k]
         z = margin + scores[k] - scores[right]
         change, excess, loss, idle[r, c] = _rise(z, old[k], 2 * m, upper, bend, bounds, c)
-        tally[0, 0] += omega * loss
+        tally[0, 0] += omega * (loss - old[k] * (z - margin) / 2)
         tally[1, 0] += omega * excess
         changes[k] = change
         changes[right] -= change
@@ -463,7 +460,8 @@ def _largest_step(
             least = min(least, scores[k] - bend * q)
     # The part of the gap is that of the smoothed loss; it is measured beside the loss itself.
     smoothed = _smoothed_maximum(scores, n, largest, bend, changes) if bend > 0 else largest
-    tally[0, 0] += omega * (largest - scores[right])
+    penalty = -(along - scores[right] + margin * old[right]) / 2
+    tally[0, 0] += omega * (largest - scores[right] + penalty)
     tally[1, 0] += omega * max(smoothed - along + bend / 2 * square, 0.0)
     n_left = 0
     highest = -np.inf
@@ -523,30 +521,33 @@ def _simplex_threshold(values: Array, n: int, highest: float) -> float:
 
 @numba.njit
 def _go_on(
-    kind: int, running: Array, age: Array, tally: Array, sums: Array, room: Array, numbers: Array
-) -> bool:
+    counts: Array, running: Array, age: Array, tally: Array, sums: Array, room: Array,
+    numbers: Array, done: Array,
+) -> bool:  # fmt: skip
     """Note which classes are accurate enough after a full epoch; whether others are left.
 
-    Enough is an excess, and class sums beside the room of their class, of a part of the loss.
+    Enough is an excess, and class sums beside the room of their class, of a part of the objective.
+    Of this a row has its loss and −⟨a, s⟩/2: the sum of these is (ρ/2) ‖W‖².
     Classes of losses that couple them end together.
     """
-    together = kind != ONE_VS_ALL
+    together = counts[KIND] != ONE_VS_ALL
+    visits = np.sum(done[0]) // len(running)
     some = False
     for c in range(len(running)):
         at = 0 if together else c
         if age[c] == 0:
-            tally[2, at] = tally[0, at]  # the loss, when all dual points were visited
+            tally[2, at] = tally[0, at]  # the objective, when all dual points were visited
         enough = numbers[ACCURACY] * tally[2, at]
         excess = tally[1, at]
         if numbers[BIAS_PULL] > 0:
             for k in range(len(room)) if together else range(c, c + 1):
                 excess = max(excess, abs(sums[k]) / room[k])
-        if excess > enough:
-            age[c] = (age[c] + 1) % FULL
-        elif age[c] > 0:
-            age[c] = 0
-        else:
+        if running[c] and age[c] == 0 and excess <= enough:
+            done[1, c] = 1
             running[c] = False
+        elif (visits if together else done[0, c]) >= counts[VISITS]:
+            running[c] = False
+        age[c] = (age[c] + 1) % FULL if excess > enough else 0
         some |= running[c]
     tally[:2] = 0
     return some

@@ -19,7 +19,7 @@ from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
 TURN_WORK = 2e9  # multiply-adds of a turn, about
-LEAST_EPOCHS = 10  # of a turn
+LEAST_VISITS = 10  # of a turn, to each dual point
 ALONE = 2e6  # multiply-adds: less is not worth a second thread
 SHARPER = 0.3  # times the accuracy, from one turn to the next
 
@@ -41,12 +41,13 @@ class DualAscent(Optimizer[DualAscentState]):
     Parameters
     ----------
     accuracy : float
-        A turn ends at this gap, relative to the loss, or after its share of work. After each that
-        ends by it, the next takes three tenths of it.
+        A turn ends at this gap, relative to the objective, or after its share of work. After each
+        that ends by it, the next takes three tenths of it.
     seed : int
         Of the random order.
     epochs : int
-        Of a turn, at most; fewer, but at least 10, where they would take more than about a second.
+        Of a turn, at most; fewer, but at least 10 visits to each dual point, where they would take
+        more than about a second.
 
     Raises
     ------
@@ -140,11 +141,11 @@ class DualAscent(Optimizer[DualAscentState]):
         members = gradient.shape[1]
         access = state.access
         work = 2 * access.row_values * gradient.shape[2]  # of an epoch of one member
-        few = max(TURN_WORK / (work * members), LEAST_EPOCHS)
-        epochs = int(min(few, self.epochs))
-        workers = 1 if work * epochs < ALONE else available_workers(access.blocks.n_jobs)
+        visits = int(min(max(TURN_WORK / (work * members), LEAST_VISITS), self.epochs))
+        workers = 1 if work * visits < ALONE else available_workers(access.blocks.n_jobs)
         turns = [
-            Turn(state, m, gradient[:, m], self.seed + state.turns, epochs) for m in range(members)
+            Turn(state, m, gradient[:, m], self.seed + state.turns, self.epochs, visits)
+            for m in range(members)
         ]
         share = 1 if members > 1 else workers
         results = list(ordered_map(lambda turn: turn.run(share), turns, workers))

@@ -8,7 +8,6 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
@@ -55,6 +54,8 @@ class Turn:
     seed : int
     epochs : int
         At most.
+    visits : int
+        At most, to each dual point on average; the epoch that comes there is finished.
     """
 
     state: DualAscentState
@@ -62,6 +63,7 @@ class Turn:
     gradient: Array
     seed: int
     epochs: int
+    visits: int
 
     def run(self, workers: int) -> tuple[Array, float, bool]:
         """W (D+1, C), the passes that it took, and whether it ended by its accuracy.
@@ -99,21 +101,21 @@ class Turn:
         if access.sparse:
             of_rows.append(along)
         bias = reached - sums * pull
+        visits = self.visits * len(access.stored[-1])
         done = np.zeros((2, len(sums)), np.int64)
-        layout = _Layout(access.sparse, access.dtype)
 
         def ascend(span: tuple[int, int]) -> None:
             """Epochs for the classes of a span."""
             columns = slice(*span)
             seed = self.seed % (1 << 63)
-            counts = np.array([access.kind.number, self.epochs, seed, *span])
-            part = layout.of(running_sum[:, columns])
+            counts = np.array([access.kind.number, self.epochs, visits, seed, *span])
+            part = np.array(running_sum[:, columns].T, access.dtype, order="C")
             of_part = np.ascontiguousarray(dual[:, columns])
             run_compiled(
                 loop, *access.stored, *of_rows, self._room, self.numbers, counts,
                 of_part, part, bias, reached, sums, done,
             )  # fmt: skip
-            running_sum[:, columns] = layout.back(part)
+            running_sum[:, columns] = part.T
             dual[:, columns] = of_part
 
         list(ordered_map(ascend, self._spans(workers), workers))
@@ -203,16 +205,3 @@ class Turn:
             mean, inverse = (units[:, None] for units in access.units(self.m))
             V = V / inverse + mean * inverse * sums
         return soft_threshold(V, float(self.state.threshold[self.m])) / self.held
-
-
-class _Layout(NamedTuple):
-    """How a loop reads the columns (D, C) of some classes: dense ones as (C, D)."""
-
-    sparse: bool
-    dtype: np.dtype
-
-    def of(self, columns: Array) -> Array:
-        return np.array(columns if self.sparse else columns.T, self.dtype, order="C")
-
-    def back(self, part: Array) -> Array:
-        return part if self.sparse else part.T
