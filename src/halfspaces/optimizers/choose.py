@@ -42,11 +42,11 @@ GRAM_FEATURES = 4096
 # Dual ascent visits rows one by one; where there are many values, products with a Gram matrix as
 # preconditioner are faster. Its epochs grow with the difficulty (`dual_rows.difficulty`).
 DUAL_VALUES = 1 << 26
-EASY, HARD = 5.0, 200.0
-# Of a difficult objective with kinks it takes few epochs all the same where most examples come to
-# meet their margins, as they can with more features than examples; L-BFGS is faster by far where
-# they do not. A few epochs tell: they left a loss of 0.04 to 1.04 Δ on the former data, and of 1.2
-# to 6 Δ on the latter.
+EASY = 5.0
+# Of a difficult objective it takes few epochs all the same where most examples come to meet their
+# margins, as they can with more features than examples; the others are faster by far where they do
+# not. A few epochs tell: with kinks they left a loss of 0.04 to 1.04 Δ on the former data, and of
+# 1.2 to 6 Δ on the latter.
 TRIED, LEFT = 5, 1.1
 
 
@@ -153,8 +153,8 @@ SMALL_HESSIAN = Condition(
 HINGE = Condition(
     "a hinge, squared hinge or Crammer-Singer, at most "
     f"{DUAL_VALUES:,} stored values, and mean ‖x‖² at most {EASY:g} N times the penalty's "
-    f"curvature; without kinks up to {HARD:g} N with more than {GRAM_FEATURES:,} features; with "
-    f"kinks any, if N ≤ D or if {TRIED} epochs leave a mean loss of at most {LEFT:g} Δ",
+    f"curvature; any if N ≤ D; with kinks or with more than {GRAM_FEATURES:,} features any if "
+    f"{TRIED} epochs leave a mean loss of at most {LEFT:g} Δ",
     lambda case: case.dual,
 )
 # Word counts of equal variance are nearly uncorrelated, and a pass over them costs little beside a
@@ -261,13 +261,12 @@ def _has_easy_dual(objective: Objective, *, path: bool) -> bool:
     if path and not objective.loss.smooth:
         return refusal(objective) is None
     hard = difficulty(objective)
-    if objective.loss.smooth:
-        return hard <= (HARD if objective.n_features > GRAM_FEATURES else EASY)
-    if hard <= EASY or not math.isfinite(hard):
+    if hard <= EASY or math.isinf(hard):
         return hard <= EASY
     if objective.n_examples <= objective.n_features:
         return True
-    return loss_after(objective, TRIED) <= LEFT * objective.loss.margin
+    hard_for_others = not objective.loss.smooth or objective.n_features > GRAM_FEATURES
+    return hard_for_others and loss_after(objective, TRIED) <= LEFT * objective.loss.margin
 
 
 def _has_small_hessian(objective: Objective) -> bool:

@@ -29,6 +29,8 @@ def tightened(run: Run, evaluation: Evaluation) -> Reason | None:
     """
     if run.optimizer.stochastic or not of_all_rows(run, evaluation):
         return None
+    if not run.objective.score.certified:
+        return None
     if evaluation.data_gradient is None or run.passes < run.next_tightening:
         return None
     if _rounding_hides(run, evaluation):
