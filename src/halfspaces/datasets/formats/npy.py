@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from halfspaces.datasets import named_arrays
-from halfspaces.datasets.dataset import Dataset
+from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files import compressed
 from halfspaces.datasets.formats.format import Format
+from halfspaces.datasets.formats.from_arrays import Layout, label_notes, rows_to_predict, usable
 from halfspaces.system.errors import DataError
 
 DAMAGE = (
@@ -50,19 +51,23 @@ def read(path: Path) -> Dataset:
     Raises DataError for missing or damaged files, Python objects and shapes that do not fit.
     """
     folder = path if path.is_dir() else path.parent
-    arrays: dict[str, np.ndarray] = {}
+    rows: dict[str, np.ndarray] = {}
+    given: list[np.ndarray] = []
     fields: dict[str, Any] = {}
     for split, files in _splits(path, folder).items():
         X = f"X{SUFFIXES[split]}"
-        y = f"y{SUFFIXES[split]}"
-        arrays[X] = open_mapped(files.X)
-        fields[X] = named_arrays.flatten(files.X, "an array", _in_order(files.X, arrays[X]))
-        fields[y] = _labels(files)
-    image_shape = named_arrays.image_shape(folder, arrays)
-    return Dataset(name=folder.resolve().name, image_shape=image_shape, **fields)
+        rows[X] = usable(files.X, open_mapped(files.X))
+        fields[X] = named_arrays.flatten(files.X, "an array", _in_order(files.X, rows[X]))
+        y = _labels_of(files)
+        given.append(open_mapped(y))
+        classes = named_arrays.labels(y, "an array", given[-1])
+        fields[f"y{SUFFIXES[split]}"] = np.array(classes)
+    layout = Layout.of(folder, rows)
+    notes = (*label_notes(given), *layout.notes)
+    return Dataset(folder.resolve().name, notes=notes, **layout.fields, **fields)
 
 
-def read_features(path: Path) -> np.ndarray:
+def read_features(path: Path) -> RowsToPredict:
     """Read rows or images from an .npy file, or those of a folder's X_test.npy, else X.npy."""
     if path.is_dir():
         split = _split(path, "test") or _split(path, "train")
@@ -71,9 +76,7 @@ def read_features(path: Path) -> np.ndarray:
                 f"The folder {path} has no X.npy; save the features with np.save('X.npy', X)."
             )
         path = split.X
-    X = _in_order(path, open_mapped(path))
-    named_arrays.check_numbers(path, "an array", X)
-    return X
+    return rows_to_predict(path, "an array", _in_order(path, open_mapped(path)))
 
 
 def open_mapped(path: Path) -> np.ndarray:
@@ -126,13 +129,14 @@ def _in_order(path: Path, X: np.ndarray) -> np.ndarray:
     return X
 
 
-def _labels(split: _Split) -> np.ndarray:
+def _labels_of(split: _Split) -> Path:
+    """The file of the labels; DataError if there is none."""
     if split.y is None:
         name = _name_of_labels(split.X.stem)
         raise DataError(
             f"{split.X} has no labels beside it; save them as {split.X.with_name(name)}."
         )
-    return np.array(named_arrays.labels(split.y, "an array", open_mapped(split.y)))
+    return split.y
 
 
 def _name_of_labels(stem: str) -> str:
