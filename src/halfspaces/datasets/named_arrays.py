@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from halfspaces.datasets import one_hot
+from halfspaces.system import one_hot
 from halfspaces.system.errors import DataError, listed
 
 FEATURES = ("X", "features", "feature", "embeddings", "embedding", "images", "data")

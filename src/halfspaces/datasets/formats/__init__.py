@@ -9,10 +9,12 @@ from halfspaces.datasets.formats import (
     image_folder,
     npy,
     npz,
+    safetensors,
     stl10,
     svhn,
     svmlight,
     tables,
+    torch_file,
     zarr,
 )
 from halfspaces.datasets.formats.format import Format
@@ -27,6 +29,8 @@ FORMATS: dict[str, Format] = {
         image_folder.FORMAT,  # looks for an image among all files below a folder
         image_files.FORMAT,
         hdf5.FORMAT,
+        torch_file.FORMAT,
+        safetensors.FORMAT,
         npz.FORMAT,
         npy.FORMAT,
         tables.FORMAT,

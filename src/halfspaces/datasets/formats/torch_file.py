@@ -1,0 +1,135 @@
+"""Tensors of features and labels in a .pt or .pth file of torch; nothing in it is ever run.
+
+torch reads it with `weights_only=True`: tensors, numbers, strings, lists, tuples, dictionaries.
+"""
+
+import pickle
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from halfspaces.datasets import batches, named_arrays
+from halfspaces.datasets.dataset import Dataset, RowsToPredict
+from halfspaces.datasets.files import compressed
+from halfspaces.datasets.formats.format import Format, file_named
+from halfspaces.datasets.formats.from_arrays import CLASS_NAMES, from_arrays, rows_to_predict
+from halfspaces.datasets.optional import TORCH
+from halfspaces.system import memory, tensors
+from halfspaces.system.errors import DataError
+
+Find = Callable[[Path, Sequence[str]], dict[str, str]]
+SAVE = "torch.save({'X': X, 'y': y}, path)"
+
+
+def read(path: Path) -> Dataset:
+    """Read a dictionary of tensors by the usual names, (X, y), or a list of examples or batches.
+
+    A dictionary may have one for each split, called train, test and validation. Tensors of files
+    that torch.save writes stay on disk, mapped. Raises DataError for anything but tensors, numbers
+    and strings, and for shapes that do not fit.
+    """
+    return from_arrays(path, path.stem, _arrays(path, _load(path), named_arrays.find_arrays))
+
+
+def read_features(path: Path) -> RowsToPredict:
+    """Read the rows or images of X_test, or of X if there is none; or a tensor alone."""
+    content = _load(path)
+    if tensors.is_tensor(content):
+        return rows_to_predict(path, "the tensor", _array(path, "the tensor", content))
+    return rows_to_predict(path, "X", _arrays(path, content, _find_rows)["X"])
+
+
+def _find_rows(path: Path, names: Sequence[str]) -> dict[str, str]:
+    return {"X": named_arrays.find_features(path, names)}
+
+
+def _load(path: Path) -> Any:
+    """The content, on the processor; mapped where the file allows it."""
+    import torch
+
+    load = partial(torch.load, path, map_location="cpu", weights_only=True)
+    try:
+        try:
+            return load(mmap=True)
+        except RuntimeError:  # an older format, which cannot be mapped
+            return load()
+    except pickle.UnpicklingError as error:
+        raise DataError(
+            f"{path} holds more than tensors, numbers and strings, or is damaged, and nothing in"
+            f" it is run; save tensors alone: {SAVE}."
+        ) from error
+    except Exception as error:  # torch's errors on damaged files are of many types
+        cause = f"{type(error).__name__}: {compressed.cause(error)}"
+        raise DataError(
+            f"{path} is damaged, or torch did not write it ({cause}); save it again: {SAVE}."
+        ) from error
+
+
+def _arrays(path: Path, content: Any, find: Find) -> dict[str, np.ndarray]:
+    """The arrays by field of `Dataset`, and the names of classes."""
+    if isinstance(content, Mapping):
+        named = dict(_flat(content))
+        found = find(path, list(named))
+        if CLASS_NAMES in named:
+            found[CLASS_NAMES] = CLASS_NAMES
+        return {field: _array(path, name, named[name]) for field, name in found.items()}
+    if isinstance(content, (tuple, list)) and _is_pair(content):
+        return {name: _array(path, name, each) for name, each in zip("Xy", content, strict=True)}
+    if isinstance(content, (tuple, list)) and content and isinstance(content[0], (Mapping, tuple)):
+        X, y = batches.written(str(path), content)
+        return {"X": X, "y": y}
+    raise DataError(f"{path} holds {_described(content)}, but X and y are needed; use {SAVE}.")
+
+
+def _flat(content: Mapping[Any, Any]) -> Iterable[tuple[str, Any]]:
+    """The entries with names, and those of dictionaries called by a split as split_name."""
+    for name, value in content.items():
+        split = named_arrays.SPLIT_OF_WORD.get(str(name).lower())
+        if split is None:
+            yield str(name), value
+        elif isinstance(value, Mapping):
+            yield from ((f"{split}_{inner}", each) for inner, each in value.items())
+        elif isinstance(value, (tuple, list)) and _is_pair(value):
+            yield from zip((f"{split}_X", f"{split}_y"), value, strict=True)
+
+
+def _is_pair(content: Sequence[Any]) -> bool:
+    """Whether it is features with several rows, and their labels."""
+    return len(content) == 2 and tensors.is_tensor(content[0]) and content[0].ndim > 1
+
+
+def _array(path: Path, name: str, value: Any) -> np.ndarray:
+    """A tensor or a list of numbers or strings as an array."""
+    try:
+        array = np.asarray(tensors.as_numpy(value, partial(memory.empty, path)))
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{path} has {name} in a form that is not read ({compressed.cause(error)}); use {SAVE}."
+        ) from error
+    if array.dtype.kind not in "biufU":
+        raise DataError(f"{path} has {name} as {_described(value)}; save a dense tensor of it.")
+    return array
+
+
+def _described(content: Any) -> str:
+    """What it is, in words.
+
+    >>> _described([1, 2, 3])
+    'a list of 3'
+    """
+    size = f" of {len(content):,}" if isinstance(content, (list, tuple, dict)) else ""
+    shape = f" of shape {tuple(content.shape)}" if tensors.is_tensor(content) else ""
+    return f"a {type(content).__name__}{size}{shape}"
+
+
+FORMAT = Format(
+    "torch",
+    file_named(".pt", ".pth"),
+    read,
+    read_features=read_features,
+    needs=(TORCH,),
+    summary="a .pt file of tensors X and y",
+)
