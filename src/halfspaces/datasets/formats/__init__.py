@@ -2,12 +2,14 @@
 
 from halfspaces.datasets.formats import (
     cifar,
+    emnist,
     hdf5,
     hugging_face,
     idx,
     image_files,
     image_folder,
     npy,
+    npy_shards,
     npz,
     safetensors,
     stl10,
@@ -34,10 +36,12 @@ FORMATS: dict[str, Format] = {
         npz.FORMAT,
         npy.FORMAT,
         tables.FORMAT,
+        npy_shards.FORMAT,
         zarr.FORMAT,
         hugging_face.FORMAT,
         stl10.FORMAT,
         svhn.FORMAT,
+        emnist.FORMAT,
         idx.FORMAT,
         cifar.FORMAT,
     )
