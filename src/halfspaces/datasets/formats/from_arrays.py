@@ -15,6 +15,7 @@ from halfspaces.system import memory, tensors
 
 CHANNELS = (1, 3)
 PLANAR = "images (channels, height, width), as torch has them"
+UNTYPED = "features of 2 bytes without a type: read as bfloat16, which NumPy saves so"
 CLASS_NAMES = "class_names"
 
 
@@ -56,7 +57,8 @@ def from_arrays(
     X is (N, D), or images (N, height, width[, channels]) or (N, channels, height, width).
     Raises DataError for types and shapes that do not fit.
     """
-    X = {field: usable(path, X) for field, X in arrays.items() if field.startswith("X")}
+    given = {field: X for field, X in arrays.items() if field.startswith("X")}
+    X = {field: usable(path, array) for field, array in given.items()}
     y = {field: array for field, array in arrays.items() if field.startswith("y")}
     layout = Layout.of(path, X)
     fields: dict[str, Any] = {
@@ -64,8 +66,13 @@ def from_arrays(
     }
     fields |= {field: named_arrays.labels(path, field, array) for field, array in y.items()}
     names = named_arrays.class_names(path, arrays.get(CLASS_NAMES), fields["y"])
-    notes = (*notes, *label_notes(y.values()), *layout.notes)
+    notes = (*notes, *type_notes(given.values()), *label_notes(y.values()), *layout.notes)
     return Dataset(name, class_names=names, notes=notes, **layout.fields, **fields)
+
+
+def type_notes(rows: Iterable[Any]) -> tuple[str, ...]:
+    """What is said of the types of all splits."""
+    return (UNTYPED,) if any(X.dtype.kind == "V" for X in rows) else ()
 
 
 def label_notes(labels: Iterable[Any]) -> tuple[str, ...]:

@@ -11,7 +11,13 @@ from halfspaces.datasets import named_arrays
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files import compressed
 from halfspaces.datasets.formats.format import Format
-from halfspaces.datasets.formats.from_arrays import Layout, label_notes, rows_to_predict, usable
+from halfspaces.datasets.formats.from_arrays import (
+    Layout,
+    label_notes,
+    rows_to_predict,
+    type_notes,
+    usable,
+)
 from halfspaces.system.errors import DataError
 
 DAMAGE = (
@@ -52,18 +58,20 @@ def read(path: Path) -> Dataset:
     """
     folder = path if path.is_dir() else path.parent
     rows: dict[str, np.ndarray] = {}
-    given: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    mapped: list[np.ndarray] = []
     fields: dict[str, Any] = {}
     for split, files in _splits(path, folder).items():
         X = f"X{SUFFIXES[split]}"
-        rows[X] = usable(files.X, open_mapped(files.X))
+        mapped.append(open_mapped(files.X))
+        rows[X] = usable(files.X, mapped[-1])
         fields[X] = named_arrays.flatten(files.X, "an array", _in_order(files.X, rows[X]))
         y = _labels_of(files)
-        given.append(open_mapped(y))
-        classes = named_arrays.labels(y, "an array", given[-1])
+        labels.append(open_mapped(y))
+        classes = named_arrays.labels(y, "an array", labels[-1])
         fields[f"y{SUFFIXES[split]}"] = np.array(classes)
     layout = Layout.of(folder, rows)
-    notes = (*label_notes(given), *layout.notes)
+    notes = (*type_notes(mapped), *label_notes(labels), *layout.notes)
     return Dataset(folder.resolve().name, notes=notes, **layout.fields, **fields)
 
 

@@ -9,12 +9,13 @@ https://github.com/rom1504/clip-retrieval
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from halfspaces.datasets import named_arrays
+from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.formats import npy, parquet, table_values
 from halfspaces.datasets.formats.format import Format
@@ -52,27 +53,32 @@ def recognizes(path: Path) -> bool:
     return any(True for _ in _splits(path))
 
 
-def read(path: Path, label: str | None = None) -> Dataset:
+def read(path: Path, label: str | None = None, like: Conventions | None = None) -> Dataset:
     """Read the rows of all files in the order of their numbers, and their labels.
 
     Labels are in labels_0.npy (or y_0.npy) for each file or in one labels.npy for all, or in the
-    column `label` of the metadata, or in one with a usual name. One file is mapped from disk;
-    several are copied into one array. Splits are folders or names: train/img_emb, X_test_0.npy.
+    column `label` of the metadata, or in that of `like`, or in one with a usual name. One file is
+    mapped from disk; several are copied into one array. Splits are folders or names:
+    train/img_emb, X_test_0.npy.
 
     Raises DataError for files that do not fit, and where no labels are found.
     """
+    known = None if like is None else like.label
     arrays: dict[str, np.ndarray] = {}
     notes: dict[str, None] = {}
     for split, rows in _ordered(path).items():
         arrays[f"X{SUFFIXES[split]}"] = _joined(rows.files)
-        labels = _labels(rows, label)
+        labels = _labels(rows, label, known)
         arrays[f"y{SUFFIXES[split]}"] = labels.y
         notes[f"features: {_named(rows)}"] = None
         notes[f"label: {labels.source}"] = None
-    return from_arrays(path, path.resolve().name, arrays, tuple(notes))
+    dataset = from_arrays(path, path.resolve().name, arrays, tuple(notes))
+    return replace(dataset, conventions=Conventions(label=label or known))
 
 
-def read_features(path: Path, label: str | None = None) -> RowsToPredict:
+def read_features(
+    path: Path, label: str | None = None, like: Conventions | None = None
+) -> RowsToPredict:
     """Read the rows of the test split if there is one, else all; they need no labels."""
     splits = _ordered(path)
     rows = splits.get("test") or splits["train"]
@@ -182,14 +188,14 @@ class _Labels:
     source: str
 
 
-def _labels(rows: _Rows, column: str | None) -> _Labels:
+def _labels(rows: _Rows, column: str | None, known: str | None) -> _Labels:
     """The labels of the rows, file by file; DataError if there are none."""
     if column is None:
         for place in _places(rows, "labels"):
             found = _numbered_labels(rows, place) or _one_file(rows, place)
             if found is not None:
                 return found
-    return _of_metadata(rows, column)
+    return _of_metadata(rows, column, known)
 
 
 def _numbered_labels(rows: _Rows, folder: Path) -> _Labels | None:
@@ -216,12 +222,12 @@ def _one_file(rows: _Rows, folder: Path) -> _Labels | None:
     return _Labels(np.array(npy.open_mapped(path)), path.name)
 
 
-def _of_metadata(rows: _Rows, column: str | None) -> _Labels:
+def _of_metadata(rows: _Rows, column: str | None, known: str | None) -> _Labels:
     """Those in a column of metadata_0.parquet, metadata_1.parquet, ..."""
     files = _metadata(rows)
     shards: dict[int, Shard] = {number: parquet.open_shard(path) for number, path in files.items()}
     names = next(iter(shards.values())).schema.names if shards else []
-    label = column if column is not None else named_arrays.find_pair(names, "train").y
+    label = column or (known if known in names else named_arrays.find_pair(names, "train").y)
     if label is None or label not in names:
         raise DataError(_without_labels(rows, column, names))
     parts: dict[Path, tuple[Path, np.ndarray]] = {}
@@ -296,6 +302,6 @@ FORMAT = Format(
     recognizes,
     read,
     read_features=read_features,
-    options=("label",),
+    options=("label", "like"),
     summary="a folder with img_emb_0.npy, ...",
 )

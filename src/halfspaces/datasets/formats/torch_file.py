@@ -120,9 +120,11 @@ def _described(content: Any) -> str:
     >>> _described([1, 2, 3])
     'a list of 3'
     """
-    size = f" of {len(content):,}" if isinstance(content, (list, tuple, dict)) else ""
-    shape = f" of shape {tuple(content.shape)}" if tensors.is_tensor(content) else ""
-    return f"a {type(content).__name__}{size}{shape}"
+    shape = getattr(content, "shape", None)
+    size = f" of shape {tuple(shape)}" if shape is not None else ""
+    if isinstance(content, (list, tuple, dict)):
+        size = f" of {len(content):,}"
+    return f"a {type(content).__name__}{size}"
 
 
 FORMAT = Format(
