@@ -176,6 +176,22 @@ def test_torch_files(tmp_path, kind, bfloat16, older):
     assert datasets.open_features(path).shape == X.shape
 
 
+@pytest.mark.parametrize("suffix", ["pt", "pth"])
+@pytest.mark.parametrize("given", [".", "train_features.{}"])
+def test_features_and_labels_in_two_torch_files(tmp_path, suffix, given):
+    """As caches of features are saved: torch.save(features, "train_features.pt")."""
+    torch = pytest.importorskip("torch")
+    for split in ("train", "test"):
+        torch.save(torch.tensor(X).half(), tmp_path / f"{split}_features.{suffix}")
+        torch.save(torch.tensor(Y), tmp_path / f"{split}_labels.{suffix}")
+    data = datasets.open(tmp_path / given.format(suffix))
+    trains(data, X.astype(np.float16))
+    np.testing.assert_array_equal(data.X_test, X.astype(np.float16))
+    assert datasets.open_features(tmp_path / given.format(suffix)).shape == X.shape
+    (tmp_path / f"test_labels.{suffix}").unlink()
+    refuses(tmp_path / given.format(suffix), "has no labels beside it; save them as", "y_test")
+
+
 class Touch:
     """A pickle that writes a file when it is unpickled."""
 
@@ -189,17 +205,17 @@ class Touch:
 def test_torch_files_that_hold_something_else(tmp_path):
     torch = pytest.importorskip("torch")
     path = tmp_path / "a.pt"
-    for content, words in {
+    for content, *words in {
         "a pickle": ({"X": torch.tensor(X), "y": Touch(tmp_path / "ran")}, "nothing in it is run"),
         "NumPy": ({"X": X, "y": Y}, "save tensors alone: torch.save({'X': X, 'y': y}, path)."),
         "weights": (torch.nn.Linear(3, 2).state_dict(), "holds 'bias', 'weight', but features"),
         "a module": (torch.nn.Linear(3, 2), "nothing in it is run"),
-        "a tensor": (torch.tensor(X), "holds a Tensor of shape (1437, 64), but X and y are"),
+        "a tensor": (torch.tensor(X), "a.pt has no labels beside it; save them as", "y.pt"),
         "sparse": ({"X": torch.eye(9).to_sparse(), "y": Y[:9].tolist()}, "stored as sparse_coo"),
         "lengths": ((torch.tensor(X), torch.tensor(Y[1:])), "1,437 examples but y has 1,436"),
     }.values():
         torch.save(content, path)
-        refuses(path, words)
+        refuses(path, *words)
     assert not (tmp_path / "ran").exists()
     path.write_bytes(b"PK\x03\x04 and no more")
     refuses(path, "is damaged, or torch did not write it", "save it again")

@@ -109,15 +109,14 @@ def test_idx_with_a_bad_start_or_end(mnist_folder, content, words, packing):
 UPRIGHT = np.arange(60 * 6).reshape(60, 2, 3).astype(np.uint8)
 
 
-def emnist(folder, name="letters", labels=np.arange(60) % 3 + 1):
-    """The files in the authors' gzip.zip, https://www.nist.gov/itl/products-and-services/emnist-dataset:
+def emnist(folder, name="letters"):
+    """The files in the gzip.zip of https://www.nist.gov/itl/products-and-services/emnist-dataset:
     images are transposed, and labels of letters count from 1.
     """
+    labels = np.arange(len(UPRIGHT)) % 3 + 1
+    arrays = {"images-idx3": UPRIGHT.transpose(0, 2, 1), "labels-idx1": labels}
     for split in ("train", "test"):
-        for kind, array in {
-            "images-idx3": UPRIGHT.transpose(0, 2, 1),
-            "labels-idx1": labels,
-        }.items():
+        for kind, array in arrays.items():
             content = PACKERS[".gz"](idx(np.ascontiguousarray(array)))
             (folder / f"emnist-{name}-{split}-{kind}-ubyte.gz").write_bytes(content)
     (folder / f"emnist-{name}-mapping.txt").write_text("1 65 97\n2 66 98\n3 67 99\n")
@@ -137,7 +136,7 @@ def test_emnist_is_upright_and_its_mapping_names_the_classes(tmp_path, given):
 def test_emnist_of_square_images(tmp_path, monkeypatch):
     square = np.arange(9 * 16, dtype=np.uint8).reshape(9, 4, 4)
     monkeypatch.setitem(globals(), "UPRIGHT", square)
-    data = datasets.open(emnist(tmp_path, labels=np.arange(9) % 3 + 1))
+    data = datasets.open(emnist(tmp_path))
     np.testing.assert_array_equal(data.images(data.X)[..., 0], square)
 
 

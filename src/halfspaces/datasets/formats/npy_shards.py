@@ -18,6 +18,7 @@ from halfspaces.datasets import named_arrays
 from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.formats import npy, parquet, table_values
+from halfspaces.datasets.formats.file_pairs import SUFFIXES
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.from_arrays import from_arrays, rows_to_predict
 from halfspaces.datasets.formats.shard import Shard
@@ -27,7 +28,6 @@ from halfspaces.system.errors import DataError, listed
 NUMBERED = re.compile(r"(?P<stem>.+)[-_.](?P<number>\d+)")
 METADATA = "metadata"
 FOLDERS = (".", "img_emb", "text_emb")  # of rows, in the order of preference
-SUFFIXES = {"train": "", "test": "_test", "validation": "_val"}
 
 Numbered = Mapping[int, Path]  # files by number, in order
 
@@ -48,7 +48,7 @@ class _Rows:
 
 def recognizes(path: Path) -> bool:
     """Whether it is a folder with numbered files of features, and no single file of them."""
-    if not path.is_dir() or named_arrays.find_pair(_stems(path), "train").X is not None:
+    if not path.is_dir() or named_arrays.find_pair(npy.FILES.stems(path), "train").X is not None:
         return False
     return any(True for _ in _splits(path))
 
@@ -141,10 +141,6 @@ def _numbered(folder: Path, suffix: str) -> dict[str, dict[int, Path]]:
     return {stem: dict(sorted(numbers.items())) for stem, numbers in stems.items()}
 
 
-def _stems(folder: Path) -> list[str]:
-    return [path.stem for path in sorted(folder.glob("*.npy")) if path.is_file()]
-
-
 def _joined(files: Numbered) -> np.ndarray:
     """The rows of all files: those of one file as they lie on disk."""
     parts = {path: npy.open_mapped(path) for path in files.values()}
@@ -214,7 +210,7 @@ def _numbered_labels(rows: _Rows, folder: Path) -> _Labels | None:
 
 def _one_file(rows: _Rows, folder: Path) -> _Labels | None:
     """Those of labels.npy, for the rows of all files."""
-    stems = _stems(folder)
+    stems = npy.FILES.stems(folder)
     stem = named_arrays.find_pair(stems, rows.split).y
     if stem is None:
         return None

@@ -14,7 +14,8 @@ import numpy as np
 from halfspaces.datasets import batches, named_arrays
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files import compressed
-from halfspaces.datasets.formats.format import Format, file_named
+from halfspaces.datasets.formats.file_pairs import SUFFIXES, FilePairs
+from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.from_arrays import CLASS_NAMES, from_arrays, rows_to_predict
 from halfspaces.datasets.optional import TORCH
 from halfspaces.system import memory, tensors
@@ -24,22 +25,52 @@ Find = Callable[[Path, Sequence[str]], dict[str, str]]
 SAVE = "torch.save({'X': X, 'y': y}, path)"
 
 
+FILES = (FilePairs(".pt", "torch.save(X, 'X.pt')"), FilePairs(".pth", "torch.save(X, 'X.pth')"))
+
+
+def recognizes(path: Path) -> bool:
+    """Whether it is a .pt or .pth file, or a folder with features and labels in two of them."""
+    if path.is_dir():
+        return _pairs_in(path) is not None
+    return path.suffix in [files.suffix for files in FILES]
+
+
 def read(path: Path) -> Dataset:
     """Read a dictionary of tensors by the usual names, (X, y), or a list of examples or batches.
 
-    A dictionary may have one for each split, called train, test and validation. Tensors of files
-    that torch.save writes stay on disk, mapped. Raises DataError for anything but tensors, numbers
-    and strings, and for shapes that do not fit.
+    A dictionary may have one for each split, called train, test and validation. X may also be alone
+    in its file, with y in another beside it: features.pt and labels.pt, perhaps for each split.
+    Tensors of files that torch.save writes stay on disk, mapped. Raises DataError for anything but
+    tensors, numbers and strings, and for shapes that do not fit.
     """
-    return from_arrays(path, path.stem, _arrays(path, _load(path), named_arrays.find_arrays))
+    content = None if path.is_dir() else _load(path)
+    if content is not None and not tensors.is_tensor(content):
+        return from_arrays(path, path.stem, _arrays(path, content, named_arrays.find_arrays))
+    files = _pairs_in(path) or next(each for each in FILES if each.suffix == path.suffix)
+    arrays: dict[str, np.ndarray] = {}
+    for split, pair in files.splits(path).items():
+        for kind, file in (("X", pair.X), ("y", pair.labels)):
+            arrays[f"{kind}{SUFFIXES[split]}"] = _array(file, "its content", _load(file))
+    name = path.resolve().name if path.is_dir() else path.stem
+    return from_arrays(path, name, arrays)
 
 
 def read_features(path: Path) -> RowsToPredict:
     """Read the rows or images of X_test, or of X if there is none; or a tensor alone."""
+    files = _pairs_in(path)
+    path = path if files is None else files.rows_to_predict(path)
     content = _load(path)
     if tensors.is_tensor(content):
         return rows_to_predict(path, "the tensor", _array(path, "the tensor", content))
     return rows_to_predict(path, "X", _arrays(path, content, _find_rows)["X"])
+
+
+def _pairs_in(folder: Path) -> FilePairs | None:
+    """The files of a folder with features and labels apart, if it has them."""
+    for files in FILES if folder.is_dir() else ():
+        if all(named_arrays.find_pair(files.stems(folder), "train")):
+            return files
+    return None
 
 
 def _find_rows(path: Path, names: Sequence[str]) -> dict[str, str]:
@@ -129,7 +160,7 @@ def _described(content: Any) -> str:
 
 FORMAT = Format(
     "torch",
-    file_named(".pt", ".pth"),
+    recognizes,
     read,
     read_features=read_features,
     needs=(TORCH,),
