@@ -75,8 +75,9 @@ def are_batches(X: object) -> bool:
     if not isinstance(X, (list, tuple)):
         return isinstance(X, Iterable) or _is_indexed(X)
     first = X[0] if X else None
-    if isinstance(first, (list, tuple)):
-        return len(first) == 2 and np.ndim(first[0]) > 0
+    if isinstance(first, (list, tuple)) and first:
+        has_rows = isinstance(first[0], (list, tuple)) or getattr(first[0], "ndim", 0) > 0
+        return len(first) == 2 and has_rows
     return isinstance(first, Mapping)
 
 
@@ -168,7 +169,7 @@ class _Writer:
             )
         self.stream.flush()
         X = self.first.X
-        if X.dtype.itemsize * X[:1].size == 0 and 0 in X.shape[1:]:
+        if 0 in X.shape[1:]:
             return np.empty((self.rows, *X.shape[1:]), X.dtype)
         rows = np.memmap(self.stream, X.dtype, "r", shape=(self.rows, *X.shape[1:]))
         return rows.view(np.ndarray)

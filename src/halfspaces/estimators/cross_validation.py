@@ -212,7 +212,7 @@ class LinearClassifierCV(LinearModel):
         Parameters
         ----------
         X, y, sample_weight
-            As of `LinearClassifier.fit`; X is not copied.
+            As of `LinearClassifier.fit`, batches included; X is not copied.
         groups : array, shape (N,), or None
             For `cv`: rows of one group stay together.
         validation : (X, y), a number between 0 and 1, or None
