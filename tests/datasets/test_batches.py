@@ -72,8 +72,8 @@ def first_good_then(*others):
 
 REFUSED = {
     "no batch": (lambda: iter(()), "no row in any batch; a generator yields once, so make it anew"),
-    "X alone": (lambda: iter([X]), "batch 0 is a ndarray; give pairs (X, y)"),
-    "three": (lambda: [(X, Y, Y)], "batch 0 is a tuple of 3; give pairs (X, y)"),
+    "X alone": (lambda: iter([X]), "batch 0 is of type ndarray; give pairs (X, y)"),
+    "three": (lambda: [(X, Y, Y)], "batch 0 is of type tuple, with 3 items; give pairs (X, y)"),
     "a dictionary": (lambda: [{"pixels": X, "label": Y}], "holds 'pixels', 'label'; call the"),
     "a number": (lambda: 5, "is of type int; give a generator of batches"),
     "lengths": (lambda: first_good_then((X[:9], Y[:8])), "batch 1 has 9 rows but 8 labels"),

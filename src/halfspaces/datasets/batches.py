@@ -213,8 +213,8 @@ def _pair(place: str, batch: Any) -> tuple[Any, Any]:
         return batch[pair.X], batch[pair.y]
     if isinstance(batch, (tuple, list)) and len(batch) == 2:
         return batch[0], batch[1]
-    size = f" of {len(batch)}" if isinstance(batch, (tuple, list)) else ""
-    raise DataError(f"{place} is a {type(batch).__name__}{size}; give pairs (X, y).")
+    size = f", with {len(batch)} items" if isinstance(batch, (tuple, list)) else ""
+    raise DataError(f"{place} is of type {type(batch).__name__}{size}; give pairs (X, y).")
 
 
 def _is_text(y: np.ndarray) -> bool:
