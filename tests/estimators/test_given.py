@@ -87,16 +87,30 @@ def test_other_types_of_class_weight_name_the_key():
         LinearClassifier(class_weight={1: 10, 2: 1, 3: 1}).fit(X, WORDS)
 
 
-def test_tensors_are_refused_until_they_are_supported():
+def test_tensors_and_bfloat16_are_the_arrays_that_they_are():
     torch = pytest.importorskip("torch")
-    for rows in (torch.tensor(X), torch.tensor(X, dtype=torch.bfloat16), list(torch.tensor(X))):
-        with pytest.raises(TypeError, match=r"is an array of torch.*numpy\(force=True\)"):
-            LinearClassifier().fit(rows, Y)
-    with pytest.raises(TypeError, match="y is an array of torch"):
-        LinearClassifier().fit(X, torch.tensor(Y))
-    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
-    with pytest.raises(TypeError, match="X is bfloat16"):
-        LinearClassifier().fit(X.astype(bfloat16), Y)
+    exact = torch.tensor(X).bfloat16().float().numpy()
+    expected = LinearClassifier().fit(exact, Y)
+    bfloat16 = torch.tensor(X).bfloat16()
+    rows = [bfloat16, list(bfloat16), bfloat16.float().requires_grad_()]
+    rows += [exact.astype(pytest.importorskip("ml_dtypes").bfloat16)]
+    for each in rows:
+        for labels in (torch.tensor(Y), list(torch.tensor(Y))):
+            classifier = LinearClassifier().fit(each, labels)
+            np.testing.assert_array_equal(classifier.coef_, expected.coef_)
+            np.testing.assert_array_equal(classifier.predict(each), expected.predict(exact))
+            assert classifier.score(each, labels) == expected.score(exact, Y)
+    with pytest.raises(TypeError, match="X: a tensor is stored as sparse_coo; give a dense one"):
+        LinearClassifier().fit(torch.tensor(X).to_sparse(), Y)
+
+
+def test_one_hot_labels_are_taken_with_a_warning_and_several_a_row_refused():
+    with pytest.warns(UserWarning, match=r"y has the shape \(150, 3\) of one-hot") as caught:
+        classifier = LinearClassifier().fit(X, np.eye(3)[Y])
+    assert caught[0].filename == __file__
+    np.testing.assert_array_equal(classifier.coef_, LinearClassifier().fit(X, Y).coef_)
+    with pytest.raises(ValueError, match=r"y is of shape \(150, 2\) with 2 ones in row 0, so sev"):
+        LinearClassifier().fit(X, np.ones((150, 2)))
 
 
 DISPATCH = """

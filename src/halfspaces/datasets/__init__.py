@@ -9,6 +9,7 @@
 `open`, `open_features`, `open_images` and the command line then read.
 """
 
+from halfspaces.datasets.batches import from_batches
 from halfspaces.datasets.catalogue import CATALOGUE
 from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, Features, RowsToPredict
@@ -39,6 +40,7 @@ __all__ = [
     "RowsToPredict",
     "file_named",
     "folder_with",
+    "from_batches",
     "holds_images",
     "open",
     "open_features",

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from halfspaces.system import one_hot
 from halfspaces.system.errors import DataError, listed
 
-FEATURES = ("X", "features", "embeddings", "embedding", "images", "data")
+FEATURES = ("X", "features", "feature", "embeddings", "embedding", "images", "data")
+FEATURES += ("img_emb", "text_emb")  # as clip-retrieval calls them
 LABELS = ("y", "labels", "label", "targets", "target", "class")
 LONGEST_LABEL = 1000  # characters: a longer string is no name of a class
 SPLITS = {
@@ -127,12 +129,14 @@ def flatten(path: Path, name: str, X: np.ndarray) -> np.ndarray:
 
 
 def labels(path: Path, name: str, y: np.ndarray) -> np.ndarray:
-    """The labels (N,), given as (N,) or (N, 1), as integers if they are floats without a fraction.
+    """The labels (N,), given as (N,), (N, 1) or one-hot (N, C).
 
-    Raises DataError unless they are usable.
+    Floats without a fraction become integers. Raises DataError unless they are usable.
     """
     if y.ndim == 2 and y.shape[1] == 1:
         y = y.reshape(-1)
+    if one_hot.has_columns(y):
+        return one_hot.classes_of(f"{path} has {name}", y)
     if y.dtype.kind == "f":
         if missing := int(np.count_nonzero(np.isnan(y))):
             raise DataError(
@@ -147,6 +151,17 @@ def labels(path: Path, name: str, y: np.ndarray) -> np.ndarray:
             f"{path} has {name} of type {y.dtype}; labels are whole numbers or strings."
         )
     return y
+
+
+def label_notes(y: Any) -> tuple[str, ...]:
+    """What is said of labels that `labels` accepts: whether they were one-hot.
+
+    >>> label_notes(np.eye(3))
+    ('one-hot labels in 3 columns: the class is the column of the 1',)
+    """
+    if not one_hot.has_columns(y):
+        return ()
+    return (f"one-hot labels in {y.shape[1]:,} columns: the class is the column of the 1",)
 
 
 def _largest_character(strings: np.ndarray) -> int:

@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from halfspaces.estimators.checked_data import check_validation, hold_out, is_part
 from halfspaces.estimators.components import make_optimizer, make_penalty, with_noise
 from halfspaces.estimators.empty_columns import taken, with_columns_of, without_empty_columns
-from halfspaces.estimators.given import labels_of
+from halfspaces.estimators.given import examples_of, labels_of
 from halfspaces.estimators.linear import LinearModel, unfolded, weighted
 from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks
 from halfspaces.loop.run import Callback
@@ -199,7 +199,7 @@ class LinearClassifier(LinearModel):
     # --- fitting ---------------------------------------------------------------------------------
 
     @one_blas_thread()
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, validation: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, validation: Any = None) -> Self:
         """Fit the classifier.
 
         Parameters
@@ -208,9 +208,11 @@ class LinearClassifier(LinearModel):
             float64, float32, float16 and uint8, memory maps too, are used without a conversion;
             other types become float64. CSR of any real type is used as it is, other sparse formats
             become CSR, and none is filled. Where most columns of sparse rows are empty, they are
-            left out of the fit, and of `Run.W` in callbacks; their coefficients are 0.
+            left out of the fit, and of `Run.W` in callbacks; their coefficients are 0. Tensors of
+            torch are taken, too. Without y: an iterable of batches (X, y), such as a DataLoader,
+            which `datasets.from_batches` writes to disk once.
         y : array, shape (N,)
-            Labels: integers, strings, anything that sorts.
+            Labels: integers, strings, anything that sorts; one-hot labels (N, C) with a warning.
         sample_weight : array, shape (N,), or None
             Weights w_i ≥ 0 of the examples; None for 1.
         validation : (X, y), a number between 0 and 1, or None
@@ -222,6 +224,7 @@ class LinearClassifier(LinearModel):
         -------
         self
         """
+        X, y = examples_of(X, y)
         data = self._checked(X, y, sample_weight)
         blocks = without_empty_columns(data.blocks)
         held_out = None

@@ -15,6 +15,7 @@ from halfspaces.estimators.checked_data import Data
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_loss, penalty_by_strength
 from halfspaces.estimators.empty_columns import without_empty_columns
+from halfspaces.estimators.given import examples_of
 from halfspaces.estimators.held_out import HeldOut, split
 from halfspaces.estimators.linear import LinearModel
 from halfspaces.estimators.results_table import results_as_html, results_table
@@ -199,14 +200,19 @@ class LinearClassifierCV(LinearModel):
 
     @one_blas_thread()
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, validation: Any = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        groups: Any = None,
+        validation: Any = None,
     ) -> Self:
         """Choose the strength and fit all rows with it.
 
         Parameters
         ----------
         X, y, sample_weight
-            As of `LinearClassifier.fit`; X is not copied.
+            As of `LinearClassifier.fit`, batches included; X is not copied.
         groups : array, shape (N,), or None
             For `cv`: rows of one group stay together.
         validation : (X, y), a number between 0 and 1, or None
@@ -221,6 +227,7 @@ class LinearClassifierCV(LinearModel):
             raise ValueError(
                 "groups is for the folds of cv, which validation replaces; give one of them."
             )
+        X, y = examples_of(X, y)
         data = self._checked(X, y, sample_weight)
         data = replace(data, blocks=without_empty_columns(data.blocks))
         scorer = make_scorer(self.scoring)

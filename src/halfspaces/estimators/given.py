@@ -1,8 +1,10 @@
-"""What callers give as X and y: NumPy arrays, data frames, sparse matrices; else one sentence.
+"""What callers give as X and y: arrays, tensors, data frames, sparse matrices; else one sentence.
 
-Dense rows of numbers are passed on as they are: nothing here copies or visits them.
+Dense rows of numbers are passed on as they are: nothing here copies or visits them, but bfloat16,
+which becomes float32, exactly.
 """
 
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,25 +13,46 @@ from array_api_compat import is_array_api_obj
 from scipy.sparse import issparse
 
 from halfspaces.support.types import Array
+from halfspaces.system import one_hot, tensors
+from halfspaces.system.blas import OUTSIDE
 
 NOT_NUMBERS = {"S": "bytes", "U": "strings", "M": "dates", "m": "time differences", "O": "objects"}
 MISSING = ("NAType", "NaTType")  # types of pandas, which need not be installed
 
 
+def examples_of(X: Any, y: Any) -> tuple[Any, Any]:
+    """X and y; an iterable of batches (X, y), given as X alone, is written to disk once.
+
+    >>> X, y = examples_of([(np.eye(2), [0, 1]), (np.eye(2), [1, 1])], None)
+    >>> X.shape, y.tolist()
+    ((4, 2), [0, 1, 1, 1])
+    """
+    if y is not None or hasattr(X, "shape"):
+        return X, y
+    from halfspaces.datasets.batches import are_batches, from_batches
+
+    if not are_batches(X):
+        return X, y
+    data = from_batches(X, name="X")
+    return data.X, data.y
+
+
 def features_of(name: str, X: Any) -> Any:
-    """X where its rows hold numbers; lists become arrays.
+    """X where its rows hold numbers; lists and tensors become arrays.
 
     Raises
     ------
     TypeError
-        For arrays of other libraries than NumPy, and for types that no product takes.
+        For arrays of other libraries than NumPy and torch, and for types that no product takes.
     ValueError
         For dates, strings and bytes, and for items of different shapes.
     """
-    _check_library(name, X)
+    X = _of_numpy(name, X)
     if isinstance(X, (list, tuple)):
         X = _stacked(name, X)
     if isinstance(X, np.ndarray):
+        if X.dtype.name == "bfloat16":
+            X = tensors.widened(X)
         _check_numbers(name, X)
     elif hasattr(X, "columns") and hasattr(X, "dtypes"):  # a data frame
         for column, dtype in zip(X.columns, X.dtypes, strict=True):
@@ -41,22 +64,29 @@ def features_of(name: str, X: Any) -> Any:
 def labels_of(name: str, y: object) -> Array:
     """Labels as an array of NumPy's types; bytes are decoded.
 
+    Of one-hot labels (N, C) the column of the 1, with a warning that says so.
+
     >>> labels_of("y", [b"cat", b"dog"]).tolist()
     ['cat', 'dog']
 
     Raises
     ------
     TypeError
-        For arrays of other libraries than NumPy.
+        For arrays of other libraries than NumPy and torch.
     ValueError
-        For a missing label, bytes that are not UTF-8 and labels that cannot be sorted.
+        For a missing label, several labels a row, bytes that are not UTF-8 and labels that cannot
+        be sorted.
     """
-    _check_library(name, y)
+    y = _of_numpy(name, y)
+    if isinstance(y, (list, tuple)):
+        y = [tensors.as_numpy(label) for label in y] if any(map(tensors.is_tensor, y)) else y
     plain = getattr(getattr(y, "dtype", None), "numpy_dtype", None)  # of nullable types
     labels = np.asarray(y)
     if labels.ndim == 0:
         raise ValueError(f"{name} should be a 1d array, got {y!r}; give one label a row.")
     _check_none_missing(name, labels)
+    if one_hot.has_columns(labels):
+        return _of_one_hot(name, labels)
     if labels.dtype.kind not in "OS":
         return labels if plain is None else labels.astype(plain)
     if plain is not None and plain.kind != "O":
@@ -98,23 +128,35 @@ def _plain(key: object) -> object:
     return key.decode() if isinstance(key, bytes) else key
 
 
-def _check_library(name: str, values: object) -> None:
+def _of_numpy(name: str, values: Any) -> Any:
+    """A tensor as an array; TypeError for arrays of other libraries."""
     if isinstance(values, np.ndarray) or issparse(values) or not is_array_api_obj(values):
-        return
+        return values
+    if tensors.is_tensor(values):
+        try:
+            return tensors.as_numpy(values)
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}.") from error
     library = type(values).__module__.partition(".")[0]
-    remedy = f"{name}.numpy(force=True)" if library == "torch" else f"numpy.asarray({name})"
-    narrow = f", and {name}.float().numpy(force=True) where it is bfloat16"
     raise TypeError(
-        f"{name} is an array of {library}, and arrays of NumPy are taken; give {remedy}"
-        f"{narrow if library == 'torch' else ''}."
+        f"{name} is an array of {library}, and arrays of NumPy are taken;"
+        f" give numpy.asarray({name})."
     )
+
+
+def _of_one_hot(name: str, y: Array) -> Array:
+    """The column of the 1 in each row."""
+    classes = one_hot.classes_of(f"{name} is", y)
+    warnings.warn(
+        f"{name} has the shape {y.shape} of one-hot labels: the class is the column of the 1.",
+        stacklevel=OUTSIDE + 4,  # through `check_data` and `fit`
+    )
+    return classes
 
 
 def _stacked(name: str, items: Iterable[object]) -> object:
     """The list as an array, where its items have one shape."""
-    for item in items:
-        _check_library(f"{name}[0]", item)
-        break
+    items = [_of_numpy(f"{name}[{row}]", item) for row, item in enumerate(items)]
     try:
         return np.asarray(items)
     except ValueError as error:
@@ -136,8 +178,6 @@ def _shape(item: Any) -> tuple[int, ...]:
 
 def _check_numbers(name: str, values: Array) -> None:
     kind = values.dtype.kind
-    if values.dtype.name == "bfloat16":
-        raise TypeError(f"{name} is bfloat16, which NumPy cannot multiply; give astype('float32').")
     if kind == "O":
         kind = next((_kind(value) for value in values.flat if _kind(value) != "O"), "O")
     if kind in "SUMm":

@@ -101,3 +101,53 @@ def test_idx_with_a_bad_start_or_end(mnist_folder, content, words, packing):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 3e7  # an xz dictionary; no header is believed before the length confirms it
+
+
+# --- EMNIST --------------------------------------------------------------------------------------
+
+
+UPRIGHT = np.arange(60 * 6).reshape(60, 2, 3).astype(np.uint8)
+
+
+def emnist(folder, name="letters"):
+    """The files in the gzip.zip of https://www.nist.gov/itl/products-and-services/emnist-dataset:
+    images are transposed, and labels of letters count from 1.
+    """
+    labels = np.arange(len(UPRIGHT)) % 3 + 1
+    arrays = {"images-idx3": UPRIGHT.transpose(0, 2, 1), "labels-idx1": labels}
+    for split in ("train", "test"):
+        for kind, array in arrays.items():
+            content = PACKERS[".gz"](idx(np.ascontiguousarray(array)))
+            (folder / f"emnist-{name}-{split}-{kind}-ubyte.gz").write_bytes(content)
+    (folder / f"emnist-{name}-mapping.txt").write_text("1 65 97\n2 66 98\n3 67 99\n")
+    return folder
+
+
+@pytest.mark.parametrize("given", [".", "emnist-letters-train-images-idx3-ubyte.gz"])
+def test_emnist_is_upright_and_its_mapping_names_the_classes(tmp_path, given):
+    data = datasets.open(emnist(tmp_path) / given)
+    for X in (data.X, data.X_test):
+        np.testing.assert_array_equal(data.images(X)[..., 0], UPRIGHT)
+    assert data.class_names == ("A/a", "B/b", "C/c")
+    np.testing.assert_array_equal(data.y, np.arange(60) % 3)
+    assert data.notes == ("images are transposed: EMNIST stores them so",)
+
+
+def test_emnist_of_square_images(tmp_path, monkeypatch):
+    square = np.arange(9 * 16, dtype=np.uint8).reshape(9, 4, 4)
+    monkeypatch.setitem(globals(), "UPRIGHT", square)
+    data = datasets.open(emnist(tmp_path))
+    np.testing.assert_array_equal(data.images(data.X)[..., 0], square)
+
+
+def test_emnist_that_is_not_clear_or_does_not_fit(tmp_path):
+    emnist(tmp_path)
+    refuses(tmp_path / "emnist-letters-test-images-idx3-ubyte.gz", "give the folder of its idx")
+    (tmp_path / "emnist-letters.mat").touch()
+    refuses(tmp_path / "emnist-letters.mat", "not read; give the folder of its idx files")
+    (tmp_path / "emnist-letters-mapping.txt").write_text("1 65 97\n2 66 98\n")
+    refuses(tmp_path, "has the label 3, which its mapping lacks")
+    (tmp_path / "emnist-letters-mapping.txt").write_text("1 A\n")
+    refuses(tmp_path, "mapping.txt has a line other than a label and codes of characters")
+    emnist(tmp_path, "digits")
+    refuses(tmp_path, "holds the sets 'digits', 'letters' of EMNIST", "give the training images")

@@ -2,17 +2,21 @@
 
 from halfspaces.datasets.formats import (
     cifar,
+    emnist,
     hdf5,
     hugging_face,
     idx,
     image_files,
     image_folder,
     npy,
+    npy_shards,
     npz,
+    safetensors,
     stl10,
     svhn,
     svmlight,
     tables,
+    torch_file,
     zarr,
 )
 from halfspaces.datasets.formats.format import Format
@@ -27,13 +31,17 @@ FORMATS: dict[str, Format] = {
         image_folder.FORMAT,  # looks for an image among all files below a folder
         image_files.FORMAT,
         hdf5.FORMAT,
+        torch_file.FORMAT,
+        safetensors.FORMAT,
         npz.FORMAT,
         npy.FORMAT,
         tables.FORMAT,
+        npy_shards.FORMAT,
         zarr.FORMAT,
         hugging_face.FORMAT,
         stl10.FORMAT,
         svhn.FORMAT,
+        emnist.FORMAT,
         idx.FORMAT,
         cifar.FORMAT,
     )

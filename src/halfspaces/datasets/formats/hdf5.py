@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from halfspaces.datasets import named_arrays
-from halfspaces.datasets.dataset import Dataset
+from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files import compressed
 from halfspaces.datasets.formats.format import Format, file_named
+from halfspaces.datasets.formats.from_arrays import Layout, label_notes, rows_to_predict
 from halfspaces.datasets.optional import H5PY
 from halfspaces.system import memory
 from halfspaces.system.errors import DataError
@@ -60,17 +61,19 @@ def read(path: Path) -> Dataset:
                 fields[field] = named_arrays.flatten(path, array.name, rows)
             else:
                 fields[field] = _read_labels(path, array)
-        image_shape = named_arrays.image_shape(path, chosen)
-        return Dataset(name=path.stem, image_shape=image_shape, **fields)
+        layout = Layout.of(path, chosen)
+        notes = (*label_notes(chosen[field] for field in chosen if field[0] == "y"), *layout.notes)
+        return Dataset(name=path.stem, notes=notes, **layout.fields, **fields)
 
 
-def read_features(path: Path) -> np.ndarray:
+def read_features(path: Path) -> RowsToPredict:
     """Read rows or images without labels: those of the test split if there is one."""
     import h5py
 
     with compressed.decoding(path, "HDF5", *DAMAGE), h5py.File(path, "r") as file:
         arrays = _arrays(file)
-        return _read_rows(path, arrays[named_arrays.find_features(path, arrays)])
+        array = arrays[named_arrays.find_features(path, arrays)]
+        return rows_to_predict(path, array.name, _read_rows(path, array))
 
 
 def _arrays(file: Any) -> dict[str, Any]:
@@ -155,14 +158,15 @@ def _read_labels(path: Path, array: Any) -> np.ndarray:
     import h5py
 
     _check_stored(path, array)
-    if array.ndim not in (1, 2) or array.shape[1:] not in ((), (1,)):
+    string = h5py.check_string_dtype(array.dtype)
+    is_column = array.ndim == 1 or array.shape[1:] == (1,)
+    if not is_column and (string is not None or array.ndim != 2):
         raise DataError(
             f"{path} has {array.name} of shape {array.shape}; one label a row, (N,), is needed."
         )
-    memory.check_fits(path, (array.shape[0],), array.dtype)
-    string = h5py.check_string_dtype(array.dtype)
+    memory.check_fits(path, array.shape, array.dtype)
     if string is None:
-        return named_arrays.labels(path, array.name, array[()].reshape(-1))
+        return named_arrays.labels(path, array.name, array[()])
     if string.length is None:
         return named_arrays.string_labels(path, array.name, _strings(path, array))
     strings = array.asstr()[()].reshape(-1).tolist()

@@ -47,9 +47,9 @@ def read(folder: Path) -> Dataset:
     the other types of idx are read, too, and labels of all its whole ones. Raises DataError for
     files that are missing, cut or damaged, and for headers that do not fit their file.
     """
-    images, y = _read_split(folder, "train")
-    has_test = _find(folder, "t10k", "images") or _find(folder, "t10k", "labels")
-    test_images, y_test = _read_split(folder, "t10k") if has_test else (None, None)
+    images, y = read_split(folder, "train")
+    has_test = find(folder, "t10k", "images") or find(folder, "t10k", "labels")
+    test_images, y_test = read_split(folder, "t10k") if has_test else (None, None)
     return Dataset(
         name=folder.resolve().name,
         X=images.reshape(len(images), -1),
@@ -61,7 +61,7 @@ def read(folder: Path) -> Dataset:
     )
 
 
-def _read_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+def read_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Images (N, height, width) and labels (N,)."""
     images_path = _find_needed(folder, split, "images")
     labels_path = _find_needed(folder, split, "labels")
@@ -78,7 +78,7 @@ def _read_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _find_needed(folder: Path, split: str, kind: str) -> Path:
-    path = _find(folder, split, kind)
+    path = find(folder, split, kind)
     if path is None:
         name = f"{split}-{kind}-idx{DIMENSIONS[kind]}-ubyte"
         raise DataError(
@@ -87,7 +87,7 @@ def _find_needed(folder: Path, split: str, kind: str) -> Path:
     return path
 
 
-def _find(folder: Path, split: str, kind: str) -> Path | None:
+def find(folder: Path, split: str, kind: str) -> Path | None:
     """The file under its original name, or with the dot before idx that some mirrors have."""
     start = f"idx{DIMENSIONS[kind]}"
     names = (f"{split}-{kind}{mark}{start}-{word}" for word in WORDS for mark in "-.")

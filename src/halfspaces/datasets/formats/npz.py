@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from halfspaces.datasets import named_arrays
-from halfspaces.datasets.dataset import Dataset
+from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files import compressed
 from halfspaces.datasets.formats import npy
 from halfspaces.datasets.formats.format import Format, file_named
+from halfspaces.datasets.formats.from_arrays import CLASS_NAMES, from_arrays, rows_to_predict
 from halfspaces.system import memory
 from halfspaces.system.errors import DataError
 
-CLASS_NAMES = "class_names"
 DAMAGE = (*npy.DAMAGE, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError)
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -30,21 +30,13 @@ def read(path: Path) -> Dataset:
     DataError for missing or damaged arrays, Python objects, and shapes that do not fit.
     """
     arrays = _load(path, named_arrays.find_arrays)
-    image_shape = named_arrays.image_shape(path, arrays)
-    for name, array in arrays.items():
-        if name.startswith("X"):
-            arrays[name] = named_arrays.flatten(path, name, array)
-        elif name.startswith("y"):
-            arrays[name] = named_arrays.labels(path, name, array)
-    class_names = named_arrays.class_names(path, arrays.pop(CLASS_NAMES, None), arrays["y"])
-    return Dataset(path.stem, **arrays, class_names=class_names, image_shape=image_shape)  # pyright: ignore[reportArgumentType]
+    return from_arrays(path, path.stem, arrays)
 
 
-def read_features(path: Path) -> np.ndarray:
+def read_features(path: Path) -> RowsToPredict:
     """Read the rows or images of X_test, or of X if there is none."""
     X = _load(path, lambda path, names: {"X": named_arrays.find_features(path, names)})["X"]
-    named_arrays.check_numbers(path, "X", X)
-    return X
+    return rows_to_predict(path, "X", X)
 
 
 def _load(

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from halfspaces.datasets import named_arrays
-from halfspaces.datasets.dataset import Dataset
+from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files import compressed
 from halfspaces.datasets.formats import zarr_chunks
 from halfspaces.datasets.formats.format import Format, folder_with
+from halfspaces.datasets.formats.from_arrays import from_arrays, rows_to_predict
 from halfspaces.datasets.optional import ZARR
 from halfspaces.system import memory
 from halfspaces.system.errors import DataError
@@ -43,23 +44,14 @@ def read(folder: Path) -> Dataset:
     paths = dict(_arrays(folder))
     names = named_arrays.find_arrays(folder, paths)
     arrays = {field: _read(paths[name]) for field, name in names.items()}
-    image_shape = named_arrays.image_shape(folder, arrays)
-    fields: dict[str, Any] = {}
-    for field, name in names.items():
-        if field.startswith("X"):
-            fields[field] = named_arrays.flatten(folder, name, arrays[field])
-        else:
-            fields[field] = _labels(folder, name, arrays[field])
-    return Dataset(name=folder.resolve().stem, image_shape=image_shape, **fields)
+    return from_arrays(folder, folder.resolve().stem, arrays)
 
 
-def read_features(folder: Path) -> np.ndarray:
+def read_features(folder: Path) -> RowsToPredict:
     """Read rows or images without labels: those of the test split if there is one."""
     paths = dict(_arrays(folder))
     name = named_arrays.find_features(folder, paths)
-    X = _read(paths[name])
-    named_arrays.check_numbers(folder, name, X)
-    return X
+    return rows_to_predict(folder, name, _read(paths[name]))
 
 
 def _arrays(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -77,11 +69,6 @@ def _arrays(folder: Path) -> Iterator[tuple[str, Path]]:
 def _is_array(path: Path) -> bool:
     about = zarr_chunks.description(path)
     return about is not None and about.get("node_type", "array") == "array"
-
-
-def _labels(folder: Path, name: str, y: np.ndarray) -> np.ndarray:
-    is_column = y.ndim == 2 and y.shape[1] == 1
-    return named_arrays.labels(folder, name, y.reshape(-1) if is_column else y)
 
 
 def _read(path: Path) -> np.ndarray:
