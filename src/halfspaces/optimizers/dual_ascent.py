@@ -45,7 +45,7 @@ class DualAscent(Optimizer[DualAscentState]):
         that ends by it, the next takes three tenths of it.
     seed : int
         Of the random order.
-    epochs : int
+    turn_epochs : int
         Of a turn, at most; fewer, but at least 10 visits to each dual point, where they would take
         more than about a second.
 
@@ -73,14 +73,14 @@ class DualAscent(Optimizer[DualAscentState]):
 
     accuracy: float = 3e-4
     seed: int = 0
-    epochs: int = 100
+    turn_epochs: int = 100
     recovers: ClassVar[bool] = True
     orders_classes: ClassVar[bool] = True  # one by one: the path depends on their order
 
     def __post_init__(self) -> None:
         check_number("DualAscent(accuracy=...)", self.accuracy, above=0, below=1)
         check_number("DualAscent(seed=...)", self.seed, at_least=0, integer=True)
-        check_number("DualAscent(epochs=...)", self.epochs, at_least=1, integer=True)
+        check_number("DualAscent(turn_epochs=...)", self.turn_epochs, at_least=1, integer=True)
 
     def init(self, W: Array, objective: Objective) -> DualAscentState:
         """Dual points 0, or about those of the given W; nothing is evaluated yet."""
@@ -141,10 +141,10 @@ class DualAscent(Optimizer[DualAscentState]):
         members = gradient.shape[1]
         access = state.access
         work = 2 * access.row_values * gradient.shape[2]  # of an epoch of one member
-        visits = int(min(max(TURN_WORK / (work * members), LEAST_VISITS), self.epochs))
+        visits = int(min(max(TURN_WORK / (work * members), LEAST_VISITS), self.turn_epochs))
         workers = 1 if work * visits < ALONE else available_workers(access.blocks.n_jobs)
         turns = [
-            Turn(state, m, gradient[:, m], self.seed + state.turns, self.epochs, visits)
+            Turn(state, m, gradient[:, m], self.seed + state.turns, self.turn_epochs, visits)
             for m in range(members)
         ]
         share = 1 if members > 1 else workers
@@ -169,7 +169,7 @@ def _accept(state: DualAscentState, evaluation: Evaluation) -> None:
 def loss_after(objective: Objective, epochs: int) -> float:
     """The data loss that a few epochs leave."""
     unseen = replace(objective, observe=None)
-    optimizer = DualAscent(epochs=epochs)
+    optimizer = DualAscent(turn_epochs=epochs)
     state = optimizer.init(unseen.initial(), unseen)
     state = optimizer.update(state, unseen.evaluate(optimizer.propose(state)))
     return float(unseen.evaluate(optimizer.propose(state)).data[0])
