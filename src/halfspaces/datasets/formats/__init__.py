@@ -7,6 +7,7 @@ from halfspaces.datasets.formats import (
     idx,
     image_files,
     image_folder,
+    image_tables,
     npy,
     npz,
     stl10,
@@ -32,6 +33,7 @@ FORMATS: dict[str, Format] = {
         tables.FORMAT,
         zarr.FORMAT,
         hugging_face.FORMAT,
+        image_tables.FORMAT,  # looks into the tables of the two before
         stl10.FORMAT,
         svhn.FORMAT,
         idx.FORMAT,

@@ -96,7 +96,8 @@ def folders_are_classes(
     They are if no table names the images, or one has the same classes. They are not if each is
     called like a split. Otherwise the table and the folders contradict each other: DataError.
     """
-    naming = label_tables.naming(tables, names)
+    described = [table for table in tables if len(table.columns) > 1]
+    naming = label_tables.naming(described, names)
     if not naming:
         return True
     if all(split_of(name) for name in layout.classes):
@@ -127,6 +128,8 @@ def _choose(
         )
     if label is not None and any(label in table.columns for table in named):
         named = [table for table in named if label in table.columns]
+    if any(table.split == "train" for table in named):
+        named = [table for table in named if table.split is not None]
     chosen: list[_Columns] = []
     for table in sorted(named, key=lambda each: each.split not in (None, "train")):
         file = naming[table.name]

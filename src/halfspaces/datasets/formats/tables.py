@@ -59,13 +59,13 @@ class TableFiles:
         name = path.resolve().name
         if path.is_file():
             name = name.removesuffix(self._suffix(path) or "")
-        return read_shards(name, self._splits(path), options)
+        return read_shards(name, self.splits(path), options)
 
     def read_features(self, path: Path, **options: Unpack[Options]) -> RowsToPredict:
         """Read rows (N, D) without labels: those of the test split if there is one."""
-        return read_rows(self._splits(path), options)
+        return read_rows(self.splits(path), options)
 
-    def _splits(self, path: Path) -> dict[str, list[Shard]]:
+    def splits(self, path: Path) -> dict[str, list[Shard]]:
         """The opened files of each split."""
         if not path.is_dir():
             return {"train": [self._open(path)]}
@@ -93,7 +93,7 @@ class TableFiles:
 
 def read_rows(splits: Splits, options: Options) -> RowsToPredict:
     """Read the features of opened shards, which need no labels."""
-    splits, options = _by_split(splits, options)
+    splits, options = by_split(splits, options)
     shards = splits.get("test", splits["train"])
     columns = table_columns.choose_columns(shards, options, needs_label=False)
     keys: dict[str, np.ndarray] = {}
@@ -111,7 +111,7 @@ def read_shards(
     `class_names` returns the names of the classes in a column; without it they come from the
     schema of the first file.
     """
-    splits, options = _by_split(splits, options)
+    splits, options = by_split(splits, options)
     first = splits["train"][0]
     columns = table_columns.choose_columns(splits["train"], options)
     assert columns.label is not None
@@ -135,7 +135,7 @@ def read_shards(
     )
 
 
-def _by_split(splits: Splits, options: Options) -> tuple[Splits, Options]:
+def by_split(splits: Splits, options: Options) -> tuple[Splits, Options]:
     """The rows of each split, by files or by a column, which is then no feature."""
     column = options.get("split")
     is_one = list(splits) == ["train"]
@@ -171,6 +171,13 @@ _COLUMNAR = TableFiles(
         **dict.fromkeys(arrow.SUFFIXES, arrow.open_shard),
     }
 )
+
+
+def columnar_splits(path: Path) -> Splits | None:
+    """The opened Parquet or Arrow files of each split; None if the path holds none."""
+    return _COLUMNAR.splits(path) if _COLUMNAR.recognizes(path) else None
+
+
 _TEXT = TableFiles(dict.fromkeys(csv.SUFFIXES, csv.open_shard))
 FORMAT = Format(
     "tables",
