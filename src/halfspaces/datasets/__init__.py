@@ -14,6 +14,7 @@ from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, Features, RowsToPredict
 from halfspaces.datasets.formats import FORMATS
 from halfspaces.datasets.formats.format import Format, file_named, folder_with
+from halfspaces.datasets.image_list import images
 from halfspaces.datasets.opening import (
     BUILT_IN,
     holds_images,
@@ -40,6 +41,7 @@ __all__ = [
     "file_named",
     "folder_with",
     "holds_images",
+    "images",
     "open",
     "open_features",
     "open_images",

@@ -14,6 +14,7 @@ from halfspaces.datasets.formats import (
     svhn,
     svmlight,
     tables,
+    webdataset,
     zarr,
 )
 from halfspaces.datasets.formats.format import Format
@@ -27,6 +28,7 @@ FORMATS: dict[str, Format] = {
         tables.CSV,  # a folder of images may have one beside them
         image_folder.FORMAT,  # looks for an image among all files below a folder
         image_files.FORMAT,
+        webdataset.FORMAT,  # looks into the tars
         hdf5.FORMAT,
         npz.FORMAT,
         npy.FORMAT,

@@ -63,8 +63,7 @@ def header(image: Any) -> Header:
 def depth(stream: BinaryIO) -> int:
     """The bits that the largest value of an image of 16 bits takes, at least 8."""
     with _opened(stream) as image:
-        values = _values_of_16_bits(image, stream)
-        return max(8, int(values[..., :3].max()).bit_length())
+        return largest_bits(_values_of_16_bits(image, stream))
 
 
 def decode(
@@ -194,9 +193,10 @@ def _is_wide(image: Any) -> bool:
 
 def _layout(image: Any) -> str:
     """The name that Pillow gives to the order of the stored channels, bits and bytes."""
-    if not image.tile:
+    tile = getattr(image, "tile", None)  # only of images that a file holds
+    if not tile:
         return ""
-    arguments = image.tile[0].args
+    arguments = tile[0].args
     name = arguments if isinstance(arguments, str) else next(iter(arguments or ()), "")
     return name if isinstance(name, str) else ""
 
@@ -205,12 +205,23 @@ def _divided(image: Any, stream: BinaryIO, bits: int) -> Any:
     """The image of 8 bits, values below 2^bits divided by 2^(bits - 8), and larger ones white."""
     orientation = _orientation(image)
     values = _values_of_16_bits(image, stream)
+    image = divided(values, bits)
+    image.getexif()[ORIENTATION] = orientation
+    return image
+
+
+def divided(values: np.ndarray, bits: int) -> Any:
+    """Values of 16 bits, (H, W) or (H, W, 3 or 4), as an image of 8 bits."""
     narrow = np.minimum(values >> (bits - 8), 255).astype(np.uint8)
     if narrow.shape[2:] == (4,):
         narrow[..., 3] = values[..., 3] >> 8  # opacity is of all 16 bits
-    divided = _pillow().fromarray(narrow)
-    divided.getexif()[ORIENTATION] = orientation
-    return divided
+    return _pillow().fromarray(narrow)
+
+
+def largest_bits(values: np.ndarray) -> int:
+    """The bits that the largest value takes, at least 8; opacity does not count."""
+    colours = values if values.ndim == 2 else values[..., :3]
+    return max(8, int(colours.max()).bit_length())
 
 
 def _values_of_16_bits(image: Any, stream: BinaryIO) -> np.ndarray:

@@ -15,7 +15,6 @@ from halfspaces.datasets.formats import (
     table_columns,
     table_values,
 )
-from halfspaces.datasets.formats.class_folders import natural
 from halfspaces.datasets.formats.shard import Shard
 from halfspaces.datasets.formats.table_columns import Options
 from halfspaces.system.errors import DataError, listed
@@ -94,7 +93,6 @@ class ImageColumns:
         if "train" not in found:
             path = splits["train"][0].path
             raise DataError(f"{path} has no labels in the column {self.label!r}; add them.")
-        _check_known(splits, found, self.label)
         return found, notes
 
     def _of_split(self, shards: Sequence[Shard]) -> list[str | None]:
@@ -104,28 +102,6 @@ class ImageColumns:
             return [str(label) for label in y.tolist()]
         named_arrays.class_names(shards[0].path, np.array(self.classes, str), y[y != -1])
         return [None if i == -1 else self.classes[i] for i in y.tolist()]
-
-    def class_names(self, path: Path, labels: Sequence[str | None]) -> list[str]:
-        """All classes: those of the schema, or those of these labels in natural order."""
-        present = {label for label in labels if label is not None}
-        if len(present) < 2:
-            raise DataError(
-                f"{path} has one class, {min(present)!r}, in the column {self.label!r};"
-                " give at least two."
-            )
-        return sorted(present, key=natural) if self.classes is None else list(self.classes)
-
-
-def _check_known(splits: Mapping[str, Sequence[Shard]], found: Labels, label: str | None) -> None:
-    """Raise DataError for a class of another split that no training row has."""
-    known = {*found["train"], None}
-    for split, y in found.items():
-        unknown = [each for each in y if each not in known]
-        if unknown:
-            raise DataError(
-                f"{splits[split][0].path} has the class {unknown[0]!r} in the column {label!r},"
-                " which no training row has; add some or remove it."
-            )
 
 
 def _choose_image(path: Path, candidates: Sequence[str]) -> str:

@@ -131,8 +131,7 @@ class _Arrangement:
             else:
                 if table_of_files.folders_are_classes(path, tables, layout, names):
                     return layout
-        layout = table_of_files.arrange(path, tables, names, label, self.skip_bad)
-        return table_of_files.without(path, layout, bad)
+        return table_of_files.arrange(path, tables, names, bad, label, self.skip_bad)
 
     @cached_property
     def _tables(self) -> list[LabelTable]:

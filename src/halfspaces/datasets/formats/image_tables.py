@@ -15,12 +15,19 @@ from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files.folder import visible_folders
 from halfspaces.datasets.files.source import LIMITS, Entry, refusal, status_stamp
-from halfspaces.datasets.formats import arrow_types, hugging_face, labelled_images, tables
+from halfspaces.datasets.formats import (
+    arrow_types,
+    hugging_face,
+    labelled_images,
+    labelled_names,
+    tables,
+)
 from halfspaces.datasets.formats.class_folders import Layout
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.image_columns import ImageColumns, holds_images
 from halfspaces.datasets.formats.image_size import ImageSize
 from halfspaces.datasets.formats.labelled_images import Wanted
+from halfspaces.datasets.formats.labelled_names import Labelled
 from halfspaces.datasets.formats.shard import Shard
 from halfspaces.datasets.formats.table_columns import Options
 from halfspaces.datasets.optional import PYARROW
@@ -100,6 +107,8 @@ class _ImageTable:
         """Open a table that `recognizes` accepts, and choose its columns."""
         splits, options = tables.by_split(_open(path) or {}, options)
         columns = ImageColumns.choose(splits["train"][0], options, needs_label=needs_label)
+        if not needs_label:
+            splits = {"train": splits.get("test", splits["train"])}
         return cls(path, splits, columns)
 
     def recipe(self) -> tuple[object, ...]:
@@ -128,28 +137,23 @@ class _ImageTable:
         self, names: Iterable[str], folders: Iterable[str], bad: Collection[str]
     ) -> Layout:
         """The layout by the labels of the rows."""
-        y, notes = self.columns.labels(self.splits)
-        classes = self.columns.class_names(self.path, y["train"])
-        number = {label: i for i, label in enumerate(classes)}
-        splits: dict[str, list[tuple[str, int]]] = {}
-        for split, in_layout in SPLITS.items():
-            if split not in y:
-                continue
-            rows = [name for shard in self.splits[split] for name in self._names(split, shard)]
-            labels = [None if label is None else number[label] for label in y[split]]
-            splits[in_layout] = [
-                (name, label)
-                for name, label in zip(rows, labels, strict=True)
-                if label is not None and name not in bad
-            ]
-        return Layout(tuple(classes), splits, (self.columns.note(), *notes))
+        columns = self.columns
+        y, notes = columns.labels(self.splits)
+        images: dict[str, Labelled] = {}
+        for split, labels in y.items():
+            rows = (name for shard in self.splits[split] for name in self._names(split, shard))
+            for name, label in zip(rows, labels, strict=True):
+                if label is not None:
+                    images[name] = Labelled(SPLITS[split], label)
+        where = f"the column {columns.label!r}"
+        all_notes = (columns.note(), *notes)
+        return labelled_names.arrange(self.path, where, images, bad, columns.classes, all_notes)
 
     def unlabelled(
         self, names: Iterable[str], folders: Iterable[str], bad: Collection[str]
     ) -> Layout:
         """The layout of the rows to predict, all in one class."""
-        split = "test" if "test" in self.splits else "train"
-        rows = (name for shard in self.splits[split] for name in self._names(split, shard))
+        rows = (name for shard in self.splits["train"] for name in self._names("train", shard))
         return Layout(("any class",), {"train": [(name, 0) for name in rows if name not in bad]})
 
     def _names(self, split: str, shard: Shard) -> Iterator[str]:

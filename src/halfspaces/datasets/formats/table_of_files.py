@@ -1,18 +1,18 @@
 """Splits and classes of images from tables of labels that name their files."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from halfspaces.datasets.formats import label_column, label_tables
-from halfspaces.datasets.formats.class_folders import SPLITS, Layout, natural, split_of
+from halfspaces.datasets.formats import label_column, label_tables, labelled_names
+from halfspaces.datasets.formats.class_folders import SPLITS, Layout, split_of
 from halfspaces.datasets.formats.decode_image import SUFFIXES
 from halfspaces.datasets.formats.file_names import FileNames
 from halfspaces.datasets.formats.label_tables import LabelTable
+from halfspaces.datasets.formats.labelled_names import Labelled
 from halfspaces.system.errors import DataError, listed, shown
 
 SPLIT_COLUMNS = ("split", "subset", "set")
-FEW = 10  # labels that may all differ
 
 
 @dataclass(frozen=True)
@@ -30,62 +30,38 @@ class _Columns:
         return f"{self.table.name}: files {self.file!r}, label {self.label!r}{left_out}"
 
 
-@dataclass(frozen=True)
-class _Labelled:
-    """A file with its split and its class."""
-
-    split: str
-    label: str
-
-
 def arrange(
-    path: Path, tables: Sequence[LabelTable], names: Sequence[str], label: str | None, skip: bool
+    path: Path,
+    tables: Sequence[LabelTable],
+    names: Sequence[str],
+    bad: Collection[str],
+    label: str | None,
+    skip_bad: bool,
 ) -> Layout:
     """The layout of the files that the tables name; other images are left out, and noted.
 
-    `label` is the column of the classes, which are in the natural order of their names. Rows whose
-    file is missing are an error unless they are to be skipped. Raises DataError for labels that
-    contradict each other, names of several files, and columns that are not clear.
+    `label` is the column of the classes, which are in the natural order of their names; images have
+    the order of the rows. Rows whose file is missing are an error unless bad ones are skipped.
+    Raises DataError for labels that contradict each other, names of several files, and columns that
+    are not clear.
     """
     images = [name for name in names if name.lower().endswith(SUFFIXES)]
     files = FileNames(images)
     chosen = _choose(path, tables, label_tables.naming(tables, images), label)
-    found: dict[str, _Labelled] = {}
+    found: dict[str, Labelled] = {}
     notes = [columns.note() for columns in chosen]
     for columns in chosen:
         missing = _find_files(path, columns, files, found)
-        if missing and not skip:
+        if missing and not skip_bad:
             raise DataError(
                 f"{path} has no file for {_rows(missing, columns)}; get those files, or leave such"
                 " rows out with skip_bad (--skip-bad)."
             )
         if missing:
             notes.append(f"left out, as their files are missing: {_rows(missing, columns)}")
-    unlabelled = [name for name in images if name not in found]
-    if unlabelled:
-        are = "image has" if len(unlabelled) == 1 else "images have"
-        notes.append(
-            f"left out: {len(unlabelled):,} {are} no label, such as {shown(unlabelled[0])}"
-        )
-    classes = _classes(path, chosen, found)
-    return Layout(tuple(map(shown, classes)), _splits(found, classes), tuple(notes))
-
-
-def without(path: Path, layout: Layout, bad: Collection[str]) -> Layout:
-    """The layout without bad files; DataError if no training image is left."""
-    if not bad:
-        return layout
-    splits = {
-        split: [(name, label) for name, label in files if name not in bad]
-        for split, files in layout.splits.items()
-    }
-    present = {label for _, label in splits["train"]}
-    for label in {label for _, label in layout.splits["train"]} - present:
-        raise DataError(
-            f"{path} has no image of {layout.classes[label]} that can be decoded;"
-            " replace those files."
-        )
-    return replace(layout, splits=splits)
+    notes += labelled_names.unlabelled_note([name for name in images if name not in found])
+    where = f"the column {chosen[0].label!r} of {chosen[0].table.name}"
+    return labelled_names.arrange(path, where, found, bad, notes=notes)
 
 
 def folders_are_classes(
@@ -165,7 +141,7 @@ def _is_number(text: str) -> bool:
 
 
 def _find_files(
-    path: Path, columns: _Columns, files: FileNames, found: dict[str, _Labelled]
+    path: Path, columns: _Columns, files: FileNames, found: dict[str, Labelled]
 ) -> list[str]:
     """Add the labelled files of a table to `found`; returns the names of missing files."""
     table = columns.table
@@ -179,7 +155,7 @@ def _find_files(
         if file is None:
             missing.append(value)
             continue
-        labelled = _Labelled(split or table.split or _split_of_folders(file), label)
+        labelled = Labelled(split or table.split or _split_of_folders(file), label)
         if found.setdefault(file, labelled) != labelled:
             raise DataError(
                 f"{path} has two labels or splits for {shown(file)}, {found[file].label!r} and"
@@ -225,44 +201,3 @@ def _rows(missing: Sequence[str], columns: _Columns) -> str:
     return f"{len(missing):,} of the {len(values):,} rows of {columns.table.name}," + (
         f" such as {shown(missing[0])!r}"
     )
-
-
-# --- classes -------------------------------------------------------------------------------------
-
-
-def _classes(
-    path: Path, chosen: Sequence[_Columns], found: Mapping[str, _Labelled]
-) -> dict[str, int]:
-    """The label of each class of the training images; DataError unless they are classes."""
-    training = [each.label for each in found.values() if each.split == "train"]
-    table = chosen[0].table.name
-    if not training:
-        raise DataError(f"{path} has no labelled image for training in {table}; add some.")
-    classes = sorted(set(training), key=natural)
-    column = f"the column {chosen[0].label!r} of {table}"
-    if len(classes) < 2:
-        raise DataError(f"{path} has one class, {classes[0]!r}, in {column}; give at least two.")
-    if len(classes) == len(training) >= FEW:
-        raise DataError(
-            f"{path} has another value for each image in {column}, which are no classes;"
-            " name the column with the classes by --label COLUMN, or label=... in Python."
-        )
-    unknown = sorted({each.label for each in found.values()} - set(classes), key=natural)
-    if unknown:
-        raise DataError(
-            f"{path} has the class {unknown[0]!r} in {column} but in no training image;"
-            " add some or remove it."
-        )
-    return {name: number for number, name in enumerate(classes)}
-
-
-def _splits(
-    found: Mapping[str, _Labelled], classes: Mapping[str, int]
-) -> dict[str, list[tuple[str, int]]]:
-    """The files of each split, sorted by label and name."""
-    splits: dict[str, list[tuple[str, int]]] = {}
-    for split in ("train", "val", "test"):
-        files = [(name, classes[each.label]) for name, each in found.items() if each.split == split]
-        if files:
-            splits[split] = sorted(files, key=lambda pair: (pair[1], natural(pair[0])))
-    return splits
