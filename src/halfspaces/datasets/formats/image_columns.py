@@ -20,6 +20,7 @@ from halfspaces.datasets.formats.table_columns import Options
 from halfspaces.system.errors import DataError, listed
 
 USUAL = ("image", "img", "images", "picture", "photo", "jpg", "png")
+USES = {"train": "for training", "validation": "for validation", "test": "for testing"}
 Labels = Mapping[str, Sequence[str | None]]  # of the rows, by split; None for a missing one
 
 
@@ -85,10 +86,11 @@ class ImageColumns:
             y = self._of_split(shards) if has_column or split == "train" else []
             missing = y.count(None)
             if missing == len(y):
-                notes.append(f"left out: the {split} rows, which have no labels")
+                notes.append(f"left out: the rows {USES[split]}, which have no labels")
                 continue
             if missing:
-                notes.append(f"left out: {missing:,} {split} rows without a label")
+                rows = "row" if missing == 1 else "rows"
+                notes.append(f"left out: {missing:,} {rows} {USES[split]} without a label")
             found[split] = y
         if "train" not in found:
             path = splits["train"][0].path

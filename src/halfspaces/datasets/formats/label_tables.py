@@ -49,15 +49,15 @@ class LabelTable:
         return next((split for part in parts if (split := _split_of(part))), None)
 
     def naming_column(self, files: FileNames) -> str | None:
-        """The column that names most files, each another; None if none names half of its rows."""
-        counts: dict[str, int] = {}
+        """The column that names most files, those with a suffix first; None if none names half."""
+        ranks: dict[str, tuple[bool, int]] = {}
         for name, values in self.columns.items():
             step = max(1, len(values) // LOOKED_AT)
             given = [value for value in values[::step] if value]
             found = [file for value in given for file in files.candidates(value)[:1]]
-            if 2 * len(found) >= len(given) and len(set(found)) > 0.9 * len(found):
-                counts[name] = len(set(found))
-        return max(counts, key=counts.__getitem__, default=None)
+            if found and 2 * len(found) >= len(given) and 2 * len(set(found)) >= len(found):
+                ranks[name] = given[0].lower().endswith(SUFFIXES), len(set(found))
+        return max(ranks, key=ranks.__getitem__, default=None)
 
 
 def is_table(name: str) -> bool:

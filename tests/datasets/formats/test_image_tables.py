@@ -1,0 +1,118 @@
+"""Images in Parquet and Arrow tables, as Hugging Face's `datasets` 5.2 writes them.
+
+The schemas are those that Dataset.to_parquet, push_to_hub and save_to_disk write for
+Features({"image": Image(), "label": ClassLabel(names=[...])}).
+"""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from halfspaces import datasets
+from tests.data_files import encoded_photo, save_to_disk
+from tests.helpers import refuses, trains
+
+pytestmark = pytest.mark.usefixtures("cache")
+NAMES = ["cat", "dog", "bird"]
+FEATURES = {"image": {"_type": "Image"}, "label": {"names": NAMES, "_type": "ClassLabel"}}
+
+
+def hub_table(labels, size=(40, 50), image="image", features=FEATURES):
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    files = [{"bytes": encoded_photo(i, size), "path": f"{i}.png"} for i in labels]
+    table = pa.table({image: pa.array(files, kind), "label": pa.array(labels, pa.int64())})
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    return table.replace_schema_metadata(metadata)
+
+
+def repository(folder):
+    """A data set of the Hub, as git clones it: https://huggingface.co/docs/hub/datasets-image."""
+    (folder / "data").mkdir(parents=True)
+    (folder / "README.md").write_text("---\nlicense: mit\n---")
+    shards = {
+        "train-00000-of-00002": hub_table([0, 1, 2]),
+        "train-00001-of-00002": hub_table([2, 1, 0], (30, 20)),
+        "test-00000-of-00001": hub_table([1, 2], (64, 64)),
+    }
+    for name, table in shards.items():
+        pa.parquet.write_table(table, folder / "data" / f"{name}.parquet")
+    return folder
+
+
+def test_a_repository_of_the_hub(tmp_path, run):
+    data = trains(repository(tmp_path / "pets"))
+    assert data.class_names == ("cat", "dog", "bird")
+    assert (data.y.tolist(), data.y_test.tolist()) == ([0, 1, 2, 2, 1, 0], [1, 2])
+    assert data.image_shape == (32, 32, 3)
+    assert data.notes == (
+        "8 images of 3 sizes from 30 x 20 to 64 x 64, each resized whole to 32 x 32",
+        "images 'image', label 'label'",
+    )
+    model = tmp_path / "pets.safetensors"
+    assert run("train", tmp_path / "pets", "--out", model).code == 0
+    ended = run("predict", model, tmp_path / "pets")
+    assert [line.rpartition(",")[2] for line in ended.out.splitlines()[-2:]] == ["dog", "bird"]
+
+
+def test_one_file_is_read_like_a_folder_of_the_same_files(tmp_path):
+    pa.parquet.write_table(hub_table([0, 1, 2, 0]), tmp_path / "pets.parquet")
+    for row, label in enumerate([0, 1, 2, 0]):
+        file = tmp_path / "pets" / NAMES[label] / f"{row}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(encoded_photo(label))
+    table, folder = datasets.open(tmp_path / "pets.parquet"), datasets.open(tmp_path / "pets")
+    names = [folder.class_names[label] for label in folder.y]
+    assert sorted(names) == sorted(table.class_names[label] for label in table.y)
+    for label, row in zip(table.y, table.X, strict=True):
+        same = folder.X[folder.y == folder.class_names.index(NAMES[label])]
+        assert (same == row).all()
+    rows = datasets.open_rows(tmp_path / "pets.parquet")
+    np.testing.assert_array_equal(rows.X, table.X)
+    assert rows.keys["file"].tolist() == [f"row {i}" for i in range(4)]
+
+
+def test_saved_to_disk_with_hidden_labels(tmp_path):
+    """The test rows of many data sets of the Hub have −1 in place of their class."""
+    for split, labels in {"train": [0, 1, 2, -1], "test": [-1, -1]}.items():
+        save_to_disk(tmp_path / "saved" / split, hub_table(labels), FEATURES)
+    (tmp_path / "saved" / "dataset_dict.json").write_text(json.dumps({"splits": ["train", "test"]}))
+    data = trains(tmp_path / "saved")
+    assert data.y.tolist() == [0, 1, 2]
+    assert data.X_test is None
+    assert data.notes[2:] == (
+        "left out: 1 row for training without a label",
+        "left out: the rows for testing, which have no labels",
+    )
+
+
+def test_a_column_of_bytes_with_names_of_classes(tmp_path):
+    """As pandas writes frame.assign(image=[path.read_bytes() for path in paths])."""
+    columns = {
+        "id": [10, 11, 12, 13],
+        "image": pa.array([encoded_photo(i) for i in (0, 1, 0, 1)], pa.binary()),
+        "species": ["wolf", "ant", "wolf", "ant"],
+    }
+    pa.parquet.write_table(pa.table(columns), tmp_path / "animals.parquet")
+    data = trains(tmp_path / "animals.parquet")
+    assert (data.class_names, data.y.tolist()) == (("ant", "wolf"), [1, 0, 1, 0])
+    assert "images 'image', label 'species'; left out: 'id'" in data.notes
+
+
+def test_what_is_not_clear_is_refused(tmp_path):
+    """CIFAR-100 on the Hub has fine_label and coarse_label; rows may hold a path alone."""
+    classes = {name: {"names": NAMES, "_type": "ClassLabel"} for name in ("fine", "coarse")}
+    table = hub_table([0, 1, 2], image="img", features=classes)
+    table = table.rename_columns(["img", "fine"]).append_column("coarse", pa.array([0, 1, 1]))
+    path = tmp_path / "cifar100.parquet"
+    pa.parquet.write_table(table, path)
+    refuses(path, "'fine', 'coarse' beside the images", "--label COLUMN")
+    assert trains(path, label="coarse").y.tolist() == [0, 1, 1]
+    linked = hub_table([0, 1, 2]).to_pylist()
+    linked[1]["image"] = {"bytes": None, "path": "/etc/passwd"}
+    table = pa.Table.from_pylist(linked, hub_table([0]).schema)
+    pa.parquet.write_table(table, tmp_path / "linked.parquet")
+    refuses(tmp_path / "linked.parquet", "has row 1, which has no bytes of an image", "--skip-bad")
+    refuses(tmp_path / "linked.parquet", "has no image of dog that can be decoded", skip_bad=True)
