@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from PIL import Image
 
 from halfspaces import datasets
-from tests.data_files import encoded_photo, save_to_disk
+from tests.data_files import encoded_photo, photo, save_image, save_to_disk
 from tests.helpers import refuses, trains
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -116,3 +117,28 @@ def test_what_is_not_clear_is_refused(tmp_path):
     pa.parquet.write_table(table, tmp_path / "linked.parquet")
     refuses(tmp_path / "linked.parquet", "has row 1, which has no bytes of an image", "--skip-bad")
     refuses(tmp_path / "linked.parquet", "has no image of dog that can be decoded", skip_bad=True)
+
+
+def test_every_kind_of_image_is_decoded_as_in_a_folder(tmp_path):
+    """16 bits of a camera of 12, CMYK of Adobe, transparency, EXIF's orientation, AVIF."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    deep = np.linspace(0, 4095, 40 * 50).reshape(40, 50).astype(np.uint16)
+    kinds = [
+        (Image.fromarray(deep), "png", {}),
+        (photo(1).convert("CMYK"), "jpg", {}),
+        (photo(2).convert("RGBA").rotate(45), "png", {}),
+        (photo(0), "jpg", {"exif": exif}),
+        (photo(1), "avif", {}),
+        (photo(2).convert("P"), "gif", {}),
+    ]
+    files = []
+    for row, (image, suffix, options) in enumerate(kinds):
+        path = tmp_path / "folder" / "ab"[row % 2] / f"{row}.{suffix}"
+        save_image(path, image, **options)
+        files.append(path.read_bytes())
+    table = pa.table({"image": pa.array(files, pa.binary()), "label": list("ababab")})
+    pa.parquet.write_table(table, tmp_path / "table.parquet")
+    read, folder = datasets.open(tmp_path / "table.parquet"), datasets.open(tmp_path / "folder")
+    np.testing.assert_array_equal(read.X[[0, 2, 4, 1, 3, 5]], folder.X)
+    assert read.conventions.bits == folder.conventions.bits == 12
