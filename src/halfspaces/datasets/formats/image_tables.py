@@ -40,10 +40,13 @@ SPLITS = {"train": "train", "validation": "val", "test": "test"}  # of tables an
 def recognizes(path: Path) -> bool:
     """Whether it is a table, or a folder of its shards, with a column of images."""
     try:
-        splits = _open(path)
+        if hugging_face.FORMAT.recognizes(path):
+            first = hugging_face.splits(path)["train"][0]
+        else:
+            first = tables.first_columnar(_around(path))
     except (DataError, ImportError, OSError):  # the reader of tables says it
         return False
-    return splits is not None and holds_images(splits["train"][0].schema)
+    return first is not None and holds_images(first.schema)
 
 
 def read(
@@ -82,15 +85,19 @@ def read_features(
     )
 
 
-def _open(path: Path) -> Splits | None:
-    """The opened files by split; None for another format. A repository of the Hub, a folder around
-    one folder of shards, is opened, too.
-    """
+def _open(path: Path) -> Splits:
+    """The opened files by split."""
     if hugging_face.FORMAT.recognizes(path):
         return hugging_face.splits(path)
-    splits = tables.columnar_splits(path)
-    inner = visible_folders(path) if splits is None and path.is_dir() else []
-    return tables.columnar_splits(inner[0]) if len(inner) == 1 else splits
+    return tables.columnar_splits(_around(path))
+
+
+def _around(path: Path) -> Path:
+    """The only folder in a folder without tables, as in a repository of the Hub; else the path."""
+    if path.is_dir() and not tables.FORMAT.recognizes(path):
+        inner = visible_folders(path)
+        return inner[0] if len(inner) == 1 else path
+    return path
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,7 @@ class _ImageTable:
     @classmethod
     def open(cls, path: Path, options: Options, *, needs_label: bool = True) -> "_ImageTable":
         """Open a table that `recognizes` accepts, and choose its columns."""
-        splits, options = tables.by_split(_open(path) or {}, options)
+        splits, options = tables.by_split(_open(path), options)
         columns = ImageColumns.choose(splits["train"][0], options, needs_label=needs_label)
         if not needs_label:
             splits = {"train": splits.get("test", splits["train"])}

@@ -79,6 +79,10 @@ class TableFiles:
             )
         return {split: [self._open(file) for file in each] for split, each in files.items()}
 
+    def first(self, path: Path) -> Shard:
+        """The file, or the first one in a folder, opened."""
+        return self._open(self._files_in(path)[0] if path.is_dir() else path)
+
     def _files_in(self, folder: Path) -> list[Path]:
         """The shards in a folder; the history of a training that lies there is none."""
         files = filter(self._suffix, folder.iterdir())
@@ -173,9 +177,14 @@ _COLUMNAR = TableFiles(
 )
 
 
-def columnar_splits(path: Path) -> Splits | None:
-    """The opened Parquet or Arrow files of each split; None if the path holds none."""
-    return _COLUMNAR.splits(path) if _COLUMNAR.recognizes(path) else None
+def columnar_splits(path: Path) -> Splits:
+    """The opened Parquet or Arrow files of each split."""
+    return _COLUMNAR.splits(path)
+
+
+def first_columnar(path: Path) -> Shard | None:
+    """The first opened Parquet or Arrow file; None if the path holds none."""
+    return _COLUMNAR.first(path) if _COLUMNAR.recognizes(path) else None
 
 
 _TEXT = TableFiles(dict.fromkeys(csv.SUFFIXES, csv.open_shard))

@@ -180,11 +180,11 @@ class _Shards:
 
     def _split(self, name: str) -> str:
         """The split that the path of a shard says."""
-        if not self.path.is_dir():
-            return "train"
-        prefix = next(prefix for prefix in self.sources if name.startswith(prefix))
-        parts = reversed(PurePosixPath(prefix).parts)
-        return next((split for part in parts if (split := split_of(part))), "train")
+        parts = name.split("/")
+        prefixes = ("/".join(parts[:depth]) + "/" for depth in (1, 2))
+        shard = next((prefix for prefix in prefixes if prefix in self.sources), "")
+        words = reversed(PurePosixPath(shard).parts)
+        return next((split for word in words if (split := split_of(word))), "train")
 
     # -------------------------------------------------------------------------------- labels
 
@@ -194,7 +194,8 @@ class _Shards:
         found: dict[str, dict[str, str]] = {}  # by extension, then by key
         for entry in self.members():
             member = _Member.of(entry.name)
-            if member.extension in {*LABELS, self.label} and not member.is_image:
+            wanted = ("cls",) if self.label is None and "cls" in found else (*LABELS, self.label)
+            if member.extension in wanted and not member.is_image:
                 found.setdefault(member.extension, {})[member.key] = _content(self.path, entry)
         if self.label in found:
             extension = self.label
