@@ -100,6 +100,7 @@ class ImageColumns:
     def _of_split(self, shards: Sequence[Shard]) -> list[str | None]:
         assert self.label is not None
         y = table_values.labels(shards, self.label)
+        check_rows(shards[0].path, len(y), sum(shard.rows for shard in shards))
         if self.classes is None or y.dtype.kind not in "iu":
             return [str(label) for label in y.tolist()]
         named_arrays.class_names(shards[0].path, np.array(self.classes, str), y[y != -1])
@@ -116,3 +117,11 @@ def _choose_image(path: Path, candidates: Sequence[str]) -> str:
             " --ignore COLUMN, or ignore=[...] in Python."
         )
     return usual[0] if usual else candidates[0]
+
+
+def check_rows(path: Path, held: int, promised: int, *, is_end: bool = True) -> None:
+    """Raise DataError for a damaged file, which holds fewer or more rows than its header says."""
+    if held > promised or (is_end and held < promised):
+        raise DataError(
+            f"{path} holds {held:,} rows where {promised:,} are promised; save it again."
+        )

@@ -24,7 +24,7 @@ from halfspaces.datasets.formats import (
 )
 from halfspaces.datasets.formats.class_folders import Layout
 from halfspaces.datasets.formats.format import Format
-from halfspaces.datasets.formats.image_columns import ImageColumns, holds_images
+from halfspaces.datasets.formats.image_columns import ImageColumns, check_rows, holds_images
 from halfspaces.datasets.formats.image_size import ImageSize
 from halfspaces.datasets.formats.labelled_images import Wanted
 from halfspaces.datasets.formats.labelled_names import Labelled
@@ -133,12 +133,19 @@ class _ImageTable:
         """The image of each row."""
         for split, shards in self.splits.items():
             for shard in shards:
-                names = self._names(split, shard)
-                with shard.reading():
-                    for batch in shard.batches([self.columns.image]):
-                        batch.validate(full=True)
-                        for value in _files(batch.column(0)):
-                            yield _entry(next(names), value)
+                names = list(self._names(split, shard))
+                row = 0
+                for value in self._values(shard):
+                    check_rows(shard.path, row + 1, shard.rows, is_end=False)
+                    yield _entry(names[row], value)
+                    row += 1
+                check_rows(shard.path, row, shard.rows)
+
+    def _values(self, shard: Shard) -> Iterator[Any]:
+        with shard.reading():
+            for batch in shard.batches([self.columns.image]):
+                batch.validate(full=True)
+                yield from _files(batch.column(0))
 
     def labelled(
         self, names: Iterable[str], folders: Iterable[str], bad: Collection[str]
