@@ -102,6 +102,17 @@ def test_a_column_of_bytes_with_names_of_classes(tmp_path):
     assert "images 'image', label 'species'; left out: 'id'" in data.notes
 
 
+def test_images_that_are_ignored_leave_a_table_of_numbers(tmp_path):
+    table = hub_table([0, 1, 0, 1]).append_column("width", pa.array([1.5, 2, 1, 3]))
+    pa.parquet.write_table(table, tmp_path / "sizes.parquet")
+    data = datasets.open(tmp_path / "sizes.parquet", ignore=["image"])
+    assert data.X.ravel().tolist() == [1.5, 2, 1, 3]
+    assert datasets.open_features(tmp_path / "sizes.parquet", ignore=["image"]).shape[0] == 4
+    blob = pa.table({"blob": pa.array([b"a", b"b"]), "x": [1.0, 2.0], "label": [0, 1]})
+    pa.parquet.write_table(blob, tmp_path / "blob.parquet")
+    refuses(tmp_path / "blob.parquet", "'blob' of type binary", "--ignore blob")
+
+
 def test_what_is_not_clear_is_refused(tmp_path):
     """CIFAR-100 on the Hub has fine_label and coarse_label; rows may hold a path alone."""
     classes = {name: {"names": NAMES, "_type": "ClassLabel"} for name in ("fine", "coarse")}

@@ -1,5 +1,6 @@
 """Which column of a table holds images, and which their labels."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,23 +21,25 @@ from halfspaces.datasets.formats.table_columns import Options
 from halfspaces.system.errors import DataError, listed
 
 USUAL = ("image", "img", "images", "picture", "photo", "jpg", "png")
+OF_IMAGES = re.compile(r".*(image|img|picture|photo|jpe?g|png).*", re.IGNORECASE)
 USES = {"train": "for training", "validation": "for validation", "test": "for testing"}
 Labels = Mapping[str, Sequence[str | None]]  # of the rows, by split; None for a missing one
 
 
-def holds_images(schema: Any) -> bool:
-    """Whether a table has a column of images, and none of features."""
+def holds_images(schema: Any, ignored: Sequence[str] = ()) -> bool:
+    """Whether a table has a column of images that is not ignored, and none of features."""
     named = {name.lower() for name in named_arrays.FEATURES}
     lists = [name for name in schema.names if arrow_types.is_list(schema.field(name).type)]
-    return bool(_candidates(schema, ())) and not any(name.lower() in named for name in lists)
+    return bool(_candidates(schema, ignored)) and not any(name.lower() in named for name in lists)
 
 
 def _candidates(schema: Any, ignored: Sequence[str]) -> list[str]:
-    """The columns of files with their paths; without any, those of bytes."""
+    """The columns of files with their paths; without any, those of bytes with a usual name."""
     kinds = {name: arrow_types.stored(schema.field(name).type) for name in schema.names}
     names = [name for name in kinds if name not in ignored]
     images = [name for name in names if arrow_types.is_image(kinds[name])]
-    return images or [name for name in names if arrow_types.is_binary(kinds[name])]
+    binary = [name for name in names if arrow_types.is_binary(kinds[name])]
+    return images or [name for name in binary if OF_IMAGES.fullmatch(name)]
 
 
 @dataclass(frozen=True)

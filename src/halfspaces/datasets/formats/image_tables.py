@@ -40,10 +40,7 @@ SPLITS = {"train": "train", "validation": "val", "test": "test"}  # of tables an
 def recognizes(path: Path) -> bool:
     """Whether it is a table, or a folder of its shards, with a column of images."""
     try:
-        if hugging_face.FORMAT.recognizes(path):
-            first = hugging_face.splits(path)["train"][0]
-        else:
-            first = tables.first_columnar(_around(path))
+        first = _first(path)
     except (DataError, ImportError, OSError):  # the reader of tables says it
         return False
     return first is not None and holds_images(first.schema)
@@ -61,6 +58,8 @@ def read(
     images and their errors are those of `image_folder.read`. A split without labels (all missing,
     or −1 of a ClassLabel) is left out.
     """
+    if _without_images(path, options):
+        return _plain(path).read(_around(path), **options)
     table = _ImageTable.open(path, options)
     wanted = Wanted.of(image_size, skip_bad, options.get("like"))
     X, stored = labelled_images.decoded(table, table.labelled, wanted, table.recipe())
@@ -78,11 +77,31 @@ def read_features(
     **options: Unpack[Options],
 ) -> RowsToPredict:
     """The images of the test split, or all if there is none, in the order of the rows."""
+    if _without_images(path, options):
+        return tables.read_rows(_open(path), options)
     table = _ImageTable.open(path, options, needs_label=False)
     wanted = Wanted.of(image_size, skip_bad, options.get("like"))
     return labelled_images.rows_to_predict(
         *labelled_images.decoded(table, table.unlabelled, wanted, table.recipe())
     )
+
+
+def _first(path: Path) -> Shard | None:
+    """The first opened file; None if the path holds no table."""
+    if hugging_face.FORMAT.recognizes(path):
+        return hugging_face.splits(path)["train"][0]
+    return tables.first_columnar(_around(path))
+
+
+def _without_images(path: Path, options: Options) -> bool:
+    """Whether all columns of images are ignored, so that others may be features."""
+    first = _first(path)
+    return first is not None and not holds_images(first.schema, options.get("ignore") or ())
+
+
+def _plain(path: Path) -> Format:
+    """The format of a table without its images."""
+    return hugging_face.FORMAT if hugging_face.FORMAT.recognizes(path) else tables.FORMAT
 
 
 def _open(path: Path) -> Splits:
