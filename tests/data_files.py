@@ -84,6 +84,20 @@ def save_image(path: Path, image: Image.Image, **options) -> None:
     image.save(path, **options)
 
 
+def photo(label: int, size: tuple[int, int] = (40, 50)) -> Image.Image:
+    """Noise of a colour that shows its class, of (height, width)."""
+    pixels = np.random.default_rng(abs(label)).integers(0, 60, (*size, 3), np.uint8)
+    pixels[..., label % 3] += 150
+    return Image.fromarray(pixels)
+
+
+def encoded_photo(label: int, size: tuple[int, int] = (40, 50), kind: str = "PNG") -> bytes:
+    """The file of a `photo`."""
+    stream = io.BytesIO()
+    photo(label, size).save(stream, kind)
+    return stream.getvalue()
+
+
 def files_in(folder: Path) -> dict[str, bytes]:
     """The content of every file below a folder, by its path in it."""
     return {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_sample_images
 
-from halfspaces import datasets
+from halfspaces import LinearClassifier, datasets
 from halfspaces.datasets import DataError, catalogue
 from halfspaces.datasets.files.download import Tries
 from halfspaces.features.images import grey
@@ -76,6 +76,16 @@ def refuses(given, *words: str, **options) -> None:
     with pytest.raises(DataError) as caught:
         datasets.open(given, **options)
     assert_one_sentence(str(caught.value), words)
+
+
+def trains(given, **options) -> datasets.Dataset:
+    """The data set that is given; a classifier learns its training rows, and those for testing."""
+    data = datasets.open(given, **options)
+    classifier = LinearClassifier(strength=1.0).fit(data.X, data.y)
+    assert np.array_equal(classifier.predict(data.X), data.y)
+    if data.X_test is not None:
+        assert np.array_equal(classifier.predict(data.X_test), data.y_test)
+    return data
 
 
 def refuses_download(name: str, *words: str, tries: Tries) -> None:

@@ -2,12 +2,15 @@
 
 import gzip
 import io
+import json
 import pickle
 import struct
 import tarfile
 import zipfile
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 from PIL import Image
 
 from tests.data_files import png_of_16_bits
@@ -93,6 +96,44 @@ def tar_seeds() -> list[bytes]:
     ]
 
 
+def image_tables() -> list[bytes]:
+    """Parquet files with a column of images, as the Hub stores them, or of bytes."""
+    content = [encoded("PNG", size=(2, 2)), encoded("JPEG", size=(3, 2))]
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    files = pa.array([{"bytes": each, "path": "1.png"} for each in content], kind)
+    names = {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}
+    metadata = {"huggingface": json.dumps({"info": {"features": names}})}
+    seeds = []
+    for column in (files, pa.array(content, pa.binary())):
+        stream = io.BytesIO()
+        table = pa.table({"image": column, "label": [0, 1]}).replace_schema_metadata(metadata)
+        pa.parquet.write_table(table, stream)
+        seeds.append(stream.getvalue())
+    return seeds
+
+
+def samples() -> dict[str, bytes]:
+    """The members of a tar of WebDataset."""
+    members = {}
+    for i in range(3):
+        members[f"s{i}.cls"] = b"%d" % (i % 2)
+        members[f"s{i}.json"] = json.dumps({"label": i % 2}).encode()
+        members[f"s{i}.png"] = encoded("PNG", size=(2, 2))
+    return members
+
+
+def numbered_beside() -> dict[str, bytes]:
+    return {f"train/{i}.png": encoded("PNG", size=(2, 2)) for i in range(4)}
+
+
+def label_tables() -> list[bytes]:
+    return [
+        b"id,label\n0,cat\n1,dog\n2,cat\n3,dog\n",
+        b"file;kind;split\r\ntrain/0.png;1;train\r\ntrain/1.png;2;train\r\n2.png;1;test\r\n",
+        b'{"file_name": "0.png", "label": 1}\n{"file_name": "1.png", "label": "x"}\n',
+    ]
+
+
 def idx_beside() -> dict[str, bytes]:
     return {"train-labels-idx1-ubyte": struct.pack(">2I", 0x801, 2) + b"\1\2"}
 
@@ -102,6 +143,10 @@ READERS = {
     "tar": Reader(tar_seeds, "given.tar", skips=True),
     "tar.gz": Reader(lambda: [tarred(MEMBERS)], "given.tar.gz", gzip.compress, skips=True),
     "packed tar": Reader(lambda: [gzip.compress(tarred(MEMBERS))], "given.tgz", skips=True),
+    "table of images": Reader(image_tables, "given.parquet", skips=True),
+    "webdataset": Reader(lambda: [tarred(samples())], "given.tar", skips=True),
+    "labels.csv": Reader(label_tables, "labels.csv", beside=numbered_beside, skips=True),
+    "metadata.jsonl": Reader(label_tables, "metadata.jsonl", beside=numbered_beside, skips=True),
     "zip": Reader(
         lambda: [zipped(MEMBERS), zipped(MEMBERS, zipfile.ZIP_STORED)], "given.zip", skips=True
     ),

@@ -12,11 +12,11 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from halfspaces import datasets
 from halfspaces.cli import screen
 from halfspaces.cli.screen import console
 from halfspaces.cli.terminal import Rows, clean
 from halfspaces.datasets import Dataset, RowsToPredict
-from halfspaces.datasets.formats import image_folder
 from halfspaces.support.types import Array
 from halfspaces.system import interrupts
 from halfspaces.system.errors import shown
@@ -35,11 +35,10 @@ def working(on: str) -> Status:
 def reading(data: str) -> AbstractContextManager[Any]:
     """A context manager that shows a spinner while data are read.
 
-    It shows none for folders of images, whose reader has a progress bar.
+    It shows none for files of images, whose readers have a progress bar.
     """
     interrupts.work_begins()
-    path = Path(data)
-    if path.exists() and image_folder.recognizes(path):
+    if Path(data).exists() and datasets.holds_images(data):
         return nullcontext()
     return working(f"reading {data}")
 

@@ -15,6 +15,7 @@ from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, Features, RowsToPredict
 from halfspaces.datasets.formats import FORMATS
 from halfspaces.datasets.formats.format import Format, file_named, folder_with
+from halfspaces.datasets.image_list import images
 from halfspaces.datasets.opening import (
     BUILT_IN,
     holds_images,
@@ -42,6 +43,7 @@ __all__ = [
     "folder_with",
     "from_batches",
     "holds_images",
+    "images",
     "open",
     "open_features",
     "open_images",

@@ -33,6 +33,7 @@ class Library:
 
 FSSPEC = Library("fsspec", "halfspaces[remote]")
 H5PY = Library("h5py", "halfspaces[hdf5]")
+HEIF = Library("pillow_heif", "halfspaces[heic]")
 POOCH = Library("pooch", "halfspaces[remote]")
 PYARROW = Library("pyarrow", "halfspaces[parquet]")
 TORCH = Library("torch", "halfspaces[torch]")

@@ -165,7 +165,8 @@ def _stacked(name: str, items: Iterable[object]) -> object:
             raise
         raise ValueError(
             f"{name} holds items of different shapes, such as {shapes[0]} and {shapes[1]}; resize "
-            "images to one size, and give one row of numbers for each."
+            "images to one size by halfspaces.datasets.images, and give one row of numbers for"
+            " each."
         ) from error
 
 

@@ -31,7 +31,7 @@ class Images:
     def __post_init__(self) -> None:
         pixels: Any = self.pixels
         if not isinstance(pixels, np.ndarray):
-            pixels = np.asarray(pixels)
+            pixels = _as_array(pixels)
             object.__setattr__(self, "pixels", pixels)
         if pixels.dtype != np.uint8 and pixels.dtype.kind != "f":
             remedy = "convert grey levels from 0 to 255 with .astype(numpy.uint8)"
@@ -59,6 +59,17 @@ class Images:
             block = _grey_levels(block, rows)
         block = block[:, None] if block.ndim == 3 else np.moveaxis(block, -1, 1)
         return np.ascontiguousarray(block, np.float32)
+
+
+def _as_array(images: Any) -> Array:
+    """A list of images of one size as an array."""
+    try:
+        return np.asarray(images)
+    except ValueError as error:
+        raise ValueError(
+            f"{NEEDED}, got images of different sizes; resize them by"
+            " halfspaces.datasets.images(images)."
+        ) from error
 
 
 def _reshaping(shape: tuple[int, ...]) -> str | None:

@@ -46,7 +46,7 @@ class DualAscent(Optimizer[DualAscentState]):
     seed : int
         Of the random order.
     turn_epochs : int
-        Of a turn, at most; fewer, but at least 10 visits to each dual point, where they would take
+        At most; fewer, but at least 10 visits to each dual point, where they would take
         more than about a second.
 
     Raises

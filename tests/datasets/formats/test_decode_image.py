@@ -1,6 +1,7 @@
 """Images of every format and mode become the pixels that they show, upright and in one size."""
 
 import io
+import sys
 import warnings
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from halfspaces import datasets
+from halfspaces.datasets.formats import decode_image
 from tests.data_files import png_of_16_bits, save_image
 from tests.helpers import refuses
 
@@ -18,10 +20,10 @@ pytestmark = pytest.mark.usefixtures("cache")
 
 COLOUR, SHADE, CLEAR = (200, 100, 50), 180, (1, 2, 3, 0)
 WRITTEN = [
-    *((kind, "RGB", COLOUR, COLOUR) for kind in ("JPEG", "PNG", "WEBP", "BMP", "TIFF")),
+    *((kind, "RGB", COLOUR, COLOUR) for kind in ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF")),
     *((kind, "L", SHADE, SHADE) for kind in ("JPEG", "PNG", "BMP", "TIFF", "GIF")),
     *((kind, "1", 1, 255) for kind in ("PNG", "BMP", "TIFF")),
-    *((kind, "RGBA", CLEAR, (255, 255, 255)) for kind in ("PNG", "WEBP", "TIFF")),
+    *((kind, "RGBA", CLEAR, (255, 255, 255)) for kind in ("PNG", "WEBP", "TIFF", "AVIF")),
     *((kind, "RGBA", (*COLOUR, 255), COLOUR) for kind in ("PNG", "WEBP", "TIFF")),
     *((kind, "I;16", 180 * 256 + 255, SHADE) for kind in ("PNG", "TIFF")),
     *((kind, "CMYK", (55, 155, 205, 0), COLOUR) for kind in ("JPEG", "TIFF")),
@@ -40,7 +42,7 @@ def test_every_format_and_mode(tmp_path, kind, mode, colour, expected):
     channels = np.size(expected)
     assert data.image_shape == (4, 6, channels)
     assert (data.X.dtype, data.y.tolist(), data.class_names) == (np.uint8, [0, 1], ("a", "b"))
-    lossy = 4 if kind in ("JPEG", "WEBP") else 0
+    lossy = 4 if kind in ("JPEG", "WEBP", "AVIF") else 0
     np.testing.assert_allclose(
         data.images(data.X), np.broadcast_to(expected, (2, 4, 6, channels)), atol=lossy
     )
@@ -206,3 +208,56 @@ def test_images_of_16_bits_stand_upright(tmp_path, orientation):
     data = datasets.open(tmp_path)
     upright = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "a" / "x.png")))
     np.testing.assert_array_equal(data.images(data.X)[0, ..., 0], upright >> 8)
+
+
+# --- AVIF and HEIC -------------------------------------------------------------------------------
+
+
+def corners(pixels) -> list[int]:
+    """The channel that is largest in each corner."""
+    return [int(pixels[y, x].argmax()) for y in (4, -5) for x in (4, -5)]
+
+
+def corners_image() -> Image.Image:
+    pixels = np.zeros((64, 96, 3), np.uint8)
+    pixels[:, :48, 0] = pixels[:32, 48:, 1] = pixels[32:, 48:, 2] = 220
+    return Image.fromarray(pixels)
+
+
+def heic(image: Image.Image, exif: Image.Exif) -> bytes:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    stream = io.BytesIO()
+    pillow_heif.from_pillow(image).save(stream, quality=95, exif=exif.tobytes())
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF", "HEIC"])
+def test_orientation_of_every_kind(kind):
+    for orientation, expected in {1: [0, 1, 0, 2], 6: [0, 0, 2, 1], 2: [1, 0, 2, 0]}.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        stream = io.BytesIO()
+        if kind == "HEIC":
+            stream.write(heic(corners_image(), exif))
+        else:
+            corners_image().save(stream, kind, exif=exif)
+        height, width = (96, 64) if orientation == 6 else (64, 96)
+        given = stream.getvalue()
+        assert decode_image.look(io.BytesIO(given)).height == height
+        assert corners(decode_image.decode(io.BytesIO(given), height, width, 3)) == expected
+
+
+def test_heic_without_its_library(pets, monkeypatch):
+    """The first bytes of a photo of an iPhone."""
+    (pets / "cat" / "IMG_0001.HEIC").write_bytes(b"\0\0\0$ftypheic\0\0\0\0mif1MiHBheic" + bytes(99))
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    refuses(pets, "has cat/IMG_0001.HEIC, which is in HEIC", "pip install 'halfspaces[heic]'")
+    assert len(datasets.open(pets, skip_bad=True).y) == 6
+
+
+def test_depth_of_grey_images_of_16_bits_is_that_of_all_columns():
+    values = np.zeros((4, 9), np.uint16)
+    values[:, 8] = 4000
+    stream = io.BytesIO()
+    Image.fromarray(values).save(stream, "TIFF")
+    assert decode_image.depth(io.BytesIO(stream.getvalue())) == 12

@@ -165,7 +165,7 @@ GOOD = {"a": [1.0, 2.0], "label": [0, 1]}
         ({"x": pa.array([], pa.list_(pa.float32())), "label": pa.array([], pa.int8())}, "no rows"),
         (
             {"i": [{"bytes": b"", "path": ""}] * 2, "label": [0, 1]},
-            "files of images in the column 'i'",
+            "has row 0, which is no JPEG",
         ),
     ],
 )

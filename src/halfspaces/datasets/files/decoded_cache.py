@@ -23,7 +23,7 @@ import numpy as np
 from halfspaces.system import cache_folder
 from halfspaces.system.errors import DataError
 
-VERSION = 2
+VERSION = 3
 KEY = "[0-9a-f]{32}"
 FRESH = 3600.0  # seconds after its last change in which a file may still be being written
 BLOCK = 1 << 20  # bytes; a checksum covers evenly spread blocks
@@ -33,10 +33,10 @@ DAMAGE = (OSError, ValueError, TypeError, KeyError, EOFError)
 
 @dataclass(frozen=True)
 class Stored:
-    """The description of decoded images, whose rows are sorted by split, class and name."""
+    """The description of decoded images, whose rows are those of one split after the other."""
 
     classes: list[str]
-    counts: dict[str, list[int]]  # by split, then class
+    labels: dict[str, list[int]]  # of the rows, by split
     image_shape: list[int]
     notes: list[str]
     bits: int | None  # the depth of images of 16 bits, if there are any
@@ -69,7 +69,7 @@ def load(name: str) -> tuple[np.ndarray, Stored] | None:
         return None
     _touch(name)
     height, width, channels = stored.image_shape
-    shape = (sum(map(sum, stored.counts.values())), height * width * channels)
+    shape = (sum(map(len, stored.labels.values())), height * width * channels)
     return (X, stored) if X.shape == shape and X.dtype == np.uint8 else None
 
 

@@ -47,6 +47,11 @@ def files_in(folder: Path, names: Iterable[str]) -> list[Entry]:
     return [Entry(name, partial(_open, folder / name)) for name in names]
 
 
+def visible_folders(path: Path) -> list[Path]:
+    """The folders in a folder, without hidden ones."""
+    return sorted(path / entry.name for entry in _scan(path) if entry.is_dir())
+
+
 def _walk(path: Path) -> Iterator[_Found]:
     """All files and folders below `path`, in no particular order."""
     visited = set()

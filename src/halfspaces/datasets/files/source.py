@@ -51,9 +51,15 @@ class Entry:
 class Source(Protocol):
     """The files below one path."""
 
-    path: Path
-    notes: Sequence[str]
-    """Lines for the user on how the files are read."""
+    @property
+    def path(self) -> Path:
+        """The path that the user gave."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Lines for the user on how the files are read."""
+        ...
 
     def entries(self) -> Iterator[Entry]:
         """All files and folders, always in the same order, without hidden files and junk."""

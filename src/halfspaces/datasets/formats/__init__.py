@@ -8,6 +8,7 @@ from halfspaces.datasets.formats import (
     idx,
     image_files,
     image_folder,
+    image_tables,
     npy,
     npy_shards,
     npz,
@@ -17,6 +18,7 @@ from halfspaces.datasets.formats import (
     svmlight,
     tables,
     torch_file,
+    webdataset,
     zarr,
 )
 from halfspaces.datasets.formats.format import Format
@@ -30,6 +32,7 @@ FORMATS: dict[str, Format] = {
         tables.CSV,  # a folder of images may have one beside them
         image_folder.FORMAT,  # looks for an image among all files below a folder
         image_files.FORMAT,
+        webdataset.FORMAT,  # looks into the tars
         hdf5.FORMAT,
         torch_file.FORMAT,
         safetensors.FORMAT,
@@ -39,6 +42,7 @@ FORMATS: dict[str, Format] = {
         npy_shards.FORMAT,
         zarr.FORMAT,
         hugging_face.FORMAT,
+        image_tables.FORMAT,  # looks into the tables of the two before
         stl10.FORMAT,
         svhn.FORMAT,
         emnist.FORMAT,

@@ -70,3 +70,15 @@ def is_image(kind: Any) -> bool:
     if not of.is_struct(kind):
         return False
     return {"bytes", "path"} <= {kind.field(i).name for i in range(kind.num_fields)}
+
+
+def is_binary(kind: Any) -> bool:
+    """Whether values of this type are bytes."""
+    import pyarrow.types as of
+
+    return of.is_binary(kind) or of.is_large_binary(kind) or of.is_binary_view(kind)
+
+
+def holds_files(kind: Any) -> bool:
+    """Whether values of this type may be whole files, such as images."""
+    return is_image(stored(kind)) or is_binary(stored(kind))

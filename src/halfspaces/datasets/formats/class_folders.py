@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from halfspaces.datasets.formats.decode_image import SUFFIXES
@@ -23,10 +23,14 @@ NEEDED = "needed is one sub-folder a class with images in it"
 
 @dataclass(frozen=True)
 class Layout:
-    """The classes, and (name, label) of the files of each split, sorted by label and name."""
+    """The classes, and (name, label) of the files of each split in the order of their rows.
+
+    Those of class folders are sorted by label and name. `notes` are lines for the user.
+    """
 
     classes: tuple[str, ...]
     splits: dict[str, list[tuple[str, int]]]
+    notes: tuple[str, ...] = field(default=(), repr=False)
 
     def names(self) -> list[str]:
         """The names of the files, split by split."""
@@ -93,7 +97,7 @@ def _common_prefix(path: Path, files: ByName, folders: set[Parts]) -> Parts:
     shallowest = min(map(len, images))
     while shallowest - depth >= 3:
         tops = {parts[depth] for parts in [*images, *folders] if len(parts) > depth}
-        if len(tops) > 1 or _split_of(tops.pop()):
+        if len(tops) > 1 or split_of(tops.pop()):
             break
         depth += 1
     return images[0][:depth]
@@ -105,14 +109,14 @@ def _without_repetition(parts: Parts) -> Parts:
     >>> _without_repetition(("seg_train", "seg_train", "sea", "1.jpg"))
     ('seg_train', 'sea', '1.jpg')
     """
-    is_repeated = len(parts) > 1 and parts[0] == parts[1] and _split_of(parts[0]) is not None
+    is_repeated = len(parts) > 1 and parts[0] == parts[1] and split_of(parts[0]) is not None
     return parts[1:] if is_repeated else parts
 
 
-def _split_of(folder: str) -> str | None:
+def split_of(folder: str) -> str | None:
     """The split that a word in the name of a folder says; None for none, or for several.
 
-    >>> [_split_of(name) for name in ("Train", "seg_test", "training_set", "terrain")]
+    >>> [split_of(name) for name in ("Train", "seg_test", "training_set", "terrain")]
     ['train', 'test', 'train', None]
     """
     words = re.split(r"[\W_]+", folder.lower())
@@ -151,7 +155,7 @@ def _known_splits(tops: set[str], below: list[Parts]) -> dict[str, str]:
     training_set and so on; train_tracks beside test_tracks, without such folders, are classes.
     """
     exact = {top: SPLITS[top.lower()] for top in sorted(tops) if top.lower() in SPLITS}
-    by_word = {top: split for top in sorted(tops) if (split := _split_of(top))}
+    by_word = {top: split for top in sorted(tops) if (split := split_of(top))}
     classes = [_inner(below, top) for top in by_word]
     if exact or len(set(by_word.values())) < 2 or not set.intersection(*classes):
         return exact

@@ -11,15 +11,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from halfspaces.datasets.files import compressed
+from halfspaces.datasets.optional import HEIF
 from halfspaces.system.errors import DataError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif"),
+    *(".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif"),
+)
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 GREY = {"1", "L", "LA", "La"}
 ORIENTATION = 0x0112  # the EXIF tag
 UPPER = {"RGB;16", "RGBA;16", "RGBX;16"}  # layouts of which Pillow reads the upper bytes
@@ -44,16 +50,20 @@ def look(stream: BinaryIO) -> Header:
     Raises DataError, a phrase without a subject, for a file that is no image or too large.
     """
     with _opened(stream) as image:
-        sides = image.height, image.width
-        height, width = reversed(sides) if _orientation(image) in SIDEWAYS else sides
-        return Header(height, width, _is_grey(image), _is_wide(image))
+        return header(image)
+
+
+def header(image: Any) -> Header:
+    """The header of an opened image of Pillow."""
+    sides = image.height, image.width
+    height, width = reversed(sides) if _orientation(image) in SIDEWAYS else sides
+    return Header(height, width, _is_grey(image), _is_wide(image))
 
 
 def depth(stream: BinaryIO) -> int:
     """The bits that the largest value of an image of 16 bits takes, at least 8."""
     with _opened(stream) as image:
-        values = _values_of_16_bits(image, stream)
-        return max(8, int(values[..., :3].max()).bit_length())
+        return largest_bits(_values_of_16_bits(image, stream))
 
 
 def decode(
@@ -67,10 +77,28 @@ def decode(
         side = 2 * max(height, width)
         image.draft(None, (side, side))  # JPEG decodes faster at 1/2, 1/4 or 1/8 if that is enough
         narrow = _divided(image, stream, bits or 16) if _is_wide(image) else image
-        pixels = _as_8_bits(_upright(narrow), "L" if channels == 1 else "RGB")
-        if pixels.size != (width, height):
-            pixels = pixels.resize((width, height), _pillow().Resampling.BILINEAR)
-        return np.asarray(pixels).reshape(height, width, channels)
+        return resized(narrow, height, width, channels)
+
+
+def resized(image: Any, height: int, width: int, channels: int) -> np.ndarray:
+    """The pixels (height, width, channels) of an image of 8 bits, turned upright by EXIF."""
+    pixels = _as_8_bits(_upright(image), "L" if channels == 1 else "RGB")
+    if pixels.size != (width, height):
+        pixels = pixels.resize((width, height), _pillow().Resampling.BILINEAR)
+    return np.asarray(pixels).reshape(height, width, channels)
+
+
+def libraries() -> tuple[str | None, ...]:
+    """The versions of the libraries that decode; None for one that is not installed."""
+    return tuple(map(_version, ("pillow", "pillow-heif")))
+
+
+@cache
+def _version(requirement: str) -> str | None:
+    try:
+        return metadata.version(requirement)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 @cache
@@ -87,7 +115,7 @@ def _opened(stream: BinaryIO) -> Iterator[Any]:
     """The image in a stream, which is closed after it; a decoder's error becomes a phrase."""
     pillow = _pillow()
     try:
-        with stream, pillow.open(stream, formats=FORMATS) as image:
+        with stream, pillow.open(stream, formats=_formats_for(stream)) as image:
             most = pillow.MAX_IMAGE_PIXELS
             if most is not None and image.width * image.height > most:
                 size = f"{image.height:,} x {image.width:,} pixels"
@@ -96,9 +124,25 @@ def _opened(stream: BinaryIO) -> Iterator[Any]:
     except DataError:
         raise
     except pillow.UnidentifiedImageError as error:
-        raise DataError("is no JPEG, PNG, WebP, BMP, TIFF or GIF image") from error
+        raise DataError("is no JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF or HEIC image") from error
     except Exception as error:
         raise DataError(f"cannot be decoded ({compressed.cause(error)})") from error
+
+
+def _formats_for(stream: BinaryIO) -> tuple[str, ...]:
+    """The formats of Pillow, or HEIC if the file begins so; DataError where its library lacks."""
+    start = stream.read(64)
+    stream.seek(0)
+    is_heic = start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS and b"avif" not in start
+    if not is_heic:
+        return FORMATS
+    try:
+        HEIF.load("HEIC").register_heif_opener()
+    except DataError as error:
+        raise DataError(
+            f"is in HEIC, which needs {HEIF.module} (pip install '{HEIF.requirement}')"
+        ) from error
+    return ("HEIF",)
 
 
 def _orientation(image: Any) -> int:
@@ -149,9 +193,10 @@ def _is_wide(image: Any) -> bool:
 
 def _layout(image: Any) -> str:
     """The name that Pillow gives to the order of the stored channels, bits and bytes."""
-    if not image.tile:
+    tile = getattr(image, "tile", None)  # only of images that a file holds
+    if not tile:
         return ""
-    arguments = image.tile[0].args
+    arguments = tile[0].args
     name = arguments if isinstance(arguments, str) else next(iter(arguments or ()), "")
     return name if isinstance(name, str) else ""
 
@@ -160,12 +205,23 @@ def _divided(image: Any, stream: BinaryIO, bits: int) -> Any:
     """The image of 8 bits, values below 2^bits divided by 2^(bits - 8), and larger ones white."""
     orientation = _orientation(image)
     values = _values_of_16_bits(image, stream)
+    image = divided(values, bits)
+    image.getexif()[ORIENTATION] = orientation
+    return image
+
+
+def divided(values: np.ndarray, bits: int) -> Any:
+    """Values of 16 bits, (H, W) or (H, W, 3 or 4), as an image of 8 bits."""
     narrow = np.minimum(values >> (bits - 8), 255).astype(np.uint8)
     if narrow.shape[2:] == (4,):
         narrow[..., 3] = values[..., 3] >> 8  # opacity is of all 16 bits
-    divided = _pillow().fromarray(narrow)
-    divided.getexif()[ORIENTATION] = orientation
-    return divided
+    return _pillow().fromarray(narrow)
+
+
+def largest_bits(values: np.ndarray) -> int:
+    """The bits that the largest value takes, at least 8; opacity does not count."""
+    colours = values if values.ndim == 2 else values[..., :3]
+    return max(8, int(colours.max()).bit_length())
 
 
 def _values_of_16_bits(image: Any, stream: BinaryIO) -> np.ndarray:

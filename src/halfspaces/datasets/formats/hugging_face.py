@@ -39,9 +39,12 @@ def read(folder: Path, **options: Unpack[Options]) -> Dataset:
 
 def read_features(folder: Path, **options: Unpack[Options]) -> RowsToPredict:
     """Read the rows of the test split, or of the training split if there is none."""
-    folders = _splits(folder)
-    splits = {split: _shards(each) for split, each in folders.items()}
-    return tables.read_rows(splits, options)
+    return tables.read_rows(splits(folder), options)
+
+
+def splits(folder: Path) -> dict[str, list[Shard]]:
+    """The opened files of each split."""
+    return {split: _shards(each) for split, each in _splits(folder).items()}
 
 
 def _splits(folder: Path) -> dict[str, Path]:

@@ -5,19 +5,25 @@ from collections.abc import Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import NoReturn
+from typing import Any
 
 import numpy as np
 
 from halfspaces.datasets.conventions import Conventions
-from halfspaces.datasets.dataset import RowsToPredict
+from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files.folder import files_in
 from halfspaces.datasets.files.source import is_junk
-from halfspaces.datasets.formats import class_folders, decode_image, image_depth
+from halfspaces.datasets.formats import (
+    class_folders,
+    decode_image,
+    image_depth,
+    image_folder,
+    label_tables,
+)
 from halfspaces.datasets.formats import image_size as sizes
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.image_size import ImageSize
-from halfspaces.datasets.formats.image_workers import map_entries, pillow_warnings
+from halfspaces.datasets.formats.image_workers import map_entries, pillow_warnings, refuse_unless
 from halfspaces.system import memory, progress
 from halfspaces.system.errors import DataError, shown
 
@@ -34,13 +40,10 @@ def recognizes(path: Path) -> bool:
     return is_flat and any(_is_image(entry.name) for entry in visible)
 
 
-def read(
-    path: Path,
-    image_size: ImageSize | None = None,
-    skip_bad: bool = False,
-    like: Conventions | None = None,
-) -> NoReturn:
-    """Raise DataError: these images have no classes."""
+def read(path: Path, **options: Any) -> Dataset:
+    """Read a folder with a table of labels; raise DataError for images without classes."""
+    if path.is_dir() and any(map(label_tables.is_table, os.listdir(path))):
+        return image_folder.read(path, **options)
     if path.is_dir():
         raise class_folders.outside_of_classes(path, _image_names(path)[0])
     raise DataError(
@@ -51,14 +54,16 @@ def read(
 
 def read_features(
     path: Path,
+    label: str | None = None,
     image_size: ImageSize | None = None,
     skip_bad: bool = False,
     like: Conventions | None = None,
 ) -> RowsToPredict:
     """Images (N, height, width, channels), uint8, in the natural order of their names.
 
-    Options and errors are those of `image_folder.read`. Files that are not named like images, and
-    those that are skipped, are noted.
+    The column `label` of a table beside them is not needed. Other options and errors are those of
+    `image_folder.read`. Files that are not named like images, and those that are skipped, are
+    noted.
     """
     size = sizes.checked(image_size)
     folder = path if path.is_dir() else path.parent
@@ -118,15 +123,6 @@ def _refuse_unless(skip_bad: bool, path: Path, name: str, problem: DataError) ->
     refuse_unless(skip_bad, path, name, problem)
 
 
-def refuse_unless(skip_bad: bool, path: Path, name: str, problem: DataError) -> None:
-    """Raise DataError about a bad file, unless bad files are skipped."""
-    if not skip_bad:
-        raise DataError(
-            f"{path} has {shown(name)}, which {problem}; remove it,"
-            " or leave out such files with skip_bad (--skip-bad)."
-        ) from problem
-
-
 def _is_image(name: str) -> bool:
     return name.lower().endswith(decode_image.SUFFIXES)
 
@@ -146,5 +142,5 @@ FORMAT = Format(
     recognizes,
     read,
     read_features=read_features,
-    options=("image_size", "skip_bad", "like"),
+    options=("label", "image_size", "skip_bad", "like"),
 )

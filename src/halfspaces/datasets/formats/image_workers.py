@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from halfspaces.datasets.files import compressed
@@ -90,3 +91,12 @@ def _outcome(entry: Entry, work: Callable[..., T]) -> T | DataError | None:
     except Exception as error:  # of a file system or a zip
         cause = getattr(error, "strerror", None) or compressed.cause(error)
         return DataError(f"cannot be read ({shown(cause).rstrip('.')})")
+
+
+def refuse_unless(skip_bad: bool, path: Path, name: str, problem: DataError) -> None:
+    """Raise DataError about a bad file, unless bad files are skipped."""
+    if not skip_bad:
+        raise DataError(
+            f"{path} has {shown(name)}, which {problem}; remove it,"
+            " or leave out such files with skip_bad (--skip-bad)."
+        ) from problem

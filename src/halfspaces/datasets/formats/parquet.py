@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from halfspaces.datasets.formats import arrow_types
 from halfspaces.datasets.formats.shard import BATCH_ROWS, Shard, check_names, reading
 
 SUFFIXES = (".parquet", ".pq")
 KIND = "Parquet"
 LONGEST_STRING = 100_000_000  # limits of a header, pyarrow's defaults
 LONGEST_LIST = 1_000_000
+IMAGE_ROWS = 64  # decoded together where each holds a file
 
 
 def open_shard(path: Path) -> Shard:
@@ -22,7 +24,9 @@ def open_shard(path: Path) -> Shard:
         # Each string of a dictionary is unpacked once, however many rows have it.
         strings = [name for name in names if of.is_string(shard.schema.field(name).type)]
         with _opened(path, strings) as file:
-            yield from file.iter_batches(BATCH_ROWS, columns=list(names))
+            kinds = [shard.schema.field(name).type for name in names]
+            rows = IMAGE_ROWS if any(map(arrow_types.holds_files, kinds)) else BATCH_ROWS
+            yield from file.iter_batches(rows, columns=list(names))
 
     import pyarrow.types as of
 

@@ -225,8 +225,8 @@ def _check_numeric(shard: Shard, names: Iterable[str]) -> None:
     kind = inner[bad[0]]
     if arrow_types.is_image(kind):
         raise DataError(
-            f"{shard.path} has files of images in the column {bad[0]!r}, which are not read from"
-            " tables; save them as a folder of images, one folder a class."
+            f"{shard.path} has lists of images in the column {bad[0]!r};"
+            " save one image in each row, in a column called image."
         )
     word = ((fields[bad[0]].metadata or {}).get(WORD) or b"").decode(errors="replace")
     among = f" ({word[:20]!r} is no number)" if word else ""

@@ -59,13 +59,13 @@ class TableFiles:
         name = path.resolve().name
         if path.is_file():
             name = name.removesuffix(self._suffix(path) or "")
-        return read_shards(name, self._splits(path), options)
+        return read_shards(name, self.splits(path), options)
 
     def read_features(self, path: Path, **options: Unpack[Options]) -> RowsToPredict:
         """Read rows (N, D) without labels: those of the test split if there is one."""
-        return read_rows(self._splits(path), options)
+        return read_rows(self.splits(path), options)
 
-    def _splits(self, path: Path) -> dict[str, list[Shard]]:
+    def splits(self, path: Path) -> dict[str, list[Shard]]:
         """The opened files of each split."""
         if not path.is_dir():
             return {"train": [self._open(path)]}
@@ -78,6 +78,10 @@ class TableFiles:
                 f"The folder {path} holds {names} and no file for training; name it train.parquet."
             )
         return {split: [self._open(file) for file in each] for split, each in files.items()}
+
+    def first(self, path: Path) -> Shard:
+        """The file, or the first one in a folder, opened."""
+        return self._open(self._files_in(path)[0] if path.is_dir() else path)
 
     def _files_in(self, folder: Path) -> list[Path]:
         """The shards in a folder; the history of a training that lies there is none."""
@@ -93,7 +97,7 @@ class TableFiles:
 
 def read_rows(splits: Splits, options: Options) -> RowsToPredict:
     """Read the features of opened shards, which need no labels."""
-    splits, options = _by_split(splits, options)
+    splits, options = by_split(splits, options)
     shards = splits.get("test", splits["train"])
     columns = table_columns.choose_columns(shards, options, needs_label=False)
     keys: dict[str, np.ndarray] = {}
@@ -111,7 +115,7 @@ def read_shards(
     `class_names` returns the names of the classes in a column; without it they come from the
     schema of the first file.
     """
-    splits, options = _by_split(splits, options)
+    splits, options = by_split(splits, options)
     first = splits["train"][0]
     columns = table_columns.choose_columns(splits["train"], options)
     assert columns.label is not None
@@ -135,7 +139,7 @@ def read_shards(
     )
 
 
-def _by_split(splits: Splits, options: Options) -> tuple[Splits, Options]:
+def by_split(splits: Splits, options: Options) -> tuple[Splits, Options]:
     """The rows of each split, by files or by a column, which is then no feature."""
     column = options.get("split")
     is_one = list(splits) == ["train"]
@@ -171,6 +175,18 @@ _COLUMNAR = TableFiles(
         **dict.fromkeys(arrow.SUFFIXES, arrow.open_shard),
     }
 )
+
+
+def columnar_splits(path: Path) -> Splits:
+    """The opened Parquet or Arrow files of each split."""
+    return _COLUMNAR.splits(path)
+
+
+def first_columnar(path: Path) -> Shard | None:
+    """The first opened Parquet or Arrow file; None if the path holds none."""
+    return _COLUMNAR.first(path) if _COLUMNAR.recognizes(path) else None
+
+
 _TEXT = TableFiles(dict.fromkeys(csv.SUFFIXES, csv.open_shard))
 FORMAT = Format(
     "tables",

@@ -1,0 +1,175 @@
+"""Tables of labels beside images: metadata.csv, labels.csv, train.csv and the like.
+
+The column whose values name the files, with or without folder and suffix, is found by its values.
+"""
+
+import csv
+import io
+import itertools
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from halfspaces.datasets.files.source import Source
+from halfspaces.datasets.formats.class_folders import SPLITS, Layout
+from halfspaces.datasets.formats.csv_dialect import DELIMITERS, MARKS, WESTERN
+from halfspaces.datasets.formats.csv_types import MISSING
+from halfspaces.datasets.formats.decode_image import SUFFIXES
+from halfspaces.datasets.formats.file_names import FileNames
+
+ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson")
+EXAMPLES = {"sample", "submission"}  # words in names of files with made-up labels
+DEEPEST = 2  # folders around a table
+MOST = 32  # tables; where there are more, each belongs to an image
+MOST_COLUMNS = 500
+LARGEST = 1 << 27  # bytes
+LOOKED_AT = 200  # values of a column that show whether it names files
+WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """A table as texts; a missing value is an empty text. `name` is its path in the source."""
+
+    name: str
+    columns: Mapping[str, Sequence[str]] = field(repr=False)
+
+    @property
+    def folder(self) -> str:
+        """The path of its folder, "." for the uppermost."""
+        return str(PurePosixPath(self.name).parent)
+
+    @property
+    def split(self) -> str | None:
+        """The split that its name says, or its folder's."""
+        path = PurePosixPath(self.name)
+        parts = (path.stem, *reversed(path.parent.parts))
+        return next((split for part in parts if (split := _split_of(part))), None)
+
+    def naming_column(self, files: FileNames) -> str | None:
+        """The column that names most files, those with a suffix first; None if none names half."""
+        ranks: dict[str, tuple[bool, int]] = {}
+        for name, values in self.columns.items():
+            step = max(1, len(values) // LOOKED_AT)
+            given = [value for value in values[::step] if value]
+            found = [file for value in given for file in files.candidates(value)[:1]]
+            if found and 2 * len(found) >= len(given) and 2 * len(set(found)) >= len(found):
+                ranks[name] = given[0].lower().endswith(SUFFIXES), len(set(found))
+        return max(ranks, key=ranks.__getitem__, default=None)
+
+
+def is_table(name: str) -> bool:
+    """Whether a file is named like a table of labels, and not like an example of a submission."""
+    path = PurePosixPath(name)
+    is_example = EXAMPLES.intersection(_words(path.stem))
+    return path.suffix.lower() in ENDINGS and len(path.parts) <= DEEPEST + 1 and not is_example
+
+
+def read_all(source: Source) -> list[LabelTable]:
+    """The tables of a folder or archive; files that cannot be read as a table are none."""
+    tables: list[LabelTable] = []
+    for entry in source.entries():
+        if entry.load is None or not is_table(entry.name):
+            continue
+        if len(tables) == MOST:
+            return []
+        with entry.load() as stream:
+            content = stream.read(LARGEST + 1)
+        columns = _columns(entry.name, content) if len(content) <= LARGEST else {}
+        if columns:
+            tables.append(LabelTable(entry.name, columns))
+    return tables
+
+
+def naming(tables: Sequence[LabelTable], names: Collection[str]) -> dict[str, str]:
+    """The column that names image files, by the name of each table that has one."""
+    files = FileNames(name for name in names if name.lower().endswith(SUFFIXES))
+    found = {table.name: table.naming_column(files) for table in tables}
+    return {name: column for name, column in found.items() if column is not None}
+
+
+def agrees(table: LabelTable, column: str, layout: Layout, names: Collection[str]) -> bool:
+    """Whether another column of the table has one value for each class of the layout."""
+    files = FileNames(names)
+    label_of = dict(itertools.chain.from_iterable(layout.splits.values()))
+    found = [files.candidates(value)[:1] for value in table.columns[column]]
+    labels = [label_of.get(each[0]) if each else None for each in found]
+    known = len(set(labels) - {None})
+    for name, values in table.columns.items():
+        pairs = {pair for pair in zip(labels, values, strict=True) if pair[0] is not None}
+        if name != column and len(pairs) == known == len({value for _, value in pairs}):
+            return True
+    return False
+
+
+def _words(stem: str) -> list[str]:
+    """The words of a name in small letters, also those that only capitals tell apart."""
+    return [word.lower() for word in WORD.findall(stem)]
+
+
+def _split_of(stem: str) -> str | None:
+    """The split that a word of a name says.
+
+    >>> [_split_of(stem) for stem in ("trainLabels", "Test", "metadata", "train_test")]
+    ['train', 'test', None, None]
+    """
+    splits = {SPLITS[word] for word in _words(stem) if word in SPLITS}
+    return splits.pop() if len(splits) == 1 else None
+
+
+# --- texts ---------------------------------------------------------------------------------------
+
+
+def _columns(name: str, content: bytes) -> dict[str, list[str]]:
+    """The columns of a file; none if it is no table."""
+    try:
+        text = _text(content)
+        rows = _json_rows(text) if name.lower().endswith("jsonl") else _csv_rows(text)
+        header, *rows = rows
+    except (ValueError, RecursionError, csv.Error):
+        return {}
+    if len(set(header)) < len(header) or len(header) > MOST_COLUMNS:
+        return {}
+    padded = [(row + [""] * len(header))[: len(header)] for row in rows]
+    values = zip(*padded, strict=True) if padded else ()
+    return {name: list(column) for name, column in zip(header, values, strict=False)}
+
+
+def _text(content: bytes) -> str:
+    for mark, encoding in MARKS.items():
+        if content.startswith(mark):
+            return content.decode(encoding)
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode(WESTERN)
+
+
+def _csv_rows(text: str) -> list[list[str]]:
+    """The rows, the names of the columns first: '1', '2', ... if the first row names an image."""
+    first = text.partition("\n")[0]
+    delimiter = max((",", *DELIMITERS), key=first.count)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = [[_value(field) for field in line] for line in lines if line]
+    if rows and any(field.lower().endswith(SUFFIXES) for field in rows[0]):
+        rows.insert(0, [str(number) for number in range(1, len(rows[0]) + 1)])
+    return rows
+
+
+def _value(field: str) -> str:
+    stripped = field.strip()
+    return "" if stripped in MISSING else stripped
+
+
+def _json_rows(text: str) -> Iterator[list[str]]:
+    """The same of lines of JSON; values that are no text, number or truth value are missing."""
+    objects = [json.loads(line) for line in text.splitlines() if line.strip()]
+    if not all(isinstance(each, dict) for each in objects):
+        raise ValueError("no objects")
+    header = list(dict.fromkeys(name for each in objects for name in each))
+    yield header
+    for each in objects:
+        values = (each.get(name) for name in header)
+        yield [str(value) if isinstance(value, str | int | float) else "" for value in values]
