@@ -28,16 +28,25 @@ class ColumnType:
         self.largest = 0
         self.word = ""  # the first value that is no number
 
-    def see_numbers(self, values: Any) -> bool:
-        """Take the type of these values, all of them missing or numbers; False for any others."""
+    def see_parsed(self, values: Any) -> bool:
+        """Widen the type until it holds these values, numbers or texts; False for any others."""
+        import pyarrow as arrow
         import pyarrow.types as of
 
-        self.rows += len(values)
-        if of.is_integer(values.type):
-            self._widen(values)
-        elif not (of.is_floating(values.type) or of.is_null(values.type)):
+        kind = values.type
+        if of.is_string(kind):
+            self.see(values)
+            return True
+        if not (of.is_integer(kind) or of.is_floating(kind) or of.is_null(kind)):
             return False
-        self.kind = values.type
+        self.rows += len(values)
+        if self.kind in (arrow.string(), arrow.bool_()):
+            self.kind = arrow.string() if not of.is_null(kind) else self.kind
+        elif of.is_integer(kind):
+            self._widen(values)
+            self.kind = arrow.float64() if self.kind == arrow.float64() else kind
+        elif of.is_floating(kind):
+            self.kind = kind
         return True
 
     def see(self, texts: Any) -> None:
