@@ -13,6 +13,7 @@ from typing import Any
 
 from halfspaces.datasets.files import compressed
 from halfspaces.datasets.formats import csv_blocks, csv_dialect
+from halfspaces.datasets.formats.csv_blocks import Block, Rest
 from halfspaces.datasets.formats.csv_dialect import Dialect
 from halfspaces.datasets.formats.csv_types import MISSING, ColumnType
 from halfspaces.datasets.formats.shard import Shard, check_names, reading
@@ -105,26 +106,28 @@ def _read(
         null_values=list(MISSING),
         decimal_point=dialect.decimal,
     )
-    parse_options = csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True)
     skipped = dialect.skipped_lines
     for block in _blocks(path, dialect):
         read_options = csv.ReadOptions(
-            block_size=PART if block.is_whole else BLOCK,
+            block_size=BLOCK if isinstance(block, Rest) else PART,
             skip_rows=skipped,
             column_names=list(dialect.names),
         )
+        breaks = isinstance(block, Rest) or block.breaks
+        parse_options = csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=breaks)
         options = (read_options, parse_options, convert_options)
         skipped = 0
-        if not block.is_whole:
-            yield from csv.open_csv(block.source, *options)
-        elif block.source.strip():
-            yield from csv.read_csv(pyarrow.BufferReader(block.source), *options).to_batches()
+        if isinstance(block, Rest):
+            yield from csv.open_csv(block.stream, *options)
+        elif not block.rows.isspace():
+            yield from csv.read_csv(pyarrow.BufferReader(block.rows), *options).to_batches()
 
 
-def _blocks(path: Path, dialect: Dialect) -> Iterator[Any]:
+def _blocks(path: Path, dialect: Dialect) -> Iterator[Block | Rest]:
     """The blocks of a file, with a progress bar of the bytes."""
     total = path.stat().st_size if path.suffix not in compressed.OPENERS else None
     with compressed.reading(path) as stream, Bar(f"reading {path.name}", total, "bytes") as bar:
         for block in csv_blocks.blocks(stream, dialect.encoding, dialect.delimiter, BLOCK):
             yield block
-            bar.advance(len(block.source) if block.is_whole else 0)
+            if isinstance(block, Block):
+                bar.advance(len(block.rows))

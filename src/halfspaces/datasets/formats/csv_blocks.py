@@ -13,20 +13,27 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 QUOTE = ord('"')
+BREAK = ord("\n")
 
 
 class Block(NamedTuple):
-    """Whole rows, as a buffer; or the rest of the stream, of which `is_whole` is False."""
+    """Whole rows; with `breaks`, fields of them may hold line breaks."""
 
-    source: bytes | BinaryIO
-    is_whole: bool
+    rows: bytes
+    breaks: bool
 
 
-def blocks(stream: BinaryIO, encoding: str, delimiter: str, size: int) -> Iterator[Block]:
+class Rest(NamedTuple):
+    """The rest of a stream, from the beginning of a row on."""
+
+    stream: BinaryIO
+
+
+def blocks(stream: BinaryIO, encoding: str, delimiter: str, size: int) -> Iterator[Block | Rest]:
     r"""The rows in blocks of about `size` bytes of UTF-8.
 
     >>> stream = io.BytesIO(b'1,"a\nb"\n2,c\n3,"d')
-    >>> [block.source for block in blocks(stream, "utf-8", ",", 10)]
+    >>> [block.rows for block in blocks(stream, "utf-8", ",", 10)]
     [b'1,"a\nb"\n', b'2,c\n', b'3,"d']
     """
     stream = _as_utf8(stream, encoding)
@@ -37,12 +44,12 @@ def blocks(stream: BinaryIO, encoding: str, delimiter: str, size: int) -> Iterat
         end = _end_of_rows(pending, quotes)
         rows = pending[:end]
         if not rows or not _are_regular(rows, quotes[quotes < end], delimiter):
-            yield Block(io.BufferedReader(_Rest(pending, stream), size), is_whole=False)
+            yield Rest(io.BufferedReader(_Joined(pending, stream), size))
             return
-        yield Block(rows, is_whole=True)
+        yield Block(rows, _breaks_within(rows, quotes))
         pending = pending[end:]
     if pending:
-        yield Block(pending, is_whole=True)
+        yield Block(pending, breaks=True)
 
 
 def _as_utf8(stream: BinaryIO, encoding: str) -> BinaryIO:
@@ -76,7 +83,15 @@ def _are_regular(rows: bytes, quotes: np.ndarray, delimiter: str) -> bool:
     return bool(np.isin(before, around).all() and np.isin(after, around).all())
 
 
-class _Rest(io.RawIOBase):
+def _breaks_within(rows: bytes, quotes: np.ndarray) -> bool:
+    """Whether a line break lies between quotes."""
+    if not len(quotes):
+        return False
+    breaks = np.flatnonzero(np.frombuffer(rows, np.uint8) == BREAK)
+    return bool((np.searchsorted(quotes, breaks) % 2).any())
+
+
+class _Joined(io.RawIOBase):
     """What was read from a stream and not used, then the stream."""
 
     def __init__(self, pending: bytes, stream: BinaryIO) -> None:
