@@ -16,7 +16,7 @@ from halfspaces.cli import screen
 from halfspaces.cli.screen import console
 from halfspaces.cli.terminal import Rows, clean
 from halfspaces.datasets import Dataset, RowsToPredict
-from halfspaces.datasets.formats import image_folder
+from halfspaces.datasets.formats import image_folder, tables
 from halfspaces.support.types import Array
 from halfspaces.system import interrupts
 from halfspaces.system.errors import shown
@@ -25,6 +25,8 @@ from halfspaces.system.words import DEFAULT, say
 
 if TYPE_CHECKING:  # keeps scikit-learn out of the import of this module
     from halfspaces.estimators.classifier import LinearClassifier
+
+WITH_BAR = (image_folder.FORMAT, tables.CSV, tables.JSON_LINES)
 
 
 def working(on: str) -> Status:
@@ -35,11 +37,11 @@ def working(on: str) -> Status:
 def reading(data: str) -> AbstractContextManager[Any]:
     """A context manager that shows a spinner while data are read.
 
-    It shows none for folders of images, whose reader has a progress bar.
+    It shows none for folders of images and text tables, whose readers have a progress bar.
     """
     interrupts.work_begins()
     path = Path(data)
-    if path.exists() and image_folder.recognizes(path):
+    if path.exists() and any(format.recognizes(path) for format in WITH_BAR):
         return nullcontext()
     return working(f"reading {data}")
 

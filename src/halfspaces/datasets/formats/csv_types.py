@@ -97,12 +97,20 @@ class ColumnType:
 
         if self.kind != arrow.int64():
             return arrow.field(name, self.kind, metadata={WORD: self.word})
-        fits = (
-            each
-            for each in WHOLE
-            if np.iinfo(each).min <= self.least and self.largest <= np.iinfo(each).max
-        )
-        return arrow.field(name, arrow.from_numpy_dtype(next(fits)))
+        return arrow.field(name, narrowest(self.least, self.largest))
+
+
+def narrowest(least: int, largest: int) -> Any:
+    """The narrowest type of whole numbers that holds both.
+
+    >>> narrowest(0, 255), narrowest(-1, 255)
+    (DataType(uint8), DataType(int16))
+    """
+    import pyarrow
+
+    fits = (np.iinfo(each) for each in WHOLE)
+    kind = next(each for each in fits if each.min <= least and largest <= each.max)
+    return pyarrow.from_numpy_dtype(kind.dtype)
 
 
 def _cast(texts: Any, kind: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Tables in Parquet, Arrow and CSV files, one file or a folder of shards."""
+"""Tables in Parquet, Arrow, CSV and JSON lines files, one file or a folder of shards."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +13,7 @@ from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.formats import (
     arrow,
     csv,
+    json_lines,
     parquet,
     table_columns,
     table_splits,
@@ -172,6 +173,7 @@ _COLUMNAR = TableFiles(
     }
 )
 _TEXT = TableFiles(dict.fromkeys(csv.SUFFIXES, csv.open_shard))
+_LINES = TableFiles(dict.fromkeys(json_lines.SUFFIXES, json_lines.open_shard))
 FORMAT = Format(
     "tables",
     _COLUMNAR.recognizes,
@@ -189,4 +191,13 @@ CSV = Format(
     options=OPTIONS,
     needs=(PYARROW,),
     summary=".csv or .tsv files",
+)
+JSON_LINES = Format(
+    "jsonl",
+    _LINES.recognizes,
+    _LINES.read,
+    read_features=_LINES.read_features,
+    options=OPTIONS,
+    needs=(PYARROW,),
+    summary=".jsonl files",
 )
