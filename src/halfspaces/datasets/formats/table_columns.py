@@ -27,6 +27,8 @@ class Options(TypedDict, total=False):
     label: str | None
     ignore: Sequence[str]
     split: str | None
+    group: str | None
+    weight: str | None
     like: Conventions
 
 
@@ -132,7 +134,25 @@ def _unwanted(path: Path, types: Iterable[str], options: Options) -> Reasons:
     split = options.get("split")
     if split is not None:
         left_out[split] = "the splits"
-    return left_out
+    return left_out | _of_rows(path, names, options)
+
+
+def _of_rows(path: Path, names: Sequence[str], options: Options) -> Reasons:
+    """The columns of groups and weights, which say something of the rows and are no features."""
+    found: Reasons = {}
+    for what, reason in {"group": "the groups", "weight": "the weights"}.items():
+        name = options.get(what)
+        if name is None:
+            continue
+        if name not in names:
+            raise DataError(f"{path} has no column {name!r} for {reason}; it has {listed(names)}.")
+        if name in (options.get("label"), options.get("split"), *found):
+            raise DataError(
+                f"{path} has one column {name!r}, which cannot hold {reason} and something else;"
+                " name another one."
+            )
+        found[name] = reason
+    return found
 
 
 def _choose_label(

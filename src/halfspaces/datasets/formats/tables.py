@@ -119,6 +119,10 @@ def read_shards(
     y = table_values.labels(splits["train"], columns.label)
     names = (class_names or table_columns.schema_class_names(first.schema))(columns.label)
     parts: dict[str, Any] = {}
+    if (group := options.get("group")) is not None:
+        parts["groups"] = table_values.groups(splits["train"], group)
+    if (weight := options.get("weight")) is not None:
+        parts["weight"] = table_values.weights(splits["train"], weight)
     for split, suffix in {"test": "test", "validation": "val"}.items():
         if split in splits:
             parts[f"X_{suffix}"] = table_values.features(splits[split], columns)
