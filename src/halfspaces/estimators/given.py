@@ -153,7 +153,7 @@ def _check_numbers(name: str, values: Array) -> None:
 
 def _check_column(name: str, values: Array) -> None:
     """Raise for a column of a data frame that holds no numbers."""
-    if values.dtype.kind == "O" and any(np.ndim(value) for value in values[:1]):
+    if values.ndim > 1 or any(np.ndim(value) for value in values[:1]):
         raise ValueError(
             f"{name} holds lists; give them as X, for example numpy.stack(frame[column])."
         )
