@@ -124,9 +124,12 @@ def _cast(texts: Any, kind: Any) -> Any:
 
 
 def _first_word(texts: Any, digits: Any) -> str:
-    """The first text that is no number, in a column that has numbers, too; else nothing."""
+    """The first text that is no number, where others are, or where it has digits; else nothing."""
     import pyarrow.compute as pc
 
     is_number = pc.match_substring_regex(digits, r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
     words = texts.filter(pc.invert(is_number))
-    return words[0].as_py() if 0 < len(words) < len(texts) else ""
+    if not len(words):
+        return ""
+    word = words[0].as_py()
+    return word if len(words) < len(texts) or any(map(str.isdigit, word)) else ""

@@ -15,6 +15,7 @@ from halfspaces.datasets.formats.csv_types import WORD
 from halfspaces.datasets.formats.shard import Shard, check_has
 from halfspaces.system.errors import DataError, listed
 
+THOUSANDS = re.compile(r"[-+]?\d{1,3}([,. '’\xa0\u202f]\d{3})+([.,]\d*)?")
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 ClassNames = Callable[[str], Sequence[str] | None]  # of the column of a label
@@ -252,11 +253,12 @@ def _check_numeric(shard: Shard, names: Iterable[str]) -> None:
     among = f" ({word[:20]!r} is no number)" if word else ""
     others = [name for name in bad[1:] if inner[name] == kind]
     also = f", and {listed(others)} too" if others else ""
+    write = "write them without marks of thousands, " if THOUSANDS.fullmatch(word) else ""
     ignored = " ".join(f"--ignore {quote(name)}" for name in [bad[0], *others][:5])
     raise DataError(
         f"{shard.path} has the column {bad[0]!r} of type {kind}{among}{also};"
-        f" features are numbers, so leave it out by {ignored}, or give --label {quote(bad[0])}"
-        " where it holds the classes."
+        f" features are numbers, so {write}leave it out by {ignored},"
+        f" or give --label {quote(bad[0])} where it holds the classes."
     )
 
 
