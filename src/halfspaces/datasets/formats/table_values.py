@@ -91,7 +91,9 @@ def weights(shards: Sequence[Shard], name: str) -> np.ndarray:
     path = shards[0].path
     kind = shards[0].schema.field(name).type
     if not arrow_types.is_number(kind):
-        raise DataError(f"{path} has {name!r} of type {kind}; weights are numbers.")
+        raise DataError(
+            f"{path} has {name!r} of type {kind}; weights are numbers, so name another column."
+        )
     columns = Columns((name,), None, are_lists=False, left_out={}, key=None)
     parts = [rows for each in shards for rows in _batches(each, columns, np.dtype(np.float64))]
     found = np.concatenate(parts).reshape(-1)
