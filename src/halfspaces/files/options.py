@@ -93,8 +93,8 @@ class DataOptions(Table):
     data: str = option(
         "digits",
         "'digits', a name of `halfspaces data list`, or a folder, file or address: images in one "
-        "folder a class (or .tar or .zip of it), CIFAR, MNIST-like, CSV, JSON lines, .npz, .npy, Parquet, "
-        "Arrow, HDF5, Hugging Face, svmlight.",
+        "folder a class (or .tar or .zip of it), CIFAR, MNIST-like, CSV, JSON lines, .npz, .npy, "
+        "Parquet, Arrow, HDF5, Hugging Face, svmlight.",
     )
     label: str | None = option(
         None,
