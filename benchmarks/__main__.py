@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks import (
     checks,
+    csv_files,
     grid,
     history,
     l1path,
@@ -55,6 +56,7 @@ SECTIONS = (
     "lecture",
     "networks",
     "page",
+    "csv",
     "report",
 )
 
@@ -83,6 +85,7 @@ def main() -> None:
         "lecture": lambda: lecture.run(store, quick=options.quick),
         "networks": lambda: networks.run(store, quick=options.quick),
         "page": lambda: page.run(store, quick=options.quick),
+        "csv": lambda: csv_files.run(store, gigabytes=0.02 if options.quick else options.gigabytes),
         "report": lambda: None,
     }
     asked = options.sections or list(SECTIONS)
@@ -128,6 +131,7 @@ def _options() -> argparse.Namespace:
         "--sklearn-cap", type=float, default=1200.0, help="seconds for scikit-learn to come to 1e-3"
     )
     parser.add_argument("--time", type=float, default=1.0, help="factor on all other time limits")
+    parser.add_argument("--gigabytes", type=float, default=1.0, help="size of the file of csv")
     parser.add_argument("--rows", type=int, help="only so many rows of each data set")
     parser.add_argument(
         "--out",

@@ -12,6 +12,7 @@ EXPORTS = {
     "torch": "file of torch weights",
     "sklearn": "code",
     "numpy": "code",
+    "csv": "table",
 }  # kinds of outputs
 
 
@@ -19,10 +20,13 @@ def export(
     model: ModelArgument,
     to: Annotated[
         str,
-        typer.Option(help="onnx, torch (weights as .safetensors), sklearn or numpy (Python code)."),
+        typer.Option(
+            help="onnx, torch (weights as .safetensors), sklearn or numpy (Python code), "
+            "csv (coefficients by name)."
+        ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Write here; code is shown unless given.")
+        Path | None, typer.Option(help="Write here; code and csv are shown unless given.")
     ] = None,
     overwrite: OverwriteOption = False,
     plugin: PluginOption = None,

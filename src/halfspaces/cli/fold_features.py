@@ -48,6 +48,7 @@ class FoldRows:
 
     X: Array
     y: Array
+    weight: Array | None
     X_held_out: Array
     y_held_out: Array
 
@@ -141,6 +142,8 @@ def _described(describing: Describing, given: Dataset, rows: Rows) -> Iterator[F
             given,
             X=np.asarray(given.X)[train],
             y=given.y[train],
+            groups=None,
+            weight=None if given.weight is None else given.weight[train],
             X_val=np.asarray(given.X)[fold.test],
             y_val=given.y[fold.test],
             X_test=None,
@@ -149,14 +152,15 @@ def _described(describing: Describing, given: Dataset, rows: Rows) -> Iterator[F
         found = describing.anew().rows(part, [], standardized=False).dataset
         assert found.X_val is not None
         assert found.y_val is not None
-        yield FoldRows(np.asarray(found.X), found.y, np.asarray(found.X_val), found.y_val)
+        X_val = np.asarray(found.X_val)
+        yield FoldRows(np.asarray(found.X), found.y, found.weight, X_val, found.y_val)
 
 
 def _fitted(
     recipe: Recipe, strengths: Array, fold: FoldRows, callbacks: Sequence[Callback]
 ) -> LinearClassifierCV:
     search = recipe.search().set_params(strengths=strengths, calibrate=None, callbacks=callbacks)
-    search.fit(fold.X, fold.y, validation=(fold.X_held_out, fold.y_held_out))
+    search.fit(fold.X, fold.y, fold.weight, validation=(fold.X_held_out, fold.y_held_out))
     if search.result_.reason is Reason.INTERRUPTED:
         raise KeyboardInterrupt
     return search
@@ -171,7 +175,7 @@ def _calibration(
     for fold in _described(describing, given, rows):
         classifier = recipe.classifier()
         classifier.set_params(**recipe.make_penalty(strength), callbacks=[])
-        found = classifier.fit(fold.X, fold.y).decision_function(fold.X_held_out)
+        found = classifier.fit(fold.X, fold.y, fold.weight).decision_function(fold.X_held_out)
         scores.append(np.stack([-found / 2, found / 2], axis=1) if found.ndim == 1 else found)
         labels.append(np.searchsorted(classifier.classes_, fold.y_held_out))
     y = np.concatenate(labels)

@@ -10,7 +10,15 @@ from halfspaces.datasets import Dataset
 from halfspaces.estimators.checked_data import hold_out
 from halfspaces.files.options import VALIDATION
 from halfspaces.support.types import Array
-from halfspaces.tuning.folds import Fold, check_fold, make_folds, repeated_folds, repeats_for
+from halfspaces.tuning.folds import (
+    Fold,
+    check_fold,
+    fewest_of_a_class,
+    make_folds,
+    part_of_groups,
+    repeated_folds,
+    repeats_for,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +40,8 @@ def held_out_rows(recipe: Recipe, dataset: Dataset) -> HeldOutRows | None:
     """The rows to hold out: as asked, else by the number of rows; None if nothing is to be chosen.
 
     Without --folds, --validation and validation rows of the data set, few rows are held out in
-    repeated folds (`repeats_for`), and of many rows a part.
+    repeated folds (`repeats_for`), and of many rows a part. With --group whole groups are held out,
+    and what counts is their number.
 
     Raises
     ------
@@ -43,30 +52,38 @@ def held_out_rows(recipe: Recipe, dataset: Dataset) -> HeldOutRows | None:
         return None
     y = dataset.y
     seed = recipe.search()._seed() or 0
+    groups = dataset.groups
+    unit = "rows" if groups is None else "groups"
+    never = _alone(dataset) if groups is None else ()
     if recipe.folds is not None:
-        folds = make_folds(recipe.folds, y, y, seed=seed)
-        return HeldOutRows(folds, f"{recipe.folds} folds", never=_alone(dataset))
+        folds = make_folds(recipe.folds, y, y, groups, weight=dataset.weight, seed=seed)
+        whole = "" if groups is None else " of whole groups"
+        return HeldOutRows(folds, f"{recipe.folds} folds{whole}", never=never)
     if recipe.validation is None and dataset.X_val is not None:
         return HeldOutRows([], f"{len(dataset.X_val):,} rows of their own")
-    counts = np.unique(y, return_counts=True)[1]
-    repeats = 0 if recipe.validation else repeats_for(len(y), int(counts.min()))
+    count = len(y) if groups is None else len(np.unique(groups))
+    repeats = 0 if recipe.validation else repeats_for(count, fewest_of_a_class(y, groups))
     if repeats:
-        folds = repeated_folds(y, repeats, seed)
+        folds = repeated_folds(y, repeats, seed, groups, weight=dataset.weight)
         times = f", {repeats} times" if repeats > 1 else ""
-        words = f"{len(folds) // repeats} folds{times}, of few rows"
-        return HeldOutRows(folds, words, never=_alone(dataset))
+        words = f"{len(folds) // repeats} folds{times}, of few {unit}"
+        return HeldOutRows(folds, words, never=never)
     part = recipe.validation or VALIDATION
     fold = _part(dataset, part, seed)
-    return HeldOutRows([fold], f"{100 * part:g} % of the training rows", part)
+    return HeldOutRows([fold], f"{100 * part:g} % of the training {unit}", part)
 
 
 def _part(dataset: Dataset, part: float, seed: int) -> Fold:
-    """One fold that holds out a part of the rows."""
+    """One fold that holds out a part of the rows, or of the groups."""
     classes, labels = np.unique(dataset.y, return_inverse=True)
-    fold = Fold(*hold_out(labels, len(classes), part, seed))
+    if dataset.groups is None:
+        fold = Fold(*hold_out(labels, len(classes), part, seed))
+    else:
+        fold = part_of_groups(dataset.groups, part, seed)
     what = f"The training rows that --validation {part:g} leaves"
     names = _names(dataset, classes)
-    check_fold(what, fold, names, labels, np.ones(len(labels)), "hold out a smaller part")
+    weight = np.ones(len(labels)) if dataset.weight is None else dataset.weight
+    check_fold(what, fold, names, labels, weight, "hold out a smaller part")
     return fold
 
 

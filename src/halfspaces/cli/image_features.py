@@ -44,7 +44,11 @@ class Rows:
         if not self.augmentation:
             return self.dataset
         count = len(self.dataset.y) // 2
-        return replace(self.dataset, X=self.dataset.X[:count], y=self.dataset.y[:count])
+        return replace(
+            self.dataset,
+            X=self.dataset.X[:count],
+            **{name: values[:count] for name, values in _of_rows(self.dataset).items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Describing:
                 described[name] = None if X is None else self._described(dataset, X, Augmentation())
         count = len(dataset.y)
         if augmentation:
-            described["y"] = np.tile(dataset.y, 2)
+            described |= {name: np.tile(each, 2) for name, each in _of_rows(dataset).items()}
             folds = [
                 Fold(np.concatenate([fold.train, fold.train + count]), fold.test) for fold in folds
             ]
@@ -121,6 +125,12 @@ class Describing:
         ]
         name = decoded_cache.key("features", str(self.feature), repr(augmentation), stamp=stamp)
         return decoded_cache.rows(name, shape, f"{self.feature} of {dataset.name}", fill)
+
+
+def _of_rows(dataset: Dataset) -> dict[str, Array]:
+    """Labels, groups and weights of the training rows, where there are any."""
+    found = {"y": dataset.y, "groups": dataset.groups, "weight": dataset.weight}
+    return {name: values for name, values in found.items() if values is not None}
 
 
 def learns(feature: Feature, *, standardized: bool) -> bool:

@@ -19,10 +19,16 @@ def arrange(recipe: Recipe, classifier: ScoreModel, rows: Dataset) -> None:
     Raises
     ------
     ValueError
-        If it needs images and the rows are plain.
+        If it needs images and the rows are plain, or would be assessed on rows without regard to
+        groups.
     """
     if recipe.is_network:
         check_images(recipe.score, rows.image_shape, f"{rows.name} has plain rows")
+        if recipe.validation is not None and rows.groups is not None:
+            raise ValueError(
+                f"--validation {recipe.validation:g} of a network holds out rows without regard to "
+                f"--group {recipe.group}; name validation rows by --split, or leave one out."
+            )
         classifier.set_params(
             image_shape=rows.image_shape,
             planar=rows.planar,

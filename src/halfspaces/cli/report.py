@@ -17,6 +17,7 @@ from halfspaces.cli import screen
 from halfspaces.cli.screen import console
 from halfspaces.cli.terminal import Rows, clean
 from halfspaces.datasets import Dataset, RowsToPredict
+from halfspaces.datasets.formats import tables
 from halfspaces.support.types import Array
 from halfspaces.system import interrupts
 from halfspaces.system.errors import shown
@@ -25,6 +26,8 @@ from halfspaces.system.words import DEFAULT, say
 
 if TYPE_CHECKING:  # keeps scikit-learn out of the import of this module
     from halfspaces.estimators.classifier import LinearClassifier
+
+TEXT_TABLES = (tables.CSV, tables.JSON_LINES)
 
 
 def working(on: str) -> Status:
@@ -35,12 +38,17 @@ def working(on: str) -> Status:
 def reading(data: str) -> AbstractContextManager[Any]:
     """A context manager that shows a spinner while data are read.
 
-    It shows none for files of images, whose readers have a progress bar.
+    It shows none for images and text tables, whose readers have a progress bar.
     """
     interrupts.work_begins()
-    if Path(data).exists() and datasets.holds_images(data):
+    path = Path(data)
+    if path.exists() and (datasets.holds_images(data) or _is_text_table(path)):
         return nullcontext()
     return working(f"reading {data}")
+
+
+def _is_text_table(path: Path) -> bool:
+    return any(format.recognizes(path) for format in TEXT_TABLES)
 
 
 def _table(*columns: str, title: str | None = None) -> Table:

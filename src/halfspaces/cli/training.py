@@ -134,6 +134,8 @@ def open_examples(
             label=recipe.label,
             ignore=recipe.ignore,
             split=recipe.split,
+            group=recipe.group,
+            weight=recipe.weight,
             image_size=values.image_size(recipe.image_size),
             skip_bad=recipe.skip_bad,
             memory=values.memory_bytes(recipe.memory),
@@ -188,9 +190,10 @@ def choose_strength(recipe: Recipe, examples: Examples, listener: Listener) -> S
         search = listener.follow(recipe.search())
         folds = held_out.folds if rows is None else rows.folds
         if folds:
-            search.set_params(cv=folds).fit(dataset.X, dataset.y)
+            search.set_params(cv=folds).fit(dataset.X, dataset.y, dataset.weight)
         else:
-            search.fit(dataset.X, dataset.y, validation=(dataset.X_val, dataset.y_val))
+            validation = (dataset.X_val, dataset.y_val)
+            search.fit(dataset.X, dataset.y, dataset.weight, validation=validation)
         seconds = search.result_.seconds
     words = held_out.words
     if recipe.optimizer != "auto":
@@ -218,7 +221,7 @@ def fitted(
         if interrupted or not recipe.fits_after_search:
             return search.classifier_  # all rows were a member of the grid
     validation = assessed_on(recipe, dataset)
-    listener.follow(classifier).fit(dataset.X, dataset.y, validation=validation)
+    listener.follow(classifier).fit(dataset.X, dataset.y, dataset.weight, validation=validation)
     if isinstance(search, FoldSearch):
         classifier.calibration_ = search.calibration_
     return classifier
@@ -236,7 +239,8 @@ def _find_step_size(classifier: Any, dataset: Dataset, listener: Listener) -> No
     from halfspaces.tuning.step_size import find_step_size
 
     optimizer: Any = classifier.optimizer
-    test = find_step_size(classifier.objective(dataset.X, dataset.y), optimizer)
+    objective = classifier.objective(dataset.X, dataset.y, dataset.weight)
+    test = find_step_size(objective, optimizer)
     listener.step_size(test)
     classifier.set_params(optimizer=replace(optimizer, step_size=test.suggestion))
 

@@ -40,7 +40,9 @@ class Dataset:
     hyperparameters; a missing split is None. `image_shape` is (height, width, channels). A row of
     a `planar` data set stores one channel after the other (all of red, then green, then blue);
     other rows store the channels of each pixel side by side. `notes` describe what the reader did
-    to the data, one line each. With `conventions` other files are read like these.
+    to the data, one line each. With `conventions` other files are read like these. `groups` (N,)
+    and `weight` (N,) belong to the rows of X: rows of one group are held out together, and an
+    example counts by its weight.
 
     Raises DataError if the numbers of examples, labels or features disagree.
 
@@ -64,6 +66,8 @@ class Dataset:
     y_val: np.ndarray | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     conventions: Conventions = field(default_factory=Conventions, repr=False)
+    groups: np.ndarray | None = field(default=None, repr=False)
+    weight: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for split, X, y in (("test", self.X_test, self.y_test), ("val", self.X_val, self.y_val)):
@@ -73,6 +77,12 @@ class Dataset:
                 raise self._incomplete(f"X_{split}", f"y_{split}")
         for X, y, suffix in self._splits():
             _check_split(f"{self.name}: X{suffix}", X, f"y{suffix}", y)
+        for name, values in (("groups", self.groups), ("weight", self.weight)):
+            if values is not None and values.shape != self.y.shape:
+                raise DataError(
+                    f"{self.name}: {name} has shape {values.shape}, and y {self.y.shape};"
+                    " give one value an example."
+                )
         D = _shape(self.X)[1]
         for X, _, suffix in self._splits():
             if _shape(X)[1] != D:

@@ -29,6 +29,8 @@ class Options(TypedDict, total=False):
     label: str | None
     ignore: Sequence[str] | None
     split: str | None
+    group: str | None
+    weight: str | None
     image_size: ImageSize | None
     skip_bad: bool
     like: Conventions | None
@@ -51,6 +53,11 @@ def open(path_or_name: str | os.PathLike[str], **options: Unpack[Options]) -> Da
     split : str, optional
         The column of a table whose values, train, validation and test, say which split a row
         belongs to. Without it, a column called split is taken if it holds such words.
+    group : str, optional
+        The column of a table that says which group (subject, camera, day) a row belongs to. It is
+        no feature, and becomes `Dataset.groups`.
+    weight : str, optional
+        The column of a table with the weights of the examples: `Dataset.weight`.
     image_size : int or tuple, optional
         The side of the images, (height, width), or (height, width, channels). Without it, images
         of different sizes are resized to 32 x 32: see `halfspaces.datasets.formats.image_folder`.

@@ -103,10 +103,21 @@ def check_rows(estimator: Any, name: str, X: Any, *, finite: bool = True) -> Fea
             f"{estimator.features_}; give features_.transform(images)."
         )
     X = features_of(name, X)
-    rows: Any = validate_data(estimator, X, reset=False, **_unconverted(X))
+    try:
+        rows: Any = validate_data(estimator, X, reset=False, **_unconverted(X))
+    except ValueError as error:
+        raise _with_remedy(error, name) from None
     if finite:
         check_finite(name, rows)
     return rows
+
+
+def _with_remedy(error: ValueError, name: str) -> ValueError:
+    """scikit-learn's error; where columns are unknown or in another order, with what to do."""
+    words = str(error).rstrip()
+    if "names" not in words or "yet now missing" in words:
+        return error
+    return ValueError(f"{words}\nGive {name}[list(classifier.feature_names_in_)].")
 
 
 def check_validation(estimator: Any, validation: Any, classes: Array) -> Blocks:

@@ -54,10 +54,14 @@ def features_of(name: str, X: Any) -> Any:
         if X.dtype.name == "bfloat16":
             X = tensors.widened(X)
         _check_numbers(name, X)
+    elif hasattr(X, "collect_schema") and not hasattr(X, "shape"):
+        raise TypeError(
+            f"{name} is a {type(X).__name__}, which is not read yet; give its collect()."
+        )
     elif hasattr(X, "columns") and hasattr(X, "dtypes"):  # a data frame
         for column, dtype in zip(X.columns, X.dtypes, strict=True):
             if getattr(dtype, "kind", "O") not in "biuf":
-                _check_numbers(f"Column {column!r} of {name}", np.asarray(X[column]))
+                _check_column(f"Column {column!r} of {name}", np.asarray(X[column]))
     return X
 
 
@@ -186,6 +190,15 @@ def _check_numbers(name: str, values: Array) -> None:
             f"{name} holds {NOT_NUMBERS[kind]}, not numbers; convert them first, for example by "
             "astype(float), or leave them out."
         )
+
+
+def _check_column(name: str, values: Array) -> None:
+    """Raise for a column of a data frame that holds no numbers."""
+    if values.ndim > 1 or any(np.ndim(value) for value in values[:1]):
+        raise ValueError(
+            f"{name} holds lists; give them as X, for example numpy.stack(frame[column])."
+        )
+    _check_numbers(name, values)
 
 
 def _kind(value: object) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
 
 from halfspaces.estimators.base import ScoreModel, Scorer
 from halfspaces.estimators.checked_data import Data
@@ -149,6 +150,24 @@ class LinearModel(ScoreModel):
             W = np.concatenate([restored(W[:-1], blocks, self.n_features_in_), W[-1:]])
         # Without the state of the optimizer, which is many times as large as the model.
         self.result_ = replace(result, W=W, state=None, loop=None)
+
+    def coef_table(self) -> Any:
+        """The coefficients by name: a pyarrow.Table, of which `to_pandas()` makes a DataFrame.
+
+        The column "feature" has the names of the columns of X; then comes a column for each class,
+        or for two classes that of the second one, as `coef_` has rows. The intercept is the last
+        row.
+
+        >>> from sklearn.datasets import load_iris
+        >>> from halfspaces import LinearClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> LinearClassifier().fit(X, y).coef_table().column_names
+        ['feature', '0', '1', '2']
+        """
+        from halfspaces.estimators.coefficients import coefficient_table
+
+        check_is_fitted(self)
+        return coefficient_table(self)
 
     # --- predicting ------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import numpy as np
 import scipy
 
 import halfspaces
+from halfspaces.datasets.conventions import Conventions
 from halfspaces.estimators.base import ScoreModel
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.classifier import LinearClassifier
@@ -214,18 +215,25 @@ def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> ScoreModel:
     classifier.n_iter_ = stored.n_iter
     classifier.calibration_ = decode(stored.calibration)
     _check_calibration(classifier)
-    names = stored.feature_names
+    notes = decode(stored.notes)
+    names = stored.feature_names or _columns(notes, classifier)
     if names:
         classifier.feature_names_in_ = np.array(names, dtype=object)
         if len(names) != classifier.n_features_in_:
             raise ValueError(
                 f"{len(names)} feature_names do not fit {classifier.n_features_in_} features"
             )
-    notes = decode(stored.notes)
     _check_held(notes, classifier.classes_)
     about = {name: metadata[name] for name in ("version", "versions", "fit") if name in metadata}
     classifier.notes_ = {**about, **notes}
     return classifier
+
+
+def _columns(notes: Any, classifier: ScoreModel) -> list[str]:
+    """The columns of the table that the command line trained on, if they are the features."""
+    conventions = notes.get("conventions") if isinstance(notes, dict) else None
+    columns = Conventions.from_note(conventions).columns or ()
+    return list(columns) if len(columns) == classifier.n_features_in_ else []
 
 
 def _check_notes(notes: dict[str, Any], classes: Array) -> None:

@@ -93,8 +93,8 @@ class DataOptions(Table):
     data: str = option(
         "digits",
         "'digits', a name of `halfspaces data list`, or a folder, file or address: images in one "
-        "folder a class (or .tar or .zip of it), CIFAR, MNIST-like, CSV, .npz, .npy, Parquet, "
-        "Arrow, HDF5, Hugging Face, svmlight.",
+        "folder a class (or .tar or .zip of it), CIFAR, MNIST-like, CSV, JSON lines, .npz, .npy, "
+        "Parquet, Arrow, HDF5, Hugging Face, svmlight.",
     )
     label: str | None = option(
         None,
@@ -109,6 +109,12 @@ class DataOptions(Table):
         "Column of a table that holds train, validation or test for each row; 'split' unless "
         "given, if it has such words.",
     )
+    group: str | None = option(
+        None,
+        "Column of a table that names the group of each row, such as a subject: rows of one group "
+        "are held out together.",
+    )
+    weight: str | None = option(None, "Column of a table with the weight of each example.")
     image_size: str | None = option(
         None, "Resize images to this: a side, or HEIGHTxWIDTH; 32 if they have several sizes."
     )

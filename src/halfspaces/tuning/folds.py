@@ -6,7 +6,7 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, StratifiedKFold
 
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
@@ -68,7 +68,9 @@ def make_folds(
             f"cv={cv!r} gives no folds; give at least one pair of training and held-out rows."
         )
     for number, fold in enumerate(folds):
-        check_fold(f"The training rows of fold {number}", fold, classes, labels, counts)
+        what = f"The training rows of fold {number}"
+        remedy = "use fewer or stratified folds" if groups is None else "use fewer folds"
+        check_fold(what, fold, classes, labels, counts, remedy)
         if not counts[fold.test].any():
             raise ValueError(
                 f"Fold {number} holds out no example of a weight above 0; "
@@ -90,15 +92,49 @@ def repeats_for(n_rows: int, rarest: int) -> int:
     return min(-(-FEW_ROWS // n_rows), MOST_REPEATS)
 
 
-def repeated_folds(y: Array, repeats: int, seed: int) -> list[Fold]:
-    """5 folds made several times anew, or fewer folds of fewer rows."""
-    counts = np.unique(y, return_counts=True)[1]
-    n_folds = max(2, min(DEFAULT_FOLDS, int(counts[counts > 1].sum())))
+def fewest_of_a_class(y: Array, groups: Array | None = None) -> int:
+    """The number of rows of the rarest class; with groups, of groups that have such rows.
+
+    >>> y = np.array([0, 0, 0, 1, 1])
+    >>> fewest_of_a_class(y), fewest_of_a_class(y, np.array([7, 7, 8, 9, 9]))
+    (2, 1)
+    """
+    labels = np.unique(y, return_inverse=True)[1]
+    if groups is not None:
+        numbers = np.unique(groups, return_inverse=True)[1]
+        labels = np.unique(np.stack([labels, numbers]), axis=1)[0]
+    return int(np.bincount(labels).min())
+
+
+def repeated_folds(
+    y: Array, repeats: int, seed: int, groups: Array | None = None, *, weight: Array | None = None
+) -> list[Fold]:
+    """5 folds made several times anew, or fewer folds of fewer rows or groups."""
+    if groups is None:
+        counts = np.unique(y, return_counts=True)[1]
+        most = int(counts[counts > 1].sum())
+    else:
+        most = fewest_of_a_class(y, groups)
+    n_folds = max(2, min(DEFAULT_FOLDS, most))
     return [
         fold
         for repeat in range(repeats)
-        for fold in make_folds(n_folds, y, y, seed=(seed + repeat) % 2**32)
+        for fold in make_folds(n_folds, y, y, groups, weight=weight, seed=(seed + repeat) % 2**32)
     ]
+
+
+def part_of_groups(groups: Array, part: float, seed: int = 0) -> Fold:
+    """One fold that holds out a part of the groups.
+
+    >>> groups = np.array([3, 1, 3, 1, 2, 2])
+    >>> fold = part_of_groups(groups, 0.5)
+    >>> set(groups[fold.train]) & set(groups[fold.test])
+    set()
+    """
+    _check_enough_groups(2, groups)
+    split = GroupShuffleSplit(1, test_size=part, random_state=seed)
+    (fold,) = split.split(groups, groups=groups)
+    return Fold(*map(np.sort, fold))
 
 
 def _is_number(cv: Any) -> bool:

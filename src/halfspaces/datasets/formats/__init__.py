@@ -29,6 +29,7 @@ FORMATS: dict[str, Format] = {
     row.name: row
     for row in (
         svmlight.FORMAT,  # looks into the file
+        tables.JSON_LINES,
         tables.CSV,  # a folder of images may have one beside them
         image_folder.FORMAT,  # looks for an image among all files below a folder
         image_files.FORMAT,

@@ -12,28 +12,34 @@ from pathlib import Path
 from typing import Any
 
 from halfspaces.datasets.files import compressed
-from halfspaces.datasets.formats import csv_dialect
+from halfspaces.datasets.formats import csv_blocks, csv_dialect
+from halfspaces.datasets.formats.csv_blocks import Block, Rest
 from halfspaces.datasets.formats.csv_dialect import Dialect
 from halfspaces.datasets.formats.csv_types import MISSING, ColumnType
 from halfspaces.datasets.formats.shard import Shard, check_names, reading
 from halfspaces.system.errors import DataError
+from halfspaces.system.progress import Bar
 
 ENDINGS = (".csv", ".tsv", ".tab")
 SUFFIXES = tuple(ending + packing for ending in ENDINGS for packing in ("", *compressed.OPENERS))
 KIND = "CSV"
-BLOCK = 1 << 24  # bytes that are parsed together; a row must be shorter
+BLOCK = 1 << 24  # bytes that are read together; a row must be shorter
+PART = 1 << 20  # bytes that one core parses
 
 
 def open_shard(path: Path) -> Shard:
-    """Open a file: a pass over its rows finds the types of its columns, another those of texts."""
+    """Open a file: a pass over its rows finds the types of its columns.
+
+    Another one looks at the texts of columns that pyarrow takes for dates or truth values.
+    """
     import pyarrow
 
     dialect = csv_dialect.sniff(path)
     check_names(path, dialect.names)
     with reading(path, KIND):
-        columns = _see_numbers(path, dialect)
-        texts = [name for name in dialect.names if name not in columns]
-        columns |= _see_texts(path, dialect, texts)
+        columns = _see_types(path, dialect)
+        others = [name for name in dialect.names if name not in columns]
+        columns |= _see_texts(path, dialect, others)
     rows = max(column.rows for column in columns.values())
     if not rows:
         raise DataError(f"{path} has columns but no rows; give at least one example.")
@@ -49,17 +55,17 @@ def open_shard(path: Path) -> Shard:
     return Shard(path, KIND, schema, rows, batches, note=f"{path.name} has {dialect}")
 
 
-def _see_numbers(path: Path, dialect: Dialect) -> dict[str, ColumnType]:
-    """The columns of numbers, if those that pyarrow finds in its first block are so to the end."""
+def _see_types(path: Path, dialect: Dialect) -> dict[str, ColumnType]:
+    """The types of the columns that pyarrow takes for numbers or texts to the end."""
     import pyarrow
 
     columns = {name: ColumnType(dialect.decimal) for name in dialect.names}
     try:
         for batch in _read(path, dialect, dialect.names):
             for name, values in zip(batch.schema.names, batch.columns, strict=True):
-                if name in columns and not columns[name].see_numbers(values):
+                if name in columns and not columns[name].see_parsed(values):
                     del columns[name]
-    except pyarrow.ArrowInvalid:  # a later block has another type, or the file is damaged
+    except pyarrow.ArrowInvalid:  # the rest of a stream has other types, or the file is damaged
         return {}
     return columns
 
@@ -91,26 +97,37 @@ def _read(
     path: Path, dialect: Dialect, names: Sequence[str], kinds: Mapping[str, Any] | None = None
 ) -> Iterator[Any]:
     """The batches of some columns, in these types, or in those that pyarrow finds."""
+    import pyarrow
     from pyarrow import csv
 
-    is_utf8 = dialect.encoding.startswith("utf-8")
-    read_options = csv.ReadOptions(
-        block_size=BLOCK,
-        skip_rows=dialect.skipped_lines,
-        column_names=list(dialect.names),
-        encoding="utf8" if is_utf8 else dialect.encoding,
-    )
     convert_options = csv.ConvertOptions(
         column_types=None if kinds is None else dict(kinds),
         include_columns=list(names),
         null_values=list(MISSING),
         decimal_point=dialect.decimal,
     )
-    parse_options = csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True)
-    with compressed.reading(path) as stream:
-        yield from csv.open_csv(
-            stream,
-            read_options=read_options,
-            parse_options=parse_options,
-            convert_options=convert_options,
+    skipped = dialect.skipped_lines
+    for block in _blocks(path, dialect):
+        read_options = csv.ReadOptions(
+            block_size=BLOCK if isinstance(block, Rest) else PART,
+            skip_rows=skipped,
+            column_names=list(dialect.names),
         )
+        breaks = isinstance(block, Rest) or block.breaks
+        parse_options = csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=breaks)
+        options = (read_options, parse_options, convert_options)
+        skipped = 0
+        if isinstance(block, Rest):
+            yield from csv.open_csv(block.stream, *options)
+        elif not block.rows.isspace():
+            yield from csv.read_csv(pyarrow.BufferReader(block.rows), *options).to_batches()
+
+
+def _blocks(path: Path, dialect: Dialect) -> Iterator[Block | Rest]:
+    """The blocks of a file, with a progress bar of the bytes."""
+    total = path.stat().st_size if path.suffix not in compressed.OPENERS else None
+    with compressed.reading(path) as stream, Bar(f"reading {path.name}", total, "bytes") as bar:
+        for block in csv_blocks.blocks(stream, dialect.encoding, dialect.delimiter, BLOCK):
+            yield block
+            if isinstance(block, Block):
+                bar.advance(len(block.rows))

@@ -69,6 +69,7 @@ def sniff(path: Path) -> Dialect:
     delimiter, rows = _split(text)
     if not rows:
         raise DataError(f"{path} holds no rows; give a line for each example.")
+    _check_first_line(path, rows)
     fields = [field for row in rows[1:] for field in row]
     with_comma = delimiter != "," and any(map(DECIMAL_COMMA.fullmatch, fields))
     decimal = "," if with_comma and not any(re.fullmatch(r"\d+\.\d+", f) for f in fields) else "."
@@ -104,6 +105,17 @@ def _check_columns(path: Path, most: int) -> None:
         )
 
 
+def _check_first_line(path: Path, rows: Rows) -> None:
+    """Raise DataError for a line above the header: a comment, or what Excel writes there."""
+    widths = {len(row) for row in rows[1:]}
+    is_hint = rows[0][0].startswith("sep=")
+    if is_hint or (len(widths) == 1 and len(rows[0]) < min(widths)):
+        raise DataError(
+            f"{path} begins with the line {rows[0][0][:60]!r}, which names no columns;"
+            " remove it, or begin with one name for each column."
+        )
+
+
 def _encoding(path: Path, sample: bytes) -> str:
     """That of the byte-order mark, else UTF-8, else Western European text."""
     for mark, encoding in MARKS.items():
@@ -124,9 +136,10 @@ def _split(text: str) -> tuple[str, Rows]:
         rows = _rows(text, delimiter)
         if len({len(row) for row in rows}) == 1 and len(rows[0]) > 1:
             return delimiter, rows
-    by_header = {delimiter: _rows(text, delimiter)[:1] for delimiter in DELIMITERS}
-    likeliest = max(DELIMITERS, key=lambda each: len((by_header[each] or [[]])[0]))
-    return likeliest, _rows(text, likeliest)
+    found = {delimiter: _rows(text, delimiter) for delimiter in DELIMITERS}
+    # By the header, or by the second line if there is a comment above it.
+    likeliest = max(DELIMITERS, key=lambda each: [len(row) for row in found[each][:2]])
+    return likeliest, found[likeliest]
 
 
 def _rows(text: str, delimiter: str) -> Rows:

@@ -28,16 +28,25 @@ class ColumnType:
         self.largest = 0
         self.word = ""  # the first value that is no number
 
-    def see_numbers(self, values: Any) -> bool:
-        """Take the type of these values, all of them missing or numbers; False for any others."""
+    def see_parsed(self, values: Any) -> bool:
+        """Widen the type until it holds these values, numbers or texts; False for any others."""
+        import pyarrow as arrow
         import pyarrow.types as of
 
-        self.rows += len(values)
-        if of.is_integer(values.type):
-            self._widen(values)
-        elif not (of.is_floating(values.type) or of.is_null(values.type)):
+        kind = values.type
+        if of.is_string(kind):
+            self.see(values)
+            return True
+        if not (of.is_integer(kind) or of.is_floating(kind) or of.is_null(kind)):
             return False
-        self.kind = values.type
+        self.rows += len(values)
+        if self.kind in (arrow.string(), arrow.bool_()):
+            self.kind = arrow.string() if not of.is_null(kind) else self.kind
+        elif of.is_integer(kind):
+            self._widen(values)
+            self.kind = arrow.float64() if self.kind == arrow.float64() else kind
+        elif of.is_floating(kind):
+            self.kind = kind
         return True
 
     def see(self, texts: Any) -> None:
@@ -88,12 +97,20 @@ class ColumnType:
 
         if self.kind != arrow.int64():
             return arrow.field(name, self.kind, metadata={WORD: self.word})
-        fits = (
-            each
-            for each in WHOLE
-            if np.iinfo(each).min <= self.least and self.largest <= np.iinfo(each).max
-        )
-        return arrow.field(name, arrow.from_numpy_dtype(next(fits)))
+        return arrow.field(name, narrowest(self.least, self.largest))
+
+
+def narrowest(least: int, largest: int) -> Any:
+    """The narrowest type of whole numbers that holds both.
+
+    >>> narrowest(0, 255), narrowest(-1, 255)
+    (DataType(uint8), DataType(int16))
+    """
+    import pyarrow
+
+    fits = (np.iinfo(each) for each in WHOLE)
+    kind = next(each for each in fits if each.min <= least and largest <= each.max)
+    return pyarrow.from_numpy_dtype(kind.dtype)
 
 
 def _cast(texts: Any, kind: Any) -> Any:
@@ -107,9 +124,12 @@ def _cast(texts: Any, kind: Any) -> Any:
 
 
 def _first_word(texts: Any, digits: Any) -> str:
-    """The first text that is no number, in a column that has numbers, too; else nothing."""
+    """The first text that is no number, where others are, or where it has digits; else nothing."""
     import pyarrow.compute as pc
 
     is_number = pc.match_substring_regex(digits, r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
     words = texts.filter(pc.invert(is_number))
-    return words[0].as_py() if 0 < len(words) < len(texts) else ""
+    if not len(words):
+        return ""
+    word = words[0].as_py()
+    return word if len(words) < len(texts) or any(map(str.isdigit, word)) else ""

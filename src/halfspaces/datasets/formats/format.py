@@ -29,7 +29,7 @@ class Format:
         Without it the rows are those of the data set that `read` returns.
     options : tuple of str
         The options of `halfspaces.datasets.open` that both readers take: "label", "ignore",
-        "split", "image_size", "skip_bad", "like".
+        "split", "group", "weight", "image_size", "skip_bad", "like".
     needs : tuple of Library
         Optional libraries, which are imported before either reader is called.
     summary : str

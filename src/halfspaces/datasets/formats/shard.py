@@ -1,4 +1,4 @@
-"""One opened file of a table: Parquet, Arrow or CSV."""
+"""One opened file of a table: Parquet, Arrow, CSV or JSON lines."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +18,7 @@ class Shard:
     """One opened file: its columns, and its rows in batches of the columns asked for."""
 
     path: Path
-    kind: str  # "Parquet", "Arrow" or "CSV"
+    kind: str  # "Parquet", "Arrow", "CSV", ...
     schema: Any  # pyarrow.Schema
     rows: int
     batches: Callable[[Sequence[str]], Iterable[Any]] = field(repr=False)

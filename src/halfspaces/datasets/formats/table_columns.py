@@ -15,6 +15,7 @@ from halfspaces.datasets.formats.csv_types import WORD
 from halfspaces.datasets.formats.shard import Shard, check_has
 from halfspaces.system.errors import DataError, listed
 
+THOUSANDS = re.compile(r"[-+]?\d{1,3}([,. '’\xa0\u202f]\d{3})+([.,]\d*)?")
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 ClassNames = Callable[[str], Sequence[str] | None]  # of the column of a label
@@ -27,6 +28,8 @@ class Options(TypedDict, total=False):
     label: str | None
     ignore: Sequence[str]
     split: str | None
+    group: str | None
+    weight: str | None
     like: Conventions
 
 
@@ -132,7 +135,25 @@ def _unwanted(path: Path, types: Iterable[str], options: Options) -> Reasons:
     split = options.get("split")
     if split is not None:
         left_out[split] = "the splits"
-    return left_out
+    return left_out | _of_rows(path, names, options)
+
+
+def _of_rows(path: Path, names: Sequence[str], options: Options) -> Reasons:
+    """The columns of groups and weights, which say something of the rows and are no features."""
+    found: Reasons = {}
+    for what, reason in {"group": "the groups", "weight": "the weights"}.items():
+        name = options.get(what)
+        if name is None:
+            continue
+        if name not in names:
+            raise DataError(f"{path} has no column {name!r} for {reason}; it has {listed(names)}.")
+        if name in (options.get("label"), options.get("split"), *found):
+            raise DataError(
+                f"{path} has one column {name!r}, which cannot hold {reason} and something else;"
+                " name another one."
+            )
+        found[name] = reason
+    return found
 
 
 def _choose_label(
@@ -232,11 +253,12 @@ def _check_numeric(shard: Shard, names: Iterable[str]) -> None:
     among = f" ({word[:20]!r} is no number)" if word else ""
     others = [name for name in bad[1:] if inner[name] == kind]
     also = f", and {listed(others)} too" if others else ""
+    write = "write them without marks of thousands, " if THOUSANDS.fullmatch(word) else ""
     ignored = " ".join(f"--ignore {quote(name)}" for name in [bad[0], *others][:5])
     raise DataError(
         f"{shard.path} has the column {bad[0]!r} of type {kind}{among}{also};"
-        f" features are numbers, so leave it out by {ignored}, or give --label {quote(bad[0])}"
-        " where it holds the classes."
+        f" features are numbers, so {write}leave it out by {ignored},"
+        f" or give --label {quote(bad[0])} where it holds the classes."
     )
 
 

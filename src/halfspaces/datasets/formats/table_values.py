@@ -8,7 +8,7 @@ import numpy as np
 
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.formats import arrow_types, table_columns
-from halfspaces.datasets.formats.shard import Shard
+from halfspaces.datasets.formats.shard import Shard, check_has
 from halfspaces.datasets.formats.table_columns import Columns
 from halfspaces.system import memory
 from halfspaces.system.errors import DataError
@@ -65,11 +65,44 @@ def keys(shards: Sequence[Shard], name: str) -> np.ndarray:
     """
     parts = []
     for shard in shards:
+        check_has(shard, [name], shards[0].path)
         with shard.reading():
             for batch in shard.batches([name]):
                 batch.validate(full=True)
                 parts.append(_keys(arrow_types.decoded(batch.column(0))))
     return np.concatenate(parts) if parts else np.empty(0, object)
+
+
+def groups(shards: Sequence[Shard], name: str) -> np.ndarray:
+    """The groups (N,) of the rows: whole numbers, or strings."""
+    found = keys(shards, name)
+    if found.dtype == object:
+        found = found.astype(str)
+        if missing := int(np.count_nonzero(found == "")):
+            raise DataError(
+                f"{shards[0].path} has {missing:,} missing groups in the column {name!r};"
+                " name the group of each row."
+            )
+    return found
+
+
+def weights(shards: Sequence[Shard], name: str) -> np.ndarray:
+    """The weights (N,) of the rows, float64: finite, none below 0, some above."""
+    path = shards[0].path
+    kind = shards[0].schema.field(name).type
+    if not arrow_types.is_number(kind):
+        raise DataError(
+            f"{path} has {name!r} of type {kind}; weights are numbers, so name another column."
+        )
+    columns = Columns((name,), None, are_lists=False, left_out={}, key=None)
+    parts = [rows for each in shards for rows in _batches(each, columns, np.dtype(np.float64))]
+    found = np.concatenate(parts).reshape(-1)
+    if not np.isfinite(found).all() or found.min() < 0 or not found.any():
+        raise DataError(
+            f"{path} has weights from {found.min():g} to {found.max():g} in the column {name!r};"
+            " give finite ones of at least 0, and some above."
+        )
+    return found
 
 
 def _keys(values: Any) -> np.ndarray:

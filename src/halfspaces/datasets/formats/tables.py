@@ -1,4 +1,4 @@
-"""Tables in Parquet, Arrow and CSV files, one file or a folder of shards."""
+"""Tables in Parquet, Arrow, CSV and JSON lines files, one file or a folder of shards."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +13,7 @@ from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.formats import (
     arrow,
     csv,
+    json_lines,
     parquet,
     table_columns,
     table_splits,
@@ -122,6 +123,10 @@ def read_shards(
     y = table_values.labels(splits["train"], columns.label)
     names = (class_names or table_columns.schema_class_names(first.schema))(columns.label)
     parts: dict[str, Any] = {}
+    if (group := options.get("group")) is not None:
+        parts["groups"] = table_values.groups(splits["train"], group)
+    if (weight := options.get("weight")) is not None:
+        parts["weight"] = table_values.weights(splits["train"], weight)
     for split, suffix in {"test": "test", "validation": "val"}.items():
         if split in splits:
             parts[f"X_{suffix}"] = table_values.features(splits[split], columns)
@@ -188,6 +193,7 @@ def first_columnar(path: Path) -> Shard | None:
 
 
 _TEXT = TableFiles(dict.fromkeys(csv.SUFFIXES, csv.open_shard))
+_LINES = TableFiles(dict.fromkeys(json_lines.SUFFIXES, json_lines.open_shard))
 FORMAT = Format(
     "tables",
     _COLUMNAR.recognizes,
@@ -205,4 +211,13 @@ CSV = Format(
     options=OPTIONS,
     needs=(PYARROW,),
     summary=".csv or .tsv files",
+)
+JSON_LINES = Format(
+    "jsonl",
+    _LINES.recognizes,
+    _LINES.read,
+    read_features=_LINES.read_features,
+    options=OPTIONS,
+    needs=(PYARROW,),
+    summary=".jsonl files",
 )

@@ -35,7 +35,8 @@ SUFFIXES = {
     "torch": ".torch.safetensors",
     "sklearn": None,
     "numpy": None,
-}  # None: code, shown
+    "csv": None,
+}  # None: text, shown
 
 
 def export(
@@ -51,9 +52,9 @@ def export(
     ----------
     classifier : LinearClassifier, LinearClassifierCV or NetworkClassifier
         Fitted. Networks can be exported to ONNX alone.
-    to : "onnx", "torch", "sklearn" or "numpy"
-        torch's `weight` and `bias` go into a .safetensors file, with the classes as metadata; the
-        last two are code.
+    to : "onnx", "torch", "sklearn", "numpy" or "csv"
+        torch's `weight` and `bias` go into a .safetensors file, with the classes as metadata;
+        "sklearn" and "numpy" are code; "csv" is the table of coefficients by name, `coef_table`.
     path : path
         Where to write.
     model : path or None
@@ -80,11 +81,23 @@ def exported(classifier: Any, to: str, *, model: str | os.PathLike[str] | None =
         state = torch_state(classifier)
         classes = json.dumps(classifier.classes_.tolist())
         return safetensors.numpy.save(state, {"classes": classes, **WRITTEN_BY})
+    if to == "csv":
+        return _coefficients(classifier)
     if model is None:
         raise ValueError(
             f"The code of to={to!r} reads a model file; save the classifier and give model=PATH."
         )
     return (numpy_code if to == "numpy" else sklearn_code)(classifier, model).encode()
+
+
+def _coefficients(classifier: Any) -> bytes:
+    from pyarrow import BufferOutputStream, csv
+
+    if isinstance(classifier, NetworkClassifier):
+        raise ValueError("A network has no table of coefficients; export it to onnx.")
+    stream = BufferOutputStream()
+    csv.write_csv(classifier.coef_table(), stream)
+    return stream.getvalue().to_pybytes()
 
 
 def replaced(classifier: Any) -> list[str]:

@@ -1,0 +1,172 @@
+"""Tables as people have them: each is read as it was meant, or refused in a sentence that says what
+to do. The rows are the first ones of public files, or in the form of their exports.
+"""
+
+import csv
+import gzip
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from halfspaces import datasets
+from tests.helpers import refuses
+
+# Kaggle, "Titanic - Machine Learning from Disaster", train.csv: https://www.kaggle.com/c/titanic
+TITANIC = """PassengerId,Survived,Pclass,Name,Sex,Age,SibSp,Parch,Ticket,Fare,Cabin,Embarked
+1,0,3,"Braund, Mr. Owen Harris",male,22,1,0,A/5 21171,7.25,,S
+2,1,1,"Cumings, Mrs. John Bradley (Florence Briggs Thayer)",female,38,1,0,PC 17599,71.2833,C85,C
+6,0,3,"Moran, Mr. James",male,,0,0,330877,8.4583,,Q
+"""
+# UCI, "Wine Quality", winequality-red.csv: https://archive.ics.uci.edu/dataset/186
+WINE = '"fixed acidity";"citric acid";"quality"\n7.4;0;5\n7.8;0.04;5\n11.2;0.56;6\n'
+# UCI, "Iris", iris.data, which has no header and ends in an empty line.
+IRIS = (
+    "5.1,3.5,1.4,0.2,Iris-setosa\n4.9,3.0,1.4,0.2,Iris-setosa\n7.0,3.2,4.7,1.4,Iris-virginica\n\n"
+)
+TEXTS = ("Name", "Sex", "Ticket", "Cabin", "Embarked")
+FRAME = pd.DataFrame({"width": [1.5, 2, 3], "count": [4, 5, 4], "kind": ["a", "b", "a"]})
+NUMBERS = [[1.5, 4], [2, 5], [3, 4]]
+
+
+def test_titanic(tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_text(TITANIC)
+    refuses(path, "'PassengerId', 'Survived', 'Pclass'", "--label COLUMN")
+    ignored = " ".join(f"--ignore {name}" for name in TEXTS)
+    refuses(path, "'Name' of type string", f"leave it out by {ignored}", label="Survived")
+    refuses(path, "1 missing values", "'Age'", label="Survived", ignore=TEXTS)
+    data = datasets.open(path, label="Survived", ignore=[*TEXTS, "Age"])
+    assert data.X.tolist() == [[3, 1, 0, 7.25], [1, 1, 0, 71.2833], [3, 0, 0, 8.4583]]
+    assert data.y.tolist() == [0, 1, 0]
+    assert data.conventions.columns == ("Pclass", "SibSp", "Parch", "Fare")
+
+
+def test_wine_quality(tmp_path):
+    path = tmp_path / "winequality-red.csv"
+    path.write_text(WINE)
+    data = datasets.open(path, label="quality")
+    assert data.X.tolist() == [[7.4, 0], [7.8, 0.04], [11.2, 0.56]]
+    assert data.y.tolist() == [5, 5, 6]
+    assert data.conventions.columns == ("fixed acidity", "citric acid")
+
+
+def test_iris_without_a_header(tmp_path):
+    path = tmp_path / "iris.csv"
+    path.write_text(IRIS)
+    data = datasets.open(path)
+    assert data.X[2].tolist() == [7.0, 3.2, 4.7, 1.4]
+    assert data.y.tolist() == ["Iris-setosa", "Iris-setosa", "Iris-virginica"]
+
+
+def by_csv_module(path):
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream, dialect="excel", quoting=csv.QUOTE_ALL)
+        writer.writerows([FRAME.columns, *FRAME.itertuples(index=False)])
+
+
+def by_json(path):
+    with path.open("w") as stream:
+        for row in FRAME.to_dict("records"):
+            stream.write(json.dumps(row) + "\n")
+
+
+WRITERS = {  # by other libraries; Excel writes a byte-order mark and semicolons in German
+    "pandas with its index.csv": FRAME.to_csv,
+    "pandas.tsv.gz": lambda path: FRAME.to_csv(path, sep="\t", index=False),
+    "excel.csv": lambda path: FRAME.to_csv(
+        path, sep=";", decimal=",", index=False, encoding="utf-8-sig", lineterminator="\r\n"
+    ),
+    "quoted by csv.csv": by_csv_module,
+    "pyarrow.csv": lambda path: pa.csv.write_csv(pa.Table.from_pandas(FRAME), path),
+    "pandas.parquet": FRAME.to_parquet,
+    "pandas.feather": FRAME.to_feather,
+    "pandas.jsonl": lambda path: FRAME.to_json(path, orient="records", lines=True),
+    "pandas.ndjson.gz": lambda path: FRAME.to_json(path, orient="records", lines=True),
+    "json.jsonl": by_json,
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_the_same_rows_by_other_libraries(tmp_path, name):
+    WRITERS[name](tmp_path / name)
+    data = datasets.open(tmp_path / name)
+    assert data.X.tolist() == NUMBERS
+    assert data.y.tolist() == ["a", "b", "a"]
+    assert data.conventions.columns == ("width", "count")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl", ".ipc"])
+def test_the_same_rows_by_polars(tmp_path, suffix):
+    polars = pytest.importorskip("polars")
+    path = tmp_path / f"polars{suffix}"
+    frame = polars.DataFrame(FRAME.to_dict("list"))
+    by_suffix = {".jsonl": "write_ndjson"}
+    getattr(frame, by_suffix.get(suffix, f"write_{suffix[1:]}"))(path)
+    data = datasets.open(path)
+    assert data.X.tolist() == NUMBERS
+    assert data.y.tolist() == ["a", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (["Yes", "No", "Yes"], ["No", "Yes"]),  # Kaggle, "Telco Customer Churn"
+        (["0.0", "1.0", "0.0"], [0, 1]),  # pandas, after a merge with missing rows
+        (["True", "False", "True"], [False, True]),
+        (["M", "B", "M"], ["B", "M"]),  # UCI, "Breast Cancer Wisconsin (Diagnostic)"
+        (["01", "02", "01"], [1, 2]),
+    ],
+)
+def test_labels(tmp_path, labels, classes):
+    rows = "".join(f"{i},{label}\n" for i, label in enumerate(labels))
+    (tmp_path / "a.csv").write_text(f"x,target\n{rows}")
+    assert np.unique(datasets.open(tmp_path / "a.csv").y).tolist() == classes
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (["1,200", "900", "15"], ["('1,200' is no number)", "without marks of thousands"]),
+        (["1.200,50", "2.300,10", "1"], ["without marks of thousands", "--ignore x"]),
+        (["2024-01-31", "2024-02-01", "2024-02-01"], ["('2024-01-31' is no number)"]),
+        (["5%", "6%", "6%"], ["('5%' is no number)", "--ignore x"]),
+        (["$5", "$6.50", "7"], ["('$5' is no number)"]),
+        (["#DIV/0!", "2", "3"], ["('#DIV/0!' is no number)"]),  # Excel
+        (["Yes", "No", "No"], ["'x' of type string", "--ignore x"]),
+        (["0.5", "", "NA"], ["2 missing values (null) in the column 'x'"]),
+    ],
+)
+def test_values_that_are_no_numbers(tmp_path, values, words):
+    rows = "".join(f'"{value}",{i % 2},{i % 3}\n' for i, value in enumerate(values))
+    (tmp_path / "a.csv").write_text(f"x,other,label\n{rows}")
+    refuses(tmp_path / "a.csv", *words)
+
+
+@pytest.mark.parametrize("line", ["sep=,", "# exported by the laboratory", "Report of May"])
+def test_a_line_above_the_header(tmp_path, line):
+    (tmp_path / "a.csv").write_text(f"{line}\nx,w,label\n1,2,a\n2,3,b\n")
+    refuses(tmp_path / "a.csv", "begins with the line", "remove it")
+
+
+def test_real_numbers_are_no_classes(tmp_path):
+    """A regression: scikit-learn's diabetes, whose target is a measure."""
+    (tmp_path / "diabetes.csv").write_text("bmi,target\n0.06,151.5\n-0.05,75.2\n0.04,141.1\n")
+    refuses(tmp_path / "diabetes.csv", "'target' of type float64", "labels are whole numbers")
+
+
+def test_embeddings_as_nested_lists(tmp_path):
+    """As the OpenAI cookbook and sentence-transformers' users write them, one object a line."""
+    lines = [
+        {"text": f"t{i}", "embedding": [i % 3, 0.5 if i else 2], "label": "pn"[i % 2]}
+        for i in range(12)
+    ]
+    path = tmp_path / "embeddings.jsonl.gz"
+    path.write_bytes(gzip.compress("\n".join(map(json.dumps, lines)).encode()))
+    data = datasets.open(path)
+    assert data.X.tolist() == [line["embedding"] for line in lines]
+    assert "'text' (no list)" in data.notes[-1]
