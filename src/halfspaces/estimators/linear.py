@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from halfspaces.estimators.base import ScoreModel, Scorer
 from halfspaces.estimators.checked_data import Data
+from halfspaces.estimators.coefficients import coefficient_table, feature_names
 from halfspaces.estimators.components import make_loss
 from halfspaces.estimators.empty_columns import restored, restored_moments
 from halfspaces.estimators.finite import too_small
@@ -164,10 +165,10 @@ class LinearModel(ScoreModel):
         >>> LinearClassifier().fit(X, y).coef_table().column_names
         ['feature', '0', '1', '2']
         """
-        from halfspaces.estimators.coefficients import coefficient_table
-
         check_is_fitted(self)
-        return coefficient_table(self)
+        classes = getattr(self, "notes_", {}).get("class_names") or self.classes_.tolist()
+        names = [str(name) for name in classes]
+        return coefficient_table(feature_names(self), names, *self._arrays())
 
     # --- predicting ------------------------------------------------------------------------------
 

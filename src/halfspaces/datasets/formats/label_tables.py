@@ -18,6 +18,7 @@ from halfspaces.datasets.formats.csv_dialect import DELIMITERS, MARKS, WESTERN
 from halfspaces.datasets.formats.csv_types import MISSING
 from halfspaces.datasets.formats.decode_image import SUFFIXES
 from halfspaces.datasets.formats.file_names import FileNames
+from halfspaces.system.mark import HISTORY
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson")
 EXAMPLES = {"sample", "submission"}  # words in names of files with made-up labels
@@ -61,10 +62,14 @@ class LabelTable:
 
 
 def is_table(name: str) -> bool:
-    """Whether a file is named like a table of labels, and not like an example of a submission."""
+    """Whether a file is named like a table of labels.
+
+    Not like an example of a submission, nor like the history of a training.
+    """
     path = PurePosixPath(name)
-    is_example = EXAMPLES.intersection(_words(path.stem))
-    return path.suffix.lower() in ENDINGS and len(path.parts) <= DEEPEST + 1 and not is_example
+    if EXAMPLES.intersection(_words(path.stem)) or name.endswith(HISTORY):
+        return False
+    return path.suffix.lower() in ENDINGS and len(path.parts) <= DEEPEST + 1
 
 
 def read_all(source: Source) -> list[LabelTable]:
