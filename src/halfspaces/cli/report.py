@@ -29,6 +29,8 @@ if TYPE_CHECKING:  # keeps scikit-learn out of the import of this module
 
 TEXT_TABLES = (tables.CSV, tables.JSON_LINES)
 
+SOME_ROWS = 1 << 16  # whose labels are compared together
+
 
 def working(on: str) -> Status:
     """A context manager that shows a spinner on the error stream if this is a terminal."""
@@ -302,8 +304,7 @@ def classes(
 
     Of more than `most` classes, the worst are printed.
     """
-    labels, codes = np.unique(y, return_inverse=True)
-    right = np.bincount(codes, predicted == y) / np.bincount(codes)
+    labels, right = _accuracies(y, predicted)
     shown = labels
     rows = "training rows, which the model was fitted to" if part == "train" else f"{part} rows"
     title = f"by class ({rows})"
@@ -324,6 +325,18 @@ def classes(
     console.print()
     heading(title)
     console.print(table)
+
+
+def _accuracies(y: Array, predicted: Array) -> tuple[Array, Array]:
+    """The labels and the accuracy of each; of many rows some at a time, as strings are long."""
+    parts = [slice(start, start + SOME_ROWS) for start in range(0, len(y), SOME_ROWS)]
+    labels = np.unique(np.concatenate([np.unique(y[part]) for part in parts]))
+    counts = np.zeros((2, len(labels)))
+    for part in parts:
+        codes = np.searchsorted(labels, y[part])
+        right = codes[predicted[part] == y[part]]
+        counts += [np.bincount(each, minlength=len(labels)) for each in (right, codes)]
+    return labels, counts[0] / counts[1]
 
 
 def namer(names: Sequence[str] | None) -> Callable[[Any], str]:

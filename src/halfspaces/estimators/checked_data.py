@@ -19,6 +19,7 @@ from halfspaces.support.validation import check_number
 
 # Types of X that are not converted.
 DENSE_TYPES = [np.float64, np.float32, np.float16, np.uint8]
+SOME_ROWS = 1 << 16  # whose labels are compared together
 INTEGERS = map(np.dtype, np.typecodes["AllInteger"])
 SPARSE_TYPES = [np.float64, np.float32, np.bool_, *INTEGERS]
 
@@ -180,10 +181,13 @@ def _unconverted(X: Any) -> dict[str, Any]:
 
 def _encode(y: Array, classes: Array) -> Array:
     """Labels as integers 0..C−1."""
-    positions = np.clip(np.searchsorted(classes, y), 0, len(classes) - 1)
-    unknown = classes[positions] != y
-    if unknown.any():
-        row = int(np.argmax(unknown))
+    positions = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    for start in range(0, len(y), SOME_ROWS):  # a copy of all labels would take memory
+        part = slice(start, start + SOME_ROWS)
+        unknown = classes[positions[part]] != y[part]
+        if not unknown.any():
+            continue
+        row = start + int(np.argmax(unknown))
         label = y[row : row + 1].tolist()[0]
         more = ", ..." if len(classes) > 10 else ""
         known = ", ".join(map(repr, classes[:10].tolist())) + more
