@@ -167,9 +167,10 @@ def _accept(state: DualAscentState, evaluation: Evaluation) -> None:
 
 
 def loss_after(objective: Objective, epochs: int) -> float:
-    """The data loss that a few epochs leave."""
+    """The data loss that a few epochs leave, the largest of all members."""
     unseen = replace(objective, observe=None)
+    members = max(len(objective.total_weight), len(np.atleast_1d(objective.penalty.curvature(1))))
     optimizer = DualAscent(turn_epochs=epochs)
-    state = optimizer.init(unseen.initial(), unseen)
+    state = optimizer.init(unseen.initial(members), unseen)
     state = optimizer.update(state, unseen.evaluate(optimizer.propose(state)))
-    return float(unseen.evaluate(optimizer.propose(state)).data[0])
+    return float(np.max(unseen.evaluate(optimizer.propose(state)).data))
