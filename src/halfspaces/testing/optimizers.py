@@ -234,7 +234,8 @@ def law_passes(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> 
 def law_permutation(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
     """Permuting the classes permutes W, except for methods that draw W at random.
 
-    A method that takes one class after another reaches the same value.
+    A method that takes one class after another reaches the same value, and weights that lie within
+    √(2 gap/ρ) of the same minimum, where the penalty has the curvature ρ.
     """
     if not asks_gradients(optimizer, objective):
         return
@@ -248,6 +249,13 @@ def law_permutation(optimizer: Optimizer, *, objective: Objective, seed: int = 0
         found, expected = (minimize(each, optimizer, tol=1e-6) for each in (moved, objective))
         what = f"the loss with classes in the order {order}"
         same(found.loss, expected.loss, what, tolerance=2e-6)
+        rho = np.asarray(objective.penalty.curvature(1), float)
+        far = np.sqrt(2 * found.gap) + np.sqrt(2 * expected.gap)
+        apart = np.linalg.norm((found.W - expected.W[:, :, order])[:-1])
+        require(
+            bool(np.all(apart * np.sqrt(rho) <= far * (1 + 1e-6) + 1e-7)),
+            f"{what} has weights {apart:.2g} away, beyond what the gaps allow.",
+        )
         return
     found = some_turns(optimizer, moved, W[:, :, order]).W
     expected = some_turns(optimizer, objective, W).W
