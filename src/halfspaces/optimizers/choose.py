@@ -261,9 +261,9 @@ def _has_easy_dual(objective: Objective, *, path: bool) -> bool:
     if path and not objective.loss.smooth:
         return refusal(objective) is None
     hard = difficulty(objective)
-    if hard <= EASY or math.isinf(hard):
-        return hard <= EASY
-    if objective.n_examples <= objective.n_features:
+    if math.isinf(hard):
+        return False
+    if hard <= EASY or objective.n_examples <= objective.n_features:
         return True
     hard_for_others = not objective.loss.smooth or objective.n_features > GRAM_FEATURES
     return hard_for_others and loss_after(objective, TRIED) <= LEFT * objective.loss.margin
