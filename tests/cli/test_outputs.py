@@ -88,7 +88,7 @@ EACH = [
     for case in CASES
 ]
 WRITE_NOTHING = {"evaluate", "info", "gradcheck", "convert", "play", "data list", "data info"}
-WRITE_NOTHING |= {"features list"}
+WRITE_NOTHING |= {"features list", "data formats"}
 WRITE_IN_THE_CACHE = {"data get", "data cache"}
 
 
@@ -458,6 +458,7 @@ def test_a_report_that_cannot_be_printed_costs_nothing(folder, name):
         "export m --to numpy",
         "features list",
         "data list",
+        "data formats",
         "convert liblinear c=1 --n-examples 9",
         "train --schema",
         "report --schema",

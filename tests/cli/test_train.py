@@ -327,9 +327,7 @@ def test_data_that_cannot_be(refused, tmp_path, arrays, words):
 def test_data_that_cannot_be_found_or_read(refused, tmp_path):
     refused("train digts", "There is no data set 'digts' (did you mean 'digits'?)")
     refused(["train", tmp_path / "[b]" / "x.npz"], f"There is no data set '{tmp_path}/[b]/x.npz'")
-    refused(
-        ["train", tmp_path], "holds nothing; needed is a folder with CIFAR-10's data_batch_1.bin"
-    )
+    refused(["train", tmp_path], "holds nothing; needed is a folder, .tar or .zip of images")
     whole = npz(tmp_path / "given.npz").read_bytes()
     (tmp_path / "given.npz").write_bytes(whole[:5000])
     refused(

@@ -33,7 +33,7 @@ def test_unknown_names_and_missing_paths(tmp_path):
 
 
 def test_folders_and_files_that_hold_no_data_set(tmp_path):
-    refuses(tmp_path, "holds nothing", "data_batch_1.bin", ".npz")
+    refuses(tmp_path, "holds nothing", "one sub-folder a class", ".csv", ".npz", "data formats")
     for name in "abcde":
         (tmp_path / name).touch()
     refuses(tmp_path, "holds 'a', 'b', 'c' and 2 more")

@@ -86,7 +86,7 @@ def test_bad_content_is_one_sentence(toy, content, words):
 
 def test_errors_and_options_come_from_its_row(toy, tmp_path, monkeypatch):
     (tmp_path / "other.txt").write_text("hello")
-    refuses(tmp_path / "other.txt", "is no data set; give a .toy file, a folder with CIFAR-10's")
+    refuses(tmp_path / "other.txt", "is no data set; give a .toy file, a folder, .tar or")
     refuses(toy, "takes no image_size (--image-size)", "of images", "leave it out", image_size=8)
     refuses("digits", "takes no label (--label), which is for a .toy file,", label="x")
     needy = Format("toy", file_named(".toy"), read, needs=(Library("no_such_library", "toys"),))

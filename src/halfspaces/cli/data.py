@@ -1,4 +1,4 @@
-"""`halfspaces data`: well-known data sets, listed, downloaded, described."""
+"""`halfspaces data`: formats, and well-known data sets, listed, downloaded, described."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +39,16 @@ def list_all() -> None:
             entry.name, "is here" if entry.folder.is_dir() else megabytes(entry.size), entry.about
         )
     screen.console_for_lists().print(table)
+
+
+@app.command()
+def formats() -> None:
+    """List the files and folders that can be used as data."""
+    from halfspaces.datasets import FORMATS
+
+    for format in reversed(FORMATS.values()):
+        if format.summary:
+            echo(format.summary)
 
 
 @app.command()

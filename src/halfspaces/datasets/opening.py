@@ -20,6 +20,11 @@ from halfspaces.datasets.formats.image_size import ImageSize
 from halfspaces.system.errors import DataError, listed
 from halfspaces.system.memory import budget
 
+USUAL = (
+    "a folder, .tar or .zip of images with one sub-folder a class, a table (.csv, .jsonl, "
+    ".parquet), or X and y (an .npz file, X.npy and y.npy); `halfspaces data formats` lists all"
+)
+OF_THE_PACKAGE = frozenset(FORMATS)
 BUILT_IN: dict[str, Callable[[], Dataset]] = {"digits": digits.read}
 
 
@@ -246,10 +251,15 @@ def _find(given: str | os.PathLike[str]) -> _Found:
     for format in _by_priority():
         if format.recognizes(path):
             return _Found(path, format, given)
-    summaries = _alternatives([format.summary for format in _by_priority()])
     if names is None:
-        raise DataError(f"The file {path} is no data set; give {summaries}.")
-    raise DataError(f"The folder {path} holds {listed(names, 3)}; needed is {summaries}.")
+        raise DataError(f"The file {path} is no data set; give {_usual()}.")
+    raise DataError(f"The folder {path} holds {listed(names, 3)}; needed is {_usual()}.")
+
+
+def _usual() -> str:
+    """What people have most often, after the formats that were added to those of the package."""
+    added = [format.summary for name, format in FORMATS.items() if name not in OF_THE_PACKAGE]
+    return ", ".join([*reversed(added), USUAL])
 
 
 def _names_in(folder: Path) -> list[str]:

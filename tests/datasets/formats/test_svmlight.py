@@ -38,7 +38,7 @@ def test_svmlight_files_agree_on_the_features(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("hello world\n", ["is no data set; give", "or svmlight text"]),
+        ("hello world\n", ["is no data set; give", "`halfspaces data formats` lists all"]),
         ("1\n2\n3\n", ["is no data set"]),
         (
             TEXT * 5 + "1 3:x\n",
