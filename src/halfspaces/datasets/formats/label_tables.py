@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from halfspaces.datasets.files.source import Source
+from halfspaces.datasets.formats import csv as csv_files
+from halfspaces.datasets.formats import json_lines
 from halfspaces.datasets.formats.class_folders import SPLITS, Layout
 from halfspaces.datasets.formats.csv_dialect import DELIMITERS, MARKS, WESTERN
 from halfspaces.datasets.formats.csv_types import MISSING
@@ -20,7 +22,7 @@ from halfspaces.datasets.formats.decode_image import SUFFIXES
 from halfspaces.datasets.formats.file_names import FileNames
 from halfspaces.system.mark import HISTORY
 
-ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson")
+ENDINGS = (*csv_files.ENDINGS, *json_lines.ENDINGS)
 EXAMPLES = {"sample", "submission"}  # words in names of files with made-up labels
 DEEPEST = 2  # folders around a table
 MOST = 32  # tables; where there are more, each belongs to an image
@@ -131,7 +133,8 @@ def _columns(name: str, content: bytes) -> dict[str, list[str]]:
     """The columns of a file; none if it is no table."""
     try:
         text = _text(content)
-        rows = _json_rows(text) if name.lower().endswith("jsonl") else _csv_rows(text)
+        of_json = name.lower().endswith(json_lines.ENDINGS)
+        rows = _json_rows(text) if of_json else _csv_rows(text)
         header, *rows = rows
     except (ValueError, RecursionError, csv.Error):
         return {}
@@ -170,7 +173,7 @@ def _value(field: str) -> str:
 
 def _json_rows(text: str) -> Iterator[list[str]]:
     """The same of lines of JSON; values that are no text, number or truth value are missing."""
-    objects = [json.loads(line) for line in text.splitlines() if line.strip()]
+    objects = [json.loads(line) for line in text.split("\n") if line.strip()]
     if not all(isinstance(each, dict) for each in objects):
         raise ValueError("no objects")
     header = list(dict.fromkeys(name for each in objects for name in each))
