@@ -22,7 +22,7 @@ from halfspaces.datasets.formats import (
     labelled_names,
     tables,
 )
-from halfspaces.datasets.formats.class_folders import Layout
+from halfspaces.datasets.formats.class_folders import LAYOUT_NAMES, Layout
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.image_columns import ImageColumns, check_rows, holds_images
 from halfspaces.datasets.formats.image_size import ImageSize
@@ -34,7 +34,6 @@ from halfspaces.datasets.optional import PYARROW
 from halfspaces.system.errors import DataError
 
 Splits = Mapping[str, Sequence[Shard]]
-SPLITS = {"train": "train", "validation": "val", "test": "test"}  # of tables and of layouts
 
 
 def recognizes(path: Path) -> bool:
@@ -177,7 +176,7 @@ class _ImageTable:
             rows = (name for shard in self.splits[split] for name in self._names(split, shard))
             for name, label in zip(rows, labels, strict=True):
                 if label is not None:
-                    images[name] = Labelled(SPLITS[split], label)
+                    images[name] = Labelled(LAYOUT_NAMES[split], label)
         where = f"the column {columns.label!r}"
         all_notes = (columns.note(), *notes)
         return labelled_names.arrange(self.path, where, images, bad, columns.classes, all_notes)

@@ -1,6 +1,5 @@
 """Tables in Parquet, Arrow, CSV and JSON lines files, one file or a folder of shards."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.shard import Shard
 from halfspaces.datasets.formats.table_columns import ClassNames, Options
 from halfspaces.datasets.optional import PYARROW
+from halfspaces.datasets.split_words import SPLIT_OF_WORD, words
 from halfspaces.system.errors import DataError, listed
 from halfspaces.system.mark import HISTORY
 
@@ -74,9 +74,11 @@ class TableFiles:
         for file in self._files_in(path):
             files.setdefault(_split(file.name), []).append(file)
         if "train" not in files:
-            names = listed(file.name for split in files.values() for file in split)
+            names = [file.name for split in files.values() for file in split]
+            suffix = self._suffix(path / names[0])
             raise DataError(
-                f"The folder {path} holds {names} and no file for training; name it train.parquet."
+                f"The folder {path} holds {listed(names)} and no file for training;"
+                f" name it train{suffix}."
             )
         return {split: [self._open(file) for file in each] for split, each in files.items()}
 
@@ -165,13 +167,13 @@ def _found(shard: Shard) -> tuple[str, ...]:
 
 
 def _split(name: str) -> str:
-    """The split that a file belongs to.
+    """The split that a file belongs to: that of the first word that says one.
 
-    >>> _split("test-00000-of-00002.parquet"), _split("latest.parquet")
-    ('test', 'train')
+    >>> [_split(name) for name in ("test-00000-of-00002.parquet", "adultTest.csv", "latest.csv")]
+    ['test', 'test', 'train']
     """
-    first = re.split(r"[-_.]", name.lower(), maxsplit=1)[0]
-    return named_arrays.SPLIT_OF_WORD.get(first, "train")
+    splits = (SPLIT_OF_WORD[word] for word in words(name) if word in SPLIT_OF_WORD)
+    return next(splits, "train")
 
 
 _COLUMNAR = TableFiles(
