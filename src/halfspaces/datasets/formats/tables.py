@@ -129,6 +129,8 @@ def read_shards(
         parts["groups"] = table_values.groups(splits["train"], group)
     if (weight := options.get("weight")) is not None:
         parts["weight"] = table_values.weights(splits["train"], weight)
+        if "validation" in splits:
+            parts["weight_val"] = table_values.weights(splits["validation"], weight)
     for split, suffix in {"test": "test", "validation": "val"}.items():
         if split in splits:
             parts[f"X_{suffix}"] = table_values.features(splits[split], columns)
