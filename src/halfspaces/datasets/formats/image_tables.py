@@ -59,6 +59,7 @@ def read(
     """
     if _without_images(path, options):
         return _plain(path).read(_around(path), **options)
+    _check_no_values_of_rows(path, options)
     table = _ImageTable.open(path, options)
     wanted = Wanted.of(image_size, skip_bad, options.get("like"))
     X, stored = labelled_images.decoded(table, table.labelled, wanted, table.recipe())
@@ -83,6 +84,16 @@ def read_features(
     return labelled_images.rows_to_predict(
         *labelled_images.decoded(table, table.unlabelled, wanted, table.recipe())
     )
+
+
+def _check_no_values_of_rows(path: Path, options: Options) -> None:
+    """Raise DataError for groups and weights, which rows of images do not have."""
+    for name, column in (("group", options.get("group")), ("weight", options.get("weight"))):
+        if column is not None:
+            raise DataError(
+                f"{path} is a table of images, which takes no {name} (--{name} {column}); leave it"
+                " out, or leave the images out by --ignore COLUMN."
+            )
 
 
 def _first(path: Path) -> Shard | None:
@@ -222,6 +233,6 @@ FORMAT = Format(
     recognizes,
     read,
     read_features=read_features,
-    options=("label", "ignore", "split", "image_size", "skip_bad", "like"),
+    options=(*tables.OPTIONS, "image_size", "skip_bad"),
     needs=(PYARROW,),
 )
