@@ -186,3 +186,11 @@ def test_splits_are_words_of_the_names_of_files(tmp_path, other):
     assert (len(data.y), len(X)) == (20, 20)
     (tmp_path / "adult_train.csv").unlink()
     refuses(tmp_path, "no file for training", "name it train.csv")
+
+
+def test_data_of_other_kinds_beside_a_table_are_named(tmp_path):
+    FRAME.to_csv(tmp_path / "labels.csv", index=False)
+    FRAME.to_json(tmp_path / "test.jsonl", orient="records", lines=True)
+    np.save(tmp_path / "clip.npy", np.eye(3))
+    (tmp_path / "README.md").write_text("about")
+    assert "not used: 'clip.npy', 'test.jsonl'" in datasets.open(tmp_path).notes

@@ -1,7 +1,7 @@
 """Tables in Parquet, Arrow, CSV and JSON lines files, one file or a folder of shards."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -28,6 +28,8 @@ from halfspaces.system.mark import HISTORY
 
 Splits = Mapping[str, Sequence[Shard]]
 OPTIONS = tuple(Options.__annotations__)
+ARRAYS = (".npz", ".npy", ".safetensors", ".pt", ".pth", ".h5", ".hdf5")  # suffixes of their files
+DATA = (*ARRAYS, *parquet.SUFFIXES, *arrow.SUFFIXES, *csv.SUFFIXES, *json_lines.SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class TableFiles:
         name = path.resolve().name
         if path.is_file():
             name = name.removesuffix(self._suffix(path) or "")
-        return read_shards(name, self.splits(path), options)
+        dataset = read_shards(name, self.splits(path), options)
+        return replace(dataset, notes=(*dataset.notes, *self._unread_note(path)))
 
     def read_features(self, path: Path, **options: Unpack[Options]) -> RowsToPredict:
         """Read rows (N, D) without labels: those of the test split if there is one."""
@@ -90,6 +93,15 @@ class TableFiles:
         """The shards in a folder; the history of a training that lies there is none."""
         files = filter(self._suffix, folder.iterdir())
         return sorted(file for file in files if not file.name.endswith(HISTORY))
+
+    def _unread_note(self, path: Path) -> tuple[str, ...]:
+        """A line on data of other kinds in a folder, if there are any."""
+        files = path.iterdir() if path.is_dir() else ()
+        names = sorted(file.name for file in files if file.name.lower().endswith(DATA))
+        unread = [
+            name for name in names if not self._suffix(Path(name)) and not name.endswith(HISTORY)
+        ]
+        return (f"not used: {listed(unread, 3)}",) if unread else ()
 
     def _open(self, path: Path) -> Shard:
         return self.openers[self._suffix(path) or path.suffix](path)
