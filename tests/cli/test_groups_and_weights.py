@@ -89,3 +89,27 @@ def test_too_few_groups(table, refused):
         f"train {table} --group label --label subject --ignore times",
         "hold no example of class", "use fewer folds",
     )  # fmt: skip
+
+
+def test_weights_of_validation_rows_count_in_the_choice(table, run):
+    """As if each row were there as often as its weight says."""
+    frame = pd.read_csv(table).drop(columns="subject")
+    frame["split"] = np.where(np.arange(len(frame)) % 3, "train", "val")
+    frame.to_csv(table, index=False)
+    data = datasets.open(table, weight="times")
+    X, y, weight = data.validation
+    assert weight.tolist() == frame["times"][::3].tolist()
+    times = weight.astype(int)
+    repeated = (X.repeat(times, 0), y.repeat(times))
+    scores = [
+        LinearClassifierCV().fit(data.X, data.y, data.weight, validation=rows).scores_
+        for rows in (data.validation, repeated, (X, y))
+    ]
+    np.testing.assert_allclose(scores[0], scores[1])
+    assert (scores[0] != scores[2]).any()
+    assert run("train", table, "--weight", "times").code == 0
+    parts = table.with_name("parts")
+    parts.mkdir()
+    frame.drop(columns="split").to_csv(parts / "train.csv", index=False)
+    frame.drop(columns=["split", "times"]).to_csv(parts / "val.csv", index=False)
+    refuses(parts, "val.csv has no column 'times' for the weights", weight="times")

@@ -74,6 +74,7 @@ REFUSED = {
     "no batch": (lambda: iter(()), "no row in any batch; a generator yields once, so make it anew"),
     "X alone": (lambda: iter([X]), "batch 0 is of type ndarray; give pairs (X, y)"),
     "three": (lambda: [(X, Y, Y)], "batch 0 is of type tuple, with 3 items; give pairs (X, y)"),
+    "weights": (lambda: [{"X": X, "y": Y, "weight": Y}], "holds 'weight'; give X"),
     "a dictionary": (lambda: [{"pixels": X, "label": Y}], "holds 'pixels', 'label'; call the"),
     "a number": (lambda: 5, "is of type int; give a generator of batches"),
     "lengths": (lambda: first_good_then((X[:9], Y[:8])), "batch 1 has 9 rows but 8 labels"),
@@ -139,6 +140,13 @@ def test_an_error_of_the_source_is_its_own_and_a_full_disk_one_sentence(cache, m
     with pytest.raises(DataError) as caught:
         datasets.from_batches(pairs())
     assert_one_sentence(str(caught.value), ("No space left", "set HALFSPACES_CACHE to a folder"))
+
+
+def test_weights_in_batches_are_no_labels_and_no_features():
+    with pytest.raises(DataError) as caught:
+        LinearClassifier().fit([(X, Y, np.ones(len(Y)))] * 2)
+    words = ("with 3 items; give pairs (X, y)", "as sample_weight and groups")
+    assert_one_sentence(str(caught.value), words)
 
 
 def test_without_labels_arrays_are_no_batches():

@@ -51,6 +51,7 @@ class FoldRows:
     weight: Array | None
     X_held_out: Array
     y_held_out: Array
+    weight_held_out: Array | None
 
 
 def search_by_fold(
@@ -144,6 +145,7 @@ def _described(describing: Describing, given: Dataset, rows: Rows) -> Iterator[F
             y=given.y[train],
             groups=None,
             weight=None if given.weight is None else given.weight[train],
+            weight_val=None if given.weight is None else given.weight[fold.test],
             X_val=np.asarray(given.X)[fold.test],
             y_val=given.y[fold.test],
             X_test=None,
@@ -153,14 +155,17 @@ def _described(describing: Describing, given: Dataset, rows: Rows) -> Iterator[F
         assert found.X_val is not None
         assert found.y_val is not None
         X_val = np.asarray(found.X_val)
-        yield FoldRows(np.asarray(found.X), found.y, found.weight, X_val, found.y_val)
+        yield FoldRows(
+            np.asarray(found.X), found.y, found.weight, X_val, found.y_val, found.weight_val
+        )
 
 
 def _fitted(
     recipe: Recipe, strengths: Array, fold: FoldRows, callbacks: Sequence[Callback]
 ) -> LinearClassifierCV:
     search = recipe.search().set_params(strengths=strengths, calibrate=None, callbacks=callbacks)
-    search.fit(fold.X, fold.y, fold.weight, validation=(fold.X_held_out, fold.y_held_out))
+    held_out = (fold.X_held_out, fold.y_held_out, fold.weight_held_out)
+    search.fit(fold.X, fold.y, fold.weight, validation=held_out)
     if search.result_.reason is Reason.INTERRUPTED:
         raise KeyboardInterrupt
     return search

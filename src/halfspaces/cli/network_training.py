@@ -42,7 +42,7 @@ def assessed_on(recipe: Recipe, dataset: Dataset) -> Any:
         return None
     if recipe.validation is not None:
         return recipe.validation
-    return None if dataset.X_val is None else (dataset.X_val, dataset.y_val)
+    return dataset.validation
 
 
 def last_assessment(classifier: NetworkClassifier) -> dict[str, float]:

@@ -192,8 +192,7 @@ def choose_strength(recipe: Recipe, examples: Examples, listener: Listener) -> S
         if folds:
             search.set_params(cv=folds).fit(dataset.X, dataset.y, dataset.weight)
         else:
-            validation = (dataset.X_val, dataset.y_val)
-            search.fit(dataset.X, dataset.y, dataset.weight, validation=validation)
+            search.fit(dataset.X, dataset.y, dataset.weight, validation=dataset.validation)
         seconds = search.result_.seconds
     words = held_out.words
     if recipe.optimizer != "auto":

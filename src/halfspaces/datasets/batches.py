@@ -20,6 +20,8 @@ from halfspaces.system.errors import DataError, listed
 from halfspaces.system.progress import Bar
 
 Batches = Iterable[Any]
+OF_ROWS = ("weight", "weights", "sample_weight", "group", "groups")  # which no batch can give
+APART = "give weights and groups of all rows to fit, as sample_weight and groups"
 
 
 def from_batches(
@@ -77,7 +79,7 @@ def are_batches(X: object) -> bool:
     first = X[0] if X else None
     if isinstance(first, (list, tuple)) and first:
         has_rows = isinstance(first[0], (list, tuple)) or getattr(first[0], "ndim", 0) > 0
-        return len(first) == 2 and has_rows
+        return len(first) in (2, 3) and has_rows  # the third would be weights: see `_pair`
     return isinstance(first, Mapping)
 
 
@@ -210,11 +212,16 @@ def _pair(place: str, batch: Any) -> tuple[Any, Any]:
                 f"{place} holds {listed(names)}; call the features X and the labels y,"
                 " or give (X, y)."
             )
+        ignored = [name for name in names if name.lower() in OF_ROWS]
+        if ignored:
+            raise DataError(f"{place} holds {listed(ignored)}; give X and y alone, and {APART}.")
         return batch[pair.X], batch[pair.y]
     if isinstance(batch, (tuple, list)) and len(batch) == 2:
         return batch[0], batch[1]
     size = f", with {len(batch)} items" if isinstance(batch, (tuple, list)) else ""
-    raise DataError(f"{place} is of type {type(batch).__name__}{size}; give pairs (X, y).")
+    raise DataError(
+        f"{place} is of type {type(batch).__name__}{size}; give pairs (X, y), and {APART}."
+    )
 
 
 def _is_text(y: np.ndarray) -> bool:

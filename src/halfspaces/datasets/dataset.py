@@ -41,8 +41,8 @@ class Dataset:
     a `planar` data set stores one channel after the other (all of red, then green, then blue);
     other rows store the channels of each pixel side by side. `notes` describe what the reader did
     to the data, one line each. With `conventions` other files are read like these. `groups` (N,)
-    and `weight` (N,) belong to the rows of X: rows of one group are held out together, and an
-    example counts by its weight.
+    and `weight` (N,) belong to the rows of X, `weight_val` to those of X_val: rows of one group are
+    held out together, and an example counts by its weight.
 
     Raises DataError if the numbers of examples, labels or features disagree.
 
@@ -68,6 +68,7 @@ class Dataset:
     conventions: Conventions = field(default_factory=Conventions, repr=False)
     groups: np.ndarray | None = field(default=None, repr=False)
     weight: np.ndarray | None = field(default=None, repr=False)
+    weight_val: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for split, X, y in (("test", self.X_test, self.y_test), ("val", self.X_val, self.y_val)):
@@ -77,17 +78,32 @@ class Dataset:
                 raise self._incomplete(f"X_{split}", f"y_{split}")
         for X, y, suffix in self._splits():
             _check_split(f"{self.name}: X{suffix}", X, f"y{suffix}", y)
-        for name, values in (("groups", self.groups), ("weight", self.weight)):
-            if values is not None and values.shape != self.y.shape:
-                raise DataError(
-                    f"{self.name}: {name} has shape {values.shape}, and y {self.y.shape};"
-                    " give one value an example."
-                )
+        self._check_values("groups", self.groups, "y", self.y)
+        self._check_values("weight", self.weight, "y", self.y)
+        self._check_values("weight_val", self.weight_val, "y_val", self.y_val)
         D = _shape(self.X)[1]
         for X, _, suffix in self._splits():
             if _shape(X)[1] != D:
                 counts = f"X has {D:,} features but X{suffix} has {_shape(X)[1]:,}"
                 raise DataError(f"{self.name}: {counts}; all splits must have the same features.")
+
+    def _check_values(
+        self, name: str, values: np.ndarray | None, y_name: str, y: np.ndarray | None
+    ) -> None:
+        """Raise DataError unless there is a value for each label, or none at all."""
+        shape = None if y is None else y.shape
+        if values is not None and values.shape != shape:
+            raise DataError(
+                f"{self.name}: {name} has shape {values.shape}, and {y_name} {shape};"
+                " give one value an example."
+            )
+
+    @property
+    def validation(self) -> tuple[Features, np.ndarray, np.ndarray | None] | None:
+        """X_val, y_val and their weights, as `fit` takes them; None if there are none."""
+        if self.X_val is None or self.y_val is None:
+            return None
+        return self.X_val, self.y_val, self.weight_val
 
     def _incomplete(self, given: str, missing: str) -> DataError:
         return DataError(f"{self.name}: {given} is given without {missing}; give both or neither.")

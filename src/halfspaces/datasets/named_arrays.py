@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from halfspaces.datasets.split_words import OF_SPLIT
 from halfspaces.system import one_hot
 from halfspaces.system.errors import DataError, listed
 
@@ -15,12 +16,6 @@ FEATURES = ("X", "features", "feature", "embeddings", "embedding", "images", "da
 FEATURES += ("img_emb", "text_emb")  # as clip-retrieval calls them
 LABELS = ("y", "labels", "label", "targets", "target", "class")
 LONGEST_LABEL = 1000  # characters: a longer string is no name of a class
-SPLITS = {
-    "train": ("train", "training"),
-    "test": ("test", "testing"),
-    "validation": ("validation", "valid", "val"),
-}
-SPLIT_OF_WORD = {word: split for split, words in SPLITS.items() for word in words}
 
 
 class Pair(NamedTuple):
@@ -50,7 +45,7 @@ def find_pair(names: Iterable[str], split: str) -> Pair:
 def _marked(kinds: Iterable[str], split: str) -> Iterator[str]:
     """Names such as X_test and test_X, the likeliest first."""
     for kind in kinds:
-        for word in SPLITS[split]:
+        for word in OF_SPLIT[split]:
             yield from (f"{kind}{joint}{word}" for joint in "_-.")
             yield from (f"{word}{joint}{kind}" for joint in "_-.")
 

@@ -122,12 +122,12 @@ def _with_remedy(error: ValueError, name: str) -> ValueError:
 
 
 def check_validation(estimator: Any, validation: Any, classes: Array) -> Blocks:
-    """Validation data (X, y) as blocks."""
-    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+    """Validation data (X, y) or (X, y, sample_weight) as blocks."""
+    if not isinstance(validation, (tuple, list)) or len(validation) not in (2, 3):
         raise TypeError(
             f"validation must be (X, y), a number or None, got a {type(validation).__name__}."
         )
-    X_val, y_val = validation
+    X_val, y_val, *rest = validation
     X_val: Any = check_rows(estimator, "The validation X", X_val)
     y_val = column_or_1d(labels_of("The validation y", y_val))
     if X_val.shape[0] != len(y_val):
@@ -135,7 +135,10 @@ def check_validation(estimator: Any, validation: Any, classes: Array) -> Blocks:
             f"The validation X has {X_val.shape[0]} rows and its y {len(y_val)} labels; "
             "give one label a row."
         )
-    return Blocks(X_val, _encode(y_val, classes), n_jobs=estimator.n_jobs)
+    weight = None
+    if rest and rest[0] is not None:
+        weight, _ = in_units(_weight_of_each_row(rest[0], len(y_val)))
+    return Blocks(X_val, _encode(y_val, classes), weight, n_jobs=estimator.n_jobs)
 
 
 def is_part(validation: Any) -> bool:

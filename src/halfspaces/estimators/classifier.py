@@ -215,7 +215,7 @@ class LinearClassifier(LinearModel):
             Labels: integers, strings, anything that sorts; one-hot labels (N, C) with a warning.
         sample_weight : array, shape (N,), or None
             Weights w_i ≥ 0 of the examples; None for 1.
-        validation : (X, y), a number between 0 and 1, or None
+        validation : (X, y), (X, y, sample_weight), a number between 0 and 1, or None
             Examples to assess the classifier on during the fit, or the part of the rows to hold out
             for that (drawn with the proportions of the classes). Loss and accuracy are in
             `result_.history`.

@@ -215,7 +215,7 @@ class LinearClassifierCV(LinearModel):
             As of `LinearClassifier.fit`, batches included; X is not copied.
         groups : array, shape (N,), or None
             For `cv`: rows of one group stay together.
-        validation : (X, y), a number between 0 and 1, or None
+        validation : (X, y), (X, y, sample_weight), a number between 0 and 1, or None
             Rows to score instead of folds, or the part of the rows to hold out as one fold. With a
             part, the final classifier is fitted to all rows, those held out included.
 

@@ -61,7 +61,7 @@ def split(
     weight = data.sample_weight
     if validation is not None and not is_part(validation):
         rows = check_validation(search, validation, data.classes)
-        return [], [HeldOut(with_columns_of(rows, blocks), None, validation[0])]
+        return [], [HeldOut(with_columns_of(rows, blocks), rows.weight, validation[0])]
     if validation is None:
         y = data.classes[blocks.y]
         folds = make_folds(search.cv, blocks.X, y, groups, weight=weight, seed=seed)

@@ -4,6 +4,7 @@ Every input is written by another library, or in the form that its source docume
 """
 
 import os
+import shutil
 import sys
 
 import ml_dtypes
@@ -93,6 +94,10 @@ def test_one_shard_stays_on_disk_and_splits_are_folders(tmp_path):
     assert isinstance(data.X, np.memmap)
     trains(data)
     np.testing.assert_array_equal(data.X_test, X)
+    shutil.copytree(tmp_path / "test", tmp_path / "dev")
+    np.testing.assert_array_equal(datasets.open(tmp_path).X_val, X)
+    shutil.copytree(tmp_path / "test", tmp_path / "val")
+    refuses(tmp_path, "are both of the split validation; keep one of them")
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,12 @@ def test_images_that_are_ignored_leave_a_table_of_numbers(tmp_path):
     data = datasets.open(tmp_path / "sizes.parquet", ignore=["image"])
     assert data.X.ravel().tolist() == [1.5, 2, 1, 3]
     assert datasets.open_features(tmp_path / "sizes.parquet", ignore=["image"]).shape[0] == 4
+    refuses(tmp_path / "sizes.parquet", "takes no weight", "--ignore COLUMN", weight="width")
+    refuses(tmp_path / "sizes.parquet", "takes no group", "--ignore COLUMN", group="width")
+    table = table.append_column("times", pa.array([2, 1, 1, 3]))
+    pa.parquet.write_table(table, tmp_path / "times.parquet")
+    data = datasets.open(tmp_path / "times.parquet", ignore=["image"], weight="times")
+    assert (data.X.ravel().tolist(), data.weight.tolist()) == ([1.5, 2, 1, 3], [2, 1, 1, 3])
     blob = pa.table({"blob": pa.array([b"a", b"b"]), "x": [1.0, 2.0], "label": [0, 1]})
     pa.parquet.write_table(blob, tmp_path / "blob.parquet")
     refuses(tmp_path / "blob.parquet", "'blob' of type binary", "--ignore blob")

@@ -170,3 +170,27 @@ def test_embeddings_as_nested_lists(tmp_path):
     data = datasets.open(path)
     assert data.X.tolist() == [line["embedding"] for line in lines]
     assert "'text' (no list)" in data.notes[-1]
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["adult_test.csv", "testSet.csv", "adult-dev.csv", "dev.csv", "Adult.Validation.1.csv"],
+)
+def test_splits_are_words_of_the_names_of_files(tmp_path, other):
+    """As competitions and the UCI repository call them: adult_train.csv beside adult_test.csv."""
+    for name in ("adult_train.csv", other):
+        rows = (f"{i},{(7 * i) % 5},{'ab'[i % 2]}\n" for i in range(20))
+        (tmp_path / name).write_text("width,height,label\n" + "".join(rows))
+    data = datasets.open(tmp_path)
+    X = data.X_test if "test" in other else data.X_val
+    assert (len(data.y), len(X)) == (20, 20)
+    (tmp_path / "adult_train.csv").unlink()
+    refuses(tmp_path, "no file for training", "name it train.csv")
+
+
+def test_data_of_other_kinds_beside_a_table_are_named(tmp_path):
+    FRAME.to_csv(tmp_path / "labels.csv", index=False)
+    FRAME.to_json(tmp_path / "test.jsonl", orient="records", lines=True)
+    np.save(tmp_path / "clip.npy", np.eye(3))
+    (tmp_path / "README.md").write_text("about")
+    assert "not used: 'clip.npy', 'test.jsonl'" in datasets.open(tmp_path).notes

@@ -162,3 +162,17 @@ def test_paths_in_tables_lead_nowhere(tmp_path):
     with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
         archive.writestr("../labels.csv", "path,label\n")
     refuses(tmp_path / "evil.zip", "leads outside")
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".ndjson"])
+def test_json_lines_of_either_name_beside_folders(tmp_path, suffix):
+    """A line ends at \\n alone: texts may hold U+2028."""
+    names = {f"{'ab'[i % 2]}/{i}.png": i % 2 for i in range(6)}
+    fill(tmp_path, names)
+    table = tmp_path / f"metadata{suffix}"
+    rows = [{"file_name": name, "text": f"photo\u2028{i}"} for i, name in enumerate(names)]
+    table.write_text(lines(*(json.dumps(row, ensure_ascii=False) for row in rows)), "utf-8")
+    refuses(tmp_path, f"{table.name} names them without a column of these classes")
+    rows = [{**row, "kind": f"k{i % 3}"} for i, row in enumerate(rows)]
+    table.write_text(lines(*(json.dumps(row, ensure_ascii=False) for row in rows)), "utf-8")
+    assert datasets.open(tmp_path, label="kind").class_names == ("k0", "k1", "k2")

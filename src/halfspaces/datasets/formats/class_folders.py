@@ -5,19 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from halfspaces.datasets import split_words
 from halfspaces.datasets.formats.decode_image import SUFFIXES
+from halfspaces.datasets.split_words import SPLIT_OF_WORD
 from halfspaces.system.errors import DataError, shown
 
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}
+LAYOUT_NAMES = {"train": "train", "validation": "val", "test": "test"}  # of the splits
+SPLITS = {word: LAYOUT_NAMES[split] for word, split in SPLIT_OF_WORD.items()}
 NEEDED = "needed is one sub-folder a class with images in it"
 
 
@@ -113,15 +107,14 @@ def _without_repetition(parts: Parts) -> Parts:
     return parts[1:] if is_repeated else parts
 
 
-def split_of(folder: str) -> str | None:
-    """The split that a word in the name of a folder says; None for none, or for several.
+def split_of(name: str) -> str | None:
+    """The split, as a layout names it, that a word of a name says; None for none, or for several.
 
     >>> [split_of(name) for name in ("Train", "seg_test", "training_set", "terrain")]
     ['train', 'test', 'train', None]
     """
-    words = re.split(r"[\W_]+", folder.lower())
-    splits = {SPLITS[word] for word in words if word in SPLITS}
-    return splits.pop() if len(splits) == 1 else None
+    split = split_words.split_of(name)
+    return None if split is None else LAYOUT_NAMES[split]
 
 
 def _split_names(path: Path, below: list[Parts]) -> dict[str, str]:

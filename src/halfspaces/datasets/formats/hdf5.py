@@ -18,6 +18,7 @@ from halfspaces.datasets.files import compressed
 from halfspaces.datasets.formats.format import Format, file_named
 from halfspaces.datasets.formats.from_arrays import Layout, label_notes, rows_to_predict
 from halfspaces.datasets.optional import H5PY
+from halfspaces.datasets.split_words import OF_SPLIT, SPLIT_OF_WORD
 from halfspaces.system import memory
 from halfspaces.system.errors import DataError
 
@@ -80,7 +81,7 @@ def _arrays(file: Any) -> dict[str, Any]:
     """The arrays at the top, and those in the groups of splits under the name split_name."""
     arrays: dict[str, Any] = {}
     for name, node in _nodes(file).items():
-        split = named_arrays.SPLIT_OF_WORD.get(name.lower())
+        split = SPLIT_OF_WORD.get(name.lower())
         if hasattr(node, "shape"):
             arrays[name] = node
         elif split is not None:
@@ -108,9 +109,9 @@ def _nodes(group: Any) -> dict[str, Any]:
 
 def _is_known(name: str) -> bool:
     """Whether the name is that of features, labels or a split."""
-    if name.lower() in named_arrays.SPLITS:
+    if name.lower() in OF_SPLIT:
         return True
-    return any(name in named_arrays.find_pair([name], split) for split in named_arrays.SPLITS)
+    return any(name in named_arrays.find_pair([name], split) for split in OF_SPLIT)
 
 
 def _check_stored(path: Path, array: Any) -> None:

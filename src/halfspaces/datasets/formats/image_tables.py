@@ -22,7 +22,7 @@ from halfspaces.datasets.formats import (
     labelled_names,
     tables,
 )
-from halfspaces.datasets.formats.class_folders import Layout
+from halfspaces.datasets.formats.class_folders import LAYOUT_NAMES, Layout
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.image_columns import ImageColumns, check_rows, holds_images
 from halfspaces.datasets.formats.image_size import ImageSize
@@ -34,7 +34,6 @@ from halfspaces.datasets.optional import PYARROW
 from halfspaces.system.errors import DataError
 
 Splits = Mapping[str, Sequence[Shard]]
-SPLITS = {"train": "train", "validation": "val", "test": "test"}  # of tables and of layouts
 
 
 def recognizes(path: Path) -> bool:
@@ -60,6 +59,7 @@ def read(
     """
     if _without_images(path, options):
         return _plain(path).read(_around(path), **options)
+    _check_no_values_of_rows(path, options)
     table = _ImageTable.open(path, options)
     wanted = Wanted.of(image_size, skip_bad, options.get("like"))
     X, stored = labelled_images.decoded(table, table.labelled, wanted, table.recipe())
@@ -84,6 +84,16 @@ def read_features(
     return labelled_images.rows_to_predict(
         *labelled_images.decoded(table, table.unlabelled, wanted, table.recipe())
     )
+
+
+def _check_no_values_of_rows(path: Path, options: Options) -> None:
+    """Raise DataError for groups and weights, which rows of images do not have."""
+    for name, column in (("group", options.get("group")), ("weight", options.get("weight"))):
+        if column is not None:
+            raise DataError(
+                f"{path} is a table of images, which takes no {name} (--{name} {column}); leave it"
+                " out, or leave the images out by --ignore COLUMN."
+            )
 
 
 def _first(path: Path) -> Shard | None:
@@ -177,7 +187,7 @@ class _ImageTable:
             rows = (name for shard in self.splits[split] for name in self._names(split, shard))
             for name, label in zip(rows, labels, strict=True):
                 if label is not None:
-                    images[name] = Labelled(SPLITS[split], label)
+                    images[name] = Labelled(LAYOUT_NAMES[split], label)
         where = f"the column {columns.label!r}"
         all_notes = (columns.note(), *notes)
         return labelled_names.arrange(self.path, where, images, bad, columns.classes, all_notes)
@@ -223,6 +233,6 @@ FORMAT = Format(
     recognizes,
     read,
     read_features=read_features,
-    options=("label", "ignore", "split", "image_size", "skip_bad", "like"),
+    options=(*tables.OPTIONS, "image_size", "skip_bad"),
     needs=(PYARROW,),
 )

@@ -7,27 +7,28 @@ import csv
 import io
 import itertools
 import json
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from halfspaces.datasets import split_words
 from halfspaces.datasets.files.source import Source
-from halfspaces.datasets.formats.class_folders import SPLITS, Layout
+from halfspaces.datasets.formats import csv as csv_files
+from halfspaces.datasets.formats import json_lines
+from halfspaces.datasets.formats.class_folders import Layout, split_of
 from halfspaces.datasets.formats.csv_dialect import DELIMITERS, MARKS, WESTERN
 from halfspaces.datasets.formats.csv_types import MISSING
 from halfspaces.datasets.formats.decode_image import SUFFIXES
 from halfspaces.datasets.formats.file_names import FileNames
 from halfspaces.system.mark import HISTORY
 
-ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson")
+ENDINGS = (*csv_files.ENDINGS, *json_lines.ENDINGS)
 EXAMPLES = {"sample", "submission"}  # words in names of files with made-up labels
 DEEPEST = 2  # folders around a table
 MOST = 32  # tables; where there are more, each belongs to an image
 MOST_COLUMNS = 500
 LARGEST = 1 << 27  # bytes
 LOOKED_AT = 200  # values of a column that show whether it names files
-WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class LabelTable:
         """The split that its name says, or its folder's."""
         path = PurePosixPath(self.name)
         parts = (path.stem, *reversed(path.parent.parts))
-        return next((split for part in parts if (split := _split_of(part))), None)
+        return next((split for part in parts if (split := split_of(part))), None)
 
     def naming_column(self, files: FileNames) -> str | None:
         """The column that names most files, those with a suffix first; None if none names half."""
@@ -67,7 +68,7 @@ def is_table(name: str) -> bool:
     Not like an example of a submission, nor like the history of a training.
     """
     path = PurePosixPath(name)
-    if EXAMPLES.intersection(_words(path.stem)) or name.endswith(HISTORY):
+    if EXAMPLES.intersection(split_words.words(path.stem)) or name.endswith(HISTORY):
         return False
     return path.suffix.lower() in ENDINGS and len(path.parts) <= DEEPEST + 1
 
@@ -109,21 +110,6 @@ def agrees(table: LabelTable, column: str, layout: Layout, names: Collection[str
     return False
 
 
-def _words(stem: str) -> list[str]:
-    """The words of a name in small letters, also those that only capitals tell apart."""
-    return [word.lower() for word in WORD.findall(stem)]
-
-
-def _split_of(stem: str) -> str | None:
-    """The split that a word of a name says.
-
-    >>> [_split_of(stem) for stem in ("trainLabels", "Test", "metadata", "train_test")]
-    ['train', 'test', None, None]
-    """
-    splits = {SPLITS[word] for word in _words(stem) if word in SPLITS}
-    return splits.pop() if len(splits) == 1 else None
-
-
 # --- texts ---------------------------------------------------------------------------------------
 
 
@@ -131,7 +117,8 @@ def _columns(name: str, content: bytes) -> dict[str, list[str]]:
     """The columns of a file; none if it is no table."""
     try:
         text = _text(content)
-        rows = _json_rows(text) if name.lower().endswith("jsonl") else _csv_rows(text)
+        of_json = name.lower().endswith(json_lines.ENDINGS)
+        rows = _json_rows(text) if of_json else _csv_rows(text)
         header, *rows = rows
     except (ValueError, RecursionError, csv.Error):
         return {}
@@ -170,7 +157,7 @@ def _value(field: str) -> str:
 
 def _json_rows(text: str) -> Iterator[list[str]]:
     """The same of lines of JSON; values that are no text, number or truth value are missing."""
-    objects = [json.loads(line) for line in text.splitlines() if line.strip()]
+    objects = [json.loads(line) for line in text.split("\n") if line.strip()]
     if not all(isinstance(each, dict) for each in objects):
         raise ValueError("no objects")
     header = list(dict.fromkeys(name for each in objects for name in each))

@@ -22,6 +22,7 @@ from halfspaces.datasets.formats.file_pairs import SUFFIXES
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.from_arrays import from_arrays, rows_to_predict
 from halfspaces.datasets.formats.shard import Shard
+from halfspaces.datasets.split_words import SPLIT_OF_WORD
 from halfspaces.system import memory, tensors
 from halfspaces.system.errors import DataError, listed
 
@@ -90,7 +91,14 @@ def read_features(
 
 def _ordered(path: Path) -> dict[str, _Rows]:
     """The files of each split; the training split always exists."""
-    found = dict(_splits(path))
+    found: dict[str, _Rows] = {}
+    for split, rows in _splits(path):
+        if split in found:
+            raise DataError(
+                f"{rows.folder} and {found[split].folder} are both of the split {split};"
+                " keep one of them."
+            )
+        found[split] = rows
     if "train" not in found:
         raise DataError(
             f"The folder {path} has no files for training beside those of {listed(found)};"
@@ -106,7 +114,7 @@ def _splits(path: Path) -> Iterator[tuple[str, _Rows]]:
     if by_name:
         return
     for folder in sorted(path.iterdir()):
-        split = named_arrays.SPLIT_OF_WORD.get(folder.name.lower())
+        split = SPLIT_OF_WORD.get(folder.name.lower())
         rows = _rows(folder, "train") if folder.is_dir() else None
         if split is not None and rows is not None:
             yield split, rows

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from halfspaces.datasets import named_arrays
 from halfspaces.datasets.formats import arrow_types
 from halfspaces.datasets.formats.shard import Shard
+from halfspaces.datasets.split_words import OF_SPLIT, SPLIT_OF_WORD
 from halfspaces.system.errors import DataError, listed
 
 NAMES = ("split", "subset")  # of columns that hold splits without being asked for
@@ -22,7 +22,7 @@ def find_column(shards: Sequence[Shard]) -> str | None:
     for name in schema.names:
         if name.lower() in NAMES and arrow_types.is_text(schema.field(name).type):
             words = _words(shards, name)
-            splits = {named_arrays.SPLIT_OF_WORD.get(word) for word in words}
+            splits = {SPLIT_OF_WORD.get(word) for word in words}
             if len(splits) > 1 and None not in splits and "train" in splits:
                 return name
     return None
@@ -44,7 +44,7 @@ def by_column(shards: Sequence[Shard], name: str) -> dict[str, list[Shard]]:
             f"{path} has {name!r} of type {schema.field(name).type};"
             " splits are the words train, validation and test."
         )
-    unknown = [word for word in _words(shards, name) if word not in named_arrays.SPLIT_OF_WORD]
+    unknown = [word for word in _words(shards, name) if word not in SPLIT_OF_WORD]
     if unknown:
         raise DataError(
             f"{path} has {listed(unknown)} in the column {name!r};"
@@ -54,7 +54,7 @@ def by_column(shards: Sequence[Shard], name: str) -> dict[str, list[Shard]]:
     for shard in shards:
         rows: Counter[str] = Counter()
         for word, count in _words([shard], name).items():
-            rows[named_arrays.SPLIT_OF_WORD[word]] += count
+            rows[SPLIT_OF_WORD[word]] += count
         for split, count in rows.items():
             parts.setdefault(split, []).append(_part(shard, name, split, count))
     if len(parts) > 1 and "train" not in parts:
@@ -87,7 +87,7 @@ def _part(shard: Shard, column: str, split: str, rows: int) -> Shard:
     import pyarrow
     import pyarrow.compute as pc
 
-    words = pyarrow.array(named_arrays.SPLITS[split])
+    words = pyarrow.array(OF_SPLIT[split])
 
     def batches(names: Sequence[str]) -> Iterator[Any]:
         for batch in shard.batches([*dict.fromkeys((*names, column))]):

@@ -89,6 +89,9 @@ def groups(shards: Sequence[Shard], name: str) -> np.ndarray:
 def weights(shards: Sequence[Shard], name: str) -> np.ndarray:
     """The weights (N,) of the rows, float64: finite, none below 0, some above."""
     path = shards[0].path
+    for shard in shards:
+        if name not in shard.schema.names:
+            raise DataError(f"{shard.path} has no column {name!r} for the weights; add it.")
     kind = shards[0].schema.field(name).type
     if not arrow_types.is_number(kind):
         raise DataError(

@@ -1,8 +1,7 @@
 """Tables in Parquet, Arrow, CSV and JSON lines files, one file or a folder of shards."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -23,11 +22,14 @@ from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.shard import Shard
 from halfspaces.datasets.formats.table_columns import ClassNames, Options
 from halfspaces.datasets.optional import PYARROW
+from halfspaces.datasets.split_words import SPLIT_OF_WORD, words
 from halfspaces.system.errors import DataError, listed
 from halfspaces.system.mark import HISTORY
 
 Splits = Mapping[str, Sequence[Shard]]
 OPTIONS = tuple(Options.__annotations__)
+ARRAYS = (".npz", ".npy", ".safetensors", ".pt", ".pth", ".h5", ".hdf5")  # suffixes of their files
+DATA = (*ARRAYS, *parquet.SUFFIXES, *arrow.SUFFIXES, *csv.SUFFIXES, *json_lines.SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class TableFiles:
         name = path.resolve().name
         if path.is_file():
             name = name.removesuffix(self._suffix(path) or "")
-        return read_shards(name, self.splits(path), options)
+        dataset = read_shards(name, self.splits(path), options)
+        return replace(dataset, notes=(*dataset.notes, *self._unread_note(path)))
 
     def read_features(self, path: Path, **options: Unpack[Options]) -> RowsToPredict:
         """Read rows (N, D) without labels: those of the test split if there is one."""
@@ -74,9 +77,11 @@ class TableFiles:
         for file in self._files_in(path):
             files.setdefault(_split(file.name), []).append(file)
         if "train" not in files:
-            names = listed(file.name for split in files.values() for file in split)
+            names = [file.name for split in files.values() for file in split]
+            suffix = self._suffix(path / names[0])
             raise DataError(
-                f"The folder {path} holds {names} and no file for training; name it train.parquet."
+                f"The folder {path} holds {listed(names)} and no file for training;"
+                f" name it train{suffix}."
             )
         return {split: [self._open(file) for file in each] for split, each in files.items()}
 
@@ -88,6 +93,15 @@ class TableFiles:
         """The shards in a folder; the history of a training that lies there is none."""
         files = filter(self._suffix, folder.iterdir())
         return sorted(file for file in files if not file.name.endswith(HISTORY))
+
+    def _unread_note(self, path: Path) -> tuple[str, ...]:
+        """A line on data of other kinds in a folder, if there are any."""
+        files = path.iterdir() if path.is_dir() else ()
+        names = sorted(file.name for file in files if file.name.lower().endswith(DATA))
+        unread = [
+            name for name in names if not self._suffix(Path(name)) and not name.endswith(HISTORY)
+        ]
+        return (f"not used: {listed(unread, 3)}",) if unread else ()
 
     def _open(self, path: Path) -> Shard:
         return self.openers[self._suffix(path) or path.suffix](path)
@@ -127,6 +141,8 @@ def read_shards(
         parts["groups"] = table_values.groups(splits["train"], group)
     if (weight := options.get("weight")) is not None:
         parts["weight"] = table_values.weights(splits["train"], weight)
+        if "validation" in splits:
+            parts["weight_val"] = table_values.weights(splits["validation"], weight)
     for split, suffix in {"test": "test", "validation": "val"}.items():
         if split in splits:
             parts[f"X_{suffix}"] = table_values.features(splits[split], columns)
@@ -165,13 +181,13 @@ def _found(shard: Shard) -> tuple[str, ...]:
 
 
 def _split(name: str) -> str:
-    """The split that a file belongs to.
+    """The split that a file belongs to: that of the first word that says one.
 
-    >>> _split("test-00000-of-00002.parquet"), _split("latest.parquet")
-    ('test', 'train')
+    >>> [_split(name) for name in ("test-00000-of-00002.parquet", "adultTest.csv", "latest.csv")]
+    ['test', 'test', 'train']
     """
-    first = re.split(r"[-_.]", name.lower(), maxsplit=1)[0]
-    return named_arrays.SPLIT_OF_WORD.get(first, "train")
+    splits = (SPLIT_OF_WORD[word] for word in words(name) if word in SPLIT_OF_WORD)
+    return next(splits, "train")
 
 
 _COLUMNAR = TableFiles(

@@ -18,6 +18,7 @@ from halfspaces.datasets.formats.file_pairs import SUFFIXES, FilePairs
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.from_arrays import CLASS_NAMES, from_arrays, rows_to_predict
 from halfspaces.datasets.optional import TORCH
+from halfspaces.datasets.split_words import SPLIT_OF_WORD
 from halfspaces.system import memory, tensors
 from halfspaces.system.errors import DataError
 
@@ -118,7 +119,7 @@ def _arrays(path: Path, content: Any, find: Find) -> dict[str, np.ndarray]:
 def _flat(content: Mapping[Any, Any]) -> Iterable[tuple[str, Any]]:
     """The entries with names, and those of dictionaries called by a split as split_name."""
     for name, value in content.items():
-        split = named_arrays.SPLIT_OF_WORD.get(str(name).lower())
+        split = SPLIT_OF_WORD.get(str(name).lower())
         if split is None:
             yield str(name), value
         elif isinstance(value, Mapping):

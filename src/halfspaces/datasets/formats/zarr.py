@@ -21,6 +21,7 @@ from halfspaces.datasets.formats import zarr_chunks
 from halfspaces.datasets.formats.format import Format, folder_with
 from halfspaces.datasets.formats.from_arrays import from_arrays, rows_to_predict
 from halfspaces.datasets.optional import ZARR
+from halfspaces.datasets.split_words import SPLIT_OF_WORD
 from halfspaces.system import memory
 from halfspaces.system.errors import DataError
 
@@ -57,7 +58,7 @@ def read_features(folder: Path) -> RowsToPredict:
 def _arrays(folder: Path) -> Iterator[tuple[str, Path]]:
     """The arrays at the top, and those in the groups of splits under the name split_name."""
     for path in sorted(folder.iterdir()):
-        split = named_arrays.SPLIT_OF_WORD.get(path.name.lower())
+        split = SPLIT_OF_WORD.get(path.name.lower())
         if _is_array(path):
             yield path.name, path
         elif split is not None and path.is_dir():
