@@ -9,6 +9,7 @@ from halfspaces.cli.recipe import Recipe
 from halfspaces.datasets import Dataset
 from halfspaces.estimators.checked_data import hold_out
 from halfspaces.files.options import VALIDATION
+from halfspaces.support.distinct import encoded
 from halfspaces.support.types import Array
 from halfspaces.tuning.folds import (
     Fold,
@@ -75,7 +76,7 @@ def held_out_rows(recipe: Recipe, dataset: Dataset) -> HeldOutRows | None:
 
 def _part(dataset: Dataset, part: float, seed: int) -> Fold:
     """One fold that holds out a part of the rows, or of the groups."""
-    classes, labels = np.unique(dataset.y, return_inverse=True)
+    classes, labels = encoded(dataset.y)
     if dataset.groups is None:
         fold = Fold(*hold_out(labels, len(classes), part, seed))
     else:
@@ -89,8 +90,8 @@ def _part(dataset: Dataset, part: float, seed: int) -> Fold:
 
 def _alone(dataset: Dataset) -> list[str]:
     """The names of the classes that have a single row."""
-    classes, counts = np.unique(dataset.y, return_counts=True)
-    return _names(dataset, classes[counts == 1]).tolist()
+    classes, labels = encoded(dataset.y)
+    return _names(dataset, classes[np.bincount(labels) == 1]).tolist()
 
 
 def _names(dataset: Dataset, labels: Array) -> Array:

@@ -14,6 +14,7 @@ from halfspaces.cli.report import namer
 from halfspaces.cli.strength_report import Search
 from halfspaces.datasets import Dataset
 from halfspaces.page.images import Trained, Watcher
+from halfspaces.support.distinct import distinct
 from halfspaces.system.progress import quiet
 
 
@@ -26,7 +27,7 @@ class Watched(Listener):
 
     def opened(self, dataset: Dataset) -> None:
         """The data, and the names of the classes."""
-        self.watcher.opened(dataset, list(map(namer(dataset.class_names), np.unique(dataset.y))))
+        self.watcher.opened(dataset, list(map(namer(dataset.class_names), distinct(dataset.y))))
 
     def described(self, rows: Rows, *, asked_to_flip: bool) -> None:
         """The feature."""

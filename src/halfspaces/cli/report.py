@@ -18,6 +18,7 @@ from halfspaces.cli.screen import console
 from halfspaces.cli.terminal import Rows, clean
 from halfspaces.datasets import Dataset, RowsToPredict
 from halfspaces.datasets.formats import tables
+from halfspaces.support.distinct import distinct, positions
 from halfspaces.support.types import Array
 from halfspaces.system import interrupts
 from halfspaces.system.errors import shown
@@ -28,8 +29,6 @@ if TYPE_CHECKING:  # keeps scikit-learn out of the import of this module
     from halfspaces.estimators.classifier import LinearClassifier
 
 TEXT_TABLES = (tables.CSV, tables.JSON_LINES)
-
-SOME_ROWS = 1 << 16  # whose labels are compared together
 
 
 def working(on: str) -> Status:
@@ -277,7 +276,7 @@ def unknown(labels: Any) -> None:
     count = int(np.count_nonzero(labels.unknown))
     if count:
         name = namer(labels.names)
-        new_labels = [name(label) for label in np.unique(labels.y[labels.unknown])]
+        new_labels = [name(label) for label in distinct(labels.y[labels.unknown])]
         listed = ", ".join(map(repr, new_labels[:3]))
         if new_labels[3:]:
             listed += f" and {len(new_labels) - 3:,} more"
@@ -304,39 +303,31 @@ def classes(
 
     Of more than `most` classes, the worst are printed.
     """
-    labels, right = _accuracies(y, predicted)
-    shown = labels
+    labels = distinct(np.concatenate([distinct(y), distinct(predicted)]))
+    kind = np.min_scalar_type(len(labels))  # small numbers: strings of many rows are long
+    true = positions(y, labels, kind)
+    taken = positions(predicted, labels, kind)
+    counts = np.bincount(true, minlength=len(labels))
+    right = np.bincount(true[true == taken], minlength=len(labels))
+    shown = np.flatnonzero(counts)
     rows = "training rows, which the model was fitted to" if part == "train" else f"{part} rows"
     title = f"by class ({rows})"
-    if len(labels) > most:
-        shown = labels[np.argsort(right, kind="stable")[:most]]
-        title = f"the {most} worst of {len(labels):,} classes ({rows})"
+    if len(shown) > most:
+        title = f"the {most} worst of {len(shown):,} classes ({rows})"
+        shown = shown[np.argsort(right[shown] / counts[shown], kind="stable")[:most]]
     table = _table("class", "examples", "accuracy", "most often taken for")
     name = namer(names)
     for label in shown:
-        predictions = predicted[y == label]
-        wrong, counts = np.unique(predictions[predictions != label], return_counts=True)
+        wrong = np.bincount(taken[(true == label) & (taken != label)], minlength=len(labels))
+        most_often = wrong.argmax()
         confused = "—"
-        if len(wrong):
-            share = percent(counts.max() / len(predictions))
-            confused = f"{name(wrong[counts.argmax()])} ({share})"
-        share = percent(float(np.mean(predictions == label)))
-        table.add_row(Text(name(label)), f"{len(predictions):,}", share, Text(confused))
+        if wrong[most_often]:
+            confused = f"{name(labels[most_often])} ({percent(wrong[most_often] / counts[label])})"
+        share = percent(right[label] / counts[label])
+        table.add_row(Text(name(labels[label])), f"{counts[label]:,}", share, Text(confused))
     console.print()
     heading(title)
     console.print(table)
-
-
-def _accuracies(y: Array, predicted: Array) -> tuple[Array, Array]:
-    """The labels and the accuracy of each; of many rows some at a time, as strings are long."""
-    parts = [slice(start, start + SOME_ROWS) for start in range(0, len(y), SOME_ROWS)]
-    labels = np.unique(np.concatenate([np.unique(y[part]) for part in parts]))
-    counts = np.zeros((2, len(labels)))
-    for part in parts:
-        codes = np.searchsorted(labels, y[part])
-        right = codes[predicted[part] == y[part]]
-        counts += [np.bincount(each, minlength=len(labels)) for each in (right, codes)]
-    return labels, counts[0] / counts[1]
 
 
 def namer(names: Sequence[str] | None) -> Callable[[Any], str]:

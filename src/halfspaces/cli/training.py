@@ -33,6 +33,7 @@ from halfspaces.files.notes import search_note
 from halfspaces.files.options import STRENGTHS
 from halfspaces.files.outputs import ModelFiles, model_files
 from halfspaces.loop.result import Reason
+from halfspaces.support.distinct import distinct
 from halfspaces.support.types import Array
 from halfspaces.system.atomic import write_whole
 
@@ -145,7 +146,7 @@ def open_examples(
     listener.opened(given)
     found = fingerprint(given.X, given.y)
     report.other_data(trained_on, found)
-    check_two(np.unique(given.y))  # before features are computed in vain
+    check_two(distinct(given.y))  # before features are computed in vain
     try:
         held_out = held_out_rows(recipe, given)
     except ValueError:

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.duplicates import rows_contained
+from halfspaces.support.distinct import distinct
 from halfspaces.system.errors import DataError
 from halfspaces.system.words import DEFAULT, say
 
@@ -118,7 +119,7 @@ class Dataset:
             return say(language, key, **values)
 
         N, D = _shape(self.X)
-        C = len(self.class_names) if self.class_names else len(np.unique(self.y))
+        C = len(self.class_names) if self.class_names else len(distinct(self.y))
         examples = [phrase("data.examples", count=f"{N:,}")]
         for use, X in (("data.validation", self.X_val), ("data.testing", self.X_test)):
             if X is not None:

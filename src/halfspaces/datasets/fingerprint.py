@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from halfspaces.support.distinct import distinct, positions
+
 PIECES = 256  # of X that are digested at most, spread evenly: all of it up to 64 MiB
 PIECE_BYTES = 1 << 18
 
@@ -23,7 +25,7 @@ def fingerprint(X: Any, y: np.ndarray) -> dict[str, Any]:
     parts = [X]
     if not isinstance(X, np.ndarray):
         parts = [X.data, X.indices.astype(np.int64), X.indptr.astype(np.int64)]
-    for part in [*parts, y if y.dtype.kind in "biuf" else y.astype(str)]:
+    for part in [*parts, *_of_labels(y)]:
         digest.update(f"{part.dtype.str}{part.shape}".encode())
         for piece in _pieces(part):
             digest.update(np.ascontiguousarray(piece).tobytes())
@@ -41,6 +43,14 @@ def content(array: np.ndarray) -> str:
     for start in range(0, len(array), rows):
         digest.update(np.ascontiguousarray(array[start : start + rows]).tobytes())
     return digest.hexdigest()
+
+
+def _of_labels(y: np.ndarray) -> list[np.ndarray]:
+    """The labels; of texts the classes and the number of each row's, which need less memory."""
+    if y.dtype.kind in "biuf":
+        return [y]
+    classes = distinct(y)
+    return [classes.astype(str), positions(y, classes, np.min_scalar_type(len(classes)))]
 
 
 def _pieces(array: np.ndarray) -> Iterator[np.ndarray]:

@@ -191,9 +191,14 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         With a calibration that of the largest probability, as scikit-learn's CalibratedClassifierCV
         predicts: sigmoids may change the order of the classes.
         """
+        check_is_fitted(self)
         loss = make_loss(self.loss)
-        positions = list(self._by_block(X, lambda scores: winners(scores, loss, self.calibration_)))
-        return self.classes_[np.concatenate(positions)]
+        kind = np.min_scalar_type(len(self.classes_))
+
+        def positions(scores: Array) -> Array:
+            return winners(scores, loss, self.calibration_).astype(kind)
+
+        return self.classes_[np.concatenate(list(self._by_block(X, positions)))]
 
     def score(self, X: Any, y: object, sample_weight: Any = None) -> float:
         """The accuracy: the part of the rows (weighted) whose class is predicted."""

@@ -14,12 +14,12 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from halfspaces.estimators.finite import check_finite
 from halfspaces.estimators.given import features_of, labels_of, weight_of_each_class
 from halfspaces.rows.blocks import Blocks
+from halfspaces.support.distinct import SOME_ROWS, distinct, positions
 from halfspaces.support.types import Array, Features
 from halfspaces.support.validation import check_number
 
 # Types of X that are not converted.
 DENSE_TYPES = [np.float64, np.float32, np.float16, np.uint8]
-SOME_ROWS = 1 << 16  # whose labels are compared together
 INTEGERS = map(np.dtype, np.typecodes["AllInteger"])
 SPARSE_TYPES = [np.float64, np.float32, np.bool_, *INTEGERS]
 
@@ -67,11 +67,13 @@ def check_data(
     X, y = validate_data(estimator, X, y, reset=reset, **_unconverted(X))
     check_finite("X", X)
     y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
-    classes = np.unique(y) if classes is None else classes
+    present = distinct(y)
+    # scikit-learn warns of labels that nearly all differ; it would sort a copy of y.
+    check_classification_targets(np.repeat(present, min(len(y) // len(present), 2)))
+    classes = present if classes is None else classes
     check_two(classes)
     labels = _encode(y, classes)
-    weight = np.ones(len(labels))
+    weight: Array = np.broadcast_to(1.0, len(labels))
     unit = 1.0
     if sample_weight is not None:
         sample_weight = _weight_of_each_row(sample_weight, len(labels))
@@ -184,10 +186,10 @@ def _unconverted(X: Any) -> dict[str, Any]:
 
 def _encode(y: Array, classes: Array) -> Array:
     """Labels as integers 0..C−1."""
-    positions = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    labels = positions(y, classes)
     for start in range(0, len(y), SOME_ROWS):  # a copy of all labels would take memory
         part = slice(start, start + SOME_ROWS)
-        unknown = classes[positions[part]] != y[part]
+        unknown = classes[labels[part]] != y[part]
         if not unknown.any():
             continue
         row = start + int(np.argmax(unknown))
@@ -197,7 +199,7 @@ def _encode(y: Array, classes: Array) -> Array:
         raise ValueError(
             f"y[{row}] = {label!r} is not among the classes {known}; give labels of these classes."
         )
-    return positions
+    return labels
 
 
 def _class_weights(class_weight: Any, classes: Array, labels: Array) -> Array:

@@ -77,10 +77,9 @@ class ClassCurvatures:
     def means(self, center: Array) -> tuple[Array, Array]:
         """Frequencies (K,) and means (K, D) of the classes, standardized, less a center (D,)."""
         blocks = self.blocks
-        weight = np.ones(len(blocks.y))
-        index = slice(None) if blocks.index is None else blocks.index
-        weight[index] = blocks.weights().reshape(blocks.n_examples, -1).mean(axis=1)
-        rows = replace(blocks, weight=weight).subset(self.sketched)
+        if blocks.weight is not None and blocks.weight.ndim == 2:
+            blocks = replace(blocks, weight=blocks.weight.mean(axis=1))
+        rows = blocks.subset(self.sketched)
         masses, means = Centroids.of(rows).padded(self.n_classes)
         linear = self.linear.shared
         units = linear.standardization

@@ -26,8 +26,8 @@ T = TypeVar("T")
 
 def sample_rows(objective: Objective, size: int, seed: int = 0) -> Array:
     """Sorted indices of at most `size` examples of positive weight, drawn without replacement."""
-    weights = objective.blocks.weights().reshape(objective.n_examples, -1).sum(axis=1)
-    candidates = np.flatnonzero(weights > 0)
+    weights = objective.blocks.weights().reshape(objective.n_examples, -1)
+    candidates = np.flatnonzero((weights > 0).any(axis=1))
     if len(candidates) <= size:
         return candidates
     return np.sort(np.random.default_rng(seed).choice(candidates, size, replace=False))

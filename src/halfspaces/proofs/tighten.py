@@ -35,6 +35,7 @@ MOST_TURNS = 60  # of the optimizer that makes them vanish
 # In the Hessians of the examples: for so few, Newton's method is faster than L-BFGS, up to five
 # times; with many classes it is slower.
 FEW_CURVATURES = 1 << 21
+SOME_ROWS = 1 << 14  # whose losses are evaluated together: their arrays are small
 LEAST_CURVATURE = 1e-6  # of the largest of the loss
 
 
@@ -64,7 +65,8 @@ def tighter_bounds(
     parts = parts or max(1, min(PARTS, objective.n_examples // LEAST_ROWS), of_memory)
     # Not every eighth row: folds and labels that follow each other in turn would leave a part
     # without some member.
-    order = np.random.default_rng(0).permutation(objective.n_examples)
+    order = np.arange(objective.n_examples, dtype=np.min_scalar_type(objective.n_examples))
+    np.random.default_rng(0).shuffle(order)
     for number in range(min(parts, MOST_STEPS) if step else 1):
         part = _Part.of(objective, evaluation, np.sort(order[number::parts]))
         if not part.share.any(axis=0).all():
@@ -72,7 +74,7 @@ def tighter_bounds(
         V = None if step is None else parts * step(remaining)
         before, after = part.dual_points(V, G[-1])
         # In float64: near 0 the conjugate changes much with the last digits of a dual point.
-        change = part.gradient_of(after.astype(np.float64) - before)
+        change = part.gradient_of(np.subtract(after, before, dtype=np.float64))
         G = G + change
         remaining = remaining + change
         conjugate = conjugate + part.conjugate_change(before, after)
@@ -122,22 +124,24 @@ class _Part:
         loss = self.evaluation.smoothing.of(self.objective.loss)
         y = self.labels
         here, there = self._scores(V)
-        before = loss.formula(here.copy(), y)[1]
+        before = _slopes(loss, here, y)
         if self.objective.fit_intercept:
             share = np.broadcast_to(self.share, before.shape[:2])
             others = sums - np.einsum("bm,bmc->mc", share, before)
             room = self.objective.anchor.room
             if there.size * there.shape[2] <= FEW_CURVATURES:
-                there = there + _shift_by_newton(there, y, share, loss, -others, room)
+                there += _shift_by_newton(there, y, share, loss, -others, room)
             else:
                 n_jobs = self.objective.blocks.n_jobs
                 moved = Blocks(there.reshape(len(y), -1), y, self.share, n_jobs=n_jobs)
-                there = there + _shift(moved, loss, -others, room)
-        after = loss.formula(there.astype(here.dtype), y)[1]
-        return before, after
+                there += _shift(moved, loss, -others, room)
+        return before, _slopes(loss, there, y)
 
     def _scores(self, V: Array | None) -> tuple[Array, Array]:
-        """Scores (B, M, C) at the evaluated W, with the offsets of the smoothing, and at W + V."""
+        """Scores (B, M, C) at the evaluated W, with the offsets of the smoothing, and at W + V.
+
+        Both may be overwritten.
+        """
         W = self.evaluation.request.W
         smoothing = self.evaluation.smoothing
         both = W if V is None else np.concatenate([W, V], axis=2)
@@ -147,17 +151,17 @@ class _Part:
         if smoothing.offsets is not None:
             offsets = self.objective.blocks.of_rows(smoothing.offsets, self.rows)
             here = smoothing.shifted(here, offsets)
-        return here, here if V is None else here + scores[:, :, W.shape[2] :]
+        return here, here.copy() if V is None else here + scores[:, :, W.shape[2] :]
 
     def gradient_of(self, change: Array) -> Array:
         """Σ w_i x̃_i ⊗ change_i/Σ w over the rows, (D+1, M, C), for changes (B, M, C)."""
         linear = self.objective.linear
         blocks = self.objective.blocks
         index = self.rows if blocks.index is None else blocks.index[self.rows]
-        numbers = np.zeros(len(blocks.y), np.int64)
+        numbers = np.zeros(len(blocks.y), np.min_scalar_type(len(index)))
         numbers[index] = np.arange(len(index))
         weighed = change * self.share[:, :, None]
-        columns = weighed.astype(blocks.dtype).reshape(len(weighed), -1)
+        columns = weighed.astype(blocks.dtype, copy=False).reshape(len(weighed), -1)
         (dV,) = blocks.sum(
             lambda block: (linear.pull(block.X, columns[numbers[block.rows]]),),
             self.rows,
@@ -169,10 +173,25 @@ class _Part:
     def conjugate_change(self, before: Array, after: Array) -> Array:
         """Change of the mean conjugate Σ w_i L*_i(a_i)/Σ w, (M,)."""
         loss = self.objective.loss
-        new, old = (
-            loss.conjugate(dual.astype(np.float64), self.labels) for dual in (after, before)
-        )
-        return np.sum(self.share * (new - old), axis=0)
+        y = self.labels
+        change = np.empty(after.shape[:2])
+        for rows in _some_rows(len(y)):
+            new, old = (
+                loss.conjugate(dual[rows].astype(np.float64), y[rows]) for dual in (after, before)
+            )
+            change[rows] = new - old
+        return np.sum(self.share * change, axis=0)
+
+
+def _slopes(loss: Loss, scores: Array, y: Array) -> Array:
+    """∇L_i of scores (B, M, C), in whose place they are written."""
+    for rows in _some_rows(len(y)):
+        scores[rows] = loss.formula(scores[rows].copy(), y[rows])[1]
+    return scores
+
+
+def _some_rows(count: int) -> Iterator[slice]:
+    return (slice(start, start + SOME_ROWS) for start in range(0, count, SOME_ROWS))
 
 
 def _shift(scores: Blocks, loss: Loss, sums: Array, room: Array) -> Array:

@@ -244,9 +244,9 @@ class Blocks:
         return self._take(values, slice(None) if rows is None else rows)
 
     def weights(self) -> Array:
-        """Weights of the examples, shape (N,) or (N, M); ones if there are none."""
+        """Weights of the examples, shape (N,) or (N, M); ones, read-only, if there are none."""
         if self.weight is None:
-            return np.ones(self.n_examples)
+            return np.broadcast_to(1.0, self.n_examples)
         return self._take(self.weight, slice(None))
 
     def _chunks(self, rows: Rows, size: int) -> list[slice | Array]:

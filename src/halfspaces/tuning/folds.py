@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, StratifiedKFold
 
+from halfspaces.support.distinct import encoded
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
@@ -56,7 +57,7 @@ def make_folds(
     """
     if groups is not None:
         groups = _checked_groups(groups, len(y))
-    classes, labels = np.unique(y, return_inverse=True)
+    classes, labels = encoded(y)
     counts = np.ones(len(y)) if weight is None else weight
     if _is_number(cv) and groups is None:
         splits = _class_folds(cv, labels, counts, seed)
@@ -99,7 +100,7 @@ def fewest_of_a_class(y: Array, groups: Array | None = None) -> int:
     >>> fewest_of_a_class(y), fewest_of_a_class(y, np.array([7, 7, 8, 9, 9]))
     (2, 1)
     """
-    labels = np.unique(y, return_inverse=True)[1]
+    _, labels = encoded(y)
     if groups is not None:
         numbers = np.unique(groups, return_inverse=True)[1]
         labels = np.unique(np.stack([labels, numbers]), axis=1)[0]
@@ -111,7 +112,7 @@ def repeated_folds(
 ) -> list[Fold]:
     """5 folds made several times anew, or fewer folds of fewer rows or groups."""
     if groups is None:
-        counts = np.unique(y, return_counts=True)[1]
+        counts = np.bincount(encoded(y)[1])
         most = int(counts[counts > 1].sum())
     else:
         most = fewest_of_a_class(y, groups)

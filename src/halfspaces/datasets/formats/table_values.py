@@ -1,6 +1,7 @@
 """The values of a table's columns: features X (N, D) and labels y (N,)."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,18 @@ from halfspaces.datasets.formats.shard import Shard, check_has
 from halfspaces.datasets.formats.table_columns import Columns
 from halfspaces.system import memory
 from halfspaces.system.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Labels of some rows: values (n,), or the distinct values and the index (n,) of each row's."""
+
+    values: np.ndarray
+    index: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.values if self.index is None else self.index)
 
 
 def features(shards: Sequence[Shard], columns: Columns) -> np.ndarray:
@@ -43,7 +56,7 @@ def features(shards: Sequence[Shard], columns: Columns) -> np.ndarray:
 
 def labels(shards: Sequence[Shard], label: str) -> np.ndarray:
     """The labels y (N,) in the column `label`."""
-    parts = []
+    parts: list[Labels] = []
     for shard in shards:
         if label not in shard.schema.names:
             raise DataError(
@@ -55,7 +68,20 @@ def labels(shards: Sequence[Shard], label: str) -> np.ndarray:
                 batch.validate(full=True)
                 _check_complete(shard, batch)
                 parts.append(_batch_labels(shard.path, label, batch.column(0)))
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+    return _joined(parts) if parts else np.empty(0, np.int64)
+
+
+def _joined(parts: Sequence[Labels]) -> np.ndarray:
+    """All labels; texts as Python's strings, which the rows of a class share, however long."""
+    are_texts = any(part.values.dtype.kind == "U" for part in parts)
+    kind = object if are_texts else np.result_type(*(part.values for part in parts))
+    y = np.empty(sum(map(len, parts)), kind)
+    stop = 0
+    for part in parts:
+        values = part.values.astype(str).astype(object) if are_texts else part.values
+        y[stop : stop + len(part)] = values if part.index is None else values[part.index]
+        stop += len(part)
+    return y
 
 
 def keys(shards: Sequence[Shard], name: str) -> np.ndarray:
@@ -217,7 +243,7 @@ def _check_lengths(path: Path, label: str, strings: Any) -> None:
         named_arrays.check_label_length(path, repr(label), longest)
 
 
-def _batch_labels(path: Path, label: str, array: Any) -> np.ndarray:
+def _batch_labels(path: Path, label: str, array: Any) -> Labels:
     """Labels as numbers or strings; those of a dictionary are looked up in it."""
     import pyarrow.types as of
 
@@ -226,10 +252,12 @@ def _batch_labels(path: Path, label: str, array: Any) -> np.ndarray:
         array = array.dictionary_decode()
     if arrow_types.is_text(array.type):
         _check_lengths(path, label, array)
-        return named_arrays.string_labels(path, repr(label), array.to_pylist())
+        texts = array.cast("large_string").dictionary_encode()
+        names = named_arrays.string_labels(path, repr(label), texts.dictionary.to_pylist())
+        return Labels(names, texts.indices.to_numpy())
     if of.is_integer(array.type) or of.is_floating(array.type) or of.is_boolean(array.type):
         y = array.to_numpy(zero_copy_only=False)
-        return named_arrays.labels(path, f"the column {label!r}", y)
+        return Labels(named_arrays.labels(path, f"the column {label!r}", y))
     raise DataError(
         f"{path} has {label!r} of type {array.type}; labels are whole numbers or strings."
     )

@@ -130,6 +130,8 @@ def read_shards(
     `class_names` returns the names of the classes in a column; without it they come from the
     schema of the first file.
     """
+    import pyarrow
+
     splits, options = by_split(splits, options)
     first = splits["train"][0]
     columns = table_columns.choose_columns(splits["train"], options)
@@ -147,9 +149,11 @@ def read_shards(
         if split in splits:
             parts[f"X_{suffix}"] = table_values.features(splits[split], columns)
             parts[f"y_{suffix}"] = table_values.labels(splits[split], columns.label)
+    X = table_values.features(splits["train"], columns)
+    pyarrow.default_memory_pool().release_unused()  # hundreds of megabytes
     return Dataset(
         name=name,
-        X=table_values.features(splits["train"], columns),
+        X=X,
         y=y,
         class_names=named_arrays.class_names(
             first.path, None if names is None else np.array(names, str), y
