@@ -12,7 +12,9 @@ from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.formats import (
     arrow,
     csv,
+    image_names,
     json_lines,
+    label_tables,
     parquet,
     table_columns,
     table_splits,
@@ -90,9 +92,14 @@ class TableFiles:
         return self._open(self._files_in(path)[0] if path.is_dir() else path)
 
     def _files_in(self, folder: Path) -> list[Path]:
-        """The shards in a folder; the history of a training that lies there is none."""
+        """The shards in a folder.
+
+        The history of a training that lies there is none, nor is the table of labels of images.
+        """
         files = filter(self._suffix, folder.iterdir())
-        return sorted(file for file in files if not file.name.endswith(HISTORY))
+        shards = sorted(file for file in files if not file.name.endswith(HISTORY))
+        of_images = [file.name for file in shards] == [label_tables.OF_PARQUET]
+        return [] if of_images and image_names.has_image(folder) else shards
 
     def _unread_note(self, path: Path) -> tuple[str, ...]:
         """A line on data of other kinds in a folder, if there are any."""
