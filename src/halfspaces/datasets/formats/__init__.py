@@ -3,6 +3,7 @@
 from halfspaces.datasets.formats import (
     cifar,
     emnist,
+    emnist_csv,
     hdf5,
     hugging_face,
     idx,
@@ -46,6 +47,7 @@ FORMATS: dict[str, Format] = {
         image_tables.FORMAT,  # looks into the tables of the two before
         stl10.FORMAT,
         svhn.FORMAT,
+        emnist_csv.FORMAT,
         emnist.FORMAT,
         idx.FORMAT,
         cifar.FORMAT,

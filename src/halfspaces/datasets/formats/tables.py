@@ -126,7 +126,9 @@ def read_rows(splits: Splits, options: Options) -> RowsToPredict:
     if columns.key is not None:
         keys[columns.key] = table_values.keys(shards, columns.key)
     X = table_values.features(shards, columns)
-    return RowsToPredict(X, keys=keys, notes=columns.left_out_notes)
+    shape = columns.image_shape
+    images = None if shape is None else X.reshape(-1, *shape)
+    return RowsToPredict(X, images, keys, columns.left_out_notes)
 
 
 def read_shards(
@@ -162,6 +164,7 @@ def read_shards(
             first.path, None if names is None else np.array(names, str), y
         ),
         notes=(*_found(first), columns.taken_note, *columns.left_out_notes),
+        image_shape=columns.image_shape,
         conventions=columns.conventions,
         **parts,
     )
