@@ -145,13 +145,7 @@ def read_shards(
     assert columns.label is not None
     y = table_values.labels(splits["train"], columns.label)
     names = (class_names or table_columns.schema_class_names(first.schema))(columns.label)
-    parts: dict[str, Any] = {}
-    if (group := options.get("group")) is not None:
-        parts["groups"] = table_values.groups(splits["train"], group)
-    if (weight := options.get("weight")) is not None:
-        parts["weight"] = table_values.weights(splits["train"], weight)
-        if "validation" in splits:
-            parts["weight_val"] = table_values.weights(splits["validation"], weight)
+    parts = _of_rows(splits, options)
     for split, suffix in {"test": "test", "validation": "val"}.items():
         if split in splits:
             parts[f"X_{suffix}"] = table_values.features(splits[split], columns)
@@ -168,6 +162,24 @@ def read_shards(
         conventions=columns.conventions,
         **parts,
     )
+
+
+def _of_rows(splits: Splits, options: Options) -> dict[str, Any]:
+    """The groups and weights of the rows, where the options name their columns."""
+    parts: dict[str, Any] = {}
+    if (group := options.get("group")) is not None:
+        groups = table_values.groups(splits["train"], group)
+        parts["groups"] = groups
+        parts["shared_groups"] = {
+            split: table_values.shared_groups(groups, shards, group)
+            for split, shards in splits.items()
+            if split != "train"
+        }
+    if (weight := options.get("weight")) is not None:
+        parts["weight"] = table_values.weights(splits["train"], weight)
+        if "validation" in splits:
+            parts["weight_val"] = table_values.weights(splits["validation"], weight)
+    return parts
 
 
 def by_split(splits: Splits, options: Options) -> tuple[Splits, Options]:
