@@ -85,6 +85,21 @@ def test_shards_with_labels_in_one_file_or_in_their_metadata(clip, run, tmp_path
     refuses(clip, "1,437 examples but y has 1,436 labels")
 
 
+def test_rows_to_predict_are_named_by_the_paths_of_their_images(clip, run, tmp_path):
+    save_labels(clip)
+    model = tmp_path / "model.safetensors"
+    assert run("train", clip, "--strength", "0.1", "--out", model).code == 0
+    assert run("predict", model, clip).out.splitlines()[:2] == [
+        "row,image_path,label",
+        f"0,0.jpg,{Y[0]}",
+    ]
+    for path in (clip / "metadata").iterdir():
+        pd.read_parquet(path).drop(columns=["image_path"]).to_parquet(path)
+    assert run("predict", model, clip).out.splitlines()[0] == "row,label"
+    shutil.rmtree(clip / "metadata")
+    assert len(run("predict", model, clip).out.splitlines()) == 1 + len(X)
+
+
 def test_one_shard_stays_on_disk_and_splits_are_folders(tmp_path):
     for split in ("train", "test"):
         (tmp_path / split / "img_emb").mkdir(parents=True)

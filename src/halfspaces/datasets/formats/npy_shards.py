@@ -28,6 +28,7 @@ from halfspaces.system.errors import DataError, listed
 
 NUMBERED = re.compile(r"(?P<stem>.+)[-_.](?P<number>\d+)")
 METADATA = "metadata"
+PATHS = "image_path"
 FOLDERS = (".", "img_emb", "text_emb")  # of rows, in the order of preference
 
 Numbered = Mapping[int, Path]  # files by number, in order
@@ -80,10 +81,14 @@ def read(path: Path, label: str | None = None, like: Conventions | None = None) 
 def read_features(
     path: Path, label: str | None = None, like: Conventions | None = None
 ) -> RowsToPredict:
-    """Read the rows of the test split if there is one, else all; they need no labels."""
+    """Read the rows of the test split if there is one, else all; they need no labels.
+
+    Their keys are the paths of the images, where the metadata has them.
+    """
     splits = _ordered(path)
     rows = splits.get("test") or splits["train"]
-    return rows_to_predict(path, rows.stem, _joined(rows.files))
+    read = rows_to_predict(path, rows.stem, _joined(rows.files))
+    return replace(read, keys=_paths(rows, len(read.X)))
 
 
 # --- rows ----------------------------------------------------------------------------------------
@@ -248,6 +253,19 @@ def _metadata(rows: _Rows) -> Numbered:
         if files:
             return files
     return {}
+
+
+def _paths(rows: _Rows, N: int) -> dict[str, np.ndarray]:
+    """The column of the metadata with the paths of the images; none where it does not fit."""
+    files = _metadata(rows)
+    if not files.keys() >= rows.files.keys():
+        return {}
+    try:
+        shards = [parquet.open_shard(files[number]) for number in rows.files]
+        paths = table_values.keys(shards, PATHS)
+    except (DataError, ImportError):
+        return {}
+    return {PATHS: paths} if len(paths) == N else {}
 
 
 def _without_labels(rows: _Rows, column: str | None, names: Sequence[str]) -> str:
