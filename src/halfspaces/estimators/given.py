@@ -6,7 +6,7 @@ which becomes float32, exactly.
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from array_api_compat import is_array_api_obj
@@ -15,6 +15,9 @@ from scipy.sparse import issparse
 from halfspaces.support.types import Array
 from halfspaces.system import one_hot, tensors
 from halfspaces.system.blas import OUTSIDE
+
+if TYPE_CHECKING:  # keeps the readers out of the import of this module
+    from halfspaces.datasets import Dataset
 
 NOT_NUMBERS = {"S": "bytes", "U": "strings", "M": "dates", "m": "time differences", "O": "objects"}
 MISSING = ("NAType", "NaTType")  # types of pandas, which need not be installed
@@ -27,14 +30,21 @@ def examples_of(X: Any, y: Any) -> tuple[Any, Any]:
     >>> X.shape, y.tolist()
     ((4, 2), [0, 1, 1, 1])
     """
+    data = batches_of(X, y)
+    return (X, y) if data is None else (data.X, data.y)
+
+
+def batches_of(X: Any, y: Any) -> "Dataset | None":
+    """The data set of an iterable of batches (X, y), given as X alone; None for other data.
+
+    >>> batches_of([(np.zeros((2, 3, 8, 8)), [0, 1])], None).image_shape
+    (8, 8, 3)
+    """
     if y is not None or hasattr(X, "shape"):
-        return X, y
+        return None
     from halfspaces.datasets.batches import are_batches, from_batches
 
-    if not are_batches(X):
-        return X, y
-    data = from_batches(X, name="X")
-    return data.X, data.y
+    return from_batches(X, name="X") if are_batches(X) else None
 
 
 def features_of(name: str, X: Any) -> Any:
