@@ -17,7 +17,7 @@ import numpy as np
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
-from halfspaces.datasets.formats import npy, parquet, table_values
+from halfspaces.datasets.formats import npy, parquet, table_values, unread
 from halfspaces.datasets.formats.file_pairs import SUFFIXES
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.from_arrays import from_arrays, rows_to_predict
@@ -75,7 +75,8 @@ def read(path: Path, label: str | None = None, like: Conventions | None = None) 
         notes[f"features: {_named(rows)}"] = None
         notes[f"label: {labels.source}"] = None
     dataset = from_arrays(path, path.resolve().name, arrays, tuple(notes))
-    return replace(dataset, conventions=Conventions(label=label or known))
+    notes_of_all = (*dataset.notes, *unread.note(path, _is_used))
+    return replace(dataset, conventions=Conventions(label=label or known), notes=notes_of_all)
 
 
 def read_features(
@@ -184,6 +185,17 @@ def _named(rows: _Rows) -> str:
     other = rows.folder.parent / "text_emb"
     unused = rows.folder.name == "img_emb" and other.is_dir()
     return f"{count}; text_emb is not used" if unused else count
+
+
+def _is_used(name: str) -> bool:
+    """Whether a file in the folder is named like features, labels or metadata in the right form."""
+    path = Path(name)
+    match = NUMBERED.fullmatch(path.stem)
+    stem = match["stem"] if match else path.stem
+    if path.suffix in parquet.SUFFIXES:
+        return stem == METADATA
+    found = any(any(named_arrays.find_pair([stem], split)) for split in SUFFIXES)
+    return path.suffix == ".npy" and found
 
 
 # --- labels --------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from halfspaces.datasets.formats import (
     table_columns,
     table_splits,
     table_values,
+    unread,
 )
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.shard import Shard
@@ -30,8 +31,6 @@ from halfspaces.system.mark import HISTORY
 
 Splits = Mapping[str, Sequence[Shard]]
 OPTIONS = tuple(Options.__annotations__)
-ARRAYS = (".npz", ".npy", ".safetensors", ".pt", ".pth", ".h5", ".hdf5")  # suffixes of their files
-DATA = (*ARRAYS, *parquet.SUFFIXES, *arrow.SUFFIXES, *csv.SUFFIXES, *json_lines.SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,8 @@ class TableFiles:
         if path.is_file():
             name = name.removesuffix(self._suffix(path) or "")
         dataset = read_shards(name, self.splits(path), options)
-        return replace(dataset, notes=(*dataset.notes, *self._unread_note(path)))
+        others = unread.note(path, lambda name: self._suffix(Path(name)))
+        return replace(dataset, notes=(*dataset.notes, *others))
 
     def read_features(self, path: Path, **options: Unpack[Options]) -> RowsToPredict:
         """Read rows (N, D) without labels: those of the test split if there is one."""
@@ -100,15 +100,6 @@ class TableFiles:
         shards = sorted(file for file in files if not file.name.endswith(HISTORY))
         of_images = [file.name for file in shards] == [label_tables.OF_PARQUET]
         return [] if of_images and image_names.has_image(folder) else shards
-
-    def _unread_note(self, path: Path) -> tuple[str, ...]:
-        """A line on data of other kinds in a folder, if there are any."""
-        files = path.iterdir() if path.is_dir() else ()
-        names = sorted(file.name for file in files if file.name.lower().endswith(DATA))
-        unread = [
-            name for name in names if not self._suffix(Path(name)) and not name.endswith(HISTORY)
-        ]
-        return (f"not used: {listed(unread, 3)}",) if unread else ()
 
     def _open(self, path: Path) -> Shard:
         return self.openers[self._suffix(path) or path.suffix](path)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files import compressed
-from halfspaces.datasets.formats import zarr_chunks
+from halfspaces.datasets.formats import unread, zarr_chunks
 from halfspaces.datasets.formats.format import Format, folder_with
 from halfspaces.datasets.formats.from_arrays import from_arrays, rows_to_predict
 from halfspaces.datasets.optional import ZARR
@@ -45,7 +46,9 @@ def read(folder: Path) -> Dataset:
     paths = dict(_arrays(folder))
     names = named_arrays.find_arrays(folder, paths)
     arrays = {field: _read(paths[name]) for field, name in names.items()}
-    return from_arrays(folder, folder.resolve().stem, arrays)
+    dataset = from_arrays(folder, folder.resolve().stem, arrays)
+    others = unread.note(folder)
+    return replace(dataset, notes=(*dataset.notes, *others))
 
 
 def read_features(folder: Path) -> RowsToPredict:
