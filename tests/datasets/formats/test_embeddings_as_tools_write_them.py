@@ -162,6 +162,45 @@ def test_safetensors_that_hold_no_data(tmp_path, run):
     refuses(path, "is a model, not data; use it as in: halfspaces predict a.safetensors DATA.")
 
 
+@pytest.mark.parametrize("name", ["emb_{}", "embeddings-{:05d}-of-00012"])
+def test_safetensors_in_shards(tmp_path, name):
+    """As datasets are saved in parts: save_file({"embeddings": ..., "labels": ...}) in a loop."""
+    for number, part in enumerate(PARTS):
+        held = {"embeddings": X[part].astype(ml_dtypes.bfloat16), "labels": Y[part]}
+        safetensors.numpy.save_file(held, tmp_path / f"{name.format(number)}.safetensors")
+    data = datasets.open(tmp_path)
+    trains(data)
+    assert data.notes[0].endswith(", 12 files")
+    held = {"X": X[:9].astype(ml_dtypes.bfloat16), "y": Y[:9]}
+    safetensors.numpy.save_file(held, tmp_path / "test.safetensors")
+    assert datasets.open(tmp_path).y_test.tolist() == Y[:9].tolist()
+    assert datasets.open_features(tmp_path).shape == (9, 64)
+
+
+def test_a_model_beside_safetensors_is_no_data(tmp_path, run):
+    safetensors.numpy.save_file({"X": X, "y": Y}, tmp_path / "emb_0.safetensors")
+    model = tmp_path / "digits.safetensors"
+    assert run("train", tmp_path, "--strength", "1", "--out", model).code == 0
+    assert run("evaluate", model, tmp_path).code == 0
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        ({"model.embed.weight": X}, "emb_1.safetensors holds 'model.embed.weight', but features"),
+        ({"X": X}, "labels, such as y, are needed"),
+        ({"X": X[:, 1:].copy(), "y": Y}, "rows of float32, shape (63,), but emb_0.safetensors"),
+        ({"X": X, "y": Y[1:]}, "emb_1.safetensors has X of shape (1437, 64) and y of (1436,)"),
+        ({"X": X, "y": np.eye(10)[Y]}, "give labels of one kind"),
+        ({"X": X, "y": Y, "X_test": X}, "emb_0.safetensors has no X_test, which emb_1"),
+    ],
+)
+def test_safetensors_in_shards_that_do_not_fit(tmp_path, held, words):
+    safetensors.numpy.save_file({"X": X, "y": Y}, tmp_path / "emb_0.safetensors")
+    safetensors.numpy.save_file(held, tmp_path / "emb_1.safetensors")
+    refuses(tmp_path, words)
+
+
 # --- .pt -----------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import zarr
 
 from halfspaces import datasets
@@ -27,13 +28,17 @@ def clip_retrieval(folder):
     np.save(folder / "labels_0.npy", Y)
 
 
+def safetensors_shard(folder):
+    safetensors.numpy.save_file({"X": X, "y": Y}, folder / "emb_0.safetensors")
+
+
 def zarr_group(folder):
     group = zarr.open_group(folder, mode="w")
     group.create_array("X", data=X)
     group.create_array("y", data=Y)
 
 
-@pytest.mark.parametrize("write", [npy, torch, clip_retrieval, zarr_group])
+@pytest.mark.parametrize("write", [npy, torch, clip_retrieval, safetensors_shard, zarr_group])
 def test_data_beside_arrays_are_named(tmp_path, write):
     write(tmp_path)
     (tmp_path / "digits.history.csv").write_text("passes,loss\n")

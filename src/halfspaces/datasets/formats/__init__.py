@@ -14,6 +14,7 @@ from halfspaces.datasets.formats import (
     npy_shards,
     npz,
     safetensors,
+    safetensors_shards,
     stl10,
     svhn,
     svmlight,
@@ -38,6 +39,7 @@ FORMATS: dict[str, Format] = {
         hdf5.FORMAT,
         torch_file.FORMAT,
         safetensors.FORMAT,
+        safetensors_shards.FORMAT,  # looks into the files
         npz.FORMAT,
         npy.FORMAT,
         tables.FORMAT,

@@ -17,13 +17,12 @@ import numpy as np
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
-from halfspaces.datasets.formats import npy, parquet, table_values, unread
+from halfspaces.datasets.formats import joined, npy, parquet, table_values, unread
 from halfspaces.datasets.formats.file_pairs import SUFFIXES
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.from_arrays import from_arrays, rows_to_predict
 from halfspaces.datasets.formats.shard import Shard
 from halfspaces.datasets.split_words import SPLIT_OF_WORD
-from halfspaces.system import memory, tensors
 from halfspaces.system.errors import DataError, listed
 
 NUMBERED = re.compile(r"(?P<stem>.+)[-_.](?P<number>\d+)")
@@ -157,25 +156,7 @@ def _numbered(folder: Path, suffix: str) -> dict[str, dict[int, Path]]:
 
 def _joined(files: Numbered) -> np.ndarray:
     """The rows of all files: those of one file as they lie on disk."""
-    parts = {path: npy.open_mapped(path) for path in files.values()}
-    first, part = next(iter(parts.items()))
-    for path, other in parts.items():
-        bits = other.view(np.uint16) if tensors.is_bfloat16(other.dtype) else other
-        named_arrays.check_numbers(path, "an array", bits)
-        if other.shape[1:] != part.shape[1:] or other.dtype != part.dtype:
-            raise DataError(
-                f"{path} has rows of {other.dtype}, shape {other.shape[1:]}, but {first.name} has"
-                f" {part.dtype}, {part.shape[1:]}; give files of one kind."
-            )
-    if len(parts) == 1:
-        return part
-    N = sum(map(len, parts.values()))
-    X = memory.empty(first.parent, (N, *part.shape[1:]), part.dtype)
-    stop = 0
-    for rows in parts.values():
-        X[stop : stop + len(rows)] = rows
-        stop += len(rows)
-    return X
+    return joined.rows({path: npy.open_mapped(path) for path in files.values()})
 
 
 def _named(rows: _Rows) -> str:
@@ -316,19 +297,12 @@ def _concatenated(labels: Mapping[Path, tuple[Path, np.ndarray]]) -> np.ndarray:
 
     Raises DataError unless there is one for each row, and all are of one kind.
     """
-    parts = list(labels.values())
-    _, first = parts[0]
     for rows, (file, y) in labels.items():
         N = len(npy.open_mapped(rows))
         if y.ndim == 0 or len(y) != N:
             count = f"{len(y):,} labels" if y.ndim else "one value"
             raise DataError(f"{rows} has {N:,} rows but {file} {count}; give one label a row.")
-        if y.shape[1:] != first.shape[1:] or y.dtype.kind != first.dtype.kind:
-            raise DataError(
-                f"{file} has labels {y.dtype} of shape {y.shape}, but {parts[0][0].name} has"
-                f" {first.dtype}, {first.shape}; give labels of one kind."
-            )
-    return np.concatenate([y for _, y in parts])
+    return joined.labels(dict(labels.values()))
 
 
 FORMAT = Format(

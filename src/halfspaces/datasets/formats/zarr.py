@@ -23,7 +23,7 @@ from halfspaces.datasets.formats.format import Format, folder_with
 from halfspaces.datasets.formats.from_arrays import from_arrays, rows_to_predict
 from halfspaces.datasets.optional import ZARR
 from halfspaces.datasets.split_words import SPLIT_OF_WORD
-from halfspaces.system import memory
+from halfspaces.system import memory, tensors
 from halfspaces.system.errors import DataError
 
 PATIENCE = 30.0  # seconds for another process to read an array, plus
@@ -80,12 +80,17 @@ def _read(path: Path) -> np.ndarray:
     import zarr
 
     packers = zarr_chunks.codecs(path)
+    about = zarr_chunks.description(path) or {}
+    if "bfloat16" in (about.get("data_type"), about.get("dtype")):
+        raise DataError(
+            f"{path} has values of bfloat16, which zarr does not read; save them as float32."
+        )
     with compressed.decoding(path, "zarr", Exception):  # zarr raises errors of many types
         array = zarr.open_array(str(path), mode="r")
         shape = array.shape
         chunks = array.chunks
         dtype = np.dtype(array.dtype)
-        if dtype.kind not in "biufU" or not shape or 0 in chunks:
+        if not (dtype.kind in "biufU" or tensors.is_bfloat16(dtype)) or not shape or 0 in chunks:
             raise DataError(
                 f"{path} has values of type {dtype}, shape {shape};"
                 " save rows of numbers, or labels."
