@@ -71,6 +71,27 @@ def test_no_group_is_on_both_sides(table):
         assert len(fold.train) + len(fold.test) == len(data.y)
 
 
+def test_groups_of_both_training_and_other_rows_are_counted(table, run, tmp_path):
+    frame = pd.read_csv(table)
+    number = frame["subject"].str[1:].astype(int)
+    frame["split"] = np.where(number < 20, "train", np.where(number < 30, "val", "test"))
+    frame.to_csv(table, index=False)
+    options = ("--group", "subject", "--ignore", "times")
+    assert "Groups with" not in run("train", table, *options).out
+    frame.loc[:, "split"] = np.where(np.arange(400) % 10 == 0, "train", frame["split"])
+    frame.to_csv(table, index=False)
+    expected = (
+        "warning     Groups with both test and training rows: 10 of 10, so the test accuracy looks",
+        "warning     Groups with both validation and training rows: 10 of 10, so the validation",
+    )
+    assert [line for line in expected if line not in run("train", table, *options).out] == []
+    for split, rows in frame.groupby("split"):
+        rows.drop(columns="split").to_parquet(tmp_path / f"{split}.parquet")
+    table.unlink()
+    data = datasets.open(tmp_path, group="subject", ignore=["times"])
+    assert data.shared_groups == {"test": (10, 10), "validation": (10, 10)}
+
+
 def test_columns_that_do_not_fit(table):
     refuses(table, "no column 'x' for the groups", group="x", ignore=["times"])
     refuses(table, "'subject' of type string", "weights are numbers", weight="subject")

@@ -49,7 +49,7 @@ def test_tables_are_trained_on_and_predicted(run, tmp_path):
     frame.to_parquet(table)
     ended = run("train", table, "--label", "digit", *CHEAP, "--out", model)
     assert ended.code == 0, ended
-    assert "digits: 1,437 examples, 64 features (uint8), 10 classes" in ended.out
+    assert "digits: 1,437 examples, 64 features (8 x 8 x 1, uint8), 10 classes" in ended.out
     digits = run("train", "digits", *CHEAP)
     assert accuracy(ended.out, "train") == accuracy(digits.out, "train")
     assert accuracy(run("evaluate", model, table, "--label", "digit").out, "all") == accuracy(

@@ -160,7 +160,7 @@ def spoiled(value):
         (
             {"validation": "rows"},
             TypeError,
-            "validation must be (X, y), a number or None, got a str.",
+            "validation must be (X, y), (X, y, weights), a number or None, got a str.",
         ),
     ],
     ids=lambda case: next(iter(case), None) if isinstance(case, dict) else None,

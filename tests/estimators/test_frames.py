@@ -39,6 +39,43 @@ def test_nullable_columns_and_labels(backend):
         LinearClassifier().fit(frame, labels)
 
 
+ONE_HOT = pd.get_dummies(WORDS)  # columns no and yes, of truth values
+
+
+@pytest.mark.parametrize("dtype", [bool, int, "Int64", "boolean", "int8[pyarrow]", object])
+def test_one_hot_columns_name_the_classes(dtype):
+    frame = ONE_HOT.assign(yes=ONE_HOT["yes"].astype(dtype))
+    with pytest.warns(UserWarning, match="the class is the name of the column of the 1"):
+        fitted = LinearClassifier().fit(FRAME, frame)
+    assert_expected(fitted)
+    assert fitted.classes_.tolist() == ["no", "yes"]
+    with pytest.warns(UserWarning, match="one-hot"):
+        assert fitted.score(FRAME, frame[["yes", "no"]]) == fitted.score(FRAME, WORDS)
+
+
+def test_one_hot_columns_of_polars():
+    polars = pytest.importorskip("polars")
+    with pytest.warns(UserWarning, match="one-hot"):
+        fitted = LinearClassifier().fit(FRAME, polars.DataFrame(ONE_HOT.to_dict("list")))
+    assert fitted.classes_.tolist() == ["no", "yes"]
+
+
+@pytest.mark.parametrize(
+    ("yes", "words"),
+    [
+        (pd.Series([None, *[1] * 59], dtype="Int64"), r"y\['yes'\]\[0\] is missing"),
+        (WORDS, r"y has 2 columns, and 'yes' holds no numbers; give one column of labels"),
+        (3, "other numbers than 0 and 1"),
+        (1, "ones in row .* several labels a row"),
+    ],
+)
+def test_columns_that_are_no_labels(yes, words):
+    with pytest.raises(ValueError, match=words):
+        LinearClassifier().fit(FRAME, ONE_HOT.assign(yes=yes))
+    with pytest.raises(ValueError, match="the column 'no' twice"):
+        LinearClassifier().fit(FRAME, pd.concat([ONE_HOT, ONE_HOT], axis=1))
+
+
 def test_polars():
     polars = pytest.importorskip("polars")
     frame = polars.DataFrame(FRAME.to_dict("list"))

@@ -68,6 +68,23 @@ def test_scikit_learns_conventions(estimator, check):
     check(estimator)
 
 
+def test_batches_of_a_loader_are_the_rows_of_all():
+    rows = np.repeat(X.reshape(-1, 1, 8, 8), 3, axis=1).astype(np.float32)
+    images = torch.utils.data.TensorDataset(torch.tensor(rows), torch.tensor(y))
+    loader = torch.utils.data.DataLoader(images, batch_size=64)
+    resnet = ResNet(width=2)
+    of_batches = network(resnet).fit(loader, validation=(rows[:50], y[:50]))
+    flat = rows.reshape(len(rows), -1)
+    assert equal(of_batches, network(resnet, image_shape=(8, 8, 3), planar=True).fit(flat, y))
+    assert np.array_equal(of_batches.predict(rows), of_batches.predict(flat))
+    parts = ((flat[rows], y[rows]) for rows in np.array_split(np.arange(len(y)), 7))
+    assert equal(network().fit(parts), network().fit(flat, y))
+    with pytest.raises(ValueError, match="requires y"):
+        network().fit(X)
+    with pytest.raises(TypeError, match=r"\(X, y, weights\), a number or None, got a str"):
+        network().fit(X, y, validation="rows")
+
+
 def test_clone_pickle_and_pipeline():
     fitted = network(image_shape=None, strength=1e-3).fit(X, y)
     copy = clone(fitted)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # keeps scikit-learn out of the import of this module
     from halfspaces.estimators.classifier import LinearClassifier
 
 TEXT_TABLES = (tables.CSV, tables.JSON_LINES)
+GROUPS_OF = {"test": "report.groups_test", "validation": "report.groups_validation"}
 
 
 def working(on: str) -> Status:
@@ -104,13 +105,18 @@ def dataset(data: Dataset) -> None:
 
 
 def repeated(data: Dataset, language: str = DEFAULT) -> list[str]:
-    """A sentence on test rows that are also training rows; none if there are none."""
-    duplicates = data.duplicates()
-    if not duplicates:
-        return []
-    X_test: Any = data.X_test
-    key = "report.repeated_one" if duplicates == 1 else "report.repeated"
-    return [say(language, key, count=f"{duplicates:,}", rows=f"{X_test.shape[0]:,}")]
+    """Sentences on test rows that are training rows, too, and on groups of both; none if none."""
+    sentences = []
+    if duplicates := data.duplicates():
+        X_test: Any = data.X_test
+        key = "report.repeated_one" if duplicates == 1 else "report.repeated"
+        values = {"count": f"{duplicates:,}", "rows": f"{X_test.shape[0]:,}"}
+        sentences.append(say(language, key, **values))
+    for split, key in GROUPS_OF.items():
+        shared, groups = data.shared_groups.get(split, (0, 0))
+        if shared:
+            sentences.append(say(language, key, count=f"{shared:,}", groups=f"{groups:,}"))
+    return sentences
 
 
 def notes(data: Dataset) -> None:

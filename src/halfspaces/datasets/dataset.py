@@ -43,7 +43,8 @@ class Dataset:
     other rows store the channels of each pixel side by side. `notes` describe what the reader did
     to the data, one line each. With `conventions` other files are read like these. `groups` (N,)
     and `weight` (N,) belong to the rows of X, `weight_val` to those of X_val: rows of one group are
-    held out together, and an example counts by its weight.
+    held out together, and an example counts by its weight. `shared_groups` are of a split, "test"
+    or "validation": the number of its groups that have training rows, too, and of all its groups.
 
     Raises DataError if the numbers of examples, labels or features disagree.
 
@@ -70,6 +71,9 @@ class Dataset:
     groups: np.ndarray | None = field(default=None, repr=False)
     weight: np.ndarray | None = field(default=None, repr=False)
     weight_val: np.ndarray | None = field(default=None, repr=False)
+    shared_groups: Mapping[str, tuple[int, int]] = field(
+        default_factory=dict[str, tuple[int, int]], repr=False
+    )
 
     def __post_init__(self) -> None:
         for split, X, y in (("test", self.X_test, self.y_test), ("val", self.X_val, self.y_val)):

@@ -127,7 +127,8 @@ def check_validation(estimator: Any, validation: Any, classes: Array) -> Blocks:
     """Validation data (X, y) or (X, y, sample_weight) as blocks."""
     if not isinstance(validation, (tuple, list)) or len(validation) not in (2, 3):
         raise TypeError(
-            f"validation must be (X, y), a number or None, got a {type(validation).__name__}."
+            "validation must be (X, y), (X, y, weights), a number or None, got a"
+            f" {type(validation).__name__}."
         )
     X_val, y_val, *rest = validation
     X_val: Any = check_rows(estimator, "The validation X", X_val)

@@ -5,8 +5,8 @@ which becomes float32, exactly.
 """
 
 import warnings
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from array_api_compat import is_array_api_obj
@@ -15,6 +15,9 @@ from scipy.sparse import issparse
 from halfspaces.support.types import Array
 from halfspaces.system import one_hot, tensors
 from halfspaces.system.blas import OUTSIDE
+
+if TYPE_CHECKING:  # keeps the readers out of the import of this module
+    from halfspaces.datasets import Dataset
 
 NOT_NUMBERS = {"S": "bytes", "U": "strings", "M": "dates", "m": "time differences", "O": "objects"}
 MISSING = ("NAType", "NaTType")  # types of pandas, which need not be installed
@@ -27,14 +30,21 @@ def examples_of(X: Any, y: Any) -> tuple[Any, Any]:
     >>> X.shape, y.tolist()
     ((4, 2), [0, 1, 1, 1])
     """
+    data = batches_of(X, y)
+    return (X, y) if data is None else (data.X, data.y)
+
+
+def batches_of(X: Any, y: Any) -> "Dataset | None":
+    """The data set of an iterable of batches (X, y), given as X alone; None for other data.
+
+    >>> batches_of([(np.zeros((2, 3, 8, 8)), [0, 1])], None).image_shape
+    (8, 8, 3)
+    """
     if y is not None or hasattr(X, "shape"):
-        return X, y
+        return None
     from halfspaces.datasets.batches import are_batches, from_batches
 
-    if not are_batches(X):
-        return X, y
-    data = from_batches(X, name="X")
-    return data.X, data.y
+    return from_batches(X, name="X") if are_batches(X) else None
 
 
 def features_of(name: str, X: Any) -> Any:
@@ -68,7 +78,8 @@ def features_of(name: str, X: Any) -> Any:
 def labels_of(name: str, y: object) -> Array:
     """Labels as an array of NumPy's types; bytes are decoded.
 
-    Of one-hot labels (N, C) the column of the 1, with a warning that says so.
+    Of one-hot labels (N, C) the column of the 1, with a warning that says so; of a data frame the
+    name of this column.
 
     >>> labels_of("y", [b"cat", b"dog"]).tolist()
     ['cat', 'dog']
@@ -84,6 +95,9 @@ def labels_of(name: str, y: object) -> Array:
     y = _of_numpy(name, y)
     if isinstance(y, (list, tuple)):
         y = [tensors.as_numpy(label) for label in y] if any(map(tensors.is_tensor, y)) else y
+    names = _columns(y)
+    if len(names) > 1:
+        return _of_one_hot(name, _of_frame(name, y, names), names)
     plain = getattr(getattr(y, "dtype", None), "numpy_dtype", None)  # of nullable types
     labels = np.asarray(y)
     if labels.ndim == 0:
@@ -148,14 +162,41 @@ def _of_numpy(name: str, values: Any) -> Any:
     )
 
 
-def _of_one_hot(name: str, y: Array) -> Array:
-    """The column of the 1 in each row."""
+def _of_one_hot(name: str, y: Array, names: Sequence[object] = ()) -> Array:
+    """The column of the 1 in each row: its name, if columns have names."""
     classes = one_hot.classes_of(f"{name} is", y)
+    of = "the name of the column" if names else "the column"
     warnings.warn(
-        f"{name} has the shape {y.shape} of one-hot labels: the class is the column of the 1.",
+        f"{name} has the shape {y.shape} of one-hot labels: the class is {of} of the 1.",
         stacklevel=OUTSIDE + 4,  # through `check_data` and `fit`
     )
-    return classes
+    if not names:
+        return classes
+    is_of_one_type = len({type(each) for each in names}) == 1 and not isinstance(names[0], tuple)
+    return np.array(names if is_of_one_type else list(map(str, names)))[classes]
+
+
+def _columns(y: Any) -> Sequence[object]:
+    """The names of the columns of a data frame; none of anything else."""
+    if not hasattr(y, "columns") or not hasattr(y, "shape"):
+        return ()
+    return list(getattr(y, "column_names", y.columns))
+
+
+def _of_frame(name: str, y: Any, names: Sequence[object]) -> Array:
+    """The values (N, C) of a data frame, of any types; ValueError for what is no number."""
+    if twice := [column for column in names if names.count(column) > 1]:
+        raise ValueError(f"{name} has the column {twice[0]!r} twice; give each class one.")
+    columns = {column: np.asarray(y[column]) for column in names}
+    for column, values in columns.items():
+        _check_none_missing(f"{name}[{column!r}]", values)
+        known = values.dtype.kind in "biuf"
+        if not known and not all(isinstance(each, (bool, int, float)) for each in values.tolist()):
+            raise ValueError(
+                f"{name} has {len(names)} columns, and {column!r} holds no numbers; give one column"
+                f" of labels, such as {name}[{column!r}], or columns of 0 and 1, one a class."
+            )
+    return np.stack(list(columns.values()), axis=1)
 
 
 def _stacked(name: str, items: Iterable[object]) -> object:

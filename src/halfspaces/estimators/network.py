@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from halfspaces.estimators.base import ScoreModel, Scorer
 from halfspaces.estimators.checked_data import check_validation, hold_out, is_part
 from halfspaces.estimators.components import make_loss, make_optimizer, make_penalty
+from halfspaces.estimators.given import batches_of
 from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks
 from halfspaces.loop.result import Result
 from halfspaces.loop.run import Callback
@@ -168,16 +169,18 @@ class NetworkClassifier(ScoreModel):
 
     # --- fitting ---------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, validation: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, validation: Any = None) -> Self:
         """Train the network.
 
         Parameters
         ----------
         X : array (N, D), images (N, height, width[, channels]), or sparse matrix
-            uint8 and other types as they are: rows are converted a minibatch at a time.
+            uint8 and other types as they are: rows are converted a minibatch at a time. Without y:
+            an iterable of batches (X, y), such as a DataLoader, which `datasets.from_batches`
+            writes to disk once; images may be (B, channels, height, width).
         y : array, shape (N,)
         sample_weight : array, shape (N,), or None
-        validation : (X, y), a number between 0 and 1, or None
+        validation : (X, y), (X, y, sample_weight), a number between 0 and 1, or None
             Examples to assess the network on once an epoch, or the part of the rows to hold out for
             that: for curves and early stopping.
 
@@ -185,7 +188,7 @@ class NetworkClassifier(ScoreModel):
         -------
         self
         """
-        X, image_shape = self._rows_of(X)
+        X, y, image_shape, planar = self._examples_of(X, y)
         data = self._checked(X, y, sample_weight)
         blocks = data.blocks
         held_out = None
@@ -194,9 +197,10 @@ class NetworkClassifier(ScoreModel):
             held_out = blocks.subset(test)
             blocks = blocks.subset(train)
         elif validation is not None:
-            X_val, _ = self._rows_of(validation[0])
-            held_out = check_validation(self, (X_val, *validation[1:]), data.classes)
-        inputs = Inputs(self.n_features_in_, image_shape, bool(self.planar))
+            if isinstance(validation, (tuple, list)) and validation:
+                validation = (self._rows_of(validation[0])[0], *validation[1:])
+            held_out = check_validation(self, validation, data.classes)
+        inputs = Inputs(self.n_features_in_, image_shape, planar)
         with self._threads():
             objective = self._objective(blocks, data.classes, inputs)
             choice = self._choice(objective)
@@ -222,6 +226,15 @@ class NetworkClassifier(ScoreModel):
             image_shape_of(self.image_shape)
         if not isinstance(self.planar, (bool, np.bool_)):
             raise TypeError(f"planar must be True or False, got {self.planar!r}.")
+
+    def _examples_of(self, X: Any, y: Any) -> tuple[Any, Any, tuple[int, int, int] | None, bool]:
+        """X as rows (N, D), y, the shape of the images in X, and whether they are planar."""
+        data = batches_of(X, y)
+        if data is None:
+            X, image_shape = self._rows_of(X)
+            return X, y, image_shape, bool(self.planar)
+        _, given = self._rows_of(data.X)
+        return data.X, data.y, given or data.image_shape, bool(self.planar) or data.planar
 
     def _rows_of(self, X: Any) -> tuple[Any, tuple[int, int, int] | None]:
         """X as rows (N, D), and the shape of the images in it."""

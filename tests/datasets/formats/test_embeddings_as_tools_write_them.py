@@ -85,6 +85,21 @@ def test_shards_with_labels_in_one_file_or_in_their_metadata(clip, run, tmp_path
     refuses(clip, "1,437 examples but y has 1,436 labels")
 
 
+def test_rows_to_predict_are_named_by_the_paths_of_their_images(clip, run, tmp_path):
+    save_labels(clip)
+    model = tmp_path / "model.safetensors"
+    assert run("train", clip, "--strength", "0.1", "--out", model).code == 0
+    assert run("predict", model, clip).out.splitlines()[:2] == [
+        "row,image_path,label",
+        f"0,0.jpg,{Y[0]}",
+    ]
+    for path in (clip / "metadata").iterdir():
+        pd.read_parquet(path).drop(columns=["image_path"]).to_parquet(path)
+    assert run("predict", model, clip).out.splitlines()[0] == "row,label"
+    shutil.rmtree(clip / "metadata")
+    assert len(run("predict", model, clip).out.splitlines()) == 1 + len(X)
+
+
 def test_one_shard_stays_on_disk_and_splits_are_folders(tmp_path):
     for split in ("train", "test"):
         (tmp_path / split / "img_emb").mkdir(parents=True)
@@ -145,6 +160,45 @@ def test_safetensors_that_hold_no_data(tmp_path, run):
     refuses(path, "cannot be read as .safetensors", "save it again")
     assert run("train", "digits", "--strength", "1", "--overwrite", "--out", path).code == 0
     refuses(path, "is a model, not data; use it as in: halfspaces predict a.safetensors DATA.")
+
+
+@pytest.mark.parametrize("name", ["emb_{}", "embeddings-{:05d}-of-00012"])
+def test_safetensors_in_shards(tmp_path, name):
+    """As datasets are saved in parts: save_file({"embeddings": ..., "labels": ...}) in a loop."""
+    for number, part in enumerate(PARTS):
+        held = {"embeddings": X[part].astype(ml_dtypes.bfloat16), "labels": Y[part]}
+        safetensors.numpy.save_file(held, tmp_path / f"{name.format(number)}.safetensors")
+    data = datasets.open(tmp_path)
+    trains(data)
+    assert data.notes[0].endswith(", 12 files")
+    held = {"X": X[:9].astype(ml_dtypes.bfloat16), "y": Y[:9]}
+    safetensors.numpy.save_file(held, tmp_path / "test.safetensors")
+    assert datasets.open(tmp_path).y_test.tolist() == Y[:9].tolist()
+    assert datasets.open_features(tmp_path).shape == (9, 64)
+
+
+def test_a_model_beside_safetensors_is_no_data(tmp_path, run):
+    safetensors.numpy.save_file({"X": X, "y": Y}, tmp_path / "emb_0.safetensors")
+    model = tmp_path / "digits.safetensors"
+    assert run("train", tmp_path, "--strength", "1", "--out", model).code == 0
+    assert run("evaluate", model, tmp_path).code == 0
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        ({"model.embed.weight": X}, "emb_1.safetensors holds 'model.embed.weight', but features"),
+        ({"X": X}, "labels, such as y, are needed"),
+        ({"X": X[:, 1:].copy(), "y": Y}, "rows of float32, shape (63,), but emb_0.safetensors"),
+        ({"X": X, "y": Y[1:]}, "emb_1.safetensors has X of shape (1437, 64) and y of (1436,)"),
+        ({"X": X, "y": np.eye(10)[Y]}, "give labels of one kind"),
+        ({"X": X, "y": Y, "X_test": X}, "emb_0.safetensors has no X_test, which emb_1"),
+    ],
+)
+def test_safetensors_in_shards_that_do_not_fit(tmp_path, held, words):
+    safetensors.numpy.save_file({"X": X, "y": Y}, tmp_path / "emb_0.safetensors")
+    safetensors.numpy.save_file(held, tmp_path / "emb_1.safetensors")
+    refuses(tmp_path, words)
 
 
 # --- .pt -----------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ import json
 import shutil
 import zipfile
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from halfspaces import datasets
@@ -94,6 +96,31 @@ def test_image_folders_of_the_hub(tmp_path):
     flat = trains(tmp_path / "flat")
     assert (flat.class_names, flat.y.tolist()) == (("a", "b", "c"), [0, 1, 2] * 3)
     assert len(datasets.open_rows(tmp_path / "flat").X) == 9
+
+
+def test_image_folders_of_the_hub_with_parquet(tmp_path):
+    """From the same page: metadata.parquet, beside the images or around their folders."""
+    folder = tmp_path / "photos"
+    fill(folder, {f"images/{i:04d}.png": i % 3 for i in range(9)})
+    names = pa.array([f"images/{i:04d}.png" for i in range(9)])
+    kinds = pa.array(["abc"[i % 3] for i in range(9)]).dictionary_encode()
+    pq.write_table(pa.table({"file_name": names, "kind": kinds}), folder / "metadata.parquet")
+    data = trains(folder)
+    assert (data.class_names, data.y.tolist()) == (("a", "b", "c"), [0, 1, 2] * 3)
+    assert "metadata.parquet: files 'file_name', label 'kind'" in data.notes
+    assert len(datasets.open_rows(folder).X) == 9
+    packed = shutil.make_archive(str(tmp_path / "packed"), "zip", folder)
+    assert (datasets.open(packed).X == data.X).all()
+    for split in ("train", "test"):
+        (folder / split).mkdir()
+        shutil.copytree(folder / "images", folder / split / "images")
+        shutil.copy(folder / "metadata.parquet", folder / split)
+    shutil.rmtree(folder / "images")
+    (folder / "metadata.parquet").unlink()
+    assert trains(folder).y_test.tolist() == [0, 1, 2] * 3
+    damaged = (folder / "test" / "metadata.parquet").read_bytes()[:-9]
+    (folder / "test" / "metadata.parquet").write_bytes(damaged)
+    assert datasets.open(folder).X_test is None
 
 
 def test_traffic_signs(tmp_path):

@@ -9,6 +9,7 @@ import pickle
 import struct
 import sys
 
+import ml_dtypes
 import numcodecs
 import numpy as np
 import pytest
@@ -205,3 +206,17 @@ def test_a_missing_library_is_named(tmp_path, monkeypatch):
     given = written(tmp_path / "a", X=X, y=Y)
     monkeypatch.setitem(sys.modules, "zarr", None)
     refuses(given, "a needs zarr, which is not installed; run: pip install 'halfspaces[zarr]'.")
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.filterwarnings("ignore:The data type")
+def test_bfloat16(tmp_path, version):
+    """Zarr has no such type: 2 bytes without one are read, tensorstore's name of it is refused."""
+    bits = X.astype(ml_dtypes.bfloat16).view("V2")
+    given = written(tmp_path / "a.zarr", version, X=bits, y=Y)
+    np.testing.assert_array_equal(datasets.open(given).X, X, strict=True)
+    description = given / "X" / {2: ".zarray", 3: "zarr.json"}[version]
+    about = json.loads(description.read_text())
+    about[{2: "dtype", 3: "data_type"}[version]] = "bfloat16"
+    description.write_text(json.dumps(about))
+    refuses(given, "X has values of bfloat16, which zarr does not read; save them as float32")

@@ -3,6 +3,7 @@
 from halfspaces.datasets.formats import (
     cifar,
     emnist,
+    emnist_csv,
     hdf5,
     hugging_face,
     idx,
@@ -13,6 +14,7 @@ from halfspaces.datasets.formats import (
     npy_shards,
     npz,
     safetensors,
+    safetensors_shards,
     stl10,
     svhn,
     svmlight,
@@ -37,6 +39,7 @@ FORMATS: dict[str, Format] = {
         hdf5.FORMAT,
         torch_file.FORMAT,
         safetensors.FORMAT,
+        safetensors_shards.FORMAT,  # looks into the files
         npz.FORMAT,
         npy.FORMAT,
         tables.FORMAT,
@@ -46,6 +49,7 @@ FORMATS: dict[str, Format] = {
         image_tables.FORMAT,  # looks into the tables of the two before
         stl10.FORMAT,
         svhn.FORMAT,
+        emnist_csv.FORMAT,
         emnist.FORMAT,
         idx.FORMAT,
         cifar.FORMAT,

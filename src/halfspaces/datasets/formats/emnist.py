@@ -5,6 +5,7 @@ https://arxiv.org/abs/1702.05373
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -41,15 +42,15 @@ def read(path: Path) -> Dataset:
     has_test = any(idx.find(folder, f"{name}-test", kind) for kind in idx.DIMENSIONS)
     test_images, y_test = idx.read_split(folder, f"{name}-test") if has_test else (None, None)
     names = None
-    if mapping := _mapping(folder / f"{name}-mapping.txt"):
-        y = _places(folder, y, mapping)
-        y_test = None if y_test is None else _places(folder, y_test, mapping)
-        names = tuple(mapping[label] for label in sorted(mapping))
+    if characters := mapping(folder / f"{name}-mapping.txt"):
+        y = places(folder, y, characters)
+        y_test = None if y_test is None else places(folder, y_test, characters)
+        names = tuple(characters[label] for label in sorted(characters))
     return Dataset(
         name=name,
-        X=_upright(images),
+        X=upright(images),
         y=y,
-        X_test=None if test_images is None else _upright(test_images),
+        X_test=None if test_images is None else upright(test_images),
         y_test=y_test,
         class_names=names,
         image_shape=(images.shape[2], images.shape[1], 1),
@@ -81,7 +82,7 @@ def _set(path: Path) -> str:
     return names[0]
 
 
-def _upright(images: np.ndarray) -> np.ndarray:
+def upright(images: np.ndarray) -> np.ndarray:
     """Rows (N, height · width) of the transposed images; square ones are changed in place."""
     N, height, width = images.shape
     if height != width:
@@ -92,7 +93,7 @@ def _upright(images: np.ndarray) -> np.ndarray:
     return images.reshape(N, -1)
 
 
-def _mapping(path: Path) -> dict[int, str]:
+def mapping(path: Path) -> dict[int, str]:
     """The characters by label: each line has a label, then the codes of one or two characters."""
     if not path.is_file():
         return {}
@@ -108,9 +109,9 @@ def _mapping(path: Path) -> dict[int, str]:
         ) from error
 
 
-def _places(folder: Path, y: np.ndarray, mapping: dict[int, str]) -> np.ndarray:
+def places(folder: Path, y: np.ndarray, characters: Mapping[int, str]) -> np.ndarray:
     """The places of the labels among those of the mapping; DataError for one that it lacks."""
-    labels = np.array(sorted(mapping))
+    labels = np.array(sorted(characters))
     places = np.minimum(np.searchsorted(labels, y), len(labels) - 1)
     unknown = y[labels[places] != y]
     if len(unknown):

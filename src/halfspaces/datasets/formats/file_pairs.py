@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from halfspaces.datasets import named_arrays
+from halfspaces.datasets.formats import unread
 from halfspaces.system.errors import DataError
 
 SUFFIXES = {"train": "", "test": "_test", "validation": "_val"}  # of names of a Dataset's fields
@@ -55,6 +56,12 @@ class FilePairs:
                 f" save the features with {self.save}."
             )
         return {split: found[split] for split in SUFFIXES if split in found}
+
+    def unread_note(self, path: Path) -> tuple[str, ...]:
+        """A line on other files of data in a folder that is read, if there are any."""
+        pairs = self.splits(path).values() if path.is_dir() else ()
+        used = {file.name for pair in pairs for file in pair if file is not None}
+        return unread.note(path, used.__contains__)
 
     def split(self, folder: Path, split: str) -> Pair | None:
         """The files of one split, if it has features."""

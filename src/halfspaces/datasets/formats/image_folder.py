@@ -7,11 +7,9 @@ it. Other images are resized to 32 x 32, or to the size that is asked for, witho
 aspect ratio changes.
 """
 
-import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +18,10 @@ from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files import archives
 from halfspaces.datasets.files.decoded_cache import Stored
-from halfspaces.datasets.files.source import Source, is_junk
+from halfspaces.datasets.files.source import Source
 from halfspaces.datasets.formats import (
     class_folders,
-    decode_image,
+    image_names,
     label_tables,
     labelled_images,
     table_of_files,
@@ -35,18 +33,10 @@ from halfspaces.datasets.formats.label_tables import LabelTable
 from halfspaces.datasets.formats.labelled_images import Wanted
 from halfspaces.system.errors import DataError
 
-FIRST_FILES = 10_000  # of a folder, among which an image is looked for
-
 
 def recognizes(path: Path) -> bool:
     """Whether it is an archive, or a folder with an image among its first files."""
-    if not path.is_dir():
-        return archives.is_archive(path)
-    names = (name for _, _, names in os.walk(path, followlinks=True) for name in names)
-    return any(
-        name.lower().endswith(decode_image.SUFFIXES) and not is_junk(name)
-        for name in islice(names, FIRST_FILES)
-    )
+    return image_names.has_image(path) if path.is_dir() else archives.is_archive(path)
 
 
 def read(

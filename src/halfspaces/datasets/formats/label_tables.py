@@ -1,4 +1,4 @@
-"""Tables of labels beside images: metadata.csv, labels.csv, train.csv and the like.
+"""Tables of labels beside images: metadata.csv, metadata.parquet, labels.csv and the like.
 
 The column whose values name the files, with or without folder and suffix, is found by its values.
 """
@@ -7,26 +7,32 @@ import csv
 import io
 import itertools
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from halfspaces.datasets import split_words
 from halfspaces.datasets.files.source import Source
+from halfspaces.datasets.formats import arrow_types, json_lines, parquet
 from halfspaces.datasets.formats import csv as csv_files
-from halfspaces.datasets.formats import json_lines
 from halfspaces.datasets.formats.class_folders import Layout, split_of
 from halfspaces.datasets.formats.csv_dialect import DELIMITERS, MARKS, WESTERN
 from halfspaces.datasets.formats.csv_types import MISSING
 from halfspaces.datasets.formats.decode_image import SUFFIXES
 from halfspaces.datasets.formats.file_names import FileNames
+from halfspaces.datasets.formats.shard import Shard
+from halfspaces.datasets.optional import PYARROW
+from halfspaces.system.errors import DataError
 from halfspaces.system.mark import HISTORY
 
 ENDINGS = (*csv_files.ENDINGS, *json_lines.ENDINGS)
+OF_PARQUET = "metadata.parquet"  # as the Hub's folders of images call it; others hold features
 EXAMPLES = {"sample", "submission"}  # words in names of files with made-up labels
 DEEPEST = 2  # folders around a table
 MOST = 32  # tables; where there are more, each belongs to an image
 MOST_COLUMNS = 500
+MOST_VALUES = 1 << 24
 LARGEST = 1 << 27  # bytes
 LOOKED_AT = 200  # values of a column that show whether it names files
 
@@ -70,7 +76,8 @@ def is_table(name: str) -> bool:
     path = PurePosixPath(name)
     if EXAMPLES.intersection(split_words.words(path.stem)) or name.endswith(HISTORY):
         return False
-    return path.suffix.lower() in ENDINGS and len(path.parts) <= DEEPEST + 1
+    is_named_so = path.suffix.lower() in ENDINGS or path.name == OF_PARQUET
+    return is_named_so and len(path.parts) <= DEEPEST + 1
 
 
 def read_all(source: Source) -> list[LabelTable]:
@@ -81,6 +88,8 @@ def read_all(source: Source) -> list[LabelTable]:
             continue
         if len(tables) == MOST:
             return []
+        if entry.name.endswith(OF_PARQUET):
+            PYARROW.load(entry.name)
         with entry.load() as stream:
             content = stream.read(LARGEST + 1)
         columns = _columns(entry.name, content) if len(content) <= LARGEST else {}
@@ -116,17 +125,22 @@ def agrees(table: LabelTable, column: str, layout: Layout, names: Collection[str
 def _columns(name: str, content: bytes) -> dict[str, list[str]]:
     """The columns of a file; none if it is no table."""
     try:
-        text = _text(content)
-        of_json = name.lower().endswith(json_lines.ENDINGS)
-        rows = _json_rows(text) if of_json else _csv_rows(text)
-        header, *rows = rows
-    except (ValueError, RecursionError, csv.Error):
+        header, *rows = _rows(name, content)
+    except (ValueError, RecursionError, csv.Error, DataError):
         return {}
     if len(set(header)) < len(header) or len(header) > MOST_COLUMNS:
         return {}
     padded = [(row + [""] * len(header))[: len(header)] for row in rows]
     values = zip(*padded, strict=True) if padded else ()
     return {name: list(column) for name, column in zip(header, values, strict=False)}
+
+
+def _rows(name: str, content: bytes) -> Iterable[list[str]]:
+    """The rows of a file as texts, the names of the columns first."""
+    if name.endswith(OF_PARQUET):
+        return _parquet_rows(parquet.open_shard(Path(name), content))
+    text = _text(content)
+    return _json_rows(text) if name.lower().endswith(json_lines.ENDINGS) else _csv_rows(text)
 
 
 def _text(content: bytes) -> str:
@@ -165,3 +179,20 @@ def _json_rows(text: str) -> Iterator[list[str]]:
     for each in objects:
         values = (each.get(name) for name in header)
         yield [str(value) if isinstance(value, str | int | float) else "" for value in values]
+
+
+def _parquet_rows(shard: Shard) -> Iterator[list[str]]:
+    """The same of a Parquet file: its columns of texts, numbers and truth values."""
+    schema = shard.schema
+    names = [name for name in schema.names if arrow_types.is_plain(schema.field(name).type)]
+    if shard.rows * len(names) > MOST_VALUES:
+        raise ValueError("too large")
+    yield names
+    with shard.reading():
+        for batch in shard.batches(names):
+            batch.validate(full=True)
+            yield from map(list, zip(*map(_texts, batch.columns), strict=True))
+
+
+def _texts(values: Any) -> list[str]:
+    return arrow_types.decoded(values).cast("string").fill_null("").to_pylist()

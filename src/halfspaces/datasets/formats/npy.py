@@ -65,7 +65,8 @@ def read(path: Path) -> Dataset:
         classes = named_arrays.labels(y, "an array", labels[-1])
         fields[f"y{SUFFIXES[split]}"] = np.array(classes)
     layout = Layout.of(folder, rows)
-    notes = (*type_notes(mapped), *label_notes(labels), *layout.notes)
+    others = FILES.unread_note(path)
+    notes = (*type_notes(mapped), *label_notes(labels), *layout.notes, *others)
     return Dataset(folder.resolve().name, notes=notes, **layout.fields, **fields)
 
 

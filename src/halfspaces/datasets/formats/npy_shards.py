@@ -17,17 +17,17 @@ import numpy as np
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
-from halfspaces.datasets.formats import npy, parquet, table_values
+from halfspaces.datasets.formats import joined, npy, parquet, table_values, unread
 from halfspaces.datasets.formats.file_pairs import SUFFIXES
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.from_arrays import from_arrays, rows_to_predict
 from halfspaces.datasets.formats.shard import Shard
 from halfspaces.datasets.split_words import SPLIT_OF_WORD
-from halfspaces.system import memory, tensors
 from halfspaces.system.errors import DataError, listed
 
 NUMBERED = re.compile(r"(?P<stem>.+)[-_.](?P<number>\d+)")
 METADATA = "metadata"
+PATHS = "image_path"
 FOLDERS = (".", "img_emb", "text_emb")  # of rows, in the order of preference
 
 Numbered = Mapping[int, Path]  # files by number, in order
@@ -74,16 +74,21 @@ def read(path: Path, label: str | None = None, like: Conventions | None = None) 
         notes[f"features: {_named(rows)}"] = None
         notes[f"label: {labels.source}"] = None
     dataset = from_arrays(path, path.resolve().name, arrays, tuple(notes))
-    return replace(dataset, conventions=Conventions(label=label or known))
+    notes_of_all = (*dataset.notes, *unread.note(path, _is_used))
+    return replace(dataset, conventions=Conventions(label=label or known), notes=notes_of_all)
 
 
 def read_features(
     path: Path, label: str | None = None, like: Conventions | None = None
 ) -> RowsToPredict:
-    """Read the rows of the test split if there is one, else all; they need no labels."""
+    """Read the rows of the test split if there is one, else all; they need no labels.
+
+    Their keys are the paths of the images, where the metadata has them.
+    """
     splits = _ordered(path)
     rows = splits.get("test") or splits["train"]
-    return rows_to_predict(path, rows.stem, _joined(rows.files))
+    read = rows_to_predict(path, rows.stem, _joined(rows.files))
+    return replace(read, keys=_paths(rows, len(read.X)))
 
 
 # --- rows ----------------------------------------------------------------------------------------
@@ -151,25 +156,7 @@ def _numbered(folder: Path, suffix: str) -> dict[str, dict[int, Path]]:
 
 def _joined(files: Numbered) -> np.ndarray:
     """The rows of all files: those of one file as they lie on disk."""
-    parts = {path: npy.open_mapped(path) for path in files.values()}
-    first, part = next(iter(parts.items()))
-    for path, other in parts.items():
-        bits = other.view(np.uint16) if tensors.is_bfloat16(other.dtype) else other
-        named_arrays.check_numbers(path, "an array", bits)
-        if other.shape[1:] != part.shape[1:] or other.dtype != part.dtype:
-            raise DataError(
-                f"{path} has rows of {other.dtype}, shape {other.shape[1:]}, but {first.name} has"
-                f" {part.dtype}, {part.shape[1:]}; give files of one kind."
-            )
-    if len(parts) == 1:
-        return part
-    N = sum(map(len, parts.values()))
-    X = memory.empty(first.parent, (N, *part.shape[1:]), part.dtype)
-    stop = 0
-    for rows in parts.values():
-        X[stop : stop + len(rows)] = rows
-        stop += len(rows)
-    return X
+    return joined.rows({path: npy.open_mapped(path) for path in files.values()})
 
 
 def _named(rows: _Rows) -> str:
@@ -179,6 +166,17 @@ def _named(rows: _Rows) -> str:
     other = rows.folder.parent / "text_emb"
     unused = rows.folder.name == "img_emb" and other.is_dir()
     return f"{count}; text_emb is not used" if unused else count
+
+
+def _is_used(name: str) -> bool:
+    """Whether a file in the folder is named like features, labels or metadata in the right form."""
+    path = Path(name)
+    match = NUMBERED.fullmatch(path.stem)
+    stem = match["stem"] if match else path.stem
+    if path.suffix in parquet.SUFFIXES:
+        return stem == METADATA
+    found = any(any(named_arrays.find_pair([stem], split)) for split in SUFFIXES)
+    return path.suffix == ".npy" and found
 
 
 # --- labels --------------------------------------------------------------------------------------
@@ -250,6 +248,19 @@ def _metadata(rows: _Rows) -> Numbered:
     return {}
 
 
+def _paths(rows: _Rows, N: int) -> dict[str, np.ndarray]:
+    """The column of the metadata with the paths of the images; none where it does not fit."""
+    files = _metadata(rows)
+    if not files.keys() >= rows.files.keys():
+        return {}
+    try:
+        shards = [parquet.open_shard(files[number]) for number in rows.files]
+        paths = table_values.keys(shards, PATHS)
+    except (DataError, ImportError):
+        return {}
+    return {PATHS: paths} if len(paths) == N else {}
+
+
 def _without_labels(rows: _Rows, column: str | None, names: Sequence[str]) -> str:
     """A sentence that says where labels were looked for, and what to do."""
     first, path = next(iter(rows.files.items()))
@@ -286,19 +297,12 @@ def _concatenated(labels: Mapping[Path, tuple[Path, np.ndarray]]) -> np.ndarray:
 
     Raises DataError unless there is one for each row, and all are of one kind.
     """
-    parts = list(labels.values())
-    _, first = parts[0]
     for rows, (file, y) in labels.items():
         N = len(npy.open_mapped(rows))
         if y.ndim == 0 or len(y) != N:
             count = f"{len(y):,} labels" if y.ndim else "one value"
             raise DataError(f"{rows} has {N:,} rows but {file} {count}; give one label a row.")
-        if y.shape[1:] != first.shape[1:] or y.dtype.kind != first.dtype.kind:
-            raise DataError(
-                f"{file} has labels {y.dtype} of shape {y.shape}, but {parts[0][0].name} has"
-                f" {first.dtype}, {first.shape}; give labels of one kind."
-            )
-    return np.concatenate([y for _, y in parts])
+    return joined.labels(dict(labels.values()))
 
 
 FORMAT = Format(

@@ -34,16 +34,20 @@ def read(path: Path) -> Dataset:
     X is mapped from disk; bfloat16 becomes float32. Raises DataError for a file that is damaged or
     a model, and for types and shapes that do not fit.
     """
-    return from_arrays(path, path.stem, _load(path, named_arrays.find_arrays))
+    return from_arrays(path, path.stem, load(path, named_arrays.find_arrays))
 
 
 def read_features(path: Path) -> RowsToPredict:
     """Read the rows or images of X_test, or of X if there is none."""
-    arrays = _load(path, lambda path, names: {"X": named_arrays.find_features(path, names)})
-    return rows_to_predict(path, "X", arrays["X"])
+    return rows_to_predict(path, "X", load(path, find_rows)["X"])
 
 
-def _load(
+def find_rows(path: Path, names: Sequence[str]) -> dict[str, str]:
+    """The name of the rows to predict, as that of X."""
+    return {"X": named_arrays.find_features(path, names)}
+
+
+def load(
     path: Path, find: Callable[[Path, Sequence[str]], dict[str, str]]
 ) -> dict[str, np.ndarray]:
     """The tensors that are found among the names."""
@@ -52,16 +56,29 @@ def _load(
     return {field: _mapped(path, name, entries[name], start) for field, name in found.items()}
 
 
-def _header(path: Path) -> tuple[int, dict[str, Any]]:
-    """Where the values start, and type, shape and place of each tensor, checked by safetensors."""
+def is_model(path: Path) -> bool:
+    """Whether this package saved the file as a model; DataError for a damaged one."""
     from safetensors import SafetensorError, safe_open
 
     with (
         compressed.decoding(path, ".safetensors", SafetensorError, OSError, ValueError),
         safe_open(path, framework="numpy") as file,
     ):
-        metadata = file.metadata() or {}
-    if MODEL in metadata:
+        return MODEL in (file.metadata() or {})
+
+
+def has_features(path: Path) -> bool:
+    """Whether a file has features by a usual name."""
+    try:
+        _, entries = _header(path)
+    except DataError:
+        return False
+    return any(named_arrays.find_pair(entries, split).X for split in ("train", "test"))
+
+
+def _header(path: Path) -> tuple[int, dict[str, Any]]:
+    """Where the values start, and type, shape and place of each tensor, checked by safetensors."""
+    if is_model(path):
         raise DataError(
             f"{path} is a model, not data; use it as in: halfspaces predict {path.name} DATA."
         )

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.conventions import Conventions
-from halfspaces.datasets.formats import arrow_types, table_keys
+from halfspaces.datasets.formats import arrow_types, pixel_columns, table_keys
 from halfspaces.datasets.formats.csv_types import WORD
 from halfspaces.datasets.formats.shard import Shard, check_has
 from halfspaces.system.errors import DataError, listed
@@ -59,6 +59,11 @@ class Columns:
     def left_out_notes(self) -> tuple[str, ...]:
         """What was left out, in words, if anything was."""
         return (f"left out: {_reasons(self.left_out)}",) if self.left_out else ()
+
+    @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """That of images whose pixels are the features; None for other features."""
+        return None if self.are_lists else pixel_columns.image_shape(self.features)
 
     @property
     def conventions(self) -> Conventions:

@@ -112,6 +112,17 @@ def groups(shards: Sequence[Shard], name: str) -> np.ndarray:
     return found
 
 
+def shared_groups(train: np.ndarray, shards: Sequence[Shard], name: str) -> tuple[int, int]:
+    """How many groups of a split are groups of the training, too, and how many it has.
+
+    Files without the column `name` have none.
+    """
+    if any(name not in shard.schema.names for shard in shards):
+        return 0, 0
+    found = set(map(str, keys(shards, name).tolist())) - {""}
+    return len(found.intersection(map(str, train.tolist()))), len(found)
+
+
 def weights(shards: Sequence[Shard], name: str) -> np.ndarray:
     """The weights (N,) of the rows, float64: finite, none below 0, some above."""
     path = shards[0].path

@@ -12,11 +12,14 @@ from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.formats import (
     arrow,
     csv,
+    image_names,
     json_lines,
+    label_tables,
     parquet,
     table_columns,
     table_splits,
     table_values,
+    unread,
 )
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.shard import Shard
@@ -28,8 +31,6 @@ from halfspaces.system.mark import HISTORY
 
 Splits = Mapping[str, Sequence[Shard]]
 OPTIONS = tuple(Options.__annotations__)
-ARRAYS = (".npz", ".npy", ".safetensors", ".pt", ".pth", ".h5", ".hdf5")  # suffixes of their files
-DATA = (*ARRAYS, *parquet.SUFFIXES, *arrow.SUFFIXES, *csv.SUFFIXES, *json_lines.SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class TableFiles:
         if path.is_file():
             name = name.removesuffix(self._suffix(path) or "")
         dataset = read_shards(name, self.splits(path), options)
-        return replace(dataset, notes=(*dataset.notes, *self._unread_note(path)))
+        others = unread.note(path, lambda name: self._suffix(Path(name)))
+        return replace(dataset, notes=(*dataset.notes, *others))
 
     def read_features(self, path: Path, **options: Unpack[Options]) -> RowsToPredict:
         """Read rows (N, D) without labels: those of the test split if there is one."""
@@ -90,18 +92,14 @@ class TableFiles:
         return self._open(self._files_in(path)[0] if path.is_dir() else path)
 
     def _files_in(self, folder: Path) -> list[Path]:
-        """The shards in a folder; the history of a training that lies there is none."""
-        files = filter(self._suffix, folder.iterdir())
-        return sorted(file for file in files if not file.name.endswith(HISTORY))
+        """The shards in a folder.
 
-    def _unread_note(self, path: Path) -> tuple[str, ...]:
-        """A line on data of other kinds in a folder, if there are any."""
-        files = path.iterdir() if path.is_dir() else ()
-        names = sorted(file.name for file in files if file.name.lower().endswith(DATA))
-        unread = [
-            name for name in names if not self._suffix(Path(name)) and not name.endswith(HISTORY)
-        ]
-        return (f"not used: {listed(unread, 3)}",) if unread else ()
+        The history of a training that lies there is none, nor is the table of labels of images.
+        """
+        files = filter(self._suffix, folder.iterdir())
+        shards = sorted(file for file in files if not file.name.endswith(HISTORY))
+        of_images = [file.name for file in shards] == [label_tables.OF_PARQUET]
+        return [] if of_images and image_names.has_image(folder) else shards
 
     def _open(self, path: Path) -> Shard:
         return self.openers[self._suffix(path) or path.suffix](path)
@@ -119,7 +117,9 @@ def read_rows(splits: Splits, options: Options) -> RowsToPredict:
     if columns.key is not None:
         keys[columns.key] = table_values.keys(shards, columns.key)
     X = table_values.features(shards, columns)
-    return RowsToPredict(X, keys=keys, notes=columns.left_out_notes)
+    shape = columns.image_shape
+    images = None if shape is None else X.reshape(-1, *shape)
+    return RowsToPredict(X, images, keys, columns.left_out_notes)
 
 
 def read_shards(
@@ -138,13 +138,7 @@ def read_shards(
     assert columns.label is not None
     y = table_values.labels(splits["train"], columns.label)
     names = (class_names or table_columns.schema_class_names(first.schema))(columns.label)
-    parts: dict[str, Any] = {}
-    if (group := options.get("group")) is not None:
-        parts["groups"] = table_values.groups(splits["train"], group)
-    if (weight := options.get("weight")) is not None:
-        parts["weight"] = table_values.weights(splits["train"], weight)
-        if "validation" in splits:
-            parts["weight_val"] = table_values.weights(splits["validation"], weight)
+    parts = _of_rows(splits, options)
     for split, suffix in {"test": "test", "validation": "val"}.items():
         if split in splits:
             parts[f"X_{suffix}"] = table_values.features(splits[split], columns)
@@ -159,9 +153,28 @@ def read_shards(
             first.path, None if names is None else np.array(names, str), y
         ),
         notes=(*_found(first), columns.taken_note, *columns.left_out_notes),
+        image_shape=columns.image_shape,
         conventions=columns.conventions,
         **parts,
     )
+
+
+def _of_rows(splits: Splits, options: Options) -> dict[str, Any]:
+    """The groups and weights of the rows, where the options name their columns."""
+    parts: dict[str, Any] = {}
+    if (group := options.get("group")) is not None:
+        groups = table_values.groups(splits["train"], group)
+        parts["groups"] = groups
+        parts["shared_groups"] = {
+            split: table_values.shared_groups(groups, shards, group)
+            for split, shards in splits.items()
+            if split != "train"
+        }
+    if (weight := options.get("weight")) is not None:
+        parts["weight"] = table_values.weights(splits["train"], weight)
+        if "validation" in splits:
+            parts["weight_val"] = table_values.weights(splits["validation"], weight)
+    return parts
 
 
 def by_split(splits: Splits, options: Options) -> tuple[Splits, Options]:

@@ -5,6 +5,7 @@ torch reads it with `weights_only=True`: tensors, numbers, strings, lists, tuple
 
 import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ def read(path: Path) -> Dataset:
         for kind, file in (("X", pair.X), ("y", pair.labels)):
             arrays[f"{kind}{SUFFIXES[split]}"] = _array(file, "its content", _load(file))
     name = path.resolve().name if path.is_dir() else path.stem
-    return from_arrays(path, name, arrays)
+    dataset = from_arrays(path, name, arrays)
+    return replace(dataset, notes=(*dataset.notes, *files.unread_note(path)))
 
 
 def read_features(path: Path) -> RowsToPredict:

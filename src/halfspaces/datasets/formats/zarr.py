@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,12 @@ import numpy as np
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files import compressed
-from halfspaces.datasets.formats import zarr_chunks
+from halfspaces.datasets.formats import unread, zarr_chunks
 from halfspaces.datasets.formats.format import Format, folder_with
 from halfspaces.datasets.formats.from_arrays import from_arrays, rows_to_predict
 from halfspaces.datasets.optional import ZARR
 from halfspaces.datasets.split_words import SPLIT_OF_WORD
-from halfspaces.system import memory
+from halfspaces.system import memory, tensors
 from halfspaces.system.errors import DataError
 
 PATIENCE = 30.0  # seconds for another process to read an array, plus
@@ -45,7 +46,9 @@ def read(folder: Path) -> Dataset:
     paths = dict(_arrays(folder))
     names = named_arrays.find_arrays(folder, paths)
     arrays = {field: _read(paths[name]) for field, name in names.items()}
-    return from_arrays(folder, folder.resolve().stem, arrays)
+    dataset = from_arrays(folder, folder.resolve().stem, arrays)
+    others = unread.note(folder)
+    return replace(dataset, notes=(*dataset.notes, *others))
 
 
 def read_features(folder: Path) -> RowsToPredict:
@@ -77,12 +80,17 @@ def _read(path: Path) -> np.ndarray:
     import zarr
 
     packers = zarr_chunks.codecs(path)
+    about = zarr_chunks.description(path) or {}
+    if "bfloat16" in (about.get("data_type"), about.get("dtype")):
+        raise DataError(
+            f"{path} has values of bfloat16, which zarr does not read; save them as float32."
+        )
     with compressed.decoding(path, "zarr", Exception):  # zarr raises errors of many types
         array = zarr.open_array(str(path), mode="r")
         shape = array.shape
         chunks = array.chunks
         dtype = np.dtype(array.dtype)
-        if dtype.kind not in "biufU" or not shape or 0 in chunks:
+        if not (dtype.kind in "biufU" or tensors.is_bfloat16(dtype)) or not shape or 0 in chunks:
             raise DataError(
                 f"{path} has values of type {dtype}, shape {shape};"
                 " save rows of numbers, or labels."
