@@ -90,14 +90,15 @@ LITERALS = """
 {1: 2} ; [1, 2] ; [[1]] ; () ; (1,) ; (1, 2) ; (2, 1) ; (4, 4, 4, 4) ; (-1,) ; ('a',)
 (1,) * 9 ; ((1, 2), 3)
 (1000000000,) ; (1e9,) ; (1e-9, 1e3) ; 'hard' ; 'triangle' ; 'kmeans' ; 'count'
-hog ; hue ; raw ; sift ; ssim ; filters ; words ; textons ; onnx ; words(of=raw)
+hog ; hue ; raw ; sift ; ssim ; filters ; words ; textons ; encoder ; words(of=raw)
 sift(cell=1) ; ssim(radius=900)
-filters(scales=(1e3,)) ; raw(size=100) ; onnx(path='/dev/zero') ; onnx(path='\\0')
+filters(scales=(1e3,)) ; raw(size=100) ; encoder(path='/dev/zero')
+encoder(path='\\0')
 """
 WORDS = """
 + ; hog ; hue ; pixels ; lbp ; gist ; ssim ; sift ; raw ; filters ; textons ; words
-patches ; colors ; onnx
-onnx:/dev/zero ; onnx:. ; words(of=gist) ; gist(scales=9) ; gist(prefilter=1e-9)
+patches ; colors ; encoder
+encoder(path='/dev/zero') ; encoder:. ; words(of=gist) ; gist(scales=9) ; gist(prefilter=1e-9)
 filters(scales=(300.0,))
 colors(bins=64, cell=1) ; gist(orientations=300, scales=300)
 hog(cell=1, block=9, orientations=300) ; ssim(angles=1000, rings=1000)
