@@ -120,7 +120,7 @@ class Describing:
             images,
             shape,
             fill,
-            recipe=repr(augmentation),
+            recipe=repr(augmentation) if augmentation else "",
             source=f"{text} of {dataset.name}",
         )
 
