@@ -144,14 +144,15 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
         size = self._block_rows(images.shape)
         starts = range(0, len(images), size)
         blocks = [slice(start, min(start + size, len(images))) for start in starts]
-        first = self._rows_of_planes(images.planes(blocks[0]))
-        shape = (len(images), first.shape[1])
+        columns = self.columns(images.shape)
+        if columns is None:
+            columns = self._rows_of_planes(images.planes(slice(0, 1))).shape[1]
+        shape = (len(images), columns)
         if out is None:
             out = empty(Path(type(self).__name__), shape, np.float32)
         elif out.shape != shape:
             raise ValueError(f"out must have shape {shape}, got {out.shape}.")
-        out[blocks[0]] = first
-        self._fill(out, images, blocks[1:])
+        self._fill(out, images, blocks)
         return out
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:

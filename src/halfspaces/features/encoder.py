@@ -250,10 +250,9 @@ class Encoder(Feature):
     # ------------------------------------------------------------------------------- describing
 
     def _block_rows(self, shape: tuple[int, int, int]) -> int:
-        """A block is whole batches."""
-        height, width = self.image_size or shape[:2]
-        batch = _batch(height, width)
-        return batch * math.ceil(super()._block_rows(shape) / batch)
+        """A block is one batch: it takes long, and workers share few images, too."""
+        fixed = self._network().input_shape[0]
+        return fixed if isinstance(fixed, int) else _batch(*(self.image_size or shape[:2]))
 
     def _describe(self, planes: Array) -> Array:
         network = self._network()
