@@ -261,13 +261,11 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
     def _stored(self, images: Images) -> Array:
         fitted = self if hasattr(self, "image_shape_") else fresh(self).fit(images.pixels)
         shape = (len(images), fitted._count_columns())
-        return stored_or_computed(
-            str(self),
-            fitted.arrays(),
-            images.pixels,
-            shape,
-            lambda out: fitted.transform(images, out=out),
-        )
+
+        def fill(out: Array) -> object:
+            return fitted.transform(images, out=out)
+
+        return stored_or_computed(str(self), fitted.arrays(), images.pixels, shape, fill)
 
     def _fill(self, out: Array, images: Images, blocks: list[slice]) -> None:
         def describe(rows: slice) -> int:
