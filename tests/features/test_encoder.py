@@ -100,6 +100,8 @@ def test_images_are_resized_to_the_size_that_a_network_fixes(images, tmp_path):
     fixed = own(network(tmp_path / "fixed.onnx", ["N", 3, 20, 16]))
     given = own(network(tmp_path / "free.onnx", ["N", 3, "H", "W"]), size=(20, 16))
     assert fixed.image_size == (20, 16)
+    assert parse("encoder(size=100)+hog+encoder").image_size == (224, 224)
+    assert parse("hog+hue").image_size is None
     np.testing.assert_array_equal(fixed.fit_transform(images), given.fit_transform(images))
 
 
