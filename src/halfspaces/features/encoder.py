@@ -190,7 +190,7 @@ class Encoder(Feature):
     def _check_source(self) -> None:
         """Raise for an unknown name, and for options that do not go with a name or a path."""
         if self.path is None:
-            check_name("Encoder(name=...)", self.name or DEFAULT, PUBLISHED)
+            check_name("encoder", self.name or DEFAULT, PUBLISHED)
             defaults = options_of(type(self))
             for option in OF_OWN_NETWORKS:
                 if getattr(self, option) != defaults[option]:
