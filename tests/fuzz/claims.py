@@ -291,7 +291,11 @@ CLAIMS: dict[str, Make] = {
     "png of many pixels": image("PNG", 1 << 30),
     "png of 81 million pixels": image("PNG", 9000),
     "jpeg of many pixels": image("JPEG", 65_500),
-    **{f"a model with {word}": model(SMALL.get(word, word)) for word in FEATURES if word != "onnx"},
+    **{
+        f"a model with {word}": model(SMALL.get(word, word))
+        for word in FEATURES
+        if word != "encoder"
+    },
     "a model with far similarities": model("ssim", "ssim(radius=3000, step=9)"),
     "a model with large filters": model("hue", "words(of=filters(scales=(900.0,)), n=2)"),
     "a model nested deep": noted(notes={"pairs": [["a", deep(300)]]}),

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-import halfspaces
 from halfspaces.datasets import Dataset
-from halfspaces.datasets.files import decoded_cache
-from halfspaces.datasets.fingerprint import content
-from halfspaces.features import Augmentation, Feature, Mixture
+from halfspaces.datasets.formats.image_size import AtMost
+from halfspaces.features import Augmentation, Feature, Mixture, parse
+from halfspaces.features.stored_rows import stored_rows
 from halfspaces.support.types import Array
 from halfspaces.system import memory
 from halfspaces.system.errors import DataError
@@ -112,25 +111,30 @@ class Describing:
                 self.feature.transform(copies, out=out[count:])
             return out
 
-        if not self.cached:
+        if not (self.cached or self.feature.stored):
             return fill(memory.empty(Path(str(self.feature)), shape, np.float32))
-        learned = [
-            f"{name} {content(array)}" for name, array in sorted(self.feature.arrays().items())
-        ]
-        stamp = [
-            halfspaces.__version__,
-            content(X),
-            str((dataset.image_shape, dataset.planar)),
-            *learned,
-        ]
-        name = decoded_cache.key("features", str(self.feature), repr(augmentation), stamp=stamp)
-        return decoded_cache.rows(name, shape, f"{self.feature} of {dataset.name}", fill)
+        text = str(self.feature)
+        return stored_rows(
+            text,
+            self.feature.arrays(),
+            images,
+            shape,
+            fill,
+            recipe=repr(augmentation) if augmentation else "",
+            source=f"{text} of {dataset.name}",
+        )
 
 
 def _of_rows(dataset: Dataset) -> dict[str, Array]:
     """Labels, groups and weights of the training rows, where there are any."""
     found = {"y": dataset.y, "groups": dataset.groups, "weight": dataset.weight}
     return {name: values for name, values in found.items() if values is not None}
+
+
+def wanted_size(features: str | None) -> AtMost | None:
+    """The largest size of images that the features of an expression need to see."""
+    size = None if features is None else parse(features).image_size
+    return None if size is None else AtMost(*size)
 
 
 def learns(feature: Feature, *, standardized: bool) -> bool:

@@ -77,11 +77,14 @@ def _fitting(classifier: LinearClassifier, X: Any) -> Features:
     return X
 
 
-def _described(feature: Feature, images: np.ndarray) -> Described:
-    """The features of images; grey images get three equal channels if the model takes colours."""
+def _described(feature: Feature, images: np.ndarray) -> Features | Described:
+    """The features of images, at once if they are stored in the cache, else when they are read.
+
+    Grey images get three equal channels if the model takes colours.
+    """
     if feature.image_shape_[2] == 3 and images.shape[3:] in ((), (1,)):
         images = np.broadcast_to(images.reshape(*images.shape[:3], 1), (*images.shape[:3], 3))
-    return Described(feature, images)
+    return feature.transform(images) if feature.stored else Described(feature, images)
 
 
 def conventions_of(classifier: LinearClassifier) -> Conventions:

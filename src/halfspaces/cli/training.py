@@ -13,7 +13,7 @@ from halfspaces import datasets
 from halfspaces.cli import html_report, report, screen, values
 from halfspaces.cli.fold_features import FoldSearch, search_by_fold
 from halfspaces.cli.holding_out import HeldOutRows, held_out_rows
-from halfspaces.cli.image_features import Describing, Rows
+from halfspaces.cli.image_features import Describing, Rows, wanted_size
 from halfspaces.cli.listening import Listener, Printed
 from halfspaces.cli.network_training import arrange, assessed_on, last_assessment
 from halfspaces.cli.recipe import Recipe
@@ -137,7 +137,7 @@ def open_examples(
             split=recipe.split,
             group=recipe.group,
             weight=recipe.weight,
-            image_size=values.image_size(recipe.image_size),
+            image_size=values.image_size(recipe.image_size) or wanted_size(recipe.features),
             skip_bad=recipe.skip_bad,
             memory=values.memory_bytes(recipe.memory),
         )

@@ -16,7 +16,7 @@ from halfspaces.datasets.dataset import Dataset, Features, RowsToPredict
 from halfspaces.datasets.files import remote
 from halfspaces.datasets.formats import FORMATS, digits
 from halfspaces.datasets.formats.format import Format
-from halfspaces.datasets.formats.image_size import ImageSize
+from halfspaces.datasets.formats.image_size import AtMost, ImageSize
 from halfspaces.system.errors import DataError, listed
 from halfspaces.system.memory import budget
 
@@ -66,6 +66,8 @@ def open(path_or_name: str | os.PathLike[str], **options: Unpack[Options]) -> Da
     image_size : int or tuple, optional
         The side of the images, (height, width), or (height, width, channels). Without it, images
         of different sizes are resized to 32 x 32: see `halfspaces.datasets.formats.image_folder`.
+        `AtMost(height, width)` is the size of the largest image, up to this one, for data that are
+        read as images of any size.
     skip_bad : bool
         Leave out files of images that cannot be decoded.
     like : Conventions, optional
@@ -204,8 +206,8 @@ def _taken(given: object, known: tuple[str, ...], options: Options) -> dict[str,
         for name, value in options.items()
         if name != "memory" and value is not None and value is not False
     }
-    for name in wanted:
-        if name not in (*known, "like"):
+    for name, value in wanted.items():
+        if name not in (*known, "like") and not isinstance(value, AtMost):
             takers = [each.summary for each in _by_priority() if name in each.options]
             raise DataError(
                 f"{given} takes no {name} (--{name.replace('_', '-')}), which is for"

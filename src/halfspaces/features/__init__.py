@@ -18,7 +18,7 @@ A feature is a scikit-learn transformer from images (N, H, W, 3) or (N, H, W), u
 | `gist` | `GIST` |
 | `filters` | `FilterBank` |
 | `textons` | `Textons` |
-| `onnx` | `OnnxEncoder` |
+| `encoder` | `Encoder` |
 
 A feature of your own, a subclass of `Feature` with a `word`, is registered by
 `FEATURES[MyFeature.word] = MyFeature`.
@@ -35,7 +35,7 @@ from halfspaces.features.augmentation import Augmentation
 from halfspaces.features.bag import BagOfWords
 from halfspaces.features.base import Feature, LocalFeature
 from halfspaces.features.color import ColorHistogram, HueHistogram
-from halfspaces.features.encoder import OnnxEncoder
+from halfspaces.features.encoder import Encoder
 from halfspaces.features.expressions import FEATURES, parse
 from halfspaces.features.gist import GIST
 from halfspaces.features.hog import HOG
@@ -59,12 +59,12 @@ __all__ = [
     "ColorHistogram",
     "DenseSIFT",
     "Described",
+    "Encoder",
     "Feature",
     "FilterBank",
     "HueHistogram",
     "LocalFeature",
     "Mixture",
-    "OnnxEncoder",
     "Patches",
     "Pixels",
     "RawPatches",

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.features.base import Feature, LocalFeature, fresh, squared
+from halfspaces.features.base import Feature, LocalFeature, fresh
+from halfspaces.features.images import squared
 from halfspaces.features.pooling_regions import Pyramid
 from halfspaces.features.sift import DenseSIFT
 from halfspaces.kernels.compile import run_compiled

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import NotFittedError
 
 from halfspaces.features.images import Images, grey
+from halfspaces.features.stored_rows import stored_or_computed
 from halfspaces.support.parallel import available_workers, ordered_map
 from halfspaces.support.types import Array
 from halfspaces.system.blas import one_blas_thread
@@ -23,8 +24,9 @@ from halfspaces.system.progress import Bar
 
 BLOCK_BYTES = 3 << 20  # planes of a block; with the results they fit a core's share of the cache
 MOST_ROWS = 1024  # images of a block
+FEWEST_STORED = 16  # images whose rows `transform` stores
 SAMPLE_BYTES = 1 << 30  # planes that a feature learns from
-UNWRITTEN_OPTIONS = ("n_jobs",)  # they change how rows are computed, not the rows
+UNWRITTEN_OPTIONS = ("n_jobs", "cache")  # they change how rows are computed, not the rows
 
 
 class Feature(TransformerMixin, BaseEstimator, ABC):
@@ -71,6 +73,19 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
     def learns_from(self) -> int:
         """The largest number of images that it learns from."""
         return 10_000
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Height and width of the images that it needs to see, None if any size does.
+
+        Image files are decoded at up to this size, unless the user asks for another.
+        """
+        return None
+
+    @property
+    def stored(self) -> bool:
+        """Whether `transform` stores rows in the cache folder: for rows that take long."""
+        return False
 
     @property
     def invariances(self) -> frozenset[str]:
@@ -124,17 +139,20 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
         images = X if isinstance(X, Images) else Images(X)
         self._check_fitted(images.shape)
         self._check_shape(images.shape)
+        if out is None and self.stored and type(images) is Images and len(images) >= FEWEST_STORED:
+            return self._stored(images)
         size = self._block_rows(images.shape)
         starts = range(0, len(images), size)
         blocks = [slice(start, min(start + size, len(images))) for start in starts]
-        first = self._rows_of_planes(images.planes(blocks[0]))
-        shape = (len(images), first.shape[1])
+        columns = self.columns(images.shape)
+        if columns is None:
+            columns = self._rows_of_planes(images.planes(slice(0, 1))).shape[1]
+        shape = (len(images), columns)
         if out is None:
             out = empty(Path(type(self).__name__), shape, np.float32)
         elif out.shape != shape:
             raise ValueError(f"out must have shape {shape}, got {out.shape}.")
-        out[blocks[0]] = first
-        self._fill(out, images, blocks[1:])
+        self._fill(out, images, blocks)
         return out
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
@@ -240,6 +258,15 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
         """The number of images of a block; it depends on their shape alone."""
         return max(1, min(MOST_ROWS, BLOCK_BYTES // (4 * int(np.prod(shape)))))
 
+    def _stored(self, images: Images) -> Array:
+        fitted = self if hasattr(self, "image_shape_") else fresh(self).fit(images.pixels)
+        shape = (len(images), fitted._count_columns())
+
+        def fill(out: Array) -> object:
+            return fitted.transform(images, out=out)
+
+        return stored_or_computed(str(self), fitted.arrays(), images.pixels, shape, fill)
+
     def _fill(self, out: Array, images: Images, blocks: list[slice]) -> None:
         def describe(rows: slice) -> int:
             out[rows] = self._rows_of_planes(images.planes(rows))
@@ -328,11 +355,6 @@ class LocalFeature(Feature):
     def _local_of_planes(self, planes: Array) -> Array:
         """Descriptors of planes with the channels of the images."""
         return self._local(self._needed_channels(planes))
-
-
-def squared(scale: float) -> np.float32:
-    """scale², kept to squares that float32 can divide by without reaching infinity."""
-    return np.float32(min(max(scale * scale, 1e-30), 1e30))
 
 
 def fresh(feature: Feature) -> Feature:

@@ -13,7 +13,7 @@ from typing import Any
 from halfspaces.features.bag import BagOfWords
 from halfspaces.features.base import Feature, options_of
 from halfspaces.features.color import ColorHistogram, HueHistogram
-from halfspaces.features.encoder import OnnxEncoder
+from halfspaces.features.encoder import Encoder
 from halfspaces.features.gist import GIST
 from halfspaces.features.hog import HOG
 from halfspaces.features.lbp import LBP
@@ -43,7 +43,7 @@ FEATURES: dict[str, type[Feature]] = {
         GIST,
         FilterBank,
         Textons,
-        OnnxEncoder,
+        Encoder,
     )
 }
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from halfspaces.features.base import Feature, squared
+from halfspaces.features.base import Feature
 from halfspaces.features.cells import cells_of, check_cell
+from halfspaces.features.images import squared
 from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number

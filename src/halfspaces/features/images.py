@@ -142,3 +142,8 @@ def interpolation(given: int, wanted: int) -> Array:
     middles = (np.arange(wanted) + 0.5) * scale
     weights = np.maximum(0, 1 - np.abs(np.arange(given) + 0.5 - middles[:, None]) / reach)
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def squared(scale: float) -> np.float32:
+    """scale², kept to squares that float32 can divide by without reaching infinity."""
+    return np.float32(min(max(scale * scale, 1e-30), 1e30))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from halfspaces.features.base import UNWRITTEN_OPTIONS, Feature
+from halfspaces.features.encoders.network import offline
 from halfspaces.features.expressions import parse
 from halfspaces.features.union import Mixture
 from halfspaces.support.types import Array
@@ -55,7 +56,12 @@ def from_state(text: str, arrays: Mapping[str, Array], columns: int) -> Feature:
     ValueError, TypeError, MemoryError
         For an expression that cannot be parsed, and for arrays that do not fit it.
     """
-    feature = parse(text)
+    with offline():
+        return _restored(parse(text), text, arrays, columns)
+
+
+def _restored(feature: Feature, text: str, arrays: Mapping[str, Array], columns: int) -> Feature:
+    """The feature with its arrays, all of them checked."""
     shape = _image_shape(arrays.get("image_shape_"))
     _check_size(feature, shape, columns)
     needed = feature.shapes(shape, columns)

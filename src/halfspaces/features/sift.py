@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from halfspaces.features.base import LocalFeature, squared
+from halfspaces.features.base import LocalFeature
+from halfspaces.features.images import squared
 from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number

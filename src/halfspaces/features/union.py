@@ -70,6 +70,17 @@ class Mixture(Feature):
         return max(part.learns_from for part in self.parts)
 
     @property
+    def image_size(self) -> tuple[int, int] | None:
+        """The largest height and width that a part needs to see."""
+        sizes = [part.image_size for part in self.parts if part.image_size is not None]
+        return (max(size[0] for size in sizes), max(size[1] for size in sizes)) if sizes else None
+
+    @property
+    def stored(self) -> bool:
+        """Whether the rows of a part are stored."""
+        return any(part.stored for part in self.parts)
+
+    @property
     def invariances(self) -> frozenset[str]:
         """The invariances that all parts share."""
         if not self.parts:

@@ -116,7 +116,9 @@ class DataOptions(Table):
     )
     weight: str | None = option(None, "Column of a table with the weight of each example.")
     image_size: str | None = option(
-        None, "Resize images to this: a side, or HEIGHTxWIDTH; 32 if they have several sizes."
+        None,
+        "Resize images to this: a side, or HEIGHTxWIDTH; 32 if they have several sizes, "
+        "up to 224 for encoder.",
     )
     skip_bad: bool = option(False, "Leave out files that are no image, and count them.")
 
@@ -308,7 +310,9 @@ class ThisCall(Table):
     """One call: where it computes, reads and writes."""
 
     cache_features: bool = option(
-        False, "Store the computed features on disk for the next run.", needs="features"
+        False,
+        "Store the computed features on disk for the next run; those of encoder are anyway.",
+        needs="features",
     )
     jobs: int | None = option(None, "Worker threads; all cores unless given.", ge=1)
     sanity: bool = option(False, "First check loss and gradient on this data.")

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from halfspaces import datasets
 from halfspaces.datasets.formats import decode_image
+from halfspaces.datasets.formats.image_size import AtMost
 from tests.data_files import png_of_16_bits, save_image
 from tests.helpers import refuses
 
@@ -104,6 +105,8 @@ def test_sizes(tmp_path, pets):
         [0] * 32,
         [255] * 32,
     ]  # both its ends are there
+    assert datasets.open(pets, image_size=AtMost(224, 50)).image_shape == (4, 50, 1)
+    assert datasets.open("digits", image_size=AtMost(224, 224)).image_shape == (8, 8, 1)
     for size in (0, 5000, (3,), (3, 4, 5), (3, 4, 1, 1), "32", 2.5):
         refuses(pets, "image_size must be a side or (height, width)", image_size=size)
     refuses("digits", "digits takes no image_size (--image-size)", image_size=3)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from halfspaces.datasets.optional import POOCH
-from halfspaces.system.errors import DataError
+from halfspaces.system.errors import DataError, shown
 
 CHUNK = 1 << 18
 AGENT = "halfspaces (https://pypi.org/project/halfspaces)"
@@ -35,16 +35,45 @@ TRIES = Tries()
 
 @dataclass(frozen=True)
 class File:
-    """A file to download: its address, its size in bytes and its md5, as published."""
+    """A file to download: its address, its size in bytes and its checksum, as published.
+
+    Its name on disk is the last part of the address, unless it is given.
+    """
 
     url: str
     size: int
-    md5: str
+    md5: str = ""
+    sha256: str = ""
+    given_name: str = ""
 
     @property
     def name(self) -> str:
-        """The last part of the address."""
-        return self.url.rpartition("/")[2]
+        """The name on disk."""
+        return self.given_name or self.url.rpartition("/")[2]
+
+    @property
+    def checksum(self) -> str:
+        """The checksum as pooch writes it."""
+        return f"sha256:{self.sha256}" if self.sha256 else f"md5:{self.md5}"
+
+
+def length(url: str, tries: Tries = TRIES) -> int:
+    """The size in bytes of the file at an address; DataError if the server does not say it."""
+    try:
+        request = urllib.request.Request(url, headers={"User-Agent": AGENT}, method="HEAD")
+        with urllib.request.urlopen(request, timeout=tries.timeout) as answer:
+            size = answer.headers["Content-Length"] or ""
+    except urllib.error.HTTPError as error:
+        error.close()
+        answered = f"the server says {error.code} {error.reason}"
+        raise DataError(f"{shown(url)} cannot be downloaded: {answered}.") from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise DataError(
+            f"{shown(url)} cannot be downloaded ({_cause(error)}); check the address."
+        ) from error
+    if not size.isdecimal():
+        raise DataError(f"{shown(url)} does not say its size; download it and give its path.")
+    return int(size)
 
 
 def retrieve(
@@ -61,15 +90,13 @@ def retrieve(
     _check_space(file, folder, partial)
     try:
         downloader = Resuming(file, partial, progress, tries)
-        return Path(
-            pooch.retrieve(url, f"md5:{file.md5}", file.name, folder, downloader=downloader)
-        )
+        return Path(pooch.retrieve(url, file.checksum, file.name, folder, downloader=downloader))
     except DataError:
         raise
     except ValueError as error:
         raise DataError(
-            f"{url} came with another checksum than the published {file.md5} and was removed;"
-            " try again, or elsewhere."
+            f"{url} came with another checksum than the published {file.md5 or file.sha256} and was"
+            " removed; try again, or elsewhere."
         ) from error
     except OSError as error:
         raise DataError(
@@ -141,7 +168,7 @@ class Resuming:
             TimeoutError,
             ConnectionError,
         ) as error:
-            return " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
+            return _cause(error)
 
     def _append(self, answer: Any, have: int) -> str | None:
         with self.partial.open("ab" if have else "wb") as stream:
@@ -158,3 +185,8 @@ class Resuming:
                 if self.progress is not None:
                     self.progress(self.file.name, have, self.file.size)
         return None if have == self.file.size else f"the connection was cut after {have:,} bytes"
+
+
+def _cause(error: Exception) -> str:
+    """Why nothing more came, on one line."""
+    return " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__

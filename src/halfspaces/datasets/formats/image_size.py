@@ -1,6 +1,7 @@
 """The size to which images are decoded: the one asked for, or one that suits all images."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
@@ -11,13 +12,25 @@ SIDE = 32  # of images of many or large sizes, unless another is asked for
 LARGEST_UNCHANGED = 64
 LARGEST_SIDE = 4096
 
-ImageSize = int | tuple[int, int] | tuple[int, int, int]
+
+@dataclass(frozen=True)
+class AtMost:
+    """The size that suits all images, at most this height and width; nobody asked for a size.
+
+    Data that are no images, or that have a size of their own, are read as if it were not given.
+    """
+
+    height: int
+    width: int
 
 
-def checked(image_size: Any) -> tuple[int, ...] | None:
-    """(height, width) or (height, width, channels); None if no size is asked for."""
-    if image_size is None:
-        return None
+ImageSize = int | tuple[int, int] | tuple[int, int, int] | AtMost
+
+
+def checked(image_size: Any) -> tuple[int, ...] | AtMost | None:
+    """(height, width) or (height, width, channels), or the largest size; None if none is given."""
+    if image_size is None or isinstance(image_size, AtMost):
+        return image_size
     sides: Any = (image_size, image_size) if isinstance(image_size, Integral) else image_size
     if not _is_valid(sides):
         raise DataError(
@@ -34,7 +47,9 @@ def _is_valid(sides: Any) -> bool:
     return all(in_range) and sides[2:] in ((), (1,), (3,))
 
 
-def common_shape(headers: Iterable[Header], size: tuple[int, ...] | None) -> tuple[int, int, int]:
+def common_shape(
+    headers: Iterable[Header], size: tuple[int, ...] | AtMost | None
+) -> tuple[int, int, int]:
     """The (height, width, channels) of all images; one channel if every image is grey."""
     sizes = set()
     channels = 1
@@ -44,6 +59,9 @@ def common_shape(headers: Iterable[Header], size: tuple[int, ...] | None) -> tup
     if size is None:
         unchanged = len(sizes) == 1 and max(max(sizes)) <= LARGEST_UNCHANGED
         size = next(iter(sizes)) if unchanged else (SIDE, SIDE)
+    if isinstance(size, AtMost):
+        largest = [max(lengths) for lengths in zip(*sizes, strict=True)]
+        size = (min(size.height, largest[0]), min(size.width, largest[1]))
     height, width, channels = (*size, channels)[:3]
     return height, width, channels
 

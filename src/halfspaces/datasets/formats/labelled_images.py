@@ -18,7 +18,7 @@ from halfspaces.datasets.files.source import Source
 from halfspaces.datasets.formats import decode_image, image_depth
 from halfspaces.datasets.formats import image_size as sizes
 from halfspaces.datasets.formats.class_folders import Layout
-from halfspaces.datasets.formats.image_size import ImageSize
+from halfspaces.datasets.formats.image_size import AtMost, ImageSize
 from halfspaces.datasets.formats.image_workers import map_entries, pillow_warnings, refuse_unless
 from halfspaces.system import progress
 from halfspaces.system.errors import DataError, shown
@@ -35,10 +35,10 @@ Arrange = Callable[[Iterable[str], Iterable[str], Collection[str]], Layout]
 class Wanted:
     """What images become: their size, the depth of those of 16 bits, and what to do with bad ones.
 
-    `size` is (height, width), or (height, width, channels).
+    `size` is (height, width), or (height, width, channels), or the largest size.
     """
 
-    size: tuple[int, ...] | None
+    size: tuple[int, ...] | AtMost | None
     bits: int | None
     skip_bad: bool
 

@@ -1,0 +1,1 @@
+"""Networks for `halfspaces.features.Encoder`: the published ones, their weights, their sessions."""
