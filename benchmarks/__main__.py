@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import (
+    auto,
     checks,
     csv_files,
     grid,
@@ -57,6 +58,7 @@ SECTIONS = (
     "networks",
     "page",
     "csv",
+    "auto",
     "report",
 )
 
@@ -86,6 +88,7 @@ def main() -> None:
         "networks": lambda: networks.run(store, quick=options.quick),
         "page": lambda: page.run(store, quick=options.quick),
         "csv": lambda: csv_files.run(store, gigabytes=0.02 if options.quick else options.gigabytes),
+        "auto": lambda: auto.run(store, quick=options.quick),
         "report": lambda: None,
     }
     asked = options.sections or list(SECTIONS)

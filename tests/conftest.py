@@ -22,6 +22,8 @@ from tests.server import MNIST, Server
 
 # torch's threads would wait actively for each other, and take the cores from the other workers.
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
+# Nothing is raced but where a test gives a budget.
+os.environ["HALFSPACES_BUDGET"] = "0"
 
 # Plugins: importing one registers its component for the whole session.
 collect_ignore_glob = ["outside/outside_*.py"]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from halfspaces import plots as plots
     from halfspaces import testing as testing
     from halfspaces import tuning as tuning
+    from halfspaces.estimators.auto_classifier import AutoClassifier
+    from halfspaces.estimators.auto_features import AutoFeatures
     from halfspaces.estimators.certify import certify
     from halfspaces.estimators.classifier import LinearClassifier
     from halfspaces.estimators.cross_validation import LinearClassifierCV
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "AutoClassifier",
+    "AutoFeatures",
     "LinearClassifier",
     "LinearClassifierCV",
     "NetworkClassifier",
@@ -39,6 +43,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AutoClassifier": "estimators.auto_classifier",
+    "AutoFeatures": "estimators.auto_features",
     "LinearClassifier": "estimators.classifier",
     "LinearClassifierCV": "estimators.cross_validation",
     "NetworkClassifier": "estimators.network",

@@ -220,14 +220,14 @@ def test_bad_input_is_one_sentence(refused, run, folder, tmp_path):
     ended = refused(f"train {tmp_path / 'one.npz'} --features pixels", "y holds one class, 0")
     assert "\nfeatures " not in ended.out, "nothing is described"
     refused(f"train {folder} --features hgo", "feature='hgo' is not known", "hog")
-    refused("train digits --flip", "--flip belongs to --features")
-    refused("train digits --shift 1", "--shift belongs to --features")
+    for option in ("--shift 1", "--flip"):
+        refused(f"train {rows} {option}", f"{option.split()[0]} belongs to images, and rows")
     refused("train digits --features pixels --shift 0", "--shift must be at least 1, got 0")
     refused(
         "train digits --features pixels --shift 8",
         "shift=8 moves images of 8 x 8 pixels out of sight",
     )
-    refused("train digits --cache-features", "--cache-features belongs to --features")
+    refused("train digits --cache-features --features pixels", "--cache-features stores computed")
     refused(
         "train digits --features hue", "HueHistogram needs colour, got grey images of 8 x 8 pixels"
     )

@@ -9,8 +9,8 @@ from halfspaces.cli.recipe import Recipe
 from halfspaces.datasets import Dataset
 from halfspaces.estimators.checked_data import hold_out
 from halfspaces.files.options import VALIDATION
-from halfspaces.support.distinct import encoded
 from halfspaces.support.types import Array
+from halfspaces.system.distinct import encoded
 from halfspaces.tuning.folds import (
     Fold,
     check_fold,

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
-from halfspaces.cli import report, strength_report
+from halfspaces.cli import race_report, report, strength_report
 from halfspaces.cli.image_features import Rows
 from halfspaces.datasets import Dataset
 from halfspaces.estimators.base import ScoreModel
 from halfspaces.loop.run import Callback
+from halfspaces.tuning.race import Race
 
 Model = TypeVar("Model", bound=ScoreModel)
 
@@ -38,6 +39,9 @@ class Listener:
     def opened(self, dataset: Dataset) -> None:
         """The data are open."""
 
+    def raced(self, race: Race) -> None:
+        """What was "auto" is decided."""
+
     def described(self, rows: Rows, *, asked_to_flip: bool) -> None:
         """The features are computed."""
 
@@ -60,6 +64,10 @@ class Printed(Listener):
     def opened(self, dataset: Dataset) -> None:
         """Print the data set."""
         report.dataset(dataset)
+
+    def raced(self, race: Race) -> None:
+        """Print the race."""
+        race_report.show(race)
 
     def described(self, rows: Rows, *, asked_to_flip: bool) -> None:
         """Print the feature."""

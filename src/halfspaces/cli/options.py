@@ -46,6 +46,7 @@ def typer_option(name: str) -> Any:
         *([f"{flag}/--no-{flag[2:]}"] if has_no_form else [flag]),
         help=_help(name),
         callback=_callback(name),
+        envvar=table.rule(name, "env"),
         is_eager=name in ("plugin", "print_schema"),
         metavar="<path>" if name == "plugin" else None,
         rich_help_panel=_panel(name),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from halfspaces.cli import training
+from halfspaces.cli import opened_data, training
 from halfspaces.cli.image_features import Rows
 from halfspaces.cli.listening import Listener
 from halfspaces.cli.recipe import recipe_of
@@ -14,7 +14,7 @@ from halfspaces.cli.report import namer
 from halfspaces.cli.strength_report import Search
 from halfspaces.datasets import Dataset
 from halfspaces.page.images import Trained, Watcher
-from halfspaces.support.distinct import distinct
+from halfspaces.system.distinct import distinct
 from halfspaces.system.progress import quiet
 
 
@@ -48,9 +48,9 @@ def train(options: Mapping[str, object], watcher: Watcher) -> Trained:
 
 
 def _trained(options: Mapping[str, object], watcher: Watcher) -> Trained:
-    recipe = recipe_of(options)
+    recipe = recipe_of(options).with_defaults()
     listener = Watched(watcher)
-    examples = training.open_examples(recipe, listener)
+    examples = training.open_examples(recipe, opened_data.read(recipe, listener), listener)
     search = training.choose_strength(recipe, examples, listener)
     classifier = training.fitted(recipe, recipe.classifier(), examples.rows, search, listener)
     if not np.all(np.isfinite(classifier.result_.loss)):

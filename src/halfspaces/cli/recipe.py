@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from halfspaces.cli import strength_report, values
+from halfspaces.cli.open_options import AUTO, OpenOptions
 from halfspaces.cli.score_choice import (
     LINEAR,
     OF_SEARCH,
@@ -66,11 +67,11 @@ def recipe_of(options: Mapping[str, Any]) -> "Recipe":
         recipe = Recipe(**options)
     except ValidationError as error:
         raise ValueError(table.first_problem(error)) from None
-    recipe.check()
+    recipe.with_defaults().check()
     return recipe
 
 
-class Recipe(table.Options):
+class Recipe(OpenOptions):
     """How to train."""
 
     # --- checks -----------------------------------------------------------------------------------
@@ -92,7 +93,7 @@ class Recipe(table.Options):
             self._check_parts(component)
         self._check_needed()
         self._check_network()
-        self._linear_scores.check(self.optimizer, self.make_loss())
+        self.linear_scores.check(self.optimizer, self.make_loss())
         self._check_strength()
         self._check_calibrate()
         if self.class_weight not in (None, "balanced"):
@@ -101,11 +102,17 @@ class Recipe(table.Options):
             )
         if self.features is not None:
             parse(self.features)
+        if not self.describes and self.cache_features:
+            raise ValueError(
+                "--cache-features stores computed features, and pixels need no computing; leave it "
+                "out, or give --features, too."
+            )
+        values.seconds("--budget", self.budget)
         self._check_checkpoint()
 
     def _check_name(self, name: str, known: Iterable[str]) -> None:
         given = getattr(self, name)
-        names = ["auto", *known] if name == "optimizer" else list(known)
+        names = [AUTO, *known] if name == "optimizer" else list(known)
         if given is not None and given not in names:
             raise ValueError(f"{table.flag(name)} {given} is not known: {nearest(given, names)}")
 
@@ -148,7 +155,7 @@ class Recipe(table.Options):
         if self.sanity:
             raise ValueError(f"--sanity checks linear scores, got {given}; leave one of them out.")
         self.make_network()
-        if self.features is not None:
+        if self.describes:
             check_images(self.score, None, f"--features {self.features} makes plain rows")
         import_torch(given)
 
@@ -203,8 +210,8 @@ class Recipe(table.Options):
                 raise ValueError(
                     f"{given} needs {flag} {needed}, got {flag} {value}; leave one of them out."
                 )
-        if self._linear_scores.given:
-            flag = table.flag(next(iter(self._linear_scores.given)))
+        if self.linear_scores.given:
+            flag = table.flag(next(iter(self.linear_scores.given)))
             raise ValueError(
                 f"{given} is learned by a search for λ, which has no noise; leave out {flag} or "
                 "--calibrate."
@@ -229,10 +236,6 @@ class Recipe(table.Options):
 
     # --- components -------------------------------------------------------------------------------
 
-    def is_given(self, name: str) -> bool:
-        """Whether the value of an option differs from its default."""
-        return getattr(self, name) != table.all_options()[name].default
-
     def parts(self, component: str) -> dict[str, Any]:
         """The parameters that were given for the loss, the penalty or the optimizer."""
         names = [name for name in table.parts_of(component) if self.is_given(name)]
@@ -255,7 +258,7 @@ class Recipe(table.Options):
 
     def make_noise(self) -> Noise | AdaptiveL2 | None:
         """The noise with its parameter, or its adaptive L2 term; None without noise."""
-        return self._linear_scores.noise()
+        return self.linear_scores.noise()
 
     def make_network(self) -> Network:
         """The recipe of the network with its parameters."""
@@ -281,7 +284,7 @@ class Recipe(table.Options):
         """The classifier to fit."""
         if self.is_network:
             return self._network_classifier()
-        options: dict[str, Any] = {**self._fit_options, "callbacks": self._callbacks}
+        options: dict[str, Any] = {**self.fit_options, "callbacks": self._callbacks}
         return LinearClassifier(
             loss=self.make_loss(),
             optimizer=self.make_optimizer(),
@@ -300,7 +303,7 @@ class Recipe(table.Options):
             optimizer=self.make_optimizer(),
             random_state=self.seed,
             **self.make_penalty(strength),
-            **self._fit_options,
+            **self.fit_options,
         )
 
     def search(self) -> LinearClassifierCV:
@@ -316,7 +319,7 @@ class Recipe(table.Options):
             scoring=self.scoring or "accuracy",
             calibrate=self.calibrate,
             random_state=self.seed,
-            **self._fit_options,
+            **self.fit_options,
         )
 
     @cached_property
@@ -344,10 +347,10 @@ class Recipe(table.Options):
     @property
     def fits_after_search(self) -> bool:
         """Whether the classifier is fitted otherwise than in the search for λ."""
-        return self.optimizer != "auto" or bool(self._linear_scores.given)
+        return self.optimizer != "auto" or bool(self.linear_scores.given)
 
     @property
-    def _linear_scores(self) -> LinearScores:
+    def linear_scores(self) -> LinearScores:
         """The noise on the features; a network has none there."""
         return LinearScores() if self.is_network else LinearScores(**self.parts("score"))
 
@@ -369,7 +372,7 @@ class Recipe(table.Options):
         return kind(DEFAULT_STRENGTH if strength is None else strength, **parts)
 
     @property
-    def _fit_options(self) -> dict[str, Any]:
+    def fit_options(self) -> dict[str, Any]:
         """The parameters that all classifiers share."""
         checkpoint = self.stored_run
         return {
@@ -386,7 +389,7 @@ class Recipe(table.Options):
         """The callbacks of the classifier; the attempts of a random search are printed."""
         shown = OPTIMIZERS.get(self.optimizer) is RandomSearch
         attempts: list[Callback] = [Attempts(show=strength_report.attempt)] if shown else []
-        return attempts + self._fit_options["callbacks"]
+        return attempts + self.fit_options["callbacks"]
 
 
 def _parameters(component: Any) -> set[str]:

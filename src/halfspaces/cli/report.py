@@ -18,9 +18,9 @@ from halfspaces.cli.screen import console
 from halfspaces.cli.terminal import Rows, clean
 from halfspaces.datasets import Dataset, RowsToPredict
 from halfspaces.datasets.formats import tables
-from halfspaces.support.distinct import distinct, positions
 from halfspaces.support.types import Array
 from halfspaces.system import interrupts
+from halfspaces.system.distinct import distinct, positions
 from halfspaces.system.errors import shown
 from halfspaces.system.progress import Bar
 from halfspaces.system.words import DEFAULT, say
@@ -53,7 +53,8 @@ def _is_text_table(path: Path) -> bool:
     return any(format.recognizes(path) for format in TEXT_TABLES)
 
 
-def _table(*columns: str, title: str | None = None) -> Table:
+def table_of(*columns: str, title: str | None = None) -> Table:
+    """An empty table: the first column is aligned to the left, the others to the right."""
     table = Rows(
         title=title,
         title_justify="left",
@@ -72,13 +73,14 @@ def heading(title: str) -> None:
     console.print(Text(title, "bold"), soft_wrap=True)
 
 
-def _pair(name: str, value: str | Text) -> None:
+def pair(name: str, value: str | Text) -> None:
+    """Print one line of a report: what it is, and its value."""
     console.print(Text.assemble((f"{name:<11}", "dim"), " ", clean(value)), soft_wrap=True)
 
 
 def _pairs(rows: Iterable[tuple[str, str]]) -> None:
     for name, value in rows:
-        _pair(name, value)
+        pair(name, value)
 
 
 def accuracy(y: Array, predicted: Array) -> float:
@@ -97,11 +99,11 @@ def percent(fraction: float) -> str:
 
 def dataset(data: Dataset) -> None:
     """Print the data set, its reader's notes, and a warning if test rows are also trained on."""
-    _pair("data", str(data))
+    pair("data", str(data))
     for note in data.notes:
-        _pair("", note)
+        pair("", note)
     for sentence in repeated(data):
-        _pair("warning", Text(sentence, "yellow"))
+        pair("warning", Text(sentence, "yellow"))
 
 
 def repeated(data: Dataset, language: str = DEFAULT) -> list[str]:
@@ -122,7 +124,7 @@ def repeated(data: Dataset, language: str = DEFAULT) -> list[str]:
 def notes(data: Dataset) -> None:
     """Print the notes of the data set's reader."""
     for number, note in enumerate(data.notes):
-        _pair("" if number else "data", note)
+        pair("" if number else "data", note)
 
 
 def left_out(rows: RowsToPredict) -> None:
@@ -135,14 +137,14 @@ def described(rows: Any, *, asked_to_flip: bool) -> None:
     """Print the feature, its number of columns, the seconds that it took, and the copies added."""
     N, D = rows.dataset.X.shape
     each = " x ".join(str(number) for number in rows.feature.image_shape_)
-    _pair("features", f"{rows.feature}: {D:,} columns of {each} pixels, {rows.seconds:.1f} s")
+    pair("features", f"{rows.feature}: {D:,} columns of {each} pixels, {rows.seconds:.1f} s")
     if asked_to_flip and not rows.augmentation.flip:
-        _pair(
+        pair(
             "flip",
             f"{rows.feature} is the same for an image and its mirror image, so none is mirrored",
         )
     if rows.augmentation:
-        _pair(
+        pair(
             "copies",
             f"{N // 2:,} images, {rows.augmentation}, are trained on, too, {N:,} rows in all",
         )
@@ -158,7 +160,7 @@ def other_data(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> None
     if then == here:
         differ = "the same shape and type, but other values"
     warning = f"the data differ from those of the run file ({differ}), so W will differ"
-    _pair("warning", Text(warning, "yellow"))
+    pair("warning", Text(warning, "yellow"))
 
 
 def _shape_and_type(rows: Mapping[str, Any]) -> str:
@@ -169,9 +171,9 @@ def choice(classifier: Any) -> None:
     """Print the network or the noise, the optimizer, and why "auto" chose it."""
     _scores(classifier)
     if classifier.optimizer == "auto":
-        _pair("optimizer", classifier.optimizer_choice_)
+        pair("optimizer", classifier.optimizer_choice_)
     else:
-        _pair("optimizer", repr(classifier.optimizer_))
+        pair("optimizer", repr(classifier.optimizer_))
 
 
 def _scores(classifier: Any) -> None:
@@ -181,12 +183,12 @@ def _scores(classifier: Any) -> None:
 
         _pairs(network_report.rows(classifier))
     elif classifier.noise is not None:
-        _pair("noise", repr(classifier.noise))
+        pair("noise", repr(classifier.noise))
 
 
 def range_test(test: Any) -> None:
     """Print the step size that the range test suggests."""
-    _pair("step size", f"{test.suggestion:.3g}, from a range test of {len(test.steps)} steps")
+    pair("step size", f"{test.suggestion:.3g}, from a range test of {len(test.steps)} steps")
 
 
 def sanity_checks(classifier: Any, X: Any, y: Array) -> None:
@@ -207,18 +209,18 @@ def fit(classifier: Any, *, cost: bool) -> None:
     penalty = float(np.max(result.penalty))
     gap = float(np.max(result.gap))
     strength = strength_of(classifier)
-    _pair("loss", f"{data + penalty:.6g} = data {data:.6g} + penalty {penalty:.6g}")
+    pair("loss", f"{data + penalty:.6g} = data {data:.6g} + penalty {penalty:.6g}")
     if strength is not None:
-        _pair("λ", f"{strength:.3g}")
-    _pair(
+        pair("λ", f"{strength:.3g}")
+    pair(
         "gap", f"at most {gap:.3g} above the minimum" if np.isfinite(gap) else "no bound is proved"
     )
-    _pair("reason", str(result.reason))
+    pair("reason", str(result.reason))
     if cost:
-        _pair("cost", f"{result.passes:.1f} passes, {result.seconds:.2f} s")
+        pair("cost", f"{result.passes:.1f} passes, {result.seconds:.2f} s")
     separation = getattr(classifier, "separation_", None)
     if separation is not None and separation.too_small:
-        _pair("separable", str(separation))
+        pair("separable", str(separation))
 
 
 def strength_of(classifier: Any) -> float | None:
@@ -235,7 +237,7 @@ def calibration(classifier: Any) -> None:
         words = "a sigmoid of each class's score"
         if factor is not None:
             words = f"softmax of the scores times {factor:.3g}"
-        _pair("calibrated", f"{words}, learned on held-out rows")
+        pair("calibrated", f"{words}, learned on held-out rows")
 
 
 def model(classifier: "LinearClassifier", path: Path) -> None:
@@ -246,11 +248,11 @@ def model(classifier: "LinearClassifier", path: Path) -> None:
     C = len(classifier.classes_)
     D = classifier.n_features_in_
     data = notes.get("data", "data")
-    _pair("model", f"{path}: {classifier.loss}, {C} classes, {D:,} features, trained on {data}")
+    pair("model", f"{path}: {classifier.loss}, {C} classes, {D:,} features, trained on {data}")
     feature = features_of(classifier)
     if feature is not None:
         each = " x ".join(str(number) for number in feature.image_shape_)
-        _pair("features", f"{feature}: {D:,} columns of {each} pixels")
+        pair("features", f"{feature}: {D:,} columns of {each} pixels")
 
 
 def noted(classifier: Any) -> None:
@@ -263,9 +265,9 @@ def noted(classifier: Any) -> None:
         _pairs(network_report.training(classifier))
     strength = strength_of(classifier)
     if strength is not None:
-        _pair("λ", f"{strength:.3g}")
+        pair("λ", f"{strength:.3g}")
     if "reason" in notes.get("fit", {}):
-        _pair("reason", str(notes["fit"]["reason"]))
+        pair("reason", str(notes["fit"]["reason"]))
     metrics = notes.get("metrics") or {}
     shares = {
         part: value
@@ -274,7 +276,7 @@ def noted(classifier: Any) -> None:
     }
     if shares:
         accuracies(shares)
-    _pair("version", str(notes.get("version", "not known")))
+    pair("version", str(notes.get("version", "not known")))
 
 
 def unknown(labels: Any) -> None:
@@ -288,7 +290,7 @@ def unknown(labels: Any) -> None:
             listed += f" and {len(new_labels) - 3:,} more"
         have = "has a label" if count == 1 else "have labels"
         rows = f"{count:,} of {len(labels.y):,} rows {have}"
-        _pair(
+        pair(
             "warning",
             Text(f"{rows} that the model does not know ({listed}); they count as wrong", "yellow"),
         )
@@ -297,9 +299,9 @@ def unknown(labels: Any) -> None:
 def accuracies(metrics: Mapping[str, float]) -> None:
     """Print the accuracies of the parts of the data on one line."""
     parts = [Text.assemble(f"{part} ", (percent(value), "bold")) for part, value in metrics.items()]
-    _pair("accuracy", Text(", ").join(parts))
+    pair("accuracy", Text(", ").join(parts))
     if list(metrics) == ["train"]:
-        _pair("", "on the rows that the model was fitted to; on new rows it is usually lower")
+        pair("", "on the rows that the model was fitted to; on new rows it is usually lower")
 
 
 def classes(
@@ -321,7 +323,7 @@ def classes(
     if len(shown) > most:
         title = f"the {most} worst of {len(shown):,} classes ({rows})"
         shown = shown[np.argsort(right[shown] / counts[shown], kind="stable")[:most]]
-    table = _table("class", "examples", "accuracy", "most often taken for")
+    table = table_of("class", "examples", "accuracy", "most often taken for")
     name = namer(names)
     for label in shown:
         wrong = np.bincount(taken[(true == label) & (taken != label)], minlength=len(labels))
@@ -353,39 +355,39 @@ def saved(files: Mapping[str, Path]) -> None:
         console.print()
     for number, (name, path) in enumerate(files.items()):
         size = "" if number else f" ({path.stat().st_size / 1024:.0f} KiB)"
-        _pair(name, f"{path}{size}")
+        pair(name, f"{path}{size}")
 
 
 def exported(to: str, path: Path) -> None:
     """Print the path and size of the exported model."""
-    _pair(to, f"{path} ({path.stat().st_size / 1024:.0f} KiB)")
+    pair(to, f"{path} ({path.stat().st_size / 1024:.0f} KiB)")
 
 
 def replaced(phrases: Sequence[str]) -> None:
     """Print what an export computes in place of training's noise, if there was any."""
     if phrases:
-        _pair("replaced", "; ".join(phrases))
+        pair("replaced", "; ".join(phrases))
 
 
 def overridden(flag: str, given: Any, before: Any) -> None:
     """Print an option that overrides the run file."""
     was = "nothing" if before is None else before
-    _pair("override", f"{flag} {given} instead of the run file's {was}")
+    pair("override", f"{flag} {given} instead of the run file's {was}")
 
 
 def seen(sentence: str) -> None:
     """Print what a picture shows."""
-    _pair("shows", sentence)
+    pair("shows", sentence)
 
 
 def reported(path: Path) -> None:
     """Print the path and size of the report."""
-    _pair("report", f"{path} ({path.stat().st_size / 1024:,.0f} KiB)")
+    pair("report", f"{path} ({path.stat().st_size / 1024:,.0f} KiB)")
 
 
 def plotted(path: Path) -> None:
     """Print the path of the plot."""
-    _pair("plot", f"{path}")
+    pair("plot", f"{path}")
 
 
 def counted(blocks: Iterable[range], rows: int) -> Iterator[range]:
@@ -401,7 +403,7 @@ def gradient_checks(seed: int, *, verbose: bool) -> bool:
     from halfspaces.gradcheck import GradientReport, check_registry
     from halfspaces.gradcheck.sanity import check_registry_sanity
 
-    table = _table(
+    table = table_of(
         "gradient of",
         "coordinates",
         "worst relative error",

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from rich.text import Text
 
-from halfspaces.cli.report import _pair, _table, console, heading, percent
+from halfspaces.cli.report import console, heading, pair, percent, table_of
 from halfspaces.estimators.scoring import score_name
 from halfspaces.support.types import Array
 
@@ -29,7 +29,7 @@ def search(classifier: Search, rows: str, seconds: float, never: Sequence[str] =
     low, mean, high = (results[key] for key in ("interval_low", "mean_test_score", "interval_high"))
     if name != score_name(classifier.scoring):
         low, mean, high = -high, -mean, -low
-    table = _table(
+    table = table_of(
         "λ",
         f"validation {name}",
         "95 % interval",
@@ -58,7 +58,7 @@ def search(classifier: Search, rows: str, seconds: float, never: Sequence[str] =
     console.print(f"[dim]{strengths}{left}, {cost}[/]")
     if never:
         listed = ", ".join(never[:3]) + (f" and {len(never) - 3:,} more" if never[3:] else "")
-        _pair("note", f"never held out, for lack of a second row: {listed}")
+        pair("note", f"never held out, for lack of a second row: {listed}")
     console.print()
 
 
@@ -81,4 +81,4 @@ def attempt(number: int, loss: float, best: float) -> None:
     Number 0 is the start, W = 0.
     """
     if number <= FIRST_ATTEMPTS or loss <= best:
-        _pair("attempt", Text(f"{number:>5}: loss {loss:.6f}, best so far {best:.6f}"))
+        pair("attempt", Text(f"{number:>5}: loss {loss:.6f}, best so far {best:.6f}"))

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces import datasets
-from halfspaces.cli import html_report, report, screen, values
+from halfspaces.cli import html_report, opened_data, report, screen, values
 from halfspaces.cli.fold_features import FoldSearch, search_by_fold
 from halfspaces.cli.holding_out import HeldOutRows, held_out_rows
-from halfspaces.cli.image_features import Describing, Rows, wanted_size
+from halfspaces.cli.image_features import Describing, Rows
 from halfspaces.cli.listening import Listener, Printed
 from halfspaces.cli.network_training import arrange, assessed_on, last_assessment
 from halfspaces.cli.recipe import Recipe
@@ -22,18 +21,17 @@ from halfspaces.cli.subject import Subject
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.fingerprint import fingerprint
 from halfspaces.estimators.base import ScoreModel
-from halfspaces.estimators.checked_data import check_two
 from halfspaces.estimators.components import make_optimizer
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.estimators.finite import check_finite
 from halfspaces.features import Augmentation, Feature, parse
+from halfspaces.features.candidates import PIXELS
 from halfspaces.files import history, run_file
 from halfspaces.files.models import save, versions
 from halfspaces.files.notes import search_note
 from halfspaces.files.options import STRENGTHS
 from halfspaces.files.outputs import ModelFiles, model_files
 from halfspaces.loop.result import Reason
-from halfspaces.support.distinct import distinct
 from halfspaces.support.types import Array
 from halfspaces.system.atomic import write_whole
 
@@ -84,9 +82,11 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> ScoreM
         After Ctrl-C if nothing is saved.
     """
     listener = Printed()
-    classifier = recipe.classifier()
     files = planned_files(recipe)
-    examples = open_examples(recipe, listener, trained_on)
+    decision = opened_data.decided(recipe, opened_data.read(recipe, listener), listener)
+    recipe = decision.recipe
+    classifier = recipe.classifier()
+    examples = open_examples(recipe, decision.given, listener, trained_on)
     rows = examples.rows
     arrange(recipe, classifier, rows)
     if recipe.sanity:
@@ -126,35 +126,22 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> ScoreM
 
 
 def open_examples(
-    recipe: Recipe, listener: Listener, trained_on: Mapping[str, Any] | None = None
+    recipe: Recipe,
+    given: Dataset,
+    listener: Listener,
+    trained_on: Mapping[str, Any] | None = None,
 ) -> Examples:
-    """Open the data set and, with --features, compute the features."""
-    with listener.reading(recipe.data):
-        given = datasets.open(
-            recipe.data,
-            label=recipe.label,
-            ignore=recipe.ignore,
-            split=recipe.split,
-            group=recipe.group,
-            weight=recipe.weight,
-            image_size=values.image_size(recipe.image_size) or wanted_size(recipe.features),
-            skip_bad=recipe.skip_bad,
-            memory=values.memory_bytes(recipe.memory),
-        )
-    if given.X_test is not None:
-        check_finite("X_test", given.X_test)
-    listener.opened(given)
+    """Choose the rows to hold out and, with --features, compute the features."""
     found = fingerprint(given.X, given.y)
     report.other_data(trained_on, found)
-    check_two(distinct(given.y))  # before features are computed in vain
     try:
         held_out = held_out_rows(recipe, given)
     except ValueError:
         check_finite("X", given.X)  # would be the first thing to mend
         raise
-    if recipe.features is None:
+    if not recipe.describes:
         return Examples(given, found, given, given, held_out)
-    describing = _describing(recipe, recipe.features)
+    describing = _describing(recipe, recipe.features or PIXELS)
     folds = [] if held_out is None else held_out.folds
     rows = describing.rows(given, folds, standardized=recipe.standardize)
     listener.described(rows, asked_to_flip=recipe.flip)

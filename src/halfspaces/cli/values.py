@@ -100,3 +100,15 @@ def image_size(text: str | None) -> int | tuple[int, int] | None:
             f"--image-size must be a side or HEIGHTxWIDTH, such as 32 or 24x16, got {text!r}."
         )
     return int(text) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
+
+
+def seconds(flag: str, text: str) -> float:
+    """A time in seconds, written with or without a unit.
+
+    >>> seconds("--budget", "2min"), seconds("--budget", "1.5 h"), seconds("--budget", "0")
+    (120.0, 5400.0, 0.0)
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|sec|min|m|h)?\s*", text)
+    if found is None:
+        raise ValueError(f"{flag} must be a time such as 90s, 2min or 1h, got {text!r}.")
+    return float(found[1]) * {"m": 60.0, "h": 3600.0}.get((found[2] or "s")[0], 1.0)

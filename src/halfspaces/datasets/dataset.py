@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.duplicates import rows_contained
-from halfspaces.support.distinct import distinct
+from halfspaces.system.distinct import distinct
 from halfspaces.system.errors import DataError
 from halfspaces.system.words import DEFAULT, say
 

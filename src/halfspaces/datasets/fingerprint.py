@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.support.distinct import distinct, positions
+from halfspaces.system.distinct import distinct, positions
 
 PIECES = 256  # of X that are digested at most, spread evenly: all of it up to 64 MiB
 PIECE_BYTES = 1 << 18

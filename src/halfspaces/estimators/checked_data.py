@@ -14,9 +14,9 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from halfspaces.estimators.finite import check_finite
 from halfspaces.estimators.given import features_of, labels_of, weight_of_each_class
 from halfspaces.rows.blocks import Blocks
-from halfspaces.support.distinct import SOME_ROWS, distinct, positions
 from halfspaces.support.types import Array, Features
 from halfspaces.support.validation import check_number
+from halfspaces.system.distinct import SOME_ROWS, distinct, positions
 
 # Types of X that are not converted.
 DENSE_TYPES = [np.float64, np.float32, np.float16, np.uint8]

@@ -8,6 +8,7 @@ import numpy as np
 from halfspaces.support.types import Array
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in JPEG, Pillow and OpenCV
+REDUCED_TOGETHER = 256  # images
 NEEDED = "images are an array (N, H, W, 3) or (N, H, W) of uint8, or of floats in [0, 1]"
 
 
@@ -127,6 +128,25 @@ def resized(planes: Array, size: int | tuple[int, int] | None) -> Array:
     if height is None or width is None or (height, width) == planes.shape[2:]:
         return planes
     return interpolation(planes.shape[2], height) @ planes @ interpolation(planes.shape[3], width).T
+
+
+def reduced(images: Array, side: int | None) -> Array:
+    """Images (N, H, W[, C]) resized to side × side pixels; None returns them unchanged.
+
+    >>> reduced(np.full((2, 64, 64, 3), 9, np.uint8), 32).shape
+    (2, 32, 32, 3)
+    """
+    if side is None:
+        return images
+    found = np.empty((len(images), side, side, *images.shape[3:]), images.dtype)
+    scale = 1 if images.dtype == np.uint8 else 255
+    for start in range(0, len(images), REDUCED_TOGETHER):
+        part = slice(start, start + REDUCED_TOGETHER)
+        planes = resized(Images(images[part]).planes(slice(None)), side) / scale
+        if images.dtype == np.uint8:
+            planes = np.rint(planes)
+        found[part] = planes[:, 0] if images.ndim == 3 else np.moveaxis(planes, 1, -1)
+    return found
 
 
 def interpolation(given: int, wanted: int) -> Array:

@@ -43,6 +43,7 @@ def option(
     needs: str | None = None,
     only_with: Mapping[str, str] | None = None,
     excludes: tuple[str, ...] = (),
+    env: str | None = None,
     **bounds: float,
 ) -> Any:
     """A field of a table.
@@ -64,6 +65,8 @@ def option(
         Options and the values that they must have beside this one.
     excludes : tuple of str
         Options that cannot stand beside this one in a run file; the rule holds both ways.
+    env : str, optional
+        The environment variable with the value where the option is not given.
     **bounds
         ge, gt and lt of a number.
     """
@@ -73,6 +76,7 @@ def option(
         "needs": needs,
         "only_with": only_with and dict(only_with),
         "excludes": list(excludes) or None,
+        "env": env,
     }
     given: Any = {name: rule for name, rule in rules.items() if rule is not None}
     finite: Any = {"allow_inf_nan": False} if bounds and not isinstance(default, bool) else {}
@@ -127,14 +131,14 @@ class FeatureOptions(Table):
     """What is computed from images before training."""
 
     features: str | None = option(
-        None,
-        "Train on features of the images: hog+hue, patches, ...; see `halfspaces features list`.",
+        "auto",
+        "Features of images: auto races some and takes the best; pixels, hog+hue, patches, ...; "
+        "see `halfspaces features list`.",
     )
-    flip: bool = option(False, "Train on the mirror images, too. Not for text.", needs="features")
+    flip: bool = option(False, "Train on the mirror images, too. Not for text.")
     shift: int | None = option(
         None,
         "Train on a copy of each image, too, moved by at most this number of pixels.",
-        needs="features",
         ge=1,
     )
 
@@ -176,7 +180,11 @@ class ScoreOptions(Table):
 class LossOptions(Table):
     """The loss L_i of one example."""
 
-    loss: str = option("softmax", "softmax, hinge, squared_hinge, crammer_singer, ova_hinge, ...")
+    loss: str = option(
+        "auto",
+        "auto races some where the data are plain rows, and is softmax otherwise; softmax, hinge, "
+        "squared_hinge, crammer_singer, ova_hinge, ...",
+    )
     margin: float | None = option(None, "Δ of a margin loss; 1 unless given.", part_of="loss")
     label_smoothing: float | None = option(None, "ε of softmax; 0 unless given.", part_of="loss")
 
@@ -184,7 +192,11 @@ class LossOptions(Table):
 class PenaltyOptions(Table):
     """The penalty R(W)."""
 
-    penalty: str = option("l2", "l2, l1, elastic_net, max_norm or none.")
+    penalty: str = option(
+        "auto",
+        "auto races some where the data are plain rows, and is l2 otherwise; l2, l1, elastic_net, "
+        "max_norm or none.",
+    )
     radius: float | None = option(None, "r of max_norm; 1 unless given.", part_of="penalty")
     beta: float | None = option(
         None, "β of elastic_net, R = Σ (β W² + |W|); 1 unless given.", part_of="penalty"
@@ -309,10 +321,14 @@ class FitOptions(Table):
 class ThisCall(Table):
     """One call: where it computes, reads and writes."""
 
+    budget: str = option(
+        "2min",
+        "Time for the race of what is auto and the final fit, on a machine of two cores; 0 races "
+        "nothing.",
+        env="HALFSPACES_BUDGET",
+    )
     cache_features: bool = option(
-        False,
-        "Store the computed features on disk for the next run; those of encoder are anyway.",
-        needs="features",
+        False, "Store the computed features on disk for the next run; those of encoder are anyway."
     )
     jobs: int | None = option(None, "Worker threads; all cores unless given.", ge=1)
     sanity: bool = option(False, "First check loss and gradient on this data.")
@@ -362,7 +378,7 @@ TABLES: dict[str, type[Table]] = {
     "fit": FitOptions,
 }
 # Values of options that other options need, for messages.
-EXAMPLES = {"features": "pixels, or others", "checkpoint": "FOLDER", "report": "FILE.html"}
+EXAMPLES = {"checkpoint": "FOLDER", "report": "FILE.html"}
 
 
 class Options(

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, StratifiedKFold
 
-from halfspaces.support.distinct import encoded
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
+from halfspaces.system.distinct import encoded
 
 FEW_ROWS = 500  # fewer rows, or
 FEW_OF_A_CLASS = 20  # fewer of a class, are held out in folds by default

@@ -93,3 +93,12 @@ PUBLISHED = {
     )
 }
 DEFAULT = "efficientnet-lite0"
+
+
+def is_installed() -> bool:
+    """Whether the published encoder that is taken by default can be run here."""
+    has_modules = all(map(importlib.util.find_spec, ("onnx", "onnxruntime")))
+    try:
+        return has_modules and PUBLISHED[DEFAULT].path().is_file()
+    except ImportError:
+        return False

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from halfspaces.support.distinct import SOME_ROWS, distinct, encoded
+from halfspaces.system.distinct import SOME_ROWS, distinct, encoded
 
 N = 3 * SOME_ROWS + 7
 NUMBERS = np.random.default_rng(0).integers(0, 300, N)

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.support.types import Array
-
 SOME_ROWS = 1 << 16  # whose labels are compared together
 
 
-def distinct(y: Array) -> Array:
+def distinct(y: np.ndarray) -> np.ndarray:
     """The distinct labels (C,) of y (N,), sorted.
 
     >>> distinct(np.array(["elk", "deer", "elk"])).tolist()
@@ -29,7 +27,7 @@ def distinct(y: Array) -> Array:
     return found
 
 
-def positions(y: Array, classes: Array, dtype: Any = np.intp) -> Array:
+def positions(y: np.ndarray, classes: np.ndarray, dtype: Any = np.intp) -> np.ndarray:
     """The position (N,) of each label among sorted classes; any for a label that is none of them.
 
     >>> positions(np.array([7, 5, 7]), np.array([5, 7])).tolist()
@@ -42,7 +40,7 @@ def positions(y: Array, classes: Array, dtype: Any = np.intp) -> Array:
     return found
 
 
-def encoded(y: Array) -> tuple[Array, Array]:
+def encoded(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The distinct labels, sorted, and the position of each row's label among them."""
     classes = distinct(y)
     return classes, positions(y, classes)

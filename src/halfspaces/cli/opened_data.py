@@ -1,0 +1,53 @@
+"""The data of a training, and what a race decides for them."""
+
+from functools import partial
+from typing import Any
+
+from halfspaces import datasets
+from halfspaces.cli import racing, values
+from halfspaces.cli.image_features import wanted_size
+from halfspaces.cli.listening import Listener
+from halfspaces.cli.racing import Decision
+from halfspaces.cli.recipe import Recipe
+from halfspaces.datasets import Dataset
+from halfspaces.datasets.formats.image_size import ImageSize
+from halfspaces.estimators.checked_data import check_two
+from halfspaces.estimators.finite import check_finite
+from halfspaces.system.distinct import distinct
+
+
+def read(recipe: Recipe, listener: Listener) -> Dataset:
+    """Open the data set and check its labels."""
+    size: Any = values.image_size(recipe.image_size)
+    if size is None:
+        size = wanted_size(recipe.with_defaults().features)
+    with listener.reading(recipe.data):
+        given = _opened(recipe, size)
+    if given.X_test is not None:
+        check_finite("X_test", given.X_test)
+    listener.opened(given)
+    check_two(distinct(given.y))  # before features are computed in vain
+    return given
+
+
+def _opened(recipe: Recipe, image_size: ImageSize | None) -> Dataset:
+    return datasets.open(
+        recipe.data,
+        label=recipe.label,
+        ignore=recipe.ignore,
+        split=recipe.split,
+        group=recipe.group,
+        weight=recipe.weight,
+        image_size=image_size,
+        skip_bad=recipe.skip_bad,
+        memory=values.memory_bytes(recipe.memory),
+    )
+
+
+def decided(recipe: Recipe, given: Dataset, listener: Listener) -> Decision:
+    """The recipe without anything that is "auto", after a race if there is one."""
+    has_sizes = recipe.image_size is None and datasets.takes(recipe.data, "image_size")
+    decision = racing.decided(recipe, given, partial(_opened, recipe) if has_sizes else None)
+    if decision.race is not None:
+        listener.raced(decision.race)
+    return decision

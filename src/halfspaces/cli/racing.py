@@ -1,0 +1,200 @@
+"""`--features auto`, `--loss auto` and `--penalty auto`: a race decides what they stand for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import halfspaces
+from halfspaces.cli import values
+from halfspaces.cli.open_options import AUTO
+from halfspaces.cli.recipe import Recipe
+from halfspaces.datasets import Dataset
+from halfspaces.datasets.fingerprint import content, fingerprint
+from halfspaces.datasets.formats.image_size import AtMost, ImageSize
+from halfspaces.estimators import races
+from halfspaces.estimators.race_store import RaceStore
+from halfspaces.estimators.racing import RaceRows
+from halfspaces.features.candidates import PIXELS, SIDES, Candidate, candidates
+from halfspaces.support.types import Array
+from halfspaces.system.distinct import distinct
+from halfspaces.tuning.race import Entry, Race
+
+Open = Callable[[ImageSize], Dataset]  # the data with images of this size
+FEWER_ROWS = 1.5  # times as many to fit: λ falls with the rows, so other strengths are tried
+FALL = 3.0  # from one of these strengths to the next
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """The recipe in which nothing is "auto", the data set that it takes, and the race, if any."""
+
+    recipe: Recipe
+    given: Dataset
+    race: Race | None = None
+
+
+def decided(recipe: Recipe, given: Dataset, opened: Open | None) -> Decision:
+    """Race what the recipe leaves open.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    given : Dataset
+        The data, opened with the recipe's options.
+    opened : callable or None
+        Opens the data with images of another size; None if they have one of their own, or the
+        recipe says which.
+
+    Raises
+    ------
+    ValueError
+        For copies of images where the data are no images.
+    """
+    plain = recipe.with_defaults()
+    budget = values.seconds("--budget", recipe.budget)
+    if given.image_shape is None:
+        recipe.check_no_images(given.name)
+        if budget and _races_components(recipe):
+            return _components(recipe, given, budget)
+        return Decision(plain, given)
+    if recipe.features != AUTO:
+        return Decision(plain, given)
+    if budget and not recipe.is_network:
+        return _features(recipe, given, opened, budget)
+    return Decision(plain.chosen(features=PIXELS), given)
+
+
+def _races_components(recipe: Recipe) -> bool:
+    """Whether losses and penalties are raced.
+
+    They are where λ is chosen by the accuracy and no option belongs to one of them.
+    """
+    plain = recipe.with_defaults()
+    is_open = recipe.is_open("loss") or recipe.is_open("penalty")
+    given = [*plain.parts("loss"), *plain.parts("penalty"), *recipe.linear_scores.given]
+    is_usual = recipe.optimizer == AUTO and recipe.scoring in (None, "accuracy")
+    is_grid = recipe.strengths is None or recipe.strengths.strip().isdecimal()
+    return is_open and is_usual and is_grid and not given and plain.chooses_strength
+
+
+def _options(recipe: Recipe) -> dict[str, Any]:
+    """The parameters of the searches of a race."""
+    names = ("class_weight", "standardize", "n_jobs")
+    return {name: recipe.fit_options[name] for name in names}
+
+
+def _features(recipe: Recipe, given: Dataset, opened: Open | None, budget: float) -> Decision:
+    """The best image feature, and the size of its images."""
+    assert given.image_shape is not None
+    height, width, _ = given.image_shape
+    images = _Images(given, opened)
+    ladder = candidates(given.image_shape, images.larger_sides())
+    known = {str(each): each for each in ladder}
+    rows = _rows(recipe, given)
+    parts: list[Any] = [given.X, given.X_val, given.X_test]
+    n_images = sum(len(X) for X in parts if X is not None)
+    n_classes = len(distinct(given.y))
+    costs = {
+        name: races.feature_cost(each, rows, n_images, n_classes, height * width)
+        for name, each in known.items()
+    }
+    enter = races.FeatureRace(known, images, rows, _options(recipe))
+    race = races.run(costs, _stored(enter, recipe, given), rows, budget)
+    winner = known[race.winner.name]
+    chosen: dict[str, Any] = {"features": winner.features}
+    if winner.side is not None and not winner.own_size:
+        chosen["image_size"] = str(winner.side)
+    if recipe.strengths is None and recipe.chooses_strength:
+        chosen["strengths"] = _strengths(race.winner, len(given.y))
+    return Decision(recipe.with_defaults().chosen(**chosen), images.of(winner), race)
+
+
+def _strengths(winner: Entry, n_rows: int) -> str:
+    """Strengths to choose from: around that of the race, or below it where more rows are fitted."""
+    first = 0 if n_rows > FEWER_ROWS * winner.rows else -1
+    strengths = [winner.strength / FALL**step for step in range(first, first + 3)]
+    return ",".join(f"{strength:.3g}" for strength in strengths)
+
+
+def _components(recipe: Recipe, given: Dataset, budget: float) -> Decision:
+    """The best loss and penalty."""
+    losses = [loss for loss, _ in races.COMPONENTS] if recipe.loss == AUTO else [recipe.loss]
+    penalties = [each for _, each in races.COMPONENTS]
+    if recipe.penalty != AUTO:
+        penalties = [recipe.penalty]
+    pairs = races.pairs_of(list(dict.fromkeys(losses)), list(dict.fromkeys(penalties)))
+    known = races.named_components(pairs)
+    X: Any = given.X
+    rows = _rows(recipe, given)
+    costs = races.component_costs(known, rows, X.shape, len(distinct(given.y)))
+    enter = races.ComponentRace(known, _Rows(given), rows, _options(recipe))
+    race = races.run(costs, _stored(enter, recipe, given), rows, budget)
+    loss, penalty = known[race.winner.name]
+    return Decision(recipe.with_defaults().chosen(loss=loss, penalty=penalty), given, race)
+
+
+def _stored(enter: Callable[[str, int], Entry], recipe: Recipe, given: Dataset) -> RaceStore:
+    """Entries of earlier races of the same data and options are not computed again."""
+    options = {**_options(recipe), "n_jobs": None}
+    rows = (given.weight, given.groups, given.y_val)
+    digests = [None if values is None else content(np.asarray(values, str)) for values in rows]
+    data = fingerprint(given.X, given.y)
+    return RaceStore.of(enter, halfspaces.__version__, data, digests, options, recipe.seed)
+
+
+def _rows(recipe: Recipe, given: Dataset) -> RaceRows:
+    seed = recipe.seed or 0
+    if given.y_val is not None:
+        return RaceRows.with_validation(given.y, given.y_val, given.weight, given.weight_val, seed)
+    return RaceRows.of(given.y, given.weight, given.groups, seed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Training rows, and validation rows behind them."""
+
+    given: Dataset
+
+    def __call__(self, rows: Array | slice) -> Any:
+        X: Any = self.given.X
+        X_val: Any = self.given.X_val
+        if isinstance(rows, slice) or X_val is None:
+            return X[rows]
+        count = X.shape[0]
+        is_train = rows < count
+        if is_train.all():
+            return X[rows]
+        return X_val[rows[~is_train] - count]
+
+
+@dataclass(frozen=True, eq=False)
+class _Images:
+    """Images of any size, training images first and validation images behind them."""
+
+    given: Dataset
+    opened: Open | None
+    at: dict[int, Dataset] = field(default_factory=dict[int, Dataset])
+
+    def __call__(self, candidate: Candidate, rows: Array) -> Array:
+        given = self.of(candidate)
+        return given.images(np.asarray(_Rows(given)(rows)))
+
+    def of(self, candidate: Candidate) -> Dataset:
+        """The data set with the images of a candidate."""
+        side = candidate.side
+        if side is None or self.opened is None:
+            return self.given
+        if side not in self.at:
+            self.at[side] = self.opened(AtMost(side, side) if candidate.own_size else side)
+        return self.at[side]
+
+    def larger_sides(self) -> tuple[int, ...]:
+        """The sides to which the images can be reduced, if they are larger than those given."""
+        if self.opened is None:
+            return ()
+        shape = self.opened(AtMost(SIDES[-1], SIDES[-1])).image_shape
+        assert shape is not None
+        assert self.given.image_shape is not None
+        return tuple(side for side in SIDES if self.given.image_shape[0] < side <= max(shape[:2]))

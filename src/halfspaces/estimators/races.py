@@ -1,0 +1,248 @@
+"""Races for the best classifier: of image features, and of losses and penalties."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from halfspaces.estimators.cross_validation import LinearClassifierCV
+from halfspaces.estimators.racing import TOL, Credit, RaceRows
+from halfspaces.features import parse
+from halfspaces.features.candidates import Candidate
+from halfspaces.support.types import Array
+from halfspaces.system.progress import Bar, quiet
+from halfspaces.tuning.race import Clock, Entry, Race, race
+
+BUDGET = 120.0  # seconds
+RACE_PART = 0.3  # of the budget, planned; the rest is for the final fit
+MOST_OF_BUDGET = 0.6  # after which no candidate starts, on whatever machine
+FEATURE_STRENGTHS = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # of standardized columns
+STRENGTHS = 10
+COMPONENTS = (
+    ("softmax", "l2"),
+    ("softmax", "l1"),
+    ("softmax", "elastic_net"),
+    ("squared_hinge", "l2"),
+    ("squared_hinge", "l1"),
+)
+SECONDS_PER_VALUE = 1e-7  # of rows with ten classes: to choose λ and fit
+SPARSE_FACTOR = 4.0  # the same with a penalty that sets weights to 0
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureRace:
+    """Fits and scores one image feature.
+
+    Parameters
+    ----------
+    candidates : mapping
+        By their names.
+    images : callable
+        `images(candidate, rows)` returns images (n, H, W, C) of the candidate's size.
+    rows : RaceRows
+    options : mapping
+        Parameters of the searches for λ.
+    """
+
+    candidates: Mapping[str, Candidate]
+    images: Callable[[Candidate, Array], Array]
+    rows: RaceRows
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __call__(self, name: str, count: int) -> Entry:
+        """Learn, describe, fit and score in each fold."""
+        started = time.perf_counter()
+        candidate = self.candidates[name]
+        credit = Credit()
+        for fold in self.rows.folds:
+            train, test = self.rows.of_fold(fold, count)
+            feature = parse(candidate.features)
+            feature.set_params(n_jobs=self.options.get("n_jobs"))
+            X = feature.fit_transform(self.images(candidate, train))
+            X_test = feature.transform(self.images(candidate, test))
+            search = LinearClassifierCV(
+                strengths=FEATURE_STRENGTHS, tol=TOL, callbacks=[credit], **self.options
+            )
+            search.fit(*self.rows.labelled(X, train), validation=self.rows.labelled(X_test, test))
+        return credit.entry(name, count, self.rows, time.perf_counter() - started)
+
+
+@dataclass(frozen=True, eq=False)
+class ComponentRace:
+    """Fits and scores one pair of a loss and a penalty.
+
+    Parameters
+    ----------
+    candidates : mapping
+        Loss and penalty by their names.
+    X : callable
+        `X(rows)` returns rows of features.
+    rows : RaceRows
+    options : mapping
+        Parameters of the searches for λ.
+    """
+
+    candidates: Mapping[str, tuple[Any, Any]]
+    X: Callable[[Array | slice], Any]
+    rows: RaceRows
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __call__(self, name: str, count: int) -> Entry:
+        """Fit and score the folds, all together."""
+        started = time.perf_counter()
+        loss, penalty = self.candidates[name]
+        credit = Credit()
+        search = LinearClassifierCV(
+            loss, penalty, strengths=STRENGTHS, tol=TOL, callbacks=[credit], **self.options
+        )
+        folds = [self.rows.of_fold(fold, count) for fold in self.rows.folds]
+        if len(folds) > 1:
+            every = slice(None)
+            search.set_params(cv=folds).fit(*self.rows.labelled(self.X(every), every))
+        else:
+            train, test = (self.rows.labelled(self.X(rows), rows) for rows in folds[0])
+            search.fit(*train, validation=test)
+        return credit.entry(name, count, self.rows, time.perf_counter() - started)
+
+
+def named_components(pairs: Iterable[tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+    """Losses and penalties by a name for both.
+
+    >>> list(named_components([("softmax", "l1")]))
+    ['softmax + l1']
+    """
+    return {f"{loss} + {penalty}": (loss, penalty) for loss, penalty in pairs}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of a candidate: of the final fit, and of each round, on the machine of `Candidate`.
+
+    They are computed, not measured, so that the choice of candidates does not depend on a clock.
+    """
+
+    final: float
+    rounds: Sequence[float]
+
+
+def component_seconds(penalty: Any, n_rows: int, n_features: int, n_classes: int) -> float:
+    """The time to choose λ of a penalty and to fit."""
+    factor = 1.0 if penalty == "l2" else SPARSE_FACTOR
+    return factor * SECONDS_PER_VALUE * n_rows * n_features * (n_classes / 10) ** 0.5
+
+
+def component_costs(
+    known: Mapping[str, tuple[Any, Any]],
+    rows: RaceRows,
+    shape: tuple[int, int],
+    n_classes: int,
+) -> dict[str, Cost]:
+    """The costs of pairs of a loss and a penalty, for X of this shape."""
+    n_rows, n_features = shape
+
+    def seconds(penalty: Any, count: int) -> float:
+        return component_seconds(penalty, count, n_features, n_classes)
+
+    folds = len(rows.folds)
+    return {
+        name: Cost(
+            seconds(penalty, n_rows), [folds * seconds(penalty, count) for count in rows.rounds]
+        )
+        for name, (_, penalty) in known.items()
+    }
+
+
+def feature_cost(
+    candidate: Candidate, rows: RaceRows, n_images: int, n_classes: int, pixels: int
+) -> Cost:
+    """The cost of an image feature for images of so many pixels."""
+    folds = len(rows.folds)
+    held_out = rows.n_held_out / folds
+    return Cost(
+        candidate.seconds(n_images, len(rows.y), n_classes, pixels),
+        [
+            folds * candidate.seconds(round(count + held_out), count, n_classes, pixels)
+            for count in rows.rounds
+        ],
+    )
+
+
+def within_budget(costs: Mapping[str, Cost], budget: float) -> tuple[list[str], dict[str, str]]:
+    """The candidates whose race and final fit the budget allows, and what the others need.
+
+    They are taken in turn, and the first always is. Of each round after the first, at most half of
+    the candidates are counted, the dearest.
+
+    >>> within_budget({"a": Cost(1, [1]), "b": Cost(99, [1]), "c": Cost(2, [1])}, 10)
+    (['a', 'c'], {'b': '--budget 3min is needed'})
+    """
+    within: list[str] = []
+    beyond: dict[str, str] = {}
+    for name, cost in costs.items():
+        raced = _seconds_of_race([costs[other].rounds for other in [*within, name]])
+        needed = max(raced / RACE_PART, cost.final / (1 - RACE_PART))
+        if needed <= budget or not within:
+            within.append(name)
+        else:
+            beyond[name] = f"--budget {minutes(needed)} is needed"
+    return within, beyond
+
+
+def _seconds_of_race(rounds: Sequence[Sequence[float]]) -> float:
+    """The seconds of all rounds of these candidates at most."""
+    racing = len(rounds)
+    total = 0.0
+    for number in range(len(rounds[0])):
+        total += sum(sorted((each[number] for each in rounds), reverse=True)[:racing])
+        racing = math.ceil(racing / 2)
+    return total
+
+
+def run(
+    costs: Mapping[str, Cost], enter: Callable[[str, int], Entry], rows: RaceRows, budget: float
+) -> Race:
+    """Race the candidates that a budget allows.
+
+    Parameters
+    ----------
+    costs : mapping
+        By the names of the candidates, those first that are to be raced first.
+    enter : FeatureRace or ComponentRace
+    rows : RaceRows
+    budget : float
+        Seconds for the race and the final fit together. They decide by `costs` which candidates are
+        raced; a clock ends the race only where this machine is much slower.
+    """
+    within, beyond = within_budget(costs, budget)
+    clock = Clock(MOST_OF_BUDGET * budget)
+    with Bar("racing", len(within) * len(rows.rounds)) as bar:
+
+        def counted(name: str, count: int) -> Entry:
+            bar.show(bar.completed, f"{name}, {count:,} rows")
+            with quiet():
+                entry = enter(name, count)
+            bar.advance()
+            return entry
+
+        found = race(within, rows.rounds, counted, clock)
+    return Race(found.entries, {**found.left_out, **beyond}, found.order)
+
+
+def minutes(seconds: float) -> str:
+    """A time, rounded up to minutes.
+
+    >>> minutes(61)
+    '2min'
+    """
+    return f"{math.ceil(seconds / 60)}min"
+
+
+def pairs_of(losses: Sequence[Any], penalties: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Those of `COMPONENTS` with these losses and penalties; all pairs where it has none.
+
+    >>> pairs_of(["hinge"], ["l2", "l1"])
+    [('hinge', 'l2'), ('hinge', 'l1')]
+    """
+    known = [pair for pair in COMPONENTS if pair[0] in losses and pair[1] in penalties]
+    return known or [(loss, penalty) for loss in losses for penalty in penalties]
