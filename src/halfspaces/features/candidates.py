@@ -14,7 +14,7 @@ PIXELS = "pixels"
 SIDES = (64, 96)  # to which images are reduced that are larger than 32 x 32
 UNIT = 32 * 32  # pixels of an image whose time and columns are given
 LEAST_SIDE_OF_ENCODER = 24  # pixels: smaller images have nothing that a network knows
-SECONDS_PER_VALUE = 1e-7  # to choose λ and fit, for each value of the rows, with ten classes
+SECONDS_PER_VALUE = 7e-8  # to choose λ and fit, for each value of the rows, with ten classes
 
 
 @dataclass(frozen=True)
