@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
-from halfspaces.cli import race_report, report, strength_report
+from halfspaces.cli import class_balance, race_report, report, strength_report
 from halfspaces.cli.image_features import Rows
 from halfspaces.datasets import Dataset
 from halfspaces.estimators.base import ScoreModel
@@ -39,6 +39,9 @@ class Listener:
     def opened(self, dataset: Dataset) -> None:
         """The data are open."""
 
+    def counted(self, dataset: Dataset, class_weight: Any) -> None:
+        """The examples of each class may be counted."""
+
     def raced(self, race: Race) -> None:
         """What was "auto" is decided."""
 
@@ -64,6 +67,11 @@ class Printed(Listener):
     def opened(self, dataset: Dataset) -> None:
         """Print the data set."""
         report.dataset(dataset)
+
+    def counted(self, dataset: Dataset, class_weight: Any) -> None:
+        """Print what classes of few examples call for."""
+        for sentence in class_balance.sentences(dataset, class_weight):
+            report.pair("", sentence)
 
     def raced(self, race: Race) -> None:
         """Print the race."""

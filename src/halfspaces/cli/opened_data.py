@@ -27,6 +27,7 @@ def read(recipe: Recipe, listener: Listener) -> Dataset:
         check_finite("X_test", given.X_test)
     listener.opened(given)
     check_two(distinct(given.y))  # before features are computed in vain
+    listener.counted(given, recipe.class_weight)
     return given
 
 
