@@ -116,6 +116,16 @@ def split_of(name: str) -> str | None:
     return None if split is None else LAYOUT_NAMES[split]
 
 
+def split_of_folders(name: str) -> str:
+    """The split that a folder around a file says; training without one.
+
+    >>> split_of_folders("pets/test/cat/1.png"), split_of_folders("test.png")
+    ('test', 'train')
+    """
+    folders = name.split("/")[:-1]
+    return next((split for folder in folders if (split := split_of(folder))), "train")
+
+
 def _split_names(path: Path, below: list[Parts]) -> dict[str, str]:
     """The split of each top folder; empty if the top folders are classes, even one called train."""
     tops = {parts[0] for parts in below if len(parts) > 1}
