@@ -183,6 +183,20 @@ def test_tables_of_splits_beside_folders_of_classes(tmp_path):
     refuses(tmp_path, "no image of Crop for training in 'test.csv', 'train.csv'")
 
 
+def test_lists_of_splits_in_a_folder_beside_that_of_the_images(tmp_path):
+    """Food-101: images/CLASS/ID.jpg, and meta/train.txt with CLASS/ID."""
+    names = [f"{('pie', 'cake')[i % 2]}/{i}" for i in range(10)]
+    fill(tmp_path / "images", {f"{name}.jpg": i % 2 for i, name in enumerate(names)})
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "meta" / "classes.txt").write_text(lines("pie", "cake"))
+    assert len(trains(tmp_path).y) == 10
+    (tmp_path / "meta" / "train.txt").write_text(lines(*names[:6]))
+    (tmp_path / "meta" / "test.txt").write_text(lines(*names[6:]))
+    data = trains(tmp_path)
+    assert (data.class_names, len(data.y), len(data.y_test)) == (("cake", "pie"), 6, 4)
+    assert "splits of 'meta/test.txt', 'meta/train.txt'" in data.notes
+
+
 def test_a_table_of_numbered_splits_beside_a_table_of_labels(tmp_path):
     """From https://www.kaggle.com/datasets/jessicali9530/celeba-dataset."""
     fill(tmp_path / "img_align_celeba", {f"{i:06d}.jpg": i % 2 for i in range(12)})

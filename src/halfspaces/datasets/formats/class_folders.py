@@ -13,6 +13,7 @@ from halfspaces.system.errors import DataError, shown
 LAYOUT_NAMES = {"train": "train", "validation": "val", "test": "test"}  # of the splits
 SPLITS = {word: LAYOUT_NAMES[split] for word, split in SPLIT_OF_WORD.items()}
 COUNTED = re.compile(r"([^\W\d_]+)[._ -]?\d+\.\w+")  # cat.0.jpg
+TEXTS = (".txt", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".md", ".yaml", ".yml")
 NEEDED = "needed is one sub-folder a class with images in it"
 
 
@@ -35,10 +36,10 @@ class Layout:
 def arrange(path: Path, names: Iterable[str], folders: Iterable[str] = ()) -> Layout:
     """Find splits and classes in the names of files and folders below `path`.
 
-    A single folder around all images is skipped. The folders train, val and test are splits if
-    there is a folder train with folders in it; images of a test split without such folders have no
-    class and are left out. Files beside the folders of classes are skipped unless they are named
-    like images. Raises DataError if there are fewer than two classes.
+    A single folder around all images is skipped, also beside folders of texts. The folders train,
+    val and test are splits if there is a folder train with folders in it; images of a test split
+    without such folders have no class and are left out. Files beside the folders of classes are
+    skipped unless they are named like images. Raises DataError if there are fewer than two classes.
 
     >>> arrange(Path("pets"), ["pets/dog10/b.png", "pets/dog9/a.png", "pets/README.txt"])
     Layout(classes=('dog9', 'dog10'),
@@ -82,18 +83,37 @@ BySplit = dict[str, list[tuple[str, str]]]  # names of files with the names of t
 
 
 def _common_prefix(path: Path, files: ByName, folders: set[Parts]) -> Parts:
-    """The folders around all images that are neither a class nor a split."""
+    """The folders around all images that are neither a class nor a split.
+
+    Folders beside them that hold nothing but texts, such as lists and annotations, do not count.
+    """
     images = [parts for name, parts in files.items() if name.lower().endswith(SUFFIXES)]
     if not images:
         raise DataError(f"{path} holds no images; {NEEDED}.")
-    depth = 0
+    prefix: Parts = ()
     shallowest = min(map(len, images))
-    while shallowest - depth >= 3:
-        tops = {parts[depth] for parts in [*images, *folders] if len(parts) > depth}
+    while shallowest - len(prefix) >= 3:
+        depth = len(prefix)
+        inside = [parts for parts in [*images, *folders] if parts[:depth] == prefix]
+        tops = {parts[depth] for parts in inside if len(parts) > depth}
+        tops -= _of_texts(files, prefix)
         if len(tops) > 1 or split_of(tops.pop()):
             break
-        depth += 1
-    return images[0][:depth]
+        prefix = images[0][: depth + 1]
+    return prefix
+
+
+def _of_texts(files: ByName, prefix: Parts) -> set[str]:
+    """The folders in a folder that hold files, all of them texts."""
+    depth = len(prefix)
+    inside = [parts for parts in files.values() if parts[:depth] == prefix]
+    folders = {parts[depth] for parts in inside if len(parts) > depth + 1}
+    others = {
+        parts[depth]
+        for parts in inside
+        if len(parts) > depth + 1 and not parts[-1].lower().endswith(TEXTS)
+    }
+    return folders - others
 
 
 def _without_repetition(parts: Parts) -> Parts:

@@ -16,7 +16,7 @@ from halfspaces.datasets import split_words
 from halfspaces.datasets.files.source import Source
 from halfspaces.datasets.formats import arrow_types, json_lines, parquet
 from halfspaces.datasets.formats import csv as csv_files
-from halfspaces.datasets.formats.class_folders import Layout, split_of
+from halfspaces.datasets.formats.class_folders import SPLITS, Layout, split_of
 from halfspaces.datasets.formats.csv_dialect import DELIMITERS, MARKS, WESTERN
 from halfspaces.datasets.formats.csv_types import MISSING
 from halfspaces.datasets.formats.decode_image import SUFFIXES
@@ -28,6 +28,7 @@ from halfspaces.system.mark import HISTORY
 
 ENDINGS = (*csv_files.ENDINGS, *json_lines.ENDINGS)
 OF_PARQUET = "metadata.parquet"  # as the Hub's folders of images call it; others hold features
+LIST = ".txt"  # of the files of a split, a name a line
 EXAMPLES = {"sample", "submission"}  # words in names of files with made-up labels
 DEEPEST = 2  # folders around a table
 MOST = 32  # tables; where there are more, each belongs to an image
@@ -72,12 +73,20 @@ def is_table(name: str) -> bool:
     """Whether a file is named like a table of labels.
 
     Not like an example of a submission, nor like the history of a training.
+
+    >>> is_table("labels.csv"), is_table("meta/train.txt"), is_table("README.txt")
+    (True, True, False)
     """
     path = PurePosixPath(name)
     if EXAMPLES.intersection(split_words.words(path.stem)) or name.endswith(HISTORY):
         return False
-    is_named_so = path.suffix.lower() in ENDINGS or path.name == OF_PARQUET
+    is_named_so = path.suffix.lower() in ENDINGS or path.name == OF_PARQUET or _is_list(path)
     return is_named_so and len(path.parts) <= DEEPEST + 1
+
+
+def _is_list(path: PurePosixPath) -> bool:
+    """Whether a file is a list of names, called like a split, such as train.txt."""
+    return path.suffix.lower() == LIST and path.stem.lower() in SPLITS
 
 
 def read_all(source: Source) -> list[LabelTable]:
@@ -140,6 +149,8 @@ def _rows(name: str, content: bytes) -> Iterable[list[str]]:
     if name.endswith(OF_PARQUET):
         return _parquet_rows(parquet.open_shard(Path(name), content))
     text = _text(content)
+    if name.lower().endswith(LIST):
+        return [["1"], *([line.strip()] for line in text.splitlines() if line.strip())]
     return _json_rows(text) if name.lower().endswith(json_lines.ENDINGS) else _csv_rows(text)
 
 

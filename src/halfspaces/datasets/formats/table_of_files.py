@@ -105,6 +105,7 @@ def _choose(
         )
     if label is not None and any(label in table.columns for table in named):
         named = [table for table in named if label in table.columns]
+    named = [table for table in named if len(table.columns) > 1] or named
     if any(table.split == "train" for table in named):
         named = [table for table in named if table.split is not None]
     chosen: list[_Columns] = []
