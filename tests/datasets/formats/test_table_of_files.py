@@ -231,6 +231,19 @@ def test_rows_and_files_that_do_not_match(tmp_path):
     assert len(trains(tmp_path, label="left", skip_bad=True).y) == 11
 
 
+def test_numbers_of_files_without_their_leading_zeros(tmp_path):
+    """A column of row numbers names no file if another one names them as they are called."""
+    fill(tmp_path, {f"{i:04d}.png": i % 2 for i in range(12)})
+    table = tmp_path / "labels.csv"
+    table.write_text(lines("id,kind", *(f"{i},{'ab'[i % 2]}" for i in range(12))))
+    assert trains(tmp_path).y.tolist() == [0, 1] * 6
+    rows = [f"{i},{11 - i:04d},{'ba'[i % 2]}" for i in range(12)]
+    table.write_text(lines("index,id,kind", *rows))
+    data = trains(tmp_path, label="kind")
+    assert "labels.csv: files 'id', label 'kind'; left out: 'index'" in data.notes
+    assert data.y.tolist() == [1, 0] * 6
+
+
 def test_paths_in_tables_lead_nowhere(tmp_path):
     """A name with other folders names the file below this folder, or none."""
     fill(tmp_path / "set", {f"{i}.png": i % 2 for i in range(4)})

@@ -58,14 +58,19 @@ class LabelTable:
         return next((split for part in parts if (split := split_of(part))), None)
 
     def naming_column(self, files: FileNames) -> str | None:
-        """The column that names most files, those with a suffix first; None if none names half."""
-        ranks: dict[str, tuple[bool, int]] = {}
+        """The column that names most files; None if none names half.
+
+        First come those with a suffix, then those that name the files as they are called.
+        """
+        ranks: dict[str, tuple[bool, bool, int]] = {}
         for name, values in self.columns.items():
             step = max(1, len(values) // LOOKED_AT)
             given = [value for value in values[::step] if value]
             found = [file for value in given for file in files.candidates(value)[:1]]
             if found and 2 * len(found) >= len(given) and 2 * len(set(found)) >= len(found):
-                ranks[name] = given[0].lower().endswith(SUFFIXES), len(set(found))
+                has_suffix = given[0].lower().endswith(SUFFIXES)
+                is_exact = sum(bool(files.named(value)) for value in given) == len(found)
+                ranks[name] = has_suffix, is_exact, len(set(found))
         return max(ranks, key=ranks.__getitem__, default=None)
 
 
