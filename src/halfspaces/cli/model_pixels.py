@@ -15,7 +15,7 @@ from halfspaces.system.errors import DataError
 
 SAMPLE = 1000  # images, spread evenly, whose values show the range of all
 WHITE = 255
-BRIGHT = 127  # images of values up to 255 have a larger one
+BRIGHT = 63  # images of values up to 255 have a larger one, those of 6 bits and fewer do not
 NARROW = 16  # values in this part of the range are no images like those of the training
 
 
