@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, Unpack
+from typing import Any, NamedTuple, Unpack, cast
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from halfspaces import datasets
 from halfspaces.cli import report
+from halfspaces.cli.model_pixels import Pixels
 from halfspaces.datasets import Conventions, Dataset, Features, RowsToPredict
 from halfspaces.datasets.opening import Options
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.features import Described, Feature
+from halfspaces.features.lazy_rows import Computed
 from halfspaces.files.models import features_of
 
 
@@ -20,42 +22,60 @@ def open_dataset(classifier: LinearClassifier, data: str, **options: Unpack[Opti
     """The labelled data set `data`, read as the model's training data were: images are resized to
     its size, columns of tables are matched by name.
     """
-    return datasets.open(data, **_like_training(classifier, data, options))
+    dataset = datasets.open(data, **_like_training(classifier, data, options))
+    pixels = Pixels.of(classifier)
+    if pixels is None or dataset.image_shape is None:
+        return dataset
+    change = pixels.change(dataset.name, dataset.X)
+    return replace(dataset, notes=(*dataset.notes, *change.notes))
 
 
 def open_rows(
     classifier: LinearClassifier, data: str, **options: Unpack[Options]
-) -> tuple[Features | Described, RowsToPredict]:
+) -> tuple[Features | Computed, RowsToPredict]:
     """The rows X of `data` for a model, and the rows as they were read.
 
-    If the model takes features of images, these are computed when rows are indexed.
+    If the model takes features of images, these are computed when rows are indexed; so are pixels
+    that are stored in another order, or between other values.
     """
     read = datasets.open_rows(data, **_like_training(classifier, data, options))
     feature = features_of(classifier)
-    if feature is None:
-        return _fitting(classifier, read.X), read
-    if read.images is None:
-        raise ValueError(
-            f"{data} holds no images: it has rows {read.X.shape}; give images (N, H, W, 3)."
-        )
-    return _described(feature, read.images), read
+    if feature is not None:
+        if read.images is None:
+            raise ValueError(
+                f"{data} holds no images: it has rows {read.X.shape}; give images (N, H, W, 3)."
+            )
+        return _described(feature, read.images), read
+    X = _fitting(classifier, read.X)
+    pixels = Pixels.of(classifier)
+    if pixels is None or read.images is None:
+        return X, read
+    change = pixels.change(data, X)
+    read = replace(read, notes=(*read.notes, *change.notes))
+    return pixels.rows(data, cast("np.ndarray", read.images), change), read
 
 
-def rows(classifier: LinearClassifier, dataset: Dataset, X: Any) -> Features | Described:
+def rows(classifier: LinearClassifier, dataset: Dataset, X: Any) -> Features | Computed:
     """The rows X of a data set for a model.
 
-    If the model takes features of images, these are computed when rows are indexed.
+    If the model takes features of images, these are computed when rows are indexed; so are pixels
+    that are stored in another order, or between other values.
     """
     feature = features_of(classifier)
-    if feature is None:
-        return _fitting(classifier, X)
-    if dataset.image_shape is None:
-        size = " x ".join(map(str, feature.image_shape_))
-        raise ValueError(
-            f"{dataset.name} holds plain rows of numbers, and the model takes images of {size}; "
-            "give images."
-        )
-    return _described(feature, dataset.images(X))
+    if feature is not None:
+        if dataset.image_shape is None:
+            size = " x ".join(map(str, feature.image_shape_))
+            raise ValueError(
+                f"{dataset.name} holds plain rows of numbers, and the model takes images of"
+                f" {size}; give images."
+            )
+        return _described(feature, dataset.images(X))
+    X = _fitting(classifier, X)
+    pixels = Pixels.of(classifier)
+    if pixels is None or dataset.image_shape is None:
+        return X
+    change = pixels.change(dataset.name, dataset.X)
+    return pixels.rows(dataset.name, dataset.images(X), change)
 
 
 def _fitting(classifier: LinearClassifier, X: Any) -> Features:

@@ -17,7 +17,7 @@ import numpy as np
 from halfspaces.cli import report, screen
 from halfspaces.estimators.base import probabilities, winners
 from halfspaces.estimators.components import make_loss
-from halfspaces.features import Described
+from halfspaces.features.lazy_rows import Computed, Described, PixelRows
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 from halfspaces.system.atomic import writing_whole
@@ -136,8 +136,8 @@ def _best(values: Array, count: int) -> Array:
 
 
 def labels(classifier: Any, X: Any, limits: Limits = LIMITS) -> Array:
-    """The predicted label of every row; features of images are computed block by block."""
-    if not isinstance(X, Described):
+    """The predicted label of every row; rows of images are computed block by block."""
+    if not isinstance(X, Computed):
         return classifier.predict(X)
     blocks = _blocks(X, len(classifier.classes_), limits)
     counted = report.counted(blocks, X.shape[0])
@@ -172,7 +172,9 @@ def write_all(
 def _blocks(X: Any, n_classes: int, limits: Limits) -> Iterator[range]:
     """Row numbers, in blocks of about the same size."""
     n_rows = X.shape[0]
-    if isinstance(X, Described):
+    if isinstance(X, PixelRows):
+        size = n_rows * X.shape[1]
+    elif isinstance(X, Described):
         size = max(n_rows * X.shape[1], n_rows * limits.values // limits.images)
     else:
         size = X.size if isinstance(X, np.ndarray) else X.nnz

@@ -157,8 +157,8 @@ class Subject:
 
     def _rows(self, X: Any, y: "np.ndarray") -> "tuple[Any, np.ndarray]":
         from halfspaces.cli import model_data
-        from halfspaces.features import Described
+        from halfspaces.features.lazy_rows import Computed
 
         rows = model_data.rows(self.classifier, self.dataset, X)
         labels = model_data.labels(self.classifier, self.dataset, y)
-        return rows[0 : len(y)] if isinstance(rows, Described) else rows, labels.y
+        return rows[0 : len(y)] if isinstance(rows, Computed) else rows, labels.y

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.cli import html_report, opened_data, report, screen, values
+from halfspaces.cli import html_report, model_pixels, opened_data, report, screen, values
 from halfspaces.cli.fold_features import FoldSearch, search_by_fold
 from halfspaces.cli.holding_out import HeldOutRows, held_out_rows
 from halfspaces.cli.image_features import Describing, Rows
@@ -304,8 +304,7 @@ class Trained:
             metrics={} if self.evaluation is None else self.evaluation.metrics,
             search=None if self.search is None else search_note(self.search),
             class_names=given.class_names,
-            image_shape=given.image_shape,
-            planar=given.planar,
+            **model_pixels.notes(given),
             conventions=given.conventions.to_note(),
         )
 

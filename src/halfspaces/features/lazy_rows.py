@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from halfspaces.features.base import Feature
 from halfspaces.features.images import Images
 from halfspaces.support.types import Array
@@ -45,3 +47,59 @@ class Described:
     def __getitem__(self, rows: slice) -> Array:
         with quiet():
             return self.feature.transform(self.images[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class PixelRows:
+    """The pixels of images as rows: X[start:stop] is (n, D), value · times / over.
+
+    Parameters
+    ----------
+    images : array, shape (N, H, W, C)
+    planar : bool
+        Whether a row has one channel after the other; else the channels of each pixel.
+    times, over : int
+        If one of them is not 1, rows are float32, or float64 for images of float64.
+
+    Examples
+    --------
+    >>> images = np.array([[[[1, 2]], [[3, 4]]]], np.uint8)
+    >>> PixelRows(images, planar=True)[0:1]
+    array([[1, 3, 2, 4]], dtype=uint8)
+    """
+
+    images: Array
+    planar: bool
+    times: int = 1
+    over: int = 1
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, D)."""
+        N, height, width, channels = self.images.shape
+        return N, height * width * channels
+
+    @property
+    def stored(self) -> Array | None:
+        """All rows as a view of the images; None if they have to be computed."""
+        if self.times != 1 or self.over != 1:
+            return None
+        try:
+            return self._in_order(self.images).reshape(self.shape, copy=False)
+        except ValueError:
+            return None
+
+    def __getitem__(self, rows: slice) -> Array:
+        block = self._in_order(self.images[rows])
+        block = block.reshape(len(block), self.shape[1])
+        if self.times == 1 and self.over == 1:
+            return block
+        scaled: Any = block * np.float32(self.times)
+        return scaled / np.float32(self.over)
+
+    def _in_order(self, images: Array) -> Array:
+        return np.moveaxis(images, -1, 1) if self.planar else images
+
+
+Computed = Described | PixelRows
+"""Rows that are computed when a slice of them is read."""

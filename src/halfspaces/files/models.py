@@ -87,8 +87,8 @@ def save(
         returns it as `features_`. None stores the feature of a loaded classifier, if it has one.
     **notes
         Stored as metadata: numbers, strings, lists and dicts of them. Those that commands read are
-        `class_names` (the name of label 0, 1, ...), `image_shape`, `metrics`, `data`, `run` and
-        `search`.
+        `class_names` (the name of label 0, 1, ...), `image_shape` and `planar` (those of a
+        `Dataset`), `pixel_range`, `metrics`, `data`, `run` and `search`.
 
     Raises
     ------

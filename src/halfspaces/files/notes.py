@@ -65,6 +65,10 @@ class Notes(Held):
         The name of label 0, 1, ...; every class of the model is such a label, or one of the names.
     image_shape : list of int or None
         Height, width and, maybe, channels of the images.
+    planar : bool or None
+        Whether a row stores one channel of an image after the other; None where it is not known.
+    pixel_range : list of float or None
+        The least and the largest value of the training images.
     metrics : dict
         Accuracies by the name of a part of the data, and other values.
     data, run : str or None
@@ -75,6 +79,8 @@ class Notes(Held):
 
     class_names: list[str] | None = None
     image_shape: Annotated[list[Side], Field(min_length=2, max_length=3)] | None = None
+    planar: bool | None = None
+    pixel_range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
     metrics: dict[str, Any] | None = None
     data: str | None = None
     run: str | None = None

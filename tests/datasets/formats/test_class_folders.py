@@ -56,6 +56,25 @@ def test_names_with_a_split_in_them(train, test):
         class_folders.arrange(Path("pets"), [*names, "other/1.png"])
 
 
+@pytest.mark.parametrize("names", [("my_train", "my_test"), ("train", "test")])
+def test_images_of_a_test_split_without_classes_are_left_out(names):
+    """ASL's test folder had become a class beside all training images."""
+    train, test = names
+    files = [f"{train}/{train}/{kind}/{kind}1.jpg" for kind in "AB"]
+    layout = class_folders.arrange(Path("asl"), [*files, f"{test}/{test}/A_test.jpg"])
+    assert layout.splits == {"train": [(files[0], 0), (files[1], 1)]}
+    (note,) = layout.notes
+    assert (
+        note == f"left out: 1 image lies in no folder of a class, such as {test}/{test}/A_test.jpg"
+    )
+
+
+def test_classes_called_like_splits():
+    for classes in (["bus", "car", "train"], ["invalid", "valid"], ["test_tracks", "train_tracks"]):
+        layout = class_folders.arrange(Path("set"), [f"{name}/1.png" for name in classes])
+        assert list(layout.classes) == classes
+
+
 def test_only_training_images_must_be_of_every_class():
     names = ["train/cat/1.png", "train/dog/1.png", "test/cat/2.png"]
     layout = class_folders.arrange(Path("pets"), names, ["test/dog", "train/cat", "train/dog"])
@@ -68,8 +87,6 @@ def test_folders_with_the_same_folders_are_no_classes():
     names = [f"{top}/{kind}/1.png" for top in ("part A", "part B") for kind in ("cat", "dog")]
     with pytest.raises(datasets.DataError, match=r"part A and part B .* look like splits"):
         class_folders.arrange(Path("pets"), names)
-    tracks = ["train_tracks/1.png", "test_tracks/2.png"]
-    assert class_folders.arrange(Path("pets"), tracks).classes == ("test_tracks", "train_tracks")
 
 
 def test_what_lies_around_is_left_out(pets):
@@ -102,7 +119,17 @@ def test_what_lies_around_is_left_out(pets):
             ["train/a/1.png", "train/b/1.png", "valid/a/1.png", "val/b/1.png"],
             "two are the same split",
         ),
-        (["train/a/1.png", "train/b/1.png", "test/1.png"], "has the image test/1.png outside"),
+        (["train/a/1.png", "train/b/1.png", "val/1.png"], "has the image val/1.png outside"),
+        (
+            ["train/cat.0.jpg", "train/dog.0.jpg", "test1/1.jpg"],
+            "has test1 and train, which look like splits, and no folders of classes in them; put"
+            " the images of each class in a folder of its own, such as train/cat and train/dog, or",
+        ),
+        (["images/train/1.png", "images/val/2.png"], "has train and val, which look like splits"),
+        (
+            [f"{kind}/{split}/1.png" for kind in ("images", "masks") for split in ("train", "val")],
+            "has train and val, which look like splits",
+        ),
         (["train/1.png", "train/2.png"], "has one class, train"),
     ],
 )

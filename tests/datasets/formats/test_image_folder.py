@@ -36,6 +36,16 @@ def test_bad_files_are_refused_by_name_or_counted(pets):
     refuses(pets, told, skip_bad=True)
 
 
+def test_pointers_of_git_lfs(pets):
+    (pets / "cat" / "0.png").write_text("version https://git-lfs.github.com/spec/v1\n")
+    refuses(pets, "has cat/0.png, which is a pointer of Git LFS", "git lfs pull")
+
+
+def test_a_link_has_its_own_name(pets, tmp_path):
+    (tmp_path / "animals").symlink_to(pets)
+    assert datasets.open(tmp_path / "animals").name == "animals"
+
+
 # --- the whole way -------------------------------------------------------------------------------
 
 

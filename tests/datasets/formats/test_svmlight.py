@@ -55,6 +55,11 @@ def test_text_that_is_no_svmlight(tmp_path, text, words):
     refuses(tmp_path / "given", *words)
 
 
+def test_rows_without_zeros(tmp_path):
+    (tmp_path / "full").write_text("0 1:1 2:3\n1 1:2 2:2\n")
+    assert "2 features (float64, 100 % stored)" in str(datasets.open(tmp_path / "full"))
+
+
 def test_svmlight_damaged(tmp_path):
     whole = gzip.compress(TEXT.encode() * 1000)
     (tmp_path / "given.gz").write_bytes(whole)

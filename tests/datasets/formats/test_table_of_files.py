@@ -157,6 +157,58 @@ def test_folders_that_are_no_classes(tmp_path):
     assert trains(tmp_path, label="dx").class_names == ("bkl", "mel", "nv")
 
 
+def test_tables_of_splits_beside_folders_of_classes(tmp_path):
+    """EuroSAT's train.csv, validation.csv and test.csv: test images had been trained on."""
+    names = {f"{('River', 'Sea', 'Crop')[i % 3]}/{i}.png": i % 3 for i in range(18)}
+    fill(tmp_path, names)
+    rows = [
+        f"{i},{name},{label},{name.split('/')[0]}" for i, (name, label) in enumerate(names.items())
+    ]
+    header = ",Filename,Label,ClassName"
+    (tmp_path / "train.csv").write_text(lines(header, *rows[:9]))
+    (tmp_path / "validation.csv").write_text(lines(header, *rows[9:12]))
+    (tmp_path / "test.csv").write_text(lines(header, *rows[12:17]))
+    for options in ({}, {"label": "ClassName"}):
+        data = trains(tmp_path, **options)
+        assert (len(data.y), len(data.y_val), len(data.y_test)) == (9, 3, 5)
+        assert data.class_names == ("Crop", "River", "Sea")
+    data = datasets.open(tmp_path)
+    assert "splits of 'test.csv', 'train.csv', 'validation.csv'" in data.notes
+    assert "left out: 1 image is in no split, such as Crop/17.png" in data.notes
+    (tmp_path / "train.csv").unlink()
+    assert len(datasets.open(tmp_path).y) == 10  # those that no other table names
+    (tmp_path / "train.csv").write_text(lines(header, *rows[:10]))
+    refuses(tmp_path, "has River/9.png in two splits, train and val, the latter in validation.csv")
+    (tmp_path / "train.csv").write_text(lines(header, *rows[:2]))
+    refuses(tmp_path, "no image of Crop for training in 'test.csv', 'train.csv'")
+
+
+def test_lists_of_splits_in_a_folder_beside_that_of_the_images(tmp_path):
+    """Food-101: images/CLASS/ID.jpg, and meta/train.txt with CLASS/ID."""
+    names = [f"{('pie', 'cake')[i % 2]}/{i}" for i in range(10)]
+    fill(tmp_path / "images", {f"{name}.jpg": i % 2 for i, name in enumerate(names)})
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "meta" / "classes.txt").write_text(lines("pie", "cake"))
+    assert len(trains(tmp_path).y) == 10
+    (tmp_path / "meta" / "train.txt").write_text(lines(*names[:6]))
+    (tmp_path / "meta" / "test.txt").write_text(lines(*names[6:]))
+    data = trains(tmp_path)
+    assert (data.class_names, len(data.y), len(data.y_test)) == (("cake", "pie"), 6, 4)
+    assert "splits of 'meta/test.txt', 'meta/train.txt'" in data.notes
+
+
+def test_a_table_of_numbered_splits_beside_a_table_of_labels(tmp_path):
+    """From https://www.kaggle.com/datasets/jessicali9530/celeba-dataset."""
+    fill(tmp_path / "img_align_celeba", {f"{i:06d}.jpg": i % 2 for i in range(12)})
+    rows = [f"{i:06d}.jpg,{2 * (i % 2) - 1},{1 - 2 * (i // 6)}" for i in range(12)]
+    (tmp_path / "list_attr_celeba.csv").write_text(lines("image_id,Smiling,Young", *rows))
+    rows = [f"{i:06d}.jpg,{max(0, i // 2 - 3)}" for i in range(12)]
+    (tmp_path / "list_eval_partition.csv").write_text(lines("image_id,partition", *rows))
+    data = trains(tmp_path, label="Smiling")
+    assert (len(data.y), len(data.y_val), len(data.y_test)) == (8, 2, 2)
+    assert "splits of 'list_eval_partition.csv'" in data.notes
+
+
 def test_rows_and_files_that_do_not_match(tmp_path):
     fill(tmp_path / "images", {f"{i}.png": i % 2 for i in range(6)})
     table = tmp_path / "labels.csv"
@@ -177,6 +229,19 @@ def test_rows_and_files_that_do_not_match(tmp_path):
     (tmp_path / "images" / "3.png").write_bytes(b"no image")
     refuses(tmp_path, "has images/3.png, which is no JPEG", label="left")
     assert len(trains(tmp_path, label="left", skip_bad=True).y) == 11
+
+
+def test_numbers_of_files_without_their_leading_zeros(tmp_path):
+    """A column of row numbers names no file if another one names them as they are called."""
+    fill(tmp_path, {f"{i:04d}.png": i % 2 for i in range(12)})
+    table = tmp_path / "labels.csv"
+    table.write_text(lines("id,kind", *(f"{i},{'ab'[i % 2]}" for i in range(12))))
+    assert trains(tmp_path).y.tolist() == [0, 1] * 6
+    rows = [f"{i},{11 - i:04d},{'ba'[i % 2]}" for i in range(12)]
+    table.write_text(lines("index,id,kind", *rows))
+    data = trains(tmp_path, label="kind")
+    assert "labels.csv: files 'id', label 'kind'; left out: 'index'" in data.notes
+    assert data.y.tolist() == [1, 0] * 6
 
 
 def test_paths_in_tables_lead_nowhere(tmp_path):

@@ -51,6 +51,13 @@ def test_data_beside_arrays_are_named(tmp_path, write):
     np.testing.assert_array_equal(data.X, X)
 
 
+def test_of_two_files_of_features_the_one_that_is_used_is_named(tmp_path):
+    npy(tmp_path)
+    np.save(tmp_path / "X_train.npy", X)
+    data = datasets.open(tmp_path)
+    assert data.notes == ("used: 'X.npy', 'y.npy'", "not used: 'X_train.npy'")
+
+
 def test_beside_a_file_that_was_named_nothing_is(tmp_path):
     npy(tmp_path)
     (tmp_path / "labels.csv").write_text("file,label\na,b\n")

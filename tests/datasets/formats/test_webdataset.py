@@ -4,6 +4,8 @@ import io
 import json
 import tarfile
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from halfspaces import datasets
@@ -90,3 +92,38 @@ def test_images_without_label_and_bad_members(tmp_path):
     pets = {f"{name}/{i}.jpg": encoded_photo(i) for i, name in enumerate(("cat", "dog"))}
     folders = write_tar(tmp_path / "pets.tar", pets)
     assert datasets.open(folders).class_names == ("cat", "dog")
+
+
+def test_tables_of_metadata_beside_the_shards_are_not_used(tmp_path):
+    """img2dataset writes 00000.parquet beside 00000.tar, or beside the folder 00000."""
+
+    def about(i, label):
+        return json.dumps({"key": i, "width": 40, "label": "abc"[label]})
+
+    members = samples([0, 1, 2, 0, 1, 2], "jpg", "{:09d}", json=about, txt=cls)
+    write_tar(tmp_path / "tars" / "00000.tar", members)
+    for name, content in members.items():
+        (tmp_path / "files" / "00000").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "files" / "00000" / name).write_bytes(content)
+    for kind in ("tars", "files"):
+        table = pa.table({"width": [40] * 6, "height": range(6), "label": [0, 1, 2] * 2})
+        pq.write_table(table, tmp_path / kind / "00000.parquet")
+        (tmp_path / kind / "00000_stats.json").write_text("{}")
+        data = trains(tmp_path / kind)
+        assert (data.class_names, data.y.tolist()) == (("a", "b", "c"), [0, 1, 2] * 2)
+        assert data.notes[1:] == ("label in 'label' of .json", "not used: '00000.parquet'")
+
+
+def test_a_shard_that_is_cut_is_said_to_be(tmp_path):
+    shard = write_tar(tmp_path / "set" / "train-0.tar", samples([0, 1, 2] * 4, cls=cls))
+    shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
+    refuses(tmp_path / "set", "train-0.tar is cut")
+
+
+def test_keys_with_full_stops(tmp_path):
+    """A second image of a sample, KEY.seg.png, is none of the data set."""
+    members = samples([0, 1, 2], "png", "img.v1.{:04d}", cls=cls)
+    assert trains(write_tar(tmp_path / "dots.tar", members)).y.tolist() == [0, 1, 2]
+    members = samples([0, 1, 2], "png", "{:04d}", cls=cls)
+    members |= {f"{i:04d}.seg.png": encoded_photo(0) for i in range(3)}
+    assert len(trains(write_tar(tmp_path / "seg.tar", members)).y) == 3

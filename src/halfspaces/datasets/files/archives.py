@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from halfspaces.datasets.files import tar
-from halfspaces.datasets.files.folder import FolderSource
+from halfspaces.datasets.files.folder import FolderSource, name_of
 from halfspaces.datasets.files.source import LIMITS, Limits, Source, damage
 from halfspaces.datasets.files.tar import TarSource
 from halfspaces.datasets.files.zip import ZipSource
@@ -29,7 +29,7 @@ def plain_name(path: Path) -> str:
     >>> plain_name(Path("flowers.v2.tar.xz"))
     'flowers.v2'
     """
-    name = path.resolve().name
+    name = name_of(path)
     if path.is_dir():
         return name
     suffix = next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), "")

@@ -23,7 +23,7 @@ import numpy as np
 from halfspaces.system import cache_folder
 from halfspaces.system.errors import DataError
 
-VERSION = 3
+VERSION = 4
 KEY = "[0-9a-f]{32}"
 FRESH = 3600.0  # seconds after its last change in which a file may still be being written
 BLOCK = 1 << 20  # bytes; a checksum covers evenly spread blocks

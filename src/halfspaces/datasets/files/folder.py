@@ -47,6 +47,15 @@ def files_in(folder: Path, names: Iterable[str]) -> list[Entry]:
     return [Entry(name, partial(_open, folder / name)) for name in names]
 
 
+def name_of(path: Path) -> str:
+    """The name of a folder as it was given, of a link not that of its target.
+
+    >>> name_of(Path("photos/.")), name_of(Path("photos/cats/.."))
+    ('photos', 'photos')
+    """
+    return Path(os.path.abspath(path)).name
+
+
 def visible_folders(path: Path) -> list[Path]:
     """The folders in a folder, without hidden ones."""
     return sorted(path / entry.name for entry in _scan(path) if entry.is_dir())

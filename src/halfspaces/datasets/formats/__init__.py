@@ -35,7 +35,6 @@ FORMATS: dict[str, Format] = {
         tables.CSV,  # a folder of images may have one beside them
         image_folder.FORMAT,  # looks for an image among all files below a folder
         image_files.FORMAT,
-        webdataset.FORMAT,  # looks into the tars
         hdf5.FORMAT,
         torch_file.FORMAT,
         safetensors.FORMAT,
@@ -43,6 +42,7 @@ FORMATS: dict[str, Format] = {
         npz.FORMAT,
         npy.FORMAT,
         tables.FORMAT,
+        webdataset.FORMAT,  # looks into the tars; img2dataset puts tables of metadata beside them
         npy_shards.FORMAT,
         zarr.FORMAT,
         hugging_face.FORMAT,

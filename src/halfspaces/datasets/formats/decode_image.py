@@ -25,6 +25,7 @@ SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif"),
     *(".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif"),
 )
+LFS_POINTER = b"version https://git-lfs"
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 GREY = {"1", "L", "LA", "La"}
 ORIENTATION = 0x0112  # the EXIF tag
@@ -133,6 +134,10 @@ def _formats_for(stream: BinaryIO) -> tuple[str, ...]:
     """The formats of Pillow, or HEIC if the file begins so; DataError where its library lacks."""
     start = stream.read(64)
     stream.seek(0)
+    if start.startswith(LFS_POINTER):
+        raise DataError(
+            "is a pointer of Git LFS, not an image (run git lfs pull to get the images)"
+        )
     is_heic = start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS and b"avif" not in start
     if not is_heic:
         return FORMATS

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.formats import unread
-from halfspaces.system.errors import DataError
+from halfspaces.system.errors import DataError, listed
 
 SUFFIXES = {"train": "", "test": "_test", "validation": "_val"}  # of names of a Dataset's fields
 
@@ -58,10 +58,16 @@ class FilePairs:
         return {split: found[split] for split in SUFFIXES if split in found}
 
     def unread_note(self, path: Path) -> tuple[str, ...]:
-        """A line on other files of data in a folder that is read, if there are any."""
+        """Lines on other files of data in a folder that is read, if there are any.
+
+        X.npy beside X_train.npy is ambiguous: the files that are used are named, too.
+        """
         pairs = self.splits(path).values() if path.is_dir() else ()
-        used = {file.name for pair in pairs for file in pair if file is not None}
-        return unread.note(path, used.__contains__)
+        used = [file.name for pair in pairs for file in pair if file is not None]
+        others = unread.note(path, used.__contains__)
+        if not others or len(self.stems(path)) == len(used):
+            return others
+        return (f"used: {listed(used)}", *others)
 
     def split(self, folder: Path, split: str) -> Pair | None:
         """The files of one split, if it has features."""

@@ -8,6 +8,7 @@ from typing import Unpack
 
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files import json_file
+from halfspaces.datasets.files.folder import name_of
 from halfspaces.datasets.formats import arrow, table_columns, tables
 from halfspaces.datasets.formats.format import Format, folder_with
 from halfspaces.datasets.formats.shard import Shard
@@ -30,7 +31,7 @@ def read(folder: Path, **options: Unpack[Options]) -> Dataset:
     info = folders["train"] / INFO
     features = json_file.read(info).get("features") if info.is_file() else None
     return tables.read_shards(
-        folder.resolve().name,
+        name_of(folder),
         {split: _shards(each) for split, each in folders.items()},
         options,
         class_names=lambda column: table_columns.named_classes(features, column),

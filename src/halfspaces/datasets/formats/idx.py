@@ -12,6 +12,7 @@ import numpy as np
 
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.files import compressed
+from halfspaces.datasets.files.folder import name_of
 from halfspaces.datasets.formats.format import Format
 from halfspaces.system import memory
 from halfspaces.system.errors import DataError
@@ -51,7 +52,7 @@ def read(folder: Path) -> Dataset:
     has_test = find(folder, "t10k", "images") or find(folder, "t10k", "labels")
     test_images, y_test = read_split(folder, "t10k") if has_test else (None, None)
     return Dataset(
-        name=folder.resolve().name,
+        name=name_of(folder),
         X=images.reshape(len(images), -1),
         y=y,
         X_test=None if test_images is None else test_images.reshape(len(test_images), -1),

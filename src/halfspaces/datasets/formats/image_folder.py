@@ -24,6 +24,7 @@ from halfspaces.datasets.formats import (
     image_names,
     label_tables,
     labelled_images,
+    split_tables,
     table_of_files,
 )
 from halfspaces.datasets.formats.class_folders import Layout
@@ -120,7 +121,7 @@ class _Arrangement:
                     raise
             else:
                 if table_of_files.folders_are_classes(path, tables, layout, names):
-                    return layout
+                    return split_tables.divided(path, tables, layout, names)
         return table_of_files.arrange(path, tables, names, bad, label, self.skip_bad)
 
     @cached_property

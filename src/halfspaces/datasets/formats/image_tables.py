@@ -13,7 +13,7 @@ from typing import Any, Unpack
 
 from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
-from halfspaces.datasets.files.folder import visible_folders
+from halfspaces.datasets.files.folder import name_of, visible_folders
 from halfspaces.datasets.files.source import LIMITS, Entry, refusal, status_stamp
 from halfspaces.datasets.formats import (
     arrow_types,
@@ -63,7 +63,7 @@ def read(
     table = _ImageTable.open(path, options)
     wanted = Wanted.of(image_size, skip_bad, options.get("like"))
     X, stored = labelled_images.decoded(table, table.labelled, wanted, table.recipe())
-    name = path.resolve().name
+    name = name_of(path)
     conventions = Conventions(label=table.columns.label)
     return labelled_images.dataset(
         name.rsplit(".", 1)[0] if path.is_file() else name, X, stored, conventions

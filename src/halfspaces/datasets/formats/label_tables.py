@@ -16,7 +16,7 @@ from halfspaces.datasets import split_words
 from halfspaces.datasets.files.source import Source
 from halfspaces.datasets.formats import arrow_types, json_lines, parquet
 from halfspaces.datasets.formats import csv as csv_files
-from halfspaces.datasets.formats.class_folders import Layout, split_of
+from halfspaces.datasets.formats.class_folders import SPLITS, Layout, split_of
 from halfspaces.datasets.formats.csv_dialect import DELIMITERS, MARKS, WESTERN
 from halfspaces.datasets.formats.csv_types import MISSING
 from halfspaces.datasets.formats.decode_image import SUFFIXES
@@ -28,6 +28,7 @@ from halfspaces.system.mark import HISTORY
 
 ENDINGS = (*csv_files.ENDINGS, *json_lines.ENDINGS)
 OF_PARQUET = "metadata.parquet"  # as the Hub's folders of images call it; others hold features
+LIST = ".txt"  # of the files of a split, a name a line
 EXAMPLES = {"sample", "submission"}  # words in names of files with made-up labels
 DEEPEST = 2  # folders around a table
 MOST = 32  # tables; where there are more, each belongs to an image
@@ -57,14 +58,19 @@ class LabelTable:
         return next((split for part in parts if (split := split_of(part))), None)
 
     def naming_column(self, files: FileNames) -> str | None:
-        """The column that names most files, those with a suffix first; None if none names half."""
-        ranks: dict[str, tuple[bool, int]] = {}
+        """The column that names most files; None if none names half.
+
+        First come those with a suffix, then those that name the files as they are called.
+        """
+        ranks: dict[str, tuple[bool, bool, int]] = {}
         for name, values in self.columns.items():
             step = max(1, len(values) // LOOKED_AT)
             given = [value for value in values[::step] if value]
             found = [file for value in given for file in files.candidates(value)[:1]]
             if found and 2 * len(found) >= len(given) and 2 * len(set(found)) >= len(found):
-                ranks[name] = given[0].lower().endswith(SUFFIXES), len(set(found))
+                has_suffix = given[0].lower().endswith(SUFFIXES)
+                is_exact = sum(bool(files.named(value)) for value in given) == len(found)
+                ranks[name] = has_suffix, is_exact, len(set(found))
         return max(ranks, key=ranks.__getitem__, default=None)
 
 
@@ -72,12 +78,20 @@ def is_table(name: str) -> bool:
     """Whether a file is named like a table of labels.
 
     Not like an example of a submission, nor like the history of a training.
+
+    >>> is_table("labels.csv"), is_table("meta/train.txt"), is_table("README.txt")
+    (True, True, False)
     """
     path = PurePosixPath(name)
     if EXAMPLES.intersection(split_words.words(path.stem)) or name.endswith(HISTORY):
         return False
-    is_named_so = path.suffix.lower() in ENDINGS or path.name == OF_PARQUET
+    is_named_so = path.suffix.lower() in ENDINGS or path.name == OF_PARQUET or _is_list(path)
     return is_named_so and len(path.parts) <= DEEPEST + 1
+
+
+def _is_list(path: PurePosixPath) -> bool:
+    """Whether a file is a list of names, called like a split, such as train.txt."""
+    return path.suffix.lower() == LIST and path.stem.lower() in SPLITS
 
 
 def read_all(source: Source) -> list[LabelTable]:
@@ -140,6 +154,8 @@ def _rows(name: str, content: bytes) -> Iterable[list[str]]:
     if name.endswith(OF_PARQUET):
         return _parquet_rows(parquet.open_shard(Path(name), content))
     text = _text(content)
+    if name.lower().endswith(LIST):
+        return [["1"], *([line.strip()] for line in text.splitlines() if line.strip())]
     return _json_rows(text) if name.lower().endswith(json_lines.ENDINGS) else _csv_rows(text)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files import compressed
+from halfspaces.datasets.files.folder import name_of
 from halfspaces.datasets.formats.file_pairs import SUFFIXES, FilePairs
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.from_arrays import (
@@ -67,7 +68,7 @@ def read(path: Path) -> Dataset:
     layout = Layout.of(folder, rows)
     others = FILES.unread_note(path)
     notes = (*type_notes(mapped), *label_notes(labels), *layout.notes, *others)
-    return Dataset(folder.resolve().name, notes=notes, **layout.fields, **fields)
+    return Dataset(name_of(folder), notes=notes, **layout.fields, **fields)
 
 
 def read_features(path: Path) -> RowsToPredict:

@@ -17,6 +17,7 @@ import numpy as np
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
+from halfspaces.datasets.files.folder import name_of
 from halfspaces.datasets.formats import joined, npy, parquet, table_values, unread
 from halfspaces.datasets.formats.file_pairs import SUFFIXES
 from halfspaces.datasets.formats.format import Format
@@ -73,7 +74,7 @@ def read(path: Path, label: str | None = None, like: Conventions | None = None) 
         arrays[f"y{SUFFIXES[split]}"] = labels.y
         notes[f"features: {_named(rows)}"] = None
         notes[f"label: {labels.source}"] = None
-    dataset = from_arrays(path, path.resolve().name, arrays, tuple(notes))
+    dataset = from_arrays(path, name_of(path), arrays, tuple(notes))
     notes_of_all = (*dataset.notes, *unread.note(path, _is_used))
     return replace(dataset, conventions=Conventions(label=label or known), notes=notes_of_all)
 
@@ -287,7 +288,7 @@ def _same_number(rows: Path, number: int, files: Numbered, name: str) -> Path:
 def _places(rows: _Rows, name: str) -> list[Path]:
     """Folders that may hold what belongs to the rows: theirs, that around it, and NAME in both."""
     folders = [rows.folder]
-    if rows.folder.resolve().name in FOLDERS:
+    if name_of(rows.folder) in FOLDERS:
         folders.append(rows.folder / "..")
     return [*folders, *(folder / name for folder in folders)]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
+from halfspaces.datasets.files.folder import name_of
 from halfspaces.datasets.formats import joined, safetensors, unread
 from halfspaces.datasets.formats.class_folders import natural
 from halfspaces.datasets.formats.file_pairs import SUFFIXES
@@ -43,7 +44,7 @@ def read(folder: Path) -> Dataset:
             if name in arrays or (split != "train" and field not in ("X", "y")):
                 raise DataError(f"{folder} has {name} in several files; keep one of them.")
             arrays[name] = _joined(files, field)
-    dataset = from_arrays(folder, folder.resolve().name, arrays, (_named(splits["train"]),))
+    dataset = from_arrays(folder, name_of(folder), arrays, (_named(splits["train"]),))
     others = unread.note(folder, lambda name: name.endswith(SUFFIX))
     return replace(dataset, notes=(*dataset.notes, *others))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from halfspaces.datasets.dataset import Dataset
+from halfspaces.datasets.files.folder import name_of
 from halfspaces.datasets.formats.format import Format, folder_with
 from halfspaces.system import memory
 from halfspaces.system.errors import DataError
@@ -28,7 +29,7 @@ def read(folder: Path) -> Dataset:
     has_test = any((folder / f"test_{kind}.bin").is_file() for kind in "Xy")
     X_test, y_test = _read(folder, "test") if has_test else (None, None)
     image_shape = (SIDE, SIDE, 3)
-    return Dataset(folder.resolve().name, X, y, X_test, y_test, CLASSES, image_shape, planar=True)
+    return Dataset(name_of(folder), X, y, X_test, y_test, CLASSES, image_shape, planar=True)
 
 
 def _read(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from halfspaces.datasets.dataset import Dataset
+from halfspaces.datasets.files.folder import name_of
 from halfspaces.datasets.formats import matlab
 from halfspaces.datasets.formats.format import Format, folder_with
 from halfspaces.system import memory
@@ -27,7 +28,7 @@ def read(folder: Path) -> Dataset:
         raise DataError(f"The folder {folder} has {TEST} but no {TRAINING}; put it beside.")
     X, y = _read(folder / TRAINING)
     X_test, y_test = _read(folder / TEST) if (folder / TEST).is_file() else (None, None)
-    return Dataset(folder.resolve().name, X, y, X_test, y_test, tuple("0123456789"), IMAGE)
+    return Dataset(name_of(folder), X, y, X_test, y_test, tuple("0123456789"), IMAGE)
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -4,15 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from halfspaces.datasets.formats import label_column, label_tables, labelled_names
-from halfspaces.datasets.formats.class_folders import SPLITS, Layout, split_of
+from halfspaces.datasets.formats import label_column, label_tables, labelled_names, split_tables
+from halfspaces.datasets.formats.class_folders import Layout, split_of, split_of_folders
 from halfspaces.datasets.formats.decode_image import SUFFIXES
 from halfspaces.datasets.formats.file_names import FileNames
 from halfspaces.datasets.formats.label_tables import LabelTable
 from halfspaces.datasets.formats.labelled_names import Labelled
 from halfspaces.system.errors import DataError, listed, shown
-
-SPLIT_COLUMNS = ("split", "subset", "set")
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,11 @@ def arrange(
     chosen = _choose(path, tables, label_tables.naming(tables, images), label)
     found: dict[str, Labelled] = {}
     notes = [columns.note() for columns in chosen]
+    splits, used = _splits_beside(path, tables, chosen, images)
+    if used:
+        notes.append(f"splits of {listed(used, 3)}")
     for columns in chosen:
-        missing = _find_files(path, columns, files, found)
+        missing = _find_files(path, columns, files, splits, found)
         if missing and not skip_bad:
             raise DataError(
                 f"{path} has no file for {_rows(missing, columns)}; get those files, or leave such"
@@ -104,6 +105,7 @@ def _choose(
         )
     if label is not None and any(label in table.columns for table in named):
         named = [table for table in named if label in table.columns]
+    named = [table for table in named if len(table.columns) > 1] or named
     if any(table.split == "train" for table in named):
         named = [table for table in named if table.split is not None]
     chosen: list[_Columns] = []
@@ -137,16 +139,34 @@ def _is_number(text: str) -> bool:
     return True
 
 
+def _splits_beside(
+    path: Path, tables: Sequence[LabelTable], chosen: Sequence[_Columns], images: Sequence[str]
+) -> tuple[dict[str, str], list[str]]:
+    """The splits of files in tables without labels: lists, and columns of splits."""
+    with_labels = [columns.table.name for columns in chosen]
+    others = [
+        table
+        for table in tables
+        if table.name not in with_labels
+        and (len(table.columns) == 1 or any(split_tables.of_rows(table)))
+    ]
+    return split_tables.of_files(path, others, images)
+
+
 # --- rows ----------------------------------------------------------------------------------------
 
 
 def _find_files(
-    path: Path, columns: _Columns, files: FileNames, found: dict[str, Labelled]
+    path: Path,
+    columns: _Columns,
+    files: FileNames,
+    splits_beside: Mapping[str, str],
+    found: dict[str, Labelled],
 ) -> list[str]:
     """Add the labelled files of a table to `found`; returns the names of missing files."""
     table = columns.table
     missing = []
-    splits = _split_column(table)
+    splits = split_tables.of_rows(table)
     rows = zip(table.columns[columns.file], table.columns[columns.label], splits, strict=True)
     for value, label, split in rows:
         if not value or not label:
@@ -155,7 +175,8 @@ def _find_files(
         if file is None:
             missing.append(value)
             continue
-        labelled = Labelled(split or table.split or _split_of_folders(file), label)
+        said = split or table.split or splits_beside.get(file)
+        labelled = Labelled(said or split_of_folders(file), label)
         if found.setdefault(file, labelled) != labelled:
             raise DataError(
                 f"{path} has two labels or splits for {shown(file)}, {found[file].label!r} and"
@@ -166,33 +187,13 @@ def _find_files(
 
 def _file(path: Path, table: LabelTable, candidates: Sequence[str], value: str) -> str | None:
     """The file that a text means: of several, the one below the table, then that of its split."""
-    if table.folder != ".":
-        below = [name for name in candidates if name.startswith(f"{table.folder}/")]
-        candidates = below or candidates
-    if len(candidates) > 1:
-        split = table.split or "train"
-        candidates = [n for n in candidates if _split_of_folders(n) == split] or candidates
+    candidates = split_tables.meant(table, candidates)
     if len(candidates) > 1:
         raise DataError(
             f"{path} has {listed(candidates, 2)}, and {table.name} names both {value!r};"
             " give the folder in the table, too."
         )
     return candidates[0] if candidates else None
-
-
-def _split_column(table: LabelTable) -> Sequence[str | None]:
-    """The split of each row, if a column tells it."""
-    by_name = {name.lower(): values for name, values in table.columns.items()}
-    for name in SPLIT_COLUMNS:
-        words = [word.lower() for word in by_name.get(name, ())]
-        if words and set(words) <= set(SPLITS):
-            return [SPLITS[word] for word in words]
-    return [None] * len(next(iter(table.columns.values())))
-
-
-def _split_of_folders(file: str) -> str:
-    folders = file.split("/")[:-1]
-    return next((split for folder in folders if (split := split_of(folder))), "train")
 
 
 def _rows(missing: Sequence[str], columns: _Columns) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from halfspaces.datasets import batches, named_arrays
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files import compressed
+from halfspaces.datasets.files.folder import name_of
 from halfspaces.datasets.formats.file_pairs import SUFFIXES, FilePairs
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.from_arrays import CLASS_NAMES, from_arrays, rows_to_predict
@@ -53,7 +54,7 @@ def read(path: Path) -> Dataset:
     for split, pair in files.splits(path).items():
         for kind, file in (("X", pair.X), ("y", pair.labels)):
             arrays[f"{kind}{SUFFIXES[split]}"] = _array(file, "its content", _load(file))
-    name = path.resolve().name if path.is_dir() else path.stem
+    name = name_of(path) if path.is_dir() else path.stem
     dataset = from_arrays(path, name, arrays)
     return replace(dataset, notes=(*dataset.notes, *files.unread_note(path)))
 

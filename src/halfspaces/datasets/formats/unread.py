@@ -3,12 +3,20 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from halfspaces.datasets.files import tar
 from halfspaces.datasets.formats import arrow, csv, json_lines, parquet
 from halfspaces.system.errors import listed
 from halfspaces.system.mark import HISTORY
 
 ARRAYS = (".npz", ".npy", ".safetensors", ".pt", ".pth", ".h5", ".hdf5")  # suffixes of their files
-DATA = (*ARRAYS, *parquet.SUFFIXES, *arrow.SUFFIXES, *csv.SUFFIXES, *json_lines.SUFFIXES)
+DATA = (
+    *ARRAYS,
+    *tar.SUFFIXES,
+    *parquet.SUFFIXES,
+    *arrow.SUFFIXES,
+    *csv.SUFFIXES,
+    *json_lines.SUFFIXES,
+)
 
 
 def note(path: Path, is_used: Callable[[str], object] = lambda _: False) -> tuple[str, ...]:

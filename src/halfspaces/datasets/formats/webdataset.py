@@ -1,13 +1,16 @@
 """Images in WebDataset's tars: KEY.jpg beside KEY.cls, KEY.json or KEY.txt, one tar or shards.
 
-The key of a member is its path up to the first full stop of its name.
-https://github.com/webdataset/webdataset
+The key of a member is its path up to the first full stop of its name, or, where all names have
+more, up to the last one. img2dataset writes the same, or folders of such files, beside a table of
+metadata for each, which is not used.
+https://github.com/webdataset/webdataset, https://github.com/rom1504/img2dataset
 """
 
 import json
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -20,9 +23,16 @@ from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files import archives, tar
 from halfspaces.datasets.files.decoded_cache import Stored
-from halfspaces.datasets.files.source import LIMITS, Entry, is_junk
+from halfspaces.datasets.files.folder import FolderSource
+from halfspaces.datasets.files.source import LIMITS, Entry, Source, is_junk
 from halfspaces.datasets.files.tar import TarSource
-from halfspaces.datasets.formats import label_column, labelled_images, labelled_names
+from halfspaces.datasets.formats import (
+    label_column,
+    labelled_images,
+    labelled_names,
+    parquet,
+    unread,
+)
 from halfspaces.datasets.formats.class_folders import Layout, natural, split_of
 from halfspaces.datasets.formats.decode_image import SUFFIXES
 from halfspaces.datasets.formats.format import Format
@@ -44,9 +54,10 @@ class _Member:
     extension: str
 
     @classmethod
-    def of(cls, name: str) -> "_Member":
+    def of(cls, name: str, *, at_last: bool = False) -> "_Member":
+        """The member of this name, whose key ends at the first or the last full stop."""
         folder, slash, last = name.rpartition("/")
-        stem, _, extension = last.partition(".")
+        stem, _, extension = last.rpartition(".") if at_last else last.partition(".")
         return cls(f"{folder}{slash}{stem}", extension.lower())
 
     @property
@@ -62,15 +73,32 @@ def recognizes(path: Path) -> bool:
     shards = _shards(path)
     if not shards:
         return False
-    try:
-        entries = islice(TarSource(shards[0], LIMITS).entries(), FIRST_MEMBERS)
-        members = [_Member.of(entry.name) for entry in entries if entry.load is not None]
-    except DataError:
-        return False
+    names = _first_names(shards[0])
+    members = [_Member.of(name, at_last=_end_at_last(names)) for name in names]
     labels = {member.key for member in members if member.extension in LABELS}
     images = {member.key for member in members if member.is_image} & labels
     has_classes = any(member.extension == "cls" for member in members)
     return bool(images) and (has_classes or len({os.path.dirname(key) for key in images}) == 1)
+
+
+def _first_names(shard: Path) -> list[str]:
+    """The names of the first members of a shard: those before its damage, if it is damaged."""
+    names = []
+    with suppress(DataError):
+        for entry in islice(_source(shard).entries(), FIRST_MEMBERS):
+            if entry.load is not None:
+                names.append(entry.name)
+    return names
+
+
+def _end_at_last(names: Iterable[str]) -> bool:
+    """Whether keys have full stops: no image has a suffix alone after its first one."""
+    suffixes = [name for name in names if name.lower().endswith(SUFFIXES)]
+    return bool(suffixes) and not any(_Member.of(name).is_image for name in suffixes)
+
+
+def _source(shard: Path) -> Source:
+    return FolderSource(shard, LIMITS) if shard.is_dir() else TarSource(shard, LIMITS)
 
 
 def read(
@@ -89,7 +117,9 @@ def read(
     shards = _Shards(path, label or (None if like is None else like.label))
     X, stored = _decoded(shards, image_size, skip_bad, like)
     conventions = Conventions(label=label)
-    return labelled_images.dataset(archives.plain_name(path), X, stored, conventions)
+    dataset = labelled_images.dataset(archives.plain_name(path), X, stored, conventions)
+    others = unread.note(path, lambda name: name.lower().endswith(tar.SUFFIXES))
+    return replace(dataset, notes=(*dataset.notes, *others))
 
 
 def read_features(
@@ -112,13 +142,19 @@ def _decoded(
 
 
 def _shards(path: Path) -> list[Path]:
-    """The tar itself, or the tars in a folder and in the folders in it."""
+    """The tar itself, or the tars in a folder and in the folders in it.
+
+    Without tars they are folders beside tables of their names, as img2dataset writes them.
+    """
     if not path.is_dir():
         return [path] if path.name.lower().endswith(tar.SUFFIXES) else []
     found: list[Path] = []
     for pattern in ("*", "*/*"):
         files = (each for each in path.glob(pattern) if each.name.lower().endswith(tar.SUFFIXES))
         found += [each for each in files if each.is_file() and not is_junk(each.name)]
+    if not found:
+        tables = path.glob(f"*{parquet.SUFFIXES[0]}")
+        found = [folder for table in tables if (folder := table.with_suffix("")).is_dir()]
     return sorted(found, key=lambda each: natural(str(each)))
 
 
@@ -134,15 +170,19 @@ class _Shards:
     notes: tuple[str, ...] = field(default=())
 
     @cached_property
-    def sources(self) -> dict[str, TarSource]:
-        """The tars, by the path before the names of their members."""
+    def sources(self) -> dict[str, Source]:
+        """The shards, by the path before the names of their members."""
         if not self.path.is_dir():
-            return {"": TarSource(self.path, LIMITS)}
+            return {"": _source(self.path)}
         shards = _shards(self.path)
-        return {
-            f"{shard.relative_to(self.path).as_posix()}/": TarSource(shard, LIMITS)
-            for shard in shards
-        }
+        return {f"{shard.relative_to(self.path).as_posix()}/": _source(shard) for shard in shards}
+
+    @cached_property
+    def _at_last(self) -> bool:
+        return _end_at_last(_first_names(_shards(self.path)[0]))
+
+    def _member(self, name: str) -> _Member:
+        return _Member.of(name, at_last=self._at_last)
 
     def stamp(self) -> Iterator[str]:
         """Lines that change when a file changes."""
@@ -158,11 +198,11 @@ class _Shards:
 
     def entries(self) -> Iterator[Entry]:
         """The images of all shards."""
-        return (entry for entry in self.members() if _Member.of(entry.name).is_image)
+        return (entry for entry in self.members() if self._member(entry.name).is_image)
 
     def arrange(self, names: Iterable[str], folders: Iterable[str], bad: Collection[str]) -> Layout:
         """The layout of the images that have a label."""
-        keys = {name: _Member.of(name).key for name in names}
+        keys = {name: self._member(name).key for name in names}
         twice = [key for key, count in Counter(keys.values()).items() if count > 1]
         if twice:
             raise DataError(
@@ -193,7 +233,7 @@ class _Shards:
         """The label of each key, and where it is."""
         found: dict[str, dict[str, str]] = {}  # by extension, then by key
         for entry in self.members():
-            member = _Member.of(entry.name)
+            member = self._member(entry.name)
             wanted = ("cls",) if self.label is None and "cls" in found else (*LABELS, self.label)
             if member.extension in wanted and not member.is_image:
                 found.setdefault(member.extension, {})[member.key] = _content(self.path, entry)
