@@ -119,7 +119,11 @@ def test_the_same_rows_by_polars(tmp_path, suffix):
         (["0.0", "1.0", "0.0"], [0, 1]),  # pandas, after a merge with missing rows
         (["True", "False", "True"], [False, True]),
         (["M", "B", "M"], ["B", "M"]),  # UCI, "Breast Cancer Wisconsin (Diagnostic)"
-        (["01", "02", "01"], [1, 2]),
+        (["007", "010", "7"], ["007", "010", "7"]),  # US Census, codes of states and counties
+        (
+            ["None", "Insomnia", "None"],
+            ["Insomnia", "None"],
+        ),  # Kaggle, "Sleep Health"
     ],
 )
 def test_labels(tmp_path, labels, classes):

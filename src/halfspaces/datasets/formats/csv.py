@@ -49,10 +49,14 @@ def open_shard(path: Path) -> Shard:
     def batches(names: Sequence[str]) -> Iterator[Any]:
         wanted = pyarrow.schema([schema.field(name) for name in names])
         for batch in _read(path, dialect, names, {name: kinds[name] for name in names}):
-            trimmed = map(_trimmed, batch.columns)
-            yield pyarrow.RecordBatch.from_arrays(list(trimmed), batch.schema.names).cast(wanted)
+            yield _trimmed(batch).cast(wanted)
 
-    return Shard(path, KIND, schema, rows, batches, note=f"{path.name} has {dialect}")
+    def written(names: Sequence[str]) -> Iterator[Any]:
+        texts = dict.fromkeys(names, pyarrow.string())
+        return map(_trimmed, _read(path, dialect, names, texts))
+
+    note = f"{path.name} has {dialect}"
+    return Shard(path, KIND, schema, rows, batches, note=note, written=written)
 
 
 def _see_types(path: Path, dialect: Dialect) -> dict[str, ColumnType]:
@@ -82,7 +86,15 @@ def _see_texts(path: Path, dialect: Dialect, names: Sequence[str]) -> dict[str, 
     return columns
 
 
-def _trimmed(values: Any) -> Any:
+def _trimmed(batch: Any) -> Any:
+    """The batch with trimmed texts."""
+    import pyarrow
+
+    columns = list(map(_trimmed_texts, batch.columns))
+    return pyarrow.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _trimmed_texts(values: Any) -> Any:
     """Texts without blanks around them, and missing instead of empty ones."""
     import pyarrow
     import pyarrow.compute as pc

@@ -18,7 +18,7 @@ from halfspaces.datasets.formats import arrow_types, json_lines, parquet
 from halfspaces.datasets.formats import csv as csv_files
 from halfspaces.datasets.formats.class_folders import Layout, split_of
 from halfspaces.datasets.formats.csv_dialect import DELIMITERS, MARKS, WESTERN
-from halfspaces.datasets.formats.csv_types import MISSING
+from halfspaces.datasets.formats.csv_types import MISSING_LABELS
 from halfspaces.datasets.formats.decode_image import SUFFIXES
 from halfspaces.datasets.formats.file_names import FileNames
 from halfspaces.datasets.formats.shard import Shard
@@ -166,7 +166,7 @@ def _csv_rows(text: str) -> list[list[str]]:
 
 def _value(field: str) -> str:
     stripped = field.strip()
-    return "" if stripped in MISSING else stripped
+    return "" if stripped in MISSING_LABELS else stripped
 
 
 def _json_rows(text: str) -> Iterator[list[str]]:

@@ -23,6 +23,8 @@ class Shard:
     rows: int
     batches: Callable[[Sequence[str]], Iterable[Any]] = field(repr=False)
     note: str = ""  # what was found out about the file
+    # Batches of the columns asked for, as texts that are as they are written, in a file of text.
+    written: Callable[[Sequence[str]], Iterable[Any]] | None = field(default=None, repr=False)
 
     def reading(self) -> AbstractContextManager[None]:
         """A context in which the errors of pyarrow on a bad file become a DataError."""

@@ -112,14 +112,15 @@ def choose_columns(
 
 
 def check_same_columns(shard: Shard, columns: Columns, first: Path) -> None:
-    """Raise DataError unless a shard has the features of the first one, and no others."""
+    """Raise DataError unless a shard has the features of the first one; others may be keys."""
     check_has(shard, columns.features, first)
     _check_numeric(shard, columns.features)
     if columns.are_lists:
         return
     known = {*columns.features, columns.label, *columns.left_out}
     for name in shard.schema.names:
-        if name not in known and not PANDAS_INDEX.fullmatch(name):
+        is_index = PANDAS_INDEX.fullmatch(name) or table_keys.is_named_so(name)
+        if name not in known and not is_index:
             raise DataError(
                 f"{shard.path} has the column {name!r}, {first} has not;"
                 " all need the same features."

@@ -17,15 +17,17 @@ from halfspaces.datasets.formats import (
     label_tables,
     parquet,
     table_columns,
+    table_labels,
     table_splits,
     table_values,
     unread,
 )
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.shard import Shard
-from halfspaces.datasets.formats.table_columns import ClassNames, Options
+from halfspaces.datasets.formats.table_columns import Options
+from halfspaces.datasets.formats.table_labels import ShardNames
 from halfspaces.datasets.optional import PYARROW
-from halfspaces.datasets.split_words import SPLIT_OF_WORD, words
+from halfspaces.datasets.split_words import SPLIT_OF_WORD, USES, words
 from halfspaces.system.errors import DataError, listed
 from halfspaces.system.mark import HISTORY
 
@@ -123,12 +125,14 @@ def read_rows(splits: Splits, options: Options) -> RowsToPredict:
 
 
 def read_shards(
-    name: str, splits: Splits, options: Options, class_names: ClassNames | None = None
+    name: str,
+    splits: Splits,
+    options: Options,
+    names_in: Callable[[str], ShardNames] = table_labels.schema_names,
 ) -> Dataset:
     """Read opened shards: the split train, and test and validation if they exist.
 
-    `class_names` returns the names of the classes in a column; without it they come from the
-    schema of the first file.
+    `names_in` returns where the names of the classes in a column are found.
     """
     import pyarrow
 
@@ -136,27 +140,40 @@ def read_shards(
     first = splits["train"][0]
     columns = table_columns.choose_columns(splits["train"], options)
     assert columns.label is not None
-    y = table_values.labels(splits["train"], columns.label)
-    names = (class_names or table_columns.schema_class_names(first.schema))(columns.label)
-    parts = _of_rows(splits, options)
+    labels = table_labels.read(splits, columns.label, names_in(columns.label))
+    y = labels.y["train"]
+    unlabelled = [split for split in splits if split not in labels.y]
+    parts = _of_rows({split: splits[split] for split in labels.y}, options)
     for split, suffix in {"test": "test", "validation": "val"}.items():
-        if split in splits:
-            parts[f"X_{suffix}"] = table_values.features(splits[split], columns)
-            parts[f"y_{suffix}"] = table_values.labels(splits[split], columns.label)
+        if split in labels.y:
+            parts[f"X_{suffix}"] = table_values.features(splits[split], columns, first.path)
+            parts[f"y_{suffix}"] = labels.y[split]
     X = table_values.features(splits["train"], columns)
     pyarrow.default_memory_pool().release_unused()  # hundreds of megabytes
     return Dataset(
         name=name,
         X=X,
         y=y,
-        class_names=named_arrays.class_names(
-            first.path, None if names is None else np.array(names, str), y
+        class_names=_class_names(first.path, labels.class_names, y),
+        notes=(
+            *_found(first),
+            columns.taken_note,
+            *columns.left_out_notes,
+            *(_unlabelled_note(split, splits[split]) for split in unlabelled),
         ),
-        notes=(*_found(first), columns.taken_note, *columns.left_out_notes),
         image_shape=columns.image_shape,
         conventions=columns.conventions,
         **parts,
     )
+
+
+def _unlabelled_note(split: str, shards: Sequence[Shard]) -> str:
+    rows = sum(shard.rows for shard in shards)
+    return f"left out: the {rows:,} rows {USES[split]}, which have no labels"
+
+
+def _class_names(path: Path, names: Sequence[str] | None, y: np.ndarray) -> tuple[str, ...] | None:
+    return named_arrays.class_names(path, None if names is None else np.array(names, str), y)
 
 
 def _of_rows(splits: Splits, options: Options) -> dict[str, Any]:
