@@ -63,6 +63,47 @@ def test_iris_without_a_header(tmp_path):
     assert data.y.tolist() == ["Iris-setosa", "Iris-setosa", "Iris-virginica"]
 
 
+ONLY_TEXTS = {  # by public file: columns, rows, the other column that may be the label
+    "Social_Network_Ads": (
+        "Gender,Age,Purchased",
+        "Male,19,0\nFemale,35,1\nMale,26,0",
+        "Purchased",
+    ),
+    "indian_liver_patient": ("Age,Gender,TB,Dataset", "65,Female,0.7,1\n62,Male,9.9,2", "Dataset"),
+    "wine": ("pH,quality,color", "3.5,5,red\n3.2,6,red\n3.3,7,white", "quality"),
+    "fer2013": ("emotion,Usage", "0,Training\n2,Training\n4,PublicTest", "emotion"),
+    "adult": ("age,sex,hours", "39,Male,40\n50,Male,13\n38,Female,41", ""),
+    "amounts": ("age,price", '39,"4,000"\n50,"4,000"\n38,"5,000"', ""),
+    "shares": ("age,share", "39,12%\n50,12%\n38,5%", ""),
+    "days": ("age,day", "39,2024-01-31\n50,2024-01-31\n38,2024-02-01", ""),
+}
+
+
+@pytest.mark.parametrize("name", ONLY_TEXTS)
+def test_the_only_texts_may_be_no_classes(tmp_path, name):
+    header, rows, other = ONLY_TEXTS[name]
+    (tmp_path / f"{name}.csv").write_text(f"{header}\n{rows}\n")
+    words = [f", as {other!r} may, is not clear"] if other else ["classes, is not clear"]
+    refuses(tmp_path / f"{name}.csv", *words, "--label COLUMN")
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("id,diagnosis,radius,smooth", "842,M,17.9,1\n843,B,20.5,0\n844,M,19.6,1"),  # UCI, WDBC
+        ("lettr,x-box,y-box", "T,2,8\nI,5,12\nT,4,11\nI,2,8"),  # UCI, Letter Recognition
+        ("class name,a,b", "L,1,5\nR,5,1\nL,3,4"),  # UCI, Balance Scale
+    ],
+)
+def test_the_only_texts_at_an_end(tmp_path, header, rows):
+    (tmp_path / "a.csv").write_text(f"{header}\n{rows}\n")
+    label = header.removeprefix("id,").split(",")[0]
+    if "smooth" in header:  # two whole numbers in the last column
+        refuses(tmp_path / "a.csv", "'diagnosis', holds the classes, as 'smooth' may")
+    else:
+        assert datasets.open(tmp_path / "a.csv").conventions.label == label
+
+
 def by_csv_module(path):
     with path.open("w", newline="") as stream:
         writer = csv.writer(stream, dialect="excel", quoting=csv.QUOTE_ALL)

@@ -8,7 +8,20 @@ from halfspaces.system.errors import DataError, listed
 
 USUAL = ("label", *named_arrays.LABELS)
 # ClassId, class_name, label_id, category; not "classroom".
+# Labels of well-known tables; a column of features may be called so, too.
+KNOWN = ("outcome", "survived", "purchased", "quality", "diagnosis", "death_event", "usage")
+KNOWN += ("emotion", "attrition", "churn", "exited", "loan_status", "income", "result", "type")
 OF_A_CLASS = re.compile(r"(class|label|category|breed|species)([ _-]?(id|idx|index|name|label))?")
+
+
+def is_likely(name: str) -> bool:
+    """Whether a column has the name of a label, or a name that labels often have.
+
+    >>> [is_likely(name) for name in ("Class_Name", "DEATH_EVENT", "Gender")]
+    [True, True, False]
+    """
+    small = name.strip().lower()
+    return small in (*USUAL, *KNOWN) or OF_A_CLASS.fullmatch(small) is not None
 
 
 def choose(

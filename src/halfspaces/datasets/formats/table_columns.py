@@ -10,7 +10,13 @@ from typing import Any, TypedDict
 
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.conventions import Conventions
-from halfspaces.datasets.formats import arrow_types, pixel_columns, table_keys
+from halfspaces.datasets.formats import (
+    arrow_types,
+    label_column,
+    only_text,
+    pixel_columns,
+    table_keys,
+)
 from halfspaces.datasets.formats.csv_types import WORD
 from halfspaces.datasets.formats.shard import Shard, check_has
 from halfspaces.system.errors import DataError, listed
@@ -79,7 +85,7 @@ def choose_columns(
 
     Columns that are ignored, that of the splits, keys, and texts of one value are left out. If
     the options have `like.columns`, these are the features, and all others are left out. A label
-    that neither an option nor its name tells is the only column of texts.
+    that neither an option nor its name tells may be the only column of texts.
     """
     path = shards[0].path
     like = options.get("like") or Conventions()
@@ -102,7 +108,7 @@ def choose_columns(
         features = [name for name in names if name not in left_out]
         texts = [name for name in features if arrow_types.is_text(types[name])]
         if label is None and len(texts) == 1:
-            (label,) = texts
+            label = only_text.label(shards, features, texts[0], needed=needs_label)
             features.remove(label)
     _check_found(path, types, label, features, left_out, needs_label=needs_label)
     _check_numeric(shards[0], features)
@@ -173,8 +179,7 @@ def _choose_label(
     if before in names:
         return before
     by_name = {name.lower(): name for name in names}
-    candidates = ("label", *named_arrays.LABELS)
-    return next((by_name[name] for name in candidates if name in by_name), None)
+    return next((by_name[name] for name in label_column.USUAL if name in by_name), None)
 
 
 def _check_present(path: Path, names: Sequence[str], features: Sequence[str]) -> None:

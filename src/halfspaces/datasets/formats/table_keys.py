@@ -51,7 +51,7 @@ def _by_value(shards: Sequence[Shard], names: Sequence[str]) -> dict[str, str]:
     schema = shards[0].schema
     names = [name for name in names if _may_be_key(schema.field(name).type)]
     rows = sum(shard.rows for shard in shards)
-    first = _first_batch(shards, names) if names and rows >= FEW else None
+    first = first_batch(shards, names) if names and rows >= FEW else None
     found: dict[str, str] = {}
     if first is None:
         return found
@@ -77,7 +77,8 @@ def _may_be_key(kind: Any) -> bool:
     return of.is_integer(kind) or arrow_types.is_text(kind)
 
 
-def _first_batch(shards: Sequence[Shard], names: Sequence[str]) -> Any:
+def first_batch(shards: Sequence[Shard], names: Sequence[str]) -> Any:
+    """The first rows of some columns; None if there are no rows."""
     for shard in shards:
         with shard.reading():
             for batch in shard.batches(names):
