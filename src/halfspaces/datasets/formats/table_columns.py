@@ -125,7 +125,7 @@ def check_same_columns(shard: Shard, columns: Columns, first: Path) -> None:
         return
     known = {*columns.features, columns.label, *columns.left_out}
     for name in shard.schema.names:
-        is_index = PANDAS_INDEX.fullmatch(name) or table_keys.is_named_so(name)
+        is_index = PANDAS_INDEX.fullmatch(name) or table_keys.may_be_index(name)
         if name not in known and not is_index:
             raise DataError(
                 f"{shard.path} has the column {name!r}, {first} has not;"
@@ -221,7 +221,7 @@ def _key(left_out: Reasons, like: Conventions) -> str | None:
     """The column that names the rows: that of the training, or the first key."""
     if like.key in left_out:
         return like.key
-    named = filter(table_keys.is_named_so, left_out)
+    named = filter(table_keys.may_be_index, left_out)
     by_value = (name for name, reason in left_out.items() if reason == table_keys.KEY)
     return next(named, None) or next(by_value, None)
 

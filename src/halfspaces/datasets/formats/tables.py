@@ -8,12 +8,14 @@ from typing import Any, Unpack
 import numpy as np
 
 from halfspaces.datasets import named_arrays
+from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.formats import (
     arrow,
     csv,
     image_names,
     json_lines,
+    label_copies,
     label_tables,
     parquet,
     table_columns,
@@ -24,7 +26,7 @@ from halfspaces.datasets.formats import (
 )
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.shard import Shard
-from halfspaces.datasets.formats.table_columns import Options
+from halfspaces.datasets.formats.table_columns import Columns, Options
 from halfspaces.datasets.formats.table_labels import ShardNames
 from halfspaces.datasets.optional import PYARROW
 from halfspaces.datasets.split_words import SPLIT_OF_WORD, USES, words
@@ -159,12 +161,20 @@ def read_shards(
             *_found(first),
             columns.taken_note,
             *columns.left_out_notes,
+            *_copies_note(X, y, columns, options),
             *(_unlabelled_note(split, splits[split]) for split in unlabelled),
         ),
         image_shape=columns.image_shape,
         conventions=columns.conventions,
         **parts,
     )
+
+
+def _copies_note(X: Any, y: np.ndarray, columns: Columns, options: Options) -> tuple[str, ...]:
+    """A line on copies of the label among the columns, where these are chosen."""
+    if columns.are_lists or columns.image_shape or (options.get("like") or Conventions()).columns:
+        return ()
+    return label_copies.note(X, y, columns.features)
 
 
 def _unlabelled_note(split: str, shards: Sequence[Shard]) -> str:
