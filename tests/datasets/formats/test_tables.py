@@ -258,6 +258,19 @@ def test_keys_ignored_columns_and_splits(tmp_path):
     refuses(tmp_path, "no column 'fold'", split="fold")
 
 
+def test_views_of_texts(tmp_path):
+    """As polars' write_ipc() writes texts and categories: Arrow's "utf8 view"."""
+    kinds = pa.array(["owl", "kiwi", "owl", "kiwi", "owl", "emu"] * 2, pa.string_view())
+    indices = pa.array([0, 1, 0, 1, 0, 2] * 2, pa.uint32())
+    names = pa.array(["owl", "kiwi", "emu"], pa.string_view())
+    for column in (kinds, pa.DictionaryArray.from_arrays(indices, names)):
+        texts = pa.array([f"row {i}" for i in range(12)], pa.string_view())
+        ipc(tmp_path / "a.arrow", pa.table({"note": texts, "x": np.arange(12) % 5, "kind": column}))
+        data = datasets.open(tmp_path / "a.arrow")
+        assert data.y.tolist() == kinds.to_pylist()
+        assert data.conventions.key == "note"
+
+
 def test_indices_of_every_kind_are_no_features(tmp_path):
     """As pandas and polars write them: an index, that of an index, floats after a join."""
     rng = np.random.default_rng(0)
