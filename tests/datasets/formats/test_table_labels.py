@@ -93,9 +93,13 @@ def test_rows_for_testing_without_labels_are_left_out(tmp_path):
     train = pd.DataFrame({"width": [1.5, 2, 3], "species": ["a", "b", "a"]})
     train.to_csv(tmp_path / "train.csv", index=False)
     train.drop(columns="species").to_csv(tmp_path / "test.csv")
+    train[["species"]].to_csv(tmp_path / "sample_submission.csv")
     data = datasets.open(tmp_path)
     assert data.X_test is None
-    assert data.notes[-1] == "left out: the 3 rows for testing, which have no labels"
+    assert data.notes[-2:] == (
+        "left out: the 3 rows for testing, which have no labels",
+        "not used: 'sample_submission.csv'",
+    )
     assert datasets.open_rows(tmp_path).X.tolist() == [[1.5], [2], [3]]
     train.rename(columns={"width": "height"}).to_csv(tmp_path / "test.csv", index=False)
     refuses(tmp_path, "test.csv lacks the column 'width' of", "train.csv;")

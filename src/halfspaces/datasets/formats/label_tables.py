@@ -68,13 +68,22 @@ class LabelTable:
         return max(ranks, key=ranks.__getitem__, default=None)
 
 
+def is_example(name: str) -> bool:
+    """Whether a file is named like an example of a submission.
+
+    >>> is_example("sample_submission.csv"), is_example("samples.csv")
+    (True, False)
+    """
+    return not EXAMPLES.isdisjoint(split_words.words(name))
+
+
 def is_table(name: str) -> bool:
     """Whether a file is named like a table of labels.
 
     Not like an example of a submission, nor like the history of a training.
     """
     path = PurePosixPath(name)
-    if EXAMPLES.intersection(split_words.words(path.stem)) or name.endswith(HISTORY):
+    if is_example(path.stem) or name.endswith(HISTORY):
         return False
     is_named_so = path.suffix.lower() in ENDINGS or path.name == OF_PARQUET
     return is_named_so and len(path.parts) <= DEEPEST + 1

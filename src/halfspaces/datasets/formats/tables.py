@@ -68,7 +68,8 @@ class TableFiles:
         if path.is_file():
             name = name.removesuffix(self._suffix(path) or "")
         dataset = read_shards(name, self.splits(path), options)
-        others = unread.note(path, lambda name: self._suffix(Path(name)))
+        used = {file.name for file in self._files_in(path)} if path.is_dir() else set[str]()
+        others = unread.note(path, used.__contains__)
         return replace(dataset, notes=(*dataset.notes, *others))
 
     def read_features(self, path: Path, **options: Unpack[Options]) -> RowsToPredict:
@@ -98,10 +99,12 @@ class TableFiles:
     def _files_in(self, folder: Path) -> list[Path]:
         """The shards in a folder.
 
-        The history of a training that lies there is none, nor is the table of labels of images.
+        The history of a training that lies there is none, nor are the table of labels of images,
+        and examples of submissions, which have made-up labels.
         """
         files = filter(self._suffix, folder.iterdir())
-        shards = sorted(file for file in files if not file.name.endswith(HISTORY))
+        found = sorted(file for file in files if not file.name.endswith(HISTORY))
+        shards = [file for file in found if not label_tables.is_example(file.name)] or found
         of_images = [file.name for file in shards] == [label_tables.OF_PARQUET]
         return [] if of_images and image_names.has_image(folder) else shards
 
