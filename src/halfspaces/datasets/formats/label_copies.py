@@ -37,12 +37,14 @@ def _copies(X: np.ndarray, y: np.ndarray) -> list[int]:
     if not len(candidates):
         return []
     classes, index = encoded(y)
+    C = len(classes)
+    if not 1 < C <= len(y) // 2:  # numbers to be predicted, each row another one
+        return []
     columns = X[:, candidates]
     kept = _constant_in_classes(columns, index)
     first = np.unique(index, return_index=True)[1]
     values = columns[first]
-    C = len(classes)
-    return [int(candidates[i]) for i in kept if C > 1 and len(np.unique(values[:, i])) == C]
+    return [int(candidates[i]) for i in kept if len(np.unique(values[:, i])) == C]
 
 
 def _constant_in_classes(X: np.ndarray, index: np.ndarray) -> np.ndarray:
