@@ -107,3 +107,16 @@ def test_rows_for_testing_without_labels_are_left_out(tmp_path):
     for split, labels in {"train": IS, "test": [None] * 4}.items():
         pa.parquet.write_table(hub_table(NAMES, labels), tmp_path / f"{split}.parquet")
     assert datasets.open(tmp_path).X_test is None
+
+
+def test_labels_in_lists_are_one_hot(tmp_path):
+    """As Keras' to_categorical makes them; .npz with such labels are read so, too."""
+    hot = np.eye(3, dtype=np.uint8)[[2, 0, 1, 0]]
+    table = {"x": np.arange(4.0), "label": pa.array(hot.tolist())}
+    pa.parquet.write_table(pa.table(table), tmp_path / "a.parquet")
+    data = datasets.open(tmp_path / "a.parquet")
+    assert data.y.tolist() == [2, 0, 1, 0]
+    assert data.notes[-1].startswith("one-hot labels in 3 columns")
+    table["label"] = pa.array([[1, 1, 0], *hot[1:].tolist()])
+    pa.parquet.write_table(pa.table(table), tmp_path / "a.parquet")
+    refuses(tmp_path / "a.parquet", "several labels a row")

@@ -21,7 +21,7 @@ from halfspaces.system.errors import DataError
 from halfspaces.system.progress import Bar
 
 ENDINGS = (".csv", ".tsv", ".tab")
-SUFFIXES = tuple(ending + packing for ending in ENDINGS for packing in ("", *compressed.OPENERS))
+SUFFIXES = tuple(ending + packing for ending in ENDINGS for packing in compressed.PACKINGS)
 KIND = "CSV"
 BLOCK = 1 << 24  # bytes that are read together; a row must be shorter
 PART = 1 << 20  # bytes that one core parses
@@ -137,7 +137,7 @@ def _read(
 
 def _blocks(path: Path, dialect: Dialect) -> Iterator[Block | Rest]:
     """The blocks of a file, with a progress bar of the bytes."""
-    total = path.stat().st_size if path.suffix not in compressed.OPENERS else None
+    total = None if compressed.is_packed(path) else path.stat().st_size
     with compressed.reading(path) as stream, Bar(f"reading {path.name}", total, "bytes") as bar:
         for block in csv_blocks.blocks(stream, dialect.encoding, dialect.delimiter, BLOCK):
             yield block

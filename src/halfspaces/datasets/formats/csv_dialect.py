@@ -107,9 +107,17 @@ def _check_columns(path: Path, most: int) -> None:
 
 
 def _check_first_line(path: Path, rows: Rows) -> None:
-    """Raise DataError for a line above the header: a comment, or what Excel writes there."""
+    """Raise DataError for a line above the header: a comment, or what Excel writes there.
+
+    R writes the names of the rows without a name of their column.
+    """
     widths = {len(row) for row in rows[1:]}
     is_hint = rows[0][0].startswith("sep=")
+    if not is_hint and len(rows[0]) > 1 and widths == {len(rows[0]) + 1}:
+        raise DataError(
+            f"{path} has {len(rows[0])} fields in its first line and {len(rows[0]) + 1} in the"
+            " others; give a name for each column (R's write.csv with row.names=FALSE does)."
+        )
     if is_hint or (len(widths) == 1 and len(rows[0]) < min(widths)):
         raise DataError(
             f"{path} begins with the line {rows[0][0][:60]!r}, which names no columns;"

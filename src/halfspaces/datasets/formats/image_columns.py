@@ -115,7 +115,8 @@ def _texts(y: np.ndarray, names: Sequence[str] | None) -> list[str | None]:
     """Labels by name; None for −1 in place of a class."""
     if names is None or y.dtype.kind not in "iu":
         return [str(label) for label in y.tolist()]
-    return [None if i == table_labels.HIDDEN else names[i] for i in y.tolist()]
+    numbers: list[int] = y.tolist()
+    return [None if i == table_labels.HIDDEN else names[i] for i in numbers]
 
 
 def _choose_image(path: Path, candidates: Sequence[str]) -> str:

@@ -124,7 +124,7 @@ def _counts(shards: Sequence[Shard], name: str) -> bool:
     if values.null_count or (of.is_floating(values.type) and not _are_whole(values)):
         return False
     steps = np.diff(values.to_numpy())
-    return _distinct(values) == len(values) or 2 * np.count_nonzero(steps == 1) > len(values)
+    return _distinct(values) == len(values) or 2 * int(np.sum(steps == 1)) > len(values)
 
 
 def _has_whole(shard: Shard, name: str) -> bool:

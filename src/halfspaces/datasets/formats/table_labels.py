@@ -36,6 +36,7 @@ class TableLabels:
 
     y: Mapping[str, np.ndarray]
     class_names: tuple[str, ...] | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,7 @@ class _Part:
 
     values: np.ndarray
     index: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.values if self.index is None else self.index)
@@ -60,6 +62,7 @@ class _File:
     parts: Sequence[_Part]
     names: tuple[str, ...] | None
     numbers: Callable[[np.ndarray], np.ndarray] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def are_texts(self) -> bool:
@@ -109,7 +112,7 @@ def read(splits: Splits, label: str, names_of: ShardNames) -> TableLabels:
         one_type = _numbering(names)
     y = {split: _joined(list(map(one_type, each))) for split, each in files.items()}
     published = {split: each for split, each in y.items() if split == "train" or not _hides(each)}
-    return TableLabels(published, names)
+    return TableLabels(published, names, flat[0].notes)
 
 
 def _hides(y: np.ndarray) -> bool:
@@ -184,7 +187,7 @@ def _read_file(shard: Shard, label: str, names: Sequence[str] | None, first: Pat
             batch.validate(full=True)
             table_values.check_complete(shard, batch)
             parts.append(_part(shard.path, label, batch.column(0)))
-    return _File(shard.path, parts, own_names)
+    return _File(shard.path, parts, own_names, notes=parts[0].notes if parts else ())
 
 
 def _read_written(shard: Shard, label: str) -> _File:
@@ -262,9 +265,23 @@ def _part(path: Path, label: str, array: Any) -> _Part:
     if of.is_integer(array.type) or of.is_floating(array.type) or of.is_boolean(array.type):
         y = array.to_numpy(zero_copy_only=False)
         return _Part(named_arrays.labels(path, f"the column {label!r}", y))
+    if (rows := _rows_of_lists(array)) is not None:
+        y = named_arrays.labels(path, f"the column {label!r}", rows)
+        return _Part(y, notes=named_arrays.label_notes(rows))
     raise DataError(
         f"{path} has {label!r} of type {array.type}; labels are whole numbers or strings."
     )
+
+
+def _rows_of_lists(array: Any) -> np.ndarray | None:
+    """Lists of numbers as rows (n, C), perhaps one-hot; None unless all have one length > 1."""
+    kind = arrow_types.leaf(array.type)
+    if not arrow_types.is_list(array.type) or not arrow_types.is_number(kind) or not len(array):
+        return None
+    rows = array.to_pylist()
+    lengths = {len(row) if isinstance(row, list) else 0 for row in rows}
+    found = np.array(rows) if len(lengths) == 1 and min(lengths) > 1 else np.empty(0)
+    return found if found.ndim == 2 else None
 
 
 def _text_part(path: Path, label: str, array: Any) -> _Part:

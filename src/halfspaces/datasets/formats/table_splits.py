@@ -4,17 +4,16 @@
 # pyright: reportAttributeAccessIssue=false
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from halfspaces.datasets.formats import arrow_types
-from halfspaces.datasets.formats.shard import Shard
+from halfspaces.datasets.formats.shard import Batches, Shard
 from halfspaces.datasets.split_words import OF_SPLIT, SPLIT_OF_WORD
 from halfspaces.system.errors import DataError, listed
 
-Batches = Callable[[Sequence[str]], Iterable[Any]]
 NAMES = ("split", "subset")  # of columns that hold splits without being asked for
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
+from halfspaces.datasets.files import foreign
 from halfspaces.datasets.formats import (
     arrow,
     csv,
@@ -20,6 +21,7 @@ from halfspaces.datasets.formats import (
     parquet,
     table_columns,
     table_labels,
+    table_pairs,
     table_splits,
     table_values,
     unread,
@@ -90,7 +92,15 @@ class TableFiles:
                 f"The folder {path} holds {listed(names)} and no file for training;"
                 f" name it train{suffix}."
             )
-        return {split: [self._open(file) for file in each] for split, each in files.items()}
+        return {split: self._opened(split, each) for split, each in files.items()}
+
+    def _opened(self, split: str, files: Sequence[Path]) -> list[Shard]:
+        """The shards of a split; a file of features and one of labels are joined to one."""
+        stems = {file.name.removesuffix(self._suffix(file) or ""): file for file in files}
+        pair = table_pairs.find(stems, split)
+        if pair is None:
+            return [self._open(file) for file in files]
+        return [table_pairs.joined(*map(self._open, pair))]
 
     def first(self, path: Path) -> Shard:
         """The file, or the first one in a folder, opened."""
@@ -109,6 +119,7 @@ class TableFiles:
         return [] if of_images and image_names.has_image(folder) else shards
 
     def _open(self, path: Path) -> Shard:
+        foreign.check_content(path)
         return self.openers[self._suffix(path) or path.suffix](path)
 
     def _suffix(self, path: Path) -> str | None:
@@ -164,6 +175,7 @@ def read_shards(
             *_found(first),
             columns.taken_note,
             *columns.left_out_notes,
+            *labels.notes,
             *_copies_note(X, y, columns, options),
             *(_unlabelled_note(split, splits[split]) for split in unlabelled),
         ),
