@@ -60,8 +60,9 @@ class TableFiles:
         X is one column of lists of equal length, fixed size or not, or all numeric columns but the
         label, in order, without keys of the rows and columns to ignore. Beside a column of lists,
         only the label is used. An uncompressed Arrow file of one batch is used from disk. Files
-        that name no split are training, or are split by a column. The label is the column `label`,
-        or the first called label, labels, y, target, targets or class, or the only one of texts.
+        that name no split are training, or are split by a column. X_train and y_train are joined.
+        The label is the column `label`, or the first called label, labels, y, target, targets or
+        class, or the only one of texts where that is clear: see `only_text`.
 
         Raises DataError for missing values, columns that are not numbers, missing labels, and
         shards that disagree.
