@@ -303,6 +303,8 @@ def test_indices_of_every_kind_are_no_features(tmp_path):
         pa.parquet.write_table(pa.table(shard), tmp_path / f"{name}.parquet")
     (tmp_path / "a.parquet").unlink()
     assert datasets.open(tmp_path).conventions.columns == ("rounded",)
+    pa.parquet.write_table(pa.table(shard).drop_columns("Unnamed: 0"), tmp_path / "train-1.parquet")
+    assert datasets.open(tmp_path).conventions.columns == ("rounded",)
 
 
 def test_columns_are_matched_by_name(tmp_path):

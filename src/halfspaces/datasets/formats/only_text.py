@@ -85,5 +85,5 @@ def _distinct_whole(values: Any) -> int | None:
     """The number of distinct values; None if one has a fraction."""
     if not arrow_types.is_number(values.type):
         return None
-    found = np.unique(values.drop_null().cast("float64").to_numpy(zero_copy_only=False))
+    found = np.unique(values.drop_null().cast("float64", safe=False).to_numpy(zero_copy_only=False))
     return len(found) if np.all(found == np.round(found)) else None

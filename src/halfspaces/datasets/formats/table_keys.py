@@ -56,8 +56,8 @@ def without_use(shards: Sequence[Shard], names: Sequence[str]) -> dict[str, str]
     """
     named = {name: KEY for name in names if is_named_so(name)}
     named |= {name: EMPTY for name in names if all(_is_empty(shard, name) for shard in shards)}
-    nameless = [name for name in names if NAMELESS.fullmatch(name.strip())]
-    named |= {name: KEY for name in nameless if name not in named and _counts(shards, name)}
+    nameless = [name for name in names if NAMELESS.fullmatch(name.strip()) and name not in named]
+    named |= dict.fromkeys(_indices(shards[0], nameless), KEY)
     others = [name for name in names if name not in named]
     for shard in shards[1:]:
         check_has(shard, others, shards[0].path)
@@ -70,8 +70,6 @@ def _by_value(shards: Sequence[Shard], names: Sequence[str]) -> dict[str, str]:
 
     The first rows of a column decide in most cases; only what they leave open is read on.
     """
-    import pyarrow.types as of
-
     schema = shards[0].schema
     names = [name for name in names if _may_be_key(schema.field(name).type)]
     rows = sum(shard.rows for shard in shards)
@@ -81,7 +79,7 @@ def _by_value(shards: Sequence[Shard], names: Sequence[str]) -> dict[str, str]:
         return found
     columns = map(arrow_types.decoded, first.columns)
     for name, values in zip(first.schema.names, columns, strict=True):
-        if of.is_floating(values.type) and not _are_whole(values):
+        if not arrow_types.is_text(values.type) and not _are_whole(values):
             continue
         distinct = _distinct(values)
         if values.null_count or distinct not in (1, len(values)):
@@ -111,33 +109,36 @@ def _is_empty(shard: Shard, name: str) -> bool:
     return name not in shard.schema.names or of.is_null(shard.schema.field(name).type)
 
 
-def _counts(shards: Sequence[Shard], name: str) -> bool:
-    """Whether values number the rows: all are distinct, or most are one more than the one before.
+def _indices(shard: Shard, names: Sequence[str]) -> list[str]:
+    """The columns that the first rows of a file show to be an index."""
+    first = first_batch([shard], names) if names else None
+    return [name for name in names if first is not None and _is_index(first.column(name))]
+
+
+def _is_index(values: Any) -> bool:
+    """Whether values name or number the rows: all differ, or most are one more than the last one.
 
     The second is so where the rows of several tables follow each other.
     """
-    import pyarrow.types as of
-
-    if any(not _has_whole(shard, name) for shard in shards):
+    values = arrow_types.decoded(values)
+    is_text = arrow_types.is_text(values.type)
+    is_number = arrow_types.is_number(values.type)
+    if values.null_count or not (is_text or (is_number and _are_whole(values))):
         return False
-    values = _column(shards, name)
-    if values.null_count or (of.is_floating(values.type) and not _are_whole(values)):
-        return False
-    steps = np.diff(values.to_numpy())
-    return _distinct(values) == len(values) or 2 * int(np.sum(steps == 1)) > len(values)
-
-
-def _has_whole(shard: Shard, name: str) -> bool:
-    import pyarrow.types as of
-
-    kind = shard.schema.field(name).type if name in shard.schema.names else None
-    return kind is not None and (of.is_integer(kind) or of.is_floating(kind))
+    if _distinct(values) == len(values):
+        return True
+    steps = np.diff(values.cast("float64", safe=False).to_numpy()) if is_number else np.empty(0)
+    return 2 * int(np.sum(steps == 1)) > len(values)
 
 
 def _are_whole(values: Any) -> bool:
     import pyarrow.compute as pc
+    import pyarrow.types as of
 
-    return bool(pc.all(pc.equal(pc.floor(values), values)).as_py())
+    if not of.is_floating(values.type):
+        return of.is_integer(values.type)
+    numbers = values.cast("float64")  # pyarrow rounds no halves
+    return bool(pc.all(pc.equal(pc.floor(numbers), numbers)).as_py())
 
 
 def first_batch(shards: Sequence[Shard], names: Sequence[str]) -> Any:
@@ -161,7 +162,7 @@ def _column(shards: Sequence[Shard], name: str) -> Any:
             for batch in shard.batches([name]):
                 batch.validate(full=True)
                 values = arrow_types.decoded(batch.column(0))
-                parts.append(values if len(kinds) == 1 else values.cast(_common(kinds)))
+                parts.append(values if len(kinds) == 1 else values.cast(_common(kinds), safe=False))
     return pyarrow.chunked_array(parts)
 
 
@@ -187,11 +188,10 @@ def _numbers_rows(values: Any) -> bool:
     of birthdays: consecutive numbers are keys, and large ones, such as incomes, need not be.
     """
     import pyarrow.compute as pc
-    import pyarrow.types as of
 
     if values.null_count or _distinct(values) < len(values):
         return False
-    if of.is_floating(values.type) and not _are_whole(values):
+    if not _are_whole(values):
         return False
     ends = pc.min_max(values)
     span = ends["max"].as_py() - ends["min"].as_py() + 1
