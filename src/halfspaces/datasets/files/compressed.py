@@ -44,7 +44,7 @@ def _open_zip(path: Path, mode: str) -> Any:
             names = [name for name in archive.namelist() if not NO_FILE.match(name)]
             if len(names) == 1:
                 return archive.open(names[0])
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except Exception as error:  # zipfile raises errors of any type over hostile bytes
         raise DataError(f"{path} cannot be unpacked ({cause(error)}); unpack it.") from error
     raise DataError(f"{path} holds {listed(names, 3)}, where one file is needed; unpack it.")
 
