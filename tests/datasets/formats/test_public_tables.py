@@ -88,20 +88,19 @@ def test_the_only_texts_may_be_no_classes(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("header", "rows"),
+    ("header", "rows", "label"),
     [
-        ("id,diagnosis,radius,smooth", "842,M,17.9,1\n843,B,20.5,0\n844,M,19.6,1"),  # UCI, WDBC
-        ("lettr,x-box,y-box", "T,2,8\nI,5,12\nT,4,11\nI,2,8"),  # UCI, Letter Recognition
-        ("class name,a,b", "L,1,5\nR,5,1\nL,3,4"),  # UCI, Balance Scale
+        ("id,diagnosis,radius,smooth", "842,M,17.9,1\n843,B,20.5,0\n844,M,19.6,1", "diagnosis"),
+        ("lettr,x-box,y-box", "T,2,8\nI,5,12\nT,4,11\nI,2,8", "lettr"),  # Letter Recognition
+        ("class name,a,b", "L,1,5\nR,5,1\nL,3,4", "class name"),  # Balance Scale
+        ("8423,M,17.9,1.5", "\n".join(f"{97 * i},{'MB'[i % 2]},{i}.5,1" for i in range(20)), "2"),
+        ("species,width,label_num", "owl,2.5,1\nemu,3.5,0\nowl,2,1", "species"),  # Kaggle
     ],
 )
-def test_the_only_texts_at_an_end(tmp_path, header, rows):
+def test_the_only_texts_where_they_are_the_label(tmp_path, header, rows, label):
+    """Of UCI's repository, and of Kaggle's copies."""
     (tmp_path / "a.csv").write_text(f"{header}\n{rows}\n")
-    label = header.removeprefix("id,").split(",")[0]
-    if "smooth" in header:  # two whole numbers in the last column
-        refuses(tmp_path / "a.csv", "'diagnosis', holds the classes, as 'smooth' may")
-    else:
-        assert datasets.open(tmp_path / "a.csv").conventions.label == label
+    assert datasets.open(tmp_path / "a.csv").conventions.label == label
 
 
 def by_csv_module(path):

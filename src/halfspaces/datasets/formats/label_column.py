@@ -14,14 +14,23 @@ KNOWN += ("emotion", "attrition", "churn", "exited", "loan_status", "income", "r
 OF_A_CLASS = re.compile(r"(class|label|category|breed|species)([ _-]?(id|idx|index|name|label))?")
 
 
+def is_certain(name: str) -> bool:
+    """Whether a column of texts with this name is a label, whatever other columns look like.
+
+    >>> [is_certain(name) for name in ("Species", "diagnosis", "type")]
+    [True, True, False]
+    """
+    small = name.strip().lower()
+    return small in (*USUAL, "diagnosis") or OF_A_CLASS.fullmatch(small) is not None
+
+
 def is_likely(name: str) -> bool:
     """Whether a column has the name of a label, or a name that labels often have.
 
     >>> [is_likely(name) for name in ("Class_Name", "DEATH_EVENT", "Gender")]
     [True, True, False]
     """
-    small = name.strip().lower()
-    return small in (*USUAL, *KNOWN) or OF_A_CLASS.fullmatch(small) is not None
+    return name.strip().lower() in KNOWN or is_certain(name)
 
 
 def choose(

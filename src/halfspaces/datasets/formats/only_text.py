@@ -2,7 +2,8 @@
 
 It does by its name, or as the first or the last column, if its values look like names of classes
 and no column of numbers looks like the label, too: a table of customers has one column of texts,
-their gender, and ends in a column of zeros and ones.
+their gender, and ends in a column of zeros and ones. Beside a name such as `species` only another
+name counts.
 """
 
 import re
@@ -35,9 +36,9 @@ def label(shards: Sequence[Shard], names: Sequence[str], text: str, *, needed: b
     if batch is None:
         return text
     rivals = _rivals(batch, text)
-    is_at_end = text in (names[0], names[-1])
-    is_likely = label_column.is_likely(text) or is_at_end
-    if is_likely and not rivals and _are_classes(batch.column(text)):
+    is_likely = label_column.is_likely(text) or text in (_first(batch), names[-1])
+    is_certain = label_column.is_certain(text)
+    if is_likely and not rivals and _are_classes(batch.column(text), is_certain=is_certain):
         return text
     raise _unclear(shards[0].path, names, text, rivals)
 
@@ -51,14 +52,26 @@ def _unclear(path: Path, names: Sequence[str], text: str, rivals: Sequence[str])
     )
 
 
-def _are_classes(values: Any) -> bool:
-    """Whether texts are repeated, and no amounts, dates or names of splits."""
+def _first(batch: Any) -> str:
+    """The first column but for whole numbers that all differ: they may be numbers of the rows."""
+    for name, values in zip(batch.schema.names, batch.columns, strict=True):
+        if len(values) < table_keys.FEW or _distinct_whole(values) != len(values):
+            return name
+    return batch.schema.names[0]
+
+
+def _are_classes(values: Any, *, is_certain: bool) -> bool:
+    """Whether texts are repeated, and no amounts, dates or names of splits.
+
+    In a column that is called like a label some may be numbers (1, 2, x), and few may all differ.
+    """
     texts = arrow_types.decoded(values).drop_null().to_pylist()
     distinct = set(texts)
-    most = len(texts) // 2 if len(texts) >= table_keys.FEW else len(texts) - 1
+    most = len(texts) // 2 if len(texts) >= table_keys.FEW else len(texts) - 1 + is_certain
     if len(distinct) > most or all(map(split_of, distinct)):
         return False
-    return not any(NO_CLASS.fullmatch(text.strip()) for text in distinct)
+    amounts = sum(NO_CLASS.fullmatch(text.strip()) is not None for text in distinct)
+    return amounts < len(distinct) if is_certain else not amounts
 
 
 def _rivals(batch: Any, text: str) -> list[str]:
@@ -66,7 +79,8 @@ def _rivals(batch: Any, text: str) -> list[str]:
     numbers = [name for name in batch.schema.names if name != text]
     named = [name for name in numbers if label_column.is_likely(name)]
     last = batch.schema.names[-1]
-    if last not in (text, *named) and _ends_in_classes(batch, numbers):
+    is_clear = last in (text, *named) or label_column.is_certain(text)
+    if not is_clear and _ends_in_classes(batch, numbers):
         named.append(last)
     return named
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from shlex import quote
 from typing import Any, TypedDict
@@ -22,6 +23,7 @@ from halfspaces.datasets.formats.shard import Shard, check_has
 from halfspaces.system.errors import DataError, listed
 
 THOUSANDS = re.compile(r"[-+]?\d{1,3}([,. '’\xa0\u202f]\d{3})+([.,]\d*)?")
+LONGEST_LIST = 80  # characters
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 ClassNames = Callable[[str], Sequence[str] | None]  # of the column of a label
@@ -59,7 +61,7 @@ class Columns:
         count = len(self.features)
         columns = "1 feature column" if count == 1 else f"{count:,} feature columns"
         label = "" if self.label is None else f"label {self.label!r}, "
-        return f"{label}{columns}: {listed(self.features)}"
+        return f"{label}{columns}: {listed(self.features, _most_shown(self.features))}"
 
     @property
     def left_out_notes(self) -> tuple[str, ...]:
@@ -215,6 +217,12 @@ def _check_found(
         raise DataError(
             f"{path} has no column beside the label {label!r}{others}; add the features."
         )
+
+
+def _most_shown(names: Sequence[str]) -> int:
+    """How many names fit on a line; at least five, so an index among the features can be seen."""
+    ends = accumulate(len(repr(name)) + 2 for name in names)
+    return max(5, sum(end <= LONGEST_LIST for end in ends))
 
 
 def _key(left_out: Reasons, like: Conventions) -> str | None:
