@@ -72,6 +72,15 @@ def test_command_lines_that_cannot_be(run, options, words):
     assert words in err
 
 
+def test_a_class_for_each_row_is_refused(run, tmp_path):
+    """A table for regression, such as Ames Housing with its SalePrice: no folds were asked for."""
+    rows = "".join(f"{i % 7},{i % 5},{200_000 - 1_700 * i}\n" for i in range(60))
+    (tmp_path / "houses.csv").write_text(f"rooms,floors,target\n{rows}")
+    code, _, err = run("train", tmp_path / "houses.csv")
+    assert code == 2
+    assert "houses has 60 rows of 60 classes, so none can be held out; give two rows" in err
+
+
 def test_an_optimizer_that_cannot_be_is_refused_before_the_grid(run, monkeypatch):
     monkeypatch.setattr(LinearClassifierCV, "fit", None)
     code, _, err = run("train", "digits", "--penalty", "l1", "--optimizer", "lbfgs")

@@ -193,3 +193,26 @@ def test_sparse_rows_that_lack_the_last_features(run, tmp_path):
     model = tmp_path / "model.safetensors"
     assert run("train", tmp_path / "train", "--strength", "0.1", "--out", model).code == 0
     assert run("predict", model, tmp_path / "new").out.splitlines()[2] == "1,1"
+
+
+@pytest.mark.parametrize(
+    ("trained", "given", "right"),
+    [
+        (["1", "2", "x"], ["1", "2", "1"], 1.0),  # football-data.co.uk: a file without an x
+        (["1", "2", "1"], ["1", "2", "x"], 2 / 3),
+        (["true", "false", "n/k"], ["True", "False", "True"], 1.0),
+        (["True", "False", "True"], ["true", "false", "n/k"], 2 / 3),
+    ],
+)
+def test_labels_of_another_type_are_matched_as_they_are_written(
+    run, tmp_path, trained, given, right
+):
+    for name, labels in {"train.csv": trained, "given.csv": given}.items():
+        kinds = [0, 1, 2 if "x" in labels or "n/k" in labels else 0] * 9
+        rows = "".join(f"{i % 2},{kind},{labels[i % 3]}\n" for i, kind in enumerate(kinds))
+        (tmp_path / name).write_text(f"a,b,label\n{rows}")
+    model = tmp_path / "model.safetensors"
+    assert run("train", tmp_path / "train.csv", "--strength", "1e-4", "--out", model).code == 0
+    ended = run("evaluate", model, tmp_path / "given.csv")
+    assert accuracy(ended.out, "all") == pytest.approx(right, abs=1e-4)
+    assert (f"does not know ('{given[2]}')" in ended.out) == (right < 1)

@@ -3,6 +3,7 @@
 import io
 import json
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,8 @@ def arrow_seeds() -> list[bytes]:
         {"stream": True},
         {"stream": True, "compression": "zstd"},
     ]
-    return [arrow(table, **way) for table in tables() for way in ways]
+    views = pa.table({"a": X[:, 0], "label": pa.array(["owl", "emu"] * 6, pa.string_view())})
+    return [arrow(table, **way) for table in (*tables(), views) for way in ways]
 
 
 def hugging_face() -> dict[str, bytes]:
@@ -159,8 +161,18 @@ CSV = (
     "id\tgröße\tlabel\n1\t3\tä\n2\t4\tb\n".encode("cp1252"),
     'a,"b ""c""",label\n1,"2\n",x\n3,4,"y"\n'.encode("utf-16"),
 )
+
+
+def zipped(text: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("given.csv", text)
+    return stream.getvalue()
+
+
 READERS = {
     "csv": Reader(lambda: list(CSV), "given.csv"),
+    "csv, zipped": Reader(lambda: list(map(zipped, CSV)), "given.csv.zip"),
     "npy": Reader(
         lambda: [saved(X), saved(X.astype(np.uint8)[:, :, None])],
         "X.npy",

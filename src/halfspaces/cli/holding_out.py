@@ -62,6 +62,11 @@ def held_out_rows(recipe: Recipe, dataset: Dataset) -> HeldOutRows | None:
         return HeldOutRows(folds, f"{recipe.folds} folds{whole}", never=never)
     if recipe.validation is None and dataset.X_val is not None:
         return HeldOutRows([], f"{len(dataset.X_val):,} rows of their own")
+    if groups is None and len(never) == len(y):
+        raise ValueError(
+            f"{dataset.name} has {len(y):,} rows of {len(y):,} classes, so none can be held out;"
+            " give two rows or more of each class, and no numbers to be predicted as labels."
+        )
     count = len(y) if groups is None else len(np.unique(groups))
     repeats = 0 if recipe.validation else repeats_for(count, fewest_of_a_class(y, groups))
     if repeats:

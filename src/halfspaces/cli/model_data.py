@@ -127,6 +127,10 @@ def _like_training(classifier: LinearClassifier, data: str, options: Options) ->
     return options
 
 
+TEXTS = "OUS"  # kinds of arrays of texts
+MOST_NAMES = 10_000  # numbers of classes that are named to name those that the model does not know
+
+
 class Labels(NamedTuple):
     """Labels as the model numbers them.
 
@@ -140,14 +144,17 @@ class Labels(NamedTuple):
 
 
 def labels(classifier: LinearClassifier, dataset: Dataset, y: np.ndarray) -> Labels:
-    """The labels y as the model numbers them, matched by class names if both have names.
+    """The labels y as the model numbers them, matched by class names if both have names, and by
+    their texts where only one of them has numbers: 1 is the class '1'.
 
     Raises ValueError if the model knows none of the labels.
     """
     known = classifier.notes_.get("class_names")
     named = dataset.class_names
     names = known or named
-    if known and named and y.dtype.kind in "iu":
+    if (y.dtype.kind in TEXTS) != (classifier.classes_.dtype.kind in TEXTS):
+        y, names = _matched_by_text(classifier.classes_, known, named, y)
+    elif known and named and y.dtype.kind in "iu":
         names = [*known, *(name for name in named if name not in known)]
         y = np.array([names.index(name) for name in named])[y]
     held, rows = np.unique(y, return_inverse=True)
@@ -159,9 +166,33 @@ def labels(classifier: LinearClassifier, dataset: Dataset, y: np.ndarray) -> Lab
         known_label = classifier.classes_[:1].tolist()[0]
         if names:
             unknown_label = name(unknown_label)
+        if known:
             known_label = name(known_label)
         raise ValueError(
             f"{dataset.name} has labels such as {unknown_label!r}, which the model does not know "
             f"(it knows {known_label!r} and others); give data with the labels of the model."
         )
     return Labels(y, names, unknown)
+
+
+def _matched_by_text(
+    classes: np.ndarray, known: Sequence[str] | None, named: Sequence[str] | None, y: np.ndarray
+) -> tuple[np.ndarray, Sequence[str] | None]:
+    """Labels in the type of the classes, and their names; capitals of truth values do not count."""
+    text_of_class = report.namer(known)
+    text_of_label = report.namer(named)
+    held, rows = np.unique(y, return_inverse=True)
+    texts = list(map(text_of_label, held.tolist()))
+    class_of = {text_of_class(label): label for label in classes.tolist()}
+    if "b" in (y.dtype.kind, classes.dtype.kind):
+        by_small = {text.lower(): text for text in class_of}
+        texts = [by_small.get(text.lower(), text) for text in texts]
+    if classes.dtype.kind in TEXTS:
+        return np.array(texts, object)[rows], None
+    unknown = [text for text in texts if text not in class_of]
+    first = max(int(classes.max()) + 1, len(known or ()))
+    number_of = class_of | {text: first + i for i, text in enumerate(unknown)}
+    names = known
+    if unknown and first <= MOST_NAMES:
+        names = [*map(text_of_class, range(first)), *unknown]
+    return np.array([number_of[text] for text in texts])[rows], names

@@ -13,7 +13,7 @@ from halfspaces.datasets import catalogue
 from halfspaces.datasets.catalogue import CATALOGUE
 from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, Features, RowsToPredict
-from halfspaces.datasets.files import remote
+from halfspaces.datasets.files import foreign, remote
 from halfspaces.datasets.formats import FORMATS, digits
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.image_size import AtMost, ImageSize
@@ -250,9 +250,13 @@ def _find(given: str | os.PathLike[str]) -> _Found:
     if not os.path.isdir(path) and not os.path.isfile(path):
         raise DataError(_unknown(os.fspath(given), path))
     names = _names_in(path) if os.path.isdir(path) else None
+    if names is None:
+        foreign.check_content(path)
     for format in _by_priority():
         if format.recognizes(path):
             return _Found(path, format, given)
+    if names is None and (remedy := foreign.remedy(path)):
+        raise DataError(f"The file {path} is not read as it is; {remedy}.")
     if names is None:
         raise DataError(f"The file {path} is no data set; give {_usual()}.")
     raise DataError(f"The folder {path} holds {listed(names, 3)}; needed is {_usual()}.")

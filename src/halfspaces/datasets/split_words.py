@@ -7,6 +7,7 @@ OF_SPLIT = {
     "test": ("test", "testing"),
     "validation": ("validation", "valid", "val", "dev"),
 }
+USES = {"train": "for training", "validation": "for validation", "test": "for testing"}
 SPLIT_OF_WORD = {word: split for split, words in OF_SPLIT.items() for word in words}
 BORDER = re.compile(r"[\W\d_]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 

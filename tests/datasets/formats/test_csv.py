@@ -120,6 +120,29 @@ def test_a_header_of_numbers(tmp_path):
     assert datasets.open(tmp_path / "a.csv").conventions.columns == ("0", "1")
 
 
+HEADERS = {
+    "pandas without names": ("0,1,2,species", True),
+    "R's write.csv of a matrix": ("1,2,3,4", True),
+    "pandas without names, whole numbers": ("0,1,2,3", True),
+    "wavelengths of spectra": ("400.5,402.5,404.5,label", True),
+    "a class that is called y": ("5.1,3.5,1.4,y", False),
+    "a row of numbers": ("1,2,4,3", False),
+    "a row that counts": ("1,2,3,n", False),
+}
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+def test_whether_a_first_line_of_numbers_is_a_header(tmp_path, kind):
+    """The index of a frame without names, https://pandas.pydata.org/docs, and UCI's data files."""
+    first, is_header = HEADERS[kind]
+    rows = [f"{i % 3}.{i},{i % 5},{7 - i % 4},{'yn'[i % 2]}" for i in range(20)]
+    (tmp_path / "a.csv").write_text("\n".join([first, *rows]))
+    names = tuple(first.split(",")) if is_header else ("1", "2", "3", "4")
+    data = datasets.open(tmp_path / "a.csv", label=names[-1])
+    assert len(data.y) == 20 + (not is_header)
+    assert data.conventions.columns == names[:-1]
+
+
 def test_a_mark_of_utf_16_without_text(tmp_path):
     (tmp_path / "a.csv").write_bytes(codecs.BOM_UTF16_LE)
     refuses(tmp_path / "a.csv", "holds no rows")

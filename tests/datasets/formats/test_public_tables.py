@@ -63,6 +63,46 @@ def test_iris_without_a_header(tmp_path):
     assert data.y.tolist() == ["Iris-setosa", "Iris-setosa", "Iris-virginica"]
 
 
+ONLY_TEXTS = {  # by public file: columns, rows, the other column that may be the label
+    "Social_Network_Ads": (
+        "Gender,Age,Purchased",
+        "Male,19,0\nFemale,35,1\nMale,26,0",
+        "Purchased",
+    ),
+    "indian_liver_patient": ("Age,Gender,TB,Dataset", "65,Female,0.7,1\n62,Male,9.9,2", "Dataset"),
+    "wine": ("pH,quality,color", "3.5,5,red\n3.2,6,red\n3.3,7,white", "quality"),
+    "fer2013": ("emotion,Usage", "0,Training\n2,Training\n4,PublicTest", "emotion"),
+    "adult": ("age,sex,hours", "39,Male,40\n50,Male,13\n38,Female,41", ""),
+    "amounts": ("age,price", '39,"4,000"\n50,"4,000"\n38,"5,000"', ""),
+    "shares": ("age,share", "39,12%\n50,12%\n38,5%", ""),
+    "days": ("age,day", "39,2024-01-31\n50,2024-01-31\n38,2024-02-01", ""),
+}
+
+
+@pytest.mark.parametrize("name", ONLY_TEXTS)
+def test_the_only_texts_may_be_no_classes(tmp_path, name):
+    header, rows, other = ONLY_TEXTS[name]
+    (tmp_path / f"{name}.csv").write_text(f"{header}\n{rows}\n")
+    words = [f", as {other!r} may, is not clear"] if other else ["classes, is not clear"]
+    refuses(tmp_path / f"{name}.csv", *words, "--label COLUMN")
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "label"),
+    [
+        ("id,diagnosis,radius,smooth", "842,M,17.9,1\n843,B,20.5,0\n844,M,19.6,1", "diagnosis"),
+        ("lettr,x-box,y-box", "T,2,8\nI,5,12\nT,4,11\nI,2,8", "lettr"),  # Letter Recognition
+        ("class name,a,b", "L,1,5\nR,5,1\nL,3,4", "class name"),  # Balance Scale
+        ("8423,M,17.9,1.5", "\n".join(f"{97 * i},{'MB'[i % 2]},{i}.5,1" for i in range(20)), "2"),
+        ("species,width,label_num", "owl,2.5,1\nemu,3.5,0\nowl,2,1", "species"),  # Kaggle
+    ],
+)
+def test_the_only_texts_where_they_are_the_label(tmp_path, header, rows, label):
+    """Of UCI's repository, and of Kaggle's copies."""
+    (tmp_path / "a.csv").write_text(f"{header}\n{rows}\n")
+    assert datasets.open(tmp_path / "a.csv").conventions.label == label
+
+
 def by_csv_module(path):
     with path.open("w", newline="") as stream:
         writer = csv.writer(stream, dialect="excel", quoting=csv.QUOTE_ALL)
@@ -119,7 +159,11 @@ def test_the_same_rows_by_polars(tmp_path, suffix):
         (["0.0", "1.0", "0.0"], [0, 1]),  # pandas, after a merge with missing rows
         (["True", "False", "True"], [False, True]),
         (["M", "B", "M"], ["B", "M"]),  # UCI, "Breast Cancer Wisconsin (Diagnostic)"
-        (["01", "02", "01"], [1, 2]),
+        (["007", "010", "7"], ["007", "010", "7"]),  # US Census, codes of states and counties
+        (
+            ["None", "Insomnia", "None"],
+            ["Insomnia", "None"],
+        ),  # Kaggle, "Sleep Health"
     ],
 )
 def test_labels(tmp_path, labels, classes):

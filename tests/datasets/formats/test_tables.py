@@ -258,6 +258,55 @@ def test_keys_ignored_columns_and_splits(tmp_path):
     refuses(tmp_path, "no column 'fold'", split="fold")
 
 
+def test_views_of_texts(tmp_path):
+    """As polars' write_ipc() writes texts and categories: Arrow's "utf8 view"."""
+    kinds = pa.array(["owl", "kiwi", "owl", "kiwi", "owl", "emu"] * 2, pa.string_view())
+    indices = pa.array([0, 1, 0, 1, 0, 2] * 2, pa.uint32())
+    names = pa.array(["owl", "kiwi", "emu"], pa.string_view())
+    for column in (kinds, pa.DictionaryArray.from_arrays(indices, names)):
+        texts = pa.array([f"row {i}" for i in range(12)], pa.string_view())
+        ipc(tmp_path / "a.arrow", pa.table({"note": texts, "x": np.arange(12) % 5, "kind": column}))
+        data = datasets.open(tmp_path / "a.arrow")
+        assert data.y.tolist() == kinds.to_pylist()
+        assert data.conventions.key == "note"
+
+
+def test_indices_of_every_kind_are_no_features(tmp_path):
+    """As pandas and polars write them: an index, that of an index, floats after a join."""
+    rng = np.random.default_rng(0)
+    n = 60
+    species = np.sort(rng.integers(0, 3, n))
+    columns = {
+        "Unnamed: 0": np.arange(n),
+        "Unnamed: 0.1": rng.integers(0, 99, n),
+        "Unnamed: 1": rng.permutation(10**6)[:n],
+        "Unnamed: 2": np.arange(n) % 40,
+        "Unnamed: 3": rng.integers(0, 9, n),
+        "Unnamed: 32": pa.nulls(n),
+        "row_nr": np.arange(n) * 1.0,
+        "member": rng.permutation(n) * 1.0,
+        "idx": rng.integers(0, 9, n),
+        "rounded": rng.integers(0, 50, n) * 1.0,
+        "kind": np.array([7.0, 2.0, 5.0])[species],
+        "label": species,
+    }
+    pa.parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
+    data = datasets.open(tmp_path / "a.parquet")
+    assert data.conventions.columns == ("Unnamed: 3", "rounded", "kind")
+    assert "'Unnamed: 32' (empty)" in data.notes[1]
+    assert data.notes[-1].startswith("'kind' has one value for each class, a copy of the label")
+    for name in ("train-0", "train-1"):  # of the narrowest type of each file
+        rows = slice(None, 5) if name == "train-1" else slice(None)
+        kind = np.uint8 if name == "train-1" else np.int16
+        shard = {key: pa.array(columns[key][rows]) for key in ("rounded", "label")}
+        shard |= {"Unnamed: 0": np.arange(n, dtype=kind)[rows]}
+        pa.parquet.write_table(pa.table(shard), tmp_path / f"{name}.parquet")
+    (tmp_path / "a.parquet").unlink()
+    assert datasets.open(tmp_path).conventions.columns == ("rounded",)
+    pa.parquet.write_table(pa.table(shard).drop_columns("Unnamed: 0"), tmp_path / "train-1.parquet")
+    assert datasets.open(tmp_path).conventions.columns == ("rounded",)
+
+
 def test_columns_are_matched_by_name(tmp_path):
     path = tmp_path / "a.parquet"
     pa.parquet.write_table(wide(SMALL, SMALL_LABELS), path)

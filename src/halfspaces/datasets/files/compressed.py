@@ -4,6 +4,8 @@ import builtins
 import gzip
 import io
 import lzma
+import re
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,11 +14,13 @@ from typing import IO, Any, BinaryIO
 
 import numpy as np
 
-from halfspaces.system.errors import DataError
+from halfspaces.system.errors import DataError, listed
 
+NO_FILE = re.compile(r"__MACOSX/|.*/$")  # in a zip: what a file manager adds, and folders
 CHUNK = 1 << 18  # bytes read at a time
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
-DAMAGE = (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error)
+PACKINGS = ("", *OPENERS, ".zip")  # suffixes of text; a zip holds one file
+DAMAGE = (zipfile.BadZipFile, EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error)
 MOST_TEXT = 1 << 24  # bytes that any packed text may unpack to
 HIGHEST_RATIO = 200  # of more text to its packed file
 LONGEST_CAUSE = 200  # characters quoted of a library's error
@@ -28,10 +32,27 @@ def find(folder: Path, *stems: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
+def is_packed(path: Path) -> bool:
+    """Whether the name of a text ends like that of a packed one."""
+    return path.suffix in PACKINGS[1:]
+
+
+def _open_zip(path: Path, mode: str) -> Any:
+    """The only file in a zip; DataError for several, or none, or one with a password."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if not NO_FILE.match(name)]
+            if len(names) == 1:
+                return archive.open(names[0])
+    except Exception as error:  # zipfile raises errors of any type over hostile bytes
+        raise DataError(f"{path} cannot be unpacked ({cause(error)}); unpack it.") from error
+    raise DataError(f"{path} holds {listed(names, 3)}, where one file is needed; unpack it.")
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[BinaryIO]:
-    """Open `path`, decompressing .gz and .xz; errors of reading become a DataError."""
-    opener = OPENERS.get(path.suffix, builtins.open)
+    """Open `path`, unpacking .gz, .xz and the file in a .zip; errors become a DataError."""
+    opener = _open_zip if path.suffix == ".zip" else OPENERS.get(path.suffix, builtins.open)
     try:
         with opener(path, "rb") as stream:
             try:
@@ -76,7 +97,7 @@ def length(stream: BinaryIO) -> int:
 
 def check_text(path: Path, stream: BinaryIO) -> None:
     """Raise DataError for a packed text that unpacks to more than text does; rewinds the stream."""
-    if path.suffix not in OPENERS:
+    if not is_packed(path):
         return
     most = max(MOST_TEXT, HIGHEST_RATIO * path.stat().st_size)
     unpacked = length(stream)

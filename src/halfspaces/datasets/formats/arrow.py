@@ -25,16 +25,34 @@ def open_shard(path: Path) -> Shard:
         # all columns are asked for.
         has_lists = any(arrow_types.is_list(schema.field(name).type) for name in names)
         columns = None if has_lists else [schema.names.index(name) for name in names]
+        wanted = pyarrow.schema([schema.field(name) for name in names])
         for batch in _read(path, columns)[1]:
-            yield batch.select(list(names))
+            chosen = batch.select(list(names))
+            if chosen.schema.types != wanted.types:
+                chosen.validate(full=True)
+                chosen = chosen.cast(wanted)
+            yield chosen
+
+    import pyarrow
 
     with reading(path, KIND):
-        schema, _ = _read(path, None)
+        stored, _ = _read(path, None)
+        schema = _without_views(stored)
         plain = [i for i, kind in enumerate(schema.types) if not arrow_types.is_list(kind)]
         rows = sum(batch.num_rows for batch in _read(path, plain[:1])[1])  # one column is enough
         shard = Shard(path, KIND, schema, rows, batches)
         check_names(path, shard.schema.names)
         return shard
+
+
+def _without_views(schema: Any) -> Any:
+    """The schema with plain texts and bytes instead of views of them, which pyarrow's functions
+    do not take: polars writes them.
+    """
+    import pyarrow
+
+    fields = [field.with_type(arrow_types.without_views(field.type)) for field in schema]
+    return pyarrow.schema(fields, schema.metadata)
 
 
 def _read(path: Path, columns: list[int] | None) -> tuple[Any, Iterator[Any]]:

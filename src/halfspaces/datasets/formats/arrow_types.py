@@ -50,6 +50,24 @@ def decoded(values: Any) -> Any:
     return values.dictionary_decode() if of.is_dictionary(values.type) else values
 
 
+def without_views(kind: Any) -> Any:
+    """The type with large strings and bytes instead of views, in dictionaries and structs, too."""
+    import pyarrow
+    import pyarrow.types as of
+
+    if of.is_string_view(kind):
+        return pyarrow.large_string()
+    if of.is_binary_view(kind):
+        return pyarrow.large_binary()
+    if of.is_dictionary(kind):
+        values = without_views(kind.value_type)
+        return pyarrow.dictionary(kind.index_type, values, kind.ordered)
+    if of.is_struct(kind):
+        fields = (kind.field(i) for i in range(kind.num_fields))
+        return pyarrow.struct([each.with_type(without_views(each.type)) for each in fields])
+    return kind
+
+
 def is_text(kind: Any) -> bool:
     """Whether values of this type are strings, in a dictionary or not."""
     import pyarrow.types as of

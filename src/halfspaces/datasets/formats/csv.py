@@ -21,7 +21,7 @@ from halfspaces.system.errors import DataError
 from halfspaces.system.progress import Bar
 
 ENDINGS = (".csv", ".tsv", ".tab")
-SUFFIXES = tuple(ending + packing for ending in ENDINGS for packing in ("", *compressed.OPENERS))
+SUFFIXES = tuple(ending + packing for ending in ENDINGS for packing in compressed.PACKINGS)
 KIND = "CSV"
 BLOCK = 1 << 24  # bytes that are read together; a row must be shorter
 PART = 1 << 20  # bytes that one core parses
@@ -49,10 +49,14 @@ def open_shard(path: Path) -> Shard:
     def batches(names: Sequence[str]) -> Iterator[Any]:
         wanted = pyarrow.schema([schema.field(name) for name in names])
         for batch in _read(path, dialect, names, {name: kinds[name] for name in names}):
-            trimmed = map(_trimmed, batch.columns)
-            yield pyarrow.RecordBatch.from_arrays(list(trimmed), batch.schema.names).cast(wanted)
+            yield _trimmed(batch).cast(wanted)
 
-    return Shard(path, KIND, schema, rows, batches, note=f"{path.name} has {dialect}")
+    def written(names: Sequence[str]) -> Iterator[Any]:
+        texts = dict.fromkeys(names, pyarrow.string())
+        return map(_trimmed, _read(path, dialect, names, texts))
+
+    note = f"{path.name} has {dialect}"
+    return Shard(path, KIND, schema, rows, batches, note=note, written=written)
 
 
 def _see_types(path: Path, dialect: Dialect) -> dict[str, ColumnType]:
@@ -82,7 +86,15 @@ def _see_texts(path: Path, dialect: Dialect, names: Sequence[str]) -> dict[str, 
     return columns
 
 
-def _trimmed(values: Any) -> Any:
+def _trimmed(batch: Any) -> Any:
+    """The batch with trimmed texts."""
+    import pyarrow
+
+    columns = list(map(_trimmed_texts, batch.columns))
+    return pyarrow.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _trimmed_texts(values: Any) -> Any:
     """Texts without blanks around them, and missing instead of empty ones."""
     import pyarrow
     import pyarrow.compute as pc
@@ -125,7 +137,7 @@ def _read(
 
 def _blocks(path: Path, dialect: Dialect) -> Iterator[Block | Rest]:
     """The blocks of a file, with a progress bar of the bytes."""
-    total = path.stat().st_size if path.suffix not in compressed.OPENERS else None
+    total = None if compressed.is_packed(path) else path.stat().st_size
     with compressed.reading(path) as stream, Bar(f"reading {path.name}", total, "bytes") as bar:
         for block in csv_blocks.blocks(stream, dialect.encoding, dialect.delimiter, BLOCK):
             yield block

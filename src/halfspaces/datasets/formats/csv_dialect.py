@@ -5,7 +5,7 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 from halfspaces.datasets import named_arrays
@@ -17,6 +17,7 @@ FEW_LINES = 5
 LONGEST_LINE = 1 << 24  # bytes
 MANY_COLUMNS = 1 << 14  # more need so many stored bytes each, which a real table has:
 BYTES_OF_COLUMN = 4
+MANY_COUNTED = 3  # numbers that are 1, 2, 3 in a row of names; 1, 2 may be values
 LINES = 100  # rows of the sample that are looked at
 # A tab or a semicolon is never part of a number, so these are tried before the comma.
 DELIMITERS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars"}
@@ -106,9 +107,17 @@ def _check_columns(path: Path, most: int) -> None:
 
 
 def _check_first_line(path: Path, rows: Rows) -> None:
-    """Raise DataError for a line above the header: a comment, or what Excel writes there."""
+    """Raise DataError for a line above the header: a comment, or what Excel writes there.
+
+    R writes the names of the rows without a name of their column.
+    """
     widths = {len(row) for row in rows[1:]}
     is_hint = rows[0][0].startswith("sep=")
+    if not is_hint and len(rows[0]) > 1 and widths == {len(rows[0]) + 1}:
+        raise DataError(
+            f"{path} has {len(rows[0])} fields in its first line and {len(rows[0]) + 1} in the"
+            " others; give a name for each column (R's write.csv with row.names=FALSE does)."
+        )
     if is_hint or (len(widths) == 1 and len(rows[0]) < min(widths)):
         raise DataError(
             f"{path} begins with the line {rows[0][0][:60]!r}, which names no columns;"
@@ -159,20 +168,39 @@ def _lines_of_header(text: str, delimiter: str) -> int:
 def _has_header(rows: Rows, decimal: str) -> bool:
     """Whether the first row has the names of the columns.
 
-    It has if none of its fields is a number, if one is a name of labels, or if one has text above
-    numbers.
+    It has if none of its fields is a number, if they count the columns, if one is a name of labels
+    that is no class of the rows below, or if one has text above numbers.
     """
-    first = rows[0]
+    first = [field.strip() for field in rows[0]]
+    below = [[row[i].strip() for row in rows[1:] if i < len(row)] for i in range(len(first))]
     are_numbers = [_is_number(field, decimal) for field in first]
     if not any(are_numbers):
         return True
-    if any(field.strip().lower() in named_arrays.LABELS for field in first):
+    numbers = [field for field, is_number in zip(first, are_numbers, strict=True) if is_number]
+    words = [i for i, is_number in enumerate(are_numbers) if not is_number]
+    is_repeated = any(first[i] in below[i] for i in words)
+    if _counts(numbers) and len(words) <= 1 and not is_repeated:
         return True
-    below = [[row[i] for row in rows[1:] if i < len(row)] for i in range(len(first))]
-    return any(
-        column and not is_number and all(_is_number(field, decimal) for field in column)
-        for is_number, column in zip(are_numbers, below, strict=True)
-    )
+    has_numbers = [all(_is_number(field, decimal) for field in column) for column in below]
+    if any(first[i].lower() in named_arrays.LABELS for i in words):
+        are_data = len(words) == 1 and all(
+            has_numbers[i] for i in range(len(first)) if i != words[0]
+        )
+        return not are_data or not (is_repeated or not _are_ordered(numbers, decimal))
+    return any(below[i] and has_numbers[i] for i in words)
+
+
+def _counts(numbers: Sequence[str]) -> bool:
+    """Whether they are 0, 1, 2, ... or 1, 2, 3, ..., as pandas names columns without a name."""
+    counted = [[str(first + i) for i in range(len(numbers))] for first in (0, 1)]
+    return len(numbers) >= MANY_COUNTED and list(numbers) in counted
+
+
+def _are_ordered(numbers: Sequence[str], decimal: str) -> bool:
+    """Whether they increase or decrease, as wavelengths and years in names of columns do."""
+    values = [float(number.replace(decimal, ".")) for number in numbers]
+    steps = [after - before for before, after in pairwise(values)]
+    return all(step > 0 for step in steps) or all(step < 0 for step in steps)
 
 
 def _is_number(field: str, decimal: str) -> bool:

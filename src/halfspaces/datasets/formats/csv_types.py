@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "-nan", "null", "NULL", "None", "?")
+MISSING_LABELS = tuple(mark for mark in MISSING if mark != "None")  # a name of a class, too
 WHOLE = (np.uint8, np.int16, np.int32, np.int64)
 WORD = b"word"  # in the metadata of a field: a value of a column of text that is no number
 

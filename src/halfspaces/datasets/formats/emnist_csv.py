@@ -13,7 +13,7 @@ import numpy as np
 
 from halfspaces.datasets.dataset import Dataset
 from halfspaces.datasets.files import compressed
-from halfspaces.datasets.formats import csv, emnist, table_values
+from halfspaces.datasets.formats import csv, emnist, table_labels, table_values
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.table_columns import Columns
 from halfspaces.datasets.optional import PYARROW
@@ -90,7 +90,7 @@ def _rows(path: Path) -> tuple[np.ndarray, np.ndarray]:
         )
     columns = Columns(tuple(pixels), label, are_lists=False, left_out={}, key=None)
     X = table_values.features([shard], columns)
-    return X.reshape(-1, side, side), table_values.labels([shard], label)
+    return X.reshape(-1, side, side), table_labels.labels([shard], label)
 
 
 FORMAT = Format(

@@ -3,6 +3,7 @@
 pyarrow alone reads them.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
@@ -13,6 +14,7 @@ from halfspaces.datasets.formats import arrow, table_columns, tables
 from halfspaces.datasets.formats.format import Format, folder_with
 from halfspaces.datasets.formats.shard import Shard
 from halfspaces.datasets.formats.table_columns import Options
+from halfspaces.datasets.formats.table_labels import ShardNames
 from halfspaces.datasets.optional import PYARROW
 from halfspaces.system.errors import DataError
 
@@ -28,14 +30,23 @@ def read(folder: Path, **options: Unpack[Options]) -> Dataset:
     DataError as `tables.read` does, and for JSON that is damaged or points out of the folder.
     """
     folders = _splits(folder)
-    info = folders["train"] / INFO
-    features = json_file.read(info).get("features") if info.is_file() else None
     return tables.read_shards(
         name_of(folder),
         {split: _shards(each) for split, each in folders.items()},
         options,
-        class_names=lambda column: table_columns.named_classes(features, column),
+        names_in=_class_names,
     )
+
+
+def _class_names(label: str) -> ShardNames:
+    """The names of the classes in a column, by the file beside each Arrow file."""
+
+    def names(shard: Shard) -> Sequence[str] | None:
+        info = shard.path.parent / INFO
+        features = json_file.read(info).get("features") if info.is_file() else None
+        return table_columns.named_classes(features, label)
+
+    return names
 
 
 def read_features(folder: Path, **options: Unpack[Options]) -> RowsToPredict:

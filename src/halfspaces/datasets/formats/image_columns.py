@@ -14,15 +14,15 @@ from halfspaces.datasets.formats import (
     arrow_types,
     label_column,
     table_columns,
-    table_values,
+    table_labels,
 )
 from halfspaces.datasets.formats.shard import Shard
 from halfspaces.datasets.formats.table_columns import Options
+from halfspaces.datasets.split_words import USES
 from halfspaces.system.errors import DataError, listed
 
 USUAL = ("image", "img", "images", "picture", "photo", "jpg", "png")
 OF_IMAGES = re.compile(r".*(image|img|picture|photo|jpe?g|png).*", re.IGNORECASE)
-USES = {"train": "for training", "validation": "for validation", "test": "for testing"}
 Labels = Mapping[str, Sequence[str | None]]  # of the rows, by split; None for a missing one
 
 
@@ -44,11 +44,10 @@ def _candidates(schema: Any, ignored: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class ImageColumns:
-    """The columns of images and labels, and the names of the classes if the schema has them."""
+    """The columns of images and labels."""
 
     image: str
     label: str | None
-    classes: tuple[str, ...] | None
     left_out: tuple[str, ...]
 
     @classmethod
@@ -60,7 +59,7 @@ class ImageColumns:
         kinds = {name: schema.field(name).type for name in schema.names}
         others = [name for name in kinds if name != image and name not in ignored]
         if not needs_label:
-            return cls(image, None, None, tuple(others))
+            return cls(image, None, tuple(others))
         names = [name for name in others if arrow_types.is_plain(kinds[name])]
         class_names = table_columns.schema_class_names(schema)
         likely = [name for name in names if class_names(name) is not None]
@@ -68,25 +67,27 @@ class ImageColumns:
         like = options.get("like") or Conventions()
         before = like.label if like.label in names else None
         label = label_column.choose(str(shard.path), names, options.get("label") or before, likely)
-        classes = class_names(label)
         left_out = tuple(name for name in schema.names if name not in (image, label))
-        return cls(image, label, None if classes is None else tuple(classes), left_out)
+        return cls(image, label, left_out)
 
     def note(self) -> str:
         """What was taken, in words."""
         left_out = f"; left out: {listed(self.left_out)}" if self.left_out else ""
         return f"images {self.image!r}, label {self.label!r}{left_out}"
 
-    def labels(self, splits: Mapping[str, Sequence[Shard]]) -> tuple[Labels, list[str]]:
+    def labels(self, splits: Mapping[str, Sequence[Shard]]) -> "ImageLabels":
         """The class of each row, and notes on rows without one: they have −1 in place of a class.
 
         A split of which no row has a class is left out; DataError if it is that for training.
         """
+        assert self.label is not None
+        table = table_labels.read(splits, self.label, table_labels.schema_names(self.label))
         found: dict[str, list[str | None]] = {}
         notes = []
         for split, shards in splits.items():
-            has_column = all(self.label in shard.schema.names for shard in shards)
-            y = self._of_split(shards) if has_column or split == "train" else []
+            y = _texts(table.y.get(split, np.empty(0)), table.class_names)
+            if y:
+                check_rows(shards[0].path, len(y), sum(shard.rows for shard in shards))
             missing = y.count(None)
             if missing == len(y):
                 notes.append(f"left out: the rows {USES[split]}, which have no labels")
@@ -98,16 +99,24 @@ class ImageColumns:
         if "train" not in found:
             path = splits["train"][0].path
             raise DataError(f"{path} has no labels in the column {self.label!r}; add them.")
-        return found, notes
+        return ImageLabels(found, table.class_names, tuple(notes))
 
-    def _of_split(self, shards: Sequence[Shard]) -> list[str | None]:
-        assert self.label is not None
-        y = table_values.labels(shards, self.label)
-        check_rows(shards[0].path, len(y), sum(shard.rows for shard in shards))
-        if self.classes is None or y.dtype.kind not in "iu":
-            return [str(label) for label in y.tolist()]
-        named_arrays.class_names(shards[0].path, np.array(self.classes, str), y[y != -1])
-        return [None if i == -1 else self.classes[i] for i in y.tolist()]
+
+@dataclass(frozen=True)
+class ImageLabels:
+    """The class of each row by split, all classes if the files name them, and notes."""
+
+    y: Labels
+    classes: tuple[str, ...] | None
+    notes: tuple[str, ...]
+
+
+def _texts(y: np.ndarray, names: Sequence[str] | None) -> list[str | None]:
+    """Labels by name; None for −1 in place of a class."""
+    if names is None or y.dtype.kind not in "iu":
+        return [str(label) for label in y.tolist()]
+    numbers: list[int] = y.tolist()
+    return [None if i == table_labels.HIDDEN else names[i] for i in numbers]
 
 
 def _choose_image(path: Path, candidates: Sequence[str]) -> str:

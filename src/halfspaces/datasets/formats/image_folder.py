@@ -34,10 +34,14 @@ from halfspaces.datasets.formats.label_tables import LabelTable
 from halfspaces.datasets.formats.labelled_images import Wanted
 from halfspaces.system.errors import DataError
 
+PACKED_TABLES = tuple(ending + ".zip" for ending in label_tables.ENDINGS)
+
 
 def recognizes(path: Path) -> bool:
-    """Whether it is an archive, or a folder with an image among its first files."""
-    return image_names.has_image(path) if path.is_dir() else archives.is_archive(path)
+    """Whether it is an archive, and no packed table, or a folder with an image among its files."""
+    if path.is_dir():
+        return image_names.has_image(path)
+    return archives.is_archive(path) and not path.name.lower().endswith(PACKED_TABLES)
 
 
 def read(

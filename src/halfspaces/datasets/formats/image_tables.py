@@ -181,16 +181,16 @@ class _ImageTable:
     ) -> Layout:
         """The layout by the labels of the rows."""
         columns = self.columns
-        y, notes = columns.labels(self.splits)
+        labels = columns.labels(self.splits)
         images: dict[str, Labelled] = {}
-        for split, labels in y.items():
+        for split, y in labels.y.items():
             rows = (name for shard in self.splits[split] for name in self._names(split, shard))
-            for name, label in zip(rows, labels, strict=True):
+            for name, label in zip(rows, y, strict=True):
                 if label is not None:
                     images[name] = Labelled(LAYOUT_NAMES[split], label)
         where = f"the column {columns.label!r}"
-        all_notes = (columns.note(), *notes)
-        return labelled_names.arrange(self.path, where, images, bad, columns.classes, all_notes)
+        notes = (columns.note(), *labels.notes)
+        return labelled_names.arrange(self.path, where, images, bad, labels.classes, notes)
 
     def unlabelled(
         self, names: Iterable[str], folders: Iterable[str], bad: Collection[str]

@@ -22,7 +22,7 @@ from halfspaces.system.errors import DataError
 from halfspaces.system.progress import Bar
 
 ENDINGS = (".jsonl", ".ndjson")
-SUFFIXES = tuple(ending + packing for ending in ENDINGS for packing in ("", *compressed.OPENERS))
+SUFFIXES = tuple(ending + packing for ending in ENDINGS for packing in compressed.PACKINGS)
 KIND = "JSON lines, one object a line"
 BLOCK = 1 << 24  # bytes that are read together
 PART = 1 << 20  # bytes that one core parses
@@ -73,7 +73,7 @@ def _tables(path: Path, schema: Any) -> Iterator[Any]:
 
 def _blocks(path: Path) -> Iterator[bytes]:
     """Whole lines, with a progress bar of their bytes."""
-    total = path.stat().st_size if path.suffix not in compressed.OPENERS else None
+    total = None if compressed.is_packed(path) else path.stat().st_size
     with compressed.reading(path) as stream, Bar(f"reading {path.name}", total, "bytes") as bar:
         pending = stream.read(BLOCK).removeprefix(codecs.BOM_UTF8)
         while more := stream.read(BLOCK):

@@ -8,7 +8,29 @@ from halfspaces.system.errors import DataError, listed
 
 USUAL = ("label", *named_arrays.LABELS)
 # ClassId, class_name, label_id, category; not "classroom".
+# Labels of well-known tables; a column of features may be called so, too.
+KNOWN = ("outcome", "survived", "purchased", "quality", "diagnosis", "death_event", "usage")
+KNOWN += ("emotion", "attrition", "churn", "exited", "loan_status", "income", "result", "type")
 OF_A_CLASS = re.compile(r"(class|label|category|breed|species)([ _-]?(id|idx|index|name|label))?")
+
+
+def is_certain(name: str) -> bool:
+    """Whether a column of texts with this name is a label, whatever other columns look like.
+
+    >>> [is_certain(name) for name in ("Species", "diagnosis", "type")]
+    [True, True, False]
+    """
+    small = name.strip().lower()
+    return small in (*USUAL, "diagnosis") or OF_A_CLASS.fullmatch(small) is not None
+
+
+def is_likely(name: str) -> bool:
+    """Whether a column has the name of a label, or a name that labels often have.
+
+    >>> [is_likely(name) for name in ("Class_Name", "DEATH_EVENT", "Gender")]
+    [True, True, False]
+    """
+    return name.strip().lower() in KNOWN or is_certain(name)
 
 
 def choose(

@@ -18,7 +18,7 @@ from halfspaces.datasets.formats import arrow_types, json_lines, parquet
 from halfspaces.datasets.formats import csv as csv_files
 from halfspaces.datasets.formats.class_folders import SPLITS, Layout, split_of
 from halfspaces.datasets.formats.csv_dialect import DELIMITERS, MARKS, WESTERN
-from halfspaces.datasets.formats.csv_types import MISSING
+from halfspaces.datasets.formats.csv_types import MISSING_LABELS
 from halfspaces.datasets.formats.decode_image import SUFFIXES
 from halfspaces.datasets.formats.file_names import FileNames
 from halfspaces.datasets.formats.shard import Shard
@@ -74,6 +74,15 @@ class LabelTable:
         return max(ranks, key=ranks.__getitem__, default=None)
 
 
+def is_example(name: str) -> bool:
+    """Whether a file is named like an example of a submission.
+
+    >>> is_example("sample_submission.csv"), is_example("samples.csv")
+    (True, False)
+    """
+    return not EXAMPLES.isdisjoint(split_words.words(name))
+
+
 def is_table(name: str) -> bool:
     """Whether a file is named like a table of labels.
 
@@ -83,7 +92,7 @@ def is_table(name: str) -> bool:
     (True, True, False)
     """
     path = PurePosixPath(name)
-    if EXAMPLES.intersection(split_words.words(path.stem)) or name.endswith(HISTORY):
+    if is_example(path.stem) or name.endswith(HISTORY):
         return False
     is_named_so = path.suffix.lower() in ENDINGS or path.name == OF_PARQUET or _is_list(path)
     return is_named_so and len(path.parts) <= DEEPEST + 1
@@ -182,7 +191,7 @@ def _csv_rows(text: str) -> list[list[str]]:
 
 def _value(field: str) -> str:
     stripped = field.strip()
-    return "" if stripped in MISSING else stripped
+    return "" if stripped in MISSING_LABELS else stripped
 
 
 def _json_rows(text: str) -> Iterator[list[str]]:

@@ -18,7 +18,7 @@ from halfspaces.datasets import named_arrays
 from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
 from halfspaces.datasets.files.folder import name_of
-from halfspaces.datasets.formats import joined, npy, parquet, table_values, unread
+from halfspaces.datasets.formats import joined, npy, parquet, table_labels, table_values, unread
 from halfspaces.datasets.formats.file_pairs import SUFFIXES
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.from_arrays import from_arrays, rows_to_predict
@@ -236,7 +236,7 @@ def _of_metadata(rows: _Rows, column: str | None, known: str | None) -> _Labels:
     parts: dict[Path, tuple[Path, np.ndarray]] = {}
     for number, path in rows.files.items():
         file = _same_number(path, number, files, f"{METADATA}_{number}.parquet")
-        parts[path] = (file, table_values.labels([shards[number]], label))
+        parts[path] = (file, table_labels.labels([shards[number]], label))
     return _Labels(_concatenated(parts), f"the column {label!r} of {METADATA}")
 
 

@@ -46,6 +46,8 @@ def _opened(path: Path, content: bytes | None, dictionaries: Sequence[str] = ())
     import pyarrow.parquet
 
     size = path.stat().st_size if content is None else len(content)
+    if not size:
+        raise ValueError("the file is empty")
     return pyarrow.parquet.ParquetFile(
         path if content is None else pyarrow.BufferReader(content),
         read_dictionary=list(dictionaries),

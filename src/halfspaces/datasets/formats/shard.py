@@ -10,6 +10,7 @@ from typing import Any
 from halfspaces.datasets.files import compressed
 from halfspaces.system.errors import DataError
 
+Batches = Callable[[Sequence[str]], Iterable[Any]]  # of the columns asked for
 BATCH_ROWS = 4096  # decoded together
 
 
@@ -21,8 +22,10 @@ class Shard:
     kind: str  # "Parquet", "Arrow", "CSV", ...
     schema: Any  # pyarrow.Schema
     rows: int
-    batches: Callable[[Sequence[str]], Iterable[Any]] = field(repr=False)
+    batches: Batches = field(repr=False)
     note: str = ""  # what was found out about the file
+    # Batches of the columns asked for, as texts that are as they are written, in a file of text.
+    written: Batches | None = field(default=None, repr=False)
 
     def reading(self) -> AbstractContextManager[None]:
         """A context in which the errors of pyarrow on a bad file become a DataError."""

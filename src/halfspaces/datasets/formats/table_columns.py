@@ -4,18 +4,26 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from shlex import quote
 from typing import Any, TypedDict
 
 from halfspaces.datasets import named_arrays
 from halfspaces.datasets.conventions import Conventions
-from halfspaces.datasets.formats import arrow_types, pixel_columns, table_keys
+from halfspaces.datasets.formats import (
+    arrow_types,
+    label_column,
+    only_text,
+    pixel_columns,
+    table_keys,
+)
 from halfspaces.datasets.formats.csv_types import WORD
 from halfspaces.datasets.formats.shard import Shard, check_has
 from halfspaces.system.errors import DataError, listed
 
 THOUSANDS = re.compile(r"[-+]?\d{1,3}([,. '’\xa0\u202f]\d{3})+([.,]\d*)?")
+LONGEST_LIST = 80  # characters
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 ClassNames = Callable[[str], Sequence[str] | None]  # of the column of a label
@@ -53,7 +61,7 @@ class Columns:
         count = len(self.features)
         columns = "1 feature column" if count == 1 else f"{count:,} feature columns"
         label = "" if self.label is None else f"label {self.label!r}, "
-        return f"{label}{columns}: {listed(self.features)}"
+        return f"{label}{columns}: {listed(self.features, _most_shown(self.features))}"
 
     @property
     def left_out_notes(self) -> tuple[str, ...]:
@@ -79,7 +87,7 @@ def choose_columns(
 
     Columns that are ignored, that of the splits, keys, and texts of one value are left out. If
     the options have `like.columns`, these are the features, and all others are left out. A label
-    that neither an option nor its name tells is the only column of texts.
+    that neither an option nor its name tells may be the only column of texts.
     """
     path = shards[0].path
     like = options.get("like") or Conventions()
@@ -102,7 +110,7 @@ def choose_columns(
         features = [name for name in names if name not in left_out]
         texts = [name for name in features if arrow_types.is_text(types[name])]
         if label is None and len(texts) == 1:
-            (label,) = texts
+            label = only_text.label(shards, features, texts[0], needed=needs_label)
             features.remove(label)
     _check_found(path, types, label, features, left_out, needs_label=needs_label)
     _check_numeric(shards[0], features)
@@ -112,14 +120,15 @@ def choose_columns(
 
 
 def check_same_columns(shard: Shard, columns: Columns, first: Path) -> None:
-    """Raise DataError unless a shard has the features of the first one, and no others."""
+    """Raise DataError unless a shard has the features of the first one; others may be keys."""
     check_has(shard, columns.features, first)
     _check_numeric(shard, columns.features)
     if columns.are_lists:
         return
     known = {*columns.features, columns.label, *columns.left_out}
     for name in shard.schema.names:
-        if name not in known and not PANDAS_INDEX.fullmatch(name):
+        is_index = PANDAS_INDEX.fullmatch(name) or table_keys.may_be_index(name)
+        if name not in known and not is_index:
             raise DataError(
                 f"{shard.path} has the column {name!r}, {first} has not;"
                 " all need the same features."
@@ -172,8 +181,7 @@ def _choose_label(
     if before in names:
         return before
     by_name = {name.lower(): name for name in names}
-    candidates = ("label", *named_arrays.LABELS)
-    return next((by_name[name] for name in candidates if name in by_name), None)
+    return next((by_name[name] for name in label_column.USUAL if name in by_name), None)
 
 
 def _check_present(path: Path, names: Sequence[str], features: Sequence[str]) -> None:
@@ -211,11 +219,17 @@ def _check_found(
         )
 
 
+def _most_shown(names: Sequence[str]) -> int:
+    """How many names fit on a line; at least five, so an index among the features can be seen."""
+    ends = accumulate(len(repr(name)) + 2 for name in names)
+    return max(5, sum(end <= LONGEST_LIST for end in ends))
+
+
 def _key(left_out: Reasons, like: Conventions) -> str | None:
     """The column that names the rows: that of the training, or the first key."""
     if like.key in left_out:
         return like.key
-    named = filter(table_keys.is_named_so, left_out)
+    named = filter(table_keys.may_be_index, left_out)
     by_value = (name for name, reason in left_out.items() if reason == table_keys.KEY)
     return next(named, None) or next(by_value, None)
 

@@ -6,10 +6,11 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from halfspaces.datasets.formats import arrow_types
-from halfspaces.datasets.formats.shard import Shard
+from halfspaces.datasets.formats.shard import Batches, Shard
 from halfspaces.datasets.split_words import OF_SPLIT, SPLIT_OF_WORD
 from halfspaces.system.errors import DataError, listed
 
@@ -89,9 +90,10 @@ def _part(shard: Shard, column: str, split: str, rows: int) -> Shard:
 
     words = pyarrow.array(OF_SPLIT[split])
 
-    def batches(names: Sequence[str]) -> Iterator[Any]:
-        for batch in shard.batches([*dict.fromkeys((*names, column))]):
-            of_split = pc.is_in(_small(batch.column(column)), value_set=words)
-            yield batch.select(list(names)).filter(of_split)
+    def of_split(batches: Batches, names: Sequence[str]) -> Iterator[Any]:
+        for batch in batches([*dict.fromkeys((*names, column))]):
+            wanted = pc.is_in(_small(batch.column(column)), value_set=words)
+            yield batch.select(list(names)).filter(wanted)
 
-    return replace(shard, rows=rows, batches=batches)
+    written = None if shard.written is None else partial(of_split, shard.written)
+    return replace(shard, rows=rows, batches=partial(of_split, shard.batches), written=written)

@@ -1,13 +1,11 @@
-"""The values of a table's columns: features X (N, D) and labels y (N,)."""
+"""The values of a table's columns: features X (N, D), keys, groups and weights (N,)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from halfspaces.datasets import named_arrays
 from halfspaces.datasets.formats import arrow_types, table_columns
 from halfspaces.datasets.formats.shard import Shard, check_has
 from halfspaces.datasets.formats.table_columns import Columns
@@ -15,21 +13,12 @@ from halfspaces.system import memory
 from halfspaces.system.errors import DataError
 
 
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """Labels of some rows: values (n,), or the distinct values and the index (n,) of each row's."""
+def features(shards: Sequence[Shard], columns: Columns, first: Path | None = None) -> np.ndarray:
+    """X (N, D): a single batch as it lies in the file, or all batches copied into one array.
 
-    values: np.ndarray
-    index: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        """The number of rows."""
-        return len(self.values if self.index is None else self.index)
-
-
-def features(shards: Sequence[Shard], columns: Columns) -> np.ndarray:
-    """X (N, D): a single batch as it lies in the file, or all batches copied into one array."""
-    first = shards[0].path
+    `first` is the file whose columns were chosen, that of the first shard by default.
+    """
+    first = first or shards[0].path
     for shard in shards:
         table_columns.check_same_columns(shard, columns, first)
     N = sum(shard.rows for shard in shards)
@@ -52,36 +41,6 @@ def features(shards: Sequence[Shard], columns: Columns) -> np.ndarray:
     if X is None or stop < N:
         raise DataError(f"{first} holds {stop:,} rows where {N:,} are promised; save it again.")
     return X
-
-
-def labels(shards: Sequence[Shard], label: str) -> np.ndarray:
-    """The labels y (N,) in the column `label`."""
-    parts: list[Labels] = []
-    for shard in shards:
-        if label not in shard.schema.names:
-            raise DataError(
-                f"{shard.path} has no column {label!r} for the labels,"
-                f" as {shards[0].path} has; add it."
-            )
-        with shard.reading():
-            for batch in shard.batches([label]):
-                batch.validate(full=True)
-                _check_complete(shard, batch)
-                parts.append(_batch_labels(shard.path, label, batch.column(0)))
-    return _joined(parts) if parts else np.empty(0, np.int64)
-
-
-def _joined(parts: Sequence[Labels]) -> np.ndarray:
-    """All labels; texts as Python's strings, which the rows of a class share, however long."""
-    are_texts = any(part.values.dtype.kind == "U" for part in parts)
-    kind = object if are_texts else np.result_type(*(part.values for part in parts))
-    y = np.empty(sum(map(len, parts)), kind)
-    stop = 0
-    for part in parts:
-        values = part.values.astype(str).astype(object) if are_texts else part.values
-        y[stop : stop + len(part)] = values if part.index is None else values[part.index]
-        stop += len(part)
-    return y
 
 
 def keys(shards: Sequence[Shard], name: str) -> np.ndarray:
@@ -176,22 +135,27 @@ def _batches(shard: Shard, columns: Columns, dtype: np.dtype) -> Iterator[np.nda
             batch.validate(full=True)  # no memory is read that the file does not have
             if not batch.num_rows:
                 continue
-            _check_complete(shard, batch)
+            check_complete(shard, batch)
             if columns.are_lists:
                 yield _rows_of_lists(shard.path, batch)
             else:
                 yield _rows_of_columns(shard.path, batch, dtype)
 
 
-def _check_complete(shard: Shard, batch: Any) -> None:
+def check_complete(shard: Shard, batch: Any) -> None:
     """Raise DataError with the number of missing values, if there are any in the batch."""
     for name in batch.schema.names:
         if _nulls(batch.column(name)):
             missing = sum(_nulls(each.column(name)) for each in shard.batches([name]))
-            raise DataError(
-                f"{shard.path} has {missing:,} missing values (null) in the column {name!r};"
-                " fill them or leave their rows out."
-            )
+            raise missing_values(shard, name, missing)
+
+
+def missing_values(shard: Shard, name: str, missing: int, such: str = "") -> DataError:
+    """The error about missing values of a column; `such` says how they are written."""
+    return DataError(
+        f"{shard.path} has {missing:,} missing values (null) in the column {name!r}{such};"
+        " fill them or leave their rows out."
+    )
 
 
 def _nulls(array: Any) -> int:
@@ -242,33 +206,3 @@ def _numbers(array: Any) -> np.ndarray:
         array = array.cast("float64")
     values = array.to_numpy(zero_copy_only=False)
     return values.view(np.uint8) if values.dtype == np.bool_ else values
-
-
-def _check_lengths(path: Path, label: str, strings: Any) -> None:
-    """Raise DataError for a string that is too long for a label, before any is unpacked."""
-    import pyarrow.types as of
-    from pyarrow.compute import call_function
-
-    if of.is_string(strings.type) or of.is_large_string(strings.type):
-        longest = call_function("max", [call_function("utf8_length", [strings])]).as_py() or 0
-        named_arrays.check_label_length(path, repr(label), longest)
-
-
-def _batch_labels(path: Path, label: str, array: Any) -> Labels:
-    """Labels as numbers or strings; those of a dictionary are looked up in it."""
-    import pyarrow.types as of
-
-    if of.is_dictionary(array.type):
-        _check_lengths(path, label, array.dictionary)
-        array = array.dictionary_decode()
-    if arrow_types.is_text(array.type):
-        _check_lengths(path, label, array)
-        texts = array.cast("large_string").dictionary_encode()
-        names = named_arrays.string_labels(path, repr(label), texts.dictionary.to_pylist())
-        return Labels(names, texts.indices.to_numpy())
-    if of.is_integer(array.type) or of.is_floating(array.type) or of.is_boolean(array.type):
-        y = array.to_numpy(zero_copy_only=False)
-        return Labels(named_arrays.labels(path, f"the column {label!r}", y))
-    raise DataError(
-        f"{path} has {label!r} of type {array.type}; labels are whole numbers or strings."
-    )

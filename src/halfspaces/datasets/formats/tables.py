@@ -8,24 +8,30 @@ from typing import Any, Unpack
 import numpy as np
 
 from halfspaces.datasets import named_arrays
+from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, RowsToPredict
+from halfspaces.datasets.files import foreign
 from halfspaces.datasets.formats import (
     arrow,
     csv,
     image_names,
     json_lines,
+    label_copies,
     label_tables,
     parquet,
     table_columns,
+    table_labels,
+    table_pairs,
     table_splits,
     table_values,
     unread,
 )
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.shard import Shard
-from halfspaces.datasets.formats.table_columns import ClassNames, Options
+from halfspaces.datasets.formats.table_columns import Columns, Options
+from halfspaces.datasets.formats.table_labels import ShardNames
 from halfspaces.datasets.optional import PYARROW
-from halfspaces.datasets.split_words import SPLIT_OF_WORD, words
+from halfspaces.datasets.split_words import SPLIT_OF_WORD, USES, words
 from halfspaces.system.errors import DataError, listed
 from halfspaces.system.mark import HISTORY
 
@@ -54,8 +60,9 @@ class TableFiles:
         X is one column of lists of equal length, fixed size or not, or all numeric columns but the
         label, in order, without keys of the rows and columns to ignore. Beside a column of lists,
         only the label is used. An uncompressed Arrow file of one batch is used from disk. Files
-        that name no split are training, or are split by a column. The label is the column `label`,
-        or the first called label, labels, y, target, targets or class, or the only one of texts.
+        that name no split are training, or are split by a column. X_train and y_train are joined.
+        The label is the column `label`, or the first called label, labels, y, target, targets or
+        class, or the only one of texts where that is clear: see `only_text`.
 
         Raises DataError for missing values, columns that are not numbers, missing labels, and
         shards that disagree.
@@ -64,7 +71,8 @@ class TableFiles:
         if path.is_file():
             name = name.removesuffix(self._suffix(path) or "")
         dataset = read_shards(name, self.splits(path), options)
-        others = unread.note(path, lambda name: self._suffix(Path(name)))
+        used = {file.name for file in self._files_in(path)} if path.is_dir() else set[str]()
+        others = unread.note(path, used.__contains__)
         return replace(dataset, notes=(*dataset.notes, *others))
 
     def read_features(self, path: Path, **options: Unpack[Options]) -> RowsToPredict:
@@ -85,7 +93,15 @@ class TableFiles:
                 f"The folder {path} holds {listed(names)} and no file for training;"
                 f" name it train{suffix}."
             )
-        return {split: [self._open(file) for file in each] for split, each in files.items()}
+        return {split: self._opened(split, each) for split, each in files.items()}
+
+    def _opened(self, split: str, files: Sequence[Path]) -> list[Shard]:
+        """The shards of a split; a file of features and one of labels are joined to one."""
+        stems = {file.name.removesuffix(self._suffix(file) or ""): file for file in files}
+        pair = table_pairs.find(stems, split)
+        if pair is None:
+            return [self._open(file) for file in files]
+        return [table_pairs.joined(*map(self._open, pair))]
 
     def first(self, path: Path) -> Shard:
         """The file, or the first one in a folder, opened."""
@@ -94,14 +110,17 @@ class TableFiles:
     def _files_in(self, folder: Path) -> list[Path]:
         """The shards in a folder.
 
-        The history of a training that lies there is none, nor is the table of labels of images.
+        The history of a training that lies there is none, nor are the table of labels of images,
+        and examples of submissions, which have made-up labels.
         """
         files = filter(self._suffix, folder.iterdir())
-        shards = sorted(file for file in files if not file.name.endswith(HISTORY))
+        found = sorted(file for file in files if not file.name.endswith(HISTORY))
+        shards = [file for file in found if not label_tables.is_example(file.name)] or found
         of_images = [file.name for file in shards] == [label_tables.OF_PARQUET]
         return [] if of_images and image_names.has_image(folder) else shards
 
     def _open(self, path: Path) -> Shard:
+        foreign.check_content(path)
         return self.openers[self._suffix(path) or path.suffix](path)
 
     def _suffix(self, path: Path) -> str | None:
@@ -123,12 +142,14 @@ def read_rows(splits: Splits, options: Options) -> RowsToPredict:
 
 
 def read_shards(
-    name: str, splits: Splits, options: Options, class_names: ClassNames | None = None
+    name: str,
+    splits: Splits,
+    options: Options,
+    names_in: Callable[[str], ShardNames] = table_labels.schema_names,
 ) -> Dataset:
     """Read opened shards: the split train, and test and validation if they exist.
 
-    `class_names` returns the names of the classes in a column; without it they come from the
-    schema of the first file.
+    `names_in` returns where the names of the classes in a column are found.
     """
     import pyarrow
 
@@ -136,27 +157,49 @@ def read_shards(
     first = splits["train"][0]
     columns = table_columns.choose_columns(splits["train"], options)
     assert columns.label is not None
-    y = table_values.labels(splits["train"], columns.label)
-    names = (class_names or table_columns.schema_class_names(first.schema))(columns.label)
-    parts = _of_rows(splits, options)
+    labels = table_labels.read(splits, columns.label, names_in(columns.label))
+    y = labels.y["train"]
+    unlabelled = [split for split in splits if split not in labels.y]
+    parts = _of_rows({split: splits[split] for split in labels.y}, options)
     for split, suffix in {"test": "test", "validation": "val"}.items():
-        if split in splits:
-            parts[f"X_{suffix}"] = table_values.features(splits[split], columns)
-            parts[f"y_{suffix}"] = table_values.labels(splits[split], columns.label)
+        if split in labels.y:
+            parts[f"X_{suffix}"] = table_values.features(splits[split], columns, first.path)
+            parts[f"y_{suffix}"] = labels.y[split]
     X = table_values.features(splits["train"], columns)
     pyarrow.default_memory_pool().release_unused()  # hundreds of megabytes
     return Dataset(
         name=name,
         X=X,
         y=y,
-        class_names=named_arrays.class_names(
-            first.path, None if names is None else np.array(names, str), y
+        class_names=_class_names(first.path, labels.class_names, y),
+        notes=(
+            *_found(first),
+            columns.taken_note,
+            *columns.left_out_notes,
+            *labels.notes,
+            *_copies_note(X, y, columns, options),
+            *(_unlabelled_note(split, splits[split]) for split in unlabelled),
         ),
-        notes=(*_found(first), columns.taken_note, *columns.left_out_notes),
         image_shape=columns.image_shape,
         conventions=columns.conventions,
         **parts,
     )
+
+
+def _copies_note(X: Any, y: np.ndarray, columns: Columns, options: Options) -> tuple[str, ...]:
+    """A line on copies of the label among the columns, where these are chosen."""
+    if columns.are_lists or columns.image_shape or (options.get("like") or Conventions()).columns:
+        return ()
+    return label_copies.note(X, y, columns.features)
+
+
+def _unlabelled_note(split: str, shards: Sequence[Shard]) -> str:
+    rows = sum(shard.rows for shard in shards)
+    return f"left out: the {rows:,} rows {USES[split]}, which have no labels"
+
+
+def _class_names(path: Path, names: Sequence[str] | None, y: np.ndarray) -> tuple[str, ...] | None:
+    return named_arrays.class_names(path, None if names is None else np.array(names, str), y)
 
 
 def _of_rows(splits: Splits, options: Options) -> dict[str, Any]:
