@@ -5,7 +5,7 @@ from shlex import quote
 
 import numpy as np
 
-from halfspaces.support.distinct import encoded
+from halfspaces.system.distinct import encoded
 from halfspaces.system.errors import listed
 
 FEW = 10  # rows: with fewer, a column may have one value for each class by chance
