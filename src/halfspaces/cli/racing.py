@@ -19,6 +19,7 @@ from halfspaces.estimators.racing import RaceRows
 from halfspaces.features.candidates import PIXELS, SIDES, Candidate, candidates
 from halfspaces.support.types import Array
 from halfspaces.system.distinct import distinct
+from halfspaces.tuning.folds import MOST_REPEATS
 from halfspaces.tuning.race import Entry, Race
 
 Open = Callable[[ImageSize], Dataset]  # the data with images of this size
@@ -92,7 +93,7 @@ def _features(recipe: Recipe, given: Dataset, opened: Open | None, budget: float
     images = _Images(given, opened)
     ladder = candidates(given.image_shape, images.larger_sides())
     known = {str(each): each for each in ladder}
-    rows = _rows(recipe, given)
+    rows = _rows(recipe, given, most_repeats=1)  # features are learned anew in each fold
     parts: list[Any] = [given.X, given.X_val, given.X_test]
     n_images = sum(len(X) for X in parts if X is not None)
     n_classes = len(distinct(given.y))
@@ -144,11 +145,12 @@ def _stored(enter: Callable[[str, int], Entry], recipe: Recipe, given: Dataset) 
     return RaceStore.of(enter, halfspaces.__version__, data, digests, options, recipe.seed)
 
 
-def _rows(recipe: Recipe, given: Dataset) -> RaceRows:
+def _rows(recipe: Recipe, given: Dataset, most_repeats: int = MOST_REPEATS) -> RaceRows:
     seed = recipe.seed or 0
     if given.y_val is not None:
         return RaceRows.with_validation(given.y, given.y_val, given.weight, given.weight_val, seed)
-    return RaceRows.of(given.y, given.weight, given.groups, seed)
+    weight, groups = given.weight, given.groups
+    return RaceRows.of(given.y, weight, groups, seed, most_repeats=most_repeats)
 
 
 @dataclass(frozen=True, eq=False)

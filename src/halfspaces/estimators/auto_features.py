@@ -86,7 +86,7 @@ class AutoFeatures(TransformerMixin, BaseEstimator):
         images = Images(X)
         y = labels_of("y", y)
         groups = None if groups is None else np.asarray(groups)
-        rows = RaceRows.of(y, None, groups, self.random_state)
+        rows = RaceRows.of(y, None, groups, self.random_state, most_repeats=1)
         sides = [side for side in SIDES if side < min(images.shape[:2])]
         first = min(*images.shape[:2], SMALL)
         ladder = candidates((first, first, images.shape[2]), sides)

@@ -62,7 +62,7 @@ class Candidate:
         """The time to describe images of so many pixels, to choose λ and to fit some of them.
 
         >>> round(Candidate("patches(n=256)", 600, 9216).seconds(60_000, 50_000, 10, 1024))
-        82
+        68
         """
         size = (pixels if self.side is None else self.side**2) / UNIT
         columns = self.columns * (size if self.grows else 1.0)
