@@ -88,14 +88,19 @@ def winner(text):
     [
         ("--budget", "0"),
         ("--features", "pixels"),
-        ("--score", "linear", "--features", "hog(cell=4)"),
+        ("--features", "hog(cell=4)"),
+        ("--strength", "0.01"),
+        ("--loss", "hinge"),
+        ("--optimizer", "sgd", "--epochs", "1"),
     ],
-    ids=["no budget", "pixels", "a feature"],
+    ids=["no budget", "pixels", "a feature", "λ", "a loss", "an optimizer"],
 )
 def test_nothing_is_raced_where_nothing_is_open(run, photographs, options):
     ended = run("train", photographs, "--budget", "1min", "--tol", "0.01", *options)
     assert ended.code == 0
     assert "winner" not in ended.out
+    says_how = options[0] in ("--strength", "--loss", "--optimizer")
+    assert ("features are raced where nothing like " + options[0] in ended.out) == says_how
 
 
 @pytest.mark.parametrize(

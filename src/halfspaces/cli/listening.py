@@ -45,6 +45,9 @@ class Listener:
     def raced(self, race: Race) -> None:
         """What was "auto" is decided."""
 
+    def noted(self, note: str) -> None:
+        """Why nothing is raced."""
+
     def described(self, rows: Rows, *, asked_to_flip: bool) -> None:
         """The features are computed."""
 
@@ -72,6 +75,10 @@ class Printed(Listener):
         """Print what classes of few examples call for."""
         for sentence in class_balance.sentences(dataset, class_weight):
             report.pair("", sentence)
+
+    def noted(self, note: str) -> None:
+        """Print the note."""
+        report.pair("features", note)
 
     def raced(self, race: Race) -> None:
         """Print the race."""

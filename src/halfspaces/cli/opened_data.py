@@ -51,4 +51,6 @@ def decided(recipe: Recipe, given: Dataset, listener: Listener) -> Decision:
     decision = racing.decided(recipe, given, partial(_opened, recipe) if has_sizes else None)
     if decision.race is not None:
         listener.raced(decision.race)
+    if decision.note:
+        listener.noted(decision.note)
     return decision

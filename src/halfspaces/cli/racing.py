@@ -17,23 +17,29 @@ from halfspaces.estimators import races
 from halfspaces.estimators.race_store import RaceStore
 from halfspaces.estimators.racing import RaceRows
 from halfspaces.features.candidates import PIXELS, SIDES, Candidate, candidates
+from halfspaces.files import options as table
 from halfspaces.support.types import Array
 from halfspaces.system.distinct import distinct
 from halfspaces.tuning.folds import MOST_REPEATS
 from halfspaces.tuning.race import Entry, Race
 
 Open = Callable[[ImageSize], Dataset]  # the data with images of this size
+HOW = ("score", "loss", "penalty", "optimizer")  # and their parameters
 FEWER_ROWS = 1.5  # times as many to fit: λ falls with the rows, so other strengths are tried
 FALL = 3.0  # from one of these strengths to the next
 
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """The recipe in which nothing is "auto", the data set that it takes, and the race, if any."""
+    """The recipe in which nothing is "auto", the data set that it takes, and the race, if any.
+
+    `note` says why there was none, where one might be expected.
+    """
 
     recipe: Recipe
     given: Dataset
     race: Race | None = None
+    note: str = ""
 
 
 def decided(recipe: Recipe, given: Dataset, opened: Open | None) -> Decision:
@@ -62,9 +68,23 @@ def decided(recipe: Recipe, given: Dataset, opened: Open | None) -> Decision:
         return Decision(plain, given)
     if recipe.features != AUTO:
         return Decision(plain, given)
-    if budget and not recipe.is_network:
+    says_how = _says_how(recipe)
+    if budget and says_how is None:
         return _features(recipe, given, opened, budget)
-    return Decision(plain.chosen(features=PIXELS), given)
+    note = ""
+    if budget and not recipe.is_network:
+        note = f"pixels: features are raced where nothing like {says_how} says how to train"
+    return Decision(plain.chosen(features=PIXELS), given, note=note)
+
+
+def _says_how(recipe: Recipe) -> str | None:
+    """The first option that says how to train; None if there is none.
+
+    Then pixels are taken: λ, a step size or a number of passes belong to certain features.
+    """
+    given = [*HOW, *(name for component in HOW for name in table.parts_of(component))]
+    names = [name for name in [*given, "strength"] if recipe.is_given(name)]
+    return table.flag(names[0]) if names else None
 
 
 def _races_components(recipe: Recipe) -> bool:
