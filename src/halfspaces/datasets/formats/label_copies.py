@@ -33,21 +33,20 @@ def note(X: np.ndarray, y: np.ndarray, names: Sequence[str]) -> tuple[str, ...]:
 
 def _copies(X: np.ndarray, y: np.ndarray) -> list[int]:
     some = np.unique(np.linspace(0, len(y) - 1, SAMPLE).astype(np.intp))
-    candidates = _constant_in_classes(X[some], encoded(y[some])[1])
-    if not len(candidates):
+    candidates = _one_value_a_class(X[some], encoded(y[some])[1])
+    if not candidates:
         return []
     classes, index = encoded(y)
-    C = len(classes)
-    if not 1 < C <= len(y) // 2:  # numbers to be predicted, each row another one
+    if not 1 < len(classes) <= len(y) // 2:  # numbers to be predicted, each row another one
         return []
-    columns = X[:, candidates]
-    kept = _constant_in_classes(columns, index)
-    first = np.unique(index, return_index=True)[1]
-    values = columns[first]
-    return [int(candidates[i]) for i in kept if len(np.unique(values[:, i])) == C]
+    return [i for i in candidates if _one_value_a_class(X[:, i : i + 1], index)]
 
 
-def _constant_in_classes(X: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """The columns whose values are the same in all rows of a class, whose number is `index`."""
-    first = np.unique(index, return_index=True)[1]
-    return np.flatnonzero((X[first][index] == X).all(axis=0))
+def _one_value_a_class(X: np.ndarray, index: np.ndarray) -> list[int]:
+    """The columns with one value in all rows of a class, and another in each other class.
+
+    `index` (N,) are the numbers of the classes.
+    """
+    values = X[np.unique(index, return_index=True)[1]]
+    constant = np.flatnonzero((values[index] == X).all(axis=0))
+    return [int(i) for i in constant if len(np.unique(values[:, i])) == len(values)]

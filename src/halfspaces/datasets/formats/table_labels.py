@@ -134,10 +134,11 @@ def _numbering(names: tuple[str, ...]) -> Callable[[_File], _File]:
         file = file.as_numbers()
         own = names if file.names is None else file.names
         for part in file.parts:
-            named_arrays.class_names(file.path, np.array(own, str), part.values[part.values != -1])
+            published = part.values[part.values != HIDDEN]
+            named_arrays.class_names(file.path, np.array(own, str), published)
         if own == names[: len(own)]:
             return file
-        places = np.array([*(position[name] for name in own), HIDDEN])  # the last one is that of −1
+        places = np.array([*(position[name] for name in own), HIDDEN])  # its place, too, is last
         return file.changed(lambda values: places[values])
 
     return numbered
