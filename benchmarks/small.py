@@ -58,7 +58,7 @@ FINER = (1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6)  # of LI
 PROOF = 1e-4  # of the bound on the minimum
 TURNS, FEWER, LONG = 5, 3, 20.0  # fewer turns where a fit takes so many seconds
 LEAST = 1e-3  # of F at W = 0: where the bound is less, distances are relative to this, as tol is
-LIMIT = 10_000  # iterations of scikit-learn
+LIMIT = 10_000  # iterations of scikit-learn, passes of ours beside LIBLINEAR
 FIRST = 10  # epochs of LIBLINEAR that tell how many the cap allows
 CAP = 120.0  # seconds of a fit of LIBLINEAR
 
@@ -160,7 +160,12 @@ def beside_liblinear(settings: Settings) -> Named:
     """Centred and scaled rows (words as they are counted), no bias."""
     from halfspaces import LinearClassifier
 
-    options: dict[str, Any] = {"fit_intercept": False, "standardize": False, "tol": BAR}
+    options: dict[str, Any] = {
+        "fit_intercept": False,
+        "standardize": False,
+        "tol": BAR,
+        "max_passes": LIMIT,  # epochs of dual ascent are cheap: LIBLINEAR has no limit either
+    }
     for name, strengths, made in _with_liblinear(settings):
         try:
             ours, X, y = made()

@@ -85,7 +85,7 @@ class LinearClassifier(LinearModel):
     tol : float ≥ 0, default 1e-3
         The fit ends when L(W, b) is proved to be within tol · max(L(W, b), L(0)/1000) of its
         minimum.
-    max_passes : float > 0, default 1000
+    max_passes : float > 0, default 3000
         Limit on visits to all examples.
     n_jobs : int or None
         Worker threads; None for every core. The result has the same bits for any number.
@@ -172,7 +172,7 @@ class LinearClassifier(LinearModel):
         fit_intercept: bool = True,
         class_weight: Any = None,
         tol: float = 1e-3,
-        max_passes: float = 1000,
+        max_passes: float = 3000,
         n_jobs: int | None = None,
         random_state: Any = None,
         warm_start: bool = False,

@@ -175,7 +175,7 @@ class LinearClassifierCV(LinearModel):
         fit_intercept: bool = True,
         class_weight: Any = None,
         tol: float = 1e-3,
-        max_passes: float = 1000,
+        max_passes: float = 3000,
         n_jobs: int | None = None,
         random_state: Any = None,
         callbacks: Sequence[Callback] = (),

@@ -143,7 +143,7 @@ class NetworkClassifier(ScoreModel):
         standardize: bool = True,
         class_weight: Any = None,
         tol: float = 1e-3,
-        max_passes: float = 1000,
+        max_passes: float = 3000,
         n_jobs: int | None = None,
         random_state: Any = None,
         warm_start: bool = False,

@@ -303,7 +303,7 @@ class OptimizerOptions(Table):
         lt=1 << 32,
     )
     tol: float = option(1e-3, "Stop within this part of the loss above its minimum, proved.", ge=0)
-    max_passes: float = option(1000.0, "Limit on visits to all examples.", gt=0)
+    max_passes: float = option(3000.0, "Limit on visits to all examples.", gt=0)
 
 
 class FitOptions(Table):

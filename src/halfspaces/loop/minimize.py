@@ -30,7 +30,7 @@ def minimize(
     W: Array | None = None,
     *,
     tol: float = 1e-4,
-    max_passes: float = 1000,
+    max_passes: float = 3000,
     validation: Blocks | None = None,
     callbacks: Sequence[Callback] = (),
     resume: Result | None = None,

@@ -101,7 +101,7 @@ def solve_grid(
     optimizer: Optimizer,
     *,
     tol: float = 1e-4,
-    max_passes: float = 1000,
+    max_passes: float = 3000,
     each: Callable[[float, Result], Any] | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool = False,

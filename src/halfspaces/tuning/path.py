@@ -83,7 +83,7 @@ def solve_path(
     optimizer: Optimizer | None = None,
     *,
     tol: float = 1e-3,
-    max_passes: float = 1000,
+    max_passes: float = 3000,
     each: Callable[[float, Result], Any] | None = None,
 ) -> Path:
     """Minimize for each strength of the objective's penalty, from the largest to the smallest.
