@@ -18,7 +18,8 @@ def folder(tmp_path_factory):
 @pytest.mark.filterwarnings("ignore")  # of separable classes
 def test_every_kind_of_picture(run, folder, monkeypatch):
     monkeypatch.chdir(folder)
-    assert run("train", "rows.npz", "--strengths", "1,0.1", "--out", "m.safetensors").code == 0
+    options = ("--strengths", "2", "--budget", "1min", "--out", "m.safetensors")
+    assert run("train", "rows.npz", *options).code == 0
     for kind in KINDS:
         ended = run("plot", kind, "m.safetensors")
         assert ended.code == 0, (kind, ended.err)
@@ -36,6 +37,7 @@ def test_what_cannot_be_drawn_is_said(run, folder, monkeypatch):
     assert run("train", "rows.npz", *options).code == 0
     for kind, words in (
         ("path", "has no search for λ in it; train without --strength"),
+        ("candidates", "has no race in it; train without --features"),
         ("calibration", "gives no probabilities"),
         ("nonsense", "KIND"),
     ):

@@ -12,6 +12,7 @@ from halfspaces import LinearClassifier, LinearClassifierCV, load, minimize, plo
 from halfspaces.features import HOG, BagOfWords, Patches, RawPatches
 from halfspaces.optimizers import LBFGS, SGD
 from halfspaces.penalties.l2 import L2
+from halfspaces.tuning.race import Entry, Race
 from tests.plots.readable import law_readable
 
 RNG = np.random.default_rng(0)
@@ -113,6 +114,10 @@ OPTIONS = {
     "sparsity": {"strengths": 4},
     "occam": {"strengths": [1.0, 0.1]},
 }
+ENTRIES = [
+    Entry(name, 8, np.float64(np.arange(4) < k), np.ones(4), 0.1, 0.0)
+    for k, name in enumerate("ab")
+]
 OF_RESULTS = {"loss-curve", "race", "path", "learning-curve", "occam"}  # without an objective
 
 
@@ -125,7 +130,7 @@ def _saved(problem, folder):
 def _from_model(kind, problem, model):
     X, y = problem.X, problem.y
     options = dict(OPTIONS.get(kind, {}))
-    if kind in ("loss-curve", "path"):
+    if kind in ("loss-curve", "path", "candidates"):
         return KINDS[kind].from_estimator(model)
     if kind == "occam":
         return KINDS[kind].from_estimator(model, X[::2], y[::2], X[1::2], y[1::2], **options)
@@ -145,6 +150,8 @@ def _shown(problem):
 def _from_result(kind, problem, objective, result, member):
     if kind == "race":
         return KINDS[kind].from_result({"run": result})
+    if kind == "candidates":
+        return KINDS[kind].from_result(Race(tuple(ENTRIES), {}, ("a", "b")))
     if kind == "path":
         return KINDS[kind].from_result(problem.search.cv_results_)
     if kind in OF_RESULTS:
@@ -167,6 +174,7 @@ A_RESULT = ("result", "stack")
 REFUSED = [
     ("loss-curve", ("saved",), list(PROBLEMS), "no history of its training; give a classifier"),
     ("path", ("estimator", "saved"), list(PROBLEMS), "has not compared strengths; give a fitted"),
+    ("candidates", ("estimator", "search", "saved"), list(PROBLEMS), "has raced nothing; give"),
     ("learning-curve", A_RESULT, list(PROBLEMS), "needs fits to parts of the rows; use"),
     ("occam", A_RESULT, list(PROBLEMS), "needs one with each λ; use"),
     ("calibration", list(SOURCES), ["hinge"], "gives no probabilities"),

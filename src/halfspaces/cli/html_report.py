@@ -29,6 +29,7 @@ SUFFIXES = (".html", ".json")
 # Kind, and whether it shows pixels. Titles and what to look for are in the table of words.
 PICTURES = {
     "loss-curve": False,
+    "candidates": False,
     "path": False,
     "templates": True,
     "confusion-matrix": False,

@@ -59,6 +59,18 @@ def _path(subject: Subject) -> "Display":
     return ValidationCurveDisplay.from_rows(search["rows"], chosen=search["strength"], score=score)
 
 
+def _candidates(subject: Subject) -> "Display":
+    from halfspaces.plots import CandidatesDisplay
+
+    race = subject.classifier.notes_.get("race")
+    if race is None:
+        raise ValueError(
+            f"{subject.model} has no race in it; train without --features, --loss and --penalty, "
+            "so that the best ones are raced."
+        )
+    return CandidatesDisplay.from_rows(race["rows"], winner=race["winner"])
+
+
 def _step_sizes(subject: Subject) -> "Display":
     from halfspaces.plots import StepSizesDisplay
 
@@ -163,6 +175,7 @@ def _sparsity(subject: Subject) -> "Display":
 KINDS: dict[str, Callable[[Subject], "Display"]] = {
     "loss-curve": _loss_curve,
     "path": _path,
+    "candidates": _candidates,
     "step-sizes": _step_sizes,
     "templates": _templates,
     "confusion-matrix": _confusion_matrix,

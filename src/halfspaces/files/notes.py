@@ -8,6 +8,7 @@ from pydantic import Field
 
 from halfspaces.files.checked import Held, shown
 from halfspaces.support.types import Array
+from halfspaces.tuning.race import Race
 
 Label = bool | int | float | str
 Side = Annotated[int, Field(ge=1, lt=1 << 31)]
@@ -56,6 +57,44 @@ class SearchNote(Held):
     rows: Annotated[list[SearchRow], Field(min_length=1)]
 
 
+class RaceRow(Held):
+    """A candidate of a race after its last round.
+
+    Parameters
+    ----------
+    name : str
+    rows : int
+        That it was fitted to.
+    score, error : float
+        Its accuracy on the held-out rows, and the standard error.
+    seconds : float
+    """
+
+    name: str
+    rows: Annotated[int, Field(ge=1)]
+    score: float
+    error: float
+    seconds: float
+
+
+class RaceNote(Held):
+    """How features, or loss and penalty, were chosen.
+
+    Parameters
+    ----------
+    winner : str
+        The simplest candidate within a standard error of the best.
+    rows : list of RaceRow
+        Those that came farthest first.
+    left_out : dict
+        The candidates that were not raced, with the reason.
+    """
+
+    winner: str
+    rows: Annotated[list[RaceRow], Field(min_length=1)]
+    left_out: dict[str, str]
+
+
 class Notes(Held):
     """The notes of a model that commands read; others may have any type.
 
@@ -75,6 +114,8 @@ class Notes(Held):
         The name of the training data, and the run file.
     search : SearchNote or None
         How λ was chosen.
+    race : RaceNote or None
+        How features, or loss and penalty, were chosen, if they were raced.
     """
 
     class_names: list[str] | None = None
@@ -85,6 +126,7 @@ class Notes(Held):
     data: str | None = None
     run: str | None = None
     search: SearchNote | None = None
+    race: RaceNote | None = None
 
 
 class StoredInputs(Held):
@@ -153,6 +195,21 @@ def search_note(search: Searched) -> dict[str, Any]:
     ]
     scoring = search.scoring if isinstance(search.scoring, str) else "score"
     return {"scoring": scoring, "strength": float(search.strength_), "rows": rows}
+
+
+def race_note(race: Race) -> dict[str, Any]:
+    """A race as a note: `checked(RaceNote, note)` reads it."""
+    rows = [
+        {
+            "name": entry.name,
+            "rows": entry.rows,
+            "score": entry.score,
+            "error": entry.error,
+            "seconds": round(entry.seconds, 2),
+        }
+        for entry in race.last_entries
+    ]
+    return {"winner": race.winner.name, "rows": rows, "left_out": dict(race.left_out)}
 
 
 def check_class_names(names: list[str] | None, classes: Array) -> None:

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "CandidatesDisplay": "candidates",
     "ConfusionMatrixDisplay": "confusion_matrix",
     "CurvatureDisplay": "curvature",
     "LandscapeDisplay": "landscape",

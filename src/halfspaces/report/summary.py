@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 import halfspaces
 from halfspaces.estimators.base import ScoreModel
 from halfspaces.estimators.scoring import score_name, wilson
+from halfspaces.files.notes import RaceNote
 from halfspaces.loop.result import Reason
 from halfspaces.support.types import Array
 from halfspaces.system.mark import mark
@@ -60,6 +61,7 @@ class Summary(BaseModel):
     choice: str | None = Field(description="λ, and how it was chosen.")
     features: str | None = Field(description="The feature that computed the rows, if any.")
     n_features: int
+    race: RaceNote | None = Field(None, description="How features, or loss and penalty, won.")
     fit: dict[str, Any] = Field(description="Why the training stopped, and what it cost.")
     metrics: dict[str, float] = Field(description="Accuracies in training.")
     versions: dict[str, str]
@@ -151,11 +153,7 @@ def summarize(
     right = int(np.sum(y == predicted))
     low, high = wilson(right / len(y), len(y))
     known: Mapping[str, Any] = getattr(classifier, "notes_", {})
-    names = class_names or [str(label) for label in classifier.classes_.tolist()]
-    classes = [
-        _figures(name, y == label, predicted == label)
-        for name, label in zip(names, classifier.classes_.tolist(), strict=True)
-    ]
+    classes = _by_class(classifier.classes_.tolist(), y, predicted, class_names)
     recalls = [each.recall for each in classes if each.recall is not None]
     return Summary(
         version=halfspaces.__version__,
@@ -179,6 +177,7 @@ def summarize(
         network=_words_of(classifier, "network"),
         features=_words_of(classifier, "features_"),
         n_features=classifier.n_features_in_,
+        race=known.get("race"),
         fit=dict(known.get("fit", {})),
         metrics=dict(known.get("metrics", {})),
         versions=dict(known.get("versions") or {}),
@@ -197,6 +196,15 @@ def dumps(summary: Summary) -> str:
 
 def _printable(character: str) -> str:
     return character if character.isprintable() else json.dumps(character)[1:-1]
+
+
+def _by_class(
+    labels: Sequence[Any], y: Array, predicted: Array, names: Sequence[str] | None
+) -> list[ClassFigures]:
+    return [
+        _figures(name, y == label, predicted == label)
+        for name, label in zip(names or map(str, labels), labels, strict=True)
+    ]
 
 
 def _figures(name: str, is_of: Array, taken: Array) -> ClassFigures:
