@@ -34,7 +34,11 @@ START = """\
 # How to choose
 
 Written by `python docs/how_to_choose.py` from the rules that `optimizer="auto"` follows.
-With the defaults of `halfspaces train DATA` and `LinearClassifierCV` only λ is chosen.
+
+With no option, `halfspaces train DATA` chooses λ and, within `--budget`, races what else is open:
+features of images, and loss and penalty of plain rows. In Python `AutoFeatures` and
+`AutoClassifier` do so; `LinearClassifierCV` chooses λ alone, for the loss and penalty that it is
+given.
 """
 END = """\
 L-BFGS smooths losses with kinks in stages; the proven bound is for the loss itself. By hand: `sgd`

@@ -20,6 +20,7 @@ from halfspaces.features import (
     Mixture,
     parse,
 )
+from halfspaces.features.union import learns
 from halfspaces.tuning.folds import make_folds
 from tests.helpers import accuracy, real, stripes
 
@@ -276,9 +277,9 @@ def test_features_are_listed_and_drawn(run, folder, patches_model, tmp_path):
 
 
 def test_a_mixture_of_parts_that_learn_nothing_may_have_folds():
-    assert not image_features.learns(parse("hog+hue"), standardized=True)
-    assert image_features.learns(parse("hog+hue"), standardized=False)
-    assert image_features.learns(parse("hog+patches"), standardized=True)
+    assert not learns(parse("hog+hue"), standardized=True)
+    assert learns(parse("hog+hue"), standardized=False)
+    assert learns(parse("hog+patches"), standardized=True)
 
 
 @pytest.mark.slow

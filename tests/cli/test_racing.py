@@ -7,7 +7,10 @@ import pytest
 from PIL import Image
 
 from halfspaces.cli import racing
+from halfspaces.estimators import races
+from halfspaces.estimators.racing import MOST_HELD_OUT, RaceRows
 from halfspaces.features.candidates import Candidate
+from halfspaces.features.encoders import published
 from halfspaces.files.models import load
 from tests.data_files import save_image
 
@@ -49,6 +52,21 @@ def test_the_best_feature_of_images_is_taken_and_repeated(run, photographs, tmp_
     repeated = run("train", "--run", model.with_suffix(".run.toml"), "--out", again)
     assert "race" not in repeated.out
     np.testing.assert_array_equal(load(model).coef_, load(again).coef_)
+
+
+def test_the_report_shows_the_race(run, photographs, tmp_path):
+    path = tmp_path / "page.html"
+    ended = run("train", photographs, *RACED, "--scoring", "log_loss", "--report", path)
+    assert "--scoring log_loss chooses λ alone" in " ".join(ended.out.split())
+    page = path.read_text()
+    assert page.count('<th scope="row">hog(cell=4)</th>') == 1
+    assert "hog(cell=4) won: the simplest candidate within one standard error" in page
+    assert "Held-out accuracy of the candidates of a race" in page
+
+
+def test_a_missing_package_is_said_before_images_are_read(refused, monkeypatch):
+    monkeypatch.setattr(published, "find_spec", lambda name: None)
+    refused(["train", "no such folder", "--features", "hog+encoder"], "halfspaces[encoder]")
 
 
 def test_the_penalty_suits_the_table_and_is_in_the_run_file(run, table, tmp_path):
@@ -109,3 +127,77 @@ def test_nothing_is_raced_where_nothing_is_open(run, photographs, options):
 )
 def test_components_are_raced_where_accuracy_decides_alone(run, table, options):
     assert "winner" not in run("train", table, *RACED, *options.split()).out
+
+
+BAD = {
+    "nan": (
+        lambda X, y: (np.where(np.eye(*X.shape), np.nan, X), y),
+        "X contains NaN at row 0, column 0",
+    ),
+    "one class": (lambda X, y: (X, 0 * y), "y holds one class, 0"),
+    "a number a row": (lambda X, y: (X[:30], np.arange(30)), "none can be held out"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_bad_input_is_told_as_without_a_race(run, refused, table, tmp_path, fault):
+    change, words = BAD[fault]
+    data = np.load(table)
+    X, y = change(data["X"], data["y"])
+    np.savez(tmp_path / "bad.npz", X=X, y=y)
+    model = tmp_path / "model.safetensors"
+    raced = refused(["train", tmp_path / "bad.npz", *RACED, "--out", model])
+    plain = refused(["train", tmp_path / "bad.npz", "--budget", "0", "--out", model])
+    assert raced.err == plain.err
+    assert words in plain.err
+    assert not list(tmp_path.glob("model*"))
+
+
+def test_pixels_of_plain_rows_are_refused(refused, table):
+    refused(["train", table, "--features", "pixels"], "--features pixels describes images", "rows")
+
+
+def test_an_interrupt_ends_a_race_and_its_fit_is_not_stored(run, table, cache, monkeypatch):
+    callback = races.Credit.__call__
+    seen = []
+
+    def interrupting(self, run):
+        seen.append(run)
+        if len(seen) == 5:
+            raise KeyboardInterrupt
+        callback(self, run)
+
+    monkeypatch.setattr(races.Credit, "__call__", interrupting)
+    assert run("train", table, *RACED).code == 130
+    assert not list(cache.rglob("*-*"))
+
+
+def test_what_cannot_be_raced_is_trained_all_the_same(run, tmp_path):
+    """A class whose only rows of weight above 0 are not among those that a round fits."""
+    rng = np.random.default_rng(0)
+    lines = ["a,b,w,y"]
+    for row in range(7000):
+        rare = row % 350 == 0
+        a, b = rng.normal(size=2)
+        weight = int(not rare or row == 350)
+        lines.append(f"{a},{b},{weight},{'rare' if rare else 'xy'[int(a > 0)]}")
+    (tmp_path / "rows.csv").write_text("\n".join(lines))
+    ended = run("train", tmp_path / "rows.csv", "--weight", "w", *RACED)
+    assert ended.code == 0, ended.err
+
+
+def test_few_rows_of_a_large_table_are_fitted_in_a_race_of_folds():
+    """A rare class makes folds: they have no more rows than others."""
+    y = np.r_[np.zeros(40_000, int), np.ones(10, int)]
+    X = np.random.default_rng(0).normal(size=(len(y), 3))
+    rows = RaceRows.of(y, None, None, 0)
+    assert len(rows.folds) > 1
+    taken = []
+
+    def some(chosen):
+        taken.append(len(chosen))
+        return X[chosen]
+
+    enter = races.ComponentRace({"plain": ("softmax", "l2")}, some, rows)
+    assert enter("plain", 2000).rows == 2000
+    assert taken[0] <= len(rows.folds) * (2000 + MOST_HELD_OUT)

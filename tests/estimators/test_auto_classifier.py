@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_wine
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from halfspaces import AutoClassifier, LinearClassifierCV
 from halfspaces.estimators.racing import RaceRows
@@ -56,3 +57,10 @@ def test_any_beginning_of_the_training_rows_has_every_class():
 def test_a_budget_is_above_zero():
     with pytest.raises(ValueError, match="budget must be above 0"):
         AutoClassifier(budget=0).fit(*few_relevant())
+
+
+@pytest.mark.slow
+@parametrize_with_checks([AutoClassifier(budget=1e-9)])  # one pair is raced
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)

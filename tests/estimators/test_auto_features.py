@@ -8,6 +8,7 @@ from sklearn.pipeline import make_pipeline
 
 from halfspaces import AutoFeatures, LinearClassifier
 from halfspaces.estimators import races
+from halfspaces.estimators.racing import RaceRows
 from halfspaces.features.candidates import Candidate
 
 
@@ -63,3 +64,31 @@ def test_a_budget_leaves_dear_candidates_out(monkeypatch):
     (needed,) = found.left_out.values()
     assert re.fullmatch(r"--budget \d+min is needed", needed)
     assert races.minutes(301) == "6min"
+
+
+def test_each_image_needs_a_label():
+    images, y = moved_stripes(300, 0)
+    with pytest.raises(ValueError, match="X has 300 images and y 299 labels"):
+        AutoFeatures().fit(images, y[1:])
+    with pytest.raises(ValueError, match="y holds one class"):
+        AutoFeatures().fit(images, 0 * y)
+
+
+@pytest.mark.parametrize(("features", "times"), [("hog(cell=4)", 1), ("patches(n=8)", 5)])
+def test_images_are_described_once_for_all_folds_where_nothing_is_learned(features, times):
+    images, y = moved_stripes(100, 0)
+    rows = RaceRows.of(y, None, None, 0, most_repeats=1)
+    assert len(rows.folds) == 5
+    read = []
+
+    def some(candidate, chosen):
+        read.append(len(chosen))
+        return images[chosen]
+
+    candidate = Candidate(features, 1, 9)
+    entry = races.FeatureRace({"one": candidate}, some, rows)("one", 80)
+    assert entry.score > 0.9
+    assert sum(read) == 80 * times + 100 * times
+    cost = races.feature_cost(candidate, rows, 100, 2, 256)
+    described = 100 * times * 1e-6 / 4
+    assert cost.rounds[0] == pytest.approx(described + 5 * candidate.fitting(80, 2, 256))

@@ -10,8 +10,9 @@ from sklearn.base import clone
 
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.formats.image_size import AtMost
-from halfspaces.features import Augmentation, Feature, Mixture, parse
+from halfspaces.features import Augmentation, Feature, parse
 from halfspaces.features.stored_rows import stored_rows
+from halfspaces.features.union import learns
 from halfspaces.support.types import Array
 from halfspaces.system import memory
 from halfspaces.system.errors import DataError
@@ -135,12 +136,3 @@ def wanted_size(features: str | None) -> AtMost | None:
     """The largest size of images that the features of an expression need to see."""
     size = None if features is None else parse(features).image_size
     return None if size is None else AtMost(*size)
-
-
-def learns(feature: Feature, *, standardized: bool) -> bool:
-    """Whether the features of an image depend on the images that the feature was fitted to.
-
-    The scales of a mixture do not matter if each fold standardizes its own rows.
-    """
-    parts = feature.parts if isinstance(feature, Mixture) and standardized else [feature]
-    return any(part._learns for part in parts)

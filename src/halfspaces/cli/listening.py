@@ -78,7 +78,7 @@ class Printed(Listener):
 
     def noted(self, note: str) -> None:
         """Print the note."""
-        report.pair("features", note)
+        report.pair("race", note)
 
     def raced(self, race: Race) -> None:
         """Print the race."""

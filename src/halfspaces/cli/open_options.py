@@ -38,6 +38,11 @@ class OpenOptions(table.Options):
 
     def check_no_images(self, name: str) -> None:
         """Raise ValueError for options of images, of data that are plain rows."""
+        if self.is_given("features") and self.features is not None:
+            raise ValueError(
+                f"--features {self.features} describes images, and {name} holds plain rows of "
+                "numbers; leave --features out, or give images."
+            )
         for option in ("flip", "shift", "cache_features"):
             if self.is_given(option):
                 raise ValueError(

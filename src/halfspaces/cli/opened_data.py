@@ -5,6 +5,7 @@ from typing import Any
 
 from halfspaces import datasets
 from halfspaces.cli import racing, values
+from halfspaces.cli.holding_out import HeldOutRows, held_out_rows
 from halfspaces.cli.image_features import wanted_size
 from halfspaces.cli.listening import Listener
 from halfspaces.cli.racing import Decision
@@ -13,14 +14,19 @@ from halfspaces.datasets import Dataset
 from halfspaces.datasets.formats.image_size import ImageSize
 from halfspaces.estimators.checked_data import check_two
 from halfspaces.estimators.finite import check_finite
+from halfspaces.features import parse
+from halfspaces.system import memory
 from halfspaces.system.distinct import distinct
 
 
 def read(recipe: Recipe, listener: Listener) -> Dataset:
     """Open the data set and check its labels."""
+    features = recipe.with_defaults().features
+    if features is not None:
+        parse(features).check_installed()
     size: Any = values.image_size(recipe.image_size)
     if size is None:
-        size = wanted_size(recipe.with_defaults().features)
+        size = wanted_size(features)
     with listener.reading(recipe.data):
         given = _opened(recipe, size)
     if given.X_test is not None:
@@ -45,10 +51,21 @@ def _opened(recipe: Recipe, image_size: ImageSize | None) -> Dataset:
     )
 
 
+def held_out(recipe: Recipe, given: Dataset) -> HeldOutRows | None:
+    """The rows to hold out to choose λ; of data that have NaN, too, NaN is what is told."""
+    try:
+        return held_out_rows(recipe.with_defaults(), given)
+    except ValueError:
+        check_finite("X", given.X)  # would be the first thing to mend
+        raise
+
+
 def decided(recipe: Recipe, given: Dataset, listener: Listener) -> Decision:
     """The recipe without anything that is "auto", after a race if there is one."""
     has_sizes = recipe.image_size is None and datasets.takes(recipe.data, "image_size")
-    decision = racing.decided(recipe, given, partial(_opened, recipe) if has_sizes else None)
+    opened = partial(_opened, recipe) if has_sizes else None
+    with memory.budget(values.memory_bytes(recipe.memory)):
+        decision = racing.decided(recipe, given, opened)
     if decision.race is not None:
         listener.raced(decision.race)
     if decision.note:

@@ -50,7 +50,9 @@ def train(options: Mapping[str, object], watcher: Watcher) -> Trained:
 def _trained(options: Mapping[str, object], watcher: Watcher) -> Trained:
     recipe = recipe_of(options).with_defaults()
     listener = Watched(watcher)
-    examples = training.open_examples(recipe, opened_data.read(recipe, listener), listener)
+    given = opened_data.read(recipe, listener)
+    held_out = opened_data.held_out(recipe, given)
+    examples = training.described_examples(recipe, given, held_out, listener)
     search = training.choose_strength(recipe, examples, listener)
     classifier = training.fitted(recipe, recipe.classifier(), examples.rows, search, listener)
     if not np.all(np.isfinite(classifier.result_.loss)):

@@ -1,6 +1,6 @@
 """`--features auto`, `--loss auto` and `--penalty auto`: a race decides what they stand for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +11,10 @@ from halfspaces.cli import values
 from halfspaces.cli.open_options import AUTO
 from halfspaces.cli.recipe import Recipe
 from halfspaces.datasets import Dataset
-from halfspaces.datasets.fingerprint import content, fingerprint
+from halfspaces.datasets.fingerprint import fingerprint
 from halfspaces.datasets.formats.image_size import AtMost, ImageSize
 from halfspaces.estimators import races
+from halfspaces.estimators.finite import check_finite
 from halfspaces.estimators.race_store import RaceStore
 from halfspaces.estimators.racing import RaceRows
 from halfspaces.features.candidates import PIXELS, SIDES, Candidate, candidates
@@ -33,7 +34,7 @@ FALL = 3.0  # from one of these strengths to the next
 class Decision:
     """The recipe in which nothing is "auto", the data set that it takes, and the race, if any.
 
-    `note` says why there was none, where one might be expected.
+    `note` says why there was none, where one might be expected, or what it did not heed.
     """
 
     recipe: Recipe
@@ -63,18 +64,30 @@ def decided(recipe: Recipe, given: Dataset, opened: Open | None) -> Decision:
     budget = values.seconds("--budget", recipe.budget)
     if given.image_shape is None:
         recipe.check_no_images(given.name)
-        if budget and _races_components(recipe):
-            return _components(recipe, given, budget)
-        return Decision(plain, given)
+        raced = bool(budget) and _races_components(recipe)
+        return _or_plain(plain, given, lambda: _components(recipe, given, budget), raced=raced)
     if recipe.features != AUTO:
         return Decision(plain, given)
+    pixels = plain.chosen(features=PIXELS)
     says_how = _says_how(recipe)
-    if budget and says_how is None:
-        return _features(recipe, given, opened, budget)
-    note = ""
-    if budget and not recipe.is_network:
+    if budget and says_how is not None and not recipe.is_network:
         note = f"pixels: features are raced where nothing like {says_how} says how to train"
-    return Decision(plain.chosen(features=PIXELS), given, note=note)
+        return Decision(pixels, given, note=note)
+    raced = bool(budget) and says_how is None
+    return _or_plain(pixels, given, lambda: _features(recipe, given, opened, budget), raced=raced)
+
+
+def _or_plain(
+    plain: Recipe, given: Dataset, raced_decision: Callable[[], Decision], *, raced: bool
+) -> Decision:
+    """The decision of a race; where nothing is raced, or no candidate can be, the plain recipe."""
+    if not raced:
+        return Decision(plain, given)
+    check_finite("X", given.X)  # a race would name rows of its own
+    try:
+        return raced_decision()
+    except ValueError as error:
+        return Decision(plain, given, note=f"nothing is raced: {error}")
 
 
 def _says_how(recipe: Recipe) -> str | None:
@@ -122,20 +135,23 @@ def _features(recipe: Recipe, given: Dataset, opened: Open | None, budget: float
         for name, each in known.items()
     }
     enter = races.FeatureRace(known, images, rows, _options(recipe))
-    race = races.run(costs, _stored(enter, recipe, given), rows, budget)
+    race = _run(costs, enter, given, budget)
     winner = known[race.winner.name]
     chosen: dict[str, Any] = {"features": winner.features}
     if winner.side is not None and not winner.own_size:
         chosen["image_size"] = str(winner.side)
     if recipe.strengths is None and recipe.chooses_strength:
         chosen["strengths"] = _strengths(race.winner, len(given.y))
-    return Decision(recipe.with_defaults().chosen(**chosen), images.of(winner), race)
+    note = ""
+    if recipe.scoring not in (None, "accuracy"):
+        note = f"features are raced by their accuracy; --scoring {recipe.scoring} chooses λ alone"
+    return Decision(recipe.with_defaults().chosen(**chosen), images.of(winner), race, note)
 
 
 def _strengths(winner: Entry, n_rows: int) -> str:
     """Strengths to choose from: around that of the race, or below it where more rows are fitted."""
-    first = 0 if n_rows > FEWER_ROWS * winner.rows else -1
-    strengths = [winner.strength / FALL**step for step in range(first, first + 3)]
+    steps = range(3) if n_rows > FEWER_ROWS * winner.rows else range(-2, 3)
+    strengths = [winner.strength / FALL**step for step in steps]
     return ",".join(f"{strength:.3g}" for strength in strengths)
 
 
@@ -151,18 +167,24 @@ def _components(recipe: Recipe, given: Dataset, budget: float) -> Decision:
     rows = _rows(recipe, given)
     costs = races.component_costs(known, rows, X.shape, len(distinct(given.y)))
     enter = races.ComponentRace(known, _Rows(given), rows, _options(recipe))
-    race = races.run(costs, _stored(enter, recipe, given), rows, budget)
+    race = _run(costs, enter, given, budget)
     loss, penalty = known[race.winner.name]
     return Decision(recipe.with_defaults().chosen(loss=loss, penalty=penalty), given, race)
 
 
-def _stored(enter: Callable[[str, int], Entry], recipe: Recipe, given: Dataset) -> RaceStore:
-    """Entries of earlier races of the same data and options are not computed again."""
-    options = {**_options(recipe), "n_jobs": None}
-    rows = (given.weight, given.groups, given.y_val)
-    digests = [None if values is None else content(np.asarray(values, str)) for values in rows]
-    data = fingerprint(given.X, given.y)
-    return RaceStore.of(enter, halfspaces.__version__, data, digests, options, recipe.seed)
+def _run(
+    costs: Mapping[str, races.Cost],
+    enter: races.FeatureRace | races.ComponentRace,
+    given: Dataset,
+    budget: float,
+) -> Race:
+    """The race, without what an earlier one of the same rows and options has scored."""
+    data = [fingerprint(given.X, given.y)]
+    if given.X_val is not None and given.y_val is not None:
+        data.append(fingerprint(given.X_val, given.y_val))
+    options = {**enter.options, "n_jobs": None}
+    store = RaceStore.of(enter, halfspaces.__version__, data, enter.rows.digest(), options)
+    return races.run(costs, store, enter.rows, budget)
 
 
 def _rows(recipe: Recipe, given: Dataset, most_repeats: int = MOST_REPEATS) -> RaceRows:
@@ -179,16 +201,12 @@ class _Rows:
 
     given: Dataset
 
-    def __call__(self, rows: Array | slice) -> Any:
+    def __call__(self, rows: Array) -> Any:
+        """Rows of one of the two."""
         X: Any = self.given.X
         X_val: Any = self.given.X_val
-        if isinstance(rows, slice) or X_val is None:
-            return X[rows]
         count = X.shape[0]
-        is_train = rows < count
-        if is_train.all():
-            return X[rows]
-        return X_val[rows[~is_train] - count]
+        return X[rows] if rows[0] < count else X_val[rows - count]
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,7 +234,9 @@ class _Images:
         """The sides to which the images can be reduced, if they are larger than those given."""
         if self.opened is None:
             return ()
-        shape = self.opened(AtMost(SIDES[-1], SIDES[-1])).image_shape
-        assert shape is not None
-        assert self.given.image_shape is not None
-        return tuple(side for side in SIDES if self.given.image_shape[0] < side <= max(shape[:2]))
+        side = SIDES[0]
+        largest = self.opened(AtMost(side, side))
+        if largest.image_shape is None or min(largest.image_shape[:2]) < side:
+            return ()
+        self.at[side] = largest  # of exactly this side
+        return SIDES

@@ -5,13 +5,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from halfspaces.cli import html_report, model_pixels, opened_data, report, screen, values
 from halfspaces.cli.fold_features import FoldSearch, search_by_fold
-from halfspaces.cli.holding_out import HeldOutRows, held_out_rows
+from halfspaces.cli.holding_out import HeldOutRows
 from halfspaces.cli.image_features import Describing, Rows
 from halfspaces.cli.listening import Listener, Printed
 from halfspaces.cli.network_training import arrange, assessed_on, last_assessment
@@ -23,17 +23,17 @@ from halfspaces.datasets.fingerprint import fingerprint
 from halfspaces.estimators.base import ScoreModel
 from halfspaces.estimators.components import make_optimizer
 from halfspaces.estimators.cross_validation import LinearClassifierCV
-from halfspaces.estimators.finite import check_finite
 from halfspaces.features import Augmentation, Feature, parse
 from halfspaces.features.candidates import PIXELS
 from halfspaces.files import history, run_file
 from halfspaces.files.models import save, versions
-from halfspaces.files.notes import search_note
+from halfspaces.files.notes import race_note, search_note
 from halfspaces.files.options import STRENGTHS
 from halfspaces.files.outputs import ModelFiles, model_files
 from halfspaces.loop.result import Reason
 from halfspaces.support.types import Array
 from halfspaces.system.atomic import write_whole
+from halfspaces.tuning.race import Race
 
 Search = LinearClassifierCV | FoldSearch
 
@@ -83,10 +83,12 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> ScoreM
     """
     listener = Printed()
     files = planned_files(recipe)
-    decision = opened_data.decided(recipe, opened_data.read(recipe, listener), listener)
+    given = opened_data.read(recipe, listener)
+    held_out = opened_data.held_out(recipe, given)
+    decision = opened_data.decided(recipe, given, listener)
     recipe = decision.recipe
     classifier = recipe.classifier()
-    examples = open_examples(recipe, decision.given, listener, trained_on)
+    examples = described_examples(recipe, decision.given, held_out, listener, trained_on)
     rows = examples.rows
     arrange(recipe, classifier, rows)
     if recipe.sanity:
@@ -105,7 +107,7 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> ScoreM
     with interrupt.ends_block():
         try:
             if fit_is_finite:
-                trained = Trained(recipe, classifier, examples, evaluation, search)
+                trained = Trained(recipe, classifier, examples, evaluation, search, decision.race)
                 for name, path in save_all(trained, files):
                     saved[name] = path
         finally:
@@ -113,32 +115,32 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> ScoreM
     if not fit_is_finite:
         raise ValueError(f"The training failed and nothing is saved: {classifier.result_.reason}")
     if interrupt.came:
-        if "saved" not in saved:
-            raise KeyboardInterrupt
-        screen.error(f"Interrupted; the best model so far is saved in {saved['saved']}.")
-        raise SystemExit(130)
+        _end_interrupted(saved)
     if recipe.stored_run is not None:
         recipe.stored_run.clear()
     return classifier
 
 
+def _end_interrupted(saved: Mapping[str, Path]) -> NoReturn:
+    if "saved" not in saved:
+        raise KeyboardInterrupt
+    screen.error(f"Interrupted; the best model so far is saved in {saved['saved']}.")
+    raise SystemExit(130)
+
+
 # --- data -----------------------------------------------------------------------------------------
 
 
-def open_examples(
+def described_examples(
     recipe: Recipe,
     given: Dataset,
+    held_out: HeldOutRows | None,
     listener: Listener,
     trained_on: Mapping[str, Any] | None = None,
 ) -> Examples:
-    """Choose the rows to hold out and, with --features, compute the features."""
+    """The examples and, with --features, their features."""
     found = fingerprint(given.X, given.y)
     report.other_data(trained_on, found)
-    try:
-        held_out = held_out_rows(recipe, given)
-    except ValueError:
-        check_finite("X", given.X)  # would be the first thing to mend
-        raise
     if not recipe.describes:
         return Examples(given, found, given, given, held_out)
     describing = _describing(recipe, recipe.features or PIXELS)
@@ -279,6 +281,7 @@ class Trained:
     examples: Examples
     evaluation: Evaluation | None
     search: Search | None
+    race: Race | None = None
 
     @property
     def run_file(self) -> str:
@@ -303,6 +306,7 @@ class Trained:
             data=examples.rows.name,
             metrics={} if self.evaluation is None else self.evaluation.metrics,
             search=None if self.search is None else search_note(self.search),
+            race=None if self.race is None else race_note(self.race),
             class_names=given.class_names,
             **model_pixels.notes(given),
             conventions=given.conventions.to_note(),

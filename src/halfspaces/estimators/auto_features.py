@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from halfspaces.estimators import races
+from halfspaces.estimators.checked_data import check_two
 from halfspaces.estimators.given import labels_of
 from halfspaces.estimators.racing import RaceRows
 from halfspaces.features import Feature, parse
@@ -85,15 +86,20 @@ class AutoFeatures(TransformerMixin, BaseEstimator):
         check_number("budget", self.budget, above=0)
         images = Images(X)
         y = labels_of("y", y)
+        if len(y) != len(images):
+            raise ValueError(
+                f"X has {len(images)} images and y {len(y)} labels; give one for each."
+            )
+        classes = distinct(y)
+        check_two(classes)
         groups = None if groups is None else np.asarray(groups)
         rows = RaceRows.of(y, None, groups, self.random_state, most_repeats=1)
         sides = [side for side in SIDES if side < min(images.shape[:2])]
         first = min(*images.shape[:2], SMALL)
         ladder = candidates((first, first, images.shape[2]), sides)
         known = {str(each): each for each in ladder}
-        n_classes = len(distinct(y))
         costs = {
-            name: races.feature_cost(each, rows, len(y), n_classes, first**2)
+            name: races.feature_cost(each, rows, len(y), len(classes), first**2)
             for name, each in known.items()
         }
         enter = races.FeatureRace(

@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.estimators.racing import TOL, Credit, RaceRows
-from halfspaces.features import parse
+from halfspaces.features import Feature, parse
 from halfspaces.features.candidates import Candidate
+from halfspaces.features.union import learns
+from halfspaces.loop.result import Reason
 from halfspaces.support.types import Array
 from halfspaces.system.progress import Bar, quiet
-from halfspaces.tuning.race import Clock, Entry, Race, race
+from halfspaces.tuning.race import Clock, Entry, Race, fitting_seconds, race
 
 BUDGET = 120.0  # seconds
 RACE_PART = 0.3  # of the budget, planned; the rest is for the final fit
@@ -26,8 +30,7 @@ COMPONENTS = (
     ("squared_hinge", "l2"),
     ("squared_hinge", "l1"),
 )
-SECONDS_PER_VALUE = 7e-8  # of rows with ten classes: to choose λ and fit
-SPARSE_FACTOR = 4.0  # the same with a penalty that sets weights to 0
+SPARSE_FACTOR = 4.0  # of the time of L2, for a penalty that sets weights to 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,21 +54,28 @@ class FeatureRace:
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __call__(self, name: str, count: int) -> Entry:
-        """Learn, describe, fit and score in each fold."""
+        """Learn, describe, fit and score: fold by fold if it learns, all together if not."""
         started = time.perf_counter()
         candidate = self.candidates[name]
+        feature = parse(candidate.features).set_params(n_jobs=self.options.get("n_jobs"))
         credit = Credit()
-        for fold in self.rows.folds:
-            train, test = self.rows.of_fold(fold, count)
-            feature = parse(candidate.features)
-            feature.set_params(n_jobs=self.options.get("n_jobs"))
-            X = feature.fit_transform(self.images(candidate, train))
-            X_test = feature.transform(self.images(candidate, test))
+        folds = [self.rows.of_fold(fold, count) for fold in self.rows.folds]
+        parts = [[fold] for fold in folds] if self._learns(feature) else [folds]
+        for part in parts:
+            feature.fit(self.images(candidate, part[0][0]))
             search = LinearClassifierCV(
                 strengths=FEATURE_STRENGTHS, tol=TOL, callbacks=[credit], **self.options
             )
-            search.fit(*self.rows.labelled(X, train), validation=self.rows.labelled(X_test, test))
+            _choose(
+                search,
+                part,
+                self.rows,
+                lambda rows: feature.transform(self.images(candidate, rows)),
+            )
         return credit.entry(name, count, self.rows, time.perf_counter() - started)
+
+    def _learns(self, feature: Feature) -> bool:
+        return learns(feature, standardized=self.options.get("standardize", True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +94,7 @@ class ComponentRace:
     """
 
     candidates: Mapping[str, tuple[Any, Any]]
-    X: Callable[[Array | slice], Any]
+    X: Callable[[Array], Any]
     rows: RaceRows
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
@@ -97,13 +107,32 @@ class ComponentRace:
             loss, penalty, strengths=STRENGTHS, tol=TOL, callbacks=[credit], **self.options
         )
         folds = [self.rows.of_fold(fold, count) for fold in self.rows.folds]
-        if len(folds) > 1:
-            every = slice(None)
-            search.set_params(cv=folds).fit(*self.rows.labelled(self.X(every), every))
-        else:
-            train, test = (self.rows.labelled(self.X(rows), rows) for rows in folds[0])
-            search.fit(*train, validation=test)
+        _choose(search, folds, self.rows, self.X)
         return credit.entry(name, count, self.rows, time.perf_counter() - started)
+
+
+def _choose(
+    search: LinearClassifierCV,
+    folds: Sequence[tuple[Array, Array]],
+    rows: RaceRows,
+    X: Callable[[Array], Any],
+) -> None:
+    """Choose λ by these folds, from the rows that they have.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C: the scores of a search that was cut say nothing.
+    """
+    if len(folds) > 1:
+        held = np.unique(np.concatenate([part for fold in folds for part in fold]))
+        places = [tuple(np.searchsorted(held, part) for part in fold) for fold in folds]
+        search.set_params(cv=places).fit(*rows.labelled(X(held), held))
+    else:
+        train, test = (rows.labelled(X(part), part) for part in folds[0])
+        search.fit(*train, validation=test)
+    if search.result_.reason is Reason.INTERRUPTED:
+        raise KeyboardInterrupt
 
 
 def named_components(pairs: Iterable[tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
@@ -126,12 +155,6 @@ class Cost:
     rounds: Sequence[float]
 
 
-def component_seconds(penalty: Any, n_rows: int, n_features: int, n_classes: int) -> float:
-    """The time to choose λ of a penalty and to fit."""
-    factor = 1.0 if penalty == "l2" else SPARSE_FACTOR
-    return factor * SECONDS_PER_VALUE * n_rows * n_features * (n_classes / 10) ** 0.5
-
-
 def component_costs(
     known: Mapping[str, tuple[Any, Any]],
     rows: RaceRows,
@@ -142,7 +165,8 @@ def component_costs(
     n_rows, n_features = shape
 
     def seconds(penalty: Any, count: int) -> float:
-        return component_seconds(penalty, count, n_features, n_classes)
+        factor = 1.0 if penalty == "l2" else SPARSE_FACTOR
+        return factor * fitting_seconds(count, n_features, n_classes)
 
     folds = len(rows.folds)
     return {
@@ -158,14 +182,19 @@ def feature_cost(
 ) -> Cost:
     """The cost of an image feature for images of so many pixels."""
     folds = len(rows.folds)
-    held_out = rows.n_held_out / folds
-    return Cost(
-        candidate.seconds(n_images, len(rows.y), n_classes, pixels),
-        [
-            folds * candidate.seconds(round(count + held_out), count, n_classes, pixels)
-            for count in rows.rounds
-        ],
-    )
+    held_out = rows.n_held_out // folds
+
+    def of_round(count: int) -> float:
+        if learns(parse(candidate.features), standardized=True):
+            described = folds * candidate.describing(count + held_out, pixels)
+        else:
+            n_described = min(folds * (count + held_out), len(rows.y))
+            described = candidate.describing(n_described, pixels)
+        return described + folds * candidate.fitting(count, n_classes, pixels)
+
+    final = candidate.describing(n_images, pixels)
+    final += candidate.fitting(len(rows.y), n_classes, pixels)
+    return Cost(final, [of_round(count) for count in rows.rounds])
 
 
 def within_budget(costs: Mapping[str, Cost], budget: float) -> tuple[list[str], dict[str, str]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from halfspaces.datasets.fingerprint import content
 from halfspaces.estimators.checked_data import hold_out
 from halfspaces.estimators.search import ScoredStrength
 from halfspaces.support.types import Array
@@ -81,8 +82,9 @@ class RaceRows:
     ) -> "RaceRows":
         """Rows with validation rows of their own, which follow them."""
         _, labels = encoded(np.concatenate([y, y_val]))
-        if weight is not None and weight_val is not None:
-            weight = np.concatenate([weight, weight_val])
+        if weight is not None:
+            ones = np.ones(len(y_val))
+            weight = np.concatenate([weight, ones if weight_val is None else weight_val])
         fold = Fold(np.arange(len(y)), np.arange(len(y), len(labels)))
         return cls(labels, weight, [_ordered(fold, labels, seed)])
 
@@ -105,7 +107,14 @@ class RaceRows:
         """The first `count` training rows of a fold, rising, and its held-out rows."""
         return np.sort(fold.train[:count]), fold.test
 
-    def labelled(self, X: Any, rows: Array | slice) -> tuple[Any, Array, Array | None]:
+    def digest(self) -> str:
+        """A digest of the labels, the weights and the folds."""
+        parts = [self.y, *(part for fold in self.folds for part in fold)]
+        if self.weight is not None:
+            parts.append(self.weight)
+        return " ".join(map(content, parts))
+
+    def labelled(self, X: Any, rows: Array) -> tuple[Any, Array, Array | None]:
         """Rows of features, which have been chosen, with their labels and weights."""
         return X, self.y[rows], None if self.weight is None else self.weight[rows]
 

@@ -1,7 +1,4 @@
-"""The base classes of features: checks, blocks of images, workers, expressions, saved arrays.
-
-A feature of your own is a subclass with a `word` and a `_describe`.
-"""
+"""The base classes of features: checks, blocks of images, workers, expressions, saved arrays."""
 
 import inspect
 import math
@@ -68,6 +65,14 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
 
     def _check(self, height: int, width: int) -> None:
         """Raise for parameters out of range and for images that are too small."""
+
+    def check_installed(self) -> None:
+        """Raise ImportError if a package that it needs is missing: before images are read."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether rows depend on the images that it was fitted to."""
+        return type(self)._learn is not Feature._learn
 
     @property
     def learns_from(self) -> int:
@@ -241,13 +246,9 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
     def _needed_channels(self, planes: Array) -> Array:
         return grey(planes) if self.channels == "grey" else planes
 
-    @property
-    def _learns(self) -> bool:
-        return type(self)._learn is not Feature._learn
-
     def _sample(self, count: int, shape: tuple[int, int, int], rng: np.random.Generator) -> Array:
         """The numbers of the images to learn from, of `count`, in ascending order."""
-        if not self._learns:
+        if not self.learns:
             return np.arange(1)
         most = max(1, min(self.learns_from, SAMPLE_BYTES // (4 * int(np.prod(shape)))))
         if count <= most:
@@ -296,7 +297,7 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
 
     def _check_fitted(self, shape: tuple[int, int, int]) -> None:
         if not hasattr(self, "image_shape_"):
-            if self._learns:
+            if self.learns:
                 raise self._not_fitted()
             return
         fitted = tuple(map(int, self.image_shape_))

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 from halfspaces.features.encoders import published
 from halfspaces.features.expressions import parse
+from halfspaces.tuning.race import fitting_seconds
 
 PIXELS = "pixels"
 SIDES = (64, 96)  # to which images are reduced that are larger than 32 x 32
 UNIT = 32 * 32  # pixels of an image whose time and columns are given
 LEAST_SIDE_OF_ENCODER = 24  # pixels: smaller images have nothing that a network knows
-SECONDS_PER_VALUE = 7e-8  # to choose λ and fit, for each value of the rows, with ten classes
 
 
 @dataclass(frozen=True)
@@ -58,17 +58,26 @@ class Candidate:
             return self.features
         return f"{self.features} at {self.side} x {self.side}"
 
-    def seconds(self, n_images: int, n_fitted: int, n_classes: int, pixels: int) -> float:
-        """The time to describe images of so many pixels, to choose λ and to fit some of them.
+    def describing(self, n_images: int, pixels: int) -> float:
+        """The seconds to learn and to describe images of so many pixels.
 
-        >>> round(Candidate("patches(n=256)", 600, 9216).seconds(60_000, 50_000, 10, 1024))
-        68
+        >>> Candidate("patches(n=256)", 600, 9216, learning=4).describing(60_000, 1024)
+        40.0
         """
-        size = (pixels if self.side is None else self.side**2) / UNIT
-        columns = self.columns * (size if self.grows else 1.0)
-        describing = 1e-6 * self.microseconds * size * n_images
-        fitting = SECONDS_PER_VALUE * columns * n_fitted * (n_classes / 10) ** 0.5
-        return self.learning + describing + fitting
+        return self.learning + 1e-6 * self.microseconds * self._size(pixels) * n_images
+
+    def fitting(self, n_rows: int, n_classes: int, pixels: int) -> float:
+        """The seconds to choose λ and to fit.
+
+        >>> round(Candidate("patches(n=256)", 600, 9216, grows=False).fitting(50_000, 10, 1024))
+        32
+        """
+        columns = self.columns * (self._size(pixels) if self.grows else 1.0)
+        return fitting_seconds(n_rows, columns, n_classes)
+
+    def _size(self, pixels: int) -> float:
+        """Its images have so many times the pixels of one of 32 × 32."""
+        return (pixels if self.side is None else self.side**2) / UNIT
 
 
 _PATCHES = (
@@ -92,8 +101,6 @@ OF_GREY = (
     *_PATCHES,
     _WORDS,
 )
-
-
 ENCODER = Candidate("encoder", 100, 1280, 2, grows=False, side=224, own_size=True)
 
 

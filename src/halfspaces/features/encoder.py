@@ -9,7 +9,7 @@ import numpy as np
 from halfspaces.features.base import Feature, options_of
 from halfspaces.features.encoders import network as networks
 from halfspaces.features.encoders.network import Network
-from halfspaces.features.encoders.published import DEFAULT, PUBLISHED
+from halfspaces.features.encoders.published import DEFAULT, PUBLISHED, check_installed
 from halfspaces.features.images import grey, resized
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number, check_numbers
@@ -134,6 +134,12 @@ class Encoder(Feature):
                 return height, width
         return None
 
+    def check_installed(self) -> None:
+        """Raise ImportError without the packages of a published network."""
+        self._check_source()
+        if self.path is None:
+            check_installed(self.name or DEFAULT)
+
     def fetch(self) -> Path | None:
         """Download the network of an address, unless that was done; the path of its file.
 
@@ -145,8 +151,9 @@ class Encoder(Feature):
         return networks.fetch(self.path, self.sha256)
 
     @property
-    def _learns(self) -> bool:
-        return False  # only its file is read
+    def learns(self) -> bool:
+        """It does not: its file is read."""
+        return False
 
     def _learn(self, planes: Array, rng: np.random.Generator) -> None:
         self.checksum_ = np.frombuffer(self._network().checksum, np.uint8).copy()

@@ -75,6 +75,11 @@ class Mixture(Feature):
         sizes = [part.image_size for part in self.parts if part.image_size is not None]
         return (max(size[0] for size in sizes), max(size[1] for size in sizes)) if sizes else None
 
+    def check_installed(self) -> None:
+        """Raise ImportError for the first part that lacks a package."""
+        for part in self.parts:
+            part.check_installed()
+
     @property
     def stored(self) -> bool:
         """Whether the rows of a part are stored."""
@@ -153,3 +158,12 @@ class Mixture(Feature):
             for name in part.get_feature_names_out()
         ]
         return np.array(names, dtype=object)
+
+
+def learns(feature: Feature, *, standardized: bool) -> bool:
+    """Whether the features of an image depend on the images that the feature was fitted to.
+
+    The scales of a mixture do not matter if each fold standardizes its own rows.
+    """
+    parts = feature.parts if isinstance(feature, Mixture) and standardized else [feature]
+    return any(part.learns for part in parts)

@@ -102,7 +102,7 @@ def test_weights_are_those_that_were_published(photos, tmp_path, monkeypatch):
 
 
 def test_what_is_missing_is_told(photos, monkeypatch):
-    monkeypatch.setattr(published.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(published, "find_spec", lambda name: None)
     told = r"which is not installed; run: pip install 'halfspaces\[encoder\]'"
     with pytest.raises(ImportError, match=told):
         Encoder().transform(photos)

@@ -1,8 +1,8 @@
 """Published encoders by name: one row each. A row was opened and run before it was added."""
 
-import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Published:
         ImportError
             If the package is not installed.
         """
-        module = importlib.util.find_spec(self.package.replace("-", "_"))
+        module = find_spec(self.package.replace("-", "_"))
         for folder in (module and module.submodule_search_locations) or ():
             if (path := Path(folder, self.file)).is_file():
                 return path
@@ -95,10 +95,20 @@ PUBLISHED = {
 DEFAULT = "efficientnet-lite0"
 
 
+def check_installed(name: str) -> None:
+    """Raise ImportError unless a published encoder can be run here."""
+    for module in ("onnx", "onnxruntime"):
+        if find_spec(module) is None:
+            raise ImportError(
+                f"encoder(name={name!r}) needs {module}; pip install 'halfspaces[encoder]'."
+            )
+    PUBLISHED[name].path()
+
+
 def is_installed() -> bool:
     """Whether the published encoder that is taken by default can be run here."""
-    has_modules = all(map(importlib.util.find_spec, ("onnx", "onnxruntime")))
     try:
-        return has_modules and PUBLISHED[DEFAULT].path().is_file()
+        check_installed(DEFAULT)
     except ImportError:
         return False
+    return True
