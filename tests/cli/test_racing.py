@@ -59,7 +59,7 @@ def test_the_report_shows_the_race(run, photographs, tmp_path):
     ended = run("train", photographs, *RACED, "--scoring", "log_loss", "--report", path)
     assert "--scoring log_loss chooses λ alone" in " ".join(ended.out.split())
     page = path.read_text()
-    assert page.count('<th scope="row">hog(cell=4)</th>') == 1
+    assert page.count('<th scope="row" class="long">hog(cell=4)</th>') == 1
     assert "hog(cell=4) won: the simplest candidate within one standard error" in page
     assert "Held-out accuracy of the candidates of a race" in page
 
