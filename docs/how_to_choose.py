@@ -33,12 +33,8 @@ PENALTIES = {
 START = """\
 # How to choose
 
-Written by `python docs/how_to_choose.py` from the rules that `optimizer="auto"` follows.
-
-With no option, `halfspaces train DATA` chooses λ and, within `--budget`, races what else is open:
-features of images, and loss and penalty of plain rows. In Python `AutoFeatures` and
-`AutoClassifier` do so; `LinearClassifierCV` chooses λ alone, for the loss and penalty that it is
-given.
+Written by `python docs/how_to_choose.py`. With no option `halfspaces train DATA` races features, or
+losses and penalties, as `AutoFeatures` and `AutoClassifier` do; `LinearClassifierCV` chooses λ.
 """
 END = """\
 L-BFGS smooths losses with kinks in stages; the proven bound is for the loss itself. By hand: `sgd`

@@ -26,8 +26,8 @@ from halfspaces.tuning.race import Entry, Race
 
 Open = Callable[[ImageSize], Dataset]  # the data with images of this size
 HOW = ("score", "loss", "penalty", "optimizer")  # and their parameters
-FEWER_ROWS = 1.5  # times as many to fit: λ falls with the rows, so other strengths are tried
-FALL = 3.0  # from one of these strengths to the next
+FEWER_ROWS = 1.5  # times as many to fit: other strengths are tried
+FALL = 3.0  # from one strength around that of the race to the next
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,9 +149,15 @@ def _features(recipe: Recipe, given: Dataset, opened: Open | None, budget: float
 
 
 def _strengths(winner: Entry, n_rows: int) -> str:
-    """Strengths to choose from: around that of the race, or below it where more rows are fitted."""
-    steps = range(3) if n_rows > FEWER_ROWS * winner.rows else range(-2, 3)
-    strengths = [winner.strength / FALL**step for step in steps]
+    """Strengths to choose from: around that of the race, or below it where more rows are fitted.
+
+    The best λ falls with the number of rows N, as 1/√N to 1/N: these two are tried.
+    """
+    more = n_rows / winner.rows
+    if more > FEWER_ROWS:
+        strengths = [winner.strength / more**0.5, winner.strength / more]
+    else:
+        strengths = [winner.strength / FALL**step for step in range(-2, 3)]
     return ",".join(f"{strength:.3g}" for strength in strengths)
 
 

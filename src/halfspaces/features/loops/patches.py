@@ -81,7 +81,9 @@ def respond(
                     row_segment[chunk],
                     column_segment[chunk],
                     top,
-                    sums[i, :, :, chunk],
+                    sums,
+                    i,
+                    chunk,
                 )
 
 
@@ -98,18 +100,24 @@ def _add_responses(
     column_segment: Array,
     top: int,
     sums: Array,
+    i: int,
+    chunk: int,
 ) -> None:
-    """sums (row segments, column segments, T, 2, width) += the responses of a band of positions."""
+    """The sums of an image and a chunk += the responses of a band of positions.
+
+    All of `sums` is passed: a part of it would not be known to be contiguous, and loops over it
+    would not be vectorized.
+    """
     columns = len(column_segment)
     for t in range(len(thresholds)):
         for j in range(len(similar)):
             row = row_segment[top + j // columns]
             column = column_segment[j % columns]
             least = distance[j] if activation == TRIANGLE else thresholds[t]
-            _add(similar[j], activation, least, largest, sums[row, column, t])
+            _add(similar[j], activation, least, largest, sums[i, row, column, chunk, t])
             if mirror:
                 column = column_segment[columns - 1 - j % columns]
-                _add(mirrored[j], activation, least, largest, sums[row, column, t])
+                _add(mirrored[j], activation, least, largest, sums[i, row, column, chunk, t])
 
 
 @numba.njit(inline="always")
