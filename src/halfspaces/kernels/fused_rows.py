@@ -41,6 +41,21 @@ def available() -> bool:
     return True
 
 
+class Turned:
+    """The transpose of a matrix that many blocks are multiplied by, made once for all of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: tuple[Any, Any] = (None, None)
+
+    def __call__(self, V: Array, dtype: np.dtype) -> Array:
+        """Vᵀ in C order, read-only; V must stay as it is."""
+        with self._lock:
+            if self._last[0] is not V:
+                self._last = V, np.ascontiguousarray(V.T, dtype)
+            return self._last[1]
+
+
 class FusedRows:
     """Rows of one block, not converted, with the products `rows @ V` and `rows.T @ A`.
 
@@ -49,11 +64,14 @@ class FusedRows:
     rows : array, shape (B, D), C order
     dtype : dtype
         The type of V, A and the products: float32, or float64 for rows of float64.
+    turned : Turned, optional
+        That of all blocks of a visit.
     """
 
-    def __init__(self, rows: Array, dtype: np.dtype) -> None:
+    def __init__(self, rows: Array, dtype: np.dtype, turned: Turned | None = None) -> None:
         self.rows = rows
         self.dtype = dtype
+        self.turned = turned or Turned()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -62,8 +80,8 @@ class FusedRows:
         """Scores (B, K) of parameters V (D, K)."""
         if len(self) < ROWS_TOGETHER:
             return self.rows.astype(self.dtype) @ V
-        product = np.empty((len(self), V.shape[1]), self.dtype)
-        self.run("scores", np.ascontiguousarray(V.T, self.dtype), product)
+        product = np.zeros((len(self), V.shape[1]), self.dtype)
+        self.run("scores", self.turned(V, self.dtype), product)
         return product
 
     def add_moments(

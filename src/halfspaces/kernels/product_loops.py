@@ -23,6 +23,7 @@ STORED = {
     "float64": types.float64,
 }
 UNCOMPILED = bool(cast("Any", numba).config.DISABLE_JIT)  # all loops run as plain Python
+SPAN = 2048  # features of a tile of scores
 TILE = 256  # features of a tile: five lines of the gradient fit the first-level cache
 
 
@@ -91,33 +92,56 @@ _load: Any = _stored_number_uncompiled if UNCOMPILED else intrinsic(_stored_numb
 
 
 def _scores(X: Array, Vt: Array, S: Array) -> None:
-    """S = X Vtᵀ for X (B, D), Vt (K, D), S (B, K); B ≥ 4."""
+    """S += X Vtᵀ for X (B, D), Vt (K, D), S (B, K); B ≥ 4.
+
+    Of many features a tile of Vt serves all rows from the second-level cache.
+    """
     zero = S.dtype.type(0)
     B, K = S.shape
-    for start in range(0, B, 4):
-        i = min(start, B - 4)  # the last four rows may overlap the rows before
-        p = X[i]
-        q = X[i + 1]
-        r = X[i + 2]
-        s = X[i + 3]
-        k = 0
-        while k + 5 <= K:
-            _five_scores(p, q, r, s, Vt[k], Vt[k + 1], Vt[k + 2], Vt[k + 3], Vt[k + 4], S, i, k)
-            k += 5
-        while k < K:
-            v0 = Vt[k]
-            a0 = b0 = c0 = d0 = zero
-            for j in range(X.shape[1]):
-                w = v0[j]
-                a0 += _load(p[j]) * w
-                b0 += _load(q[j]) * w
-                c0 += _load(r[j]) * w
-                d0 += _load(s[j]) * w
-            S[i, k] = a0
-            S[i + 1, k] = b0
-            S[i + 2, k] = c0
-            S[i + 3, k] = d0
-            k += 1
+    for left in range(0, X.shape[1], SPAN):
+        tile = slice(left, min(left + SPAN, X.shape[1]))
+        for start in range(0, B, 4):
+            i = min(start, B - 4)
+            done = start - i  # some of the last four rows may have been added before
+            p = X[i, tile]
+            q = X[i + 1, tile]
+            r = X[i + 2, tile]
+            s = X[i + 3, tile]
+            k = 0
+            while k + 5 <= K:
+                _five_scores(
+                    p,
+                    q,
+                    r,
+                    s,
+                    Vt[k, tile],
+                    Vt[k + 1, tile],
+                    Vt[k + 2, tile],
+                    Vt[k + 3, tile],
+                    Vt[k + 4, tile],
+                    S,
+                    i,
+                    k,
+                    done,
+                )
+                k += 5
+            while k < K:
+                v0 = Vt[k, tile]
+                a0 = b0 = c0 = d0 = zero
+                for j in range(len(p)):
+                    w = v0[j]
+                    a0 += _load(p[j]) * w
+                    b0 += _load(q[j]) * w
+                    c0 += _load(r[j]) * w
+                    d0 += _load(s[j]) * w
+                if done < 1:
+                    S[i, k] += a0
+                if done < 2:
+                    S[i + 1, k] += b0
+                if done < 3:
+                    S[i + 2, k] += c0
+                S[i + 3, k] += d0
+                k += 1
 
 
 @numba.njit(inline="always")
@@ -134,8 +158,9 @@ def _five_scores(
     S: Array,
     i: int,
     k: int,
+    done: int,
 ) -> None:
-    """Scores of four rows in five columns, which stay in 20 registers."""
+    """Add to the scores of four rows in five columns, in 20 registers; `done` rows have theirs."""
     zero = S.dtype.type(0)
     a0 = a1 = a2 = a3 = a4 = zero
     b0 = b1 = b2 = b3 = b4 = zero
@@ -171,49 +196,59 @@ def _five_scores(
         b4 += x1 * w
         c4 += x2 * w
         d4 += x3 * w
-    _store_five(S[i], k, a0, a1, a2, a3, a4)
-    _store_five(S[i + 1], k, b0, b1, b2, b3, b4)
-    _store_five(S[i + 2], k, c0, c1, c2, c3, c4)
-    _store_five(S[i + 3], k, d0, d1, d2, d3, d4)
+    if done < 1:
+        _add_five(S[i], k, a0, a1, a2, a3, a4)
+    if done < 2:
+        _add_five(S[i + 1], k, b0, b1, b2, b3, b4)
+    if done < 3:
+        _add_five(S[i + 2], k, c0, c1, c2, c3, c4)
+    _add_five(S[i + 3], k, d0, d1, d2, d3, d4)
 
 
 @numba.njit(inline="always")
-def _store_five(line: Array, k: int, s0: float, s1: float, s2: float, s3: float, s4: float) -> None:
-    line[k] = s0
-    line[k + 1] = s1
-    line[k + 2] = s2
-    line[k + 3] = s3
-    line[k + 4] = s4
+def _add_five(line: Array, k: int, s0: float, s1: float, s2: float, s3: float, s4: float) -> None:
+    line[k] += s0
+    line[k + 1] += s1
+    line[k + 2] += s2
+    line[k + 3] += s3
+    line[k + 4] += s4
 
 
 def _pull(X: Array, A: Array, G: Array) -> None:
     """G += Aᵀ X for X (B, D), A (B, K), G (K, D); B ≥ 8.
 
     Five lines of G at a time in whole tiles: with loops of fixed length the registers hold the
-    coefficients.
+    coefficients. Two tiles side by side are read together: longer pieces of rows come faster.
     """
     zero = G.dtype.type(0)
     B, K = A.shape
     D = X.shape[1]
     grouped = K - K % 5 if D >= TILE else 0
+    tiles = 2 if D >= 2 * TILE else 1
     # One array for five lines: the vectorizer needs no check that lines do not overlap.
-    total = np.empty(5 * TILE, G.dtype)
-    for begin in range(0, D, TILE):
-        right = min(begin + TILE, D)
-        left = right - TILE  # some features of the last tile may belong to the tile before
+    totals = np.empty((tiles, 5 * TILE), G.dtype)
+    for begin in range(0, D, tiles * TILE):
+        end = min(begin + tiles * TILE, D)
+        first = end - tiles * TILE  # some features of the last tiles may belong to those before
         for k in range(0, grouped, 5):
-            total[:] = zero
+            totals[:] = zero
             for start in range(0, B, 4):
                 i = min(start, B - 4)
-                p = X[i, left:right]
-                q = X[i + 1, left:right]
-                r = X[i + 2, left:right]
-                s = X[i + 3, left:right]
-                _add_five_lines(p, q, r, s, A, total, i, k, start - i)
-            for line in range(5):
-                G[k + line, begin:right] += total[line * TILE + begin - left : (line + 1) * TILE]
+                for tile in range(tiles):
+                    left = first + tile * TILE
+                    p = X[i, left : left + TILE]
+                    q = X[i + 1, left : left + TILE]
+                    r = X[i + 2, left : left + TILE]
+                    s = X[i + 3, left : left + TILE]
+                    _add_five_lines(p, q, r, s, A, totals[tile], i, k, start - i)
+            for tile in range(tiles):
+                left = first + tile * TILE
+                own = min(max(begin - left, 0), TILE)
+                for line in range(5):
+                    total = totals[tile, line * TILE + own : (line + 1) * TILE]
+                    G[k + line, left + own : left + TILE] += total
         for k in range(grouped, K):
-            _add_column(X, A, G, begin, right, k)
+            _add_column(X, A, G, begin, end, k)
 
 
 @numba.njit(inline="always")

@@ -60,6 +60,10 @@ class BlockSizes:
         power = max(self.bytes // row_bytes, 1).bit_length() - 1
         return max(self.least_rows, min(self.most_rows, 1 << power))
 
+    def rows_as_stored(self, row_bytes: int) -> int:
+        """The same of a block that is not converted: its gradient is added up less often."""
+        return max(self.rows(row_bytes), 4 * self.least_rows)
+
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
@@ -211,17 +215,18 @@ class Blocks:
         self, visit: Visit[Partial], rows: Rows, columns: int | None
     ) -> tuple[Callable[[slice | Array], Partial], list[slice | Array]]:
         """A function of one chunk of the rows, which visits its block, and the list of chunks."""
-        from halfspaces.kernels.fused_rows import FusedRows
+        from halfspaces.kernels.fused_rows import FusedRows, Turned
 
         fused = bool(columns) and self.are_fused(columns)
         row_bytes = self.n_features * self.X.dtype.itemsize
-        size = self.sizes.rows(row_bytes) if fused else self.block_rows
+        size = self.sizes.rows_as_stored(row_bytes) if fused else self.block_rows
+        turned = Turned()
 
         def work(chunk: slice | Array) -> Partial:
             weight = None if self.weight is None else self._take(self.weight, chunk)
             stored: Any = self._rows(chunk)
             if fused:
-                stored = FusedRows(stored, self.dtype)
+                stored = FusedRows(stored, self.dtype, turned)
             elif columns != 0:
                 stored = self._converted(stored)
             return visit(Block(stored, self._take(self.y, chunk), weight, self._numbers(chunk)))
