@@ -140,6 +140,8 @@ def _features(recipe: Recipe, given: Dataset, opened: Open | None, budget: float
     chosen: dict[str, Any] = {"features": winner.features}
     if winner.side is not None and not winner.own_size:
         chosen["image_size"] = str(winner.side)
+    if winner.label_smoothing:
+        chosen["label_smoothing"] = winner.label_smoothing
     if recipe.strengths is None and recipe.chooses_strength:
         chosen["strengths"] = _strengths(race.winner, len(given.y))
     note = ""

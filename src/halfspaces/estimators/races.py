@@ -14,6 +14,7 @@ from halfspaces.features import Feature, parse
 from halfspaces.features.candidates import Candidate
 from halfspaces.features.union import learns
 from halfspaces.loop.result import Reason
+from halfspaces.losses.softmax import Softmax
 from halfspaces.support.types import Array
 from halfspaces.system.progress import Bar, quiet
 from halfspaces.tuning.race import Clock, Entry, Race, fitting_seconds, race
@@ -64,7 +65,11 @@ class FeatureRace:
         for part in parts:
             feature.fit(self.images(candidate, part[0][0]))
             search = LinearClassifierCV(
-                strengths=FEATURE_STRENGTHS, tol=TOL, callbacks=[credit], **self.options
+                Softmax(candidate.label_smoothing),
+                strengths=FEATURE_STRENGTHS,
+                tol=TOL,
+                callbacks=[credit],
+                **self.options,
             )
             _choose(
                 search,

@@ -14,6 +14,7 @@ from halfspaces.tuning.race import fitting_seconds
 PIXELS = "pixels"
 SIDES = (64, 96)  # to which images are reduced that are larger than 32 x 32
 UNIT = 32 * 32  # pixels of an image whose time and columns are given
+SMOOTHING = 0.2  # of labels, for tens of thousands of columns
 LEAST_SIDE_OF_ENCODER = 24  # pixels: smaller images have nothing that a network knows
 
 
@@ -38,6 +39,9 @@ class Candidate:
     own_size : bool
         Whether the feature resizes images itself: it receives them at this side, or as they are if
         they are smaller.
+    label_smoothing : float
+        Of the softmax loss that goes with it: with tens of thousands of columns nearly every image
+        is fitted, and smoothing reduces the weight of those that cannot be explained.
     """
 
     features: str
@@ -47,6 +51,7 @@ class Candidate:
     grows: bool = True
     side: int | None = None
     own_size: bool = False
+    label_smoothing: float = 0.0
 
     def __str__(self) -> str:
         """The expression, and the side where images are reduced.
@@ -83,14 +88,16 @@ class Candidate:
 _PATCHES = (
     Candidate("patches(n=256)", 600, 9216, 4, grows=False),
     Candidate("patches(n=256)+patches(n=256, shrink=2)", 750, 18_432, 8, grows=False),
-    Candidate("patches+patches(shrink=2, grid=2)", 2800, 53_248, 20, grows=False),
 )
+_TWO_SCALES = "patches+patches(shrink=2, grid=2)"
+_UNION = "hog(cell=4)+hog+hue(cell=8)+colors(cell=16)+lbp"
 _WORDS = Candidate("words", 300, 5376, 10, grows=False)
 OF_COLOR = (  # those that are likely to win for what they cost come first
     Candidate(PIXELS, 0, 3072),
     Candidate("hog+hue", 20, 334),
-    Candidate("hog(cell=4)+hog+hue(cell=8)+colors(cell=16)+lbp", 60, 3448),
+    Candidate(_UNION, 60, 3448),
     *_PATCHES,
+    Candidate(f"{_TWO_SCALES}+{_UNION}", 2900, 56_696, 20, grows=False, label_smoothing=SMOOTHING),
     _WORDS,
 )
 OF_GREY = (
@@ -99,6 +106,7 @@ OF_GREY = (
     Candidate("hog(cell=4)+hog", 20, 2088),
     Candidate("hog(cell=4)+hog+lbp", 40, 3032),
     *_PATCHES,
+    Candidate(_TWO_SCALES, 2800, 53_248, 20, grows=False, label_smoothing=SMOOTHING),
     _WORDS,
 )
 ENCODER = Candidate("encoder", 100, 1280, 2, grows=False, side=224, own_size=True)
