@@ -160,8 +160,10 @@ def _photographs(archive: Path, *, encoder: bool) -> dict[str, Any]:
 def _arrange(top: Path, place: Path, first: int) -> None:
     """Folders train and test, with links to the files of each class."""
     for folder in sorted(each for each in top.iterdir() if each.is_dir()):
-        for number, file in enumerate(sorted(folder.iterdir())):
-            part = "test" if number % ROTATIONS == first else "train"
+        files = sorted(folder.iterdir())
+        for number, file in enumerate(files):
+            is_test = number % ROTATIONS == first and len(files) > 1
+            part = "test" if is_test else "train"
             (place / part / folder.name).mkdir(parents=True, exist_ok=True)
             (place / part / folder.name / file.name).symlink_to(file)
 

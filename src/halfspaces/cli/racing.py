@@ -159,7 +159,7 @@ def _strengths(winner: Entry, n_rows: int) -> str:
     if more > FEWER_ROWS:
         strengths = [winner.strength / more**0.5, winner.strength / more]
     else:
-        strengths = [winner.strength / FALL**step for step in range(-2, 3)]
+        strengths = [winner.strength / FALL**step for step in (-1, 0, 1)]
     return ",".join(f"{strength:.3g}" for strength in strengths)
 
 
