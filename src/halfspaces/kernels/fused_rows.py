@@ -21,6 +21,7 @@ from halfspaces.support.types import Array
 
 # With more columns BLAS on converted rows is faster.
 MOST_COLUMNS = {"uint8": 256, "float16": 256, "float32": 128, "float64": 128}
+WIDE = 8192  # with more features than these, scores are added up over tiles of features
 ROWS_TOGETHER = 8  # fewer rows than these are multiplied by NumPy
 
 
@@ -80,8 +81,9 @@ class FusedRows:
         """Scores (B, K) of parameters V (D, K)."""
         if len(self) < ROWS_TOGETHER:
             return self.rows.astype(self.dtype) @ V
-        product = np.zeros((len(self), V.shape[1]), self.dtype)
-        self.run("scores", self.turned(V, self.dtype), product)
+        product = np.empty((len(self), V.shape[1]), self.dtype)
+        kernel = "scores" if len(V) <= WIDE else "wide_scores"
+        self.run(kernel, self.turned(V, self.dtype), product)
         return product
 
     def add_moments(

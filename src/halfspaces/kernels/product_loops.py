@@ -39,6 +39,7 @@ def compiled(name: str, dtype: str) -> Callable[..., None]:
     squares = types.Array(types.float64, 1, "C")
     loops, arguments = {
         "scores": (_scores, (rows, factor, product)),
+        "wide_scores": (_wide_scores, (rows, factor, product)),
         "pull": (_pull, (rows, factor, product)),
         "moments": (_moments, (rows, labels, weights, weights, sums, squares)),
     }[name]
@@ -92,56 +93,21 @@ _load: Any = _stored_number_uncompiled if UNCOMPILED else intrinsic(_stored_numb
 
 
 def _scores(X: Array, Vt: Array, S: Array) -> None:
-    """S += X Vtᵀ for X (B, D), Vt (K, D), S (B, K); B ≥ 4.
-
-    Of many features a tile of Vt serves all rows from the second-level cache.
-    """
-    zero = S.dtype.type(0)
+    """S = X Vtᵀ for X (B, D), Vt (K, D), S (B, K); B ≥ 4."""
     B, K = S.shape
-    for left in range(0, X.shape[1], SPAN):
-        tile = slice(left, min(left + SPAN, X.shape[1]))
-        for start in range(0, B, 4):
-            i = min(start, B - 4)
-            done = start - i  # some of the last four rows may have been added before
-            p = X[i, tile]
-            q = X[i + 1, tile]
-            r = X[i + 2, tile]
-            s = X[i + 3, tile]
-            k = 0
-            while k + 5 <= K:
-                _five_scores(
-                    p,
-                    q,
-                    r,
-                    s,
-                    Vt[k, tile],
-                    Vt[k + 1, tile],
-                    Vt[k + 2, tile],
-                    Vt[k + 3, tile],
-                    Vt[k + 4, tile],
-                    S,
-                    i,
-                    k,
-                    done,
-                )
-                k += 5
-            while k < K:
-                v0 = Vt[k, tile]
-                a0 = b0 = c0 = d0 = zero
-                for j in range(len(p)):
-                    w = v0[j]
-                    a0 += _load(p[j]) * w
-                    b0 += _load(q[j]) * w
-                    c0 += _load(r[j]) * w
-                    d0 += _load(s[j]) * w
-                if done < 1:
-                    S[i, k] += a0
-                if done < 2:
-                    S[i + 1, k] += b0
-                if done < 3:
-                    S[i + 2, k] += c0
-                S[i + 3, k] += d0
-                k += 1
+    for start in range(0, B, 4):
+        i = min(start, B - 4)  # the last four rows may overlap the rows before
+        p = X[i]
+        q = X[i + 1]
+        r = X[i + 2]
+        s = X[i + 3]
+        k = 0
+        while k + 5 <= K:
+            _five_scores(p, q, r, s, Vt[k], Vt[k + 1], Vt[k + 2], Vt[k + 3], Vt[k + 4], S, i, k)
+            k += 5
+        while k < K:
+            _one_score(p, q, r, s, Vt[k], S, i, k)
+            k += 1
 
 
 @numba.njit(inline="always")
@@ -158,9 +124,8 @@ def _five_scores(
     S: Array,
     i: int,
     k: int,
-    done: int,
 ) -> None:
-    """Add to the scores of four rows in five columns, in 20 registers; `done` rows have theirs."""
+    """Scores of four rows in five columns, which stay in 20 registers."""
     zero = S.dtype.type(0)
     a0 = a1 = a2 = a3 = a4 = zero
     b0 = b1 = b2 = b3 = b4 = zero
@@ -196,22 +161,62 @@ def _five_scores(
         b4 += x1 * w
         c4 += x2 * w
         d4 += x3 * w
-    if done < 1:
-        _add_five(S[i], k, a0, a1, a2, a3, a4)
-    if done < 2:
-        _add_five(S[i + 1], k, b0, b1, b2, b3, b4)
-    if done < 3:
-        _add_five(S[i + 2], k, c0, c1, c2, c3, c4)
-    _add_five(S[i + 3], k, d0, d1, d2, d3, d4)
+    _store_five(S[i], k, a0, a1, a2, a3, a4)
+    _store_five(S[i + 1], k, b0, b1, b2, b3, b4)
+    _store_five(S[i + 2], k, c0, c1, c2, c3, c4)
+    _store_five(S[i + 3], k, d0, d1, d2, d3, d4)
 
 
 @numba.njit(inline="always")
-def _add_five(line: Array, k: int, s0: float, s1: float, s2: float, s3: float, s4: float) -> None:
-    line[k] += s0
-    line[k + 1] += s1
-    line[k + 2] += s2
-    line[k + 3] += s3
-    line[k + 4] += s4
+def _store_five(line: Array, k: int, s0: float, s1: float, s2: float, s3: float, s4: float) -> None:
+    line[k] = s0
+    line[k + 1] = s1
+    line[k + 2] = s2
+    line[k + 3] = s3
+    line[k + 4] = s4
+
+
+def _wide_scores(X: Array, Vt: Array, S: Array) -> None:
+    """As `_scores`, of very many features: a tile of Vt stays in the second-level cache."""
+    B, K = S.shape
+    D = X.shape[1]
+    part = np.empty(S.shape, S.dtype)
+    S[:] = S.dtype.type(0)
+    for left in range(0, D, SPAN):
+        right = min(left + SPAN, D)
+        for start in range(0, B, 4):
+            i = min(start, B - 4)
+            p = X[i, left:right]
+            q = X[i + 1, left:right]
+            r = X[i + 2, left:right]
+            s = X[i + 3, left:right]
+            for k in range(0, K - K % 5, 5):
+                v0 = Vt[k, left:right]
+                v1 = Vt[k + 1, left:right]
+                v2 = Vt[k + 2, left:right]
+                v3 = Vt[k + 3, left:right]
+                v4 = Vt[k + 4, left:right]
+                _five_scores(p, q, r, s, v0, v1, v2, v3, v4, part, i, k)
+            for k in range(K - K % 5, K):
+                _one_score(p, q, r, s, Vt[k, left:right], part, i, k)
+        S += part
+
+
+@numba.njit(inline="always")
+def _one_score(p: Array, q: Array, r: Array, s: Array, v: Array, S: Array, i: int, k: int) -> None:
+    """Scores of four rows in one column."""
+    zero = S.dtype.type(0)
+    a = b = c = d = zero
+    for j in range(len(p)):
+        w = v[j]
+        a += _load(p[j]) * w
+        b += _load(q[j]) * w
+        c += _load(r[j]) * w
+        d += _load(s[j]) * w
+    S[i, k] = a
+    S[i + 1, k] = b
+    S[i + 2, k] = c
+    S[i + 3, k] = d
 
 
 def _pull(X: Array, A: Array, G: Array) -> None:

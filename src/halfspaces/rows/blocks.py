@@ -55,14 +55,10 @@ class BlockSizes:
     most_rows: int = 4096
     fused_from: int = 1 << 25
 
-    def rows(self, row_bytes: int) -> int:
+    def rows(self, row_bytes: int, times_least: int = 1) -> int:
         """The number of rows of a block, a power of two."""
         power = max(self.bytes // row_bytes, 1).bit_length() - 1
-        return max(self.least_rows, min(self.most_rows, 1 << power))
-
-    def rows_as_stored(self, row_bytes: int) -> int:
-        """The same of a block that is not converted: its gradient is added up less often."""
-        return max(self.rows(row_bytes), 4 * self.least_rows)
+        return max(times_least * self.least_rows, min(self.most_rows, 1 << power))
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +215,8 @@ class Blocks:
 
         fused = bool(columns) and self.are_fused(columns)
         row_bytes = self.n_features * self.X.dtype.itemsize
-        size = self.sizes.rows_as_stored(row_bytes) if fused else self.block_rows
+        # Rows that are not converted need not fit the cache: gradients are added up less often.
+        size = self.sizes.rows(row_bytes, times_least=4) if fused else self.block_rows
         turned = Turned()
 
         def work(chunk: slice | Array) -> Partial:
@@ -266,11 +263,9 @@ class Blocks:
 
     def _numbers(self, chunk: slice | Array) -> Array:
         """The row numbers of a chunk in the whole X."""
-        if self.index is not None:
-            return self.index[chunk]
-        if isinstance(chunk, np.ndarray):
-            return chunk
-        return np.arange(chunk.start, chunk.stop, chunk.step)
+        if isinstance(chunk, slice):
+            return self._numbers(np.arange(chunk.start, chunk.stop, chunk.step))
+        return chunk if self.index is None else self.index[chunk]
 
     def _rows(self, chunk: slice | Array) -> Features:
         """The rows of X, not converted."""

@@ -62,12 +62,7 @@ def respond(
             _cut(planes[i], size, stride, top, columns, contrast, patches[:m])
             _whiten(patches[:m], even, odd, a, b)
             if activation == TRIANGLE:
-                distance[:] = np.float32(0)
-                for chunk in range(len(even_patches)):
-                    _compare(a, b, even_patches[chunk], odd_patches[chunk], direct, other)
-                    count = min(width, n - chunk * width)
-                    _add_distances(direct, other, count, mirror, distance)
-                distance /= np.float32((4 if mirror else 2) * n)
+                _mean_distances(a, b, even_patches, odd_patches, n, mirror, direct, other, distance)
             for chunk in range(len(even_patches)):
                 _compare(a, b, even_patches[chunk], odd_patches[chunk], direct, other)
                 _add_responses(
@@ -207,6 +202,27 @@ def _compare(
                 difference = a[k] - b[k]
                 a[k] = total
                 b[k] = difference
+
+
+@numba.njit(inline="always")
+def _mean_distances(
+    first: Array,
+    second: Array,
+    even_patches: Array,
+    odd_patches: Array,
+    n: int,
+    mirror: bool,
+    similar: Array,
+    mirrored: Array,
+    distance: Array,
+) -> None:
+    """distance = the mean distance of each position from all n patches and their negatives."""
+    width = even_patches.shape[2]
+    distance[:] = np.float32(0)
+    for chunk in range(len(even_patches)):
+        _compare(first, second, even_patches[chunk], odd_patches[chunk], similar, mirrored)
+        _add_distances(similar, mirrored, min(width, n - chunk * width), mirror, distance)
+    distance /= np.float32((4 if mirror else 2) * n)
 
 
 @numba.njit(inline="always")
