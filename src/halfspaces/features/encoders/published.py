@@ -97,12 +97,12 @@ DEFAULT = "efficientnet-lite0"
 
 def check_installed(name: str) -> None:
     """Raise ImportError unless a published encoder can be run here."""
+    PUBLISHED[name].path()
     for module in ("onnx", "onnxruntime"):
         if find_spec(module) is None:
             raise ImportError(
                 f"encoder(name={name!r}) needs {module}; pip install 'halfspaces[encoder]'."
             )
-    PUBLISHED[name].path()
 
 
 def is_installed() -> bool:
