@@ -24,6 +24,7 @@ def test_few_relevant_columns_get_a_sparse_penalty():
     assert auto.score(X_test, y_test) > LinearClassifierCV().fit(X, y).score(X_test, y_test) + 0.1
 
 
+@pytest.mark.long
 def test_a_fit_repeats_itself_and_is_the_search_of_the_winner():
     X, y = load_wine(return_X_y=True)
     X, y = X[::3, :5], y[::3]
@@ -59,7 +60,7 @@ def test_a_budget_is_above_zero():
         AutoClassifier(budget=0).fit(*few_relevant())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @parametrize_with_checks([AutoClassifier(budget=1e-9)])  # one pair is raced
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_scikit_learn_checks(estimator, check):
