@@ -64,6 +64,38 @@ def test_the_report_shows_the_race(run, photographs, tmp_path):
     assert "Held-out accuracy of the candidates of a race" in page
 
 
+def test_the_smoothing_of_the_winner_is_in_the_model_and_the_run_file(
+    run, photographs, tmp_path, monkeypatch
+):
+    smoothed = (Candidate("hog(cell=4)", 1, 324, label_smoothing=0.25),)
+    monkeypatch.setattr(racing, "candidates", lambda *_: smoothed)
+    model = tmp_path / "model.safetensors"
+    assert run("train", photographs, *RACED, "--out", model).code == 0
+    assert load(model).loss.label_smoothing == 0.25
+    again = tmp_path / "again.safetensors"
+    run("train", "--run", model.with_suffix(".run.toml"), "--out", again)
+    np.testing.assert_array_equal(load(model).coef_, load(again).coef_)
+
+
+def test_one_validation_row_is_enough_to_race_and_to_save(run, table, tmp_path):
+    """Its accuracy has no error: nothing is lost when the model is saved and shown."""
+    data = np.load(table)
+    model = tmp_path / "model.safetensors"
+    page = tmp_path / "page.html"
+    np.savez(
+        tmp_path / "one.npz",
+        X_train=data["X"][1:],
+        y_train=data["y"][1:],
+        X_val=data["X"][:1],
+        y_val=data["y"][:1],
+    )
+    ended = run("train", tmp_path / "one.npz", *RACED, "--out", model, "--report", page)
+    assert ended.code == 0, ended.err
+    assert "nan" not in ended.out + page.read_text()
+    assert "inf " not in ended.out
+    assert load(model).notes_["race"]["rows"][0]["error"] is None
+
+
 def test_a_missing_package_is_said_before_images_are_read(refused, monkeypatch):
     monkeypatch.setattr(published, "find_spec", lambda name: None)
     refused(["train", "no such folder", "--features", "hog+encoder"], "halfspaces[encoder]")

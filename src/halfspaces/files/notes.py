@@ -65,15 +65,17 @@ class RaceRow(Held):
     name : str
     rows : int
         That it was fitted to.
-    score, error : float
-        Its accuracy on the held-out rows, and the standard error.
+    score : float
+        Its accuracy on the held-out rows.
+    error : float or None
+        The standard error; None where one row was held out.
     seconds : float
     """
 
     name: str
     rows: Annotated[int, Field(ge=1)]
     score: float
-    error: float
+    error: float | None
     seconds: float
 
 
@@ -204,7 +206,7 @@ def race_note(race: Race) -> dict[str, Any]:
             "name": entry.name,
             "rows": entry.rows,
             "score": entry.score,
-            "error": entry.error,
+            "error": entry.error if np.isfinite(entry.error) else None,
             "seconds": round(entry.seconds, 2),
         }
         for entry in race.last_entries

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from halfspaces.plots.display import BLUE, RED, Display, legend, number, shortened
@@ -15,12 +16,21 @@ LONGEST = 44  # characters of a name
 
 @dataclass(frozen=True)
 class Raced:
-    """A candidate after its last round: its accuracy with the standard error, and its rows."""
+    """A candidate after its last round: its accuracy with the standard error, and its rows.
+
+    The error is None where one row was held out.
+    """
 
     name: str
     rows: int
     score: float
-    error: float
+    error: float | None
+
+    @property
+    def words(self) -> str:
+        """In words."""
+        error = "" if self.error is None else f" ± {number(self.error)}"
+        return f"{self.name} {number(self.score)}{error} ({self.rows:,} rows)"
 
 
 @dataclass(eq=False)
@@ -34,7 +44,7 @@ class CandidatesDisplay(Display):
     candidates : list of Raced
         From the top of the picture down.
     winner : str
-        Its name: the simplest within a standard error of the best.
+        The name of the simplest within a standard error of the best.
 
     Examples
     --------
@@ -68,7 +78,8 @@ class CandidatesDisplay(Display):
     def from_result(cls, race: Race) -> Self:
         """Of a race."""
         raced = [
-            Raced(entry.name, entry.rows, entry.score, entry.error) for entry in race.last_entries
+            Raced(each.name, each.rows, each.score, each.error if isfinite(each.error) else None)
+            for each in race.last_entries
         ]
         return cls(raced, race.winner.name)
 
@@ -86,14 +97,9 @@ class CandidatesDisplay(Display):
     @property
     def alt(self) -> str:
         """What is seen, in words."""
-        each = [
-            f"{raced.name} {number(raced.score)} ± {number(raced.error)} ({raced.rows:,} rows)"
-            for raced in self.candidates
-        ]
-        return (
-            "Held-out accuracy of the candidates of a race; "
-            f"the winner is {self.winner}. {'; '.join(each)}."
-        )
+        each = "; ".join(raced.words for raced in self.candidates)
+        about = "Held-out accuracy of the candidates of a race"
+        return f"{about}; the winner is {self.winner}. {each}."
 
     def draw(self, ax: "Axes") -> None:
         """Draw on Axes."""
@@ -105,7 +111,7 @@ class CandidatesDisplay(Display):
             ax.errorbar(
                 raced.score,
                 place,
-                xerr=raced.error,
+                xerr=raced.error or 0.0,
                 color=RED if won else BLUE,
                 marker="D" if won else "o",
                 markerfacecolor=None if raced.rows == most else "white",

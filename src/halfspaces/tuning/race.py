@@ -210,20 +210,19 @@ def _is_hopeless(entry: Entry, best: Entry) -> bool:
 
 
 def mean_error(values: Array, weight: Array) -> float:
-    """The standard error of a weighted mean.
+    """The standard error of a weighted mean; infinite of a single value.
 
     >>> round(mean_error(np.array([0.0, 1.0, 0.0, 1.0]), np.ones(4)), 3)
     0.289
+    >>> mean_error(np.ones(1), np.ones(1))
+    inf
     """
     share = weight / weight.sum()
+    lost = float(np.sum(share**2))  # 1/n of n equal shares
+    if lost >= 1:
+        return math.inf
     deviations = values - np.sum(share * values)
-    return float(np.sqrt(np.sum((share * deviations) ** 2) * _unbiased(share)))
-
-
-def _unbiased(share: Array) -> float:
-    """n/(n − 1) for n equal shares."""
-    lost = float(np.sum(share**2))
-    return 1 / (1 - lost) if lost < 1 else math.inf
+    return float(np.sqrt(np.sum((share * deviations) ** 2) / (1 - lost)))
 
 
 @dataclass
