@@ -357,9 +357,27 @@ class ForgetsItsMean(DoublePrecision):
         return super().restore({**arrays, "mean_": np.zeros_like(arrays["mean_"])})
 
 
+class DeniesThatItLearns(DoublePrecision):
+    """Its mean is that of the first image."""
+
+    word = "mutant"
+
+    @property
+    def learns(self):
+        return False
+
+    def _learn(self, planes, rng):
+        super()._learn(planes, rng)
+        self.mean_ = self.mean_.astype(np.float32)
+
+
 @pytest.mark.parametrize(
     ("mutant", "laws"),
-    [(DoublePrecision(), ["law_kept"]), (ForgetsItsMean(), ["law_state", "law_kept"])],
+    [
+        (DoublePrecision(), ["law_kept"]),
+        (ForgetsItsMean(), ["law_state", "law_kept"]),
+        (DeniesThatItLearns(), ["law_learning"]),
+    ],
     ids=lambda value: type(value).__name__ if isinstance(value, Pixels) else "",
 )
 def test_a_wrong_feature_breaks_a_law(mutant, laws, monkeypatch):

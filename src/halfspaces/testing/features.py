@@ -128,6 +128,18 @@ def law_row_by_row(feature: Feature, *, size: tuple[int, int], seed: int = 0) ->
 
 
 @_law
+def law_learning(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None:
+    """A feature that does not learn has the same rows whatever images it was fitted to."""
+    if feature.learns:
+        return
+    images = _images(feature, size, seed)
+    first, second = (
+        _fitted(feature, images[part]).transform(images) for part in (slice(12), slice(12, None))
+    )
+    _same_bits(second, first, "a row of a feature that does not learn, fitted to other images,")
+
+
+@_law
 def law_memory(feature: Feature, *, size: tuple[int, int], seed: int = 0) -> None:
     """uint8 images equal floats of any type divided by 255; the layout in memory is irrelevant."""
     images = _images(feature, size, seed)
