@@ -124,6 +124,7 @@ import halfspaces.networks, halfspaces.page.session, halfspaces.testing
 """
 
 
+@pytest.mark.slow
 def test_linear_classifiers_need_no_torch(tmp_path):
     """Where torch is installed, an import that needs it would go unnoticed otherwise."""
     command = [sys.executable, "-c", WITHOUT_TORCH]

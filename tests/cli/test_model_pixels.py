@@ -73,7 +73,7 @@ def written(folder, side):
     return {name: path for name, path in paths.items() if SIDES.get(name, side) == side}
 
 
-@pytest.fixture(scope="module", params=[32, 96])
+@pytest.fixture(scope="module", params=[32, pytest.param(96, marks=pytest.mark.slow)])
 def formats(request, tmp_path_factory):
     return request.param, written(tmp_path_factory.mktemp("pictures"), request.param)
 

@@ -92,6 +92,7 @@ def test_without_the_extra_it_is_named(refused, monkeypatch):
     refused("play", "The page needs starlette", "pip install 'halfspaces[see]'")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def test_a_page_is_offered_the_data_and_an_interrupt_ends_it_in_one_line(tmp_path):
     table = tmp_path / "table.csv"

@@ -54,6 +54,7 @@ def test_the_best_feature_of_images_is_taken_and_repeated(run, photographs, tmp_
     np.testing.assert_array_equal(load(model).coef_, load(again).coef_)
 
 
+@pytest.mark.slow
 def test_the_report_shows_the_race(run, photographs, tmp_path):
     path = tmp_path / "page.html"
     ended = run("train", photographs, *RACED, "--scoring", "log_loss", "--report", path)
@@ -77,6 +78,7 @@ def test_the_smoothing_of_the_winner_is_in_the_model_and_the_run_file(
     np.testing.assert_array_equal(load(model).coef_, load(again).coef_)
 
 
+@pytest.mark.slow
 def test_one_validation_row_is_enough_to_race_and_to_save(run, table, tmp_path):
     """Its accuracy has no error: nothing is lost when the model is saved and shown."""
     data = np.load(table)
@@ -111,6 +113,7 @@ def test_the_penalty_suits_the_table_and_is_in_the_run_file(run, table, tmp_path
     np.testing.assert_array_equal(load(model).coef_, load(again).coef_)
 
 
+@pytest.mark.slow
 def test_a_race_that_was_killed_goes_on(run, table, cache, monkeypatch):
     first = run("train", table, *RACED).out
     stored = sorted(cache.rglob("*-*"))
@@ -204,6 +207,7 @@ def test_an_interrupt_ends_a_race_and_its_fit_is_not_stored(run, table, cache, m
     assert not list(cache.rglob("*-*"))
 
 
+@pytest.mark.slow
 def test_what_cannot_be_raced_is_trained_all_the_same(run, tmp_path):
     """A class whose only rows of weight above 0 are not among those that a round fits."""
     rng = np.random.default_rng(0)

@@ -336,6 +336,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
+@pytest.mark.slow
 def test_parquet_is_held_once(tmp_path):
     rows = np.ones((50_000, 256), np.float32)
     table = pa.table({"X": fixed(rows), "y": np.arange(50_000) % 7})
