@@ -213,21 +213,20 @@ class Loss(ABC):
             return laplacian(-columns / 2)
         return (columns + columns.swapaxes(-2, -1)) / 2
 
-    def hessian(self, scores: Array, label: int, weight: Array) -> Array:
+    def hessian(self, scores: Array, y: Array, weight: Array) -> Array:
         """Σ_i w_i ∇²L_i in the scores, shape (C, C), of a smooth loss.
 
         Parameters
         ----------
         scores : array of floats, shape (B, C)
-            Scores of examples that all have this label.
-        label : int
+        y : integer array, shape (B,)
         weight : array, shape (B,)
 
         >>> from halfspaces.losses import Softmax
-        >>> Softmax().hessian(np.zeros((2, 2)), 0, np.ones(2)).tolist()
+        >>> Softmax().hessian(np.zeros((2, 2)), np.arange(2), np.ones(2)).tolist()
         [[0.5, -0.5], [-0.5, 0.5]]
         """
-        total = np.tensordot(weight, self.curvatures(scores, np.full(len(scores), label)), 1)
+        total = np.tensordot(weight, self.curvatures(scores, y), 1)
         return np.diag(total) if self.separable else total
 
     def smoothed(self, mu: float) -> "Loss":

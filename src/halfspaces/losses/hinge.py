@@ -47,10 +47,10 @@ class _Pairwise(base.Loss):
         right = base.right_class_mask(scores, y)
         return base.laplacian(self._bends(scores, y)[..., None] * right[..., None, :])
 
-    def hessian(self, scores: Array, label: int, weight: Array) -> Array:
+    def hessian(self, scores: Array, y: Array, weight: Array) -> Array:
         """Σ w Σ_{j≠y} φ''_j (e_j − e_y)(e_j − e_y)ᵀ."""
-        second = weight @ self._bends(scores, np.full(len(scores), label))
-        return base.laplacian(np.outer(np.arange(len(second)) == label, second))
+        right = base.right_class_mask(scores, y)
+        return base.laplacian(right.T @ (weight[:, None] * self._bends(scores, y)))
 
     def _bends(self, scores: Array, y: Array) -> Array:
         """φ'' of the violations."""

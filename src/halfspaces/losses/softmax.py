@@ -85,7 +85,7 @@ class Softmax(base.Loss):
         p /= base.sum_over_classes(p)
         return base.laplacian(p[..., None] * p[..., None, :] / 2)
 
-    def hessian(self, scores: Array, label: int, weight: Array) -> Array:
+    def hessian(self, scores: Array, y: Array, weight: Array) -> Array:
         """Σ w (diag(p) − p pᵀ)."""
         p = np.exp(scores - base.max_over_classes(scores))
         p /= base.sum_over_classes(p)

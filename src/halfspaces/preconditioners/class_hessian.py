@@ -117,7 +117,7 @@ class ClassCurvatures:
             for k in np.unique(block.y):
                 rows = np.flatnonzero(block.y == k)
                 hessians = [
-                    self.loss.hessian(scores[rows, m], int(k), weight[rows, m])
+                    self.loss.hessian(scores[rows, m], block.y[rows], weight[rows, m])
                     for m in range(members)
                 ]
                 parts.append((int(k), np.stack(hessians), weight[rows].sum(axis=0)))

@@ -243,9 +243,9 @@ def _shift_by_newton(
         lower = value <= lowest
         lowest = np.where(lower, value, lowest)
         shift = np.where(lower[:, None], trial, shift)
-        curvatures = np.einsum("bm,bm...->m...", share, loss.curvatures(scores + trial, y))
-        if loss.separable:
-            curvatures = curvatures[:, :, None] * np.eye(n_classes)
-        newton = -np.linalg.solve(curvatures + more, remaining[:, :, None])[:, :, 0]
+        moved = scores + trial
+        members = range(len(shift))
+        hessians = np.stack([loss.hessian(moved[:, m], y, share[:, m]) for m in members])
+        newton = -np.linalg.solve(hessians + more, remaining[:, :, None])[:, :, 0]
         step = np.where(lower[:, None], newton, step / 2)
     return shift

@@ -296,7 +296,7 @@ def _half_trace(
 ) -> float:
     """½ tr(H(s) Var(s̃)) of one row and one member, as it is defined."""
     z = (x - standardization.mean) / standardization.scale
-    hessian = loss.hessian((z @ W[:-1] + W[-1])[None], 0, np.ones(1))
+    hessian = loss.hessian((z @ W[:-1] + W[-1])[None], np.zeros(1, int), np.ones(1))
     variance = noise.variance((x - origin) / standardization.scale)
     return float(np.sum(hessian * ((W[:-1].T * variance) @ W[:-1])) / 2)
 
