@@ -4,8 +4,6 @@ from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
-
 from halfspaces.losses import base
 from halfspaces.losses.surrogates import DOMAIN_TOLERANCE, Plus, SquaredPlus, Surrogate, inside
 from halfspaces.support.arrays import array_namespace
