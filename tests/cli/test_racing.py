@@ -79,6 +79,16 @@ def test_the_smoothing_of_the_winner_is_in_the_model_and_the_run_file(
 
 
 @pytest.mark.slow
+def test_a_dear_winner_is_fitted_to_the_tolerance_of_the_race(
+    run, photographs, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(racing, "DEAR", 0.0)
+    model = tmp_path / "model.safetensors"
+    ended = run("train", photographs, "--budget", "1min", "--out", model)
+    assert "fitted to --tol 0.01; a larger --budget" in ended.out
+    assert "tol = 0.01" in model.with_suffix(".run.toml").read_text()
+
+
 def test_one_validation_row_is_enough_to_race_and_to_save(run, table, tmp_path):
     """Its accuracy has no error: nothing is lost when the model is saved and shown."""
     data = np.load(table)

@@ -118,4 +118,4 @@ def test_the_gradient_check_of_the_losses_covers_what_it_rests_on():
         slope = numerical_gradient(
             lambda s, loss=loss, y=y: loss.value_and_grad(s, y)[1][0, 1], scores
         )
-        assert loss.hessian(scores, 2, np.ones(1))[1] == pytest.approx(slope[0], abs=1e-7)
+        assert loss.hessian(scores, y, np.ones(1))[1] == pytest.approx(slope[0], abs=1e-7)

@@ -16,7 +16,7 @@ from halfspaces.datasets.formats.image_size import AtMost, ImageSize
 from halfspaces.estimators import races
 from halfspaces.estimators.finite import check_finite
 from halfspaces.estimators.race_store import RaceStore
-from halfspaces.estimators.racing import RaceRows
+from halfspaces.estimators.racing import TOL, RaceRows
 from halfspaces.features.candidates import PIXELS, SIDES, Candidate, candidates
 from halfspaces.files import options as table
 from halfspaces.support.types import Array
@@ -28,6 +28,7 @@ Open = Callable[[ImageSize], Dataset]  # the data with images of this size
 HOW = ("score", "loss", "penalty", "optimizer")  # and their parameters
 FEWER_ROWS = 1.5  # times as many to fit: other strengths are tried
 FALL = 3.0  # from one strength around that of the race to the next
+DEAR = 0.2  # of the budget: fits that take longer end at the tolerance of the race
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,17 +138,38 @@ def _features(recipe: Recipe, given: Dataset, opened: Open | None, budget: float
     enter = races.FeatureRace(known, images, rows, _options(recipe))
     race = _run(costs, enter, given, budget)
     winner = known[race.winner.name]
+    seconds = winner.fitting(len(rows.y), n_classes, height * width)
+    dear = seconds > DEAR * budget and not recipe.is_given("tol")
+    chosen = _options_of(recipe, winner, race.winner, len(given.y), dear=dear)
+    chosen_recipe = recipe.with_defaults().chosen(**chosen)
+    return Decision(chosen_recipe, images.of(winner), race, _notes(recipe, dear=dear))
+
+
+def _options_of(
+    recipe: Recipe, winner: Candidate, entry: Entry, n_rows: int, *, dear: bool
+) -> dict[str, Any]:
+    """The options that stand for a candidate that has won; a fit of it may be dear."""
     chosen: dict[str, Any] = {"features": winner.features}
     if winner.side is not None and not winner.own_size:
         chosen["image_size"] = str(winner.side)
     if winner.label_smoothing:
         chosen["label_smoothing"] = winner.label_smoothing
     if recipe.strengths is None and recipe.chooses_strength:
-        chosen["strengths"] = _strengths(race.winner, len(given.y))
-    note = ""
+        chosen["strengths"] = _strengths(entry, n_rows)
+    if dear:
+        chosen["tol"] = TOL
+    return chosen
+
+
+def _notes(recipe: Recipe, *, dear: bool) -> str:
+    """What a race of features did not heed, and what it changed beside them."""
+    notes: list[str] = []
+    if dear:
+        notes.append(f"so many columns are fitted to --tol {TOL:g}; a larger --budget to 0.001")
     if recipe.scoring not in (None, "accuracy"):
-        note = f"features are raced by their accuracy; --scoring {recipe.scoring} chooses λ alone"
-    return Decision(recipe.with_defaults().chosen(**chosen), images.of(winner), race, note)
+        rule = f"--scoring {recipe.scoring} chooses λ alone"
+        notes.append(f"features are raced by their accuracy; {rule}")
+    return "; ".join(notes)
 
 
 def _strengths(winner: Entry, n_rows: int) -> str:
