@@ -87,7 +87,11 @@ class Table(BaseModel):
     """One table of a run file."""
 
     model_config = ConfigDict(
-        strict=True, frozen=True, extra="forbid", str_max_length=LONGEST_STRING
+        defer_build=True,  # help needs no validation
+        strict=True,
+        frozen=True,
+        extra="forbid",
+        str_max_length=LONGEST_STRING,
     )
 
 

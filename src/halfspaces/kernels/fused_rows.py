@@ -20,7 +20,8 @@ import numpy as np
 from halfspaces.support.types import Array
 
 # With more columns BLAS is faster, on rows of narrow types even after their conversion.
-MOST_COLUMNS = {"uint8": 256, "float16": 256, "float32": 16, "float64": 128}
+MOST_COLUMNS = {"uint8": 256, "float16": 256, "float32": 128, "float64": 128}
+WITH_AVX512 = {"float32": 16}
 WIDE = 8192  # with more features than these, scores are added up over tiles of features
 ROWS_TOGETHER = 8  # fewer rows than these are multiplied by NumPy
 
@@ -29,7 +30,16 @@ def serve(X: Any, columns: int, least_size: int) -> bool:
     """Whether the kernels multiply X, of at least this number of elements, by so many columns."""
     if not isinstance(X, np.ndarray) or X.size < least_size or not X.flags.c_contiguous:
         return False
-    return columns <= MOST_COLUMNS.get(X.dtype.name, 0) and available()
+    return columns <= _most_columns().get(X.dtype.name, 0) and available()
+
+
+@cache
+def _most_columns() -> dict[str, int]:
+    """By the type of the rows; BLAS gains more by AVX-512 than the kernels do."""
+    found: Any = np.show_config(mode="dicts")["SIMD Extensions"]
+    names = [*found["baseline"], *found["found"]]
+    has_avx512 = any(name.startswith("AVX512") for name in names)
+    return MOST_COLUMNS | (WITH_AVX512 if has_avx512 else {})
 
 
 @cache
