@@ -19,7 +19,9 @@ FOLDERS = {
     "fashion": "fashion-mnist",
     "digits": None,
     "dna": "libsvm/dna.scale",
+    "encoded": "cifar-10-batches-bin",
 }
+ENCODED_ROWS = 9000  # of CIFAR-10's test images
 
 
 class MissingError(Exception):
@@ -93,11 +95,30 @@ def _real(name: str) -> Data:
 
         X, y = load_svmlight_file(str(FOLDER / folder), n_features=180)
         X = X.toarray().astype(np.float32)
+    elif name == "encoded":
+        X, y = _encoded(FOLDER / FOLDERS["encoded"])
     else:
         opened = datasets.open(FOLDER / folder if folder else name)
         X, y = opened.X, opened.y
     classes, labels = np.unique(y, return_inverse=True)
     return Data(np.ascontiguousarray(X), labels.astype(np.int64), len(classes))
+
+
+def _encoded(folder: Path) -> tuple[Array, Array]:
+    """CIFAR-10's test images, 96 x 96 bilinear, by EfficientNet-Lite0: its last map, mean pooled.
+
+    Embeddings of a pretrained network: columns are correlated, and classes nearly separable.
+    """
+    from halfspaces import datasets
+    from halfspaces.features import Encoder
+
+    data = datasets.open(folder)
+    try:
+        encoder = Encoder(size=96).fit(data.images(data.X_test)[:1])
+    except ImportError as error:
+        raise MissingError(str(error)) from error
+    X = encoder.transform(data.images(data.X_test)[:ENCODED_ROWS])
+    return X, np.asarray(data.y_test)[:ENCODED_ROWS]
 
 
 def embeddings(n_classes: int, rows: int, n_features: int = 768) -> Data:

@@ -45,6 +45,7 @@ TITLES = {
     "digits": "digits",
     "dna": "dna",
     "embeddings": "embeddings",
+    "encoded": "EfficientNet-Lite0 embeddings",
 }
 LOSS_TITLES = {
     "softmax": "softmax",
@@ -107,6 +108,10 @@ def problems(sklearn_cap: float) -> list[Problem]:
         Problem("digits-hard", "digits", strength=1e-5, **small),
         Problem("dna-easy", "dna", strength=1e-2, **small),
         Problem("dna-hard", "dna", strength=1e-4, **small),
+        *(
+            Problem(f"encoded-{strength:g}", "encoded", "softmax", strength, skip=SLOW)
+            for strength in (1e-2, 1e-3, 1e-4)
+        ),
         Problem("embeddings-100-easy", strength=1e-2, skip=SLOW, **hundred),
         Problem("embeddings-100-hard", strength=1e-4, **hundred),
         Problem(
