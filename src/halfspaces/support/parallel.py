@@ -47,17 +47,3 @@ def ordered_map(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """Yield the items; while one is used, a thread computes the next.
-
-    >>> list(ahead(iter("abc")))
-    ['a', 'b', 'c']
-    """
-    end = object()
-    with ThreadPoolExecutor(1) as pool:
-        waiting: Future[Any] = pool.submit(next, items, end)
-        while (item := waiting.result()) is not end:
-            waiting = pool.submit(next, items, end)
-            yield item

@@ -17,7 +17,6 @@ from halfspaces.datasets.formats.csv_blocks import Block, Rest
 from halfspaces.datasets.formats.csv_dialect import Dialect
 from halfspaces.datasets.formats.csv_types import MISSING, ColumnType
 from halfspaces.datasets.formats.shard import Shard, check_names, reading
-from halfspaces.support.parallel import ahead
 from halfspaces.system.errors import DataError
 from halfspaces.system.progress import Bar
 
@@ -140,7 +139,8 @@ def _blocks(path: Path, dialect: Dialect) -> Iterator[Block | Rest]:
     """The blocks of a file, with a progress bar of the bytes."""
     total = None if compressed.is_packed(path) else path.stat().st_size
     with compressed.reading(path) as stream, Bar(f"reading {path.name}", total, "bytes") as bar:
-        for block in ahead(csv_blocks.blocks(stream, dialect.encoding, dialect.delimiter, BLOCK)):
+        found = csv_blocks.blocks(stream, dialect.encoding, dialect.delimiter, BLOCK)
+        for block in csv_blocks.ahead(found):
             yield block
             if isinstance(block, Block):
                 bar.advance(len(block.rows))

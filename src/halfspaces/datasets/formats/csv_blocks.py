@@ -8,6 +8,7 @@ from the first block on where they are not, the rest of the stream is left to py
 import codecs
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -50,6 +51,19 @@ def blocks(stream: BinaryIO, encoding: str, delimiter: str, size: int) -> Iterat
         pending = pending[end:]
     if pending:
         yield Block(pending, breaks=True)
+
+
+def ahead(found: Iterator[Block | Rest]) -> Iterator[Block | Rest]:
+    r"""Yield the blocks; while one is used, a thread reads the next.
+
+    >>> list(ahead(iter([Block(b"1\n", breaks=False)])))
+    [Block(rows=b'1\n', breaks=False)]
+    """
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, found, None)
+        while (block := waiting.result()) is not None:
+            waiting = pool.submit(next, found, None)
+            yield block
 
 
 def _as_utf8(stream: BinaryIO, encoding: str) -> BinaryIO:
