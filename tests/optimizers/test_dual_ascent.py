@@ -208,6 +208,7 @@ def test_the_same_bits_for_any_number_of_workers(loss, rows, monkeypatch):
     assert np.array_equal(found[0], found[2])
 
 
+@pytest.mark.slow
 @each_loss
 @pytest.mark.parametrize("penalty", [L2, L1])
 def test_strengths_of_any_size(loss, penalty):

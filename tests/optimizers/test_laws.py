@@ -52,26 +52,30 @@ SCHEDULED = [
 ]
 QUASI_NEWTON = [
     LBFGS(),
-    LBFGS(memory=2),
     *(LBFGS(preconditioner=each) for each in (Gram(), ByClass())),
     LBFGS(preconditioner=LowRank(rank=20)),
     Newton(),
 ]
-PROXIMAL = [
-    ProximalGradient(),
+PROXIMAL = [ProximalGradient(), ProximalNewton(), CoordinateDescent()]
+WITH_OPTIONS = [
+    LBFGS(memory=2),
     ProximalGradient(growth=3.0),
-    ProximalNewton(),
     ProximalNewton(memory=1, accuracy=0.5),
-    CoordinateDescent(),
     CoordinateDescent(accuracy=0.9),
 ]
 RANDOM = [RandomSearch(draws=40, batch=3), RandomSearch(draws=40, scale=0.1, local=True, batch=1)]
 
 
 @pytest.mark.parametrize(
-    "optimizer", [*QUASI_NEWTON, *PROXIMAL, *FULL, *BATCHES, *SCHEDULED, *RANDOM], ids=str
+    "optimizer", [*QUASI_NEWTON, *PROXIMAL, *FULL[:1], *BATCHES, *SCHEDULED[:1], *RANDOM], ids=str
 )
 def test_laws(optimizer):
+    check_optimizer(optimizer)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("optimizer", [*WITH_OPTIONS, *FULL[1:], *SCHEDULED[1:]], ids=str)
+def test_laws_of_more_options(optimizer):
     check_optimizer(optimizer)
 
 
