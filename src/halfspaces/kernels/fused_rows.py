@@ -36,8 +36,9 @@ def serve(X: Any, columns: int, least_size: int) -> bool:
 @cache
 def _most_columns() -> dict[str, int]:
     """By the type of the rows; BLAS gains more by AVX-512 than the kernels do."""
-    found: Any = np.show_config(mode="dicts")["SIMD Extensions"]
-    names = [*found["baseline"], *found["found"]]
+    config: Any = np.show_config(mode="dicts")  # without entries that are empty
+    extensions = config.get("SIMD Extensions", {})
+    names = [*extensions.get("baseline", ()), *extensions.get("found", ())]
     has_avx512 = any(name.startswith("AVX512") for name in names)
     return MOST_COLUMNS | (WITH_AVX512 if has_avx512 else {})
 
