@@ -89,6 +89,7 @@ def test_a_dear_winner_is_fitted_to_the_tolerance_of_the_race(
     assert "tol = 0.01" in model.with_suffix(".run.toml").read_text()
 
 
+@pytest.mark.slow
 def test_one_validation_row_is_enough_to_race_and_to_save(run, table, tmp_path):
     """Its accuracy has no error: nothing is lost when the model is saved and shown."""
     data = np.load(table)

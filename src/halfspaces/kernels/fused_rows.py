@@ -21,7 +21,7 @@ from halfspaces.support.types import Array
 
 # With more columns BLAS is faster, on rows of narrow types even after their conversion.
 MOST_COLUMNS = {"uint8": 256, "float16": 256, "float32": 128, "float64": 128}
-WITH_AVX512 = {"float32": 16}
+WITH_AVX512 = {"float32": 16}  # instead, on processors that have it
 WIDE = 8192  # with more features than these, scores are added up over tiles of features
 ROWS_TOGETHER = 8  # fewer rows than these are multiplied by NumPy
 
