@@ -14,6 +14,7 @@ from benchmarks import (
     auto,
     checks,
     csv_files,
+    gradients,
     grid,
     history,
     l1path,
@@ -59,6 +60,7 @@ SECTIONS = (
     "page",
     "csv",
     "auto",
+    "gradients",
     "report",
 )
 
@@ -89,6 +91,7 @@ def main() -> None:
         "page": lambda: page.run(store, quick=options.quick),
         "csv": lambda: csv_files.run(store, gigabytes=0.02 if options.quick else options.gigabytes),
         "auto": lambda: auto.run(store, quick=options.quick),
+        "gradients": lambda: gradients.run(store, quick=options.quick),
         "report": lambda: None,
     }
     asked = options.sections or list(SECTIONS)

@@ -1,9 +1,10 @@
-"""Run the console examples of README and docs/getting-started.md, and replace their output.
+"""Run the console examples of README and of pages in docs, and replace their output.
 
     python docs/run_examples.py [folder of data]
 
-They run in a folder of links to the data, so the files that they save are removed afterwards. An
-output that differs only in its seconds is left as it was.
+They run in a folder of links to the data and to docs/examples, so the files that they save are
+removed afterwards. A gradient check ends with 1 if the gradient is wrong. An output that differs
+only in its seconds is left as it was.
 """
 
 import os
@@ -14,7 +15,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "getting-started.md")
+DOCS = ROOT / "docs"
+PAGES = (ROOT / "README.md", DOCS / "getting-started.md", DOCS / "gradient-check.md")
 EXAMPLE = re.compile(
     r"(<!-- executed by docs/run_examples\.py -->\n```console\n)(.*?)(```)", re.DOTALL
 )
@@ -28,9 +30,12 @@ def run(command: str, folder: str) -> str:
     words = [sys.executable, "-m", "halfspaces", *command.removeprefix("halfspaces ").split()]
     if not command.startswith("halfspaces "):
         words = command.split()
-    output = subprocess.run(
-        words, cwd=folder, env=environment, capture_output=True, text=True, check=True
-    ).stdout
+    ended = subprocess.run(
+        words, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if ended.returncode not in ((0, 1) if "gradcheck" in words else (0,)):
+        raise SystemExit(f"{command} ended with {ended.returncode}: {ended.stderr}")
+    output = ended.stdout
     return "\n".join(line.rstrip() for line in output.splitlines()) + "\n" if output else ""
 
 
@@ -38,7 +43,7 @@ def renewed(example: re.Match[str], data: Path) -> str:
     """The example, one command or several in the same folder, with new output."""
     start, body, end = example.groups()
     with tempfile.TemporaryDirectory() as folder:
-        for entry in data.iterdir():
+        for entry in (*data.iterdir(), *(DOCS / "examples").iterdir()):
             Path(folder, entry.name).symlink_to(entry.resolve())
         outputs = [
             (command, run(command, folder), before) for command, before in COMMAND.findall(body)

@@ -77,6 +77,8 @@ CASES = [
     Case("export m.safetensors --to torch", ("m.safetensors",), ("m.torch.safetensors",)),
     Case("export m.safetensors --to sklearn --out new.py", ("m.safetensors",), ("new.py",), False),
     Case("export m.safetensors --to numpy --out new.py", ("m.safetensors",), ("new.py",), False),
+    Case("gradcheck g.py:loss --plot-errors n.svg", ("g.py",), ("n.svg",)),
+    Case("gradcheck g.py:loss --plot-steps n.png", ("g.py",), ("n.png",)),
     *(Case(f"{SHOWN} {name}", ("image.png",), (name,)) for name in ("n.png", "n.svg", "n.pdf")),
 ]
 PREDICT = next(case for case in CASES if case.command.startswith("predict"))
@@ -87,7 +89,7 @@ EACH = [
     pytest.param(case, id=str(case), marks=[] if case in QUICK else pytest.mark.slow)
     for case in CASES
 ]
-WRITE_NOTHING = {"evaluate", "info", "gradcheck", "convert", "play", "data list", "data info"}
+WRITE_NOTHING = {"evaluate", "info", "convert", "play", "data list", "data info"}
 WRITE_NOTHING |= {"features list", "data formats"}
 WRITE_IN_THE_CACHE = {"data get", "data cache"}
 
@@ -116,6 +118,7 @@ def original(tmp_path_factory, digits_model):
         "passes,seconds,data_loss,penalty,loss\n1,0,0.5,0.1,0.6\n2,0,0.3,0.2,0.5\n"
     )
     (folder / "p.py").write_text("")
+    (folder / "g.py").write_text("W = [1.0, 2.0]\ndef loss(W): return W @ W, 2 * W\n")
     (folder / "hand.toml").write_text(
         'format = 1\n[data]\ndata = "d.npz"\n[strength]\nstrength = 1.0\n'
     )

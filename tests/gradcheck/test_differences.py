@@ -103,7 +103,7 @@ BIAS, THIRD_CLASS = np.arange(8)[:, None, None] == 7, np.arange(4) == 2
             lambda W: np.where(BIAS, 0, gradient(W)),
             r"The gradient is 0 in bias, and only there: was it left out",
         ),
-        (lambda W: np.where(BIAS, gradient(W) + 1, gradient(W)), r"Only bias is wrong"),
+        (lambda W: np.where(BIAS, gradient(W) + 1, gradient(W)), r"off by the constant 1 in bias"),
         (
             lambda W: gradient(W) + 0.2 * W * BIAS,
             r"off by 0.2 bias: .* penalize the bias differently",

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from halfspaces.gradcheck.calls import call_f, call_gradient
+from halfspaces.gradcheck.complex_step import ComplexStep
 from halfspaces.gradcheck.differences import (
-    Line,
     Noise,
     Probe,
     Scheme,
@@ -19,9 +20,11 @@ from halfspaces.gradcheck.differences import (
 from halfspaces.gradcheck.groups import Rest, check_together
 from halfspaces.gradcheck.judge import REACH, Coordinate, Judge
 from halfspaces.gradcheck.parameters import EPS, Layout, Parameters, scalar
+from halfspaces.gradcheck.point import Point
 from halfspaces.gradcheck.report import GradientReport
 from halfspaces.support.types import AnyArray
 from halfspaces.support.validation import check_number
+from halfspaces.system.progress import tracked
 
 _WEAK = 1e-9  # relative noise above which f is not float64 arithmetic
 _GROUPS = 64  # checks of several coordinates together, at most
@@ -161,20 +164,12 @@ def check_gradient(
     if tolerance is not None:
         check_number("check_gradient(tolerance=...)", tolerance, above=0, below=0.1)
     layout = Layout.of(W, blocks)
-    at = layout.pack_real(W, "W")
-    scales = layout.scales(at)
+    point = Point.of(f, layout, layout.pack_real(W, "W"))
     rng = np.random.default_rng(seed)
-    ray_direction = np.zeros_like(at)
-    for positions in layout.blocks.values():
-        lengths = rng.uniform(0.5, 1, positions.size) * rng.choice((-1.0, 1.0), positions.size)
-        ray_direction[positions] = scales[positions] * lengths
-
-    def line(direction: np.ndarray) -> Line:
-        return Line(lambda t: f(layout.unpack(at + t * direction)))
-
-    value = call_f(f, layout, at)
-    slopes, analytic = call_gradient(gradient, layout, at, ray_direction)
-    ray = line(ray_direction)
+    direction = point.random_direction(rng)
+    ray = point.line(direction)
+    value = call_f(f, layout, point.at)
+    slopes, analytic = call_gradient(gradient, layout, point.at, point.scales, direction)
     doubts = tuple(filter(None, (value.doubt, slopes.doubt)))
     noise = Noise.of(ray, value.unit, value.value, math.inf if doubts else value.spread)
     if tolerance is None:
@@ -185,30 +180,24 @@ def check_gradient(
     if step is not None:
         probe = replace(probe, steps=(step, step / 4, step / 16), most=step)
     judge = Judge(probe, analytic, tolerance)
-
-    def check(block: str, position: int) -> Coordinate:
-        direction = np.zeros_like(at)
-        direction[position] = scales[position]
-        finding = judge.coordinate(line(direction), position, float(scales[position]))
-        place = layout.index(position)
-        slope = float(analytic.values[position])
-        return Coordinate(block, *place, float(at[position]), slope, *finding)
-
-    coordinates: list[Coordinate] = []
-    others: list[np.ndarray] = []
-    for block, positions in layout.blocks.items():
-        order = rng.permutation(positions)
-        coordinates += [check(block, int(position)) for position in np.sort(order[:samples])]
-        others.append(order[samples:])
+    complex_step = None if doubts else ComplexStep.of(f, layout, point.at, ray, direction, noise)
+    check = partial(point.check, judge, complex_step=complex_step)
+    orders = {block: rng.permutation(each) for block, each in layout.blocks.items()}
+    chosen = [(block, k) for block, order in orders.items() for k in np.sort(order[:samples])]
+    shown = tracked(chosen, "Gradient check", len(chosen), "coordinates")
+    coordinates = [check(block, int(position)) for block, position in shown]
+    if not doubts:
+        coordinates = point.checked_again(judge, coordinates, [int(k) for _, k in chosen])
     rest = Rest(0, 0, ())
     if all(coordinate.outcome != "wrong" for coordinate in coordinates):
-        rest = check_together(judge, np.concatenate(others), scales, line, budget=_GROUPS, rng=rng)
+        others = np.concatenate([order[samples:] for order in orders.values()])
+        rest = check_together(judge, others, point.scales, point.line, budget=_GROUPS, rng=rng)
         coordinates += [check(layout.block(position), position) for position in rest.suspects]
     return GradientReport(
         coordinates=tuple(coordinates),
         agree=rest.agree,
         unseen=rest.unseen,
-        rate=taylor_rate(ray, float(analytic.values @ ray_direction), noise),
+        rate=taylor_rate(ray, float(analytic.values @ direction), noise),
         tolerance=tolerance,
         weakness="" if doubts else _weakness(coordinates, noise, slopes.unit, tolerance),
         defects=tuple(filter(None, (value.defect, slopes.defect))),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -215,7 +215,6 @@ class Probe:
     steps: tuple[float, ...] = FIRST_STEPS  # falling; others are added
     least: float = SMALLEST_STEP
     most: float = LARGEST_STEP
-    repeats: int = 1  # differences whose mean is used
 
     def __call__(self, line: Line, enough: float) -> Slope:
         """Add larger steps while rounding dominates the error, and smaller ones while truncation
@@ -247,32 +246,12 @@ class Probe:
         return slope
 
     def pair(self, line: Line, step: float) -> Pair:
-        """The differences at a step, or the means of those at steps near it.
-
-        The error of a mean is a series in powers of the step, too, and its rounding is less: errors
-        are independent of each other where f differs by more than its rounding.
-        """
+        """The one-sided differences at a step."""
         here = self.noise.here
-        steps = [step * (1 - k / (4 * self.repeats)) for k in range(self.repeats)]
-        high = [line(t) for t in steps]
-        low = [line(-t) for t in steps]
-        rounding = self.noise.at(max(abs(value) for value in (*high, *low)))
-        independent = 1.0
-        if rounding > 0:
-            changes = min(max(high) - min(high), max(low) - min(low))
-            independent = min(max(1.0, changes / rounding), self.repeats)
-        return Pair(
-            step,
-            backward=sum((here - f) / t for f, t in zip(low, steps, strict=True)) / self.repeats,
-            forward=sum((f - here) / t for f, t in zip(high, steps, strict=True)) / self.repeats,
-            rounding=rounding / (steps[-1] * math.sqrt(independent)),
-        )
-
-    def repeated(self, repeats: int, slope: float) -> "Probe":
-        """Means of differences, for a slope near this one, at steps that change f clearly."""
-        least = 2.0 ** math.ceil(math.log2(4 * self.noise.bound / slope))
-        steps = (4 * least, 2 * least, least)
-        return replace(self, repeats=repeats, steps=steps, least=least)
+        high = line(step)
+        low = line(-step)
+        rounding = self.noise.at(max(abs(high), abs(low)))
+        return Pair(step, (here - low) / step, (high - here) / step, rounding / step)
 
     def _slope(self, pairs: list[Pair]) -> Slope:
         """The limits of the differences, at steps below those that leave f's domain."""

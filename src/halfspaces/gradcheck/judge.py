@@ -12,8 +12,7 @@ from halfspaces.gradcheck.parameters import EPS
 Outcome = Literal["right", "wrong", "cannot tell"]
 
 REACH = 0.03  # relative error of a slope above which no analytic value is called right
-REPEATS = 32  # differences whose mean is used where one is a little too inexact
-GAIN = 2.0  # of their mean, at most: the ratio of the bound to what is needed
+NEGLIGIBLE = 8.0  # rounding units of the largest slope
 ZERO_REACH = 0.003  # the same for a slope of 0, relative to the slopes nearby
 
 
@@ -64,20 +63,25 @@ class Analytic:
     rounding: np.ndarray  # probable, (n,)
     most_rounding: np.ndarray  # possible, (n,)
     zero: np.ndarray  # absolute value below which an entry may be the rounding of a 0, (n,)
+    negligible: float  # change of f along a coordinate that rounds away beside the largest one
 
     @classmethod
-    def of(cls, values: np.ndarray, unit: float, measured: np.ndarray | None) -> "Analytic":
+    def of(
+        cls, values: np.ndarray, scales: np.ndarray, unit: float, measured: np.ndarray | None
+    ) -> "Analytic":
         """Rounding as measured, or for a single value of the gradient as its type lets expect."""
         sizes = np.where(np.isfinite(values), np.abs(values), 0.0)
+        negligible = NEGLIGIBLE * EPS * float(np.max(sizes * scales))
         largest = 4 * unit * float(np.max(sizes, initial=0.0))
         rounding = 2 * unit * sizes
         if measured is not None:
             rounding = np.maximum(rounding, measured)
-            return cls(values, rounding, rounding, measured)
+            return cls(values, rounding, rounding, measured, negligible)
         if unit > EPS:
             # A sum of large terms may be small, and then its relative error is large.
-            return cls(values, rounding, rounding + largest, np.zeros_like(sizes))
-        return cls(values, rounding, rounding, np.full_like(sizes, largest))
+            nothing = np.zeros_like(sizes)
+            return cls(values, rounding, rounding + largest, nothing, negligible)
+        return cls(values, rounding, rounding, np.full_like(sizes, largest), negligible)
 
 
 @dataclass(frozen=True)
@@ -92,14 +96,7 @@ class Judge:
         """The finding along x[position] + t·scale; slopes are per unit of the coordinate."""
         a = float(self.analytic.values[position])
         enough = self.probe.aim * abs(a) * scale if math.isfinite(a) else 0.0
-        finding = self._compare(self.probe, line, enough, position, scale)
-        size = max(abs(a), abs(finding.numerical))
-        if finding.outcome == "cannot tell" and finding.bound <= GAIN * REACH * size:
-            repeated = self.probe.repeated(REPEATS, size * scale)
-            second = self._compare(repeated, line, REACH / 4 * size * scale, position, scale)
-            # Rounding errors may be dependent: a mean may confirm a slope, but not refute it.
-            finding = second if second.outcome == "right" else finding
-        return finding
+        return self._compare(self.probe, line, enough, position, scale)
 
     def _compare(
         self, probe: Probe, line: Line, enough: float, position: int, scale: float
@@ -114,7 +111,9 @@ class Judge:
         size = max(abs(a), abs(value), *(slope.kink * abs(side) for side in (backward, forward)))
         off = abs(a - value)
         agrees = off <= max(bound, self.tolerance * size) and bound <= REACH * size
-        is_zero = abs(a) <= self.analytic.zero[position] and self.is_zero(line, slope)
+        is_zero = abs(a) <= self.analytic.zero[position] and (
+            self.is_zero(line, slope) or abs(value) + bound <= self.analytic.negligible / scale
+        )
         outcome: Outcome = "cannot tell"
         if not math.isfinite(a) or off > max(2 * most, self.tolerance * size):
             outcome = "wrong"
@@ -124,6 +123,21 @@ class Judge:
         least = bound / self.tolerance if outcome == "right" else 0.0
         error = relative_error(a, value, least)
         return Finding(outcome, float(value), backward, forward, bound, float(error), slope.kink)
+
+    def confirmed(self, finding: Finding, slope: float, error: float, position: int) -> Finding:
+        """A finding that is right if a slope that was computed otherwise agrees with the analytic.
+
+        It may confirm a value and not refute it: a complex step may have been discarded on the way,
+        and the rounding errors of a mean may depend on each other.
+        """
+        a = float(self.analytic.values[position])
+        bound = float(self.analytic.rounding[position]) + error
+        size = max(abs(a), abs(slope))
+        within = max(bound, self.tolerance * size)
+        if not slope or not abs(a - slope) <= within or bound > REACH * size:
+            return finding
+        error = float(relative_error(a, slope))
+        return finding._replace(outcome="right", numerical=slope, bound=bound, error=error)
 
     def is_zero(self, line: Line, slope: Slope) -> bool:
         """Whether a slope is 0: f does not change at all, or does so abruptly after some distance,

@@ -63,6 +63,11 @@ def _numbers(value: Any) -> np.ndarray:
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
 
 
+def shapes_of(tree: Parameters) -> dict[str, tuple[int, ...]]:
+    """The shapes of the arrays by their names."""
+    return {name: np.shape(array) for name, array in _leaves(tree)}
+
+
 def precision(tree: Parameters) -> float:
     """The largest rounding unit among the types of the arrays; that of float64 for integers."""
     kinds = [getattr(array, "dtype", "float64") for _, array in _leaves(tree)]
@@ -95,7 +100,7 @@ class Layout:
     @classmethod
     def of(cls, W: Parameters, blocks: Mapping[str, Any] | None) -> "Layout":
         """The layout of these parameters; one array can be split into blocks by indices."""
-        shapes = {name: np.shape(array) for name, array in _leaves(W)}
+        shapes = shapes_of(W)
         if blocks is not None and (isinstance(W, Mapping) or _is_several(W)):
             problem = "splits one array; the arrays of a mapping or list W are its blocks"
             raise ValueError(f"check_gradient(blocks=...) {problem}.")
@@ -141,6 +146,25 @@ class Layout:
             return value, ""
         first = int(changed[0])
         return value, f"{self.name(first)} from {at[first]:.6g} to {after[first]:.6g}"
+
+    @property
+    def is_numpy(self) -> bool:
+        """Whether f receives NumPy arrays, and no tensors."""
+        return not any(hasattr(array, "new_tensor") for _, array in _leaves(self.like))
+
+    @property
+    def size(self) -> int:
+        """The number of coordinates."""
+        return sum(map(math.prod, self.shapes.values()))
+
+    def starts(self) -> list[int]:
+        """The position of each array's first entry."""
+        sizes = [math.prod(shape) for shape in self.shapes.values()]
+        return [sum(sizes[:k]) for k in range(len(sizes))]
+
+    def split(self, vector: np.ndarray) -> dict[str, np.ndarray]:
+        """A vector of all coordinates as arrays by name."""
+        return _split(vector, self.shapes)
 
     def index(self, position: int) -> tuple[str, tuple[int, ...]]:
         """The array and the index of a position, such as ("W", (3, 0, 2))."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from halfspaces.gradcheck.differences import relative_error
-from halfspaces.gradcheck.hints import hint
+from halfspaces.gradcheck.hints import find_hint
 from halfspaces.gradcheck.judge import Coordinate, Outcome
 
 
@@ -102,10 +102,18 @@ class GradientReport:
     @property
     def hint(self) -> str:
         """A likely cause, from the pattern of the errors; empty if there is none."""
-        return hint(self.coordinates) if self.wrong else ""
+        found = find_hint(self.coordinates) if self.wrong else None
+        return "" if found is None else found.words
 
     @property
     def verdict(self) -> str:
+        """The result in words, with the likely cause."""
+        words = self.finding
+        hint = self.hint if self.outcome == "wrong" and not self.doubts else ""
+        return f"{words} {hint}" if hint else words
+
+    @property
+    def finding(self) -> str:
         """The result in words."""
         if self.outcome == "right":
             sentences = self._agreement
@@ -143,8 +151,7 @@ class GradientReport:
             sentences += [
                 f"The gradient is wrong: at {self.worst.name} it is {self.worst.analytic:.6g}, "
                 f"where the slope is {_slope_words(self.worst)}; {len(self.wrong)} of the "
-                f"{len(self.coordinates)} checked coordinates disagree.",
-                self.hint,
+                f"{len(self.coordinates)} checked coordinates disagree."
             ]
         return sentences
 
@@ -203,16 +210,16 @@ class GradientReport:
         table.add_column("")
         for row in self.rows:
             figures = (f"{row.checked}", f"{row.kinks}", f"{row.largest:.1e}", f"{row.median:.1e}")
-            table.add_row(row.block, *figures, row.outcome, style=_STYLES[row.outcome])
+            table.add_row(row.block, *figures, row.outcome, style=STYLES[row.outcome])
         if self.agree or self.unseen:
             seen = "cannot tell" if self.unseen else "right"
             count = f"{self.agree} of {self.agree + self.unseen}"
-            table.add_row("others, together", count, "", "", "", seen, style=_STYLES[seen])
-        return Group(table, Text(self.verdict, style=f"bold {_STYLES[self.outcome]}"))
+            table.add_row("others, together", count, "", "", "", seen, style=STYLES[seen])
+        return Group(table, Text(self.verdict, style=f"bold {STYLES[self.outcome]}"))
 
 
 _ORDER: tuple[Outcome, ...] = ("right", "cannot tell", "wrong")
-_STYLES: dict[Outcome, str] = {"right": "green", "cannot tell": "yellow", "wrong": "red"}
+STYLES: dict[Outcome, str] = {"right": "green", "cannot tell": "yellow", "wrong": "red"}
 
 
 def _slope_words(coordinate: Coordinate) -> str:

@@ -1,0 +1,122 @@
+"""Checks of a function over several calls: other parameters, labels and rows.
+
+Caches deceive a check at one W: a gradient may be that of an earlier W, of earlier labels or of
+earlier rows.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from halfspaces.gradcheck.check import check_gradient
+from halfspaces.gradcheck.hints import Hint
+from halfspaces.gradcheck.parameters import Layout
+from halfspaces.gradcheck.report import GradientReport
+from halfspaces.gradcheck.user_function import UserFunction
+
+SAMPLES = 8
+_SAME = 1e-12  # relative difference of gradients that are the same
+
+
+def call_checks(subject: UserFunction, *, seed: int, wrong: bool) -> Iterator[Hint]:
+    """What is wrong over several calls, in sentences; nothing if all is right.
+
+    Of a gradient that is wrong at one W already, only that it is the same at another W is news.
+    """
+    checks = (
+        _another_W(subject, seed, wrong),
+        *(() if wrong else (_labels(subject), _rows(subject))),
+    )
+    yield from filter(None, checks)
+
+
+def data_hint(subject: UserFunction) -> Hint | None:
+    """Whether a call changes X or y in place."""
+    data = subject.data.copied()
+    subject.call(subject.W, data)
+    for name in ("X", "y"):
+        before, after = getattr(subject.data, name), getattr(data, name)
+        if before is not None and not np.array_equal(np.asarray(after), np.asarray(before)):
+            return Hint("mutates data", f"A call changes {name} in place: work on a copy.")
+    return None
+
+
+def _vector(subject: UserFunction, at: np.ndarray) -> np.ndarray:
+    layout = Layout.of(subject.W, None)
+    return np.real(layout.pack(subject.gradient(layout.unpack(at)), "gradient"))
+
+
+def _is_same(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.shape == b.shape and bool(np.linalg.norm(a - b) <= _SAME * np.linalg.norm(a))
+
+
+def _report(subject: UserFunction, slopes: np.ndarray, at: np.ndarray) -> GradientReport:
+    """A check of a gradient that was computed before f is called at this W."""
+    layout = Layout.of(subject.W, None)
+    W = layout.unpack(at)
+    return check_gradient(subject.f, layout.unpack(slopes), W, samples=SAMPLES)
+
+
+def _another_W(subject: UserFunction, seed: int, wrong: bool) -> Hint | None:
+    layout = Layout.of(subject.W, None)
+    here = layout.pack_real(subject.W, "W")
+    rng = np.random.default_rng(seed + 1)
+    there = here + layout.scales(here) * rng.uniform(0.1, 0.4, here.size)
+    subject.f(layout.unpack(here))
+    first = _vector(subject, here)
+    second = _vector(subject, there)
+    report = _report(subject, second, there)
+    if report.outcome != "wrong":
+        return None
+    if not _is_same(first, second) or not first.any():
+        if wrong:
+            return None
+        return Hint("another W", f"At another W the gradient is wrong, too. {report.verdict}")
+    subject.f(layout.unpack(there))
+    after = _vector(subject, there)
+    if _is_same(first, after):
+        words = "The gradient is the same at another W, where f has other slopes"
+        return Hint("another W", f"{words}: it was computed once, or from another W than its own.")
+    words = "The gradient is that of the W at which f was called last"
+    return Hint("another W", f"{words}: it uses what f stored; compute it from its own W.")
+
+
+def _labels(subject: UserFunction) -> Hint | None:
+    y = subject.data.y
+    if y is None or getattr(y, "ndim", 0) != 1:
+        return None
+    known = np.unique(np.asarray(y))
+    if not 2 <= len(known) <= len(y) // 2:
+        return None
+    order = np.searchsorted(known, np.asarray(y))
+    others = known[(order + 1) % len(known)]
+    if hasattr(y, "new_tensor"):
+        others = y.new_tensor(others)
+    name = "labels"
+    words = "After a call with other labels the gradient is that of the earlier ones"
+    return _changed(subject, subject.with_data(y=others), Hint(name, f"{words}: labels are kept."))
+
+
+def _rows(subject: UserFunction) -> Hint | None:
+    y = subject.data.y
+    if y is None or getattr(y, "ndim", 0) != 1 or len(y) < 4 or subject.data.X is None:
+        return None
+    half = subject.rows(slice(0, len(y) // 2))
+    words = "After a call with other rows the gradient is that of the earlier ones: X is kept."
+    return _changed(subject, half, Hint("rows", words))
+
+
+def _changed(subject: UserFunction, other: UserFunction, same: Hint) -> Hint | None:
+    """A hint if the gradient is wrong once the data have changed."""
+    at = Layout.of(subject.W, None).pack_real(subject.W, "W")
+    try:
+        first = _vector(subject, at)
+        second = _vector(other, at)
+        report = _report(other, second, at)
+    except Exception:
+        return None  # the function takes these data only
+    if report.outcome != "wrong":
+        return None
+    if _is_same(first, second):
+        return same
+    return Hint(same.name, f"With other {same.name} the gradient is wrong. {report.verdict}")

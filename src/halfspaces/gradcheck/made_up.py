@@ -1,0 +1,109 @@
+"""W, X and y that are made up for a function, in the shapes that functions of courses have."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from halfspaces.gradcheck.parameters import Parameters
+
+N_EXAMPLES = 20
+N_FEATURES = 24  # more than examples: slopes of the scores follow from those of W
+N_CLASSES = 5
+STRENGTH = 1.0  # large enough that the penalty is seen beside the rounding of the data loss
+
+
+class Data(NamedTuple):
+    """What a loss is computed from beside its parameters; None where it takes no such argument."""
+
+    X: Any = None
+    y: Any = None
+    strength: Any = None
+
+    def copied(self) -> "Data":
+        """With copies of X and y."""
+        return self._replace(X=_copy_of(self.X), y=_copy_of(self.y))
+
+
+class Trial(NamedTuple):
+    """One combination of shapes; `by_rows` if X has an example a row and W a class a column."""
+
+    W: Parameters
+    data: Data
+    by_rows: bool
+
+
+class _Shapes(NamedTuple):
+    W: tuple[int, ...]
+    X: np.ndarray
+    y: np.ndarray
+    biases: Sequence[tuple[int, ...]]
+    by_rows: bool
+
+
+def trials(
+    roles: Mapping[str, str], given: Mapping[str, Any], rng: np.random.Generator
+) -> Iterator[Trial]:
+    """Combinations of shapes for arguments with these roles, the most usual first.
+
+    `given` are values by role that are used as they are.
+    """
+    X = np.asarray(given.get("X", rng.standard_normal((N_EXAMPLES, N_FEATURES))))
+    y = np.asarray(given.get("y", np.arange(len(X)) % N_CLASSES))
+    classes = int(y.max()) + 1 if "y" in given and y.ndim == 1 else N_CLASSES
+    one_hot = np.eye(classes)[y] if y.ndim == 1 and y.dtype.kind in "iu" else y
+    strength = given.get("strength", STRENGTH) if "strength" in roles.values() else None
+    names = [name for name, role in roles.items() if role in ("weights", "bias", "scores")]
+    if "scores" in roles.values():
+        scores = given.get("scores", rng.standard_normal((len(X), classes)))
+        for labels in (y, one_hot):
+            yield Trial({names[0]: scores}, Data(None, labels, strength), by_rows=True)
+        return
+    if "weights" in given:
+        W = given["weights"]
+        named = W if isinstance(W, Mapping) or len(names) > 1 else {names[0]: W}
+        for labels in (y, one_hot):
+            yield Trial(named, Data(X, labels, strength), by_rows=True)
+        return
+    for shapes in _combinations(X.reshape(len(X), -1), y, one_hot, classes):
+        weights = rng.standard_normal(shapes.W) / np.sqrt(X[0].size)
+        for bias_shape in shapes.biases if len(names) > 1 else ((),):
+            bias = np.asarray(0.1 * rng.standard_normal(bias_shape))
+            arrays = {"weights": weights, "bias": bias}
+            W = {name: arrays[roles[name]] for name in names}
+            yield Trial(W, Data(shapes.X, shapes.y, strength), shapes.by_rows)
+
+
+def _combinations(
+    X: np.ndarray, y: np.ndarray, one_hot: np.ndarray, classes: int
+) -> Iterator[_Shapes]:
+    D = X.shape[1]
+    signs = (y % 2).astype(int)
+    yield _Shapes((D, classes), X, y, ((classes,), (1, classes)), by_rows=True)
+    yield _Shapes((classes, D), X.T, y, ((classes,), (classes, 1)), by_rows=False)
+    yield _Shapes((classes, D), X, y, ((classes,), (1, classes)), by_rows=True)
+    yield _Shapes((D,), X, signs, ((), (1,)), by_rows=True)
+    yield _Shapes((D, classes), X, one_hot, ((classes,), (1, classes)), by_rows=True)
+    yield _Shapes((classes, D), X.T, one_hot.T, ((classes, 1),), by_rows=False)
+    yield _Shapes((D, 1), X, signs[:, None], ((), (1,), (1, 1)), by_rows=True)
+    yield _Shapes((D, 1), X.T, signs[None], ((), (1,)), by_rows=False)
+
+
+def _copy_of(array: Any) -> Any:
+    if array is None or hasattr(array, "clone"):
+        return array if array is None else array.clone()
+    return np.array(array)
+
+
+def as_tensors(trial: Trial) -> Trial:
+    """The same with tensors of torch, whose gradients are asked for."""
+    import torch
+
+    def tensor(array: Any) -> Any:
+        return torch.tensor(np.asarray(array)) if isinstance(array, np.ndarray) else array
+
+    W = trial.W
+    if isinstance(W, Mapping):
+        W = {name: tensor(array).requires_grad_() for name, array in W.items()}
+    X, y, strength = trial.data
+    return Trial(W, Data(tensor(X), tensor(y), strength), trial.by_rows)

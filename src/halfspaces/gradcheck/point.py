@@ -1,0 +1,105 @@
+"""The point at which a gradient is checked, and the lines through it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from halfspaces.gradcheck.complex_step import ComplexStep
+from halfspaces.gradcheck.differences import Line
+from halfspaces.gradcheck.dither import dithered_slope
+from halfspaces.gradcheck.judge import REACH, Coordinate, Finding, Judge
+from halfspaces.gradcheck.parameters import Layout, Parameters
+
+EXACT = 1e-10  # relative error of a complex step
+NEIGHBOURHOOD = 1024.0  # rounding units within which neighbours lie
+FARTHEST = 2.0**-5  # relative to the sizes of the coordinates
+POINTS = 32768  # of all means together
+RESOLVED = 0.9  # of the largest error at which a value is called right
+FEW = 16  # undecided coordinates that are checked by means over neighbours
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """f at W, as a function along lines; `scales` are the sizes of the coordinates."""
+
+    f: Callable[[Parameters], Any]
+    layout: Layout
+    at: np.ndarray
+    scales: np.ndarray
+
+    @classmethod
+    def of(cls, f: Callable[[Parameters], Any], layout: Layout, at: np.ndarray) -> "Point":
+        """The point W as a vector."""
+        return cls(f, layout, at, layout.scales(at))
+
+    def line(self, direction: np.ndarray) -> Line:
+        """f along a direction."""
+        return Line(lambda t: self.f(self.layout.unpack(self.at + t * direction)))
+
+    def unit(self, position: int) -> np.ndarray:
+        """The direction of one coordinate, of its size."""
+        direction = np.zeros_like(self.at)
+        direction[position] = self.scales[position]
+        return direction
+
+    def random_direction(self, rng: np.random.Generator) -> np.ndarray:
+        """A direction of all coordinates, each of about its size."""
+        direction = np.zeros_like(self.at)
+        for positions in self.layout.blocks.values():
+            lengths = rng.uniform(0.5, 1, positions.size) * rng.choice((-1.0, 1.0), positions.size)
+            direction[positions] = self.scales[positions] * lengths
+        return direction
+
+    def neighbour(self, number: int, direction: np.ndarray, unit: float) -> Line:
+        """f along a direction through a point near W; 2k and 2k + 1 lie opposite each other."""
+        rng = np.random.default_rng(number // 2)
+        sign = 1 - 2 * (number % 2)
+        radius = min(NEIGHBOURHOOD * unit, FARTHEST)
+        shift = sign * radius * self.scales * rng.uniform(-1, 1, self.at.size)
+        return Line(lambda t: self.f(self.layout.unpack(self.at + shift + t * direction)))
+
+    def check(
+        self, judge: Judge, block: str, position: int, complex_step: ComplexStep | None
+    ) -> Coordinate:
+        """The verdict on one coordinate."""
+        direction = self.unit(position)
+        scale = float(self.scales[position])
+        finding = judge.coordinate(self.line(direction), position, scale)
+        if finding.outcome == "cannot tell" and not finding.kink and complex_step is not None:
+            exact = complex_step.slope(direction) / scale
+            finding = judge.confirmed(finding, exact, EXACT * abs(exact), position)
+        slope = float(judge.analytic.values[position])
+        at = float(self.at[position])
+        return Coordinate(block, *self.layout.index(position), at, slope, *finding)
+
+    def checked_again(
+        self, judge: Judge, coordinates: list[Coordinate], positions: list[int]
+    ) -> list[Coordinate]:
+        """The coordinates, undecided ones with slopes from means over W's neighbours, if few."""
+        undecided = [k for k, c in enumerate(coordinates) if c.outcome == "cannot tell"]
+        if len(undecided) > FEW:
+            return coordinates
+        checked = list(coordinates)
+        most = POINTS // max(4, len(undecided))
+        for k in undecided:
+            checked[k] = self._by_mean(judge, coordinates[k], positions[k], most)
+        return checked
+
+    def _by_mean(
+        self, judge: Judge, coordinate: Coordinate, position: int, most: int
+    ) -> Coordinate:
+        scale = float(self.scales[position])
+        neighbour = partial(
+            self.neighbour, direction=self.unit(position), unit=judge.probe.noise.unit
+        )
+        most_error = RESOLVED * REACH * abs(coordinate.analytic)
+        reach = most_error - float(judge.analytic.rounding[position])
+        mean = dithered_slope(neighbour, reach * scale, most)
+        if mean is None:
+            return coordinate
+        finding = Finding(*(getattr(coordinate, field) for field in Finding._fields))
+        finding = judge.confirmed(finding, mean.value / scale, mean.error / scale, position)
+        return replace(coordinate, **finding._asdict())

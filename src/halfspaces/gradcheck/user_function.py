@@ -1,0 +1,312 @@
+"""A user's function of a loss and its gradient: how it is called, and with which W and data."""
+
+import inspect
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from halfspaces.gradcheck.made_up import Data, as_tensors, trials
+from halfspaces.gradcheck.parameters import Layout, Parameters, scalar, shapes_of
+
+# What the parameters of a function are called, in lower case.
+ROLES: Mapping[str, tuple[str, ...]] = {
+    "weights": ("w", "weights", "weight", "theta", "params", "parameters", "coef", "beta"),
+    "bias": ("b", "bias", "intercept"),
+    "X": ("x", "data", "features", "images", "inputs", "x_batch", "x_train", "xs"),
+    "y": ("y", "labels", "target", "targets", "y_batch", "y_train", "y_true", "ys"),
+    "strength": ("reg", "lam", "lamb", "lambda_", "lambd", "strength", "l2", "weight_decay"),
+    "scores": ("scores", "score", "logits", "s", "z"),
+}
+
+
+NO_DATA = Data()
+
+
+@dataclass(frozen=True)
+class UserFunction:
+    """A loss and its gradient at W, as functions of the parameters and of the data.
+
+    Parameters
+    ----------
+    name : str
+        Its name and arguments, such as "svm_loss(W, X, y, reg)".
+    W : parameters
+        Where it is checked.
+    call : callable
+        Takes parameters like W and `Data`; returns the value and the gradient.
+    data : Data
+        X, y and the strength of the penalty.
+    by_rows : bool
+        Whether X has an example a row and W a class a column.
+    value, slopes : callable, optional
+        The same as `call`, apart, where the gradient is a function of its own.
+    """
+
+    name: str
+    W: Parameters
+    call: Callable[[Parameters, Data], tuple[Any, Parameters]]
+    data: Data = NO_DATA
+    by_rows: bool = True
+    value: Callable[[Parameters, Data], Any] | None = None
+    slopes: Callable[[Parameters, Data], Parameters] | None = None
+
+    def f(self, W: Parameters) -> Any:
+        """The value at W."""
+        return self.call(W, self.data)[0] if self.value is None else self.value(W, self.data)
+
+    def gradient(self, W: Parameters) -> Parameters:
+        """The gradient at W."""
+        return self.call(W, self.data)[1] if self.slopes is None else self.slopes(W, self.data)
+
+    def with_call(
+        self, call: Callable[[Parameters, Data], tuple[Any, Parameters]]
+    ) -> "UserFunction":
+        """With another value and gradient."""
+        return replace(self, call=call, value=None, slopes=None)
+
+    def with_data(self, **changes: Any) -> "UserFunction":
+        """The same function of other data."""
+        return replace(self, data=self.data._replace(**changes))
+
+    def rows(self, index: Any) -> "UserFunction":
+        """The same function of some of the examples."""
+        X = self.data.X
+        if X is not None:
+            X = X[index] if self.by_rows else X[:, index]
+        return self.with_data(X=X, y=self.data.y[index])
+
+
+def of_function(
+    function: Callable[..., Any],
+    W: Parameters = None,
+    gradient: Callable[..., Any] | None = None,
+    *,
+    seed: int = 0,
+    **arguments: Any,
+) -> UserFunction:
+    """Find out how a function is called; make up W and data unless they are given.
+
+    A function is called with W alone, or with arguments whose names say what they are: W, b, X, y,
+    reg, or scores and y. Made-up data have 20 examples, 24 features and 5 classes, with X (N, D)
+    and W (D, C), X (D, N) and W (C, D), or labels 0 and 1 and w (D,): the first that fit.
+
+    Raises
+    ------
+    TypeError
+        If an argument's name says nothing and has no value, or the function returns no gradient.
+    ValueError
+        If W is needed and not given.
+    """
+    if W is not None:
+        layout = Layout.of(W, None)
+        W = layout.unpack(layout.pack_real(W, "W"))
+    roles = _roles(function, arguments, alone=W is not None or gradient is not None)
+    name = f"{getattr(function, '__name__', 'f')}({', '.join(roles)})"
+    if set(roles.values()) <= {"weights"}:
+        if W is None:
+            raise ValueError(
+                f"{name} takes parameters alone: give W, where to check it, or let it take "
+                "X and y, too."
+            )
+        return _of_parameters(function, gradient, name, W, arguments)
+    if gradient is not None:
+        _roles(gradient, arguments, alone=False)
+    given = {role: arguments[key] for key, role in roles.items() if key in arguments}
+    others = {key: value for key, value in arguments.items() if key not in roles}
+    names = tuple(key for key, role in roles.items() if role in ("weights", "bias", "scores"))
+    if W is not None and names:
+        given["scores" if "scores" in roles.values() else "weights"] = W
+    call = Call(function, gradient, roles, names, others, name)
+    return _first_that_fits(call, given, seed)
+
+
+def _roles(
+    function: Callable[..., Any], arguments: Mapping[str, Any], *, alone: bool
+) -> dict[str, str]:
+    """The role of each required argument, and of optional ones whose names are known."""
+    known = {name: role for role, names in ROLES.items() for name in names}
+    parameters = inspect.signature(function).parameters.values()
+    usual = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    required = [p for p in usual if p.default is p.empty]
+    if alone and len(required) == 1:
+        return {required[0].name: "weights"}
+    required = [p for p in required if p.name not in arguments]
+    if alone and len(required) == 1:
+        known[required[0].name.lower()] = "weights"
+    roles: dict[str, str] = {}
+    for parameter in usual:
+        role = known.get(parameter.name.lower())
+        if role is not None:
+            roles[parameter.name] = role
+        elif parameter in required:
+            title = getattr(function, "__name__", "The function")
+            raise TypeError(
+                f"{title} has the argument {parameter.name!r}, of which nothing is known: give it "
+                "a value, or call it W, b, X, y, reg or scores."
+            )
+    if "weights" not in roles.values() and "bias" not in roles.values():
+        # Of layers that are called with x and y, x holds the scores.
+        roles = {key: "scores" if role == "X" else role for key, role in roles.items()}
+    return roles
+
+
+def _of_parameters(
+    function: Callable[..., Any],
+    gradient: Callable[..., Any] | None,
+    name: str,
+    W: Parameters,
+    arguments: Mapping[str, Any],
+) -> UserFunction:
+    """A function of parameters alone, called by position."""
+
+    def value(W: Parameters, _: Data) -> Any:
+        return function(W, **arguments)
+
+    if gradient is None:
+        return UserFunction(name, W, lambda W, data: _value_and_gradient(value(W, data), W, name))
+    slopes = gradient
+
+    def slopes_of(W: Parameters, _: Data) -> Parameters:
+        return slopes(W, **arguments)
+
+    def call(W: Parameters, data: Data) -> tuple[Any, Parameters]:
+        return value(W, data), slopes_of(W, data)
+
+    return UserFunction(name, W, call, value=value, slopes=slopes_of)
+
+
+def _value_and_gradient(result: Any, W: Parameters, name: str) -> tuple[Any, Parameters]:
+    """(value, gradient) as returned, or the gradient that torch derives from the value."""
+    if isinstance(result, tuple | list) and len(result) >= 2:
+        value, *gradients = result
+        return value, gradients[0] if len(gradients) == 1 else gradients
+    if getattr(result, "requires_grad", False):
+        return result, _derived(result, W)
+    raise TypeError(
+        f"{name} returns no gradient: return (value, gradient), or give the gradient as a function."
+    )
+
+
+def _derived(value: Any, W: Parameters) -> Parameters:
+    import torch
+
+    tensors = list(W.values()) if isinstance(W, Mapping) else W
+    several = isinstance(tensors, list | tuple)
+    slopes = torch.autograd.grad(value, list(tensors) if several else [tensors], allow_unused=True)
+    filled = [
+        torch.zeros_like(tensor) if slope is None else slope
+        for slope, tensor in zip(slopes, tensors if several else [tensors], strict=True)
+    ]
+    if isinstance(W, Mapping):
+        return dict(zip(W, filled, strict=True))
+    return filled if several else filled[0]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function whose arguments have roles."""
+
+    function: Callable[..., Any]
+    gradient: Callable[..., Any] | None
+    roles: Mapping[str, str]
+    names: tuple[str, ...]  # of the parameters
+    others: Mapping[str, Any]
+    title: str
+
+    def __call__(self, W: Parameters, data: Data) -> tuple[Any, Parameters]:
+        """The value and the gradient."""
+        result = self.result(W, data)
+        if self.gradient is not None:
+            return result, self.slopes(W, data)
+        if isinstance(result, tuple | list) and len(result) >= 2:
+            return result[0], self._like(W, list(result[1:]))
+        return _value_and_gradient(result, W, self.title)
+
+    def result(self, W: Parameters, data: Data) -> Any:
+        """What the function returns: the value, where the gradient is a function of its own."""
+        return self._called(self.function, W, data)
+
+    def slopes(self, W: Parameters, data: Data) -> Parameters:
+        """The gradient, as a function of its own."""
+        assert self.gradient is not None
+        return self._like(W, [self._called(self.gradient, W, data)])
+
+    def _called(self, function: Callable[..., Any], W: Parameters, data: Data) -> Any:
+        parts = dict(zip(self.roles.values(), self.roles, strict=True))
+        values = dict(self.others)
+        for role, value in (("X", data.X), ("y", data.y), ("strength", data.strength)):
+            if role in parts:
+                values[parts[role]] = value
+        for key in self.names:
+            values[key] = W[key] if self._is_named(W) else W
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return function(**values)
+
+    def _is_named(self, W: Parameters) -> bool:
+        return isinstance(W, Mapping) and set(W) == set(self.names)
+
+    def _like(self, W: Parameters, gradients: list[Any]) -> Parameters:
+        """Gradients in the structure of W, from an array, a tuple or a mapping."""
+        if not self._is_named(W):
+            return gradients[0]
+        first = gradients[0]
+        if isinstance(first, Mapping):
+            return {name: first[name if name in first else f"d{name}"] for name in W}
+        if isinstance(first, tuple | list) and len(first) == len(W):
+            gradients = list(first)
+        if len(gradients) < len(W):
+            needed = ", ".join(f"d{name}" for name in W)
+            raise TypeError(f"{self.title} must return the value and {needed}.")
+        return dict(zip(W, gradients, strict=False))
+
+
+def _first_that_fits(call: Call, given: Mapping[str, Any], seed: int) -> UserFunction:
+    """The first trial whose value is one number and whose gradient has the shape of W."""
+    combinations = [*trials(call.roles, given, np.random.default_rng(seed))]
+    if "torch" in sys.modules:
+        combinations += [as_tensors(trial) for trial in combinations]
+    almost: UserFunction | None = None
+    problem: Exception | None = None
+    for trial in combinations:
+        subject = UserFunction(call.title, trial.W, call, trial.data, trial.by_rows)
+        if call.gradient is not None:
+            subject = replace(subject, value=call.result, slopes=call.slopes)
+        try:
+            value, gradient = subject.call(trial.W, trial.data.copied())
+            is_number = np.isfinite(scalar(value))
+            fits = shapes_of(gradient) == shapes_of(trial.W)
+        except Exception as error:
+            problem = problem or error
+            continue
+        if is_number and fits:
+            return _with_labels_that_fit(subject) if "y" not in given else subject
+        almost = almost or (subject if is_number else None)
+    if almost is not None:
+        return almost
+    reason = f": {type(problem).__name__}: {problem}" if problem else ", or its value is infinite"
+    raise TypeError(
+        f"{call.title} cannot be called with made-up data{reason}. Give W, X and y that fit, or a "
+        "function of W alone."
+    ) from problem
+
+
+def _with_labels_that_fit(subject: UserFunction) -> UserFunction:
+    """Labels of two classes are 0 and 1, or −1 and 1: those that large right scores make cheap."""
+    y: Any = np.asarray(subject.data.y)
+    if subject.data.X is None or set(np.unique(y)) != {0, 1} or len(y) != y.size:
+        return subject
+    signs = subject.with_data(y=2 * subject.data.y - 1)
+    X = np.asarray(subject.data.X) if subject.by_rows else np.asarray(subject.data.X).T
+    direction = np.linalg.lstsq(X, 30.0 * (2 * y.ravel() - 1), rcond=None)[0]
+    W = dict(subject.W)
+    name = next(name for name, array in W.items() if np.size(array) == direction.size)
+    like = W[name]
+    far = direction.reshape(np.shape(like))
+    W[name] = like.new_tensor(far) if hasattr(like, "new_tensor") else far
+    cost, other = (abs(scalar(each.call(W, each.data.copied())[0])) for each in (subject, signs))
+    return signs if other < cost / 10 else subject
