@@ -19,7 +19,7 @@ from halfspaces.gradcheck.user_function import UserFunction, of_function
 from tests.gradcheck.bank import RIGHT, WRONG
 from tests.gradcheck.course import CORRECT, GIVEN, MISTAKES, few_rows, network, parameters
 
-DTYPES = {"float64": np.float64, "float32": np.float32}
+DTYPES = {"float64": np.float64, "float32": np.float32, "float16": np.float16}
 UNFIT = ("a_redrawn_mask", "a redrawn mask, 0", "tensors", "tensors, one flipped")
 NEAR = 1e-5
 
@@ -34,7 +34,25 @@ class Case(NamedTuple):
 
 
 def cases(dtype: Any) -> Iterator[Case]:
-    """The bank in one type; functions that draw at random, and tensors, are left out."""
+    """The bank in one type; functions that draw at random, and tensors, are left out.
+
+    In float16 only the losses of the course, whose values it can hold.
+    """
+    if dtype != np.float16:
+        yield from _deceivers(dtype)
+    for name, make in CORRECT.items():
+        if dtype != np.float16 or "times" not in name:
+            yield Case(name, True, None, make(dtype), None, {})
+    for activation in ("relu", "tanh"):
+        loss = network(dtype, activation=activation)
+        yield Case(f"network, {activation}", True, None, loss, parameters(), few_rows())
+    for name, (make, hint) in MISTAKES.items():
+        yield Case(name, False, hint, make(dtype), None, {})
+    for name, (make, hint) in GIVEN.items():
+        yield Case(name, False, hint, make(dtype), parameters(), few_rows())
+
+
+def _deceivers(dtype: Any) -> Iterator[Case]:
     for make in RIGHT:
         if make.__name__ not in UNFIT:
             f, gradient, W = make(dtype)
@@ -43,15 +61,6 @@ def cases(dtype: Any) -> Iterator[Case]:
         if name not in UNFIT:
             f, gradient, W = make(dtype)
             yield Case(name, False, None, f, W, {"gradient": _callable(gradient)})
-    for name, make in CORRECT.items():
-        yield Case(name, True, None, make(dtype), None, {})
-    for activation in ("relu", "tanh"):
-        loss = network(dtype, activation=activation)
-        yield Case(f"network, {activation}", True, None, loss, parameters(), few_rows())
-    for name, (make, hint) in MISTAKES.items():
-        yield Case(name, False, hint, make(dtype), None, {})
-    for name, (make, hint) in GIVEN.items():
-        yield Case(name, False, hint, make(dtype), parameters(), few_rows())
 
 
 def _callable(gradient: Any) -> Callable[[Any], Any]:
@@ -87,12 +96,16 @@ def _counted(bank: list[Case], verdicts: list[str], seconds: float) -> dict[str,
 def _ours(bank: list[Case]) -> dict[str, Any]:
     started = time.perf_counter()
     verdicts: list[str] = []
-    named = expected = 0
+    expected = sum(case.hint is not None for case in bank)
+    named = 0
     for case in bank:
-        diagnosis = diagnose(case.function, case.W, **case.options)
+        try:
+            diagnosis = diagnose(case.function, case.W, **case.options)
+        except (ValueError, TypeError):  # f(W) is not finite in float16
+            verdicts.append("cannot tell")
+            continue
         verdicts.append(diagnosis.outcome)
         if case.hint is not None:
-            expected += 1
             named += [hint.name for hint in diagnosis.hints][:1] == [case.hint]
     row = _counted(bank, verdicts, time.perf_counter() - started)
     return {**row, "bugs named": f"{named} of {expected}"}

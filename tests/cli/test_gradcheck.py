@@ -32,6 +32,20 @@ def random(W):
 
 def bug(W, X, y):
     return missing, W
+
+def loud(W):
+    print("loud")
+    return (W**2).sum(), 2 * W
+
+def ends(W):
+    import sys
+    sys.exit(1)
+
+b = np.zeros(2)
+
+def both(W, b):
+    print("called")
+    return W @ W + b @ b, 2 * W, 2 * b
 """
 
 
@@ -40,6 +54,7 @@ def file(tmp_path, monkeypatch):
     """The file, with a module that it imports, in the current folder."""
     (tmp_path / "helper.py").write_text("TWO = 2")
     (tmp_path / "losses.py").write_text(FILE)
+    (tmp_path / "helper.png").write_text("another picture")
     (tmp_path / "broken.py").write_text("def loss(W:\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", [*__import__("sys").path])
@@ -55,6 +70,7 @@ def file(tmp_path, monkeypatch):
         ("losses.py:nested", 0, "2 coordinates of a[0] agree"),
         ("losses.py:random", 3, "Whether the gradient is right cannot be told"),
         ("losses.py:right --show", 0, "2.0001"),
+        ("losses.py:both", 0, "2 coordinates of b agree"),
     ],
 )
 def test_verdicts_are_printed_and_are_exit_codes(run, command, code, words):
@@ -72,6 +88,8 @@ def test_verdicts_are_printed_and_are_exit_codes(run, command, code, words):
         ("losses.py:rigth", ["no function 'rigth'", "did you mean 'right'"]),
         ("losses.py:value", ["value(W) returns no gradient"]),
         ("losses.py:bug", ["losses.py, line 26: NameError: name 'missing' is not defined"]),
+        ("losses.py:ends", ["losses.py ended the program"]),
+        ("losses.py:right --plot-steps helper.png", ["--plot-steps helper.png", "--overwrite"]),
         ("broken.py:loss", ["broken.py, line 1:"]),
         ("losses.py:right --tolerance 2", ["tolerance"]),
         ("losses.py:right --plot-errors e.gif", [".svg"]),
@@ -93,6 +111,13 @@ def test_json_is_complete_and_names_the_bug(run):
     first = parts["data loss"]["coordinates"][0]
     keys = ("name", "at", "analytic", "numerical", "bound", "error", "outcome", "kink")
     assert tuple(first) == keys
+
+
+@pytest.mark.usefixtures("file")
+def test_what_the_function_prints_is_not_in_the_json(run):
+    ended = run("gradcheck", "losses.py:loud", "--json")
+    assert json.loads(ended.out)["outcome"] == "right"
+    assert "loud" in ended.err
 
 
 def test_the_example_of_the_lecture_is_shown_without_a_file(run):

@@ -84,7 +84,7 @@ def test_kinks_at_one_point_of_a_network_are_not_blamed(seed):
         ("imaginary parts", r"at W\[0\] it is the complex number 20000\+20000j"),
         (
             "the last coordinate flipped",
-            r"is -.* at W\[2\], and only there: .*minus sign",
+            r"is -.* at W\[2\], of those checked only there: .*minus sign",
         ),
     ],
 )

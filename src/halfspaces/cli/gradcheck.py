@@ -65,16 +65,16 @@ def gradcheck(
         return
     from halfspaces.cli.module_function import blamed, load_function
 
-    plots = {"plot-errors": plot_errors, "plot-steps": plot_steps}
-    outputs = [Output(path, option) for option, path in plots.items() if path is not None]
+    plots = {"--plot-errors": plot_errors, "--plot-steps": plot_steps}
+    outputs = [Output(path, "plot", flag) for flag, path in plots.items() if path is not None]
     for output in outputs:
         check_format(output.path)
     loaded = load_function(function, gradient)
     check_outputs(outputs, [Input(loaded.path, "FILE.py")], overwrite=overwrite)
+    if show:
+        gradient_report.show_slopes(loaded, seed)
+        return
     with blamed(loaded.path):
-        if show:
-            gradient_report.show_slopes(loaded.subject(seed))
-            return
         diagnosis = loaded.diagnosed(samples=samples, tolerance=tolerance, seed=seed)
     if json:
         from halfspaces.cli.screen import print_json

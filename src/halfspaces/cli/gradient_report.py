@@ -8,12 +8,12 @@ import numpy as np
 from rich.live import Live
 from rich.text import Text
 
+from halfspaces.cli.module_function import Loaded, blamed
 from halfspaces.cli.report import table_of
 from halfspaces.cli.screen import console
 from halfspaces.gradcheck.diagnosis import Diagnosis
 from halfspaces.gradcheck.parameters import Layout, Parameters, scalar
 from halfspaces.gradcheck.slope_table import STEP, slope_along, slope_rows, worked_example
-from halfspaces.gradcheck.user_function import UserFunction
 
 MOST_ROWS = 30  # coordinates of the table
 
@@ -30,10 +30,17 @@ def show_worked_example() -> None:
     _show(f, W)
 
 
-def show_slopes(subject: UserFunction) -> None:
+def show_slopes(loaded: Loaded, seed: int) -> None:
     """Print the table of a function's coordinates."""
+    with blamed(loaded.path):
+        subject = loaded.subject(seed)
     console.print(Text(subject.name, "bold"))
-    _show(subject.f, subject.W)
+
+    def f(W: Parameters) -> float:
+        with blamed(loaded.path):
+            return scalar(subject.f(W))
+
+    _show(f, subject.W)
 
 
 def _show(f: Callable[[Parameters], Any], W: Parameters) -> None:

@@ -4,7 +4,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -67,15 +67,22 @@ def load_function(target: str, gradient: str | None) -> Loaded:
             function, slopes, W = _made(function(), name)
         return Loaded(path, function, slopes, W, {})
     defined = {key: vars(module)[key] for key in arguments if _is_value(module, key)}
-    W = defined.pop(arguments[0], None) if _takes_parameters(arguments) else None
-    return Loaded(path, function, slopes, W, defined)
+    names = _parameters(arguments)
+    W = {name: defined.pop(name) for name in names if name in defined}
+    if len(W) < len(names):  # the others would not fit
+        return Loaded(path, function, slopes, None, defined)
+    alone = next(iter(W.values())) if len(names) == 1 else W or None
+    return Loaded(path, function, slopes, alone, defined)
 
 
-def _takes_parameters(arguments: list[str]) -> bool:
+def _parameters(arguments: list[str]) -> list[str]:
+    """Of the arguments those that are parameters, whose gradient is checked."""
     from halfspaces.gradcheck.user_function import ROLES
 
-    names = [name for name in arguments if name.lower() in (*ROLES["weights"], *ROLES["bias"])]
-    return len(arguments) == 1 or len(names) == 1
+    if len(arguments) == 1:
+        return arguments
+    known = (*ROLES["weights"], *ROLES["bias"])
+    return [name for name in arguments if name.lower() in known]
 
 
 def _is_value(module: Any, key: str) -> bool:
@@ -114,9 +121,15 @@ def _imported(path: Path) -> Any:
 
 @contextmanager
 def blamed(path: Path) -> Iterator[None]:
-    """Errors of the user's code become one sentence with the file and the line."""
+    """Errors of the user's code become one sentence with the file and the line.
+
+    What it prints goes to the error stream: standard output is for the result.
+    """
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
+    except SystemExit as error:
+        raise ValueError(f"{path} ended the program (SystemExit: {error}).") from error
     except Exception as error:
         root = error.__cause__ or error
         own = [

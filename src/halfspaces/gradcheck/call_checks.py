@@ -10,11 +10,13 @@ import numpy as np
 
 from halfspaces.gradcheck.check import check_gradient
 from halfspaces.gradcheck.hints import Hint
-from halfspaces.gradcheck.parameters import Layout
+from halfspaces.gradcheck.parameters import Layout, scalar
 from halfspaces.gradcheck.report import GradientReport
 from halfspaces.gradcheck.user_function import UserFunction
 
 SAMPLES = 8
+STEP = 2.0**-16  # of differences along the line between two W
+NEAR = 0.01  # relative difference of slopes that are another
 _SAME = 1e-12  # relative difference of gradients that are the same
 
 
@@ -68,7 +70,8 @@ def _another_W(subject: UserFunction, seed: int, wrong: bool) -> Hint | None:
     report = _report(subject, second, there)
     if report.outcome != "wrong":
         return None
-    if not _is_same(first, second) or not first.any():
+    has_same = _is_same(first, second) and first.any()
+    if not has_same or not _bends(subject, here, there):
         if wrong:
             return None
         return Hint("another W", f"At another W the gradient is wrong, too. {report.verdict}")
@@ -79,6 +82,19 @@ def _another_W(subject: UserFunction, seed: int, wrong: bool) -> Hint | None:
         return Hint("another W", f"{words}: it was computed once, or from another W than its own.")
     words = "The gradient is that of the W at which f was called last"
     return Hint("another W", f"{words}: it uses what f stored; compute it from its own W.")
+
+
+def _bends(subject: UserFunction, here: np.ndarray, there: np.ndarray) -> bool:
+    """Whether f has another slope at another W, along the line between them."""
+    layout = Layout.of(subject.W, None)
+    move = there - here
+
+    def slope(at: np.ndarray) -> float:
+        high, low = (scalar(subject.f(layout.unpack(at + sign * STEP * move))) for sign in (1, -1))
+        return (high - low) / (2 * STEP)
+
+    before, after = slope(here), slope(there)
+    return abs(after - before) > NEAR * max(abs(before), abs(after))
 
 
 def _labels(subject: UserFunction) -> Hint | None:

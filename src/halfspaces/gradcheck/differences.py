@@ -118,6 +118,11 @@ class Noise:
         return max(self.bound, self.unit * abs(value))
 
     @property
+    def coarse(self) -> float:
+        """The rounding unit of the arithmetic within f, as its noise shows it."""
+        return max(self.unit, self.relative)
+
+    @property
     def relative(self) -> float:
         """The bound relative to f(W)."""
         return self.bound / abs(self.here) if self.here else 0.0
@@ -227,6 +232,8 @@ class Probe:
             exact = max(enough, self.aim * abs(slope.slope.value))
             if not slope.kink and slope.slope.error <= exact:
                 break
+            if slope.flat and self.noise.here == 0:
+                break  # f is 0 without rounding: where it changes, far from here, is a kink
             larger = slope.slope.rounding > slope.slope.error / 2 and not slope.kink
             step = pairs[0].step * LARGER if larger else pairs[-1].step / SMALLER
             jump = abs(slope.forward.value - slope.backward.value)

@@ -39,8 +39,7 @@ def dithered_slope(neighbour: Callable[[int], Line], reach: float, most: int) ->
         lines += [neighbour(number) for number in range(len(lines), points)]
         limit = _extrapolated(_differences(lines, STEPS[k]), _differences(lines, STEPS[k + 1]))
         if limit.error <= reach:
-            # Rounding errors are not quite independent: they may have a small mean.
-            return limit._replace(error=reach)
+            return limit
     return None
 
 

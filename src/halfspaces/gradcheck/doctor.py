@@ -110,14 +110,24 @@ def diagnose(
     wrong = any(report.outcome == "wrong" for report in parts.values())
     if not any(report.doubts for report in parts.values()):
         hints = [*call_checks(subject, seed=seed, wrong=wrong), *hints]
-    hints = list(dict.fromkeys(hints or by_pattern))
+    hints = list({hint.name: hint for hint in reversed(hints or by_pattern)}.values())[::-1]
     checks = () if wrong or hints else tuple(function_checks(subject, seed=seed))
-    kinks: tuple[Flip, ...] = ()
-    terms = terms or terms_of(subject)
-    if terms is not None:
-        first = next(iter(parts.values()))
-        kinks = flips(first.kinks, terms, _parts(subject)[0][1].f, subject.W)
+    first = next(iter(parts.values()))
+    kinks = _flips(subject, terms, first) if first.kinks else ()
     return Diagnosis(subject.name, parts, tuple(hints), checks, kinks, notes, subject)
+
+
+def _flips(
+    subject: UserFunction, terms: Callable[[Parameters], Any] | None, report: GradientReport
+) -> tuple[Flip, ...]:
+    f = _parts(subject)[0][1].f
+    if terms is not None:
+        return flips(report.kinks, terms, f, subject.W)
+    try:
+        terms = terms_of(subject)
+        return () if terms is None else flips(report.kinks, terms, f, subject.W)
+    except Exception:
+        return ()  # the function takes no single examples
 
 
 def _on_copies(call: Callable[[Parameters, Data], Any]) -> Callable[[Parameters, Data], Any]:
@@ -151,7 +161,8 @@ def _minus(a: Any, b: Any) -> Any:
 def strong_hints(subject: UserFunction, report: GradientReport) -> Iterator[Hint]:
     """What the calls, the slopes of the scores and the order of the entries show."""
     for defect in report.defects:
-        yield Hint(_DEFECTS.get(defect.split()[1], "complex"), f"The {defect}")
+        yield Hint(_DEFECTS.get(defect.split()[1], "complex"), defect[0].upper() + defect[1:])
+        return
     if not report.wrong or report.doubts:
         return
     evidence = Evidence(subject, report)
@@ -166,7 +177,8 @@ def pattern_hints(subject: UserFunction, report: GradientReport, name: str) -> I
     if found is not None:
         if name == "penalty":
             words = found.words[0].lower() + found.words[1:]
-            found = Hint("penalty", f"Of the penalty: {words}")
+            name = found.name if found.name == "penalized bias" else "penalty"
+            found = Hint(name, f"Of the penalty: {words}")
         yield found
 
 

@@ -94,12 +94,14 @@ class Evidence:
         if labels.ndim != 1 or labels.dtype.kind not in "iu" or labels.min() < 0:
             return None
         for _, analytic, numerical in self.arrays():
+            if analytic.ndim != 2:
+                continue
             slopes = (analytic, numerical)
             if X is None:
                 found = [(each, 0.0) for each in slopes]
             else:
                 found = [self._explained(each, np.asarray(X)) for each in slopes]
-            if analytic.ndim != 2 or None in found:
+            if None in found:
                 continue
             (a, own), (n, slope) = found  # pyright: ignore[reportGeneralTypeIssues]
             if len(a) == len(labels) and labels.max() < a.shape[1]:

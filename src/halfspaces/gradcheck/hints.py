@@ -1,6 +1,7 @@
 """Likely causes of a wrong gradient, from the pattern of its errors over the coordinates."""
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -96,7 +97,7 @@ def _where(coordinates: Sequence[Coordinate], wrong: Sequence[Coordinate]) -> st
     hidden = [c for c in coordinates if c.outcome == "right" and abs(c.numerical) > c.bound]
     if blocks & _blocks(hidden):
         if len(wrong) == 1:
-            return f"at {wrong[0].name}, and only there"
+            return f"at {wrong[0].name}, of those checked only there"
         return "where they disagree, and only there"
     if blocks == _blocks(coordinates):
         return "everywhere"
@@ -140,7 +141,9 @@ def _penalty(coordinates: Sequence[Coordinate], sizes: Mapping[str, int]) -> Hin
     difference = slopes.analytic - slopes.numerical
     where = " and ".join(sorted(blocks))
     if k := slopes.proportion(difference, slopes.at):
-        if blocks <= {"bias", "b", "intercept"}:
+        if all(
+            re.fullmatch(r"b\d*|bias.*|intercept", block.rpartition(".")[2]) for block in blocks
+        ):
             reason = "f and gradient penalize the bias differently, and neither should"
             return Hint("penalized bias", f"It is off by {k:.3g} bias: {reason}.")
         reason = "f lacks a penalty, or has a half of it"
@@ -154,6 +157,23 @@ def _penalty(coordinates: Sequence[Coordinate], sizes: Mapping[str, int]) -> Hin
         words = f"It is off by the constant {k:.3g} in {where}: was a term added to every entry?"
         return Hint("constant", words)
     return None
+
+
+def _penalized(coordinates: Sequence[Coordinate], sizes: Mapping[str, int]) -> Hint | None:
+    """Entries that f leaves out of the penalty, such as a bias in the same array."""
+    del sizes
+    wrong = [c for c in _wrong(coordinates) if c.at]
+    right = [c for c in coordinates if c.outcome == "right" and c.at and c.analytic]
+    if len(right) < 3 or len(wrong) < len(_wrong(coordinates)) or not wrong:
+        return None
+    factors = np.array([c.analytic / c.at for c in (*right, *wrong)])
+    flat = all(abs(c.numerical) <= CLOSE * abs(c.analytic) + c.bound for c in wrong)
+    if not flat or np.ptp(factors) > CLOSE * abs(factors[0]):
+        return None
+    words = (
+        f"f leaves {wrong[0].name} out of the penalty, and the gradient does not: is it the bias?"
+    )
+    return Hint("penalized bias", words)
 
 
 def _mask(coordinates: Sequence[Coordinate], sizes: Mapping[str, int]) -> Hint | None:
@@ -246,6 +266,7 @@ _RULES: tuple[Rule, ...] = (
     _penalty,
     _whole_numbers,
     _clipped,
+    _penalized,
     _mask,
     _class,
     _one_row,

@@ -12,7 +12,7 @@ from halfspaces.gradcheck.parameters import EPS
 Outcome = Literal["right", "wrong", "cannot tell"]
 
 REACH = 0.03  # relative error of a slope above which no analytic value is called right
-NEGLIGIBLE = 8.0  # rounding units of the largest slope
+NEGLIGIBLE = 1024.0  # rounding units of the largest slope
 ZERO_REACH = 0.003  # the same for a slope of 0, relative to the slopes nearby
 
 

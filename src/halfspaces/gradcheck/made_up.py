@@ -10,7 +10,9 @@ from halfspaces.gradcheck.parameters import Parameters
 N_EXAMPLES = 20
 N_FEATURES = 24  # more than examples: slopes of the scores follow from those of W
 N_CLASSES = 5
-STRENGTH = 1.0  # large enough that the penalty is seen beside the rounding of the data loss
+STRENGTH = 0.7  # seen beside the rounding of the data loss, and other than its own powers
+# Labels of the first examples: classes of different sizes.
+LABELS = (0, 1, 2, 0, 3, 1, 0, 4, 2, 1, 0, 2, 1, 0, 3, 0, 1, 2, 4, 0)
 
 
 class Data(NamedTuple):
@@ -49,9 +51,13 @@ def trials(
     `given` are values by role that are used as they are.
     """
     X = np.asarray(given.get("X", rng.standard_normal((N_EXAMPLES, N_FEATURES))))
-    y = np.asarray(given.get("y", np.arange(len(X)) % N_CLASSES))
-    classes = int(y.max()) + 1 if "y" in given and y.ndim == 1 else N_CLASSES
-    one_hot = np.eye(classes)[y] if y.ndim == 1 and y.dtype.kind in "iu" else y
+    y = np.asarray(given.get("y", np.resize(LABELS, len(X))))
+    if y.ndim and len(y) not in X.shape and "X" in given:
+        raise ValueError(f"X has the shape {X.shape}, and y {y.shape}: give a label for each row.")
+    are_labels = y.ndim == 1 and y.dtype.kind in "iu"
+    classes = int(y.max()) + 1 if "y" in given and are_labels else N_CLASSES
+    one_hot = np.eye(classes)[y] if are_labels and y.min() >= 0 else y
+    signs = y if "y" in given else (y % 2).astype(int)
     strength = given.get("strength", STRENGTH) if "strength" in roles.values() else None
     names = [name for name, role in roles.items() if role in ("weights", "bias", "scores")]
     if "scores" in roles.values():
@@ -65,7 +71,7 @@ def trials(
         for labels in (y, one_hot):
             yield Trial(named, Data(X, labels, strength), by_rows=True)
         return
-    for shapes in _combinations(X.reshape(len(X), -1), y, one_hot, classes):
+    for shapes in _combinations(X.reshape(len(X), -1), y, one_hot, signs, classes):
         weights = rng.standard_normal(shapes.W) / np.sqrt(X[0].size)
         for bias_shape in shapes.biases if len(names) > 1 else ((),):
             bias = np.asarray(0.1 * rng.standard_normal(bias_shape))
@@ -75,10 +81,9 @@ def trials(
 
 
 def _combinations(
-    X: np.ndarray, y: np.ndarray, one_hot: np.ndarray, classes: int
+    X: np.ndarray, y: np.ndarray, one_hot: np.ndarray, signs: np.ndarray, classes: int
 ) -> Iterator[_Shapes]:
     D = X.shape[1]
-    signs = (y % 2).astype(int)
     yield _Shapes((D, classes), X, y, ((classes,), (1, classes)), by_rows=True)
     yield _Shapes((classes, D), X.T, y, ((classes,), (classes, 1)), by_rows=False)
     yield _Shapes((classes, D), X, y, ((classes,), (1, classes)), by_rows=True)

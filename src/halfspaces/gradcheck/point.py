@@ -16,6 +16,7 @@ from halfspaces.gradcheck.parameters import Layout, Parameters
 EXACT = 1e-10  # relative error of a complex step
 NEIGHBOURHOOD = 1024.0  # rounding units within which neighbours lie
 FARTHEST = 2.0**-5  # relative to the sizes of the coordinates
+NOISY = 1e-12  # relative noise of f above which rounding may look like a kink
 POINTS = 32768  # of all means together
 RESOLVED = 0.9  # of the largest error at which a value is called right
 FEW = 16  # undecided coordinates that are checked by means over neighbours
@@ -78,8 +79,13 @@ class Point:
     def checked_again(
         self, judge: Judge, coordinates: list[Coordinate], positions: list[int]
     ) -> list[Coordinate]:
-        """The coordinates, undecided ones with slopes from means over W's neighbours, if few."""
-        undecided = [k for k, c in enumerate(coordinates) if c.outcome == "cannot tell"]
+        """The coordinates, undecided ones with slopes from means over W's neighbours, if few.
+
+        If f is as noisy as in float32, wrong ones, too: rounding may look like a kink.
+        """
+        is_noisy = judge.probe.noise.coarse > NOISY
+        doubtful = ("cannot tell", "wrong") if is_noisy else ("cannot tell",)
+        undecided = [k for k, c in enumerate(coordinates) if c.outcome in doubtful]
         if len(undecided) > FEW:
             return coordinates
         checked = list(coordinates)
@@ -93,7 +99,7 @@ class Point:
     ) -> Coordinate:
         scale = float(self.scales[position])
         neighbour = partial(
-            self.neighbour, direction=self.unit(position), unit=judge.probe.noise.unit
+            self.neighbour, direction=self.unit(position), unit=judge.probe.noise.coarse
         )
         most_error = RESOLVED * REACH * abs(coordinate.analytic)
         reach = most_error - float(judge.analytic.rounding[position])
@@ -101,5 +107,7 @@ class Point:
         if mean is None:
             return coordinate
         finding = Finding(*(getattr(coordinate, field) for field in Finding._fields))
-        finding = judge.confirmed(finding, mean.value / scale, mean.error / scale, position)
+        # Rounding errors are not quite independent: they may have a small mean.
+        error = reach if coordinate.outcome == "cannot tell" else 2 * mean.error / scale
+        finding = judge.confirmed(finding, mean.value / scale, error, position)
         return replace(coordinate, **finding._asdict())

@@ -23,6 +23,9 @@ def shape_hint(subject: UserFunction) -> Hint | None:
     if set(got) != set(needed):
         words = f"The gradient consists of {', '.join(got)}, and W of {', '.join(needed)}"
         return Hint("shape", f"{words}: return one array for each of W, with the same names.")
+    if sorted(got.values()) == sorted(needed.values()) and len(got) > 1:
+        wanted = ", ".join(f"d{name}" for name in needed)
+        return Hint("shape", f"The gradients are in another order: return the value, {wanted}.")
     name = next(name for name in got if got[name] != needed[name])
     words = f"The gradient of {name} has the shape {got[name]}, and {name} has {needed[name]}"
     if got[name] == needed[name][::-1]:

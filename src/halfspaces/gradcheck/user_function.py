@@ -1,6 +1,7 @@
 """A user's function of a loss and its gradient: how it is called, and with which W and data."""
 
 import inspect
+import math
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -18,12 +19,30 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "bias": ("b", "bias", "intercept"),
     "X": ("x", "data", "features", "images", "inputs", "x_batch", "x_train", "xs"),
     "y": ("y", "labels", "target", "targets", "y_batch", "y_train", "y_true", "ys"),
-    "strength": ("reg", "lam", "lamb", "lambda_", "lambd", "strength", "l2", "weight_decay"),
+    "strength": (
+        "reg",
+        "lam",
+        "lamb",
+        "lambda",
+        "lambda_",
+        "lambd",
+        "strength",
+        "l2",
+        "l2_reg",
+        "weight_decay",
+        "regularization",
+        "reg_strength",
+    ),
     "scores": ("scores", "score", "logits", "s", "z"),
 }
 
 
 NO_DATA = Data()
+_DATA = ("X", "y", "strength")
+
+
+class ReturnError(TypeError):
+    """A function returns no gradient, or one for other parameters."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +132,13 @@ def of_function(
                 "X and y, too."
             )
         return _of_parameters(function, gradient, name, W, arguments)
-    if gradient is not None:
-        _roles(gradient, arguments, alone=False)
+    # A parameter with a value is not checked: it is an argument like any other.
+    roles = {key: role for key, role in roles.items() if key not in arguments or role in _DATA}
     given = {role: arguments[key] for key, role in roles.items() if key in arguments}
     others = {key: value for key, value in arguments.items() if key not in roles}
     names = tuple(key for key, role in roles.items() if role in ("weights", "bias", "scores"))
+    if isinstance(W, list | tuple) and len(W) == len(names) > 1:
+        W = dict(zip(names, W, strict=True))
     if W is not None and names:
         given["scores" if "scores" in roles.values() else "weights"] = W
     call = Call(function, gradient, roles, names, others, name)
@@ -186,7 +207,7 @@ def _value_and_gradient(result: Any, W: Parameters, name: str) -> tuple[Any, Par
         return value, gradients[0] if len(gradients) == 1 else gradients
     if getattr(result, "requires_grad", False):
         return result, _derived(result, W)
-    raise TypeError(
+    raise ReturnError(
         f"{name} returns no gradient: return (value, gradient), or give the gradient as a function."
     )
 
@@ -261,7 +282,7 @@ class Call:
             gradients = list(first)
         if len(gradients) < len(W):
             needed = ", ".join(f"d{name}" for name in W)
-            raise TypeError(f"{self.title} must return the value and {needed}.")
+            raise ReturnError(f"{self.title} must return the value and {needed}.")
         return dict(zip(W, gradients, strict=False))
 
 
@@ -281,16 +302,19 @@ def _first_that_fits(call: Call, given: Mapping[str, Any], seed: int) -> UserFun
             is_number = np.isfinite(scalar(value))
             fits = shapes_of(gradient) == shapes_of(trial.W)
         except Exception as error:
-            problem = problem or error
+            is_news = isinstance(error, ReturnError) and not isinstance(problem, ReturnError)
+            problem = error if is_news else problem or error
             continue
         if is_number and fits:
             return _with_labels_that_fit(subject) if "y" not in given else subject
         almost = almost or (subject if is_number else None)
     if almost is not None:
         return almost
+    if isinstance(problem, ReturnError):
+        raise problem
     reason = f": {type(problem).__name__}: {problem}" if problem else ", or its value is infinite"
     raise TypeError(
-        f"{call.title} cannot be called with made-up data{reason}. Give W, X and y that fit, or a "
+        f"{call.title} cannot be called{reason.rstrip('.')}. Give W, X and y that fit, or a "
         "function of W alone."
     ) from problem
 
@@ -304,9 +328,11 @@ def _with_labels_that_fit(subject: UserFunction) -> UserFunction:
     X = np.asarray(subject.data.X) if subject.by_rows else np.asarray(subject.data.X).T
     direction = np.linalg.lstsq(X, 30.0 * (2 * y.ravel() - 1), rcond=None)[0]
     W = dict(subject.W)
-    name = next(name for name, array in W.items() if np.size(array) == direction.size)
+    name = next(name for name, array in W.items() if math.prod(np.shape(array)) == direction.size)
     like = W[name]
     far = direction.reshape(np.shape(like))
-    W[name] = like.new_tensor(far) if hasattr(like, "new_tensor") else far
+    W[name] = far
+    if hasattr(like, "new_tensor"):
+        W[name] = like.new_tensor(far).requires_grad_(like.requires_grad)
     cost, other = (abs(scalar(each.call(W, each.data.copied())[0])) for each in (subject, signs))
     return signs if other < cost / 10 else subject
