@@ -153,3 +153,17 @@ def test_a_function_that_takes_all_rows_only():
 def test_torch_losses_of_vectors():
     torch = pytest.importorskip("torch")
     assert diagnose(lambda w, X, y: torch.nn.functional.mse_loss(X @ w, y.double())).ok
+
+
+@pytest.mark.parametrize("digits", [6, 8, 10])
+def test_a_rounded_value_makes_no_right_gradient_wrong(digits):
+    def rounded(W, X, y):
+        value, slopes = data_loss(W, X, y)
+        return round(value, digits), slopes
+
+    X = np.random.default_rng(0).standard_normal((20, 24))
+    y = np.arange(20) % 5
+    for seed in range(5):
+        W = np.random.default_rng(seed).standard_normal((24, 5)) / 5
+        f, gradient = (lambda W, k=k: rounded(W, X, y)[k] for k in range(2))
+        assert check_gradient(f, gradient, W, samples=8).outcome != "wrong"

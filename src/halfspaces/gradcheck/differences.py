@@ -18,6 +18,8 @@ LARGEST_STEP = 2.0**40  # steps are relative to the size of the coordinate
 FLAT_STEP = 2.0**20  # the largest where f has not changed at all
 SMALLEST_STEP = 2.0**-44
 FIRST_STEPS = (2.0**-7, 2.0**-9, 2.0**-11)
+_SPACINGS = 4  # in which rounded values are searched for
+_FINER = 12  # parts of each
 _DEPTH = 3  # of the extrapolation
 _IDLE = 5  # further steps without a better slope after which the search ends
 _RESOLVED = 0.01  # of a jump of the slope: rounding at which a kink is still visible
@@ -75,6 +77,23 @@ def _spacing(ray: Line, here: float) -> float:
     return spacing
 
 
+def _grid(ray: Line, here: float, spacing: float) -> float:
+    """The jumps of values that were rounded, to six digits say; 0 if f has none.
+
+    Within a few spacings f changes by many rounding units, and rounded values repeat between
+    single jumps. Where f only begins to change, at a kink, the values differ one after the other.
+    """
+    values = [ray(spacing * k / _FINER) for k in range(_SPACINGS * _FINER + 1)]
+    jumps = np.abs(np.diff(values))
+    is_jump = jumps > 0
+    single = np.count_nonzero(is_jump) - np.count_nonzero(is_jump[1:] & is_jump[:-1])
+    enough = _SPACINGS - 1 <= np.count_nonzero(is_jump) <= len(jumps) // 2
+    clear = 8 * EPS * abs(here) * len(jumps) < np.sum(jumps) < math.inf
+    if enough and clear and single >= 0.75 * np.count_nonzero(is_jump):
+        return float(np.max(jumps))
+    return 0.0
+
+
 def _own_unit(values: np.ndarray) -> float:
     """The rounding unit of the narrowest type that holds all values of a varying f."""
     if np.unique(values).size < _SAMPLES // 3:
@@ -108,7 +127,8 @@ class Noise:
         if fourth.size:
             scatter = _NOISE_FACTOR * float(np.median(fourth)) / math.sqrt(70)
         unit = max(unit, _own_unit(values))
-        bound = max(unit / 2 * abs(here), SAFETY * max(scatter, spread))
+        grid = _grid(ray, here, spacing)
+        bound = max(unit / 2 * abs(here), SAFETY * max(scatter, spread), grid)
         if 0 < abs(here) < _LEAST:
             bound = math.inf
         return cls(here, bound, unit)
