@@ -155,6 +155,7 @@ def test_torch_losses_of_vectors():
     assert diagnose(lambda w, X, y: torch.nn.functional.mse_loss(X @ w, y.double())).ok
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("digits", [6, 8, 10])
 def test_a_rounded_value_makes_no_right_gradient_wrong(digits):
     def rounded(W, X, y):

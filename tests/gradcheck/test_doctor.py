@@ -127,8 +127,8 @@ def layer(x, y):
     ("loss", "shapes"),
     [
         (softmax(float), {"W": (24, 5)}),
-        (columns, {"W": (5, 24)}),
-        (library_rows, {"W": (5, 24)}),
+        pytest.param(columns, {"W": (5, 24)}, marks=pytest.mark.slow),
+        pytest.param(library_rows, {"W": (5, 24)}, marks=pytest.mark.slow),
         (one_hot, {"W": (24, 5)}),
         (layer, {"x": (20, 5)}),
         (logistic(float), {"theta": (24,)}),
@@ -168,6 +168,7 @@ def test_a_gradient_that_relies_on_what_f_stored():
     assert "uses what f stored" in diagnosis.hint
 
 
+@pytest.mark.slow
 def test_a_mask_is_fixed_and_said():
     def dropout(W, X, y):
         mask = np.random.rand(*X.shape) < 0.5
@@ -271,6 +272,7 @@ def test_the_wrong_ones_of_the_other_bank_are_named_too():
         assert [each.name for each in diagnosis.hints][:1] == [hint], name
 
 
+@pytest.mark.slow
 def test_pictures_of_a_check_are_readable():
     diagnosis = diagnose(hinge(float, reg_factor=1.0))
     W = np.array([0.1, -2.0, 3.0])
