@@ -168,3 +168,21 @@ def test_a_rounded_value_makes_no_right_gradient_wrong(digits):
         W = np.random.default_rng(seed).standard_normal((24, 5)) / 5
         f, gradient = (lambda W, k=k: rounded(W, X, y)[k] for k in range(2))
         assert check_gradient(f, gradient, W, samples=8).outcome != "wrong"
+
+
+def test_a_small_epsilon_is_named():
+    def loss(W, X, y):
+        p = np.exp(X @ W)
+        p /= p.sum(axis=1, keepdims=True)
+        return -np.log(p[np.arange(len(y)), y] + 1e-5).mean(), data_loss(W, X, y)[1]
+
+    names = {hint.name for hint in diagnose(loss).hints}
+    assert "factor" not in names
+
+
+def test_a_weak_penalty_is_checked_with_another_strength():
+    X = np.random.default_rng(0).standard_normal((20, 24))
+    assert diagnose(softmax(float), np.ones((24, 5)), reg=5e-6, X=X, y=np.arange(20) % 5).ok
+    W = np.array([1.0, 2.0])
+    with pytest.raises(TypeError, match="must be a function"):
+        diagnose(lambda W: W @ W, W, gradient=2 * W)

@@ -15,7 +15,7 @@ from halfspaces.gradcheck.evidence import Evidence
 from halfspaces.gradcheck.function_checks import function_checks
 from halfspaces.gradcheck.hints import Hint, find_hint
 from halfspaces.gradcheck.kinks import Flip, flips, terms_of
-from halfspaces.gradcheck.made_up import Data
+from halfspaces.gradcheck.made_up import STRENGTH, Data
 from halfspaces.gradcheck.parameters import Parameters, scalar, shapes_of
 from halfspaces.gradcheck.report import GradientReport
 from halfspaces.gradcheck.score_hints import score_hint
@@ -23,6 +23,7 @@ from halfspaces.gradcheck.shape_hints import order_hint, shape_hint
 from halfspaces.gradcheck.user_function import UserFunction, of_function
 
 SAMPLES = 200  # coordinates of a block: enough for all of a small problem
+WEAK = 0.01  # strengths below which the penalty is checked with another: rounding would hide it
 _SEED_WORDS = "f draws at random: it was checked with the random seeds fixed before each call."
 
 
@@ -140,6 +141,8 @@ def _parts(subject: UserFunction) -> list[tuple[str, UserFunction]]:
     if not strength:
         return [("loss", subject)]
     plain = subject.with_data(strength=0.0)
+    if abs(strength) < WEAK:
+        subject = subject.with_data(strength=STRENGTH)
 
     def penalty(W: Parameters, data: Data) -> tuple[Any, Parameters]:
         value, slopes = subject.call(W, data)

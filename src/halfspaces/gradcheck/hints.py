@@ -107,6 +107,7 @@ def _where(coordinates: Sequence[Coordinate], wrong: Sequence[Coordinate]) -> st
 def _cause_of_ratio(ratio: float, sizes: Mapping[str, int], near: float) -> tuple[str, str]:
     """The name and the words of a constant factor; sizes are such as {"N": 20}."""
     known = {
+        1.0: ("nearly", "has f a small ε, as in log(p + ε), that the gradient lacks?"),
         -1.0: ("sign", "did you forget a minus sign?"),
         2.0: ("factor 2", "a factor 2 too many, or a ½ that only f has."),
         0.5: (

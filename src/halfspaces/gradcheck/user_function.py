@@ -120,6 +120,10 @@ def of_function(
     ValueError
         If W is needed and not given.
     """
+    if gradient is not None and not callable(gradient):
+        raise TypeError(
+            "diagnose(gradient=...) must be a function; check_gradient takes the value at W, too."
+        )
     if W is not None:
         layout = Layout.of(W, None)
         W = layout.unpack(layout.pack_real(W, "W"))
