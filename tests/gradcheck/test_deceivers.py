@@ -24,7 +24,7 @@ def test_where_a_hinge_loss_is_0_its_gradient_is_0(seed):
     assert wrong.outcome == "wrong"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(6))
 def test_rounding_of_float32_is_no_kink(seed):
     def loss(w, X, y):
