@@ -4,13 +4,13 @@ Caches deceive a check at one W: a gradient may be that of an earlier W, of earl
 earlier rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from halfspaces.gradcheck.check import check_gradient
 from halfspaces.gradcheck.hints import Hint
-from halfspaces.gradcheck.parameters import Layout, scalar
+from halfspaces.gradcheck.parameters import Layout, Parameters, scalar
 from halfspaces.gradcheck.report import GradientReport
 from halfspaces.gradcheck.user_function import UserFunction
 
@@ -43,20 +43,31 @@ def data_hint(subject: UserFunction) -> Hint | None:
     return None
 
 
-def _vector(subject: UserFunction, at: np.ndarray) -> np.ndarray:
-    layout = Layout.of(subject.W, None)
-    return np.real(layout.pack(subject.gradient(layout.unpack(at)), "gradient"))
+def _slopes(subject: UserFunction, at: np.ndarray) -> Parameters:
+    """A copy of the gradient in its own types."""
+    return _copied(subject.gradient(Layout.of(subject.W, None).unpack(at)))
+
+
+def _copied(tree: Parameters) -> Parameters:
+    if isinstance(tree, Mapping):
+        return {name: _copied(item) for name, item in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [_copied(item) for item in tree]
+    return tree.clone() if hasattr(tree, "clone") else np.array(tree)
+
+
+def _vector(subject: UserFunction, slopes: Parameters) -> np.ndarray:
+    return np.real(Layout.of(subject.W, None).pack(slopes, "gradient"))
 
 
 def _is_same(a: np.ndarray, b: np.ndarray) -> bool:
     return a.shape == b.shape and bool(np.linalg.norm(a - b) <= _SAME * np.linalg.norm(a))
 
 
-def _report(subject: UserFunction, slopes: np.ndarray, at: np.ndarray) -> GradientReport:
+def _report(subject: UserFunction, slopes: Parameters, at: np.ndarray) -> GradientReport:
     """A check of a gradient that was computed before f is called at this W."""
-    layout = Layout.of(subject.W, None)
-    W = layout.unpack(at)
-    return check_gradient(subject.f, layout.unpack(slopes), W, samples=SAMPLES)
+    W = Layout.of(subject.W, None).unpack(at)
+    return check_gradient(subject.f, slopes, W, samples=SAMPLES)
 
 
 def _another_W(subject: UserFunction, seed: int, wrong: bool) -> Hint | None:
@@ -65,9 +76,10 @@ def _another_W(subject: UserFunction, seed: int, wrong: bool) -> Hint | None:
     rng = np.random.default_rng(seed + 1)
     there = here + layout.scales(here) * rng.uniform(0.1, 0.4, here.size)
     subject.f(layout.unpack(here))
-    first = _vector(subject, here)
-    second = _vector(subject, there)
-    report = _report(subject, second, there)
+    first = _vector(subject, _slopes(subject, here))
+    slopes = _slopes(subject, there)
+    second = _vector(subject, slopes)
+    report = _report(subject, slopes, there)
     if report.outcome != "wrong":
         return None
     has_same = _is_same(first, second) and first.any()
@@ -76,7 +88,7 @@ def _another_W(subject: UserFunction, seed: int, wrong: bool) -> Hint | None:
             return None
         return Hint("another W", f"At another W the gradient is wrong, too. {report.verdict}")
     subject.f(layout.unpack(there))
-    after = _vector(subject, there)
+    after = _vector(subject, _slopes(subject, there))
     if _is_same(first, after):
         words = "The gradient is the same at another W, where f has other slopes"
         return Hint("another W", f"{words}: it was computed once, or from another W than its own.")
@@ -126,9 +138,10 @@ def _changed(subject: UserFunction, other: UserFunction, same: Hint) -> Hint | N
     """A hint if the gradient is wrong once the data have changed."""
     at = Layout.of(subject.W, None).pack_real(subject.W, "W")
     try:
-        first = _vector(subject, at)
-        second = _vector(other, at)
-        report = _report(other, second, at)
+        first = _vector(subject, _slopes(subject, at))
+        slopes = _slopes(other, at)
+        second = _vector(other, slopes)
+        report = _report(other, slopes, at)
     except Exception:
         return None  # the function takes these data only
     if report.outcome != "wrong":

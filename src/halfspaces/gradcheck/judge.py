@@ -12,6 +12,7 @@ from halfspaces.gradcheck.parameters import EPS
 Outcome = Literal["right", "wrong", "cannot tell"]
 
 REACH = 0.03  # relative error of a slope above which no analytic value is called right
+HALF = 1e-4  # rounding units above it are those of 16-bit numbers
 NEGLIGIBLE = 1024.0  # rounding units of the largest slope
 ZERO_REACH = 0.003  # the same for a slope of 0, relative to the slopes nearby
 
@@ -76,7 +77,9 @@ class Analytic:
         rounding = 2 * unit * sizes
         if measured is not None:
             rounding = np.maximum(rounding, measured)
-            return cls(values, rounding, rounding, measured, negligible)
+            # Close values of a gradient in steps show no noise, as the hinge loss has.
+            most = rounding + (largest if unit > HALF else 0.0)
+            return cls(values, rounding, most, measured, negligible)
         if unit > EPS:
             # A sum of large terms may be small, and then its relative error is large.
             nothing = np.zeros_like(sizes)
