@@ -84,7 +84,7 @@ def _another_W(subject: UserFunction, seed: int, wrong: bool) -> Hint | None:
         return None
     has_same = _is_same(first, second) and first.any()
     if not has_same or not _bends(subject, here, there):
-        if wrong:
+        if wrong or report.weakness:  # few coordinates of a noisy f are no evidence
             return None
         return Hint("another W", f"At another W the gradient is wrong, too. {report.verdict}")
     subject.f(layout.unpack(there))
@@ -148,4 +148,6 @@ def _changed(subject: UserFunction, other: UserFunction, same: Hint) -> Hint | N
         return None
     if _is_same(first, second):
         return same
+    if report.weakness:
+        return None
     return Hint(same.name, f"With other {same.name} the gradient is wrong. {report.verdict}")
