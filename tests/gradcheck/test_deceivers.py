@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from halfspaces.gradcheck import check_gradient, diagnose
+from halfspaces.gradcheck.parameters import Layout
 from halfspaces.gradcheck.user_function import of_function
 from tests.gradcheck.course import hinge, softmax
 
@@ -140,6 +141,7 @@ def test_a_parameter_with_a_value_is_not_checked():
     assert both.hints[0].name == "factor N"
 
 
+@pytest.mark.slow
 def test_a_function_that_takes_all_rows_only():
     weights = np.linspace(1, 2, 20)
 
@@ -150,6 +152,7 @@ def test_a_function_that_takes_all_rows_only():
     assert diagnose(weighted).ok
 
 
+@pytest.mark.slow
 def test_torch_losses_of_vectors():
     torch = pytest.importorskip("torch")
     assert diagnose(lambda w, X, y: torch.nn.functional.mse_loss(X @ w, y.double())).ok
@@ -186,3 +189,28 @@ def test_a_weak_penalty_is_checked_with_another_strength():
     W = np.array([1.0, 2.0])
     with pytest.raises(TypeError, match="must be a function"):
         diagnose(lambda W: W @ W, W, gradient=2 * W)
+
+
+def test_a_value_divided_by_n_twice_is_looked_at():
+    def loss(W, X, y):
+        value, slopes = data_loss(W, X, y)
+        return value / len(y), slopes / len(y)
+
+    checks = {check.name: check for check in diagnose(loss).checks}
+    assert not checks["chance loss"].ok
+    assert "divided by N once too often" in checks["chance loss"].words
+
+
+def test_a_function_without_labels_has_no_checks_of_labels():
+    def total(W, b, X):
+        ones = np.ones(W.shape[1])
+        return (X @ W + b).sum(), np.outer(X.sum(axis=0), ones), len(X) * ones
+
+    diagnosis = diagnose(total)
+    assert diagnosis.ok
+    assert diagnosis.checks == ()
+
+
+def test_positions_and_indices_are_inverse():
+    layout = Layout.of({"W": np.zeros((3, 2)), "b": np.array(0.0), "v": [np.zeros(4)]}, None)
+    assert [layout.position(*layout.index(k)) for k in range(layout.size)] == list(range(11))

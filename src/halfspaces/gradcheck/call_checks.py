@@ -4,13 +4,13 @@ Caches deceive a check at one W: a gradient may be that of an earlier W, of earl
 earlier rows.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
 from halfspaces.gradcheck.check import check_gradient
 from halfspaces.gradcheck.hints import Hint
-from halfspaces.gradcheck.parameters import Layout, Parameters, scalar
+from halfspaces.gradcheck.parameters import Layout, Parameters, copied, scalar
 from halfspaces.gradcheck.report import GradientReport
 from halfspaces.gradcheck.user_function import UserFunction
 
@@ -25,11 +25,10 @@ def call_checks(subject: UserFunction, *, seed: int, wrong: bool) -> Iterator[Hi
 
     Of a gradient that is wrong at one W already, only that it is the same at another W is news.
     """
-    checks = (
-        _another_W(subject, seed, wrong),
-        *(() if wrong else (_labels(subject), _rows(subject))),
-    )
-    yield from filter(None, checks)
+    found = [_another_W(subject, seed, wrong)]
+    if not wrong:
+        found += [_labels(subject), _rows(subject)]
+    yield from filter(None, found)
 
 
 def data_hint(subject: UserFunction) -> Hint | None:
@@ -45,15 +44,7 @@ def data_hint(subject: UserFunction) -> Hint | None:
 
 def _slopes(subject: UserFunction, at: np.ndarray) -> Parameters:
     """A copy of the gradient in its own types."""
-    return _copied(subject.gradient(Layout.of(subject.W, None).unpack(at)))
-
-
-def _copied(tree: Parameters) -> Parameters:
-    if isinstance(tree, Mapping):
-        return {name: _copied(item) for name, item in tree.items()}
-    if isinstance(tree, list | tuple):
-        return [_copied(item) for item in tree]
-    return tree.clone() if hasattr(tree, "clone") else np.array(tree)
+    return copied(subject.gradient(Layout.of(subject.W, None).unpack(at)))
 
 
 def _vector(subject: UserFunction, slopes: Parameters) -> np.ndarray:
@@ -127,7 +118,7 @@ def _labels(subject: UserFunction) -> Hint | None:
 
 def _rows(subject: UserFunction) -> Hint | None:
     y = subject.data.y
-    if y is None or getattr(y, "ndim", 0) != 1 or len(y) < 4 or subject.data.X is None:
+    if not subject.data.has_rows or len(y) < 4:
         return None
     half = subject.rows(slice(0, len(y) // 2))
     words = "After a call with other rows the gradient is that of the earlier ones: X is kept."

@@ -95,6 +95,8 @@ def diagnose(
     if changed is not None:
         subject = subject.with_call(_on_copies(subject.call))
     subject, notes = _deterministic(subject)
+    if 0 < abs(subject.data.strength or 0.0) < WEAK:
+        notes += (f"The penalty was checked with a strength of {STRENGTH}: it is seen better.",)
     hints = [each for each in (changed, shape_hint(subject)) if each is not None]
     if hints and hints[-1] is not changed:
         return Diagnosis(subject.name, {}, tuple(hints), notes=notes, subject=subject)

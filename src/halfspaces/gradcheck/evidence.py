@@ -70,12 +70,10 @@ class Evidence:
         return bool(np.isfinite(self.numerical).all() and np.isfinite(self.analytic).all())
 
     def _vector(self, field: str) -> np.ndarray:
-        starts = dict(zip(self.layout.shapes, self.layout.starts(), strict=True))
         values = np.full(self.layout.size, np.nan)
         for coordinate in self.report.coordinates:
-            shape = self.layout.shapes[coordinate.array]
-            inside = int(np.ravel_multi_index(coordinate.index, shape)) if shape else 0
-            values[starts[coordinate.array] + inside] = getattr(coordinate, field)
+            position = self.layout.position(coordinate.array, coordinate.index)
+            values[position] = getattr(coordinate, field)
         return values
 
     def arrays(self) -> list[tuple[str, np.ndarray, np.ndarray]]:

@@ -26,7 +26,7 @@ _STEPS = 500
 def function_checks(subject: UserFunction, *, seed: int) -> Iterator[Check]:
     """The checks that a function's arguments allow, one by one."""
     X, y, strength = subject.data
-    if y is None or X is None or getattr(y, "ndim", 0) != 1 or not _are_labels(y):
+    if not subject.data.has_rows or not _are_labels(y):
         return
     yield _chance(subject, seed)
     if strength is not None and Layout.of(subject.W, None).pack_real(subject.W, "W").any():
@@ -59,9 +59,13 @@ def _chance(subject: UserFunction, seed: int) -> Check:
         f"{classes - 1}, that of the multiclass hinge loss": classes - 1.0,
         "1, that of a hinge loss": 1.0,
         f"{classes} ln 2, that of {classes} logistic losses": classes * math.log(2),
-        f"{classes}, that of {classes} hinge losses": float(classes),
+        f"{classes}, that of {classes} hinge losses, or of one with j = y": float(classes),
     }
-    for factor, added in ((1.0, ""), (0.5, ", halved"), (len(few.data.y), ", added up")):
+    n = len(few.data.y)
+    if any(math.isclose(value * n, chance, rel_tol=NEAR) for chance in known.values()):
+        words = f"at small random W the data loss is {value:.5g}, that of a guess divided by {n}"
+        return Check("chance loss", False, f"{words}: is it divided by N once too often?")
+    for factor, added in ((1.0, ""), (0.5, ", halved"), (n, ", added up")):
         for words, chance in known.items():
             if math.isclose(value, factor * chance, rel_tol=NEAR):
                 sentence = f"at small random W the data loss is {value:.5g}, which is {words}"

@@ -42,8 +42,8 @@ class Flip(NamedTuple):
 
 def terms_of(subject: UserFunction) -> Callable[[Parameters], np.ndarray] | None:
     """The loss of each example as a function of W, where X and y are known."""
-    X, y, strength = subject.data
-    if y is None or getattr(y, "ndim", 0) != 1 or X is None:
+    _, y, strength = subject.data
+    if not subject.data.has_rows:
         return None
     plain = subject if strength is None else subject.with_data(strength=0.0)
     singles = [plain.rows(slice(k, k + 1)) for k in range(len(y))]
@@ -63,7 +63,6 @@ def flips(
     """The terms that flip at coordinates with a kink; f is their sum or their mean."""
     layout = Layout.of(W, None)
     at = layout.pack_real(W, "W")
-    starts = dict(zip(layout.shapes, layout.starts(), strict=True))
     scales = layout.scales(at)
     found: list[Flip] = []
 
@@ -74,9 +73,7 @@ def flips(
 
     here = values(at)
     for coordinate in [c for c in coordinates if c.kink][:MOST]:
-        shape = layout.shapes[coordinate.array]
-        inside = int(np.ravel_multi_index(coordinate.index, shape)) if shape else 0
-        position = starts[coordinate.array] + inside
+        position = layout.position(coordinate.array, coordinate.index)
         step = STEP * float(scales[position])
         move = np.zeros_like(at)
         move[position] = step

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from halfspaces.gradcheck.parameters import Parameters
+from halfspaces.gradcheck.parameters import Parameters, copied
 
 N_EXAMPLES = 20
 N_FEATURES = 24  # more than examples: slopes of the scores follow from those of W
@@ -24,7 +24,12 @@ class Data(NamedTuple):
 
     def copied(self) -> "Data":
         """With copies of X and y."""
-        return self._replace(X=_copy_of(self.X), y=_copy_of(self.y))
+        return self._replace(X=copied(self.X), y=copied(self.y))
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there are examples with one label or target each."""
+        return self.X is not None and getattr(self.y, "ndim", 0) == 1
 
 
 class Trial(NamedTuple):
@@ -60,16 +65,22 @@ def trials(
     signs = y if "y" in given else (y % 2).astype(int)
     strength = given.get("strength", STRENGTH) if "strength" in roles.values() else None
     names = [name for name, role in roles.items() if role in ("weights", "bias", "scores")]
+
+    def data(X: Any, y: Any) -> Data:
+        """What the function takes of them."""
+        taken = roles.values()
+        return Data(X if "X" in taken else None, y if "y" in taken else None, strength)
+
     if "scores" in roles.values():
         scores = given.get("scores", rng.standard_normal((len(X), classes)))
         for labels in (y, one_hot):
-            yield Trial({names[0]: scores}, Data(None, labels, strength), by_rows=True)
+            yield Trial({names[0]: scores}, data(None, labels), by_rows=True)
         return
     if "weights" in given:
         W = given["weights"]
         named = W if isinstance(W, Mapping) or len(names) > 1 else {names[0]: W}
         for labels in (y, one_hot):
-            yield Trial(named, Data(X, labels, strength), by_rows=True)
+            yield Trial(named, data(X, labels), by_rows=True)
         return
     for shapes in _combinations(X.reshape(len(X), -1), y, one_hot, signs, classes):
         weights = rng.standard_normal(shapes.W) / np.sqrt(X[0].size)
@@ -77,7 +88,7 @@ def trials(
             bias = np.asarray(0.1 * rng.standard_normal(bias_shape))
             arrays = {"weights": weights, "bias": bias}
             W = {name: arrays[roles[name]] for name in names}
-            yield Trial(W, Data(shapes.X, shapes.y, strength), shapes.by_rows)
+            yield Trial(W, data(shapes.X, shapes.y), shapes.by_rows)
 
 
 def _combinations(
@@ -92,12 +103,6 @@ def _combinations(
     yield _Shapes((classes, D), X.T, one_hot.T, ((classes, 1),), by_rows=False)
     yield _Shapes((D, 1), X, signs[:, None], ((), (1,), (1, 1)), by_rows=True)
     yield _Shapes((D, 1), X.T, signs[None], ((), (1,)), by_rows=False)
-
-
-def _copy_of(array: Any) -> Any:
-    if array is None or hasattr(array, "clone"):
-        return array if array is None else array.clone()
-    return np.array(array)
 
 
 def as_tensors(trial: Trial) -> Trial:

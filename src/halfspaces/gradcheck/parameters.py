@@ -89,6 +89,17 @@ def scalar(value: Any) -> float:
     return single.real
 
 
+def copied(tree: Any) -> Any:
+    """The same structure with copies of its arrays and tensors; None stays None."""
+    if tree is None:
+        return None
+    if isinstance(tree, Mapping):
+        return {key: copied(item) for key, item in tree.items()}
+    if _is_several(tree):
+        return [copied(item) for item in tree]
+    return tree.clone() if hasattr(tree, "clone") else np.array(tree)
+
+
 @dataclass(frozen=True)
 class Layout:
     """The positions of arrays and blocks in one flat vector of all parameters."""
@@ -157,10 +168,14 @@ class Layout:
         """The number of coordinates."""
         return sum(map(math.prod, self.shapes.values()))
 
-    def starts(self) -> list[int]:
-        """The position of each array's first entry."""
-        sizes = [math.prod(shape) for shape in self.shapes.values()]
-        return [sum(sizes[:k]) for k in range(len(sizes))]
+    def position(self, array: str, index: tuple[int, ...]) -> int:
+        """The position of an entry in the vector; the inverse of `index`."""
+        start = 0
+        for name, shape in self.shapes.items():
+            if name == array:
+                return start + (int(np.ravel_multi_index(index, shape)) if shape else 0)
+            start += math.prod(shape)
+        raise KeyError(array)
 
     def split(self, vector: np.ndarray) -> dict[str, np.ndarray]:
         """A vector of all coordinates as arrays by name."""

@@ -309,24 +309,29 @@ def _first_that_fits(call: Call, given: Mapping[str, Any], seed: int) -> UserFun
             is_news = isinstance(error, ReturnError) and not isinstance(problem, ReturnError)
             problem = error if is_news else problem or error
             continue
-        if is_number and fits:
+        if not is_number:
+            problem = problem or ValueError(f"its value is {scalar(value)}")
+            continue
+        if fits:
             return _with_labels_that_fit(subject) if "y" not in given else subject
-        almost = almost or (subject if is_number else None)
+        almost = almost or subject
     if almost is not None:
         return almost
     if isinstance(problem, ReturnError):
         raise problem
-    reason = f": {type(problem).__name__}: {problem}" if problem else ", or its value is infinite"
+    reason = f"{type(problem).__name__}: {problem}".rstrip(".")
     raise TypeError(
-        f"{call.title} cannot be called{reason.rstrip('.')}. Give W, X and y that fit, or a "
+        f"{call.title} cannot be checked: {reason}. Give W, X and y that fit, or a "
         "function of W alone."
     ) from problem
 
 
 def _with_labels_that_fit(subject: UserFunction) -> UserFunction:
     """Labels of two classes are 0 and 1, or −1 and 1: those that large right scores make cheap."""
+    if subject.data.X is None or subject.data.y is None:
+        return subject
     y: Any = np.asarray(subject.data.y)
-    if subject.data.X is None or set(np.unique(y)) != {0, 1} or len(y) != y.size:
+    if set(np.unique(y)) != {0, 1} or len(y) != y.size:
         return subject
     signs = subject.with_data(y=2 * subject.data.y - 1)
     X = np.asarray(subject.data.X) if subject.by_rows else np.asarray(subject.data.X).T
