@@ -1,5 +1,9 @@
 """Softmax: the cross-entropy of e^s / Σ e^s."""
 
+# An array of any library, tested to be NumPy's, has an unknown dtype:
+# pyright: reportUnknownVariableType=false
+
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,8 +21,8 @@ class Softmax(base.Loss):
     """Cross-entropy of softmax probabilities p = e^s / Σ e^s: L = −Σ_j t_j log p_j.
 
     Also called the multinomial logistic loss. t is 1 at the right class; with label smoothing ε it
-    is (1 − ε) there plus ε/C everywhere. The gradient is p − t. Scores are shifted so that the
-    largest is 0: any finite scores give finite values.
+    is (1 − ε) there plus ε/C everywhere. The gradient is p − t. Exponentials do not overflow: any
+    finite scores give finite values.
 
     Parameters
     ----------
@@ -52,21 +56,29 @@ class Softmax(base.Loss):
     def value_and_grad(self, scores: AnyArray, y: AnyArray) -> tuple[AnyArray, AnyArray]:
         """−⟨t, log p⟩ and p − t.
 
-        1 − p of the right class is the sum of the others: a small loss loses no digits.
+        Scores are taken relative to the right class: −log p_y = log(1 + Σ_{j≠y} e^{s_j − s_y}), and
+        1 − p_y is that sum over 1 plus itself, so that a small loss loses no digits. Where the
+        exponentials would overflow, all are divided by the largest.
         """
         xp = array_namespace(scores)
-        shifted = scores - base.max_over_classes(scores)
-        score = base.right_class_scores(shifted, y)
-        others = base.put_right_class(xp.exp(shifted), y, xp.zeros_like(score))
+        relative = scores - base.right_class_scores(scores, y)
+        top, own = 0.0, 0.0  # the largest exponent, and e^−top − 1
+        exponents = relative
+        if not _all_small(relative):
+            top = base.max_over_classes(relative)
+            own = xp.expm1(-top)
+            exponents = relative - top
+        others = base.put_right_class(xp.exp(exponents), y, xp.zeros_like(scores[..., :1]))
         rest = base.sum_over_classes(others)
-        total = xp.exp(score) + rest
-        loss = xp.where(score == 0, xp.log1p(rest), xp.log(total) - score)
+        total = 1 + (rest + own)
+        loss = top + xp.log1p(rest + own)
         others /= total
-        gradient = base.put_right_class(others, y, -rest / total)
+        less = rest / total  # 1 − p_y
+        gradient = base.put_right_class(others, y, -less)
         if self.label_smoothing > 0:
             everywhere = self.label_smoothing / scores.shape[-1]
-            loss = loss + self.label_smoothing * score - everywhere * base.sum_over_classes(shifted)
-            less = rest / total + everywhere - self.label_smoothing
+            loss = loss - everywhere * base.sum_over_classes(relative)
+            less = less + everywhere - self.label_smoothing
             gradient = base.put_right_class(gradient - everywhere, y, -less)
         return loss[..., 0], gradient
 
@@ -99,3 +111,12 @@ class Softmax(base.Loss):
         q = base.put_right_class(dual + everywhere, y, 1 + less)
         terms = base.put_right_class(entropy_terms(xp.clip(q, 0, None)), y, complement_terms(-less))
         return inside(base.in_simplex(q), base.sum_over_classes(terms)[..., 0])
+
+
+def _all_small(exponents: AnyArray) -> bool:
+    """Whether the sum of the exponentials does not overflow; known of NumPy's arrays alone."""
+    if not isinstance(exponents, np.ndarray):
+        return False
+    values: Array = exponents
+    largest = math.log(np.finfo(values.dtype).max / values.shape[-1])
+    return bool(np.max(values) < 0.99 * largest)
