@@ -15,13 +15,14 @@ from halfspaces.support.types import Array, Block, Visit
 
 
 def class_sums(members: int, n_classes: int) -> Visit[tuple[Array, Array]]:
-    """A block's Σ w x and Σ w of each class, for weights (B, M)."""
+    """A block's Σ w x and Σ w of each member's classes, for weights or labels (B, M), or both."""
 
     def visit(block: Block) -> tuple[Array, Array]:
-        rows = np.arange(len(block.y))
-        onehot = np.zeros((len(rows), members, n_classes))
-        onehot[rows, :, block.y] = block.weight
-        onehot = onehot.reshape(len(rows), -1)
+        n = len(block.y)
+        weight = np.ones((n, 1)) if block.weight is None else block.weight.reshape(n, -1)
+        right = block.y.reshape(n, -1, 1) == np.arange(n_classes)
+        onehot = np.broadcast_to(right * weight[:, :, None], (n, members, n_classes))
+        onehot = onehot.reshape(n, -1)
         return (block.X.T @ onehot).astype(np.float64), onehot.sum(axis=0)
 
     return visit

@@ -20,11 +20,14 @@ DIFFERENCE_STEP = 1e-4  # of a score, for differences of gradients
 
 
 def right_class_mask(scores: AnyArray, y: AnyArray) -> AnyArray:
-    """Mask of the right class, shaped to broadcast against the scores: (B, C) or (B, 1, C)."""
+    """Mask of the right class, shaped to broadcast against the scores.
+
+    Labels y (B,) give (B, C) or (B, 1, C), those of each member (B, M) give (B, M, C).
+    """
     xp = array_namespace(scores)
     # Not in the type of y: class 256 would be class 0 in uint8.
     classes = xp.arange(scores.shape[-1], device=scores.device)
-    return classes == xp.reshape(y, (y.shape[0],) + (1,) * (scores.ndim - 1))
+    return classes == xp.reshape(y, tuple(y.shape) + (1,) * (scores.ndim - y.ndim))
 
 
 @np.errstate(invalid="ignore")  # kernels of BLAS may raise the flag for lanes that they do not use
@@ -49,8 +52,14 @@ def right_class_scores(scores: AnyArray, y: AnyArray) -> AnyArray:
     """The score of each example's right class, shape (..., 1)."""
     xp = array_namespace(scores)
     if isinstance(scores, np.ndarray):
-        return scores[np.arange(len(y)), ..., y][..., None]
+        return scores[_right_class(y)][..., None]
     return sum_over_classes(xp.where(right_class_mask(scores, y), scores, xp.zeros_like(scores)))
+
+
+def _right_class(y: Array) -> tuple[Any, ...]:
+    """Where the right classes are in scores (B, C) or (B, M, C), for labels (B,) or (B, M)."""
+    rows = np.arange(len(y))
+    return (rows, ..., y) if y.ndim == 1 else (rows[:, None], np.arange(y.shape[1]), y)
 
 
 def with_right_class(values: AnyArray, y: AnyArray, replacement: AnyArray | float) -> AnyArray:
@@ -61,7 +70,7 @@ def with_right_class(values: AnyArray, y: AnyArray, replacement: AnyArray | floa
 def put_right_class(values: AnyArray, y: AnyArray, replacement: AnyArray) -> AnyArray:
     """The values, those of the right classes replaced by (..., 1), in their memory if possible."""
     if isinstance(values, np.ndarray):
-        values[np.arange(len(y)), ..., y] = replacement[..., 0]
+        values[_right_class(y)] = replacement[..., 0]
         return values
     return with_right_class(values, y, replacement)
 
@@ -135,7 +144,7 @@ class Loss(ABC):
         Parameters
         ----------
         scores : array of floats, shape (B, C) or (B, M, C)
-        y : array of integers, shape (B,)
+        y : array of integers, shape (B,), or (B, M) where each member has labels of its own
             The right classes, 0 to C−1.
 
         Returns
@@ -146,7 +155,7 @@ class Loss(ABC):
         Raises
         ------
         ValueError
-            If y does not hold an integer from 0 to C−1 for each example.
+            If y does not hold an integer from 0 to C−1 for each example, or example and member.
         """
 
     def value(self, scores: AnyArray, y: AnyArray) -> AnyArray:

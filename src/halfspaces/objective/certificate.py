@@ -68,15 +68,15 @@ class Anchor:
 
     @classmethod
     def of(cls, blocks: Blocks, linear: Linear, n_classes: int) -> "Anchor":
-        """From the class means where each example has one weight, else by one visit."""
-        if blocks.weight is None or blocks.weight.ndim == 1:
+        """From the class means where the members share weights and labels, else by one visit."""
+        members = blocks.members
+        if members is None:
             members = 1
             masses, means = Centroids.of(blocks).padded(n_classes)
             sums = (masses[:, None] * means).T
         else:
             from halfspaces.kernels.class_sums import class_sums
 
-            members = blocks.weight.shape[1]
             sums, masses = blocks.sum(class_sums(members, n_classes), columns=members * n_classes)
         shape = (members, n_classes)
         count = np.repeat(masses.reshape(shape).sum(axis=1), n_classes)

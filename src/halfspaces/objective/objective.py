@@ -245,8 +245,8 @@ class Objective:
         """
         blocks = self.blocks
         smoothing = request.smoothing
-        one_weight = blocks.weight is None or blocks.weight.ndim == 1
-        by_class = one_weight and not smoothing.differs_by_row and self._is_exact(request)
+        shared = blocks.members is None
+        by_class = shared and not smoothing.differs_by_row and self._is_exact(request)
         if by_class and not request.W.any():
             masses, means = Centroids.of(blocks).padded(self.n_classes)
             classes = np.arange(self.n_classes)
@@ -344,7 +344,7 @@ class Objective:
 
         def visit(block: Block) -> tuple[Array, Array]:
             scores = forward(block).scores.reshape(len(block.y), -1, self.n_classes)
-            right = np.argmax(scores, axis=-1) == block.y[:, None]
+            right = np.argmax(scores, axis=-1) == block.y.reshape(len(scores), -1)
             loss = self.loss.formula(scores, block.y)[0]
             return _weighted_sum(loss, block.weight), _weighted_sum(right, block.weight)
 

@@ -218,9 +218,11 @@ class CoordinateDescent(Optimizer[CoordinateDescentState]):
 
 def _labels_and_shares(blocks: Blocks, member: int) -> tuple[Array, Array]:
     """Labels (N,), and the weight of each row over the weight of all, (N,)."""
-    weights = blocks.weights()
-    weight = weights if weights.ndim == 1 else weights[:, member]
-    return blocks.labels(), weight / weight.sum(dtype=np.float64)
+    y, weight = (
+        values if values.ndim == 1 else values[:, member]
+        for values in (blocks.labels(), blocks.weights())
+    )
+    return y, weight / weight.sum(dtype=np.float64)
 
 
 def _working_set(weights: Array, slopes: Array, threshold: float) -> Array:

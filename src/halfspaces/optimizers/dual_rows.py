@@ -237,6 +237,8 @@ def refusal(objective: Objective) -> str | None:
             f"needs a penalty such as L2, L1 or elastic net above 0 and no noise, got {penalty}; "
             "use optimizer='lbfgs' or 'proximal'."
         )
+    if objective.blocks.y.ndim == 2:
+        return "takes one set of labels, got one for each member; use optimizer='lbfgs'."
     X: Any = objective.blocks.X
     if not isinstance(X, np.ndarray):
         if np.any(thresholds) and objective.linear.standardization.mean.any():

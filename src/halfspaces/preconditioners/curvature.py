@@ -173,8 +173,8 @@ class Probe:
     @cached_property
     def _at_zero(self) -> Array:
         """The sum of second derivatives at W = 0, (M,) or (1,)."""
-        shape = (len(self.y), self.weight.shape[1], self.n_classes)
-        return self._second_derivative(np.zeros(shape))
+        members = self.y.shape[1] if self.y.ndim == 2 else self.weight.shape[1]
+        return self._second_derivative(np.zeros((len(self.y), members, self.n_classes)))
 
     def _second_derivative(self, scores: Array) -> Array:
         """Weighted sums (M,) of second differences, along ±1 by a bit of the class number."""

@@ -89,7 +89,8 @@ class ByClass(Gram):
 
     `halfspaces.preconditioners.class_hessian` needs an eigendecomposition instead of a Cholesky
     factor, and the curvatures of 500 examples a class. It pays for several strengths in turn, and
-    for one where a pass is dear beside D × D products; for smooth losses.
+    for one where a pass is dear beside D × D products; for smooth losses, and members that share
+    their labels.
 
     Examples
     --------
@@ -114,7 +115,8 @@ class ByClass(Gram):
         n_classes = objective.n_classes
         fits = n_members * n_classes**3 <= CURVATURE_ELEMENTS
         measured = self.curvature is None and objective.loss.smooth
-        if _by_rows(objective, rows) or not (measured and fits):
+        one_label = objective.blocks.y.ndim == 1  # so that classes have one mean for all members
+        if _by_rows(objective, rows) or not (measured and fits and one_label):
             return inverse
         probed = sample_rows(objective, ROWS_A_CLASS * n_classes)
         probed = probed[np.argsort(objective.blocks.labels(probed), kind="stable")]

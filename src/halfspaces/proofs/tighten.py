@@ -245,7 +245,8 @@ def _shift_by_newton(
         shift = np.where(lower[:, None], trial, shift)
         moved = scores + trial
         members = range(len(shift))
-        hessians = np.stack([loss.hessian(moved[:, m], y, share[:, m]) for m in members])
+        labels = np.broadcast_to(y.reshape(len(y), -1), share.shape)
+        hessians = np.stack([loss.hessian(moved[:, m], labels[:, m], share[:, m]) for m in members])
         newton = -np.linalg.solve(hessians + more, remaining[:, :, None])[:, :, 0]
         step = np.where(lower[:, None], newton, step / 2)
     return shift

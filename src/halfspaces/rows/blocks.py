@@ -63,14 +63,14 @@ class BlockSizes:
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """Examples in arrays: X (N, D), labels y (N,), weights (N,) or, for folds, (N, M).
+    """Examples in arrays: X (N, D), labels y, weights; of members that share them, or of each.
 
     Parameters
     ----------
     X : array or csr_array, shape (N, D)
         Not copied: uint8, float16, float32, float64, also a memory map. Other sparse formats become
         a csr_array.
-    y : integer array, shape (N,)
+    y : integer array, shape (N,), or (N, M) for members with labels of their own
     weight : array, shape (N,) or (N, M), or None
         None: every weight is 1.
     index : integer array, or None
@@ -131,6 +131,14 @@ class Blocks:
     def n_examples(self) -> int:
         """N."""
         return len(self.y if self.index is None else self.index)
+
+    @property
+    def members(self) -> int | None:
+        """M where members have labels or weights of their own; None where they share both."""
+        for values in (self.y, self.weight):
+            if values is not None and values.ndim == 2:
+                return values.shape[1]
+        return None
 
     @property
     def n_features(self) -> int:

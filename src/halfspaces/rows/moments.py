@@ -8,7 +8,7 @@ the scores depends only on the label, so the class means suffice for the gradien
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -58,7 +58,8 @@ class Moments:
 class Centroids:
     """Weight (C,) and mean (C, D) of each class, and the moments of all examples, in float64.
 
-    The center of the blocks is subtracted from the means.
+    The center of the blocks is subtracted from the means. Of rows with several sets of labels, all
+    are one class.
     """
 
     masses: Array
@@ -81,6 +82,8 @@ class Centroids:
         weights = blocks.weights()
         first_rows = np.flatnonzero(weights >= weights.max() / 2)[: blocks.block_rows]
         (origin,) = blocks.map(lambda block: block.X.mean(axis=0, dtype=np.float64), first_rows)
+        if blocks.y.ndim == 2:  # the classes of several sets of labels have no common centroids
+            blocks = replace(blocks, y=np.zeros(len(blocks.y), np.int64))
         n_classes = int(blocks.labels().max()) + 1
         visit = moment_sums(n_classes, origin)
         masses, sums, total, squares = blocks.sum(visit, columns=1)

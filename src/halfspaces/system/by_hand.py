@@ -33,7 +33,7 @@ def loss_and_gradient(
     if scores.ndim not in (1, 2, 3):
         raise ValueError(f"scores must have the shape (B, C), or (C,), got {tuple(scores.shape)}.")
     rows = scores[None] if scores.ndim == 1 else scores
-    value, gradient = formula(rows, _labels(y, rows.shape[0], rows.shape[-1]))
+    value, gradient = formula(rows, _labels(y, tuple(rows.shape)))
     return (value[0], gradient[0]) if scores.ndim == 1 else (value, gradient)
 
 
@@ -80,13 +80,14 @@ def _array(name: str, values: AnyArray) -> AnyArray:
         raise ValueError(f"{name} must be an array: its rows have different lengths.") from error
 
 
-def _labels(y: AnyArray, n_rows: int, n_classes: int) -> AnyArray:
-    """Labels (B,), each an integer from 0 to C−1."""
+def _labels(y: AnyArray, shape: tuple[int, ...]) -> AnyArray:
+    """Labels (B,) or (B, M) of scores of this shape, each an integer from 0 to C−1."""
+    n_rows, *_, n_classes = shape
     labels = y if _is_array(y) else _array("y", y)
     xp = array_namespace(labels)
     if labels.ndim == 0:
         labels = xp.reshape(labels, (1,))
-    if tuple(labels.shape) != (n_rows,):
+    if tuple(labels.shape) not in {(n_rows,), shape[:-1]}:
         raise ValueError(
             f"y must hold one label for each of {n_rows} rows of scores, got the shape "
             f"{tuple(labels.shape)}."
@@ -95,11 +96,14 @@ def _labels(y: AnyArray, n_rows: int, n_classes: int) -> AnyArray:
         return labels
     needed = f"y must hold integers from 0 to {n_classes - 1}, the columns of the right classes"
     if not xp.isdtype(labels.dtype, "integral"):
-        raise ValueError(f"{needed}, got {labels[0]} of type {labels.dtype}.")
+        first = labels[(0,) * labels.ndim]
+        raise ValueError(f"{needed}, got {first} of type {labels.dtype}.")
     if str(getattr(labels, "device", "")) == "meta":  # torch's shapes without values
         return labels
     wrong = (labels < 0) | (labels >= n_classes)
     if xp.any(wrong):
-        row = int(xp.argmax(xp.astype(wrong, xp.int8)))
-        raise ValueError(f"{needed}, got y[{row}] = {int(labels[row])}.")
+        place = int(xp.argmax(xp.astype(wrong, xp.int8)))
+        where = tuple(map(int, np.unravel_index(place, labels.shape)))
+        name = ", ".join(map(str, where))
+        raise ValueError(f"{needed}, got y[{name}] = {int(labels[where])}.")
     return labels

@@ -90,6 +90,24 @@ def law_shift_invariance(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> No
 
 
 @_law
+def law_labels_of_members(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
+    """Members with labels of their own have the losses and conjugates that they have alone."""
+    scores, other, y, rng = draw_scores(n_classes, seed)
+    labels = np.stack([y, rng.permutation(y)], axis=1)
+    dual = loss.value_and_grad(other, labels)[1]
+    together = (*loss.value_and_grad(scores, labels), loss.conjugate(dual, labels))
+    for m in range(2):
+        alone = (
+            *loss.value_and_grad(scores[:, m], labels[:, m]),
+            loss.conjugate(dual[:, m], labels[:, m]),
+        )
+        for found, expected, what in zip(
+            together, alone, ("the loss", "the gradient", "L*"), strict=True
+        ):
+            same(found[:, m], expected, f"{what} of member {m} with labels of its own")
+
+
+@_law
 def law_separable(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     """A separable loss is a sum over the scores, and L* one over the dual point, to a constant."""
     if not loss.separable:

@@ -87,6 +87,37 @@ def law_stack(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> N
 
 
 @_law
+def law_label_sets(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
+    """Members with labels of their own end where they end alone, with gaps that are true."""
+    blocks = objective.blocks
+    labels = blocks.labels()
+    rng = np.random.default_rng(seed)
+    sets = [labels, rng.permutation(labels), labels[::-1]]
+    if blocks.index is not None or not supports(optimizer, objective):
+        return
+    stack = replace(objective, blocks=replace(blocks, y=np.stack(sets, axis=1)))
+    first = start(objective, len(sets), seed)
+    try:
+        optimizer.init(first.copy(), stack)
+    except TypeError as error:
+        require("labels" in str(error), f"the refusal names no labels: {error}")
+        return
+    tol = 1e-3
+    result = minimize(stack, optimizer, first, tol=tol, max_passes=MAX_PASSES)
+    for m, y in enumerate(sets):
+        member = replace(objective, blocks=replace(blocks, y=y))
+        alone = minimize(member, optimizer, first[:, :1], tol=tol, max_passes=MAX_PASSES)
+        same_end = result.reason is alone.reason and result.converged
+        if same_end:
+            what = f"the loss of the labels {m} at the end"
+            tolerance = 1e-7 if result.reason is Reason.ALL_STEPS_TAKEN else 2 * tol
+            same(result.loss[m], alone.loss[0], what, tolerance=tolerance)
+        what = f"labels {m}: a loss is above the bound that was proved"
+        at_least(alone.loss[0], result.loss[m] - result.gap[m], f"{what} together")
+        at_least(result.loss[m], alone.loss[0] - alone.gap[0], f"{what} alone")
+
+
+@_law
 def law_many_parameters(optimizer: Optimizer, *, objective: Objective, seed: int = 0) -> None:
     """W with more parameters than compiled update rules begin with, and in any memory order, moves
     as it does in a stack, which these do not take.
