@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from halfspaces.estimators.certify import certify
     from halfspaces.estimators.classifier import LinearClassifier
     from halfspaces.estimators.cross_validation import LinearClassifierCV
+    from halfspaces.estimators.label_sets import LabelSetsClassifier
+    from halfspaces.estimators.label_sets_cv import LabelSetsClassifierCV
+    from halfspaces.estimators.multi_label import MultiLabelClassifier
     from halfspaces.estimators.network import NetworkClassifier
     from halfspaces.files.models import load, save
     from halfspaces.proofs.minimize import minimize
@@ -33,8 +36,11 @@ __version__ = "0.1.0"
 __all__ = [
     "AutoClassifier",
     "AutoFeatures",
+    "LabelSetsClassifier",
+    "LabelSetsClassifierCV",
     "LinearClassifier",
     "LinearClassifierCV",
+    "MultiLabelClassifier",
     "NetworkClassifier",
     "certify",
     "load",
@@ -47,6 +53,9 @@ _HOMES = {
     "AutoFeatures": "estimators.auto_features",
     "LinearClassifier": "estimators.classifier",
     "LinearClassifierCV": "estimators.cross_validation",
+    "LabelSetsClassifier": "estimators.label_sets",
+    "LabelSetsClassifierCV": "estimators.label_sets_cv",
+    "MultiLabelClassifier": "estimators.multi_label",
     "NetworkClassifier": "estimators.network",
     "certify": "estimators.certify",
     "minimize": "proofs.minimize",

@@ -134,7 +134,12 @@ def test_every_use_gives_the_same(use):
 
 def test_sanity_checks_and_saved_models(tmp_path):
     checks, expected = (check_sanity(LinearClassifier(), each, Y) for each in (X, DENSE))
-    assert [check.words for check in checks] == [check.words for check in expected]
+    # Rounding errors differ in their digits.
+    words = [
+        [re.sub(r"[\d.]+e-\d+", "little", check.words) for check in each]
+        for each in (checks, expected)
+    ]
+    assert words[0] == words[1]
     classifier = LinearClassifier().fit(X, Y)
     halfspaces.save(classifier, tmp_path / "model.safetensors")
     loaded = halfspaces.load(tmp_path / "model.safetensors")

@@ -90,6 +90,22 @@ def check_data(
     return Data(blocks, classes, sample_weight, unit)
 
 
+def check_training_rows(estimator: Any, X: Any) -> Features:
+    """Rows to fit, checked without labels; sets the number and names of features."""
+    X = features_of("X", X)
+    rows: Any = validate_data(estimator, X, reset=True, **_unconverted(X))
+    check_finite("X", rows)
+    return rows
+
+
+def weight_of_rows(sample_weight: Any, n_rows: int) -> Array | None:
+    """Weights (N,) whose largest is 1; None where all are equal."""
+    if sample_weight is None:
+        return None
+    weight, _ = in_units(_weight_of_each_row(sample_weight, n_rows))
+    return None if weight.min() == 1 else weight
+
+
 def check_two(classes: Array) -> None:
     """Raise for labels of one class."""
     if len(classes) < 2:

@@ -18,6 +18,7 @@ from halfspaces.estimators.empty_columns import restored, restored_moments
 from halfspaces.estimators.finite import too_small
 from halfspaces.kernels import fused_rows
 from halfspaces.loop.result import Result
+from halfspaces.losses.base import Loss
 from halfspaces.objective.objective import Objective
 from halfspaces.objective.request import Request
 from halfspaces.optimizers.choose import Choice
@@ -35,7 +36,7 @@ def weighted(moments: Moments, factor: float) -> Moments:
     return Moments(moments.count * factor, moments.mean, moments.squares * factor)
 
 
-def _of_one_column(objective: Objective, result: Result) -> Result:
+def of_one_column(objective: Objective, result: Result) -> Result:
     """The result for the W whose columns are −v/2 and v/2, as `coef_` holds v alone.
 
     A loss that does not change with a constant added to both scores is the same, others are
@@ -60,6 +61,48 @@ def unfolded(linear: Linear, V: Array, c: Array) -> Array:
     W[:-1] = V * linear.standardization.scale[:, None]
     W[-1] = c + linear.residual_mean @ V if linear.fit_intercept else 0
     return W
+
+
+def linear_objective(
+    loss: Loss,
+    penalty: Penalty,
+    blocks: Blocks,
+    n_classes: int,
+    moments: Moments | None,
+    *,
+    fit_intercept: bool,
+) -> Objective:
+    """The objective on these rows, standardized by the moments.
+
+    Without, large offsets alone are subtracted: the bias makes up for them.
+    """
+    standardization = None
+    if moments is not None:
+        standardization = moments.standardization(blocks.dtype.name, with_mean=fit_intercept)
+    elif fit_intercept and not issparse(blocks.X) and blocks.X.dtype != np.uint8:
+        offsets = Moments.of(blocks).standardization(blocks.dtype.name)
+        if offsets.has_large_offsets:
+            standardization = replace(offsets, scale=np.ones_like(offsets.scale))
+    if standardization is not None:
+        blocks = standardization.without_offsets(blocks)
+    if blocks.are_fused():
+        fused_rows.prefetch(blocks.X.dtype)
+    return Objective(loss, penalty, blocks, n_classes, standardization, fit_intercept)
+
+
+def adopt(
+    model: "LinearModel", objective: Objective, classes: Array, choice: Choice, result: Result
+) -> None:
+    """Set the fitted attributes of a classifier from a fit of its objective elsewhere."""
+    model._adopt(objective, classes, choice, result)
+
+
+def folded(model: "LinearModel", X: Features) -> tuple[Array, Array, Array | None]:
+    """V (D, C), c (C,) and a center (D,) or None: scores of rows such as X are (x − center) V + c.
+
+    Of two classes V has one column, for the difference of their scores.
+    """
+    return model._folded(X)
 
 
 class LinearModel(ScoreModel):
@@ -99,36 +142,20 @@ class LinearModel(ScoreModel):
     def _objective(
         self, blocks: Blocks, n_classes: int, penalty: Penalty, moments: Moments | None
     ) -> Objective:
-        """The objective on these rows, standardized by the moments.
-
-        Without, large offsets alone are subtracted: the bias makes up for them.
-        """
-        standardization = None
-        if moments is not None:
-            standardization = moments.standardization(
-                blocks.dtype.name, with_mean=self.fit_intercept
-            )
-        elif self.fit_intercept and not issparse(blocks.X) and blocks.X.dtype != np.uint8:
-            offsets = Moments.of(blocks).standardization(blocks.dtype.name)
-            if offsets.has_large_offsets:
-                standardization = replace(offsets, scale=np.ones_like(offsets.scale))
-        if standardization is not None:
-            blocks = standardization.without_offsets(blocks)
-        if blocks.are_fused():
-            fused_rows.prefetch(blocks.X.dtype)
-        return Objective(
+        """The objective on these rows, standardized by the moments."""
+        return linear_objective(
             make_loss(self.loss),
             penalty,
             blocks,
             n_classes,
-            standardization,
-            bool(self.fit_intercept),
+            moments,
+            fit_intercept=bool(self.fit_intercept),
         )
 
     def _adopt(self, objective: Objective, classes: Array, choice: Choice, result: Result) -> None:
         """Set the fitted attributes, in the units of X."""
         if len(classes) == 2:
-            result = _of_one_column(objective, result)
+            result = of_one_column(objective, result)
         V, c = objective.linear.fold(result.W, np.dtype(np.float64))
         if len(classes) == 2:
             V = V[:, 1:] - V[:, :1]

@@ -156,8 +156,9 @@ class Objective:
 
     @cached_property
     def total_weight(self) -> Array:
-        """Σ w_i, shape (M,) or (1,)."""
-        return np.atleast_1d(self.blocks.weights().sum(axis=0, dtype=np.float64))
+        """Σ w_i, shape (M,), or (1,) where the members share weights and labels."""
+        total = np.atleast_1d(self.blocks.weights().sum(axis=0, dtype=np.float64))
+        return np.broadcast_to(total, self.blocks.members or 1)
 
     @cached_property
     def anchor(self) -> Anchor:

@@ -76,10 +76,7 @@ class ClassCurvatures:
 
     def means(self, center: Array) -> tuple[Array, Array]:
         """Frequencies (K,) and means (K, D) of the classes, standardized, less a center (D,)."""
-        blocks = self.blocks
-        if blocks.weight is not None and blocks.weight.ndim == 2:
-            blocks = replace(blocks, weight=blocks.weight.mean(axis=1))
-        rows = blocks.subset(self.sketched)
+        rows = self.blocks.subset(self.sketched)
         masses, means = Centroids.of(rows).padded(self.n_classes)
         linear = self.linear.shared
         units = linear.standardization

@@ -58,8 +58,8 @@ class Moments:
 class Centroids:
     """Weight (C,) and mean (C, D) of each class, and the moments of all examples, in float64.
 
-    The center of the blocks is subtracted from the means. Of rows with several sets of labels, all
-    are one class.
+    The center of the blocks is subtracted from the means. Members with labels of their own have one
+    class in common, members with weights of their own the mean weight.
     """
 
     masses: Array
@@ -77,13 +77,15 @@ class Centroids:
     def _compute(cls, blocks: Blocks) -> "Centroids":
         from halfspaces.kernels.class_sums import moment_sums
 
+        if blocks.y.ndim == 2:
+            blocks = replace(blocks, y=np.zeros(len(blocks.y), np.int64))
+        if blocks.weight is not None and blocks.weight.ndim == 2:
+            blocks = replace(blocks, weight=blocks.weight.mean(axis=1))
         # Deviations from the mean of some heavy rows: large offsets cost no digits, nor do outliers
         # of hardly any weight. A column that is constant over heavy rows deviates by exactly 0.
         weights = blocks.weights()
         first_rows = np.flatnonzero(weights >= weights.max() / 2)[: blocks.block_rows]
         (origin,) = blocks.map(lambda block: block.X.mean(axis=0, dtype=np.float64), first_rows)
-        if blocks.y.ndim == 2:  # the classes of several sets of labels have no common centroids
-            blocks = replace(blocks, y=np.zeros(len(blocks.y), np.int64))
         n_classes = int(blocks.labels().max()) + 1
         visit = moment_sums(n_classes, origin)
         masses, sums, total, squares = blocks.sum(visit, columns=1)

@@ -36,7 +36,8 @@ def largest_strength(objective: Objective) -> float:
     """
     if objective.penalty.smooth:
         at_zero = objective.loss.chance_value(objective.n_classes)
-        largest = float(np.sum(_gradient_at_zero(objective) ** 2)) / (4 * L2_GAIN * at_zero)
+        squares = np.sum(_gradient_at_zero(objective) ** 2, axis=(0, 2))
+        largest = float(np.max(squares)) / (4 * L2_GAIN * at_zero)
     else:
         largest = float(np.max(largest_strengths(objective)))
     return largest if largest > 0 else 1.0
