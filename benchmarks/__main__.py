@@ -21,6 +21,7 @@ from benchmarks import (
     lecture,
     networks,
     page,
+    probes,
     race,
     report,
     roofline,
@@ -61,6 +62,7 @@ SECTIONS = (
     "csv",
     "auto",
     "gradients",
+    "probes",
     "report",
 )
 
@@ -92,6 +94,7 @@ def main() -> None:
         "csv": lambda: csv_files.run(store, gigabytes=0.02 if options.quick else options.gigabytes),
         "auto": lambda: auto.run(store, quick=options.quick),
         "gradients": lambda: gradients.run(store, quick=options.quick),
+        "probes": lambda: probes.run(store, quick=options.quick),
         "report": lambda: None,
     }
     asked = options.sections or list(SECTIONS)
