@@ -2,13 +2,11 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted
 
 from halfspaces.estimators.base import probabilities, winners
@@ -17,10 +15,10 @@ from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_loss, make_optimizer, make_penalty
 from halfspaces.estimators.empty_columns import without_empty_columns
 from halfspaces.estimators.label_columns import LabelColumn, given_columns, label_columns
+from halfspaces.estimators.label_stacks import Stack, apart, labelled, same_sizes, together
 from halfspaces.estimators.linear import adopt, folded, linear_objective, of_one_column
 from halfspaces.loop.result import Result
 from halfspaces.losses.base import Loss
-from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import Optimizer
 from halfspaces.optimizers.choose import Choice
 from halfspaces.penalties.base import Penalty
@@ -31,27 +29,6 @@ from halfspaces.support.types import Array, Block
 from halfspaces.support.validation import check_number
 from halfspaces.system.blas import OUTSIDE, one_blas_thread
 from halfspaces.tuning.grid import member_result
-
-# Bytes of the vectors that a quasi-Newton method remembers of one stack: more sets of labels are
-# solved in several stacks.
-STACK_BYTES = 1 << 28
-VECTORS = 48  # of the shape of W, in float64, that a solve holds
-
-
-@dataclass(frozen=True, eq=False)
-class Stack:
-    """Sets of labels with the same number of classes, which are solved together.
-
-    Parameters
-    ----------
-    numbers : list of int
-        Which sets of labels.
-    objective : Objective
-        A member for each.
-    """
-
-    numbers: list[int]
-    objective: Objective
 
 
 class LabelSets(BaseEstimator):
@@ -107,27 +84,20 @@ class LabelSets(BaseEstimator):
     def _stacks(
         self, blocks: Blocks, columns: Sequence[LabelColumn], penalties: Sequence[Penalty]
     ) -> Iterator[Stack]:
-        """The sets of labels by their number of classes, as many in a stack as memory allows.
-
-        `penalties` has one penalty for each set.
-        """
+        """The sets of labels by their number of classes; `penalties` has one for each set."""
         moments = Moments.of(blocks) if self.standardize else None
-        counts = np.array([len(column.classes) for column in columns])
-        for n_classes in np.unique(counts):
-            numbers = np.flatnonzero(counts == n_classes)
-            vector = 8 * (blocks.n_features + 1) * int(n_classes)
-            most = max(1, STACK_BYTES // (VECTORS * vector))
-            for part in np.array_split(numbers, -(-len(numbers) // most)):
-                members = [columns[number] for number in part]
-                objective = linear_objective(
-                    make_loss(self.loss),
-                    _together([penalties[number] for number in part]),
-                    _labelled(blocks, members, balanced=self.class_weight == "balanced"),
-                    int(n_classes),
-                    moments,
-                    fit_intercept=bool(self.fit_intercept),
-                )
-                yield Stack(part.tolist(), objective)
+        balanced = self.class_weight == "balanced"
+        for numbers in same_sizes(columns, blocks.n_features):
+            members = [columns[number] for number in numbers]
+            objective = linear_objective(
+                make_loss(self.loss),
+                together([penalties[number] for number in numbers]),
+                labelled(blocks, members, balanced=balanced),
+                len(members[0].classes),
+                moments,
+                fit_intercept=bool(self.fit_intercept),
+            )
+            yield Stack(numbers, objective)
 
     def _fitted(
         self,
@@ -381,35 +351,3 @@ class LabelSetsClassifier(LabelSets):
                 "give one for all or one for each."
             )
         return [make_penalty(self.penalty, float(each)) for each in strengths]
-
-
-def apart(penalty: Penalty, count: int) -> list[Penalty]:
-    """The penalty of each member of a stack."""
-    strength = getattr(penalty, "strength", None)
-    if not isinstance(strength, tuple):
-        return [penalty] * count
-    return [penalty.with_strength(each) for each in strength]
-
-
-def _together(penalties: Sequence[Penalty]) -> Penalty:
-    """One penalty for a stack, with the strength of each member where they differ."""
-    first = penalties[0]
-    if all(each == first for each in penalties):
-        return first
-    return first.with_strength(tuple(getattr(each, "strength", 0.0) for each in penalties))
-
-
-def _labelled(blocks: Blocks, columns: Sequence[LabelColumn], *, balanced: bool) -> Blocks:
-    """The rows with the labels of each member, and weights of their own where these differ."""
-    labels = np.stack([np.maximum(column.labels, 0) for column in columns], axis=1)
-    if not balanced and all(column.known.all() for column in columns):
-        return replace(blocks, y=labels)
-    weight = np.stack([column.known.astype(np.float64) for column in columns], axis=1)
-    if blocks.weight is not None:
-        weight *= blocks.weight[:, None]
-    if balanced:
-        for member, column in enumerate(columns):
-            known = column.labels[column.known]
-            factors = compute_class_weight("balanced", classes=np.unique(known), y=known)
-            weight[:, member] *= factors[labels[:, member]]
-    return replace(blocks, y=labels, weight=weight)

@@ -29,11 +29,12 @@ from halfspaces.files.safetensors_file import SUFFIX, ModelFileError
 from halfspaces.files.state_classes import class_named, name_of
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import History, Reason, Result
-from halfspaces.loop.run import Run, problem_of
+from halfspaces.loop.run import Run
 from halfspaces.objective.objective import Objective
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 from halfspaces.system.atomic import brief, target_of
+from halfspaces.system.digest import problem_of
 from halfspaces.tuning.store import Store
 
 RUN = "run"

@@ -4,12 +4,14 @@ Column j holds the values `values[ends[j]:ends[j + 1]]` in the rows of the same 
 Every loop writes into its last arguments. A loop works on the columns that `columns` names.
 """
 
-from typing import Any
-
 import numpy as np
 
+from halfspaces.support.types import Array
 
-def add_products(ends: Any, rows: Any, values: Any, columns: Any, moves: Any, scores: Any) -> None:
+
+def add_products(
+    ends: Array, rows: Array, values: Array, columns: Array, moves: Array, scores: Array
+) -> None:
     """Add Σ_k moves[k] · column k to scores (N,)."""
     for k in range(len(columns)):
         move = moves[k]
@@ -18,7 +20,9 @@ def add_products(ends: Any, rows: Any, values: Any, columns: Any, moves: Any, sc
                 scores[rows[i]] += values[i] * move
 
 
-def column_sums(ends: Any, rows: Any, values: Any, columns: Any, slopes: Any, sums: Any) -> None:
+def column_sums(
+    ends: Array, rows: Array, values: Array, columns: Array, slopes: Array, sums: Array
+) -> None:
     """Write ⟨column k, slopes⟩ of each column."""
     for k in range(len(columns)):
         total = 0.0
@@ -28,9 +32,9 @@ def column_sums(ends: Any, rows: Any, values: Any, columns: Any, slopes: Any, su
 
 
 def descend(
-    ends: Any, rows: Any, values: Any, columns: Any, bend: Any, gradient: Any, start: Any,
-    threshold: Any, ridge: Any, most_sweeps: int, accuracy: float, weights: Any, slopes: Any,
-    violation: Any,
+    ends: Array, rows: Array, values: Array, columns: Array, bend: Array, gradient: Array,
+    start: Array, threshold: Array, ridge: Array, most_sweeps: int, accuracy: float,
+    weights: Array, slopes: Array, violation: Array,
 ) -> None:  # fmt: skip
     """Coordinate descent on ⟨g, v⟩ + ⟨u, Xv⟩ + ½ Σ_i bend_i (Xv)_i² + ½ ridge w² + t |w|.
 
@@ -94,7 +98,7 @@ def descend(
 
 
 def write_gram(
-    ends: Any, rows: Any, values: Any, columns: Any, bend: Any, buffer: Any, Q: Any
+    ends: Array, rows: Array, values: Array, columns: Array, bend: Array, buffer: Array, Q: Array
 ) -> None:
     """Write Σ_i bend_i x_ij x_ik of all pairs of columns into Q (K, K).
 
@@ -129,8 +133,8 @@ def write_gram(
 
 
 def descend_gram(
-    Q: Any, threshold: Any, most_sweeps: int, accuracy: float, weights: Any, slopes: Any,
-    violation: Any,
+    Q: Array, threshold: Array, most_sweeps: int, accuracy: float, weights: Array, slopes: Array,
+    violation: Array,
 ) -> None:  # fmt: skip
     """Coordinate descent on ⟨g, w⟩ + ½ wᵀ Q w + t |w|, like `descend`.
 

@@ -13,7 +13,7 @@ import numpy as np
 from halfspaces.loop.convergence import converged, ended
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Reason, Result
-from halfspaces.loop.run import Callback, Run, Tighten, problem_of
+from halfspaces.loop.run import Callback, Run, Tighten
 from halfspaces.loop.so_far import Best, Final
 from halfspaces.objective.objective import Objective
 from halfspaces.objective.request import Request
@@ -108,12 +108,12 @@ def _begin(
 
 def _resumed(objective: Objective, optimizer: Optimizer[Any], resume: Result, tol: float) -> Run:
     if resume.state is None or resume.loop is None:
-        required = "a Result of minimize with its state"
-        raise ValueError(f"resume=... must be {required}; this one was stripped of it.")
+        raise ValueError("resume=... must be a Result of minimize that still has its state.")
+    from halfspaces.system.digest import problem_of
+
     state, history, so_far = copy.deepcopy((resume.state, resume.history, resume.loop))
     if so_far.problem != problem_of(objective, optimizer):
-        same = "the same optimizer, objective and data"
-        raise ValueError(f"resume=... goes on with {same}; give W=result.W instead.")
+        raise ValueError("resume=... is of another optimizer, objective or data; give W=result.W.")
     run = Run(
         objective=objective, optimizer=optimizer, state=state, history=history, **vars(so_far)
     )

@@ -2,7 +2,6 @@
 
 # pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -84,6 +83,8 @@ class Run(SoFar):
 
     def so_far(self) -> SoFar:
         """The values that a resumed run goes on with, not copied."""
+        from halfspaces.system.digest import problem_of
+
         self.problem = problem_of(self.objective, self.optimizer)
         return SoFar(**{entry.name: getattr(self, entry.name) for entry in fields(SoFar)})
 
@@ -133,17 +134,3 @@ class Run(SoFar):
             unknown = Best(np.full(len(score), -np.inf), self.W, np.zeros(len(score), int))
             self.best.setdefault(name, unknown).offer(score, self.W)
         return {"validation_loss": loss, "validation_accuracy": accuracy}
-
-
-def problem_of(objective: Objective, optimizer: Optimizer[Any]) -> str:
-    """A digest of what must be the same for a state and its bounds to hold.
-
-    Components, sizes, labels, weights, and the class sums of the certificate, which stand for the
-    features: reading all of X again would cost a pass.
-    """
-    digest = hashlib.blake2b()
-    for array in (objective.blocks.labels(), objective.blocks.weights(), objective.anchor.sums):
-        digest.update(array.tobytes())
-    rest = objective.n_classes, objective.fit_intercept, objective.score_function
-    digest.update(repr((optimizer, objective.loss, objective.penalty, rest)).encode())
-    return digest.hexdigest()

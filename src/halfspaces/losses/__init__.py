@@ -17,26 +17,16 @@ There are three kinds of multiclass loss:
 A new loss is one class and one row in `LOSSES`.
 """
 
-from halfspaces.losses.base import Loss
-from halfspaces.losses.crammer_singer import CrammerSinger
-from halfspaces.losses.hinge import Hinge, SquaredHinge
-from halfspaces.losses.one_vs_all import OneVsAll
-from halfspaces.losses.softmax import Softmax
-from halfspaces.losses.surrogates import Plus, Softplus, SquaredPlus, Surrogate
-
-__all__ = [
-    "LOSSES",
-    "CrammerSinger",
-    "Hinge",
-    "Loss",
-    "OneVsAll",
-    "Plus",
-    "Softmax",
-    "Softplus",
-    "SquaredHinge",
-    "SquaredPlus",
-    "Surrogate",
-]
+from halfspaces.losses.base import Loss as Loss
+from halfspaces.losses.crammer_singer import CrammerSinger as CrammerSinger
+from halfspaces.losses.hinge import Hinge as Hinge
+from halfspaces.losses.hinge import SquaredHinge as SquaredHinge
+from halfspaces.losses.one_vs_all import OneVsAll as OneVsAll
+from halfspaces.losses.softmax import Softmax as Softmax
+from halfspaces.losses.surrogates import Plus as Plus
+from halfspaces.losses.surrogates import Softplus as Softplus
+from halfspaces.losses.surrogates import SquaredPlus as SquaredPlus
+from halfspaces.losses.surrogates import Surrogate as Surrogate
 
 LOSSES: dict[str, Loss] = {
     "softmax": Softmax(),

@@ -16,18 +16,16 @@ from halfspaces.support.arrays import array_namespace
 from halfspaces.support.types import AnyArray, Array
 
 FEW_CLASSES = 32  # up to this number reductions along the last axis are slow
+BY_MEMBER = {"value_and_grad", "conjugate", "curvatures", "offsets"}
 DIFFERENCE_STEP = 1e-4  # of a score, for differences of gradients
 
 
 def right_class_mask(scores: AnyArray, y: AnyArray) -> AnyArray:
-    """Mask of the right class, shaped to broadcast against the scores.
-
-    Labels y (B,) give (B, C) or (B, 1, C), those of each member (B, M) give (B, M, C).
-    """
+    """Mask of the right class, shaped to broadcast against the scores: (B, C) or (B, 1, C)."""
     xp = array_namespace(scores)
     # Not in the type of y: class 256 would be class 0 in uint8.
     classes = xp.arange(scores.shape[-1], device=scores.device)
-    return classes == xp.reshape(y, tuple(y.shape) + (1,) * (scores.ndim - y.ndim))
+    return classes == xp.reshape(y, (y.shape[0],) + (1,) * (scores.ndim - 1))
 
 
 @np.errstate(invalid="ignore")  # kernels of BLAS may raise the flag for lanes that they do not use
@@ -52,14 +50,8 @@ def right_class_scores(scores: AnyArray, y: AnyArray) -> AnyArray:
     """The score of each example's right class, shape (..., 1)."""
     xp = array_namespace(scores)
     if isinstance(scores, np.ndarray):
-        return scores[_right_class(y)][..., None]
+        return scores[np.arange(len(y)), ..., y][..., None]
     return sum_over_classes(xp.where(right_class_mask(scores, y), scores, xp.zeros_like(scores)))
-
-
-def _right_class(y: Array) -> tuple[Any, ...]:
-    """Where the right classes are in scores (B, C) or (B, M, C), for labels (B,) or (B, M)."""
-    rows = np.arange(len(y))
-    return (rows, ..., y) if y.ndim == 1 else (rows[:, None], np.arange(y.shape[1]), y)
 
 
 def with_right_class(values: AnyArray, y: AnyArray, replacement: AnyArray | float) -> AnyArray:
@@ -70,7 +62,7 @@ def with_right_class(values: AnyArray, y: AnyArray, replacement: AnyArray | floa
 def put_right_class(values: AnyArray, y: AnyArray, replacement: AnyArray) -> AnyArray:
     """The values, those of the right classes replaced by (..., 1), in their memory if possible."""
     if isinstance(values, np.ndarray):
-        values[_right_class(y)] = replacement[..., 0]
+        values[np.arange(len(y)), ..., y] = replacement[..., 0]
         return values
     return with_right_class(values, y, replacement)
 
@@ -102,6 +94,20 @@ def project_onto_simplex(values: AnyArray) -> AnyArray:
     return xp.clip(shifted - xp.max(candidates, axis=-1, keepdims=True), 0, None)
 
 
+def _by_member(formula: Callable[..., Any]) -> Any:
+    """The formula of labels (B,), for labels (B, M) of members that have their own, too."""
+
+    @wraps(formula)
+    def called(self: "Loss", values: AnyArray, y: AnyArray, *more: Any) -> Any:
+        if y.ndim == 1:
+            return formula(self, values, y, *more)
+        from halfspaces.system.by_hand import of_examples
+
+        return of_examples(partial(formula, self), values, y, *more)
+
+    return called
+
+
 def _checked(formula: Callable[..., Any]) -> Any:
     """The formula for arguments of any form, whose labels are checked."""
 
@@ -131,6 +137,8 @@ class Loss(ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        for name in BY_MEMBER & vars(cls).keys():
+            setattr(cls, name, _by_member(vars(cls)[name]))
         if "value_and_grad" in vars(cls):
             cls.formula = cls.value_and_grad
             cls.value_and_grad = _checked(cls.formula)
@@ -144,8 +152,8 @@ class Loss(ABC):
         Parameters
         ----------
         scores : array of floats, shape (B, C) or (B, M, C)
-        y : array of integers, shape (B,), or (B, M) where each member has labels of its own
-            The right classes, 0 to C−1.
+        y : array of integers, shape (B,), or (B, M) where members have labels of their own
+            The right classes, 0 to C−1. A class defines its formulas for (B,).
 
         Returns
         -------
@@ -155,7 +163,7 @@ class Loss(ABC):
         Raises
         ------
         ValueError
-            If y does not hold an integer from 0 to C−1 for each example, or example and member.
+            If y does not hold an integer from 0 to C−1 for each example, or each of each member.
         """
 
     def value(self, scores: AnyArray, y: AnyArray) -> AnyArray:

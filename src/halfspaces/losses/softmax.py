@@ -1,7 +1,8 @@
 """Softmax: the cross-entropy of e^s / Σ e^s."""
 
 # An array of any library, tested to be NumPy's, has an unknown dtype:
-# pyright: reportUnknownVariableType=false
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
 
 import math
 from dataclasses import dataclass
@@ -63,12 +64,11 @@ class Softmax(base.Loss):
         xp = array_namespace(scores)
         relative = scores - base.right_class_scores(scores, y)
         top, own = 0.0, 0.0  # the largest exponent, and e^−top − 1
-        exponents = relative
         if not _all_small(relative):
             top = base.max_over_classes(relative)
             own = xp.expm1(-top)
-            exponents = relative - top
-        others = base.put_right_class(xp.exp(exponents), y, xp.zeros_like(scores[..., :1]))
+            relative = relative - top
+        others = base.put_right_class(xp.exp(relative), y, xp.zeros_like(scores[..., :1]))
         rest = base.sum_over_classes(others)
         total = 1 + (rest + own)
         loss = top + xp.log1p(rest + own)
@@ -77,7 +77,7 @@ class Softmax(base.Loss):
         gradient = base.put_right_class(others, y, -less)
         if self.label_smoothing > 0:
             everywhere = self.label_smoothing / scores.shape[-1]
-            loss = loss - everywhere * base.sum_over_classes(relative)
+            loss = loss - everywhere * base.sum_over_classes(relative) - self.label_smoothing * top
             less = less + everywhere - self.label_smoothing
             gradient = base.put_right_class(gradient - everywhere, y, -less)
         return loss[..., 0], gradient
@@ -117,6 +117,5 @@ def _all_small(exponents: AnyArray) -> bool:
     """Whether the sum of the exponentials does not overflow; known of NumPy's arrays alone."""
     if not isinstance(exponents, np.ndarray):
         return False
-    values: Array = exponents
-    largest = math.log(np.finfo(values.dtype).max / values.shape[-1])
-    return bool(np.max(values) < 0.99 * largest)
+    largest = math.log(np.finfo(exponents.dtype).max / exponents.shape[-1])
+    return bool(np.max(exponents) < 0.99 * largest)

@@ -69,9 +69,8 @@ class Anchor:
     @classmethod
     def of(cls, blocks: Blocks, linear: Linear, n_classes: int) -> "Anchor":
         """From the class means where the members share weights and labels, else by one visit."""
-        members = blocks.members
-        if members is None:
-            members = 1
+        members = blocks.members or 1
+        if blocks.members is None:
             masses, means = Centroids.of(blocks).padded(n_classes)
             sums = (masses[:, None] * means).T
         else:

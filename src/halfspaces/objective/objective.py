@@ -26,9 +26,7 @@ from halfspaces.support.types import Array, Block, Rows, Visit
 
 BOUNDS = ("lower", "stage_lower", "conjugate", "steepness", "rounding")
 LOSS_SCORES = 1 << 16  # scores in one call of a loss: they stay in the cache
-NOT_LINEAR = (
-    "is not linear in W, as this method needs; use SGD or GradientDescent with a step_size."
-)
+NOT_LINEAR = "is not linear in W, as is needed; use SGD or GradientDescent with a step_size."
 EvaluateLoss = Callable[[Array, Array, Array], Losses]  # of scores, labels and row numbers
 
 
@@ -174,12 +172,10 @@ class Objective:
     def row_length(self) -> Array:
         """√(mean ‖x‖²) (M,) or (1,) of the rows as they are multiplied, in units of 1/W."""
         standardization = self.linear.standardization
-        blocks = self.blocks
-        several = blocks.weight is not None and blocks.weight.ndim > 1
-        if several and standardization.scales:  # each member's rows have the variance 1
+        if standardization.mean.ndim == 2 and standardization.scales:  # of each member's rows
             squares = 1 + (self.linear.residual_mean / standardization.scale) ** 2
         else:
-            moments = Moments.of(replace(blocks, weight=None) if several else blocks)
+            moments = Moments.of(self.blocks)
             squares = moments.variance + moments.mean**2
             squares = squares / self.linear.shared.standardization.scale**2
         return np.sqrt(np.atleast_1d(squares.sum(axis=0)) + 1)

@@ -190,9 +190,7 @@ class Evaluation:
     def gradient(self) -> Array:
         """∇L (D+1, M, C); of the data loss alone where the penalty has no gradient."""
         if self.data_gradient is None:
-            raise ValueError(
-                "This evaluation was asked for the value only; ask with Request(gradient=True)."
-            )
+            raise ValueError("Only the value was asked for; ask with Request(gradient=True).")
         if self.penalty_gradient is None:
             return self.data_gradient
         gradient = self.data_gradient.copy()

@@ -6,14 +6,12 @@ All penalties have a prox, argmin_V ½‖V − W‖²/step + λR(V); smooth ones
 A new penalty is one class and one row in `PENALTIES`.
 """
 
-from halfspaces.penalties.base import Penalty
-from halfspaces.penalties.elastic_net import ElasticNet
-from halfspaces.penalties.l1 import L1
-from halfspaces.penalties.l2 import L2
-from halfspaces.penalties.max_norm import MaxNorm
-from halfspaces.penalties.none import NoPenalty
-
-__all__ = ["L1", "L2", "PENALTIES", "ElasticNet", "MaxNorm", "NoPenalty", "Penalty"]
+from halfspaces.penalties.base import Penalty as Penalty
+from halfspaces.penalties.elastic_net import ElasticNet as ElasticNet
+from halfspaces.penalties.l1 import L1 as L1
+from halfspaces.penalties.l2 import L2 as L2
+from halfspaces.penalties.max_norm import MaxNorm as MaxNorm
+from halfspaces.penalties.none import NoPenalty as NoPenalty
 
 PENALTIES: dict[str, type[Penalty]] = {
     "l2": L2,

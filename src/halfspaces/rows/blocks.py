@@ -135,10 +135,8 @@ class Blocks:
     @property
     def members(self) -> int | None:
         """M where members have labels or weights of their own; None where they share both."""
-        for values in (self.y, self.weight):
-            if values is not None and values.ndim == 2:
-                return values.shape[1]
-        return None
+        own = [each for each in (self.y, self.weight) if each is not None and each.ndim == 2]
+        return own[0].shape[1] if own else None
 
     @property
     def n_features(self) -> int:

@@ -30,14 +30,11 @@ def check_number(
         raise TypeError(f"{name} must be {kind}, got {value!r}.")
     # Some ints are beyond all floats.
     number: Any = value if isinstance(value, int) else float(value)
-    bounds = [
-        f"{word} {bound:g}"
-        for word, bound in (("at least", at_least), ("above", above), ("below", below))
-        if math.isfinite(bound)
-    ]
     if not (abs(number) < 2**1024 and number >= at_least and number > above and number < below):
-        must = " and ".join(["finite", *bounds] if abs(number) >= 2**1024 or not bounds else bounds)
-        raise ValueError(f"{name} must be {must}, got {value!r}.")
+        from halfspaces.system.errors import out_of_bounds
+
+        bounds = {"at least": at_least, "above": above, "below": below}
+        raise out_of_bounds(name, value, bounds, infinite=abs(number) >= 2**1024)
 
 
 def check_numbers(name: str, values: float | Iterable[float], **bounds: Any) -> None:

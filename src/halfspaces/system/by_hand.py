@@ -37,6 +37,22 @@ def loss_and_gradient(
     return (value[0], gradient[0]) if scores.ndim == 1 else (value, gradient)
 
 
+def of_examples(formula: Callable[..., Any], values: AnyArray, y: AnyArray, *more: AnyArray) -> Any:
+    """What `formula(values, y)` of labels (B,) returns for values (B, M, C) and labels (B, M).
+
+    >>> of_examples(lambda scores, y: scores[:, 0] + y, np.ones((2, 3, 4)), np.ones((2, 3))).shape
+    (2, 3)
+    """
+    xp = array_namespace(values, y)
+    shape = tuple(y.shape)
+
+    def stacked(found: AnyArray) -> AnyArray:
+        return xp.reshape(found, shape + tuple(found.shape[1:]))
+
+    found = formula(xp.reshape(values, (-1, values.shape[-1])), xp.reshape(y, (-1,)), *more)
+    return tuple(map(stacked, found)) if isinstance(found, tuple) else stacked(found)
+
+
 def of_one_member(method: Callable[..., AnyArray], W: AnyArray, step: AnyArray = None) -> AnyArray:
     """The method of a stack (D, M, C) for weights (D, C) or (D,): one number, or their shape.
 

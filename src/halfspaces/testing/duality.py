@@ -15,7 +15,7 @@ from halfspaces.proofs.minimize import minimize
 from halfspaces.proofs.tighten import tighter_bounds
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
-from halfspaces.testing.losses import draw_scores, inner
+from halfspaces.testing.drawn_scores import draw_scores, inner
 from halfspaces.testing.words import (
     Law,
     at_least,

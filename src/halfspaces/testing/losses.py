@@ -7,7 +7,7 @@ import numpy as np
 
 from halfspaces.gradcheck.check import check_gradient
 from halfspaces.losses.base import Loss
-from halfspaces.support.types import Array
+from halfspaces.testing.drawn_scores import draw_scores, inner
 from halfspaces.testing.tolerance import OPERATIONS, rounding
 from halfspaces.testing.words import (
     Law,
@@ -21,26 +21,6 @@ from halfspaces.testing.words import (
 
 LAWS: dict[str, Law] = {}
 _law = register_in(LAWS)
-
-
-def draw_scores(n_classes: int, seed: int) -> tuple[Array, Array, Array, np.random.Generator]:
-    """Scores (B, M, C), other scores, labels (B,) and the generator.
-
-    The last third of the scores are whole numbers, for ties and kinks.
-    """
-    rng = np.random.default_rng(seed)
-    shape = (12, 2, n_classes)
-    spread = np.tile([0.3, 1.0, 3.0], 4)[:, None, None]
-    scores = spread * rng.standard_normal(shape)
-    other = spread * rng.standard_normal(shape)
-    scores[8:] = np.round(scores[8:])
-    other[8:] = np.round(other[8:])
-    return scores, other, rng.integers(n_classes, size=12), rng
-
-
-def inner(a: Array, b: Array) -> Array:
-    """Inner products over the classes."""
-    return np.sum(a * b, axis=-1)
 
 
 @_law
@@ -97,14 +77,10 @@ def law_labels_of_members(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> N
     dual = loss.value_and_grad(other, labels)[1]
     together = (*loss.value_and_grad(scores, labels), loss.conjugate(dual, labels))
     for m in range(2):
-        alone = (
-            *loss.value_and_grad(scores[:, m], labels[:, m]),
-            loss.conjugate(dual[:, m], labels[:, m]),
-        )
-        for found, expected, what in zip(
-            together, alone, ("the loss", "the gradient", "L*"), strict=True
-        ):
-            same(found[:, m], expected, f"{what} of member {m} with labels of its own")
+        own = labels[:, m]
+        alone = (*loss.value_and_grad(scores[:, m], own), loss.conjugate(dual[:, m], own))
+        for found, expected in zip(together, alone, strict=True):
+            same(found[:, m], expected, f"a value of member {m} with labels of its own")
 
 
 @_law
@@ -400,10 +376,9 @@ def law_by_hand(loss: Loss, *, n_classes: int = 4, seed: int = 0) -> None:
     scores, _, y, _ = draw_scores(n_classes, seed)
     rows = scores[:, 0]
     value, gradient = loss.value_and_grad(rows, y)
-    same(loss.value(rows.tolist(), y.tolist()), value, "the loss of lists")
-    same(loss.grad(rows.tolist(), y.tolist()), gradient, "the gradient of lists")
-    same(loss.value(rows[0], y[0]), value[0], "the loss of one example")
-    same(loss.grad(rows[0], y[0]), gradient[0], "the gradient of one example")
+    for given, labels, at in ((rows.tolist(), y.tolist(), ...), (rows[0], y[0], 0)):
+        same(loss.value(given, labels), value[at], "the loss of lists, or of one example")
+        same(loss.grad(given, labels), gradient[at], "the gradient of lists, or of one example")
     for label in (-1, n_classes, 0.5, "0", None):
         try:
             found = loss.value(rows[:1], [label])

@@ -14,7 +14,7 @@ import numpy as np
 
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.loop.result import Reason, Result
-from halfspaces.loop.run import Callback, problem_of
+from halfspaces.loop.run import Callback
 from halfspaces.objective.objective import Objective
 from halfspaces.objective.request import Evaluation, Request
 from halfspaces.optimizers.choose import choose_for
@@ -23,6 +23,7 @@ from halfspaces.proofs.screening import gap_safe
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_numbers
 from halfspaces.system.blas import one_blas_thread
+from halfspaces.system.digest import problem_of
 from halfspaces.tuning.store import Store, store_in
 
 

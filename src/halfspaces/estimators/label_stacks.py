@@ -1,0 +1,75 @@
+"""Stacks of sets of labels: which are solved together, with which labels, weights and penalty."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.utils.class_weight import compute_class_weight
+
+from halfspaces.estimators.label_columns import LabelColumn
+from halfspaces.objective.objective import Objective
+from halfspaces.penalties.base import Penalty
+from halfspaces.rows.blocks import Blocks
+
+# Bytes of the vectors that a quasi-Newton method remembers of one stack: more sets of labels are
+# solved in several stacks.
+STACK_BYTES = 1 << 28
+VECTORS = 48  # of the shape of W, in float64, that a solve holds
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Sets of labels with the same number of classes, which are solved together.
+
+    Parameters
+    ----------
+    numbers : list of int
+        Which sets of labels.
+    objective : Objective
+        A member for each.
+    """
+
+    numbers: list[int]
+    objective: Objective
+
+
+def same_sizes(columns: Sequence[LabelColumn], n_features: int) -> Iterator[list[int]]:
+    """The numbers of columns with as many classes, at most as many as memory allows."""
+    counts = np.array([len(column.classes) for column in columns])
+    for n_classes in np.unique(counts):
+        numbers = np.flatnonzero(counts == n_classes)
+        most = max(1, STACK_BYTES // (VECTORS * 8 * (n_features + 1) * int(n_classes)))
+        for part in np.array_split(numbers, -(-len(numbers) // most)):
+            yield part.tolist()
+
+
+def apart(penalty: Penalty, count: int) -> list[Penalty]:
+    """The penalty of each member of a stack."""
+    strength = getattr(penalty, "strength", None)
+    if not isinstance(strength, tuple):
+        return [penalty] * count
+    return [penalty.with_strength(each) for each in strength]
+
+
+def together(penalties: Sequence[Penalty]) -> Penalty:
+    """One penalty for a stack, with the strength of each member where they differ."""
+    first = penalties[0]
+    if all(each == first for each in penalties):
+        return first
+    return first.with_strength(tuple(getattr(each, "strength", 0.0) for each in penalties))
+
+
+def labelled(blocks: Blocks, columns: Sequence[LabelColumn], *, balanced: bool) -> Blocks:
+    """The rows with the labels of each member, and weights of their own where these differ."""
+    labels = np.stack([np.maximum(column.labels, 0) for column in columns], axis=1)
+    if not balanced and all(column.known.all() for column in columns):
+        return replace(blocks, y=labels)
+    weight = np.stack([column.known.astype(np.float64) for column in columns], axis=1)
+    if blocks.weight is not None:
+        weight *= blocks.weight[:, None]
+    if balanced:
+        for member, column in enumerate(columns):
+            known = column.labels[column.known]
+            factors = compute_class_weight("balanced", classes=np.unique(known), y=known)
+            weight[:, member] *= factors[labels[:, member]]
+    return replace(blocks, y=labels, weight=weight)
