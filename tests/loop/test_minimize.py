@@ -228,7 +228,7 @@ def test_a_converged_run_goes_on_to_a_tighter_tolerance():
 def test_a_result_without_its_state_cannot_be_resumed():
     stripped = replace(minimize(SMALL, LBFGS()), state=None)
     with pytest.raises(
-        ValueError, match=r"resume=\.\.\. must be a Result of minimize with its state"
+        ValueError, match=r"resume=\.\.\. must be a Result of minimize that still has"
     ):
         minimize(SMALL, LBFGS(), resume=stripped)
 
@@ -302,7 +302,7 @@ def test_a_state_and_its_bounds_belong_to_one_objective():
         (weak, ProximalGradient()),
         (weak, LBFGS(memory=3)),
     ):
-        with pytest.raises(ValueError, match="same optimizer, objective and data"):
+        with pytest.raises(ValueError, match="of another optimizer, objective or data"):
             minimize(objective, optimizer, resume=begun)
 
 

@@ -16,7 +16,6 @@ from halfspaces.support.arrays import array_namespace
 from halfspaces.support.types import AnyArray, Array
 
 FEW_CLASSES = 32  # up to this number reductions along the last axis are slow
-BY_MEMBER = {"value_and_grad", "conjugate", "curvatures", "offsets"}
 DIFFERENCE_STEP = 1e-4  # of a score, for differences of gradients
 
 
@@ -137,7 +136,7 @@ class Loss(ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        for name in BY_MEMBER & vars(cls).keys():
+        for name in {"value_and_grad", "conjugate", "curvatures", "offsets"} & vars(cls).keys():
             setattr(cls, name, _by_member(vars(cls)[name]))
         if "value_and_grad" in vars(cls):
             cls.formula = cls.value_and_grad

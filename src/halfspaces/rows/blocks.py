@@ -135,8 +135,8 @@ class Blocks:
     @property
     def members(self) -> int | None:
         """M where members have labels or weights of their own; None where they share both."""
-        own = [each for each in (self.y, self.weight) if each is not None and each.ndim == 2]
-        return own[0].shape[1] if own else None
+        own = (self.y, self.weight)
+        return next((each.shape[1] for each in own if each is not None and each.ndim == 2), None)
 
     @property
     def n_features(self) -> int:

@@ -31,10 +31,10 @@ def check_number(
     # Some ints are beyond all floats.
     number: Any = value if isinstance(value, int) else float(value)
     if not (abs(number) < 2**1024 and number >= at_least and number > above and number < below):
-        from halfspaces.system.errors import out_of_bounds
-
         bounds = {"at least": at_least, "above": above, "below": below}
-        raise out_of_bounds(name, value, bounds, infinite=abs(number) >= 2**1024)
+        words = [f"{word} {bound:g}" for word, bound in bounds.items() if math.isfinite(bound)]
+        must = " and ".join(["finite", *words] if abs(number) >= 2**1024 or not words else words)
+        raise ValueError(f"{name} must be {must}, got {value!r}.")
 
 
 def check_numbers(name: str, values: float | Iterable[float], **bounds: Any) -> None:

@@ -1,7 +1,6 @@
 """Errors that several rooms raise, and how messages show names."""
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 
 class DataError(ValueError):
@@ -45,16 +44,3 @@ def listed(names: Iterable[str], most: int = 5) -> str:
     quoted = list(map(repr, names))
     more = f" and {len(quoted) - most:,} more" if len(quoted) > most else ""
     return ", ".join(quoted[:most]) + more or "nothing"
-
-
-def out_of_bounds(
-    name: str, value: object, bounds: Mapping[str, float], *, infinite: bool
-) -> ValueError:
-    """The error for a number that is not finite, or not within its bounds.
-
-    >>> out_of_bounds("tol", -1, {"at least": 0.0, "below": math.inf}, infinite=False)
-    ValueError('tol must be at least 0, got -1.')
-    """
-    words = [f"{word} {bound:g}" for word, bound in bounds.items() if math.isfinite(bound)]
-    must = " and ".join(["finite", *words] if infinite or not words else words)
-    return ValueError(f"{name} must be {must}, got {value!r}.")
