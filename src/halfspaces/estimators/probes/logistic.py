@@ -66,8 +66,9 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):
     >>> probe = LogisticProbe(C=1.0).fit([[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"])
     >>> probe.predict([[0.5], [2.5]]).tolist()
     ['no', 'yes']
-    >>> probe.fit([[0.0], [1.0], [2.0]], np.array([[1, 0], [1, 1], [0, 1]])).predict([[0.0], [2.0]])
-    array([[1, 1],
+    >>> several = np.array([[1, 0], [1, 1], [0, 1]])
+    >>> probe.set_params(C=10).fit([[-3.0], [0.0], [3.0]], several).predict([[-3.0], [3.0]])
+    array([[1, 0],
            [0, 1]])
     """
 

@@ -4,7 +4,7 @@
 | --- | --- | --- | --- | --- |
 | clip | C = 10⁻⁶ … 10⁶, 8 a decade: 97 | validation split, or a tenth | both | accuracy |
 | dinov2 | C = 10⁻⁶ … 10⁵, 4 a decade: 45 | validation split, or a tenth | both | accuracy, top 5 |
-| dinov3 | as dinov2; several labels a row, too | the same, a tenth of each class | both | as dinov2 |
+| dinov3 | as dinov2; several labels a row, too | or a tenth of each class | both | as dinov2 |
 | vtab | weight decay 0.01, 0.001, 0.0001 | 200 rows, 800 fitted | all 1,000 | accuracy |
 | mteb | C = 1 | given | 8 rows a class, 10 runs | accuracy, F1, AP |
 | fewshot | as clip | min(k, 4) rows a class | k = 1, 2, 4, 8, 16, 10 runs | accuracy |

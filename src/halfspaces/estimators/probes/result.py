@@ -46,6 +46,8 @@ class ProbeRun:
     shots : int or None
     fitted, held_out : int
         Rows of the final fit, and rows that chose λ.
+    refit : bool
+        Whether the rows of the final fit include those that chose λ.
     value, strength : float
         The strength in the protocol's unit, and λ.
     at_edge : bool
@@ -59,6 +61,7 @@ class ProbeRun:
     shots: int | None
     fitted: int
     held_out: int
+    refit: bool
     value: float
     strength: float
     at_edge: bool

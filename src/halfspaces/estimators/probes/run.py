@@ -21,6 +21,7 @@ from halfspaces.support.types import Array
 from halfspaces.system.distinct import positions
 from halfspaces.system.progress import Bar
 
+TEXTS = "OUS"  # kinds of arrays of texts
 TEST = "test"  # the name of a test set that has none
 
 
@@ -145,6 +146,7 @@ def _run(protocol: Protocol, draw: Draw, solved: Solved, seconds: float) -> Prob
         draw.shots,
         n_final,
         len(draw.held_out),
+        draw.refit,
         solved.value,
         solved.strength,
         at_edge,
@@ -233,6 +235,11 @@ def _examples(name: str, X: Any, y: Array, classes: Array) -> Examples:
         if y.shape[1] != len(classes):
             raise ValueError(f"{name} has {y.shape[1]} labels, and not {len(classes)}.")
         return Examples(X, y, y)
+    if (y.dtype.kind in TEXTS) != (classes.dtype.kind in TEXTS):
+        raise ValueError(
+            f"{name} has labels such as {y[:1].tolist()[0]!r}, and the training rows have "
+            f"{classes[:1].tolist()[0]!r}; give labels of one kind."
+        )
     known = np.isin(y, classes)
     if not known.all():
         unknown = y[~known][:1].tolist()[0]
