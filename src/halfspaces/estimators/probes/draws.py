@@ -235,8 +235,8 @@ def held_out_part(y: Array, n_train: int, part: float, *, by_class: bool, seed: 
 
 def _whole(y: Array, fitted: Array, held_out: Array) -> Draw:
     """The draw; ValueError where a class of the held-out rows is not fitted."""
-    missing = np.setdiff1d(y[held_out], y[fitted]) if y.ndim == 1 else ()
-    if len(missing):
+    missing = np.setdiff1d(y[held_out], y[fitted])
+    if y.ndim == 1 and len(missing):
         raise ValueError(
             f"Class {missing[:1].tolist()[0]!r} is among the rows to choose λ on and not among "
             "those to fit; give more rows of it, or another seed."

@@ -75,7 +75,7 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):
     classes_: Array
     estimators_: list[LinearClassifier | None]
     n_features_in_: int
-    _always: Array | None  # of several labels, which ones all rows have
+    _always: Array  # of several labels, which ones all rows have; else empty
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):
         check_number("C", self.C, above=0)
         X = features_of("X", X)
         columns = indicators("y", y)
-        self._always = None if columns is None else columns.all(axis=0)
+        self._always = np.empty(0, bool) if columns is None else np.asarray(columns.all(axis=0))
         if columns is None:
             labels = labels_of("y", y)
             self.classes_ = np.unique(labels)
@@ -137,7 +137,7 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):
     @property
     def _several(self) -> bool:
         check_is_fitted(self)
-        return self._always is not None
+        return len(self._always) > 0
 
     def decision_function(self, X: Any) -> Array:
         """Scores (n, C), for two classes (n,), the difference of the two; of labels (n, L)."""

@@ -52,10 +52,12 @@ class Grid:
 
     def strengths(self, n_examples: int, n_classes: int) -> dict[float, float]:
         """λ of each value, for the number of examples of the final fit."""
-        size = {"n_examples": n_examples, "n_classes": n_classes}
+        size: dict[str, Any] = {"n_examples": n_examples, "n_classes": n_classes}
+        given: list[dict[str, Any]] = [{self.parameter: value, **size} for value in self.values]
+        penalties: list[Any] = [to_penalty(self.library, **each) for each in given]
         return {
-            value: float(to_penalty(self.library, **size, **{self.parameter: value}).strength)
-            for value in self.values
+            value: float(penalty.strength)
+            for value, penalty in zip(self.values, penalties, strict=True)
         }
 
 

@@ -18,6 +18,7 @@ from halfspaces.estimators.probes.result import ProbeResult, ProbeRow, ProbeRun
 from halfspaces.estimators.probes.scores import SCORES, SEVERAL_LABELS, Value, of_runs
 from halfspaces.estimators.probes.solve import Engine, Solved, solve
 from halfspaces.support.types import Array
+from halfspaces.system.blas import one_blas_thread
 from halfspaces.system.distinct import positions
 from halfspaces.system.progress import Bar
 
@@ -34,6 +35,7 @@ class Examples:
     labels: Array
 
 
+@one_blas_thread()
 def probe(
     X: Any,
     y: Any,

@@ -73,8 +73,8 @@ def _f1(average: str) -> Callable[[Array, Array], Value]:
         from sklearn.metrics import f1_score
 
         predicted = scores.argmax(axis=1) if y.ndim == 1 else (scores > 0).astype(int)
-        options: dict[str, Any] = {"average": average}
-        return _alone(f1_score(y, predicted, zero_division=0.0, **options))
+        options: dict[str, Any] = {"average": average, "zero_division": 0.0}
+        return _alone(f1_score(y, predicted, **options))
 
     return score
 

@@ -1,10 +1,11 @@
 """One run of a probe: the sweep over the protocol's strengths, and the final fit."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 
 from halfspaces.estimators.classifier import LinearClassifier
@@ -46,12 +47,15 @@ class Solved:
         λ.
     constant : array, shape (C,) or (L,)
         Scores of classes that no fitted row has, and of labels without a classifier.
+    basis : array, shape (D, n), or None
+        Orthonormal columns, in whose coordinates the rows are.
     """
 
     classifiers: tuple[Any, ...]
     value: float
     strength: float
     constant: Array
+    basis: Array | None = None
 
     @property
     def converged(self) -> bool:
@@ -60,6 +64,8 @@ class Solved:
 
     def scores(self, X: Any) -> Array:
         """Scores (n, C), or (n, L) of L labels."""
+        if self.basis is not None:
+            X = X @ self.basis
         scores = np.tile(self.constant, (X.shape[0], 1))
         if len(self.classifiers) == 1:
             (only,) = self.classifiers
@@ -73,16 +79,44 @@ class Solved:
 
 
 def solve(protocol: Protocol, X: Any, y: Array, draw: Draw, engine: Engine) -> Solved:
-    """Choose λ on the held-out rows and fit, for one class a row (N,) or several labels (N, L)."""
+    """Choose λ on the held-out rows and fit, for one class a row (N,) or several labels (N, L).
+
+    Rows outside the draw are left out. Fewer rows than features are turned into the coordinates of
+    their span: the optimal W lies in it, since R(W) grows with what is orthogonal to it.
+    Schölkopf, Herbrich & Smola, A generalized representer theorem, 2001,
+    https://doi.org/10.1007/3-540-44581-1_27
+    """
+    n_classes = int(y.max()) + 1
+    used = np.union1d(draw.fitted, draw.held_out)
+    if len(used) < len(y):
+        X, y = X[used], y[used]
+        fitted, held_out = (np.searchsorted(used, rows) for rows in (draw.fitted, draw.held_out))
+        draw = replace(draw, fitted=fitted, held_out=held_out)
+    basis = _basis(X, draw)
+    if basis is not None:
+        X = X @ basis
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # `Solved.converged` says so
-        run = _of_classes if y.ndim == 1 else of_labels
-        return run(protocol, X, y, draw, engine)
+        if y.ndim == 2:
+            solved = of_labels(protocol, X, y, draw, engine)
+        else:
+            solved = _of_classes(protocol, X, y, n_classes, draw, engine)
+    return replace(solved, basis=basis)
 
 
-def _of_classes(protocol: Protocol, X: Any, y: Array, draw: Draw, engine: Engine) -> Solved:
+def _basis(X: Any, draw: Draw) -> Array | None:
+    """An orthonormal basis (D, n) of the span of the n rows that are fitted; None if n ≥ D."""
+    rows = X if draw.refit else X[draw.fitted]
+    if issparse(X) or rows.shape[0] >= X.shape[1]:
+        return None
+    exact = np.linalg.qr(rows.T.astype(np.float64))[0]
+    return exact.astype(np.result_type(X.dtype, np.float32))
+
+
+def _of_classes(
+    protocol: Protocol, X: Any, y: Array, n_classes: int, draw: Draw, engine: Engine
+) -> Solved:
     n_final = len(draw.fitted) + len(draw.held_out) * draw.refit
-    n_classes = int(y.max()) + 1
     grid = protocol.grid.strengths(n_final, n_classes)
     none = np.full(n_classes, -np.inf)
     if len(grid) == 1:
@@ -140,11 +174,7 @@ def _sweep(
     if not draw.refit:
         validation = (X[draw.held_out], y[draw.held_out])
         return search.fit(X[draw.fitted], y[draw.fitted], validation=validation)
-    both = np.union1d(draw.fitted, draw.held_out)
-    fold = tuple(np.searchsorted(both, rows) for rows in (draw.fitted, draw.held_out))
-    if len(both) < len(y):
-        X, y = X[both], y[both]
-    return search.set_params(cv=[fold]).fit(X, y)
+    return search.set_params(cv=[(draw.fitted, draw.held_out)]).fit(X, y)
 
 
 def _fit(
