@@ -154,7 +154,7 @@ def _labels(dataset: "Dataset", y: "np.ndarray") -> "np.ndarray":
     return y if dataset.class_names is None else np.array(dataset.class_names)[y]
 
 
-def _content(data: str, result: "ProbeResult") -> dict[str, Any]:
+def _content(data: str, result: "ProbeResult") -> dict[str, object]:
     import halfspaces
     from halfspaces.system.mark import mark
 
@@ -162,7 +162,7 @@ def _content(data: str, result: "ProbeResult") -> dict[str, Any]:
     return {**about, **result.as_dict()}
 
 
-def _write(out: Path, content: dict[str, Any]) -> None:
+def _write(out: Path, content: dict[str, object]) -> None:
     import json
 
     from halfspaces.system.atomic import write_whole

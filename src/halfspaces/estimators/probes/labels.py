@@ -1,14 +1,12 @@
 """Several labels a row, as columns of 0 and 1."""
 
-from typing import Any
-
 import numpy as np
 
 from halfspaces.support.types import Array
 from halfspaces.system import tensors
 
 
-def indicators(name: str, y: Any) -> Array | None:
+def indicators(name: str, y: object) -> Array | None:
     """Labels (N, L) of 0 and 1; None for one label a row.
 
     >>> indicators("y", [[0, 1], [1, 1]]).shape, indicators("y", ["a", "b"])

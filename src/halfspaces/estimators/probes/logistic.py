@@ -101,7 +101,7 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_label = True
         return tags
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Array | None = None) -> Self:
         """Fit labels (N,), or 0 and 1 for each of L labels (N, L)."""
         check_number("C", self.C, above=0)
         X = features_of("X", X)
@@ -123,7 +123,7 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):
         self.n_features_in_ = np.shape(X)[1]
         return self
 
-    def _fitted(self, X: Any, y: Array, sample_weight: Any) -> LinearClassifier:
+    def _fitted(self, X: Any, y: Array, sample_weight: Array | None) -> LinearClassifier:
         names = ("class_weight", "tol", "max_passes", "n_jobs", "random_state", "verbose")
         options = {name: getattr(self, name) for name in names}
         classifier = LinearClassifier(standardize=False, **options)
@@ -164,7 +164,7 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):
 
         return expit(self.decision_function(X))
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Array | None = None) -> float:
         """Accuracy: the part of the rows predicted right, with all of their labels."""
         if not self._several:
             return self._only.score(X, y, sample_weight)

@@ -72,7 +72,7 @@ class Protocol:
         The strengths; one value is the strength itself, and nothing is chosen.
     rows : Rule
         Which rows are fitted, and which choose λ.
-    few : Rule
+    few : Shots or Samples
         The same where numbers of shots are asked for.
     repeats : int
         Runs, each with rows of its own.
@@ -96,7 +96,7 @@ class Protocol:
     name: str
     grid: Grid
     rows: Rule
-    few: Any
+    few: Shots | Samples
     repeats: int = 1
     seed: int = 0
     scores: tuple[str, ...] = ("accuracy", "mean_per_class")

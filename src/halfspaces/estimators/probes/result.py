@@ -1,7 +1,6 @@
 """What a probe gives: scores by test set and shots, and how each run came to them."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -117,7 +116,7 @@ class ProbeResult:
             )
         return tuple(notes)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Plain values for JSON; None for nan."""
         protocol = self.protocol
         return {
@@ -156,7 +155,7 @@ def interval(row: ProbeRow) -> str:
     return f"{mean} ({100 * row.low:.2f} to {100 * row.high:.2f})"
 
 
-def _plain(part: ProbeRow | ProbeRun) -> dict[str, Any]:
+def _plain(part: ProbeRow | ProbeRun) -> dict[str, object]:
     values = dict(vars(part))
     for name, value in values.items():
         if isinstance(value, float) and not np.isfinite(value):

@@ -37,12 +37,12 @@ class Examples:
 
 @one_blas_thread()
 def probe(
-    X: Any,
-    y: Any,
-    tests: Any,
+    X: object,
+    y: object,
+    tests: object,
     *,
     protocol: str | Protocol = "clip",
-    validation: Any = None,
+    validation: object = None,
     shots: Sequence[int] | None = None,
     repeats: int | None = None,
     seed: int | None = None,
@@ -171,7 +171,7 @@ def _scored(
 
 
 def _checked(
-    protocol: Protocol, X: Any, y: Any, tests: Any, validation: Any
+    protocol: Protocol, X: object, y: object, tests: object, validation: object
 ) -> tuple[Examples, int, dict[str, Examples], int]:
     """The pool, its training rows, the test sets, and the number of classes."""
     named = tests if isinstance(tests, Mapping) else {TEST: tests}
@@ -184,7 +184,7 @@ def _checked(
         check_two(classes)
     train = _examples("X", features, labels, classes)
 
-    def part(name: str, given: Any) -> Examples:
+    def part(name: str, given: object) -> Examples:
         if not isinstance(given, (tuple, list)) or len(given) != 2:
             raise TypeError(f"{name} must be (X, y), got a {type(given).__name__}.")
         rows = _features(name, given[0], protocol)
@@ -223,7 +223,7 @@ def _features(name: str, X: Any, protocol: Protocol) -> Any:
     return normalize(wide)
 
 
-def _labels(name: str, y: Any) -> Array:
+def _labels(name: str, y: object) -> Array:
     """Labels (n,), or 0 and 1 (n, L)."""
     columns = indicators(name, y)
     return labels_of(name, y) if columns is None else columns

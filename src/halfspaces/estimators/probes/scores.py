@@ -41,7 +41,7 @@ class ProbeScore:
     needs: Callable[[int], bool] = lambda n_classes: True
 
 
-def _alone(value: Any) -> Value:
+def _alone(value: float) -> Value:
     return Value(float(value), np.nan, np.nan)
 
 
