@@ -101,19 +101,18 @@ class ProbeResult:
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know of the runs, one sentence each."""
+        runs = len(self.runs)
         unfinished = sum(not run.converged for run in self.runs)
         edges = sum(run.at_edge for run in self.runs)
         notes = []
         if unfinished:
             notes.append(
-                f"{unfinished} of {len(self.runs)} final fits reached the limit of "
+                f"{unfinished} of {runs} final fits reached the limit of "
                 f"{self.protocol.max_passes:g} passes before their tolerance"
             )
         if edges:
-            notes.append(
-                f"the chosen strength of {edges} of {len(self.runs)} runs is at an end of the "
-                "protocol's range"
-            )
+            which = "" if runs == 1 else f" of {edges} of {runs} runs"
+            notes.append(f"the chosen strength{which} is at an end of the protocol's range")
         return tuple(notes)
 
     def as_dict(self) -> dict[str, object]:
