@@ -4,6 +4,7 @@ is replaced, and whatever fails, each file is the old one or the new one, whole.
 
 import io
 import itertools
+import json
 import os
 import resource
 import shutil
@@ -72,6 +73,7 @@ CASES = [
         )
         for name in ("new.csv", "new.json", "new.jsonl", "new.parquet")
     ),
+    Case("probe t.npz --protocol mteb --out r.probe.json", ("t.npz",), ("r.probe.json",)),
     Case("export m --to onnx", ("m.safetensors",), ("m.onnx",)),
     Case("export m.safetensors --to onnx --out n.onnx", ("m.safetensors",), ("n.onnx",)),
     Case("export m.safetensors --to torch", ("m.safetensors",), ("m.torch.safetensors",)),
@@ -110,6 +112,8 @@ def original(tmp_path_factory, digits_model):
     """A folder of data, a model, an image, a plugin and a run file written by hand."""
     folder = tmp_path_factory.mktemp("inputs")
     np.savez(folder / "d.npz", X=DIGITS.X[:ROWS], y=DIGITS.y[:ROWS])
+    half = {"X_test": DIGITS.X[ROWS:150], "y_test": DIGITS.y[ROWS:150]}
+    np.savez(folder / "t.npz", X=DIGITS.X[:ROWS], y=DIGITS.y[:ROWS], **half)
     shutil.copy(digits_model, folder / "m.safetensors")
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)).save(
         folder / "image.png"
@@ -176,6 +180,7 @@ WHOLE = {
     ".pdf": lambda path: path.read_bytes().rstrip().endswith(b"%%EOF"),
     ".history.csv": lambda path: pd.read_csv(path)["loss"].iloc[-1] > 0,
     ".csv": lambda path: len(pd.read_csv(path)) == ROWS,
+    ".probe.json": lambda path: json.loads(path.read_text())["scores"][0]["mean"] > 0.1,
     "r.json": lambda path: Summary.model_validate_json(path.read_bytes()).rows > 0,
     ".html": lambda path: path.read_bytes().rstrip().endswith(b"</html>"),
     ".json": lambda path: len(pd.read_json(path, lines=True)) == ROWS,
@@ -243,6 +248,7 @@ def test_products_are_known_by_their_kind(folder):
         "plot templates m --out w.pdf": {"w.pdf": "plot"},
         "report m --data d.npz": {"m.html": "report"},
         "report m --data d.npz --out r.json": {"r.json": "report"},
+        "probe t.npz --protocol mteb --repeats 1 --out p": {"p": "probe"},
         "export m --to onnx --out a": {"a": "ONNX model"},
         "export m --to torch --out b": {"b": "file of torch weights"},
         "export m --to numpy --out c": {"c": None},

@@ -15,6 +15,7 @@ from halfspaces.cli.options import help_alone
 from halfspaces.cli.play import play
 from halfspaces.cli.plot import plot
 from halfspaces.cli.predict import predict
+from halfspaces.cli.probe import probe
 from halfspaces.cli.train import train
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ for command in (
     evaluate,
     info,
     predict,
+    probe,
     plot,
     html_report.report,
     export,

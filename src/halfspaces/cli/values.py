@@ -33,6 +33,18 @@ def strengths(text: str | None) -> int | list[float]:
     return numbers
 
 
+def whole_numbers(flag: str, text: str) -> list[int]:
+    """A list of whole numbers.
+
+    >>> whole_numbers("--shots", "1,2,4")
+    [1, 2, 4]
+    """
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"{flag} must be a list such as 1,2,4, got {text!r}.") from None
+
+
 def hidden_layers(text: str) -> tuple[int, ...]:
     """The units of each hidden layer.
 
