@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from halfspaces.estimators.certify import certify
     from halfspaces.estimators.classifier import LinearClassifier
     from halfspaces.estimators.cross_validation import LinearClassifierCV
+    from halfspaces.estimators.metrics.evaluate import evaluate
     from halfspaces.estimators.network import NetworkClassifier
     from halfspaces.files.models import load, save
     from halfspaces.proofs.minimize import minimize
@@ -37,6 +38,7 @@ __all__ = [
     "LinearClassifierCV",
     "NetworkClassifier",
     "certify",
+    "evaluate",
     "load",
     "minimize",
     "save",
@@ -49,6 +51,7 @@ _HOMES = {
     "LinearClassifierCV": "estimators.cross_validation",
     "NetworkClassifier": "estimators.network",
     "certify": "estimators.certify",
+    "evaluate": "estimators.metrics.evaluate",
     "minimize": "proofs.minimize",
     "load": "files.models",
     "save": "files.models",
