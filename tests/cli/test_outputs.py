@@ -4,6 +4,7 @@ is replaced, and whatever fails, each file is the old one or the new one, whole.
 
 import io
 import itertools
+import json
 import os
 import resource
 import shutil
@@ -66,6 +67,7 @@ CASES = [
     ),
     Case("report m --data d.npz", ("m.safetensors", "d.npz"), ("m.html",)),
     Case("report m --data d.npz --out r.json", ("m.safetensors", "d.npz"), ("r.json",)),
+    Case("evaluate m d.npz --out figures.json", ("m.safetensors", "d.npz"), ("figures.json",)),
     *(
         Case(
             f"predict m.safetensors d.npz --out {name}", ("m.safetensors", "d.npz"), (name,), False
@@ -89,7 +91,7 @@ EACH = [
     pytest.param(case, id=str(case), marks=[] if case in QUICK else pytest.mark.slow)
     for case in CASES
 ]
-WRITE_NOTHING = {"evaluate", "info", "convert", "play", "data list", "data info"}
+WRITE_NOTHING = {"info", "convert", "play", "data list", "data info"}
 WRITE_NOTHING |= {"features list", "data formats"}
 WRITE_IN_THE_CACHE = {"data get", "data cache"}
 
@@ -176,6 +178,7 @@ WHOLE = {
     ".pdf": lambda path: path.read_bytes().rstrip().endswith(b"%%EOF"),
     ".history.csv": lambda path: pd.read_csv(path)["loss"].iloc[-1] > 0,
     ".csv": lambda path: len(pd.read_csv(path)) == ROWS,
+    "figures.json": lambda path: json.loads(path.read_text())["rows"] > 0,
     "r.json": lambda path: Summary.model_validate_json(path.read_bytes()).rows > 0,
     ".html": lambda path: path.read_bytes().rstrip().endswith(b"</html>"),
     ".json": lambda path: len(pd.read_json(path, lines=True)) == ROWS,

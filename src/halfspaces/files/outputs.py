@@ -80,6 +80,10 @@ def _is_report(path: Path) -> bool:
     return is_marked(path, "report")
 
 
+def _is_table_of_figures(path: Path) -> bool:
+    return is_marked(path, "table of figures")
+
+
 _PRODUCER_FIELD = b"\x12" + bytes([len(PRODUCER)]) + PRODUCER.encode()  # the second of protobuf
 
 
@@ -107,6 +111,7 @@ KINDS: Mapping[str, Callable[[Path], bool]] = {
     "history": history.is_history,
     "plot": _is_plot,
     "report": _is_report,
+    "table of figures": _is_table_of_figures,
     "ONNX model": _is_onnx_export,
     "file of torch weights": _is_torch_export,
     "code": _is_never_known,

@@ -1,6 +1,6 @@
 """The figures of a classifier on rows with labels."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -87,15 +87,15 @@ class Figures:
         """The pairs of classes, as positions in `labels`, that are most often confused."""
         return self.confusion.most_frequent(most)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The figures in types of JSON."""
-        labels = self.labels.tolist()
+    def to_dict(self, name: Callable[[Any], object] = lambda label: label) -> dict[str, Any]:
+        """The figures in types of JSON; `name` gives what a label is called."""
+        labels = [name(label) for label in self.labels.tolist()]
         return {
             "rows": self.rows,
             "rows_unknown": self.rows_unknown,
             "figures": {name: asdict(figure) for name, figure in self.figures.items()},
             "left_out": dict(self.left_out),
-            "classes": [asdict(each) for each in self.classes],
+            "classes": [{**asdict(each), "label": name(each.label)} for each in self.classes],
             "confused": [
                 {**pair._asdict(), "true": labels[pair.true], "predicted": labels[pair.predicted]}
                 for pair in self.most_confused()
