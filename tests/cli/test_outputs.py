@@ -68,6 +68,11 @@ CASES = [
     Case("report m --data d.npz", ("m.safetensors", "d.npz"), ("m.html",)),
     Case("report m --data d.npz --out r.json", ("m.safetensors", "d.npz"), ("r.json",)),
     Case("evaluate m d.npz --out figures.json", ("m.safetensors", "d.npz"), ("figures.json",)),
+    Case(
+        "compare m n --data d.npz --out figures.json",
+        ("m.safetensors", "n.safetensors", "d.npz"),
+        ("figures.json",),
+    ),
     *(
         Case(
             f"predict m.safetensors d.npz --out {name}", ("m.safetensors", "d.npz"), (name,), False
@@ -112,7 +117,8 @@ def original(tmp_path_factory, digits_model):
     """A folder of data, a model, an image, a plugin and a run file written by hand."""
     folder = tmp_path_factory.mktemp("inputs")
     np.savez(folder / "d.npz", X=DIGITS.X[:ROWS], y=DIGITS.y[:ROWS])
-    shutil.copy(digits_model, folder / "m.safetensors")
+    for name in ("m.safetensors", "n.safetensors"):
+        shutil.copy(digits_model, folder / name)
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)).save(
         folder / "image.png"
     )

@@ -69,7 +69,7 @@ def evaluate(
     report.accuracies({rows.part: figures["accuracy"].value})
     figures_report.show(figures, rows.labels.names, rows.part)
     if out is not None:
-        report.pair("figures", str(out))
+        figures_report.written(out)
 
 
 def info(model: ModelArgument, plugin: PluginOption = None) -> None:

@@ -1,10 +1,12 @@
 """What `halfspaces evaluate` and `halfspaces compare` print: figures with 95 % intervals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from rich.text import Text
 
 from halfspaces.cli.report import console, heading, namer, pair, percent, table_of
+from halfspaces.estimators.metrics.compare import Comparison
 from halfspaces.estimators.metrics.evaluate import Figures, OfClass
 from halfspaces.estimators.metrics.intervals import Figure
 
@@ -105,3 +107,67 @@ def _confused(figures: Figures, name: Callable[[object], str]) -> None:
         examples = "1 example" if each.rows == 1 else f"{each.rows:,.0f} examples"
         words = f"{examples} of {true} taken for {taken}, {percent(each.part)} of {true}"
         console.print(Text(words), soft_wrap=True)
+
+
+def compared(
+    data: str,
+    part: str,
+    figures: Mapping[str, Figures],
+    strengths: Mapping[str, float],
+    pairs: Sequence[Comparison],
+) -> None:
+    """Print the figures of several models, their differences, and what these say."""
+    rows = next(iter(figures.values())).rows
+    pair("rows", f"{rows:,} {part} rows of {data}")
+    if part == "all":
+        pair("", "a model that was fitted to some of them is better on these than on new ones")
+    columns = ["", "accuracy", "95 % interval", "log-loss", "95 % interval"]
+    table = table_of(*columns, *(["λ"] if strengths else []))
+    for name, each in figures.items():
+        cells = [*_cells("accuracy", each), *_cells("log_loss", each)]
+        chosen = [f"{strengths[name]:.3g}"] if strengths else []
+        table.add_row(Text(name), *cells, *chosen)
+    console.print()
+    console.print(table)
+    table = table_of(
+        "difference",
+        "accuracy",
+        "95 % interval",
+        "only one right",
+        "p",
+        "log-loss",
+        "95 % interval",
+    )
+    for each in pairs:
+        found = each.accuracy
+        table.add_row(
+            Text(f"{each.second} − {each.first}"),
+            f"{100 * found.difference.value:+.2f}",
+            f"{100 * found.difference.low:+.2f} – {100 * found.difference.high:+.2f}",
+            f"{found.second_only:,} : {found.first_only:,}",
+            f"{each.p_value:.2g}",
+            *_difference(each.log_loss),
+        )
+    console.print()
+    console.print(table)
+    console.print()
+    for each in pairs:
+        console.print(Text(each.verdict), soft_wrap=True)
+
+
+def _cells(name: str, figures: Figures) -> tuple[str, str]:
+    if name not in figures.figures:
+        return "—", "—"
+    figure = figures[name]
+    return value(name, figure.value), ends(name, figure)
+
+
+def _difference(figure: Figure | None) -> tuple[str, str]:
+    if figure is None:
+        return "—", "—"
+    return f"{figure.value:+.4f}", f"{figure.low:+.4f} – {figure.high:+.4f}"
+
+
+def written(out: Path) -> None:
+    """Print the path of the file of figures."""
+    pair("figures", str(out))
