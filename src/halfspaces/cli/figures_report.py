@@ -80,11 +80,13 @@ def _classes(figures: Figures, name: Callable[[object], str], part: str) -> None
             Text(name(each.label)),
             f"{each.rows:,.0f}",
             percent(each.recall.value),
-            ends("accuracy", each.recall),
+            f"{100 * each.recall.low:.1f} – {100 * each.recall.high:.1f} %",
             "—" if each.precision is None else percent(each.precision.value),
             "—" if each.f1 is None else f"{each.f1.value:.3f}",
             Text(taken),
         )
+    for column in table.columns[:-1]:
+        column.no_wrap = True
     console.print()
     heading(title)
     console.print(table)

@@ -105,7 +105,8 @@ class Columns:
             return {"label": self._shown(self.classifier.predict(X))}
         scores = self.classifier.decision_function(X)
         calibration = self.classifier.calibration_
-        best = winners(scores, make_loss(self.classifier.loss), calibration)
+        threshold = self.classifier.threshold_
+        best = winners(scores, make_loss(self.classifier.loss), calibration, threshold)
         table = {"label": self.shown[best]}
         values = self._probabilities_or_scores(scores)
         order = _best(values, self.top)

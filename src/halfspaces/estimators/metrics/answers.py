@@ -169,7 +169,7 @@ def _part(classifier: ScoreModel, scores: Array, y: Array, has_probabilities: bo
     loss = make_loss(classifier.loss)
     scores = scores.astype(np.float64)
     two = scores.ndim == 1
-    predicted = winners(scores, loss, classifier.calibration_)
+    predicted = winners(scores, loss, classifier.calibration_, classifier.threshold_)
     in_top = None
     log_loss = None
     confidence = None
