@@ -16,7 +16,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = (ROOT / "README.md", DOCS / "getting-started.md", DOCS / "gradient-check.md")
+PAGES = (
+    ROOT / "README.md",
+    DOCS / "getting-started.md",
+    DOCS / "gradient-check.md",
+    DOCS / "decide.md",
+)
 EXAMPLE = re.compile(
     r"(<!-- executed by docs/run_examples\.py -->\n```console\n)(.*?)(```)", re.DOTALL
 )
