@@ -8,7 +8,7 @@ held-out images are scored.
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -101,15 +101,9 @@ def search_by_fold(
             f"--scoring {recipe.scoring} gives no finite number at any strength; choose another."
         )
     best = best_of(table.mean, table.tie_breaker)
-    calibration = None
-    threshold = None
+    learned = _Learned()
     if recipe.learns_held_out:
-        scores, y = _held_out_scores(recipe, float(strengths[best]), describing, given, rows)
-        if recipe.calibrate is not None:
-            calibration = CALIBRATIONS[recipe.calibrate].fit(scores, y, np.ones(len(y)))
-        if recipe.threshold is not None:
-            check_two_classes(recipe.threshold, scores.shape[1])
-            threshold = Threshold.fit(scores[:, 1] - scores[:, 0], y, None, recipe.threshold)
+        learned = _learned(recipe, float(strengths[best]), describing, given, rows)
     return FoldSearch(
         {
             "param_strength": strengths,
@@ -126,8 +120,8 @@ def search_by_fold(
         best,
         searches[0].scoring,
         time.perf_counter() - started,
-        calibration,
-        threshold,
+        learned.calibration,
+        learned.threshold,
     )
 
 
@@ -180,6 +174,27 @@ def _fitted(
     if search.result_.reason is Reason.INTERRUPTED:
         raise KeyboardInterrupt
     return search
+
+
+class _Learned(NamedTuple):
+    """What is learned from the held-out scores of all folds, where it is asked for."""
+
+    calibration: Calibration | None = None
+    threshold: Threshold | None = None
+
+
+def _learned(
+    recipe: Recipe, strength: float, describing: Describing, given: Dataset, rows: Rows
+) -> _Learned:
+    scores, y = _held_out_scores(recipe, strength, describing, given, rows)
+    calibration = None
+    threshold = None
+    if recipe.calibrate is not None:
+        calibration = CALIBRATIONS[recipe.calibrate].fit(scores, y, np.ones(len(y)))
+    if recipe.threshold is not None:
+        check_two_classes(recipe.threshold, scores.shape[1])
+        threshold = Threshold.fit(scores[:, 1] - scores[:, 0], y, None, recipe.threshold)
+    return _Learned(calibration, threshold)
 
 
 def _held_out_scores(

@@ -60,6 +60,13 @@ def versions(classifier: ScoreModel) -> dict[str, str]:
     return {**packages, "python": platform.python_version()}
 
 
+def _versions_noted(classifier: ScoreModel) -> dict[str, str] | None:
+    """The versions with which a classifier was fitted; None where they are not known."""
+    if hasattr(classifier, "result_"):
+        return versions(classifier)
+    return classifier.notes_.get("versions")
+
+
 def features_of(classifier: Any) -> "Feature | None":
     """The fitted feature whose rows a loaded classifier takes, unless it was fitted anew since;
     None for plain rows.
@@ -133,9 +140,7 @@ def save(
     }
     metadata = {
         "version": halfspaces.__version__,
-        "versions": versions(classifier)
-        if hasattr(classifier, "result_")
-        else classifier.notes_.get("versions"),
+        "versions": _versions_noted(classifier),
         "classifier": kind.name,
         "parameters": parameters,
         "classes": classifier.classes_.tolist(),
