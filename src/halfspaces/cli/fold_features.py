@@ -101,9 +101,7 @@ def search_by_fold(
             f"--scoring {recipe.scoring} gives no finite number at any strength; choose another."
         )
     best = best_of(table.mean, table.tie_breaker)
-    learned = _Learned()
-    if recipe.learns_held_out:
-        learned = _learned(recipe, float(strengths[best]), describing, given, rows)
+    learned = _learned(recipe, float(strengths[best]), describing, given, rows)
     return FoldSearch(
         {
             "param_strength": strengths,
@@ -186,6 +184,8 @@ class _Learned(NamedTuple):
 def _learned(
     recipe: Recipe, strength: float, describing: Describing, given: Dataset, rows: Rows
 ) -> _Learned:
+    if not recipe.learns_held_out:
+        return _Learned()
     scores, y = _held_out_scores(recipe, strength, describing, given, rows)
     calibration = None
     threshold = None
