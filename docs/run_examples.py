@@ -21,6 +21,7 @@ PAGES = (
     DOCS / "getting-started.md",
     DOCS / "gradient-check.md",
     DOCS / "probes.md",
+    DOCS / "decide.md",
 )
 EXAMPLE = re.compile(
     r"(<!-- executed by docs/run_examples\.py -->\n```console\n)(.*?)(```)", re.DOTALL

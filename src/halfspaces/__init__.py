@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from halfspaces.estimators.cross_validation import LinearClassifierCV
     from halfspaces.estimators.label_sets import LabelSetsClassifier
     from halfspaces.estimators.label_sets_cv import LabelSetsClassifierCV
+    from halfspaces.estimators.metrics.evaluate import evaluate
     from halfspaces.estimators.multi_label import MultiLabelClassifier
     from halfspaces.estimators.network import NetworkClassifier
     from halfspaces.files.models import load, save
@@ -43,6 +44,7 @@ __all__ = [
     "MultiLabelClassifier",
     "NetworkClassifier",
     "certify",
+    "evaluate",
     "load",
     "minimize",
     "save",
@@ -58,6 +60,7 @@ _HOMES = {
     "MultiLabelClassifier": "estimators.multi_label",
     "NetworkClassifier": "estimators.network",
     "certify": "estimators.certify",
+    "evaluate": "estimators.metrics.evaluate",
     "minimize": "proofs.minimize",
     "load": "files.models",
     "save": "files.models",

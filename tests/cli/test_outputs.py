@@ -67,6 +67,12 @@ CASES = [
     ),
     Case("report m --data d.npz", ("m.safetensors", "d.npz"), ("m.html",)),
     Case("report m --data d.npz --out r.json", ("m.safetensors", "d.npz"), ("r.json",)),
+    Case("evaluate m d.npz --out figures.json", ("m.safetensors", "d.npz"), ("figures.json",)),
+    Case(
+        "compare m n --data d.npz --out figures.json",
+        ("m.safetensors", "n.safetensors", "d.npz"),
+        ("figures.json",),
+    ),
     *(
         Case(
             f"predict m.safetensors d.npz --out {name}", ("m.safetensors", "d.npz"), (name,), False
@@ -91,7 +97,7 @@ EACH = [
     pytest.param(case, id=str(case), marks=[] if case in QUICK else pytest.mark.slow)
     for case in CASES
 ]
-WRITE_NOTHING = {"evaluate", "info", "convert", "play", "data list", "data info"}
+WRITE_NOTHING = {"info", "convert", "play", "data list", "data info"}
 WRITE_NOTHING |= {"features list", "data formats"}
 WRITE_IN_THE_CACHE = {"data get", "data cache"}
 
@@ -114,7 +120,8 @@ def original(tmp_path_factory, digits_model):
     np.savez(folder / "d.npz", X=DIGITS.X[:ROWS], y=DIGITS.y[:ROWS])
     half = {"X_test": DIGITS.X[ROWS:150], "y_test": DIGITS.y[ROWS:150]}
     np.savez(folder / "t.npz", X=DIGITS.X[:ROWS], y=DIGITS.y[:ROWS], **half)
-    shutil.copy(digits_model, folder / "m.safetensors")
+    for name in ("m.safetensors", "n.safetensors"):
+        shutil.copy(digits_model, folder / name)
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)).save(
         folder / "image.png"
     )
@@ -181,6 +188,7 @@ WHOLE = {
     ".history.csv": lambda path: pd.read_csv(path)["loss"].iloc[-1] > 0,
     ".csv": lambda path: len(pd.read_csv(path)) == ROWS,
     ".probe.json": lambda path: json.loads(path.read_text())["scores"][0]["mean"] > 0.1,
+    "figures.json": lambda path: json.loads(path.read_text())["rows"] > 0,
     "r.json": lambda path: Summary.model_validate_json(path.read_bytes()).rows > 0,
     ".html": lambda path: path.read_bytes().rstrip().endswith(b"</html>"),
     ".json": lambda path: len(pd.read_json(path, lines=True)) == ROWS,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from halfspaces.cli import data, features, html_report
+from halfspaces.cli.compare import compare
 from halfspaces.cli.convert import convert
 from halfspaces.cli.evaluate import evaluate, info
 from halfspaces.cli.export import export
@@ -29,6 +30,7 @@ app = typer.Typer(
 for command in (
     train,
     evaluate,
+    compare,
     info,
     predict,
     probe,

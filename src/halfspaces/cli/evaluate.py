@@ -1,12 +1,17 @@
-"""`halfspaces evaluate` and `halfspaces info`: accuracy and description of a saved model."""
+"""`halfspaces evaluate` and `halfspaces info`: figures and description of a saved model."""
+
+from pathlib import Path
 
 from halfspaces.cli.options import (
     DataArgument,
+    FiguresOption,
     IgnoreOption,
     JobsOption,
+    JsonOption,
     LabelOption,
     MemoryOption,
     ModelArgument,
+    OverwriteOption,
     PluginOption,
     SkipOption,
     SplitOption,
@@ -23,42 +28,48 @@ def evaluate(
     ignore: IgnoreOption = None,
     split: SplitOption = None,
     skip_bad: SkipOption = False,
+    as_json: JsonOption = False,
+    out: FiguresOption = None,
+    overwrite: OverwriteOption = False,
     memory: MemoryOption = None,
     jobs: JobsOption = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Report the accuracy of a saved model, in total and by class, on the test rows (all rows if
-    there is no test split).
+    """Report how good a saved model is, in total and by class, with 95 % intervals, on the test
+    rows (all rows if there is no test split).
     """
     import halfspaces
-    from halfspaces.cli import model_data, prediction_table, report, values
+    from halfspaces.cli import evaluation, figures_report, report, screen, values
+    from halfspaces.estimators.metrics.evaluate import figures_of
+    from halfspaces.files.outputs import Input, plugins
 
-    budget = values.memory_bytes(memory)
+    inputs = [Input(model, "the model"), Input(Path(data), "the data"), *plugins(plugin)]
+    evaluation.check_output(out, inputs, overwrite=overwrite)
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
-    with report.reading(data):
-        dataset = model_data.open_dataset(
-            classifier,
-            data,
-            label=label,
-            ignore=ignore,
-            split=split,
-            skip_bad=skip_bad,
-            memory=budget,
-        )
-    part = "all"
-    X = dataset.X
-    y = dataset.y
-    if dataset.X_test is not None and dataset.y_test is not None:
-        part = "test"
-        X = dataset.X_test
-        y = dataset.y_test
-    labels = model_data.labels(classifier, dataset, y)
-    predicted = prediction_table.labels(classifier, model_data.rows(classifier, dataset, X))
+    rows = evaluation.opened(
+        classifier,
+        data,
+        label=label,
+        ignore=ignore,
+        split=split,
+        skip_bad=skip_bad,
+        memory=values.memory_bytes(memory),
+    )
+    figures = figures_of(evaluation.answers(classifier, rows))
+    about = {"model": str(model), "data": rows.dataset.name, "part": rows.part}
+    content = {**about, **figures.to_dict(report.namer(rows.labels.names))}
+    if out is not None:
+        evaluation.write(out, content)
+    if as_json:
+        screen.print_json(content)
+        return
     report.model(classifier, model)
-    report.notes(dataset)
-    report.unknown(labels)
-    report.accuracies({part: report.accuracy(labels.y, predicted)})
-    report.classes(labels.y, predicted, labels.names, part)
+    report.notes(rows.dataset)
+    report.unknown(rows.labels)
+    report.accuracies({rows.part: figures["accuracy"].value})
+    figures_report.show(figures, rows.labels.names, rows.part)
+    if out is not None:
+        figures_report.written(out)
 
 
 def info(model: ModelArgument, plugin: PluginOption = None) -> None:

@@ -8,7 +8,7 @@ held-out images are scored.
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from halfspaces.estimators.calibration import CALIBRATIONS, Calibration
 from halfspaces.estimators.components import penalty_by_strength
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.estimators.scoring import ScoreTable, make_scorer
+from halfspaces.estimators.threshold import Threshold, check_two_classes
 from halfspaces.loop.result import Reason
 from halfspaces.loop.run import Callback
 from halfspaces.support.types import Array
@@ -31,7 +32,8 @@ from halfspaces.tuning.selection import best_of
 class FoldSearch:
     """λ chosen over folds that have features of their own; the attributes of `LinearClassifierCV`.
 
-    `calibration_` is learned from the held-out scores of all folds, None without `calibrate`.
+    `calibration_` and `threshold_` are learned from the held-out scores of all folds, None where
+    they are not asked for.
     """
 
     cv_results_: Mapping[str, Array]
@@ -40,6 +42,7 @@ class FoldSearch:
     scoring: Any
     seconds: float
     calibration_: Calibration | None
+    threshold_: Threshold | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,9 +101,7 @@ def search_by_fold(
             f"--scoring {recipe.scoring} gives no finite number at any strength; choose another."
         )
     best = best_of(table.mean, table.tie_breaker)
-    calibration = None
-    if recipe.calibrate is not None:
-        calibration = _calibration(recipe, float(strengths[best]), describing, given, rows)
+    learned = _learned(recipe, float(strengths[best]), describing, given, rows)
     return FoldSearch(
         {
             "param_strength": strengths,
@@ -117,7 +118,8 @@ def search_by_fold(
         best,
         searches[0].scoring,
         time.perf_counter() - started,
-        calibration,
+        learned.calibration,
+        learned.threshold,
     )
 
 
@@ -163,7 +165,8 @@ def _described(describing: Describing, given: Dataset, rows: Rows) -> Iterator[F
 def _fitted(
     recipe: Recipe, strengths: Array, fold: FoldRows, callbacks: Sequence[Callback]
 ) -> LinearClassifierCV:
-    search = recipe.search().set_params(strengths=strengths, calibrate=None, callbacks=callbacks)
+    search = recipe.search().set_params(strengths=strengths, calibrate=None, threshold=None)
+    search.set_params(callbacks=callbacks)
     held_out = (fold.X_held_out, fold.y_held_out, fold.weight_held_out)
     search.fit(fold.X, fold.y, fold.weight, validation=held_out)
     if search.result_.reason is Reason.INTERRUPTED:
@@ -171,10 +174,33 @@ def _fitted(
     return search
 
 
-def _calibration(
+class _Learned(NamedTuple):
+    """What is learned from the held-out scores of all folds, where it is asked for."""
+
+    calibration: Calibration | None = None
+    threshold: Threshold | None = None
+
+
+def _learned(
     recipe: Recipe, strength: float, describing: Describing, given: Dataset, rows: Rows
-) -> Calibration:
-    """The calibration learned from the held-out scores of all folds at the chosen λ."""
+) -> _Learned:
+    if not recipe.learns_held_out:
+        return _Learned()
+    scores, y = _held_out_scores(recipe, strength, describing, given, rows)
+    calibration = None
+    threshold = None
+    if recipe.calibrate is not None:
+        calibration = CALIBRATIONS[recipe.calibrate].fit(scores, y, np.ones(len(y)))
+    if recipe.threshold is not None:
+        check_two_classes(recipe.threshold, scores.shape[1])
+        threshold = Threshold.fit(scores[:, 1] - scores[:, 0], y, None, recipe.threshold)
+    return _Learned(calibration, threshold)
+
+
+def _held_out_scores(
+    recipe: Recipe, strength: float, describing: Describing, given: Dataset, rows: Rows
+) -> tuple[Array, Array]:
+    """Scores (n, C) and classes (n,) of the held-out rows of all folds at the chosen λ."""
     scores: list[Array] = []
     labels: list[Array] = []
     for fold in _described(describing, given, rows):
@@ -183,6 +209,4 @@ def _calibration(
         found = classifier.fit(fold.X, fold.y, fold.weight).decision_function(fold.X_held_out)
         scores.append(np.stack([-found / 2, found / 2], axis=1) if found.ndim == 1 else found)
         labels.append(np.searchsorted(classifier.classes_, fold.y_held_out))
-    y = np.concatenate(labels)
-    assert recipe.calibrate is not None
-    return CALIBRATIONS[recipe.calibrate].fit(np.concatenate(scores), y, np.ones(len(y)))
+    return np.concatenate(scores), np.concatenate(labels)

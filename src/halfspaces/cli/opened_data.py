@@ -14,6 +14,7 @@ from halfspaces.datasets import Dataset
 from halfspaces.datasets.formats.image_size import ImageSize
 from halfspaces.estimators.checked_data import check_two
 from halfspaces.estimators.finite import check_finite
+from halfspaces.estimators.threshold import check_two_classes
 from halfspaces.features import parse
 from halfspaces.system import memory
 from halfspaces.system.distinct import distinct
@@ -32,7 +33,10 @@ def read(recipe: Recipe, listener: Listener) -> Dataset:
     if given.X_test is not None:
         check_finite("X_test", given.X_test)
     listener.opened(given)
-    check_two(distinct(given.y))  # before features are computed in vain
+    classes = distinct(given.y)
+    check_two(classes)  # before features are computed in vain
+    if recipe.threshold is not None:
+        check_two_classes(recipe.threshold, len(classes), "--threshold")
     listener.counted(given, recipe.class_weight)
     return given
 

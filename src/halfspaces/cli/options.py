@@ -114,6 +114,8 @@ MemoryOption = Annotated[str | None, typer_option("memory")]
 JobsOption = Annotated[int | None, typer_option("jobs")]
 LanguageOption = Annotated[str, typer.Option(help=table.all_options()["language"].description)]
 OverwriteOption = Annotated[bool, typer_option("overwrite")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead.")]
+FiguresOption = Annotated[Path | None, typer.Option(help="Write the figures here, a .json file.")]
 PluginOption = Annotated[list[Path] | None, typer_option("plugin")]
 ModelArgument = Annotated[
     Path,

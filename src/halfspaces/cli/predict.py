@@ -43,6 +43,10 @@ def predict(
             help="Add the K best classes with probabilities, or scores if there are none."
         ),
     ] = None,
+    explain: Annotated[
+        int | None,
+        typer.Option(help="Add the K columns, or pixels and cells, that add most to the score."),
+    ] = None,
     overwrite: OverwriteOption = False,
     memory: MemoryOption = None,
     jobs: JobsOption = None,
@@ -64,7 +68,9 @@ def predict(
         prediction_table.check_format(out)
     budget = values.memory_bytes(memory)
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
-    columns = prediction_table.Columns(classifier, probabilities=probabilities, top=top)
+    columns = prediction_table.Columns(
+        classifier, probabilities=probabilities, top=top, explain=explain
+    )
     sources = []
     for each in data:
         with report.reading(each):

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from halfspaces.cli import report, screen
+from halfspaces.cli.explanation import Explanation
 from halfspaces.estimators.base import probabilities, winners
 from halfspaces.estimators.components import make_loss
 from halfspaces.features.lazy_rows import Computed, Described, PixelRows
@@ -69,7 +70,12 @@ class Columns:
     """The columns of the table of predictions."""
 
     def __init__(
-        self, classifier: Any, *, probabilities: bool = False, top: int | None = None
+        self,
+        classifier: Any,
+        *,
+        probabilities: bool = False,
+        top: int | None = None,
+        explain: int | None = None,
     ) -> None:
         if probabilities and not hasattr(classifier, "predict_proba"):
             raise ValueError(
@@ -82,6 +88,7 @@ class Columns:
         if top is not None:
             check_number("--top", top, at_least=1, integer=True)
         self.top = min(top or 0, self.n_classes)
+        self.explanation = None if explain is None else Explanation(classifier, explain)
         name = report.namer(classifier.notes_.get("class_names"))
         self.names = [name(label) for label in classifier.classes_]
         plain = self.names == [str(label) for label in classifier.classes_]
@@ -94,11 +101,12 @@ class Columns:
         return named | self._predicted(X)
 
     def _predicted(self, X: Any) -> Table:
-        if not (self.all or self.top):
+        if not (self.all or self.top or self.explanation):
             return {"label": self._shown(self.classifier.predict(X))}
         scores = self.classifier.decision_function(X)
         calibration = self.classifier.calibration_
-        best = winners(scores, make_loss(self.classifier.loss), calibration)
+        threshold = self.classifier.threshold_
+        best = winners(scores, make_loss(self.classifier.loss), calibration, threshold)
         table = {"label": self.shown[best]}
         values = self._probabilities_or_scores(scores)
         order = _best(values, self.top)
@@ -107,6 +115,8 @@ class Columns:
             table[f"{self.word}_{place + 1}"] = values[np.arange(len(values)), order[:, place]]
         if self.all:
             table |= {f"p({name})": values[:, c] for c, name in enumerate(self.names)}
+        if self.explanation is not None:
+            table |= self.explanation.of(X, best)
         return table
 
     def _shown(self, labels: Array) -> Array:
@@ -139,9 +149,14 @@ def labels(classifier: Any, X: Any, limits: Limits = LIMITS) -> Array:
     """The predicted label of every row; rows of images are computed block by block."""
     if not isinstance(X, Computed):
         return classifier.predict(X)
-    blocks = _blocks(X, len(classifier.classes_), limits)
-    counted = report.counted(blocks, X.shape[0])
-    return np.concatenate([classifier.predict(X[rows.start : rows.stop]) for rows in counted])
+    blocks = scored_blocks(X, len(classifier.classes_), limits)
+    return np.concatenate([classifier.predict(X[rows.start : rows.stop]) for rows in blocks])
+
+
+def scored_blocks(X: Any, n_classes: int, limits: Limits = LIMITS) -> Iterator[range]:
+    """Row numbers in blocks, of images with a progress bar: their rows are computed."""
+    blocks = _blocks(X, n_classes, limits)
+    return report.counted(blocks, X.shape[0]) if isinstance(X, Computed) else blocks
 
 
 def write(columns: Columns, X: Any, out: Path | None, limits: Limits = LIMITS) -> None:

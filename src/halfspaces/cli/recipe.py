@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from halfspaces.cli import strength_report, values
+from halfspaces.cli.learned_options import LEARNED, check_learned
 from halfspaces.cli.open_options import AUTO, OpenOptions
 from halfspaces.cli.score_choice import (
     LINEAR,
@@ -38,7 +39,6 @@ from halfspaces.optimizers import OPTIMIZERS, SCHEDULES, UPDATE_RULES, RandomSea
 from halfspaces.optimizers.random_search import Attempts
 from halfspaces.penalties import PENALTIES
 from halfspaces.penalties.base import Penalty
-from halfspaces.support.validation import check_number
 from halfspaces.system.names import nearest
 from halfspaces.system.words import LANGUAGES
 
@@ -95,7 +95,8 @@ class Recipe(OpenOptions):
         self._check_network()
         self.linear_scores.check(self.optimizer, self.make_loss())
         self._check_strength()
-        self._check_calibrate()
+        for name in LEARNED:
+            check_learned(name, self, self.linear_scores.given)
         if self.class_weight not in (None, "balanced"):
             raise ValueError(
                 f"--class-weight must be balanced or left out, got {self.class_weight}."
@@ -172,7 +173,7 @@ class Recipe(OpenOptions):
             given = getattr(self, name)
             if self.is_network:
                 continue  # --validation assesses it
-            held_out = self.calibrate is not None and name in ("folds", "validation")
+            held_out = self.learns_held_out and name in ("folds", "validation")
             if given is not None and not (self.chooses_strength or held_out):
                 fixed = "these options"
                 if self.strength is not None:
@@ -197,31 +198,6 @@ class Recipe(OpenOptions):
                 f"--scoring {self.scoring} needs probabilities, which --loss {self.loss} does not "
                 "give; give --calibrate temperature, too, or --loss softmax."
             )
-
-    def _check_calibrate(self) -> None:
-        """Raise unless the options allow a calibration, which is fitted to held-out scores."""
-        if self.calibrate is None:
-            return
-        given = f"--calibrate {self.calibrate}"
-        for name, needed in (table.rule("calibrate", "only_with") or {}).items():
-            value = getattr(self, name)
-            if value != needed:
-                flag = table.flag(name)
-                raise ValueError(
-                    f"{given} needs {flag} {needed}, got {flag} {value}; leave one of them out."
-                )
-        if self.linear_scores.given:
-            flag = table.flag(next(iter(self.linear_scores.given)))
-            raise ValueError(
-                f"{given} is learned by a search for λ, which has no noise; leave out {flag} or "
-                "--calibrate."
-            )
-        if not PENALTIES[self.penalty].has_strength:
-            raise ValueError(
-                f"{given} needs a penalty with a strength, got --penalty {self.penalty}; use l2."
-            )
-        if self.strength is not None:
-            check_number(f"--strength, with {given},", self.strength, above=0)
 
     def _check_checkpoint(self) -> None:
         checkpoint = self.stored_run
@@ -318,6 +294,7 @@ class Recipe(OpenOptions):
             strengths=strengths,
             scoring=self.scoring or "accuracy",
             calibrate=self.calibrate,
+            threshold=self.threshold,
             random_state=self.seed,
             **self.fit_options,
         )
@@ -357,7 +334,12 @@ class Recipe(OpenOptions):
     @property
     def holds_out(self) -> bool:
         """Whether rows are held out from the fit."""
-        return self.chooses_strength or self.calibrate is not None
+        return self.chooses_strength or self.learns_held_out
+
+    @property
+    def learns_held_out(self) -> bool:
+        """Whether a calibration or a threshold is learned on rows held out."""
+        return any(getattr(self, name) is not None for name in LEARNED)
 
     @property
     def chooses_strength(self) -> bool:

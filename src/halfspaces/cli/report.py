@@ -240,6 +240,23 @@ def calibration(classifier: Any) -> None:
         pair("calibrated", f"{words}, learned on held-out rows")
 
 
+def threshold(classifier: Any, names: Sequence[str] | None) -> None:
+    """Print the threshold between two classes that was chosen on held-out scores, if any."""
+    chosen = classifier.threshold_
+    if chosen is None:
+        return
+    from halfspaces.estimators.base import probabilities
+    from halfspaces.estimators.components import make_loss
+
+    second = namer(names)(classifier.classes_[1])
+    above = f"a score of {chosen.score:.3g}"
+    if hasattr(classifier, "predict_proba"):
+        score = np.array([chosen.score])
+        p = probabilities(score, make_loss(classifier.loss), classifier.calibration_)[0, 1]
+        above = f"a probability of {p:.3g}"
+    pair("threshold", f"{second} above {above}: {chosen} on held-out rows")
+
+
 def model(classifier: "LinearClassifier", path: Path) -> None:
     """Print the loss, classes, features and data of a saved model."""
     from halfspaces.files.models import features_of
@@ -253,6 +270,7 @@ def model(classifier: "LinearClassifier", path: Path) -> None:
     if feature is not None:
         each = " x ".join(str(number) for number in feature.image_shape_)
         pair("features", f"{feature}: {D:,} columns of {each} pixels")
+    threshold(classifier, notes.get("class_names"))
 
 
 def noted(classifier: Any) -> None:

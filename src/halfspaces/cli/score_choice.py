@@ -16,7 +16,7 @@ from halfspaces.optimizers import OPTIMIZERS
 LINEAR = "linear"
 TAKE_NOISE = [name for name, kind in OPTIMIZERS.items() if kind.takes_noise]
 # What belongs to a search for λ, which networks do not have.
-OF_SEARCH = ("strengths", "folds", "scoring", "calibrate")
+OF_SEARCH = ("strengths", "folds", "scoring", "calibrate", "threshold")
 
 
 @dataclass(frozen=True)

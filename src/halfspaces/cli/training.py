@@ -213,6 +213,7 @@ def fitted(
     listener.follow(classifier).fit(dataset.X, dataset.y, dataset.weight, validation=validation)
     if isinstance(search, FoldSearch):
         classifier.calibration_ = search.calibration_
+        classifier.threshold_ = search.threshold_
     return classifier
 
 
@@ -381,6 +382,7 @@ def report_all(
     one_search = isinstance(search, LinearClassifierCV) and not recipe.fits_after_search
     report.fit(classifier, cost=not one_search)
     report.calibration(classifier)
+    report.threshold(classifier, examples.given.class_names)
     if evaluation is not None:
         report.accuracies(evaluation.metrics)
         names = examples.given.class_names

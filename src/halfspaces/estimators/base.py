@@ -18,6 +18,7 @@ from halfspaces.estimators.components import make_loss
 from halfspaces.estimators.finite import check_finite
 from halfspaces.estimators.given import labels_of
 from halfspaces.estimators.sklearn_callbacks import CallbackSupportMixin
+from halfspaces.estimators.threshold import Threshold
 from halfspaces.loop.result import Result
 from halfspaces.loop.run import Callback
 from halfspaces.losses.base import Loss
@@ -65,11 +66,19 @@ def probabilities(scores: Array, loss: Loss, calibration: Calibration | None = N
     return np.divide(p, total, out=np.full_like(p, 1 / p.shape[1]), where=total > 0)
 
 
-def winners(scores: Array, loss: Loss, calibration: Calibration | None = None) -> Array:
+def winners(
+    scores: Array,
+    loss: Loss,
+    calibration: Calibration | None = None,
+    threshold: Threshold | None = None,
+) -> Array:
     """The position (N,) of each row's class: that of the largest score, or calibrated probability.
 
-    Scores have shape (N, C), or (N,) for two classes: the difference of their scores.
+    Scores have shape (N, C), or (N,) for two classes: the difference of their scores, which a
+    threshold is compared with.
     """
+    if threshold is not None:
+        return (scores > threshold.score).astype(np.intp)
     if calibration is not None and not calibration.keeps_order:
         return np.argmax(probabilities(scores, loss, calibration), axis=1)
     return np.argmax(scores, axis=1) if scores.ndim == 2 else (scores > 0).astype(np.intp)
@@ -105,6 +114,7 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     notes_: dict[str, Any]  # of a loaded model: the notes saved with it
     features_: Any  # of a loaded classifier: the fitted feature whose rows it takes, if any
     calibration_: Calibration | None = None
+    threshold_: Threshold | None = None  # of two classes, where one was chosen
     optimizer_choice_: str
     result_: Result
 
@@ -189,14 +199,15 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         """The class with the largest score for each row.
 
         With a calibration that of the largest probability, as scikit-learn's CalibratedClassifierCV
-        predicts: sigmoids may change the order of the classes.
+        predicts: sigmoids may change the order of the classes. With a threshold the second of two
+        classes where its score is above it.
         """
         check_is_fitted(self)
         loss = make_loss(self.loss)
         kind = np.min_scalar_type(len(self.classes_))
 
         def positions(scores: Array) -> Array:
-            return winners(scores, loss, self.calibration_).astype(kind)
+            return winners(scores, loss, self.calibration_, self.threshold_).astype(kind)
 
         return self.classes_[np.concatenate(list(self._by_block(X, positions)))]
 

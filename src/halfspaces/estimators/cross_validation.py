@@ -22,6 +22,7 @@ from halfspaces.estimators.results_table import results_as_html, results_table
 from halfspaces.estimators.scoring import Scorer, ScoreTable, check_probabilities, make_scorer
 from halfspaces.estimators.search import KINKED_TOL, Search
 from halfspaces.estimators.sklearn_callbacks import heard_by_callbacks
+from halfspaces.estimators.threshold import check_rule, check_two_classes
 from halfspaces.loop.result import Reason, Result
 from halfspaces.loop.run import LEAST_LOSS, Callback
 from halfspaces.losses.base import Loss
@@ -90,6 +91,11 @@ class LinearClassifierCV(LinearModel):
         `predict_proba`, and `predict` returns the class of the largest probability, as
         scikit-learn's CalibratedClassifierCV does. A temperature keeps the order of the classes;
         sigmoids may change it.
+    threshold : str or None, default None
+        For two classes, choose where the second begins by the held-out scores at the chosen
+        strength, as scikit-learn's TunedThresholdClassifierCV does: "balanced_accuracy", "f1",
+        "accuracy", "precision=0.9" (the largest recall of at least this precision) or "recall=0.9".
+        None predicts the class with the larger score.
     tol : float ≥ 0, default 1e-3
         As of `LinearClassifier`. While λ is chosen, a loss with kinks is solved to 0.01 at most;
         the classifier of the chosen λ then goes on to `tol`.
@@ -126,6 +132,8 @@ class LinearClassifierCV(LinearModel):
         not solved).
     calibration_ : Calibration or None
         The probabilities that were learned.
+    threshold_ : Threshold or None
+        The threshold that was chosen.
     classifier_ : LinearClassifier
         The fitted classifier without the search.
 
@@ -171,6 +179,7 @@ class LinearClassifierCV(LinearModel):
         scoring: Any = "accuracy",
         rule: str = "best",
         calibrate: str | None = None,
+        threshold: str | None = None,
         standardize: bool = True,
         fit_intercept: bool = True,
         class_weight: Any = None,
@@ -188,6 +197,7 @@ class LinearClassifierCV(LinearModel):
         self.scoring = scoring
         self.rule = rule
         self.calibrate = calibrate
+        self.threshold = threshold
         self.standardize = standardize
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
@@ -230,6 +240,8 @@ class LinearClassifierCV(LinearModel):
         X, y = examples_of(X, y)
         data = self._checked(X, y, sample_weight)
         data = replace(data, blocks=without_empty_columns(data.blocks))
+        if self.threshold is not None:
+            check_two_classes(self.threshold, len(data.classes))
         scorer = make_scorer(self.scoring)
         if scorer == "log_loss":
             check_probabilities(make_loss(self.loss), self.calibrate, "scoring='log_loss'")
@@ -253,6 +265,8 @@ class LinearClassifierCV(LinearModel):
         check_name("rule", self.rule, RULES)
         if self.calibrate is not None:
             check_name("calibrate", self.calibrate, CALIBRATIONS)
+        if self.threshold is not None:
+            check_rule(self.threshold)
         given: Any = self.strengths
         if isinstance(given, Integral) and not isinstance(given, bool):
             check_number("strengths, as a number of them,", given, at_least=2, integer=True)
@@ -304,8 +318,11 @@ class LinearClassifierCV(LinearModel):
         choice = choose_for(objective, path=True)
         result = self._refined(grid, best, objective, choice)
         self._adopt(objective, data.classes, choice, result)
-        if self.calibrate is not None:
-            self.calibration_ = search.calibration_of(search.scores_of(grid.W[:, best]))
+        if self.calibrate is not None or self.threshold is not None:
+            scores = search.scores_of(grid.W[:, best])
+            self.calibration_ = search.calibration_of(scores)
+            if self.threshold is not None:
+                self.threshold_ = search.threshold_of(scores, self.threshold)
         return grid
 
     def _first_strengths(

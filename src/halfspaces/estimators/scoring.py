@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from halfspaces.estimators.base import probabilities, winners
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.held_out import HeldOut
+from halfspaces.estimators.metrics.intervals import Z, wilson
 from halfspaces.loop.run import LEAST_LOSS
 from halfspaces.losses.base import Loss
 from halfspaces.support.types import Array
@@ -21,8 +22,6 @@ from halfspaces.system.names import nearest
 
 OWN_SCORERS = ("accuracy", "log_loss", "loss")
 ROWS = object()  # stands for the held-out rows where nobody looks at them
-
-Z = 1.959963984540054  # half the width of a 95 % interval, in standard errors
 
 Scorer = str | Callable[..., Any]
 
@@ -240,24 +239,6 @@ def interval(scorer: Scorer, mean: Array, error: Array, n_rows: float) -> tuple[
         return wilson(mean, n_rows)
     half = np.where(error > 0, Z * error, np.nan)  # scores without any spread tell of no error
     return mean - half, mean + half
-
-
-def wilson(p: Any, n: Any) -> tuple[Any, Any]:
-    """Wilson's 95 % interval of a probability: `p` is the part of `n` rows that is right.
-
-    (p + z²/2n ± z √(p (1 − p)/n + z²/4n²)) / (1 + z²/n), z = 1.96. It has a width and lies within
-    0 and 1, also where all rows are right or wrong.
-
-    Wilson, Probable inference, the law of succession, and statistical inference, 1927,
-    https://doi.org/10.1080/01621459.1927.10502953
-
-    >>> [round(float(end), 3) for end in wilson(1.0, 10)]
-    [0.722, 1.0]
-    """
-    middle = p + Z**2 / (2 * n)
-    half = Z * np.sqrt(p * (1 - p) / n + (Z / (2 * n)) ** 2)
-    scale = 1 + Z**2 / n
-    return np.clip((middle - half) / scale, 0.0, p), np.clip((middle + half) / scale, p, 1.0)
 
 
 def distinct_rows(held_out: Sequence[HeldOut]) -> float:

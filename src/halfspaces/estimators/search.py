@@ -21,6 +21,7 @@ from halfspaces.estimators.scoring import (
     score_classifier,
     tie_breaker,
 )
+from halfspaces.estimators.threshold import Threshold
 from halfspaces.loop.result import Result
 from halfspaces.loop.run import Callback
 from halfspaces.objective.objective import Objective
@@ -215,11 +216,20 @@ class Search:
         """A calibration fitted to the held-out scores of all folds; None without `calibrate`."""
         if self.calibrate is None:
             return None
-        y = np.concatenate([rows.y for rows in self.held_out])
-        weight = np.concatenate(
-            [np.ones(len(rows.y)) if rows.weight is None else rows.weight for rows in self.held_out]
-        )
-        return CALIBRATIONS[self.calibrate].fit(np.concatenate(scores), y, weight)
+        return CALIBRATIONS[self.calibrate].fit(np.concatenate(scores), *self._labels)
+
+    def threshold_of(self, scores: list[Array], rule: str) -> Threshold:
+        """A threshold chosen by the held-out scores (n, 2) of all folds."""
+        both = np.concatenate(scores)
+        return Threshold.fit(both[:, 1] - both[:, 0], *self._labels, rule)
+
+    @cached_property
+    def _labels(self) -> tuple[Array, Array]:
+        """Classes and weights of the held-out rows of all folds."""
+        weights = [
+            np.ones(len(rows.y)) if rows.weight is None else rows.weight for rows in self.held_out
+        ]
+        return np.concatenate([rows.y for rows in self.held_out]), np.concatenate(weights)
 
     def table(self, strengths: Iterable[float]) -> ScoreTable:
         """The scores of these strengths."""

@@ -5,6 +5,7 @@ import numpy as np
 from halfspaces.features.base import Feature
 from halfspaces.features.cells import cells_of, check_cell
 from halfspaces.features.images import squared
+from halfspaces.features.regions import region
 from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
@@ -105,6 +106,21 @@ class HOG(Feature):
         rows, columns, *_ = cells_of(self.cell, *image_shape[:2])
         block = self.block or 1
         return (rows - block + 1) * (columns - block + 1) * block**2 * self.orientations
+
+    def places(self, image_shape: tuple[int, int, int]) -> list[str]:
+        """The cell of each column."""
+        rows, columns, *_ = cells_of(self.cell, *image_shape[:2])
+        block = self.block or 1
+        corners = [
+            (row + y, column + x)
+            for row in range(rows - block + 1)
+            for column in range(columns - block + 1)
+            for y in range(block)
+            for x in range(block)
+        ]
+        side = self.cell
+        regions = [region(self.word, y * side, x * side, side, side) for y, x in corners]
+        return [place for place in regions for _ in range(self.orientations)]
 
     def _describe(self, planes: Array) -> Array:
         from halfspaces.features.loops import gradients

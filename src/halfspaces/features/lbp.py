@@ -6,6 +6,7 @@ import numpy as np
 
 from halfspaces.features.base import Feature
 from halfspaces.features.cells import cells_of, check_cell
+from halfspaces.features.regions import region
 from halfspaces.kernels.compile import run_compiled
 from halfspaces.support.types import Array
 from halfspaces.system.names import check_name
@@ -81,6 +82,16 @@ class LBP(Feature):
         """Cells times bins."""
         cells = cells_of(self.cell, *image_shape[:2])
         return cells.rows * cells.columns * _bins(self.patterns)
+
+    def places(self, image_shape: tuple[int, int, int]) -> list[str]:
+        """The cell of each column."""
+        cells = cells_of(self.cell, *image_shape[:2])
+        regions = [
+            region(self.word, row * cells.height, column * cells.width, cells.height, cells.width)
+            for row in range(cells.rows)
+            for column in range(cells.columns)
+        ]
+        return [place for place in regions for _ in range(_bins(self.patterns))]
 
     def _describe(self, planes: Array) -> Array:
         from halfspaces.features.loops import lbp

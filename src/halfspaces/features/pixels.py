@@ -3,6 +3,7 @@
 import math
 
 from halfspaces.features.base import Feature
+from halfspaces.features.regions import pixel_places
 from halfspaces.support.types import Array
 
 
@@ -33,6 +34,10 @@ class Pixels(Feature):
     def columns(self, image_shape: tuple[int, int, int]) -> int:
         """The numbers of an image."""
         return math.prod(image_shape)
+
+    def places(self, image_shape: tuple[int, int, int]) -> list[str]:
+        """The pixel of each column, and its colour."""
+        return pixel_places(image_shape)
 
     def _describe(self, planes: Array) -> Array:
         return planes.transpose(0, 2, 3, 1).reshape(len(planes), -1) / planes.dtype.type(255)

@@ -17,6 +17,7 @@ from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.estimators.network import NetworkClassifier
+from halfspaces.estimators.threshold import Threshold
 from halfspaces.files import safetensors_file
 from halfspaces.files.checked import check_depth, checked
 from halfspaces.files.components import check_registered, decode, encode
@@ -57,6 +58,13 @@ def versions(classifier: ScoreModel) -> dict[str, str]:
     libraries: list[Any] = [halfspaces, np, scipy, *_kind_of(classifier).libraries()]
     packages = {module.__name__: str(module.__version__) for module in libraries}
     return {**packages, "python": platform.python_version()}
+
+
+def _versions_noted(classifier: ScoreModel) -> dict[str, str] | None:
+    """The versions with which a classifier was fitted; None where they are not known."""
+    if hasattr(classifier, "result_"):
+        return versions(classifier)
+    return classifier.notes_.get("versions")
 
 
 def features_of(classifier: Any) -> "Feature | None":
@@ -132,9 +140,7 @@ def save(
     }
     metadata = {
         "version": halfspaces.__version__,
-        "versions": versions(classifier)
-        if hasattr(classifier, "result_")
-        else classifier.notes_.get("versions"),
+        "versions": _versions_noted(classifier),
         "classifier": kind.name,
         "parameters": parameters,
         "classes": classifier.classes_.tolist(),
@@ -144,6 +150,7 @@ def save(
         "feature_names": getattr(classifier, "feature_names_in_", np.array([])).tolist(),
         "n_iter": classifier.n_iter_,
         "calibration": encode(classifier.calibration_),
+        "threshold": encode(classifier.threshold_),
         "fit": _fit_notes(classifier),
         "notes": encode(notes),
         **kind.metadata(classifier),
@@ -214,6 +221,7 @@ def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> ScoreModel:
         classifier.features_dtype_ = stored.features_dtype
     classifier.n_iter_ = stored.n_iter
     classifier.calibration_ = decode(stored.calibration)
+    classifier.threshold_ = _threshold(stored.threshold, len(classifier.classes_))
     _check_calibration(classifier)
     notes = decode(stored.notes)
     names = stored.feature_names or _columns(notes, classifier)
@@ -299,6 +307,13 @@ def _check_calibration(classifier: ScoreModel) -> None:
     if not isinstance(learned, Calibration):
         raise TypeError(f"calibration {learned!r} is none")
     learned.probabilities(np.zeros((1, classes)))  # it says what does not fit
+
+
+def _threshold(stored: object, n_classes: int) -> Threshold | None:
+    chosen = decode(stored)
+    if chosen is not None and not (isinstance(chosen, Threshold) and n_classes == 2):
+        raise TypeError(f"threshold {chosen!r} is none of two classes")
+    return chosen
 
 
 def _earlier(classifier: Any) -> dict[str, Any]:

@@ -320,6 +320,12 @@ class FitOptions(Table):
         "temperature or sigmoid: probabilities for any loss, learned on held-out rows.",
         only_with={"optimizer": "auto"},
     )
+    threshold: str | None = option(
+        None,
+        "Of two classes: where the second begins, chosen on held-out rows: balanced_accuracy, f1, "
+        "accuracy, precision=0.9 or recall=0.9.",
+        only_with={"optimizer": "auto"},
+    )
 
 
 class ThisCall(Table):

@@ -84,6 +84,10 @@ def _is_probe(path: Path) -> bool:
     return is_marked(path, "probe")
 
 
+def _is_table_of_figures(path: Path) -> bool:
+    return is_marked(path, "table of figures")
+
+
 _PRODUCER_FIELD = b"\x12" + bytes([len(PRODUCER)]) + PRODUCER.encode()  # the second of protobuf
 
 
@@ -112,6 +116,7 @@ KINDS: Mapping[str, Callable[[Path], bool]] = {
     "plot": _is_plot,
     "report": _is_report,
     "probe": _is_probe,
+    "table of figures": _is_table_of_figures,
     "ONNX model": _is_onnx_export,
     "file of torch weights": _is_torch_export,
     "code": _is_never_known,

@@ -176,7 +176,7 @@ def merged(options: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
     for name in changed:
         ruled_out |= ruled_out_by(name)
     if "score" in changed:  # networks have no search for λ
-        ruled_out |= {*TABLES["strength"].model_fields, "calibrate"}
+        ruled_out |= {*TABLES["strength"].model_fields, "calibrate", "threshold"}
     if not chooses_by_strength(given.get("penalty", "l2"), given.get("optimizer", "auto")):
         ruled_out |= set(TABLES["strength"].model_fields)
     left = {name: value for name, value in options.items() if name not in ruled_out}

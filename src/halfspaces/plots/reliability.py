@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from halfspaces.estimators.scoring import wilson
+from halfspaces.estimators.metrics.intervals import wilson
 from halfspaces.plots.display import BLACK, BLUE, GREY, legend, number
 from halfspaces.plots.sources import OfRows
 from halfspaces.support.types import Array

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from halfspaces.estimators.scoring import Z, score_name
+from halfspaces.estimators.metrics.intervals import Z
+from halfspaces.estimators.scoring import score_name
 from halfspaces.plots.display import BLACK, BLUE, GREEN, RED, Display, legend, logarithmic, number
 from halfspaces.support.types import Array
 from halfspaces.tuning.selection import best_of, one_standard_error_of

@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 
 import halfspaces
 from halfspaces.estimators.base import ScoreModel
-from halfspaces.estimators.scoring import score_name, wilson
+from halfspaces.estimators.metrics.intervals import wilson
+from halfspaces.estimators.scoring import score_name
 from halfspaces.files.notes import RaceNote
 from halfspaces.loop.result import Reason
 from halfspaces.support.types import Array

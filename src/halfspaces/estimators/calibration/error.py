@@ -5,11 +5,23 @@ from typing import Any
 import numpy as np
 
 from halfspaces.estimators.calibration.checks import check_examples
+from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
+
+BINS = 15
+
+
+def bins_of(confidence: Array, bins: int) -> Array:
+    """The bin (N,) of each confidence: of equal width, (0, 1/bins] to (1 − 1/bins, 1].
+
+    >>> bins_of(np.array([0.5, 0.51, 1.0]), 2).tolist()
+    [0, 1, 1]
+    """
+    return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
 
 
 def expected_calibration_error(
-    probabilities: Any, y: Any, *, bins: int = 15, weight: Any = None
+    probabilities: Any, y: Any, *, bins: int = BINS, weight: Any = None
 ) -> float:
     """The mean difference of confidence and accuracy: Σ_b (w_b / Σ w) |accuracy_b − confidence_b|.
 
@@ -57,5 +69,4 @@ def expected_calibration_error(
         )
     confidence = p.max(axis=1).astype(np.float64)
     excess = weight * (confidence - (p.argmax(axis=1) == y))
-    bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    return float(np.abs(np.bincount(bin_of, excess)).sum() / weight.sum())
+    return float(np.abs(np.bincount(bins_of(confidence, bins), excess)).sum() / weight.sum())

@@ -99,6 +99,11 @@ def parts_of_rows(classifier: Classifier) -> Parts:
 
 def link_of(fitted: ScoreModel) -> Link:
     """How the scores of a fitted classifier become labels and probabilities."""
+    if fitted.threshold_ is not None:
+        raise ValueError(
+            f"The model has a threshold ({fitted.threshold_.rule}), which exports have no place "
+            "for; train without --threshold, or set threshold_ to None and compare scores yourself."
+        )
     link, factor, offset = _link(fitted)
     return Link(fitted.classes_, link, factor, offset)
 
