@@ -7,7 +7,7 @@ held-out images are scored.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,15 @@ from halfspaces.datasets import Dataset
 from halfspaces.estimators.calibration import CALIBRATIONS, Calibration
 from halfspaces.estimators.components import penalty_by_strength
 from halfspaces.estimators.cross_validation import LinearClassifierCV
+from halfspaces.estimators.held_out_scores import HeldOutScores
+from halfspaces.estimators.reliability import Reliability
 from halfspaces.estimators.scoring import ScoreTable, make_scorer
+from halfspaces.estimators.search import ScoredStrength
 from halfspaces.loop.result import Reason
-from halfspaces.loop.run import Callback
+from halfspaces.loop.run import Callback, Run
+from halfspaces.losses.base import Loss
 from halfspaces.support.types import Array
+from halfspaces.system.distinct import encoded
 from halfspaces.tuning.growing_grid import SPAN, SPARSE_SPAN, GrowingGrid
 from halfspaces.tuning.largest_strength import largest_strength
 from halfspaces.tuning.selection import best_of
@@ -31,7 +36,8 @@ from halfspaces.tuning.selection import best_of
 class FoldSearch:
     """λ chosen over folds that have features of their own; the attributes of `LinearClassifierCV`.
 
-    `calibration_` is learned from the held-out scores of all folds, None without `calibrate`.
+    `calibration_` and `reliability_` are learned from the held-out scores of all folds at the
+    chosen strength, the calibration only with `calibrate`.
     """
 
     cv_results_: Mapping[str, Array]
@@ -39,7 +45,28 @@ class FoldSearch:
     best_index_: int
     scoring: Any
     seconds: float
-    calibration_: Calibration | None
+    loss: Loss
+    held_out_scores_: HeldOutScores
+    calibration_: Calibration | None = None
+
+    @property
+    def reliability_(self) -> Reliability | None:
+        """What the held-out rows say of new ones."""
+        return self.held_out_scores_.reliability(self.loss, self.calibration_)
+
+
+@dataclass(eq=False)
+class HeldOutOfStrengths:
+    """A callback of a search that keeps the scores of the held-out rows of each strength (n, C)."""
+
+    scores: dict[float, Array] = field(default_factory=dict)
+
+    def __call__(self, run: Run) -> None:
+        """Let the run go on."""
+
+    def scored(self, found: ScoredStrength) -> None:
+        """Keep the scores of the one set of held-out rows."""
+        self.scores[found.strength] = found.scores[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +108,10 @@ def search_by_fold(
     """
     started = time.perf_counter()
     strengths = _strengths(recipe, rows)
+    kept = [HeldOutOfStrengths() for _ in rows.folds]
     searches = [
-        _fitted(recipe, strengths, fold, callbacks) for fold in _described(describing, given, rows)
+        _fitted(recipe, strengths, fold, [*callbacks, heard])
+        for heard, fold in zip(kept, _described(describing, given, rows), strict=True)
     ]
     results = [search.cv_results_ for search in searches]
 
@@ -98,9 +127,7 @@ def search_by_fold(
             f"--scoring {recipe.scoring} gives no finite number at any strength; choose another."
         )
     best = best_of(table.mean, table.tie_breaker)
-    calibration = None
-    if recipe.calibrate is not None:
-        calibration = _calibration(recipe, float(strengths[best]), describing, given, rows)
+    at_best = [heard.scores[float(strengths[best])] for heard in kept]
     return FoldSearch(
         {
             "param_strength": strengths,
@@ -117,8 +144,23 @@ def search_by_fold(
         best,
         searches[0].scoring,
         time.perf_counter() - started,
-        calibration,
+        recipe.make_loss(),
+        *_learned(recipe, at_best, given, rows),
     )
+
+
+def _learned(
+    recipe: Recipe, scores: Sequence[Array], given: Dataset, rows: Rows
+) -> tuple[HeldOutScores, Calibration | None]:
+    """The held-out scores of all folds, and the calibration that is learned from them."""
+    tests = [fold.test for fold in rows.folds]
+    labels = encoded(given.y)[1]
+    y = [labels[test] for test in tests]
+    held_out = HeldOutScores.joined(tests, scores, y, len(given.y))
+    if recipe.calibrate is None:
+        return held_out, None
+    kind = CALIBRATIONS[recipe.calibrate]
+    return held_out, kind.fit(np.concatenate(scores), np.concatenate(y))
 
 
 def _strengths(recipe: Recipe, rows: Rows) -> Array:
@@ -169,20 +211,3 @@ def _fitted(
     if search.result_.reason is Reason.INTERRUPTED:
         raise KeyboardInterrupt
     return search
-
-
-def _calibration(
-    recipe: Recipe, strength: float, describing: Describing, given: Dataset, rows: Rows
-) -> Calibration:
-    """The calibration learned from the held-out scores of all folds at the chosen λ."""
-    scores: list[Array] = []
-    labels: list[Array] = []
-    for fold in _described(describing, given, rows):
-        classifier = recipe.classifier()
-        classifier.set_params(**recipe.make_penalty(strength), callbacks=[])
-        found = classifier.fit(fold.X, fold.y, fold.weight).decision_function(fold.X_held_out)
-        scores.append(np.stack([-found / 2, found / 2], axis=1) if found.ndim == 1 else found)
-        labels.append(np.searchsorted(classifier.classes_, fold.y_held_out))
-    y = np.concatenate(labels)
-    assert recipe.calibrate is not None
-    return CALIBRATIONS[recipe.calibrate].fit(np.concatenate(scores), y, np.ones(len(y)))

@@ -15,7 +15,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from halfspaces.cli import report, screen
-from halfspaces.estimators.base import probabilities, winners
+from halfspaces.cli.promises import NONE, Promises
+from halfspaces.estimators.base import probabilities, reliable_probabilities, winners
 from halfspaces.estimators.components import make_loss
 from halfspaces.features.lazy_rows import Computed, Described, PixelRows
 from halfspaces.support.types import Array
@@ -69,7 +70,12 @@ class Columns:
     """The columns of the table of predictions."""
 
     def __init__(
-        self, classifier: Any, *, probabilities: bool = False, top: int | None = None
+        self,
+        classifier: Any,
+        *,
+        probabilities: bool = False,
+        top: int | None = None,
+        promises: Promises = NONE,
     ) -> None:
         if probabilities and not hasattr(classifier, "predict_proba"):
             raise ValueError(
@@ -77,6 +83,7 @@ class Columns:
                 "train with softmax or ova_logistic, or with --calibrate temperature."
             )
         self.classifier = classifier
+        self.promises = promises
         self.all = probabilities
         self.n_classes = len(classifier.classes_)
         if top is not None:
@@ -94,7 +101,7 @@ class Columns:
         return named | self._predicted(X)
 
     def _predicted(self, X: Any) -> Table:
-        if not (self.all or self.top):
+        if not (self.all or self.top or self.promises):
             return {"label": self._shown(self.classifier.predict(X))}
         scores = self.classifier.decision_function(X)
         calibration = self.classifier.calibration_
@@ -107,6 +114,9 @@ class Columns:
             table[f"{self.word}_{place + 1}"] = values[np.arange(len(values)), order[:, place]]
         if self.all:
             table |= {f"p({name})": values[:, c] for c, name in enumerate(self.names)}
+        if self.promises:
+            p = reliable_probabilities(self.classifier, scores)
+            table |= self.promises.columns(self.classifier, p, self.names)
         return table
 
     def _shown(self, labels: Array) -> Array:
@@ -167,6 +177,12 @@ def write_all(
                 block = {name: values[part] for name, values in keys.items()}
                 put(columns.of(source.X[part], first + rows.start, block))
             first += N
+
+
+def write_table(table: Table, out: Path) -> None:
+    """Write one table, whole or not at all."""
+    with _writer(out) as put:
+        put(table)
 
 
 def _blocks(X: Any, n_classes: int, limits: Limits) -> Iterator[range]:

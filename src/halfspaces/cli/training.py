@@ -213,6 +213,8 @@ def fitted(
     listener.follow(classifier).fit(dataset.X, dataset.y, dataset.weight, validation=validation)
     if isinstance(search, FoldSearch):
         classifier.calibration_ = search.calibration_
+        if not recipe.fits_after_search:
+            classifier.reliability_ = search.reliability_
     return classifier
 
 

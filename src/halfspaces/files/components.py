@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from halfspaces import losses, networks, noise, optimizers, penalties
-from halfspaces.estimators import calibration
+from halfspaces.estimators import calibration, reliability
 from halfspaces.estimators.calibration import CALIBRATIONS
 from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.losses import LOSSES, surrogates
@@ -47,7 +47,16 @@ NAMED: dict[str, Mapping[str, Any]] = {
 }
 _OWN: dict[str, type] = {
     name: kind
-    for module in (losses, surrogates, penalties, noise, networks, optimizers, calibration)
+    for module in (
+        losses,
+        surrogates,
+        penalties,
+        noise,
+        networks,
+        optimizers,
+        calibration,
+        reliability,
+    )
     for name, kind in vars(module).items()
     if isinstance(kind, type) and is_dataclass(kind) and not name.startswith("_")
 }

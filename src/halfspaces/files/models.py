@@ -12,11 +12,12 @@ import scipy
 
 import halfspaces
 from halfspaces.datasets.conventions import Conventions
-from halfspaces.estimators.base import ScoreModel
+from halfspaces.estimators.base import ScoreModel, reliable_probabilities
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.estimators.network import NetworkClassifier
+from halfspaces.estimators.reliability import Reliability
 from halfspaces.files import safetensors_file
 from halfspaces.files.checked import check_depth, checked
 from halfspaces.files.components import check_registered, decode, encode
@@ -144,6 +145,7 @@ def save(
         "feature_names": getattr(classifier, "feature_names_in_", np.array([])).tolist(),
         "n_iter": classifier.n_iter_,
         "calibration": encode(classifier.calibration_),
+        "reliability": encode(classifier.reliability_),
         "fit": _fit_notes(classifier),
         "notes": encode(notes),
         **kind.metadata(classifier),
@@ -215,6 +217,8 @@ def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> ScoreModel:
     classifier.n_iter_ = stored.n_iter
     classifier.calibration_ = decode(stored.calibration)
     _check_calibration(classifier)
+    classifier.reliability_ = decode(stored.reliability)
+    _check_reliability(classifier)
     notes = decode(stored.notes)
     names = stored.feature_names or _columns(notes, classifier)
     if names:
@@ -299,6 +303,18 @@ def _check_calibration(classifier: ScoreModel) -> None:
     if not isinstance(learned, Calibration):
         raise TypeError(f"calibration {learned!r} is none")
     learned.probabilities(np.zeros((1, classes)))  # it says what does not fit
+
+
+def _check_reliability(classifier: ScoreModel) -> None:
+    learned = classifier.reliability_
+    if learned is None:
+        return
+    if not isinstance(learned, Reliability):
+        raise TypeError(f"reliability {learned!r} is none")
+    classes = len(classifier.classes_)
+    if len(learned.sets.by_class) != classes:
+        raise ValueError(f"its reliability has no order statistics of each of {classes} classes")
+    reliable_probabilities(classifier, np.zeros((1, classes)))  # it says what does not fit
 
 
 def _earlier(classifier: Any) -> dict[str, Any]:

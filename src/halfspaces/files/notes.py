@@ -153,6 +153,7 @@ class Stored(Held):
     feature_names: list[str]
     n_iter: Annotated[int, Field(ge=0)]
     calibration: Any = None
+    reliability: Any = None
     fit: dict[str, str | float | int | None] = Field(default_factory=dict)
     notes: Any
     inputs: StoredInputs | None = None
