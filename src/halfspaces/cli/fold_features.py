@@ -130,15 +130,9 @@ def search_by_fold(
     at_best = [heard.scores[float(strengths[best])] for heard in kept]
     return FoldSearch(
         {
-            "param_strength": strengths,
-            "mean_test_score": table.mean,
-            "standard_error": table.error,
-            "interval_low": table.low,
-            "interval_high": table.high,
-            "tie_breaker": table.tie_breaker,
+            **_columns_of(strengths, table),
             "mean_train_loss": columns("mean_train_loss").mean(axis=1),
             "passes": columns("passes").sum(axis=1),
-            "dropped": np.zeros(len(strengths), bool),
         },
         float(strengths[best]),
         best,
@@ -147,6 +141,18 @@ def search_by_fold(
         recipe.make_loss(),
         *_learned(recipe, at_best, given, rows),
     )
+
+
+def _columns_of(strengths: Array, table: ScoreTable) -> dict[str, Array]:
+    return {
+        "param_strength": strengths,
+        "mean_test_score": table.mean,
+        "standard_error": table.error,
+        "interval_low": table.low,
+        "interval_high": table.high,
+        "tie_breaker": table.tie_breaker,
+        "dropped": np.zeros(len(strengths), bool),
+    }
 
 
 def _learned(

@@ -53,10 +53,10 @@ class SuspectRows:
 
     def _show_pairs(self, most: int) -> None:
         shares = self.suspects.shares
-        order = np.argsort(-shares, axis=None, kind="stable")[:most]
+        order = np.argsort(-shares, axis=None, kind="stable")[:most].tolist()
         pairs = report.table_of("label", "likely", "share of all labels")
-        for label, likely in zip(*np.unravel_index(order, shares.shape), strict=True):
-            share = shares[label, likely]
+        for label, likely in (divmod(place, len(shares)) for place in order):
+            share = float(shares[label, likely])
             if share > 0:
                 cells = (self.names[label], self.names[likely], report.percent(share))
                 pairs.add_row(*map(Text, cells))
@@ -73,11 +73,7 @@ def found(recipe: Recipe, level: float) -> SuspectRows:
     recipe = decision.recipe
     examples = described_examples(recipe, decision.given, held_out, listener)
     search = choose_strength(recipe, examples, listener)
-    if search is None:
-        raise ValueError(
-            f"--penalty {recipe.penalty} has no strength to choose, so no rows are held out; "
-            "use l2."
-        )
+    assert search is not None  # with --folds there is one
     scores = search.held_out_scores_
     loss = recipe.make_loss()
     probabilities = scores.probabilities(loss, scores.missing_calibration(loss, None))

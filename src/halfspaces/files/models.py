@@ -144,8 +144,7 @@ def save(
         **({} if words is None else {"features": words}),
         "feature_names": getattr(classifier, "feature_names_in_", np.array([])).tolist(),
         "n_iter": classifier.n_iter_,
-        "calibration": encode(classifier.calibration_),
-        "reliability": encode(classifier.reliability_),
+        **_learned_on_held_out_rows(classifier),
         "fit": _fit_notes(classifier),
         "notes": encode(notes),
         **kind.metadata(classifier),
@@ -294,6 +293,13 @@ def _put_features(classifier: ScoreModel, words: str | None, tensors: dict[str, 
 
     arrays = {name.removeprefix(_FEATURES): tensor for name, tensor in tensors.items()}
     classifier.features_ = serialization.from_state(words, arrays, classifier.n_features_in_)
+
+
+def _learned_on_held_out_rows(classifier: ScoreModel) -> dict[str, Any]:
+    return {
+        "calibration": encode(classifier.calibration_),
+        "reliability": encode(classifier.reliability_),
+    }
 
 
 def _check_calibration(classifier: ScoreModel) -> None:

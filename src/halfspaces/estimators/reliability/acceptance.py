@@ -11,7 +11,7 @@ from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
 MOST = 500  # thresholds stored
-STARTS = 10  # shares of accepted rows from which thresholds are tested
+STARTS = 1 / 2 ** np.arange(1, 6)  # shares of accepted rows from which thresholds are tested
 
 
 class Accepted(NamedTuple):
@@ -40,10 +40,10 @@ class Acceptance:
     part ε of them is wrong, in 1 − δ of all draws of the held-out rows. A threshold t that accepts
     n(t) held-out rows, k(t) of them wrong, passes the test of "more than ε are wrong" if
 
-        P(Binomial(n(t), ε) ≤ k(t)) ≤ δ / 10
+        P(Binomial(n(t), ε) ≤ k(t)) ≤ δ / 5
 
-    which is the bound of Clopper and Pearson. From each of the ten thresholds that accept 10 %,
-    20 %, ..., 100 % of the rows the way goes down until a threshold does not pass: fixed sequences
+    which is the bound of Clopper and Pearson. From each of the five thresholds that accept 1/2,
+    1/4, ..., 1/32 of the rows the way goes down until a threshold does not pass: fixed sequences
     from several starts, which share δ.
 
     Parameters
@@ -128,20 +128,18 @@ class Acceptance:
         check_number("confidence", confidence, above=0, below=1)
         accepted = np.array(self.accepted)
         wrong = np.array(self.wrong)
-        level = (1 - confidence) / STARTS
+        level = (1 - confidence) / len(STARTS)
         passes = binom.cdf(wrong, accepted, error) <= level
-        starts = np.searchsorted(accepted, accepted[-1] * np.arange(1, STARTS + 1) / STARTS)
-        best = -1
-        for start in starts:
-            failed = np.flatnonzero(~passes[start:])
-            end = start + (failed[0] if len(failed) else len(passes) - start)
-            best = max(best, end - 1 if end > start else -1)
+        starts = np.searchsorted(accepted, accepted[-1] * STARTS)
+        ends = [start + np.argmin(np.append(passes[start:], False)) for start in starts]
+        reached = [end - 1 for start, end in zip(starts, ends, strict=True) if end > start]
+        best = max(reached, default=-1)
         if best < 0:
-            bounds = beta.ppf(1 - level, wrong[starts] + 1, np.maximum(accepted - wrong, 1)[starts])
+            least = beta.ppf(1 - level, wrong + 1, np.maximum(accepted - wrong, 1))[starts].min()
             raise ValueError(
                 f"No threshold is proven to keep the error at {error:g}: the {accepted[-1]:,} "
-                f"held-out rows prove {bounds.min():.2g} at best; ask for an error of at least "
-                "that, or train on more rows or with more folds."
+                f"held-out rows prove {1.05 * least:.2g}; ask for an error of at least that, or "
+                "train on more rows or with more folds."
             )
         share = float(accepted[best] / accepted[-1])
         return Accepted(self.thresholds[best], share, float(wrong[best] / accepted[best]))
