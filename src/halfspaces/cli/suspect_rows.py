@@ -22,19 +22,19 @@ class SuspectRows:
     Parameters
     ----------
     suspects : Suspects
-    names : array of texts, shape (C,)
+    names : list of str
+        Of the C classes.
     table : dict of arrays, shape (count,)
         row, the columns that name rows, label, likely, score.
     """
 
     suspects: Suspects
-    names: Array = field(repr=False)
+    names: list[str] = field(repr=False)
     table: dict[str, Array] = field(repr=False)
 
     def show(self, out: Path | None, most: int) -> None:
         """Print how many there are, the first of them, and the most frequent pairs of classes."""
         found = self.suspects
-        report.console.print()
         share = report.percent(found.count / len(found.rows))
         words = f"{found.count:,} of {len(found.rows):,} labels, {share}"
         report.pair("suspects", words)
@@ -80,14 +80,15 @@ def found(recipe: Recipe, level: float) -> SuspectRows:
     classes, y = encoded(given.y)
     suspects = find_suspects(y, probabilities, level=level)
     name = report.namer(given.class_names)
-    names = np.array([name(each) for each in classes], dtype=object)
+    names = [name(each) for each in classes]
+    of_class = np.array(names, dtype=object)
     listed = slice(suspects.count)
     rows = suspects.rows[listed]
     table = {
         "row": rows,
         **{key: values[rows] for key, values in given.keys.items()},
-        "label": names[suspects.labels[listed]],
-        "likely": names[suspects.likely[listed]],
+        "label": of_class[suspects.labels[listed]],
+        "likely": of_class[suspects.likely[listed]],
         "score": suspects.scores[listed],
     }
     return SuspectRows(suspects, names, table)
