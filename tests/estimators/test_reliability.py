@@ -139,7 +139,8 @@ def test_sets_and_accepted_labels_of_real_data(read):
         error = np.sqrt(2 * coverage * (1 - coverage) / len(new))
         assert found.mean() >= coverage - 2 * error
         if coverage > classifier.scores_.mean():
-            assert found.mean() <= coverage + 2 * error
+            # The final classifier saw a quarter more rows than those of the folds.
+            assert found.mean() <= coverage + 2 * error + 0.01
     wrong = predicted != y[new]
     accepted = classifier.accepts(X[new], max_error=wrong.mean() * 0.7)
     assert 0.1 < accepted.mean() < 1
