@@ -16,13 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = (
-    ROOT / "README.md",
-    DOCS / "getting-started.md",
-    DOCS / "gradient-check.md",
-    DOCS / "probes.md",
-    DOCS / "decide.md",
-)
+NAMES = ("getting-started", "gradient-check", "probes", "decide", "labels")
+PAGES = (ROOT / "README.md", *(DOCS / f"{name}.md" for name in NAMES))
 EXAMPLE = re.compile(
     r"(<!-- executed by docs/run_examples\.py -->\n```console\n)(.*?)(```)", re.DOTALL
 )

@@ -1,4 +1,4 @@
-"""`halfspaces data`: formats, and well-known data sets, listed, downloaded, described."""
+"""`halfspaces data`: formats, well-known data sets, listed, downloaded, described; suspects."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +8,7 @@ import typer
 
 from halfspaces.cli.options import help_alone
 from halfspaces.cli.screen import echo
+from halfspaces.cli.suspects import suspects
 from halfspaces.system import interrupts
 from halfspaces.system.progress import Bar
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 app = typer.Typer(
     invoke_without_command=True,
     callback=help_alone,
-    help="Well-known data sets: list, download and describe them.",
+    help="Well-known data sets: list, download and describe them; labels that are likely wrong.",
 )
+app.command()(suspects)
 NameArgument = Annotated[str, typer.Argument(help="A name of `halfspaces data list`.")]
 BUNDLED = "handwritten digits, 1,437 + 360 grey images of 8 x 8 pixels in 10 classes"
 

@@ -7,8 +7,8 @@ held-out images are scored.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -18,11 +18,16 @@ from halfspaces.datasets import Dataset
 from halfspaces.estimators.calibration import CALIBRATIONS, Calibration
 from halfspaces.estimators.components import penalty_by_strength
 from halfspaces.estimators.cross_validation import LinearClassifierCV
+from halfspaces.estimators.held_out_scores import HeldOutScores
+from halfspaces.estimators.reliability import Reliability
 from halfspaces.estimators.scoring import ScoreTable, make_scorer
+from halfspaces.estimators.search import ScoredStrength
 from halfspaces.estimators.threshold import Threshold, check_two_classes
 from halfspaces.loop.result import Reason
-from halfspaces.loop.run import Callback
+from halfspaces.loop.run import Callback, Run
+from halfspaces.losses.base import Loss
 from halfspaces.support.types import Array
+from halfspaces.system.distinct import encoded
 from halfspaces.tuning.growing_grid import SPAN, SPARSE_SPAN, GrowingGrid
 from halfspaces.tuning.largest_strength import largest_strength
 from halfspaces.tuning.selection import best_of
@@ -32,8 +37,8 @@ from halfspaces.tuning.selection import best_of
 class FoldSearch:
     """λ chosen over folds that have features of their own; the attributes of `LinearClassifierCV`.
 
-    `calibration_` and `threshold_` are learned from the held-out scores of all folds, None where
-    they are not asked for.
+    `calibration_`, `threshold_` and `reliability_` are learned from the held-out scores of all
+    folds at the chosen strength, the first two where they are asked for.
     """
 
     cv_results_: Mapping[str, Array]
@@ -41,8 +46,29 @@ class FoldSearch:
     best_index_: int
     scoring: Any
     seconds: float
-    calibration_: Calibration | None
-    threshold_: Threshold | None
+    loss: Loss
+    held_out_scores_: HeldOutScores
+    calibration_: Calibration | None = None
+    threshold_: Threshold | None = None
+
+    @property
+    def reliability_(self) -> Reliability | None:
+        """What the held-out rows say of new ones."""
+        return self.held_out_scores_.reliability(self.loss, self.calibration_)
+
+
+@dataclass(eq=False)
+class HeldOutOfStrengths:
+    """A callback of a search that keeps the scores of the held-out rows of each strength (n, C)."""
+
+    scores: dict[float, Array] = field(default_factory=dict)
+
+    def __call__(self, run: Run) -> None:
+        """Let the run go on."""
+
+    def scored(self, found: ScoredStrength) -> None:
+        """Keep the scores of the one set of held-out rows."""
+        self.scores[found.strength] = found.scores[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +110,10 @@ def search_by_fold(
     """
     started = time.perf_counter()
     strengths = _strengths(recipe, rows)
+    kept = [HeldOutOfStrengths() for _ in rows.folds]
     searches = [
-        _fitted(recipe, strengths, fold, callbacks) for fold in _described(describing, given, rows)
+        _fitted(recipe, strengths, fold, [*callbacks, heard])
+        for heard, fold in zip(kept, _described(describing, given, rows), strict=True)
     ]
     results = [search.cv_results_ for search in searches]
 
@@ -101,26 +129,51 @@ def search_by_fold(
             f"--scoring {recipe.scoring} gives no finite number at any strength; choose another."
         )
     best = best_of(table.mean, table.tie_breaker)
-    learned = _learned(recipe, float(strengths[best]), describing, given, rows)
+    at_best = [heard.scores[float(strengths[best])] for heard in kept]
     return FoldSearch(
         {
-            "param_strength": strengths,
-            "mean_test_score": table.mean,
-            "standard_error": table.error,
-            "interval_low": table.low,
-            "interval_high": table.high,
-            "tie_breaker": table.tie_breaker,
+            **_columns_of(strengths, table),
             "mean_train_loss": columns("mean_train_loss").mean(axis=1),
             "passes": columns("passes").sum(axis=1),
-            "dropped": np.zeros(len(strengths), bool),
         },
         float(strengths[best]),
         best,
         searches[0].scoring,
         time.perf_counter() - started,
-        learned.calibration,
-        learned.threshold,
+        recipe.make_loss(),
+        *_learned(recipe, at_best, given, rows),
     )
+
+
+def _columns_of(strengths: Array, table: ScoreTable) -> dict[str, Array]:
+    return {
+        "param_strength": strengths,
+        "mean_test_score": table.mean,
+        "standard_error": table.error,
+        "interval_low": table.low,
+        "interval_high": table.high,
+        "tie_breaker": table.tie_breaker,
+        "dropped": np.zeros(len(strengths), bool),
+    }
+
+
+def _learned(
+    recipe: Recipe, scores: Sequence[Array], given: Dataset, rows: Rows
+) -> tuple[HeldOutScores, Calibration | None, Threshold | None]:
+    """The held-out scores of all folds, and the calibration and threshold learned from them."""
+    tests = [fold.test for fold in rows.folds]
+    labels = encoded(given.y)[1]
+    y = [labels[test] for test in tests]
+    held_out = HeldOutScores.joined(tests, scores, y, len(given.y))
+    every, right = np.concatenate(scores), np.concatenate(y)
+    calibration = None
+    threshold = None
+    if recipe.calibrate is not None:
+        calibration = CALIBRATIONS[recipe.calibrate].fit(every, right)
+    if recipe.threshold is not None:
+        check_two_classes(recipe.threshold, every.shape[1])
+        threshold = Threshold.fit(every[:, 1] - every[:, 0], right, None, recipe.threshold)
+    return held_out, calibration, threshold
 
 
 def _strengths(recipe: Recipe, rows: Rows) -> Array:
@@ -172,41 +225,3 @@ def _fitted(
     if search.result_.reason is Reason.INTERRUPTED:
         raise KeyboardInterrupt
     return search
-
-
-class _Learned(NamedTuple):
-    """What is learned from the held-out scores of all folds, where it is asked for."""
-
-    calibration: Calibration | None = None
-    threshold: Threshold | None = None
-
-
-def _learned(
-    recipe: Recipe, strength: float, describing: Describing, given: Dataset, rows: Rows
-) -> _Learned:
-    if not recipe.learns_held_out:
-        return _Learned()
-    scores, y = _held_out_scores(recipe, strength, describing, given, rows)
-    calibration = None
-    threshold = None
-    if recipe.calibrate is not None:
-        calibration = CALIBRATIONS[recipe.calibrate].fit(scores, y, np.ones(len(y)))
-    if recipe.threshold is not None:
-        check_two_classes(recipe.threshold, scores.shape[1])
-        threshold = Threshold.fit(scores[:, 1] - scores[:, 0], y, None, recipe.threshold)
-    return _Learned(calibration, threshold)
-
-
-def _held_out_scores(
-    recipe: Recipe, strength: float, describing: Describing, given: Dataset, rows: Rows
-) -> tuple[Array, Array]:
-    """Scores (n, C) and classes (n,) of the held-out rows of all folds at the chosen λ."""
-    scores: list[Array] = []
-    labels: list[Array] = []
-    for fold in _described(describing, given, rows):
-        classifier = recipe.classifier()
-        classifier.set_params(**recipe.make_penalty(strength), callbacks=[])
-        found = classifier.fit(fold.X, fold.y, fold.weight).decision_function(fold.X_held_out)
-        scores.append(np.stack([-found / 2, found / 2], axis=1) if found.ndim == 1 else found)
-        labels.append(np.searchsorted(classifier.classes_, fold.y_held_out))
-    return np.concatenate(scores), np.concatenate(labels)

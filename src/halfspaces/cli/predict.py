@@ -47,6 +47,21 @@ def predict(
         int | None,
         typer.Option(help="Add the K columns, or pixels and cells, that add most to the score."),
     ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            help="Add the set of labels that holds the right one this often, such as 0.95."
+        ),
+    ] = None,
+    by_class: Annotated[
+        bool, typer.Option("--by-class", help="With --coverage: for the rows of each class.")
+    ] = False,
+    max_error: Annotated[
+        float | None,
+        typer.Option(
+            help="Add whether to accept a label: at most this part of those accepted is wrong."
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     memory: MemoryOption = None,
     jobs: JobsOption = None,
@@ -59,6 +74,7 @@ def predict(
     """
     import halfspaces
     from halfspaces.cli import model_data, prediction_table, report, values
+    from halfspaces.cli.promises import Promises
     from halfspaces.files.outputs import Input, Output, check_outputs, plugins
 
     if out is not None:
@@ -68,8 +84,10 @@ def predict(
         prediction_table.check_format(out)
     budget = values.memory_bytes(memory)
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
+    promises = Promises(coverage, by_class, max_error)
+    promises.check(classifier)
     columns = prediction_table.Columns(
-        classifier, probabilities=probabilities, top=top, explain=explain
+        classifier, probabilities=probabilities, top=top, explain=explain, promises=promises
     )
     sources = []
     for each in data:

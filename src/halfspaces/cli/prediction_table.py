@@ -16,7 +16,8 @@ import numpy as np
 
 from halfspaces.cli import report, screen
 from halfspaces.cli.explanation import Explanation
-from halfspaces.estimators.base import probabilities, winners
+from halfspaces.cli.promises import NONE, Promises
+from halfspaces.estimators.base import probabilities, reliable_probabilities, winners
 from halfspaces.estimators.components import make_loss
 from halfspaces.features.lazy_rows import Computed, Described, PixelRows
 from halfspaces.support.types import Array
@@ -76,6 +77,7 @@ class Columns:
         probabilities: bool = False,
         top: int | None = None,
         explain: int | None = None,
+        promises: Promises = NONE,
     ) -> None:
         if probabilities and not hasattr(classifier, "predict_proba"):
             raise ValueError(
@@ -83,6 +85,7 @@ class Columns:
                 "train with softmax or ova_logistic, or with --calibrate temperature."
             )
         self.classifier = classifier
+        self.promises = promises
         self.all = probabilities
         self.n_classes = len(classifier.classes_)
         if top is not None:
@@ -101,7 +104,7 @@ class Columns:
         return named | self._predicted(X)
 
     def _predicted(self, X: Any) -> Table:
-        if not (self.all or self.top or self.explanation):
+        if not (self.all or self.top or self.explanation or self.promises):
             return {"label": self._shown(self.classifier.predict(X))}
         scores = self.classifier.decision_function(X)
         calibration = self.classifier.calibration_
@@ -117,6 +120,9 @@ class Columns:
             table |= {f"p({name})": values[:, c] for c, name in enumerate(self.names)}
         if self.explanation is not None:
             table |= self.explanation.of(X, best)
+        if self.promises:
+            p = reliable_probabilities(self.classifier, scores)
+            table |= self.promises.columns(self.classifier, p, self.names)
         return table
 
     def _shown(self, labels: Array) -> Array:
@@ -182,6 +188,12 @@ def write_all(
                 block = {name: values[part] for name, values in keys.items()}
                 put(columns.of(source.X[part], first + rows.start, block))
             first += N
+
+
+def write_table(table: Table, out: Path) -> None:
+    """Write one table, whole or not at all."""
+    with _writer(out) as put:
+        put(table)
 
 
 def _blocks(X: Any, n_classes: int, limits: Limits) -> Iterator[range]:

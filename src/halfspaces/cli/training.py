@@ -214,6 +214,8 @@ def fitted(
     if isinstance(search, FoldSearch):
         classifier.calibration_ = search.calibration_
         classifier.threshold_ = search.threshold_
+        if not recipe.fits_after_search:
+            classifier.reliability_ = search.reliability_
     return classifier
 
 

@@ -26,6 +26,7 @@ from halfspaces.datasets.opening import (
     takes,
 )
 from halfspaces.datasets.optional import Library
+from halfspaces.datasets.suspects import Suspects, find_suspects
 from halfspaces.system.errors import DataError
 
 __all__ = [
@@ -39,7 +40,9 @@ __all__ = [
     "Format",
     "Library",
     "RowsToPredict",
+    "Suspects",
     "file_named",
+    "find_suspects",
     "folder_with",
     "from_batches",
     "holds_images",

@@ -45,6 +45,7 @@ class Dataset:
     and `weight` (N,) belong to the rows of X, `weight_val` to those of X_val: rows of one group are
     held out together, and an example counts by its weight. `shared_groups` are of a split, "test"
     or "validation": the number of its groups that have training rows, too, and of all its groups.
+    `keys` are columns (N,) that name the rows of X, such as the files of images.
 
     Raises DataError if the numbers of examples, labels or features disagree.
 
@@ -74,6 +75,7 @@ class Dataset:
     shared_groups: Mapping[str, tuple[int, int]] = field(
         default_factory=dict[str, tuple[int, int]], repr=False
     )
+    keys: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray], repr=False)
 
     def __post_init__(self) -> None:
         for split, X, y in (("test", self.X_test, self.y_test), ("val", self.X_val, self.y_val)):

@@ -17,6 +17,7 @@ from halfspaces.estimators.checked_data import Data, check_data, check_rows, in_
 from halfspaces.estimators.components import make_loss
 from halfspaces.estimators.finite import check_finite
 from halfspaces.estimators.given import labels_of
+from halfspaces.estimators.reliability import Reliability
 from halfspaces.estimators.sklearn_callbacks import CallbackSupportMixin
 from halfspaces.estimators.threshold import Threshold
 from halfspaces.loop.result import Result
@@ -84,7 +85,8 @@ def winners(
     return np.argmax(scores, axis=1) if scores.ndim == 2 else (scores > 0).astype(np.intp)
 
 
-def _probability(estimator: Any) -> bool:
+def has_probabilities(estimator: Any) -> bool:
+    """True; AttributeError if neither the loss nor a calibration gives probabilities."""
     calibrated = getattr(estimator, "calibrate", None) or getattr(estimator, "calibration_", None)
     if calibrated is None and make_loss(estimator.loss).probability is None:
         raise AttributeError(
@@ -92,6 +94,26 @@ def _probability(estimator: Any) -> bool:
             "'ova_logistic', or LinearClassifierCV(calibrate='temperature')."
         )
     return True
+
+
+def reliability_of(classifier: "ScoreModel") -> Reliability:
+    """What held-out rows say of the classifier; ValueError if there were none."""
+    check_is_fitted(classifier)
+    if classifier.reliability_ is None:
+        raise ValueError(
+            "The classifier has no scores of held-out rows; fit a LinearClassifierCV, or train "
+            "with λ chosen: without --strength, or with --strength and --calibrate temperature."
+        )
+    return classifier.reliability_
+
+
+def reliable_probabilities(classifier: "ScoreModel", scores: Array) -> Array:
+    """Probabilities (N, C) as those that its reliability was learned from.
+
+    Those of `predict_proba`, or of a temperature where the classifier has none.
+    """
+    learned = classifier.calibration_ or reliability_of(classifier).calibration
+    return probabilities(scores, make_loss(classifier.loss), learned)
 
 
 class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
@@ -115,6 +137,7 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     features_: Any  # of a loaded classifier: the fitted feature whose rows it takes, if any
     calibration_: Calibration | None = None
     threshold_: Threshold | None = None  # of two classes, where one was chosen
+    reliability_: Reliability | None = None  # of a search, or of a model that one has saved
     optimizer_choice_: str
     result_: Result
 
@@ -240,7 +263,7 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     def _scorer(self, X: Features) -> Scorer:
         """How these rows are scored."""
 
-    @available_if(_probability)
+    @available_if(has_probabilities)
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, shape (N, C).
 
@@ -249,8 +272,76 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         """
         return probabilities(self.decision_function(X), make_loss(self.loss), self.calibration_)
 
-    @available_if(_probability)
+    @available_if(has_probabilities)
     def predict_log_proba(self, X: Any) -> Array:
         """Logarithms of `predict_proba`."""
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
+
+    def predict_set(self, X: Any, coverage: float = 0.95, *, by_class: bool = False) -> Array:
+        """For each row the labels that hold the right one as often as `coverage` says.
+
+        Parameters
+        ----------
+        X : array or sparse matrix, shape (N, D)
+        coverage : float, default 0.95
+            The part of the sets of new rows, like those that were held out, that holds the right
+            label, above 0 and below 1: see `halfspaces.estimators.reliability.LabelSets`.
+        by_class : bool, default False
+            Keep the promise for the rows of each class; the sets are larger.
+
+        Returns
+        -------
+        array of bool, shape (N, C)
+            Whether each label, in the order of `classes_`, is in the set; the likeliest always is.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the classifier has no scores of held-out rows, or the coverage is out of range.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from halfspaces import LinearClassifierCV
+        >>> X, y = load_iris(return_X_y=True)
+        >>> LinearClassifierCV(strengths=[0.01]).fit(X, y).predict_set(X[:1], 0.99).tolist()
+        [[True, False, False]]
+        """
+        sets = reliability_of(self).sets
+        p = reliable_probabilities(self, self.decision_function(X))
+        return sets.of(p, coverage, by_class=by_class)
+
+    def accepts(self, X: Any, max_error: float = 0.05, *, confidence: float = 0.95) -> Array:
+        """Which predictions to accept so that at most a part `max_error` of these is wrong.
+
+        Parameters
+        ----------
+        X : array or sparse matrix, shape (N, D)
+        max_error : float, default 0.05
+        confidence : float, default 0.95
+            Of the threshold: see `halfspaces.estimators.reliability.Acceptance`.
+
+        Returns
+        -------
+        array of bool, shape (N,)
+            Whether the largest probability of a row is high enough.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the classifier has no scores of held-out rows, these do not prove such an error, or
+            a number is out of range.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from halfspaces import LinearClassifierCV
+        >>> X, y = load_digits(return_X_y=True)
+        >>> classifier = LinearClassifierCV(strengths=[0.01]).fit(X, y)
+        >>> print(0.9 < classifier.accepts(X, max_error=0.03).mean() < 1)
+        True
+        """
+        found = reliability_of(self).acceptance.below(max_error, confidence=confidence)
+        p = reliable_probabilities(self, self.decision_function(X))
+        return p.max(axis=1) >= found.threshold

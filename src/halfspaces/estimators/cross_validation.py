@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from halfspaces.estimators.base import has_probabilities
 from halfspaces.estimators.calibration import CALIBRATIONS
 from halfspaces.estimators.checked_data import Data
 from halfspaces.estimators.classifier import LinearClassifier
@@ -17,6 +18,7 @@ from halfspaces.estimators.components import make_loss, penalty_by_strength
 from halfspaces.estimators.empty_columns import without_empty_columns
 from halfspaces.estimators.given import examples_of
 from halfspaces.estimators.held_out import HeldOut, split
+from halfspaces.estimators.held_out_scores import HeldOutScores
 from halfspaces.estimators.linear import LinearModel
 from halfspaces.estimators.results_table import results_as_html, results_table
 from halfspaces.estimators.scoring import Scorer, ScoreTable, check_probabilities, make_scorer
@@ -41,7 +43,7 @@ from halfspaces.tuning.selection import best_of, one_standard_error_of
 
 RULES = ("best", "one_standard_error")
 # The attributes of a search, which its classifier does not have.
-SEARCH = ("strengths_", "scores_", "strength_", "best_index_", "cv_results_")
+SEARCH = ("strengths_", "scores_", "strength_", "best_index_", "cv_results_", "held_out_scores_")
 
 
 class LinearClassifierCV(LinearModel):
@@ -134,6 +136,17 @@ class LinearClassifierCV(LinearModel):
         The probabilities that were learned.
     threshold_ : Threshold or None
         The threshold that was chosen.
+    held_out_decision_function_ : array, shape (N, C), or (N,) for two classes
+        Scores of each row of X at the chosen strength by classifiers that were not fitted on it:
+        the mean over the folds that hold it out, nan where none does. With validation rows of
+        their own, the scores of these. The folds are solved anyway: no fit is added.
+    held_out_scores_ : HeldOutScores
+        The same for the n rows held out alone: n·C numbers are stored, and the N·C of
+        `held_out_decision_function_` are made at each access. A pickle has them, a saved model not.
+    held_out_probabilities_ : array, shape (N, C)
+        Their probabilities, calibrated with `calibrate`; where `predict_proba` is.
+    reliability_ : Reliability
+        What they say of new rows, for `predict_set` and `accepts`; models are saved with it.
     classifier_ : LinearClassifier
         The fitted classifier without the search.
 
@@ -169,6 +182,7 @@ class LinearClassifierCV(LinearModel):
     strength_: float
     best_index_: int
     cv_results_: Mapping[str, Array]
+    held_out_scores_: HeldOutScores
 
     def __init__(
         self,
@@ -318,11 +332,12 @@ class LinearClassifierCV(LinearModel):
         choice = choose_for(objective, path=True)
         result = self._refined(grid, best, objective, choice)
         self._adopt(objective, data.classes, choice, result)
-        if self.calibrate is not None or self.threshold is not None:
-            scores = search.scores_of(grid.W[:, best])
-            self.calibration_ = search.calibration_of(scores)
-            if self.threshold is not None:
-                self.threshold_ = search.threshold_of(scores, self.threshold)
+        scores = search.scores_of(grid.W[:, best])
+        self.calibration_ = search.calibration_of(scores)
+        if self.threshold is not None:
+            self.threshold_ = search.threshold_of(scores, self.threshold)
+        self.held_out_scores_ = HeldOutScores.of(search.held_out, scores)
+        self.reliability_ = self.held_out_scores_.reliability(objective.loss, self.calibration_)
         return grid
 
     def _first_strengths(
@@ -387,6 +402,25 @@ class LinearClassifierCV(LinearModel):
             progress=self.verbose >= 0,
         )
         return replace(refined, seconds=grid.seconds + refined.seconds)
+
+    @property
+    def held_out_decision_function_(self) -> Array:
+        """Scores of each row by classifiers that were not fitted on it; nan where there are none.
+
+        >>> from sklearn.datasets import load_iris
+        >>> search = LinearClassifierCV(strengths=[0.1, 0.01]).fit(*load_iris(return_X_y=True))
+        >>> search.held_out_decision_function_.shape, search.held_out_probabilities_.shape
+        ((150, 3), (150, 3))
+        """
+        check_is_fitted(self)
+        return self.held_out_scores_.decision_function
+
+    @property
+    def held_out_probabilities_(self) -> Array:
+        """Probabilities of the same rows (N, C); AttributeError where the loss gives none."""
+        check_is_fitted(self)
+        has_probabilities(self)
+        return self.held_out_scores_.probabilities(make_loss(self.loss), self.calibration_)
 
     @property
     def classifier_(self) -> LinearClassifier:

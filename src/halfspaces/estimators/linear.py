@@ -171,6 +171,7 @@ class LinearModel(ScoreModel):
         self.intercept_ = intercept.astype(dtype if self._center is None else np.float64)
         self.calibration_ = None
         self.threshold_ = None
+        self.reliability_ = None
         self.features_dtype_ = objective.blocks.X.dtype.name
         self.n_iter_ = max(1, math.ceil(result.passes))
         self.optimizer_, self.optimizer_choice_ = choice

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from halfspaces import losses, networks, noise, optimizers, penalties
-from halfspaces.estimators import calibration, threshold
+from halfspaces.estimators import calibration, reliability, threshold
 from halfspaces.estimators.calibration import CALIBRATIONS
 from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.losses import LOSSES, surrogates
@@ -56,6 +56,7 @@ _OWN: dict[str, type] = {
         optimizers,
         calibration,
         threshold,
+        reliability,
     )
     for name, kind in vars(module).items()
     if isinstance(kind, type) and is_dataclass(kind) and not name.startswith("_")

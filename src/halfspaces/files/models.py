@@ -12,11 +12,12 @@ import scipy
 
 import halfspaces
 from halfspaces.datasets.conventions import Conventions
-from halfspaces.estimators.base import ScoreModel
+from halfspaces.estimators.base import ScoreModel, reliable_probabilities
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.cross_validation import LinearClassifierCV
 from halfspaces.estimators.network import NetworkClassifier
+from halfspaces.estimators.reliability import Reliability
 from halfspaces.estimators.threshold import Threshold
 from halfspaces.files import safetensors_file
 from halfspaces.files.checked import check_depth, checked
@@ -149,8 +150,7 @@ def save(
         **({} if words is None else {"features": words}),
         "feature_names": getattr(classifier, "feature_names_in_", np.array([])).tolist(),
         "n_iter": classifier.n_iter_,
-        "calibration": encode(classifier.calibration_),
-        "threshold": encode(classifier.threshold_),
+        **_learned_on_held_out_rows(classifier),
         "fit": _fit_notes(classifier),
         "notes": encode(notes),
         **kind.metadata(classifier),
@@ -223,6 +223,8 @@ def _rebuilt(tensors: dict[str, Array], metadata: dict[str, Any]) -> ScoreModel:
     classifier.calibration_ = decode(stored.calibration)
     classifier.threshold_ = _threshold(stored.threshold, len(classifier.classes_))
     _check_calibration(classifier)
+    classifier.reliability_ = decode(stored.reliability)
+    _check_reliability(classifier)
     notes = decode(stored.notes)
     names = stored.feature_names or _columns(notes, classifier)
     if names:
@@ -300,6 +302,14 @@ def _put_features(classifier: ScoreModel, words: str | None, tensors: dict[str, 
     classifier.features_ = serialization.from_state(words, arrays, classifier.n_features_in_)
 
 
+def _learned_on_held_out_rows(classifier: ScoreModel) -> dict[str, Any]:
+    return {
+        "calibration": encode(classifier.calibration_),
+        "threshold": encode(classifier.threshold_),
+        "reliability": encode(classifier.reliability_),
+    }
+
+
 def _check_calibration(classifier: ScoreModel) -> None:
     learned, classes = classifier.calibration_, len(classifier.classes_)
     if learned is None:
@@ -314,6 +324,18 @@ def _threshold(stored: object, n_classes: int) -> Threshold | None:
     if chosen is not None and not (isinstance(chosen, Threshold) and n_classes == 2):
         raise TypeError(f"threshold {chosen!r} is none of two classes")
     return chosen
+
+
+def _check_reliability(classifier: ScoreModel) -> None:
+    learned = classifier.reliability_
+    if learned is None:
+        return
+    if not isinstance(learned, Reliability):
+        raise TypeError(f"reliability {learned!r} is none")
+    classes = len(classifier.classes_)
+    if len(learned.sets.by_class) != classes:
+        raise ValueError(f"its reliability has no order statistics of each of {classes} classes")
+    reliable_probabilities(classifier, np.zeros((1, classes)))  # it says what does not fit
 
 
 def _earlier(classifier: Any) -> dict[str, Any]:

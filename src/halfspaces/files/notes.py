@@ -154,6 +154,7 @@ class Stored(Held):
     n_iter: Annotated[int, Field(ge=0)]
     calibration: Any = None
     threshold: Any = None
+    reliability: Any = None
     fit: dict[str, str | float | int | None] = Field(default_factory=dict)
     notes: Any
     inputs: StoredInputs | None = None

@@ -121,6 +121,7 @@ KINDS: Mapping[str, Callable[[Path], bool]] = {
     "file of torch weights": _is_torch_export,
     "code": _is_never_known,
     "predictions": _is_never_known,
+    "suspects": _is_never_known,
 }
 
 

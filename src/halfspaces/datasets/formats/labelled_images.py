@@ -95,18 +95,26 @@ def dataset(
         y_val=labels.get("val"),
         notes=tuple(stored.notes),
         conventions=Conventions(label=known.label, key=known.key, bits=stored.bits),
+        keys={"file": _files_of(stored, "train")},
     )
 
 
 def rows_to_predict(X: np.ndarray, stored: Stored) -> RowsToPredict:
     """The images of the test split, or all if there is none, with the names of their files."""
+    split = "test" if "test" in stored.labels else "train"
+    images = X[_rows_of(stored, split)].reshape(-1, *stored.image_shape)
+    keys = {"file": _files_of(stored, split)}
+    return RowsToPredict(images, keys=keys, notes=tuple(stored.notes[1:]))
+
+
+def _rows_of(stored: Stored, split: str) -> slice:
     splits = list(stored.labels)
-    split = "test" if "test" in splits else "train"
     first = sum(len(stored.labels[before]) for before in splits[: splits.index(split)])
-    rows = slice(first, first + len(stored.labels[split]))
-    images = X[rows].reshape(-1, *stored.image_shape)
-    files = np.array(stored.files[rows], object)
-    return RowsToPredict(images, keys={"file": files}, notes=tuple(stored.notes[1:]))
+    return slice(first, first + len(stored.labels[split]))
+
+
+def _files_of(stored: Stored, split: str) -> np.ndarray:
+    return np.array(stored.files[_rows_of(stored, split)], object)
 
 
 # --- decoding into the cache ---------------------------------------------------------------------
