@@ -19,6 +19,7 @@ from halfspaces.gradcheck.differences import (
 )
 from halfspaces.gradcheck.groups import Rest, check_together
 from halfspaces.gradcheck.judge import REACH, Coordinate, Judge
+from halfspaces.gradcheck.long_steps import LongSteps, is_half
 from halfspaces.gradcheck.parameters import EPS, Layout, Parameters, scalar
 from halfspaces.gradcheck.point import Point
 from halfspaces.gradcheck.report import GradientReport
@@ -182,16 +183,28 @@ def check_gradient(
     judge = Judge(probe, analytic, tolerance)
     complex_step = None if doubts else ComplexStep.of(f, layout, point.at, ray, direction, noise)
     check = partial(point.check, judge, complex_step=complex_step)
+    long_steps = None
+    if callable(gradient) and is_half(judge) and not doubts and step is None:
+
+        def slopes_at(at: np.ndarray) -> np.ndarray:
+            with np.errstate(all="ignore"):
+                return np.real(layout.pack(gradient(layout.unpack(at)), "gradient"))
+
+        long_steps = LongSteps(point, slopes_at, judge)
+        check = long_steps.check
     orders = {block: rng.permutation(each) for block, each in layout.blocks.items()}
     chosen = [(block, k) for block, order in orders.items() for k in np.sort(order[:samples])]
     shown = tracked(chosen, "Gradient check", len(chosen), "coordinates")
     coordinates = [check(block, int(position)) for block, position in shown]
-    if not doubts:
+    if not doubts and long_steps is None:
         coordinates = point.checked_again(judge, coordinates, [int(k) for _, k in chosen])
     rest = Rest(0, 0, ())
     if all(coordinate.outcome != "wrong" for coordinate in coordinates):
         others = np.concatenate([order[samples:] for order in orders.values()])
-        rest = check_together(judge, others, point.scales, point.line, budget=_GROUPS, rng=rng)
+        if long_steps is not None:
+            rest = Rest(0, len(others), tuple(long_steps.suspects(others, rng)))
+        else:
+            rest = check_together(judge, others, point.scales, point.line, budget=_GROUPS, rng=rng)
         coordinates += [check(layout.block(position), position) for position in rest.suspects]
     return GradientReport(
         coordinates=tuple(coordinates),
