@@ -19,7 +19,7 @@ from halfspaces.gradcheck.differences import (
 )
 from halfspaces.gradcheck.groups import Rest, check_together
 from halfspaces.gradcheck.judge import REACH, Coordinate, Judge
-from halfspaces.gradcheck.long_steps import LongSteps, is_half
+from halfspaces.gradcheck.long_steps import LongSteps
 from halfspaces.gradcheck.parameters import EPS, Layout, Parameters, scalar
 from halfspaces.gradcheck.point import Point
 from halfspaces.gradcheck.report import GradientReport
@@ -184,7 +184,7 @@ def check_gradient(
     complex_step = None if doubts else ComplexStep.of(f, layout, point.at, ray, direction, noise)
     check = partial(point.check, judge, complex_step=complex_step)
     long_steps = None
-    if callable(gradient) and is_half(judge) and not doubts and step is None:
+    if callable(gradient) and judge.is_half and not doubts and step is None:
 
         def slopes_at(at: np.ndarray) -> np.ndarray:
             with np.errstate(all="ignore"):
@@ -212,17 +212,19 @@ def check_gradient(
         unseen=rest.unseen,
         rate=taylor_rate(ray, float(analytic.values @ direction), noise),
         tolerance=tolerance,
-        weakness="" if doubts else _weakness(coordinates, noise, slopes.unit, tolerance),
+        weakness="" if doubts else _weakness(coordinates, judge, slopes.unit),
         defects=tuple(filter(None, (value.defect, slopes.defect))),
         doubts=doubts,
+        has_long_steps=long_steps is not None,
     )
 
 
-def _weakness(
-    coordinates: list[Coordinate], noise: Noise, gradient_unit: float, tolerance: float
-) -> str:
+def _weakness(coordinates: list[Coordinate], judge: Judge, gradient_unit: float) -> str:
     """Why small errors are invisible; empty if they are visible."""
-    if noise.unit > EPS:
+    noise = judge.probe.noise
+    if judge.is_half:
+        why = "f has the noise of float16: slopes are means over long steps; compute it in float64."
+    elif noise.unit > EPS:
         why = "f has the noise of float32 or float16; compute it in float64."
     elif noise.relative > _WEAK:
         why = f"f is accurate to {noise.relative:.0e} only."
@@ -232,5 +234,5 @@ def _weakness(
         return ""
     right = [c for c in coordinates if c.outcome == "right"]
     bounds = [c.bound / abs(c.numerical) for c in right if c.bound < abs(c.numerical)]
-    least = max([tolerance, *bounds])
+    least = REACH if judge.is_half else max([judge.tolerance, *bounds])
     return f"The check is weak, errors below {least:.0e} cannot be seen: {why}"

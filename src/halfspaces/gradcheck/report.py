@@ -47,6 +47,7 @@ class GradientReport:
     weakness: str  # why small errors are invisible; empty if they are visible
     defects: tuple[str, ...] = ()  # sentences that make the gradient wrong at any values
     doubts: tuple[str, ...] = ()  # sentences that make any verdict impossible
+    has_long_steps: bool = False  # whether slopes are means over long steps: f has 16 bits
 
     @property
     def outcome(self) -> Outcome:
