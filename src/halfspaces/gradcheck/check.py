@@ -1,7 +1,8 @@
 """The numerical gradient, and its comparison with an analytic one."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -28,6 +29,7 @@ from halfspaces.support.validation import check_number
 from halfspaces.system.progress import tracked
 
 _WEAK = 1e-9  # relative noise above which f is not float64 arithmetic
+_WRONG_OF_HALF = 24  # wrong coordinates of a block that are enough, with long steps
 _GROUPS = 64  # checks of several coordinates together, at most
 
 
@@ -195,7 +197,7 @@ def check_gradient(
     orders = {block: rng.permutation(each) for block, each in layout.blocks.items()}
     chosen = [(block, k) for block, order in orders.items() for k in np.sort(order[:samples])]
     shown = tracked(chosen, "Gradient check", len(chosen), "coordinates")
-    coordinates = [check(block, int(position)) for block, position in shown]
+    coordinates = _checked(check, shown, math.inf if long_steps is None else _WRONG_OF_HALF)
     if not doubts and long_steps is None:
         coordinates = point.checked_again(judge, coordinates, [int(k) for _, k in chosen])
     rest = Rest(0, 0, ())
@@ -217,6 +219,19 @@ def check_gradient(
         doubts=doubts,
         has_long_steps=long_steps is not None,
     )
+
+
+def _checked(
+    check: Callable[[str, int], Coordinate], chosen: Iterable[tuple[str, int]], most: float
+) -> list[Coordinate]:
+    """The verdicts, until `most` coordinates of a block are wrong."""
+    coordinates: list[Coordinate] = []
+    wrong = Counter[str]()
+    for block, position in chosen:
+        if wrong[block] < most:
+            coordinates.append(check(block, int(position)))
+            wrong[block] += coordinates[-1].outcome == "wrong"
+    return coordinates
 
 
 def _weakness(coordinates: list[Coordinate], judge: Judge, gradient_unit: float) -> str:

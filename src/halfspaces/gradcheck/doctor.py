@@ -4,6 +4,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,7 @@ def diagnose(
         report = check_gradient(
             part.f, part.gradient, part.W, samples=samples, tolerance=tolerance, seed=seed
         )
-        parts[name] = report
+        parts[name] = report = _of_part(report, parts)
         if report.outcome == "wrong":
             hints += strong_hints(part, report)
             by_pattern += pattern_hints(part, report, name)
@@ -158,6 +159,15 @@ def _parts(subject: UserFunction) -> list[tuple[str, UserFunction]]:
         return value - plain_value, _minus(slopes, plain_slopes)
 
     return [("data loss", plain), ("penalty", subject.with_call(penalty))]
+
+
+def _of_part(report: GradientReport, before: Mapping[str, GradientReport]) -> GradientReport:
+    """Of a penalty beside an exact data loss, the report says why its rounding is large."""
+    if not report.weakness or not before or any(each.weakness for each in before.values()):
+        return report
+    words = report.weakness.partition(": ")[0]
+    why = "the penalty is small beside the rounding of the data loss; give a larger strength."
+    return replace(report, weakness=f"{words}: {why}")
 
 
 def _minus(a: Any, b: Any) -> Any:

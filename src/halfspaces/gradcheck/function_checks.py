@@ -42,6 +42,8 @@ def function_checks(subject: UserFunction, *, seed: int, trains: bool = True) ->
 
 def _are_labels(y: Any) -> bool:
     values = np.asarray(y)
+    if values.dtype.kind not in "biuf":
+        return False
     return bool(np.array_equal(values, np.round(values)) and len(np.unique(values)) <= len(y) // 2)
 
 

@@ -169,10 +169,11 @@ class GradientReport:
             slope = "f is not finite on both sides."
             if math.isfinite(worst.numerical):
                 slope = f"the slope is {worst.numerical:.3g} ± {worst.bound:.1g}, too inexact."
+            others = ", the others agree" if len(self.undecided) < len(self.coordinates) else ""
             reasons.append(
                 f"at {worst.name} it is {worst.analytic:.3g}, and {slope} "
                 f"{len(self.undecided)} of the {len(self.coordinates)} checked coordinates are "
-                "undecided, the others agree."
+                f"undecided{others}."
             )
         if not self.doubts and self.unseen:
             reasons.append(
