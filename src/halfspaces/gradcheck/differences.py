@@ -107,15 +107,16 @@ def _own_unit(values: np.ndarray) -> float:
     return EPS
 
 
-def _far_scatter(ray: Line) -> float:
-    """The noise of an f of 16 bits, whose close values are equal: W is rounded, too."""
-    scatter = 0.0
+def _far(ray: Line) -> tuple[float, float]:
+    """The size and the noise of f, if it has 16 bits: close values are equal, and W is rounded."""
+    size = scatter = 0.0
     for spacing in _HALF_SPACINGS:
         values = np.array([ray(spacing * (k - _SAMPLES // 2)) for k in range(_SAMPLES)])
         fourth = np.abs(np.diff(values[np.isfinite(values)], n=4))
         if fourth.size:
             scatter = max(scatter, _NOISE_FACTOR * float(np.median(fourth)) / math.sqrt(70))
-    return SAFETY * scatter
+            size = float(np.median(np.abs(values[np.isfinite(values)])))
+    return size, SAFETY * scatter
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ class Noise:
     here: float
     bound: float
     unit: float
+    is_half: bool = False  # whether it is that of 16 bits, also beside f's values around W
 
     @classmethod
     def of(cls, ray: Line, unit: float, here: float, spread: float) -> "Noise":
@@ -142,11 +144,14 @@ class Noise:
         unit = max(unit, _own_unit(values))
         grid = _grid(ray, here, spacing)
         bound = max(unit / 2 * abs(here), SAFETY * max(scatter, spread), grid)
-        if bound > _HALF * abs(here) and grid < math.inf:
-            bound = max(bound, unit * abs(here), _far_scatter(ray))
+        is_half = False
+        if bound > _HALF * abs(here):
+            size, far_scatter = _far(ray)
+            is_half = _HALF * max(size, abs(here)) < bound < math.inf
+            bound = max(bound, unit * abs(here), far_scatter) if is_half else bound
         if 0 < abs(here) < _LEAST:
             bound = math.inf
-        return cls(here, bound, unit)
+        return cls(here, bound, unit, is_half)
 
     def at(self, value: float) -> float:
         """The bound where f has another value."""

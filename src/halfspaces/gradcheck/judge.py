@@ -98,7 +98,7 @@ class Judge:
     @property
     def is_half(self) -> bool:
         """Whether f has the noise of 16 bits."""
-        return HALF < self.probe.noise.coarse < math.inf
+        return self.probe.noise.is_half and math.isfinite(self.probe.noise.bound)
 
     def coordinate(self, line: Line, position: int, scale: float) -> Finding:
         """The finding along x[position] + t·scale; slopes are per unit of the coordinate."""
