@@ -214,3 +214,60 @@ def test_a_function_without_labels_has_no_checks_of_labels():
 def test_positions_and_indices_are_inverse():
     layout = Layout.of({"W": np.zeros((3, 2)), "b": np.array(0.0), "v": [np.zeros(4)]}, None)
     assert [layout.position(*layout.index(k)) for k in range(layout.size)] == list(range(11))
+
+
+@pytest.mark.parametrize("margin", [1e-12, -1e-12])
+@pytest.mark.parametrize("factor", [1, -1, 0, 1.05])
+def test_a_margin_just_inside_a_kink(margin, factor):
+    rng = np.random.default_rng(0)
+    X, y, W = rng.standard_normal((6, 8)), np.arange(6) % 3, 0.3 * rng.standard_normal((8, 3))
+    scores = X[0] @ W
+    W[:, 1] += X[0] * (margin - (scores[1] - scores[0] + 1)) / (X[0] @ X[0])
+    loss = hinge(float)
+    report = check_gradient(lambda W: loss(W, X, y, 0)[0], factor * loss(W, X, y, 0)[1], W)
+    assert (report.outcome == "wrong") == (factor != 1)
+
+
+def test_labels_that_are_strings():
+    X = np.random.default_rng(0).standard_normal((12, 4))
+    y = np.array(["a", "b", "c"] * 4)
+    with pytest.raises(TypeError, match=r"labels that are strings \(.*give numbers, such as"):
+        diagnose(data_loss, X=X, y=y)
+    taking = lambda W, X, y: data_loss(W, X, np.unique(y, return_inverse=True)[1])  # noqa: E731
+    assert diagnose(taking, X=X, y=y).ok
+
+
+def test_a_sparse_x():
+    sparse = pytest.importorskip("scipy.sparse")
+    X = sparse.csr_array(np.random.default_rng(0).standard_normal((12, 4)))
+    y, W = np.arange(12) % 3, np.random.default_rng(1).standard_normal((4, 3))
+
+    def refusing(W, X, y):
+        return data_loss(W, np.linalg.qr(X)[0], y)
+
+    assert diagnose(data_loss, W, X=X, y=y).ok
+    with pytest.raises(TypeError, match=r"does not take the sparse X \(.*: give X.toarray\(\)"):
+        diagnose(refusing, W, X=X, y=y)
+    with pytest.raises(ValueError, match="X is sparse; give W, too"):
+        diagnose(data_loss, X=X, y=y)
+
+
+def test_the_reason_is_that_of_the_call_that_came_farthest():
+    def loss(W, X, y):
+        if y.ndim != 2:
+            raise ValueError("one row a label")
+        return {}["margin"], W
+
+    with pytest.raises(TypeError, match="KeyError: 'margin'"):
+        diagnose(loss)
+
+
+@pytest.mark.slow
+def test_a_small_penalty_is_not_called_float32():
+    def loss(W, X, y, reg):
+        value, slopes = data_loss(W, X, y)
+        return 1e6 * value + reg * (W**2).sum(), 1e6 * slopes + 2 * reg * W
+
+    penalty = diagnose(loss, reg=0.01).parts["penalty"]
+    assert "small beside the rounding of the data loss" in penalty.weakness
+    assert "float32" not in penalty.weakness

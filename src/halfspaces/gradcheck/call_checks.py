@@ -17,17 +17,20 @@ from halfspaces.gradcheck.user_function import UserFunction
 SAMPLES = 8
 STEP = 2.0**-16  # of differences along the line between two W
 NEAR = 0.01  # relative difference of slopes that are another
+STEP_OF_HALF, NEAR_OF_HALF = 0.5, 0.1  # the same for an f of 16 bits
 _SAME = 1e-12  # relative difference of gradients that are the same
 
 
-def call_checks(subject: UserFunction, *, seed: int, wrong: bool) -> Iterator[Hint]:
+def call_checks(
+    subject: UserFunction, *, seed: int, wrong: bool, is_half: bool = False
+) -> Iterator[Hint]:
     """What is wrong over several calls, in sentences; nothing if all is right.
 
     Of a gradient that is wrong at one W already, only that it is the same at another W is news.
     """
-    found = [_another_W(subject, seed, wrong)]
+    found = [_another_W(subject, seed, wrong, is_half)]
     if not wrong:
-        found += [_labels(subject), _rows(subject)]
+        found += [_labels(subject, is_half), _rows(subject, is_half)]
     yield from filter(None, found)
 
 
@@ -55,13 +58,18 @@ def _is_same(a: np.ndarray, b: np.ndarray) -> bool:
     return a.shape == b.shape and bool(np.linalg.norm(a - b) <= _SAME * np.linalg.norm(a))
 
 
-def _report(subject: UserFunction, slopes: Parameters, at: np.ndarray) -> GradientReport:
-    """A check of a gradient that was computed before f is called at this W."""
+def _report(
+    subject: UserFunction, slopes: Parameters, at: np.ndarray, is_half: bool
+) -> GradientReport:
+    """A check of a gradient that was computed before f is called at this W.
+
+    With an f of 16 bits the slopes at one W tell too little: the gradient is called, too.
+    """
     W = Layout.of(subject.W, None).unpack(at)
-    return check_gradient(subject.f, slopes, W, samples=SAMPLES)
+    return check_gradient(subject.f, subject.gradient if is_half else slopes, W, samples=SAMPLES)
 
 
-def _another_W(subject: UserFunction, seed: int, wrong: bool) -> Hint | None:
+def _another_W(subject: UserFunction, seed: int, wrong: bool, is_half: bool) -> Hint | None:
     layout = Layout.of(subject.W, None)
     here = layout.pack_real(subject.W, "W")
     rng = np.random.default_rng(seed + 1)
@@ -70,11 +78,11 @@ def _another_W(subject: UserFunction, seed: int, wrong: bool) -> Hint | None:
     first = _vector(subject, _slopes(subject, here))
     slopes = _slopes(subject, there)
     second = _vector(subject, slopes)
-    report = _report(subject, slopes, there)
+    report = _report(subject, slopes, there, is_half)
     if report.outcome != "wrong":
         return None
     has_same = _is_same(first, second) and first.any()
-    if not has_same or not _bends(subject, here, there):
+    if not has_same or not _bends(subject, here, there, is_half):
         if wrong or report.weakness:  # few coordinates of a noisy f are no evidence
             return None
         return Hint("another W", f"At another W the gradient is wrong, too. {report.verdict}")
@@ -87,20 +95,21 @@ def _another_W(subject: UserFunction, seed: int, wrong: bool) -> Hint | None:
     return Hint("another W", f"{words}: it uses what f stored; compute it from its own W.")
 
 
-def _bends(subject: UserFunction, here: np.ndarray, there: np.ndarray) -> bool:
+def _bends(subject: UserFunction, here: np.ndarray, there: np.ndarray, is_half: bool) -> bool:
     """Whether f has another slope at another W, along the line between them."""
     layout = Layout.of(subject.W, None)
     move = there - here
+    step, near = (STEP_OF_HALF, NEAR_OF_HALF) if is_half else (STEP, NEAR)
 
     def slope(at: np.ndarray) -> float:
-        high, low = (scalar(subject.f(layout.unpack(at + sign * STEP * move))) for sign in (1, -1))
-        return (high - low) / (2 * STEP)
+        high, low = (scalar(subject.f(layout.unpack(at + sign * step * move))) for sign in (1, -1))
+        return (high - low) / (2 * step)
 
     before, after = slope(here), slope(there)
-    return abs(after - before) > NEAR * max(abs(before), abs(after))
+    return abs(after - before) > near * max(abs(before), abs(after))
 
 
-def _labels(subject: UserFunction) -> Hint | None:
+def _labels(subject: UserFunction, is_half: bool) -> Hint | None:
     y = subject.data.y
     if y is None or getattr(y, "ndim", 0) != 1:
         return None
@@ -113,26 +122,27 @@ def _labels(subject: UserFunction) -> Hint | None:
         others = y.new_tensor(others)
     name = "labels"
     words = "After a call with other labels the gradient is that of the earlier ones"
-    return _changed(subject, subject.with_data(y=others), Hint(name, f"{words}: labels are kept."))
+    hint = Hint(name, f"{words}: labels are kept.")
+    return _changed(subject, subject.with_data(y=others), hint, is_half)
 
 
-def _rows(subject: UserFunction) -> Hint | None:
+def _rows(subject: UserFunction, is_half: bool) -> Hint | None:
     y = subject.data.y
     if not subject.data.has_rows or len(y) < 4:
         return None
     half = subject.rows(slice(0, len(y) // 2))
     words = "After a call with other rows the gradient is that of the earlier ones: X is kept."
-    return _changed(subject, half, Hint("rows", words))
+    return _changed(subject, half, Hint("rows", words), is_half)
 
 
-def _changed(subject: UserFunction, other: UserFunction, same: Hint) -> Hint | None:
+def _changed(subject: UserFunction, other: UserFunction, same: Hint, is_half: bool) -> Hint | None:
     """A hint if the gradient is wrong once the data have changed."""
     at = Layout.of(subject.W, None).pack_real(subject.W, "W")
     try:
         first = _vector(subject, _slopes(subject, at))
         slopes = _slopes(other, at)
         second = _vector(other, slopes)
-        report = _report(other, slopes, at)
+        report = _report(other, slopes, at, is_half)
     except Exception:
         return None  # the function takes these data only
     if report.outcome != "wrong":

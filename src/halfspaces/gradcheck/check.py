@@ -1,7 +1,8 @@
 """The numerical gradient, and its comparison with an analytic one."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ from halfspaces.gradcheck.differences import (
 )
 from halfspaces.gradcheck.groups import Rest, check_together
 from halfspaces.gradcheck.judge import REACH, Coordinate, Judge
+from halfspaces.gradcheck.long_steps import LongSteps
 from halfspaces.gradcheck.parameters import EPS, Layout, Parameters, scalar
 from halfspaces.gradcheck.point import Point
 from halfspaces.gradcheck.report import GradientReport
@@ -27,6 +29,7 @@ from halfspaces.support.validation import check_number
 from halfspaces.system.progress import tracked
 
 _WEAK = 1e-9  # relative noise above which f is not float64 arithmetic
+_WRONG_OF_HALF = 24  # wrong coordinates of a block that are enough, with long steps
 _GROUPS = 64  # checks of several coordinates together, at most
 
 
@@ -182,16 +185,28 @@ def check_gradient(
     judge = Judge(probe, analytic, tolerance)
     complex_step = None if doubts else ComplexStep.of(f, layout, point.at, ray, direction, noise)
     check = partial(point.check, judge, complex_step=complex_step)
+    long_steps = None
+    if callable(gradient) and judge.is_half and not doubts and step is None:
+
+        def slopes_at(at: np.ndarray) -> np.ndarray:
+            with np.errstate(all="ignore"):
+                return np.real(layout.pack(gradient(layout.unpack(at)), "gradient"))
+
+        long_steps = LongSteps(point, slopes_at, judge)
+        check = long_steps.check
     orders = {block: rng.permutation(each) for block, each in layout.blocks.items()}
     chosen = [(block, k) for block, order in orders.items() for k in np.sort(order[:samples])]
     shown = tracked(chosen, "Gradient check", len(chosen), "coordinates")
-    coordinates = [check(block, int(position)) for block, position in shown]
-    if not doubts:
+    coordinates = _checked(check, shown, math.inf if long_steps is None else _WRONG_OF_HALF)
+    if not doubts and long_steps is None:
         coordinates = point.checked_again(judge, coordinates, [int(k) for _, k in chosen])
     rest = Rest(0, 0, ())
     if all(coordinate.outcome != "wrong" for coordinate in coordinates):
         others = np.concatenate([order[samples:] for order in orders.values()])
-        rest = check_together(judge, others, point.scales, point.line, budget=_GROUPS, rng=rng)
+        if long_steps is not None:
+            rest = Rest(0, len(others), tuple(long_steps.suspects(others, rng)))
+        else:
+            rest = check_together(judge, others, point.scales, point.line, budget=_GROUPS, rng=rng)
         coordinates += [check(layout.block(position), position) for position in rest.suspects]
     return GradientReport(
         coordinates=tuple(coordinates),
@@ -199,17 +214,32 @@ def check_gradient(
         unseen=rest.unseen,
         rate=taylor_rate(ray, float(analytic.values @ direction), noise),
         tolerance=tolerance,
-        weakness="" if doubts else _weakness(coordinates, noise, slopes.unit, tolerance),
+        weakness="" if doubts else _weakness(coordinates, judge, slopes.unit),
         defects=tuple(filter(None, (value.defect, slopes.defect))),
         doubts=doubts,
+        has_long_steps=long_steps is not None,
     )
 
 
-def _weakness(
-    coordinates: list[Coordinate], noise: Noise, gradient_unit: float, tolerance: float
-) -> str:
+def _checked(
+    check: Callable[[str, int], Coordinate], chosen: Iterable[tuple[str, int]], most: float
+) -> list[Coordinate]:
+    """The verdicts, until `most` coordinates of a block are wrong."""
+    coordinates: list[Coordinate] = []
+    wrong = Counter[str]()
+    for block, position in chosen:
+        if wrong[block] < most:
+            coordinates.append(check(block, int(position)))
+            wrong[block] += coordinates[-1].outcome == "wrong"
+    return coordinates
+
+
+def _weakness(coordinates: list[Coordinate], judge: Judge, gradient_unit: float) -> str:
     """Why small errors are invisible; empty if they are visible."""
-    if noise.unit > EPS:
+    noise = judge.probe.noise
+    if judge.is_half:
+        why = "f has the noise of float16: slopes are means over long steps; compute it in float64."
+    elif noise.unit > EPS:
         why = "f has the noise of float32 or float16; compute it in float64."
     elif noise.relative > _WEAK:
         why = f"f is accurate to {noise.relative:.0e} only."
@@ -219,5 +249,5 @@ def _weakness(
         return ""
     right = [c for c in coordinates if c.outcome == "right"]
     bounds = [c.bound / abs(c.numerical) for c in right if c.bound < abs(c.numerical)]
-    least = max([tolerance, *bounds])
+    least = REACH if judge.is_half else max([judge.tolerance, *bounds])
     return f"The check is weak, errors below {least:.0e} cannot be seen: {why}"

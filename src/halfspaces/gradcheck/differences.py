@@ -26,6 +26,8 @@ _RESOLVED = 0.01  # of a jump of the slope: rounding at which a kink is still vi
 _SAMPLES = 24  # values of f from which its noise is estimated
 _NOISE_FACTOR = 1.5  # from the median of the differences to their standard deviation
 _LEAST = 1e-290  # values of f below which products underflow
+_HALF = 1e-4  # relative noise above it is that of 16-bit numbers
+_HALF_SPACINGS = (2.0**-7, 2.0**-5)  # at which W and f change by more than such rounding
 SAFETY = 4.0  # standard deviations within which rounding errors lie
 
 
@@ -105,6 +107,18 @@ def _own_unit(values: np.ndarray) -> float:
     return EPS
 
 
+def _far(ray: Line) -> tuple[float, float]:
+    """The size and the noise of f, if it has 16 bits: close values are equal, and W is rounded."""
+    size = scatter = 0.0
+    for spacing in _HALF_SPACINGS:
+        values = np.array([ray(spacing * (k - _SAMPLES // 2)) for k in range(_SAMPLES)])
+        fourth = np.abs(np.diff(values[np.isfinite(values)], n=4))
+        if fourth.size:
+            scatter = max(scatter, _NOISE_FACTOR * float(np.median(fourth)) / math.sqrt(70))
+            size = float(np.median(np.abs(values[np.isfinite(values)])))
+    return size, SAFETY * scatter
+
+
 @dataclass(frozen=True)
 class Noise:
     """f(W), a bound on its rounding noise there, and the rounding unit of its arithmetic."""
@@ -112,6 +126,7 @@ class Noise:
     here: float
     bound: float
     unit: float
+    is_half: bool = False  # whether it is that of 16 bits, also beside f's values around W
 
     @classmethod
     def of(cls, ray: Line, unit: float, here: float, spread: float) -> "Noise":
@@ -129,9 +144,14 @@ class Noise:
         unit = max(unit, _own_unit(values))
         grid = _grid(ray, here, spacing)
         bound = max(unit / 2 * abs(here), SAFETY * max(scatter, spread), grid)
+        is_half = False
+        if bound > _HALF * abs(here):
+            size, far_scatter = _far(ray)
+            is_half = _HALF * max(size, abs(here)) < bound < math.inf
+            bound = max(bound, unit * abs(here), far_scatter) if is_half else bound
         if 0 < abs(here) < _LEAST:
             bound = math.inf
-        return cls(here, bound, unit)
+        return cls(here, bound, unit, is_half)
 
     def at(self, value: float) -> float:
         """The bound where f has another value."""

@@ -4,6 +4,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from halfspaces.gradcheck.user_function import UserFunction, of_function
 SAMPLES = 200  # coordinates of a block: enough for all of a small problem
 WEAK = 0.01  # strengths below which the penalty is checked with another: rounding would hide it
 _SEED_WORDS = "f draws at random: it was checked with the random seeds fixed before each call."
+_NO_TRAINING = "Checks that minimize f are left out, as f has the noise of float16."
 
 
 def diagnose(
@@ -106,15 +108,20 @@ def diagnose(
         report = check_gradient(
             part.f, part.gradient, part.W, samples=samples, tolerance=tolerance, seed=seed
         )
-        parts[name] = report
+        parts[name] = report = _of_part(report, parts)
         if report.outcome == "wrong":
             hints += strong_hints(part, report)
             by_pattern += pattern_hints(part, report, name)
     wrong = any(report.outcome == "wrong" for report in parts.values())
+    is_half = any(report.has_long_steps for report in parts.values())
     if not any(report.doubts for report in parts.values()):
-        hints = [*call_checks(subject, seed=seed, wrong=wrong), *hints]
+        hints = [*call_checks(subject, seed=seed, wrong=wrong, is_half=is_half), *hints]
     hints = list({hint.name: hint for hint in reversed(hints or by_pattern)}.values())[::-1]
-    checks = () if wrong or hints else tuple(function_checks(subject, seed=seed))
+    checks = (
+        () if wrong or hints else tuple(function_checks(subject, seed=seed, trains=not is_half))
+    )
+    if checks and is_half:
+        notes += (_NO_TRAINING,)
     first = next(iter(parts.values()))
     kinks = _flips(subject, terms, first) if first.kinks else ()
     return Diagnosis(subject.name, parts, tuple(hints), checks, kinks, notes, subject)
@@ -154,6 +161,15 @@ def _parts(subject: UserFunction) -> list[tuple[str, UserFunction]]:
     return [("data loss", plain), ("penalty", subject.with_call(penalty))]
 
 
+def _of_part(report: GradientReport, before: Mapping[str, GradientReport]) -> GradientReport:
+    """Of a penalty beside an exact data loss, the report says why its rounding is large."""
+    if not report.weakness or not before or any(each.weakness for each in before.values()):
+        return report
+    words = report.weakness.partition(": ")[0]
+    why = "the penalty is small beside the rounding of the data loss; give a larger strength."
+    return replace(report, weakness=f"{words}: {why}")
+
+
 def _minus(a: Any, b: Any) -> Any:
     """The difference of two structures of arrays."""
     if isinstance(a, Mapping):
@@ -168,7 +184,7 @@ def strong_hints(subject: UserFunction, report: GradientReport) -> Iterator[Hint
     for defect in report.defects:
         yield Hint(_DEFECTS.get(defect.split()[1], "complex"), defect[0].upper() + defect[1:])
         return
-    if not report.wrong or report.doubts:
+    if not report.wrong or report.doubts or report.has_long_steps:
         return
     evidence = Evidence(subject, report)
     found = score_hint(evidence) or order_hint(evidence)

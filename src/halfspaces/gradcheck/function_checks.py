@@ -23,14 +23,16 @@ _ROUNDS = 5
 _STEPS = 500
 
 
-def function_checks(subject: UserFunction, *, seed: int) -> Iterator[Check]:
-    """The checks that a function's arguments allow, one by one."""
+def function_checks(subject: UserFunction, *, seed: int, trains: bool = True) -> Iterator[Check]:
+    """The checks that a function's arguments allow, one by one; some minimize the loss."""
     X, y, strength = subject.data
     if not subject.data.has_rows or not _are_labels(y):
         return
     yield _chance(subject, seed)
     if strength is not None and Layout.of(subject.W, None).pack_real(subject.W, "W").any():
         yield _rises(subject)
+    if not trains:
+        return
     learner = _Learner(_without_penalty(subject))
     n_features = np.asarray(X).size // len(y)
     if len(y) < n_features:
@@ -40,6 +42,8 @@ def function_checks(subject: UserFunction, *, seed: int) -> Iterator[Check]:
 
 def _are_labels(y: Any) -> bool:
     values = np.asarray(y)
+    if values.dtype.kind not in "biuf":
+        return False
     return bool(np.array_equal(values, np.round(values)) and len(np.unique(values)) <= len(y) // 2)
 
 

@@ -95,6 +95,11 @@ class Judge:
     analytic: Analytic
     tolerance: float
 
+    @property
+    def is_half(self) -> bool:
+        """Whether f has the noise of 16 bits."""
+        return self.probe.noise.is_half and math.isfinite(self.probe.noise.bound)
+
     def coordinate(self, line: Line, position: int, scale: float) -> Finding:
         """The finding along x[position] + t·scale; slopes are per unit of the coordinate."""
         a = float(self.analytic.values[position])

@@ -110,7 +110,8 @@ def as_tensors(trial: Trial) -> Trial:
     import torch
 
     def tensor(array: Any) -> Any:
-        return torch.tensor(np.asarray(array)) if isinstance(array, np.ndarray) else array
+        is_numeric = isinstance(array, np.ndarray) and array.dtype.kind in "biufc"
+        return torch.tensor(array) if is_numeric else array
 
     W = trial.W
     if isinstance(W, Mapping):

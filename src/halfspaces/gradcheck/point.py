@@ -18,6 +18,7 @@ NEIGHBOURHOOD = 1024.0  # rounding units within which neighbours lie
 FARTHEST = 2.0**-5  # relative to the sizes of the coordinates
 NOISY = 1e-12  # relative noise of f above which rounding may look like a kink
 POINTS = 32768  # of all means together
+POINTS_OF_HALF = 1024  # the same for an f of 16 bits
 RESOLVED = 0.9  # of the largest error at which a value is called right
 FEW = 16  # undecided coordinates that are checked by means over neighbours
 
@@ -89,7 +90,8 @@ class Point:
         if len(undecided) > FEW:
             return coordinates
         checked = list(coordinates)
-        most = POINTS // max(4, len(undecided))
+        points = POINTS_OF_HALF if judge.is_half else POINTS
+        most = 2 * (points // max(4, len(undecided)) // 2)
         for k in undecided:
             checked[k] = self._by_mean(judge, coordinates[k], positions[k], most)
         return checked

@@ -47,6 +47,7 @@ class GradientReport:
     weakness: str  # why small errors are invisible; empty if they are visible
     defects: tuple[str, ...] = ()  # sentences that make the gradient wrong at any values
     doubts: tuple[str, ...] = ()  # sentences that make any verdict impossible
+    has_long_steps: bool = False  # whether slopes are means over long steps: f has 16 bits
 
     @property
     def outcome(self) -> Outcome:
@@ -168,10 +169,11 @@ class GradientReport:
             slope = "f is not finite on both sides."
             if math.isfinite(worst.numerical):
                 slope = f"the slope is {worst.numerical:.3g} ± {worst.bound:.1g}, too inexact."
+            others = ", the others agree" if len(self.undecided) < len(self.coordinates) else ""
             reasons.append(
                 f"at {worst.name} it is {worst.analytic:.3g}, and {slope} "
                 f"{len(self.undecided)} of the {len(self.coordinates)} checked coordinates are "
-                "undecided, the others agree."
+                f"undecided{others}."
             )
         if not self.doubts and self.unseen:
             reasons.append(

@@ -12,6 +12,7 @@ import numpy as np
 
 from halfspaces.gradcheck.made_up import Data, as_tensors, trials
 from halfspaces.gradcheck.parameters import Layout, Parameters, scalar, shapes_of
+from halfspaces.gradcheck.unfit import ReturnError, ValueProblem, is_sparse, more_telling, reason
 
 # What the parameters of a function are called, in lower case.
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -39,10 +40,6 @@ ROLES: Mapping[str, tuple[str, ...]] = {
 
 NO_DATA = Data()
 _DATA = ("X", "y", "strength")
-
-
-class ReturnError(TypeError):
-    """A function returns no gradient, or one for other parameters."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +126,8 @@ def of_function(
         W = layout.unpack(layout.pack_real(W, "W"))
     roles = _roles(function, arguments, alone=W is not None or gradient is not None)
     name = f"{getattr(function, '__name__', 'f')}({', '.join(roles)})"
+    if any(map(is_sparse, arguments.values())):
+        return _of_sparse(function, gradient, name, W, arguments)
     if set(roles.values()) <= {"weights"}:
         if W is None:
             raise ValueError(
@@ -202,6 +201,36 @@ def _of_parameters(
         return value(W, data), slopes_of(W, data)
 
     return UserFunction(name, W, call, value=value, slopes=slopes_of)
+
+
+def _of_sparse(
+    function: Callable[..., Any],
+    gradient: Callable[..., Any] | None,
+    name: str,
+    W: Parameters,
+    arguments: Mapping[str, Any],
+) -> UserFunction:
+    """A function of W, the first argument that is not given, and of data as a whole."""
+    names = [p for p in inspect.signature(function).parameters if p not in arguments]
+    if W is None or not names:
+        raise ValueError(f"{name}: X is sparse; give W, too, where to check it, or X.toarray().")
+
+    def value(V: Parameters) -> Any:
+        return function(**{names[0]: V}, **arguments)
+
+    def slopes(V: Parameters) -> Any:
+        assert gradient is not None
+        return gradient(**{names[0]: V}, **arguments)
+
+    subject = _of_parameters(value, slopes if gradient else None, name, W, {})
+    try:
+        subject.call(subject.W, subject.data)
+    except Exception as error:
+        words = f"{type(error).__name__}: {error}".rstrip(".")
+        raise TypeError(
+            f"{name} does not take the sparse X ({words}): give X.toarray()."
+        ) from error
+    return subject
 
 
 def _value_and_gradient(result: Any, W: Parameters, name: str) -> tuple[Any, Parameters]:
@@ -303,14 +332,10 @@ def _first_that_fits(call: Call, given: Mapping[str, Any], seed: int) -> UserFun
             subject = replace(subject, value=call.result, slopes=call.slopes)
         try:
             value, gradient = subject.call(trial.W, trial.data.copied())
-            is_number = np.isfinite(scalar(value))
+            _check_value(value)
             fits = shapes_of(gradient) == shapes_of(trial.W)
         except Exception as error:
-            is_news = isinstance(error, ReturnError) and not isinstance(problem, ReturnError)
-            problem = error if is_news else problem or error
-            continue
-        if not is_number:
-            problem = problem or ValueError(f"its value is {scalar(value)}")
+            problem = more_telling(problem, error, call.function)
             continue
         if fits:
             return _with_labels_that_fit(subject) if "y" not in given else subject
@@ -319,11 +344,17 @@ def _first_that_fits(call: Call, given: Mapping[str, Any], seed: int) -> UserFun
         return almost
     if isinstance(problem, ReturnError):
         raise problem
-    reason = f"{type(problem).__name__}: {problem}".rstrip(".")
-    raise TypeError(
-        f"{call.title} cannot be checked: {reason}. Give W, X and y that fit, or a "
-        "function of W alone."
-    ) from problem
+    raise TypeError(f"{call.title} cannot be checked: {reason(problem, given)}.") from problem
+
+
+def _check_value(value: Any) -> None:
+    """Raise ValueProblem unless a value is one finite number."""
+    try:
+        number = scalar(value)
+    except TypeError as error:
+        raise ValueProblem(str(error)) from None
+    if not np.isfinite(number):
+        raise ValueProblem(f"its value is {number}")
 
 
 def _with_labels_that_fit(subject: UserFunction) -> UserFunction:
