@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.text import Text
 
 from halfspaces.cli.report import console, heading, namer, pair, percent, table_of
+from halfspaces.cli.terminal import clean
 from halfspaces.estimators.metrics.compare import Comparison
 from halfspaces.estimators.metrics.evaluate import Figures, OfClass
 from halfspaces.estimators.metrics.intervals import Figure
@@ -108,7 +109,7 @@ def _confused(figures: Figures, name: Callable[[object], str]) -> None:
         taken = name(figures.labels[each.predicted])
         examples = "1 example" if each.rows == 1 else f"{each.rows:,.0f} examples"
         words = f"{examples} of {true} taken for {taken}, {percent(each.part)} of {true}"
-        console.print(Text(words), soft_wrap=True)
+        console.print(clean(Text(words)), soft_wrap=True)
 
 
 def compared(
@@ -154,7 +155,7 @@ def compared(
     console.print(table)
     console.print()
     for each in pairs:
-        console.print(Text(each.verdict), soft_wrap=True)
+        console.print(clean(Text(each.verdict)), soft_wrap=True)
 
 
 def _cells(name: str, figures: Figures) -> tuple[str, str]:
