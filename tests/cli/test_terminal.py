@@ -42,7 +42,7 @@ def test_labels_and_names_are_printed_without_codes(run, labelled, tmp_path):
         model = tmp_path / f"{data.suffix[1:]}.safetensors"
         harmless(run("train", data, "--strength", 0.1, "--out", model), "red")
         harmless(run("evaluate", model, data), "red")
-    harmless(run("compare", model, model, "--data", data), "accuracy")
+    harmless(run("compare", "--losses", "hinge,squared_hinge", "--data", data), "accuracy")
     harmless(run("data", "suspects", data, "--strengths", "1,0.1", "--level", 0.5), "red")
     harmless(run("probe", data, "--protocol", "mteb"), "accuracy")
     strange = tmp_path / f"a{HOSTILE}.npz"
