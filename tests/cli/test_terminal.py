@@ -44,7 +44,7 @@ def test_labels_and_names_are_printed_without_codes(run, labelled, tmp_path):
         harmless(run("evaluate", model, data), "red")
     harmless(run("compare", "--losses", "hinge,squared_hinge", "--data", data), "accuracy")
     harmless(run("data", "suspects", data, "--strengths", "1,0.1", "--level", 0.5), "red")
-    harmless(run("probe", data, "--protocol", "mteb"), "accuracy")
+    harmless(run("probe", data, "--protocol", "mteb", "--test", f"{HOSTILE}={data}"), "accuracy")
     strange = tmp_path / f"a{HOSTILE}.npz"
     strange.write_bytes(labelled[0].read_bytes())
     harmless(run("train", strange, "--strength", 0.1), "a?[31mred")

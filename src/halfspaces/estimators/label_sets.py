@@ -15,7 +15,14 @@ from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import make_loss, make_optimizer, make_penalty
 from halfspaces.estimators.empty_columns import without_empty_columns
 from halfspaces.estimators.label_columns import LabelColumn, given_columns, label_columns
-from halfspaces.estimators.label_stacks import Stack, apart, labelled, same_sizes, together
+from halfspaces.estimators.label_stacks import (
+    SharedSketch,
+    Stack,
+    apart,
+    labelled,
+    same_sizes,
+    together,
+)
 from halfspaces.estimators.linear import adopt, folded, linear_objective, of_one_column
 from halfspaces.loop.result import Result
 from halfspaces.losses.base import Loss
@@ -325,12 +332,13 @@ class LabelSetsClassifier(LabelSets):
         blocks, columns = self._rows(X, Y, sample_weight)
         penalties = self._penalties(len(columns))
         fitted: dict[int, LinearClassifier] = {}
+        shared = SharedSketch(len(columns))
         for stack in self._stacks(blocks, columns, penalties):
             objective = stack.objective
             choice = make_optimizer(self.optimizer, objective, None)
             result = minimize(
                 objective,
-                choice.optimizer,
+                shared.taken_by(choice.optimizer, objective),
                 objective.zeros(len(stack.numbers)),
                 tol=self.tol,
                 max_passes=self.max_passes,

@@ -8,7 +8,10 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from halfspaces.estimators.label_columns import LabelColumn
 from halfspaces.objective.objective import Objective
+from halfspaces.optimizers import Optimizer
+from halfspaces.optimizers.lbfgs import LBFGS
 from halfspaces.penalties.base import Penalty
+from halfspaces.preconditioners.gram import Gram, SharedGram
 from halfspaces.rows.blocks import Blocks
 
 # Bytes of the vectors that a quasi-Newton method remembers of one stack: more sets of labels are
@@ -31,6 +34,30 @@ class Stack:
 
     numbers: list[int]
     objective: Objective
+
+
+@dataclass
+class SharedSketch:
+    """The Gram matrix of the rows, computed for the first stack that a quasi-Newton method solves.
+
+    Parameters
+    ----------
+    members : int
+        Sets of labels in all stacks: the sample of the rows is larger where many share it.
+    """
+
+    members: int
+    gram: SharedGram | None = None
+
+    def taken_by(self, optimizer: Optimizer, objective: Objective) -> Optimizer:
+        """The optimizer, with the shared matrix if its preconditioner is a Gram matrix."""
+        if not isinstance(optimizer, LBFGS) or not isinstance(optimizer.preconditioner, Gram):
+            return optimizer
+        if 2 * objective.n_examples <= objective.n_features:
+            return optimizer  # by the side of the rows
+        if self.gram is None:
+            self.gram = SharedGram.of(objective, self.members)
+        return replace(optimizer, preconditioner=self.gram)
 
 
 def same_sizes(columns: Sequence[LabelColumn], n_features: int) -> Iterator[list[int]]:

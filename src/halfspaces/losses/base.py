@@ -32,7 +32,7 @@ def sum_over_classes(values: AnyArray) -> AnyArray:
     """Sums (..., 1) over the last axis: by a product, faster than a reduction over few classes."""
     xp = array_namespace(values)
     ones = xp.ones(values.shape[-1], dtype=values.dtype, device=values.device)
-    return (values @ ones)[..., None]
+    return xp.reshape(xp.reshape(values, (-1, ones.shape[0])) @ ones, (*values.shape[:-1], 1))
 
 
 def max_over_classes(values: AnyArray) -> AnyArray:

@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from halfspaces.losses.base import Loss
+from halfspaces.losses.base import Loss, sum_over_classes
 from halfspaces.objective.certificate import Shortened
 from halfspaces.penalties.base import Penalty
 from halfspaces.support.types import Array, Rows
@@ -94,7 +94,7 @@ class Smoothing:
 
 def _sizes(slopes: Array, scores: Array) -> tuple[Array, Array]:
     """⟨slopes, scores⟩ and ‖slopes‖² of each example, (B, M) each."""
-    return np.vecdot(slopes, scores), np.vecdot(slopes, slopes)
+    return sum_over_classes(slopes * scores)[..., 0], sum_over_classes(slopes**2)[..., 0]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """Preconditioners from the Gram matrix of the features, of at least 2 D rows."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -66,6 +66,9 @@ class Gram(Preconditioner):
         """Compute the Gram matrix of the sample and factorize it."""
         return self._inverse(objective, n_members, self._sample(objective, n_members))
 
+    def _centred(self, objective: Objective, rows: Array) -> tuple[Array, Array]:
+        return centred_gram(objective, rows)
+
     def _sample(self, objective: Objective, n_members: int) -> Array:
         return sample_rows(objective, self.rows or enough_rows(objective, n_members))
 
@@ -76,11 +79,35 @@ class Gram(Preconditioner):
             centred = CentredRows.of(objective, rows)
             factor = RowGram.of(centred).inverse(scale.ridges)
             return GramInverse(factor, centred.mean, scale, objective.fit_intercept)
-        gram, mean = centred_gram(objective, rows)
+        gram, mean = self._centred(objective, rows)
         gram.flat[:: len(gram) + 1] += _noise_variance(objective, np.trace(gram) / len(gram))
         one_ridge = np.ptp(scale.ridges) == 0
         factor = (Cholesky if one_ridge else Eigen).of(gram, scale.ridges)
         return GramInverse(factor, mean, scale, objective.fit_intercept)
+
+
+@dataclass(frozen=True, eq=False)
+class SharedGram(Gram):
+    """`Gram` whose matrix is that of another objective over the same rows in the same units.
+
+    Parameters
+    ----------
+    matrix : array, shape (D, D)
+        The Gram matrix of the centred rows; copied for each objective.
+    mean : array, shape (D,)
+    """
+
+    matrix: Array = field(default_factory=lambda: np.empty((0, 0)), repr=False)
+    mean: Array = field(default_factory=lambda: np.empty(0), repr=False)
+
+    @classmethod
+    def of(cls, objective: Objective, n_members: int) -> "SharedGram":
+        """With the matrix that `Gram` takes for this objective."""
+        rows = sample_rows(objective, enough_rows(objective, n_members))
+        return cls(None, None, *centred_gram(objective, rows))
+
+    def _centred(self, objective: Objective, rows: Array) -> tuple[Array, Array]:
+        return self.matrix.copy(), self.mean
 
 
 @dataclass(frozen=True)
