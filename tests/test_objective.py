@@ -476,5 +476,5 @@ def test_a_value_costs_half_a_pass_and_has_no_gradient():
         Request(parameters(), rows=np.arange(15), gradient=False)
     )
     assert evaluation.visited == 0.5 * 15 / N
-    with pytest.raises(ValueError, match=r"value only; ask with Request\(gradient=True\)"):
+    with pytest.raises(ValueError, match=r"value was asked for; ask with Request\(gradient=True\)"):
         _ = evaluation.gradient

@@ -13,9 +13,15 @@ from halfspaces import (
     LinearClassifier,
     MultiLabelClassifier,
 )
+from halfspaces.estimators.label_columns import label_columns
+from halfspaces.estimators.label_stacks import solved_apart
+from halfspaces.loop.result import Reason
+from halfspaces.penalties import L2
+from halfspaces.rows.blocks import Blocks
 
 X, DIGIT = load_digits(return_X_y=True)
 X, DIGIT = X[:600], DIGIT[:600]
+BLOCKS = Blocks(X, np.zeros(len(X), np.int64))
 SETS = {
     "digit": DIGIT,
     "even": DIGIT % 2 == 0,
@@ -125,3 +131,26 @@ def test_bad_options_are_named():
         LabelSetsClassifier("hinge").fit(X, Y).predict_proba(X)
     with pytest.raises(ValueError, match="must be 1 where a row has the label"):
         MultiLabelClassifier().fit(X, Y)
+
+
+def test_the_number_of_workers_changes_no_bit():
+    one, two = (LabelSetsClassifier(n_jobs=jobs).fit(X, SETS) for jobs in (1, 2))
+    for first, second in zip(one.classifiers_, two.classifiers_, strict=True):
+        assert np.array_equal(first.coef_, second.coef_)
+
+
+def test_ctrl_c_in_one_stack_stops_the_others():
+    first, second = label_columns({"digit": DIGIT, "even": DIGIT % 2}, len(X))
+    stacks = list(LabelSetsClassifier()._stacks(BLOCKS, [first, second], [L2(0.01)] * 2))
+    asked = []
+
+    def solve(stack, halt):
+        if stack.numbers == [0]:
+            assert halt.asked.wait(60)
+            asked.append(halt(None))
+            return {}
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(solved_apart(solve, stacks, 2))
+    assert asked == [Reason.INTERRUPTED]

@@ -1,7 +1,7 @@
 """Many sets of labels over one X, such as probes of concepts: all are fitted in one solve."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -16,15 +16,17 @@ from halfspaces.estimators.components import make_loss, make_optimizer, make_pen
 from halfspaces.estimators.empty_columns import without_empty_columns
 from halfspaces.estimators.label_columns import LabelColumn, given_columns, label_columns
 from halfspaces.estimators.label_stacks import (
+    Halt,
     SharedSketch,
     Stack,
     apart,
     labelled,
     same_sizes,
+    solved_apart,
     together,
 )
 from halfspaces.estimators.linear import adopt, folded, linear_objective, of_one_column
-from halfspaces.loop.result import Result
+from halfspaces.loop.result import Reason, Result
 from halfspaces.losses.base import Loss
 from halfspaces.optimizers import Optimizer
 from halfspaces.optimizers.choose import Choice
@@ -35,6 +37,7 @@ from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array, Block
 from halfspaces.support.validation import check_number
 from halfspaces.system.blas import OUTSIDE, one_blas_thread
+from halfspaces.system.progress import Bar, quiet
 from halfspaces.tuning.grid import member_result
 
 
@@ -105,6 +108,20 @@ class LabelSets(BaseEstimator):
                 fit_intercept=bool(self.fit_intercept),
             )
             yield Stack(numbers, objective)
+
+    def _collected(
+        self,
+        solve: Callable[[Stack, Halt], dict[int, LinearClassifier]],
+        stacks: Sequence[Stack],
+    ) -> dict[int, LinearClassifier]:
+        """The classifiers of all stacks, with a progress bar of the sets of labels."""
+        fitted: dict[int, LinearClassifier] = {}
+        total = sum(len(stack.numbers) for stack in stacks)
+        with Bar("Fitting", total, "sets of labels", shown=self.verbose >= 0) as bar, quiet():
+            for found in solved_apart(solve, stacks, self.n_jobs):
+                fitted |= found
+                bar.advance(len(found))
+        return fitted
 
     def _fitted(
         self,
@@ -331,9 +348,9 @@ class LabelSetsClassifier(LabelSets):
         """
         blocks, columns = self._rows(X, Y, sample_weight)
         penalties = self._penalties(len(columns))
-        fitted: dict[int, LinearClassifier] = {}
         shared = SharedSketch(len(columns))
-        for stack in self._stacks(blocks, columns, penalties):
+
+        def solve(stack: Stack, halt: Halt) -> dict[int, LinearClassifier]:
             objective = stack.objective
             choice = make_optimizer(self.optimizer, objective, None)
             result = minimize(
@@ -342,10 +359,14 @@ class LabelSetsClassifier(LabelSets):
                 objective.zeros(len(stack.numbers)),
                 tol=self.tol,
                 max_passes=self.max_passes,
-                progress=self.verbose >= 0,
+                callbacks=[halt],
             )
-            fitted |= self._fitted(stack, columns, choice, result)
-        self._adopt(columns, fitted)
+            if result.reason is Reason.INTERRUPTED:
+                raise KeyboardInterrupt
+            return self._fitted(stack, columns, choice, result)
+
+        stacks = list(self._stacks(blocks, columns, penalties))
+        self._adopt(columns, self._collected(solve, stacks))
         return self
 
     def _penalties(self, count: int) -> list[Penalty]:

@@ -9,7 +9,8 @@ import numpy as np
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import penalty_by_strength
 from halfspaces.estimators.label_columns import LabelColumn
-from halfspaces.estimators.label_sets import LabelSets, Stack
+from halfspaces.estimators.label_sets import LabelSets
+from halfspaces.estimators.label_stacks import Halt, Stack
 from halfspaces.losses.base import Loss
 from halfspaces.objective.objective import Objective
 from halfspaces.optimizers.choose import Choice, choose_for
@@ -122,15 +123,16 @@ class LabelSetsClassifierCV(LabelSets):
         folds = make_folds(self.cv, blocks.X, y, groups, weight=blocks.weight)
         self.scores_ = np.empty((len(self.strengths_), len(columns)))
         self.strength_ = np.empty(len(columns))
-        fitted: dict[int, LinearClassifier] = {}
-        for stack in stacks:
-            scores, losses = self._held_out(stack.objective, folds)
+
+        def solve(stack: Stack, halt: Halt) -> dict[int, LinearClassifier]:
+            scores, losses = self._held_out(stack.objective, folds, halt)
             ties = -np.round(losses, LOSS_DIGITS)
             best = [best_of(scores[:, m], ties[:, m]) for m in range(len(stack.numbers))]
             self.scores_[:, stack.numbers] = scores
             self.strength_[stack.numbers] = self.strengths_[best]
-            fitted |= self._at_best(stack, columns, best)
-        self._adopt(columns, fitted)
+            return self._at_best(stack, columns, best, halt)
+
+        self._adopt(columns, self._collected(solve, stacks))
         return self
 
     def _grid(self, objectives: Sequence[Objective]) -> Array:
@@ -148,40 +150,42 @@ class LabelSetsClassifierCV(LabelSets):
         check_numbers("Each of strengths", given, above=0)
         return np.unique(np.asarray(given, np.float64))[::-1]
 
-    def _held_out(self, objective: Objective, folds: Sequence[Fold]) -> tuple[Array, Array]:
+    def _held_out(
+        self, objective: Objective, folds: Sequence[Fold], halt: Halt
+    ) -> tuple[Array, Array]:
         """Mean held-out accuracy and loss of each strength and member, (S, M) each."""
         members = fold_objectives(objective, [fold.train for fold in folds])[:-1]
         scores = np.zeros((len(self.strengths_), len(objective.total_weight)))
         losses = np.zeros_like(scores)
         for fold, member in zip(folds, members, strict=True):
             held_out = member.on(objective.blocks.subset(fold.test))
-            for row, solved in enumerate(self._path(member, self.strengths_)):
+            for row, solved in enumerate(self._path(member, self.strengths_, halt)):
                 loss, accuracy = held_out.assess(solved.result.W)
                 scores[row] += accuracy / len(folds)
                 losses[row] += loss / len(folds)
         return scores, losses
 
     def _at_best(
-        self, stack: Stack, columns: Sequence[LabelColumn], best: Sequence[int]
+        self, stack: Stack, columns: Sequence[LabelColumn], best: Sequence[int], halt: Halt
     ) -> dict[int, LinearClassifier]:
         """The classifier of each set of labels at its own strength, by its number."""
         fitted: dict[int, LinearClassifier] = {}
         strengths = self.strengths_[: max(best) + 1]
-        for row, solved in enumerate(self._path(stack.objective, strengths)):
+        for row, solved in enumerate(self._path(stack.objective, strengths, halt)):
             here = Stack(stack.numbers, solved.objective)
             members = [member for member, chosen in enumerate(best) if chosen == row]
             choice = self._choice(solved.objective)
             fitted |= self._fitted(here, columns, choice, solved.result, members)
         return fitted
 
-    def _path(self, objective: Objective, strengths: Array) -> Iterator[Solved]:
+    def _path(self, objective: Objective, strengths: Array, halt: Halt) -> Iterator[Solved]:
         return along(
             objective,
             strengths,
             self._choice(objective).optimizer,
             tol=self.tol,
             max_passes=self.max_passes,
-            progress=self.verbose >= 0,
+            callbacks=[halt],
         )
 
     def _choice(self, objective: Objective) -> Choice:

@@ -1,18 +1,27 @@
 """Stacks of sets of labels: which are solved together, with which labels, weights and penalty."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
+from threading import Event, Lock
+from typing import TypeVar
 
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
 from halfspaces.estimators.label_columns import LabelColumn
+from halfspaces.loop.result import Reason
+from halfspaces.loop.run import Run
 from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import Optimizer
 from halfspaces.optimizers.lbfgs import LBFGS
 from halfspaces.penalties.base import Penalty
 from halfspaces.preconditioners.gram import Gram, SharedGram
 from halfspaces.rows.blocks import Blocks
+from halfspaces.support.parallel import available_workers
+
+Solution = TypeVar("Solution")
 
 # Bytes of the vectors that a quasi-Newton method remembers of one stack: more sets of labels are
 # solved in several stacks.
@@ -35,6 +44,50 @@ class Stack:
     numbers: list[int]
     objective: Objective
 
+    def with_jobs(self, jobs: int) -> "Stack":
+        """The stack, its rows visited by so many workers."""
+        blocks = replace(self.objective.blocks, n_jobs=jobs)
+        return Stack(self.numbers, replace(self.objective, blocks=blocks))
+
+
+@dataclass(frozen=True)
+class Halt:
+    """A callback that ends a run once it is asked to, from any thread."""
+
+    asked: Event = field(default_factory=Event)
+
+    def __call__(self, run: Run) -> Reason | None:
+        """`Reason.INTERRUPTED` once asked."""
+        return Reason.INTERRUPTED if self.asked.is_set() else None
+
+
+def solved_apart(
+    solve: Callable[[Stack, Halt], Solution], stacks: Sequence[Stack], n_jobs: int | None
+) -> Iterator[Solution]:
+    """Yield solve(stack, halt) for each stack in order, several at a time on the workers.
+
+    Stacks need nothing of each other, so that a worker for each leaves none idle where one would
+    wait for the end of a visit. Each solve gives `halt` to `minimize` as a callback; Ctrl-C stops
+    all.
+    """
+    workers = min(available_workers(n_jobs, len(stacks)), len(stacks))
+    halt = Halt()
+    if workers == 1:
+        yield from (solve(stack, halt) for stack in stacks)
+        return
+    jobs = max(1, available_workers(n_jobs) // workers)
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = [
+            pool.submit(copy_context().run, solve, stack.with_jobs(jobs), halt) for stack in stacks
+        ]
+        try:
+            for found in waiting:
+                yield found.result()
+        except BaseException:
+            halt.asked.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
 
 @dataclass
 class SharedSketch:
@@ -48,6 +101,7 @@ class SharedSketch:
 
     members: int
     gram: SharedGram | None = None
+    lock: Lock = field(default_factory=Lock, repr=False)
 
     def taken_by(self, optimizer: Optimizer, objective: Objective) -> Optimizer:
         """The optimizer, with the shared matrix if its preconditioner is a Gram matrix."""
@@ -55,8 +109,9 @@ class SharedSketch:
             return optimizer
         if 2 * objective.n_examples <= objective.n_features:
             return optimizer  # by the side of the rows
-        if self.gram is None:
-            self.gram = SharedGram.of(objective, self.members)
+        with self.lock:
+            if self.gram is None:
+                self.gram = SharedGram.of(objective, self.members)
         return replace(optimizer, preconditioner=self.gram)
 
 

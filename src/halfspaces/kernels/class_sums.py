@@ -20,10 +20,12 @@ def class_sums(members: int, n_classes: int) -> Visit[tuple[Array, Array]]:
     def visit(block: Block) -> tuple[Array, Array]:
         n = len(block.y)
         weight = np.ones((n, 1)) if block.weight is None else block.weight.reshape(n, -1)
-        right = block.y.reshape(n, -1, 1) == np.arange(n_classes)
-        onehot = np.broadcast_to(right * weight[:, :, None], (n, members, n_classes))
-        onehot = onehot.reshape(n, -1)
-        return (block.X.T @ onehot).astype(np.float64), onehot.sum(axis=0)
+        columns = block.y.reshape(n, -1) + n_classes * np.arange(members)
+        weights = np.broadcast_to(weight, columns.shape)
+        masses = np.bincount(columns.ravel(), weights.ravel(), minlength=members * n_classes)
+        onehot = np.zeros((n, members * n_classes), block.X.dtype)
+        np.put_along_axis(onehot, columns, weights, axis=1)
+        return (block.X.T @ onehot).astype(np.float64), masses
 
     return visit
 
