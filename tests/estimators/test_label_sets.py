@@ -1,5 +1,7 @@
 """Many sets of labels over one X: each is fitted as it is alone."""
 
+from threading import Event
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -143,12 +145,15 @@ def test_ctrl_c_in_one_stack_stops_the_others():
     first, second = label_columns({"digit": DIGIT, "even": DIGIT % 2}, len(X))
     stacks = list(LabelSetsClassifier()._stacks(BLOCKS, [first, second], [L2(0.01)] * 2))
     asked = []
+    started = Event()
 
     def solve(stack, halt):
         if stack.numbers == [0]:
+            started.set()
             assert halt.asked.wait(60)
             asked.append(halt(None))
             return {}
+        assert started.wait(60)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
