@@ -14,7 +14,10 @@ from typer.testing import CliRunner
 
 import halfspaces
 from halfspaces import cli
-from halfspaces.cli.recipe import Recipe
+from halfspaces.cli import opened_data
+from halfspaces.cli.recipe import Recipe, recipe_of
+from halfspaces.datasets import Dataset
+from halfspaces.estimators.given import weight_of_each_class
 from halfspaces.files import options, run_file
 from halfspaces.files.options import TABLES, ThisCall
 
@@ -140,3 +143,17 @@ def test_beta_reaches_the_penalty_and_the_run_file(run, tmp_path):
         repeated = halfspaces.load(tmp_path / "again.safetensors")
         assert np.array_equal(repeated.coef_, halfspaces.load(model).coef_)
         assert "λ           0.01" in run("info", model).out
+
+
+def test_class_weights_are_given_by_the_names_of_the_classes():
+    given = Dataset("pets", np.ones((4, 2)), np.array([0, 1, 1, 0]), class_names=["cat", "dog"])
+    recipe = opened_data.weighed_by_label(Recipe(class_weight="dog=5"), given)
+    assert recipe.fit_options["class_weight"] == {"1": 5.0}
+    assert weight_of_each_class({"1": 5.0}, np.array([0, 1])).tolist() == [1.0, 5.0]
+    with pytest.raises(ValueError, match="names the class 'dgo': did you mean 'dog'"):
+        opened_data.weighed_by_label(Recipe(class_weight="dgo=5"), given)
+    for text in ("dog", "dog=much", "=3"):
+        with pytest.raises(ValueError, match="balanced, or weights such as cat=5,dog=1"):
+            recipe_of({"class_weight": text})
+    with pytest.raises(ValueError, match="Each of --class-weight must be at least 0"):
+        recipe_of({"class_weight": "dog=-1"})

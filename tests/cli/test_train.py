@@ -277,7 +277,10 @@ def test_penalties_without_a_strength(run, options):
         ("--tol -1", ["--tol must be at least 0, got -1.0."]),
         ("--max-passes 0", ["--max-passes must be above 0, got 0.0."]),
         ("--validation 1", ["--validation must be above 0 and below 1, got 1.0."]),
-        ("--class-weight even", ["--class-weight must be balanced or left out, got even."]),
+        (
+            "--class-weight even",
+            ["--class-weight must be balanced, or weights such as cat=5,dog=1, got 'even'."],
+        ),
     ],
 )
 def test_options_that_cannot_be(refused, arguments, words):

@@ -10,6 +10,7 @@ from halfspaces.cli.image_features import wanted_size
 from halfspaces.cli.listening import Listener
 from halfspaces.cli.racing import Decision
 from halfspaces.cli.recipe import Recipe
+from halfspaces.cli.report import namer
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.formats.image_size import ImageSize
 from halfspaces.estimators.checked_data import check_two
@@ -18,6 +19,7 @@ from halfspaces.estimators.threshold import check_two_classes
 from halfspaces.features import parse
 from halfspaces.system import memory
 from halfspaces.system.distinct import distinct
+from halfspaces.system.names import nearest
 
 
 def read(recipe: Recipe, listener: Listener) -> Dataset:
@@ -39,6 +41,20 @@ def read(recipe: Recipe, listener: Listener) -> Dataset:
         check_two_classes(recipe.threshold, len(classes), "--threshold")
     listener.counted(given, recipe.class_weight)
     return given
+
+
+def weighed_by_label(recipe: Recipe, given: Dataset) -> Recipe:
+    """The recipe, its class weights by labels where they are given by the names of the classes."""
+    weights = values.class_weight(recipe.class_weight)
+    if not isinstance(weights, dict):
+        return recipe
+    name = namer(given.class_names)
+    labels = {name(label): str(label) for label in distinct(given.y)}
+    for key in weights:
+        if key not in labels:
+            raise ValueError(f"--class-weight names the class {key!r}: {nearest(key, labels)}")
+    text = ",".join(f"{labels[key]}={weight:g}" for key, weight in weights.items())
+    return recipe.model_copy(update={"class_weight": text})
 
 
 def _opened(recipe: Recipe, image_size: ImageSize | None) -> Dataset:
@@ -66,6 +82,7 @@ def held_out(recipe: Recipe, given: Dataset) -> HeldOutRows | None:
 
 def decided(recipe: Recipe, given: Dataset, listener: Listener) -> Decision:
     """The recipe without anything that is "auto", after a race if there is one."""
+    recipe = weighed_by_label(recipe, given)
     has_sizes = recipe.image_size is None and datasets.takes(recipe.data, "image_size")
     opened = partial(_opened, recipe) if has_sizes else None
     with memory.budget(values.memory_bytes(recipe.memory)):

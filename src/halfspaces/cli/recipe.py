@@ -97,10 +97,7 @@ class Recipe(OpenOptions):
         self._check_strength()
         for name in LEARNED:
             check_learned(name, self, self.linear_scores.given)
-        if self.class_weight not in (None, "balanced"):
-            raise ValueError(
-                f"--class-weight must be balanced or left out, got {self.class_weight}."
-            )
+        values.class_weight(self.class_weight)
         if self.features is not None:
             parse(self.features)
         if not self.describes and self.cache_features:
@@ -358,7 +355,7 @@ class Recipe(OpenOptions):
         """The parameters that all classifiers share."""
         checkpoint = self.stored_run
         return {
-            "class_weight": self.class_weight,
+            "class_weight": values.class_weight(self.class_weight),
             "standardize": self.standardize,
             "tol": self.tol,
             "max_passes": self.max_passes,

@@ -8,6 +8,29 @@ from halfspaces.support.validation import check_number, check_numbers
 LEAST_MEMORY = 256e6  # bytes: fitting needs this much for any data
 
 
+def class_weight(text: str | None) -> dict[str, float] | str | None:
+    """None, "balanced", or the weight of each class by its label, as a text.
+
+    >>> class_weight("balanced"), class_weight("elk=5, red deer=0.5")
+    ('balanced', {'elk': 5.0, 'red deer': 0.5})
+    """
+    if text is None or text == "balanced":
+        return text
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        label, equals, number = part.strip().rpartition("=")
+        try:
+            weights[label] = float(number)
+        except ValueError:
+            equals = ""
+        if not equals or not label:
+            raise ValueError(
+                f"--class-weight must be balanced, or weights such as cat=5,dog=1, got {text!r}."
+            )
+    check_numbers("Each of --class-weight", tuple(weights.values()), at_least=0)
+    return weights
+
+
 def strengths(text: str | None) -> int | list[float]:
     """The number of λ to try, or a list of them.
 

@@ -118,7 +118,7 @@ def labels_of(name: str, y: object) -> Array:
 
 
 def weight_of_each_class(class_weight: Mapping[object, float], classes: Array) -> Array:
-    """The weights of the classes (C,), 1 where none is given.
+    """The weights of the classes (C,), 1 where none is given; a text stands for a label shown so.
 
     >>> weight_of_each_class({"1": 10, "2": 1}, np.array(["1", "2"])).tolist()
     [10.0, 1.0]
@@ -130,6 +130,9 @@ def weight_of_each_class(class_weight: Mapping[object, float], classes: Array) -
     """
     weights = {_plain(key): float(weight) for key, weight in class_weight.items()}
     names = classes.tolist()
+    shown = {str(name): name for name in names}
+    if not set(weights) & set(names):
+        weights = {shown.get(str(key), key): weight for key, weight in weights.items()}
     unknown = [key for key in weights if key not in names]
     without = [name for name in names if name not in weights]
     if unknown and without:

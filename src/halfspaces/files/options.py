@@ -314,7 +314,9 @@ class FitOptions(Table):
     """How examples and features are weighted, and probabilities."""
 
     standardize: bool = option(True, "Bring features to mean 0 and variance 1.")
-    class_weight: str | None = option(None, "'balanced': each class counts the same.")
+    class_weight: str | None = option(
+        None, "'balanced': each class counts the same; or a weight for some: cat=5,dog=0.5."
+    )
     calibrate: str | None = option(
         None,
         "temperature or sigmoid: probabilities for any loss, learned on held-out rows.",
