@@ -279,7 +279,7 @@ def test_penalties_without_a_strength(run, options):
         ("--validation 1", ["--validation must be above 0 and below 1, got 1.0."]),
         (
             "--class-weight even",
-            ["--class-weight must be balanced, or weights such as cat=5,dog=1, got 'even'."],
+            ["weights such as cat=5,dog=1, got 'even'."],
         ),
     ],
 )

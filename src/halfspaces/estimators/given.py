@@ -130,9 +130,9 @@ def weight_of_each_class(class_weight: Mapping[object, float], classes: Array) -
     """
     weights = {_plain(key): float(weight) for key, weight in class_weight.items()}
     names = classes.tolist()
-    shown = {str(name): name for name in names}
+    shown: dict[object, object] = {str(name): name for name in names}
     if not set(weights) & set(names):
-        weights = {shown.get(str(key), key): weight for key, weight in weights.items()}
+        weights = {shown.get(key, key): weight for key, weight in weights.items()}
     unknown = [key for key in weights if key not in names]
     without = [name for name in names if name not in weights]
     if unknown and without:
