@@ -3,11 +3,11 @@
 from importlib import import_module
 from types import ModuleType
 
-_MODULES = ("calibration", "presets")
+_MODULES = ("calibration", "metrics", "presets", "probes", "reliability")
 
 
 def __getattr__(name: str) -> ModuleType:
-    # Lazy: a classifier needs neither.
+    # Lazy: a classifier needs none of them.
     if name in _MODULES:
         return import_module(f"halfspaces.estimators.{name}")
     raise AttributeError(f"module 'halfspaces.estimators' has no attribute {name!r}")
