@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow test-long test-browser screenshots soundness test-portability test-portability-quick check lint format clean fuzz chaos bench bench-quick bench-peers pictures regularization vendor vendor-check
+.PHONY: demo test test-slow test-long test-browser screenshots soundness test-portability test-portability-quick test-evaluators check lint format clean fuzz chaos bench bench-quick bench-peers pictures regularization vendor vendor-check
 
 demo: $(INSTALLED)
 	$(BIN)/halfspaces train digits --out digits.safetensors
@@ -37,6 +37,12 @@ fuzz: $(INSTALLED)
 soundness: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.soundness 10000
 	$(BIN)/python -m tests.soundness.threads 1000
+
+# MTEB's and SetFit's own classes with our heads, in an environment of their own (1.5 GB with torch): two minutes.
+test-evaluators:
+	$(PYTHON) -m venv build/evaluators
+	build/evaluators/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 mteb==2.26.24 setfit==1.2.0 pytest --editable .
+	build/evaluators/bin/python -m pytest -q tests/estimators/test_probe_evaluators.py
 
 # As on other processors: without AVX-512, by numba's generic target and other kernels of OpenBLAS; the whole suite for
 # each, about an hour and a half. A short selection takes two minutes: test-portability-quick.
