@@ -33,7 +33,7 @@ def usual_scores(p, y):
 
 
 @pytest.mark.parametrize(
-    "read", [lambda: (DIGITS.X, DIGITS.y), pytest.param(cifar, marks=pytest.mark.slow)]
+    "read", [lambda: (DIGITS.X, DIGITS.y), pytest.param(cifar, marks=pytest.mark.long)]
 )
 def test_more_wrong_labels_come_first_than_by_the_usual_scores(read):
     X, y = read()

@@ -122,7 +122,7 @@ def digits():
     return load_digits(return_X_y=True)
 
 
-REAL = [digits, *(pytest.param(read, marks=pytest.mark.slow) for read in (cifar, fashion))]
+REAL = [digits, *(pytest.param(read, marks=pytest.mark.long) for read in (cifar, fashion))]
 
 
 @pytest.mark.parametrize("read", REAL)
