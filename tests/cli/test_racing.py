@@ -1,6 +1,7 @@
 """`halfspaces train` with no option: the race, what it decides, and that the run repeats it."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -104,7 +105,8 @@ def test_one_validation_row_is_enough_to_race_and_to_save(run, table, tmp_path):
     )
     ended = run("train", tmp_path / "one.npz", *RACED, "--out", model, "--report", page)
     assert ended.code == 0, ended.err
-    assert "nan" not in ended.out + page.read_text()
+    words = re.sub(r"base64,[^\"')]*", "", page.read_text())  # pictures may spell anything
+    assert "nan" not in ended.out + words
     assert "inf " not in ended.out
     assert load(model).notes_["race"]["rows"][0]["error"] is None
 
