@@ -16,9 +16,11 @@ from halfspaces import (
     MultiLabelClassifier,
 )
 from halfspaces.estimators.label_columns import label_columns
-from halfspaces.estimators.label_stacks import solved_apart
+from halfspaces.estimators.label_stacks import SharedSketch, solved_apart
 from halfspaces.loop.result import Reason
+from halfspaces.optimizers import LBFGS, Gram
 from halfspaces.penalties import L2
+from halfspaces.preconditioners.gram_matrix import centred_gram
 from halfspaces.rows.blocks import Blocks
 
 X, DIGIT = load_digits(return_X_y=True)
@@ -135,10 +137,23 @@ def test_bad_options_are_named():
         MultiLabelClassifier().fit(X, Y)
 
 
-def test_the_number_of_workers_changes_no_bit():
-    one, two = (LabelSetsClassifier(n_jobs=jobs).fit(X, SETS) for jobs in (1, 2))
+@pytest.mark.parametrize("optimizer", ["auto", "lbfgs"])
+def test_the_number_of_workers_changes_no_bit(optimizer):
+    options = {"optimizer": optimizer, "class_weight": "balanced"}
+    one, two = (LabelSetsClassifier(n_jobs=jobs, **options).fit(X, SETS) for jobs in (1, 2))
     for first, second in zip(one.classifiers_, two.classifiers_, strict=True):
         assert np.array_equal(first.coef_, second.coef_)
+
+
+def test_the_shared_matrix_is_that_of_the_first_stack_and_replaces_no_matrix_that_was_asked_for():
+    columns = label_columns({"digit": DIGIT, "even": DIGIT % 2}, len(X))
+    first, _ = LabelSetsClassifier(class_weight="balanced")._stacks(BLOCKS, columns, [L2(0.01)] * 2)
+    shared = SharedSketch(first.objective, 2)
+    taken = shared.taken_by(LBFGS(preconditioner=Gram()))
+    expected, _ = centred_gram(first.objective, np.arange(len(X)))
+    assert np.array_equal(taken.preconditioner.matrix, expected)
+    own = LBFGS(preconditioner=Gram(rows=100))
+    assert shared.taken_by(own) is own
 
 
 def test_ctrl_c_in_one_stack_stops_the_others():

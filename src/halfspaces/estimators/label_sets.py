@@ -348,14 +348,15 @@ class LabelSetsClassifier(LabelSets):
         """
         blocks, columns = self._rows(X, Y, sample_weight)
         penalties = self._penalties(len(columns))
-        shared = SharedSketch(len(columns))
+        stacks = list(self._stacks(blocks, columns, penalties))
+        shared = SharedSketch(stacks[0].objective, len(columns))
 
         def solve(stack: Stack, halt: Halt) -> dict[int, LinearClassifier]:
             objective = stack.objective
             choice = make_optimizer(self.optimizer, objective, None)
             result = minimize(
                 objective,
-                shared.taken_by(choice.optimizer, objective),
+                shared.taken_by(choice.optimizer),
                 objective.zeros(len(stack.numbers)),
                 tol=self.tol,
                 max_passes=self.max_passes,
@@ -365,7 +366,6 @@ class LabelSetsClassifier(LabelSets):
                 raise KeyboardInterrupt
             return self._fitted(stack, columns, choice, result)
 
-        stacks = list(self._stacks(blocks, columns, penalties))
         self._adopt(columns, self._collected(solve, stacks))
         return self
 

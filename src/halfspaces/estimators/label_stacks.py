@@ -17,7 +17,7 @@ from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import Optimizer
 from halfspaces.optimizers.lbfgs import LBFGS
 from halfspaces.penalties.base import Penalty
-from halfspaces.preconditioners.gram import Gram, SharedGram
+from halfspaces.preconditioners.gram import ByClass, Gram, SharedGram
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.parallel import available_workers
 
@@ -91,27 +91,30 @@ def solved_apart(
 
 @dataclass
 class SharedSketch:
-    """The Gram matrix of the rows, computed for the first stack that a quasi-Newton method solves.
+    """The Gram matrix of the rows, computed once for all stacks.
 
     Parameters
     ----------
+    objective : Objective
+        Of the first stack: which of them asks first depends on the workers, and must change no bit.
     members : int
         Sets of labels in all stacks: the sample of the rows is larger where many share it.
     """
 
+    objective: Objective
     members: int
     gram: SharedGram | None = None
     lock: Lock = field(default_factory=Lock, repr=False)
 
-    def taken_by(self, optimizer: Optimizer, objective: Objective) -> Optimizer:
-        """The optimizer, with the shared matrix if its preconditioner is a Gram matrix."""
-        if not isinstance(optimizer, LBFGS) or not isinstance(optimizer.preconditioner, Gram):
+    def taken_by(self, optimizer: Optimizer) -> Optimizer:
+        """The optimizer, with the shared matrix if its preconditioner is `Gram()` or `ByClass()`."""
+        if not isinstance(optimizer, LBFGS) or optimizer.preconditioner not in (Gram(), ByClass()):
             return optimizer
-        if 2 * objective.n_examples <= objective.n_features:
+        if 2 * self.objective.n_examples <= self.objective.n_features:
             return optimizer  # by the side of the rows
         with self.lock:
             if self.gram is None:
-                self.gram = SharedGram.of(objective, self.members)
+                self.gram = SharedGram.of(self.objective, self.members)
         return replace(optimizer, preconditioner=self.gram)
 
 
