@@ -10,7 +10,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_predict
 
 import halfspaces
 from halfspaces import LinearClassifier, LinearClassifierCV, datasets, features
-from halfspaces.estimators.reliability import Acceptance, LabelSets, OrderStatistics
+from halfspaces.estimators.reliability import Acceptance, OrderStatistics, PredictionSets
 from halfspaces.files import safetensors_file
 from halfspaces.files.safetensors_file import ModelFileError
 from tests.helpers import real
@@ -81,7 +81,7 @@ def test_sets_hold_the_right_label_as_often_as_promised(coverage):
     rates = []
     for seed in range(1, 101):
         q, z = simulated(300, seed)
-        sets = LabelSets.fit(q[np.arange(300), z], z, 4)
+        sets = PredictionSets.fit(q[np.arange(300), z], z, 4)
         rates.append(held(sets.of(p, coverage), y).mean())
     error = np.std(rates) / 10 + 2e-3
     assert coverage - 2 * error <= np.mean(rates) <= coverage + 1 / 301 + 2 * error
@@ -89,7 +89,7 @@ def test_sets_hold_the_right_label_as_often_as_promised(coverage):
 
 def test_by_class_the_promise_holds_for_each_class():
     (q, z), (p, y) = simulated(20_000, 1), simulated(20_000, 2)
-    sets = LabelSets.fit(q[np.arange(len(z)), z], z, 4)
+    sets = PredictionSets.fit(q[np.arange(len(z)), z], z, 4)
     every, each = (held(sets.of(p, 0.9, by_class=way), y) for way in (False, True))
     counts = np.bincount(y)
     error = np.sqrt(0.9 * 0.1 * (1 / counts + 1 / np.bincount(z)))
@@ -103,7 +103,7 @@ def test_few_ranks_are_stored_and_never_promise_more():
     assert len(few.values) < 1000
     for rank in (1, 7, 500, 2500, 49_999):
         assert 0.985 * values[rank - 1] < few.at(rank) < values[rank - 1]
-    assert LabelSets.fit(np.array([0.5]), np.array([1]), 2).thresholds(0.9).tolist() == [0, 0]
+    assert PredictionSets.fit(np.array([0.5]), np.array([1]), 2).thresholds(0.9).tolist() == [0, 0]
 
 
 def cifar():

@@ -286,7 +286,7 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         X : array or sparse matrix, shape (N, D)
         coverage : float, default 0.95
             The part of the sets of new rows, like those that were held out, that holds the right
-            label, above 0 and below 1: see `halfspaces.estimators.reliability.LabelSets`.
+            label, above 0 and below 1: see `halfspaces.estimators.reliability.PredictionSets`.
         by_class : bool, default False
             Keep the promise for the rows of each class; the sets are larger.
 

@@ -10,7 +10,7 @@ from halfspaces.estimators.base import probabilities, winners
 from halfspaces.estimators.calibration import Calibration, Temperature
 from halfspaces.estimators.calibration.checks import BLOCK
 from halfspaces.estimators.held_out import HeldOut
-from halfspaces.estimators.reliability import Acceptance, LabelSets, Reliability
+from halfspaces.estimators.reliability import Acceptance, PredictionSets, Reliability
 from halfspaces.losses.base import Loss
 from halfspaces.support.types import Array
 
@@ -113,7 +113,7 @@ class HeldOutScores:
             right[part] = p[np.arange(len(p)), self.y[part]]
             largest[part] = p.max(axis=1)
             is_right[part] = winners(scores, loss, calibration) == self.y[part]
-        sets = LabelSets.fit(right, self.y, n_classes)
+        sets = PredictionSets.fit(right, self.y, n_classes)
         return Reliability(sets, Acceptance.fit(largest, is_right), own)
 
     def spread(self, values: Array) -> Array:

@@ -107,7 +107,7 @@ class SharedSketch:
     lock: Lock = field(default_factory=Lock, repr=False)
 
     def taken_by(self, optimizer: Optimizer) -> Optimizer:
-        """The optimizer, with the shared matrix if its preconditioner is `Gram()` or `ByClass()`."""
+        """The optimizer, with the shared matrix in the place of `Gram()` and `ByClass()`."""
         if not isinstance(optimizer, LBFGS) or optimizer.preconditioner not in (Gram(), ByClass()):
             return optimizer
         if 2 * self.objective.n_examples <= self.objective.n_features:

@@ -5,8 +5,8 @@ hundred numbers that a model file holds, so that predictions need no training da
 """
 
 from halfspaces.estimators.reliability.acceptance import Acceptance, Accepted
-from halfspaces.estimators.reliability.label_sets import LabelSets
 from halfspaces.estimators.reliability.order_statistics import OrderStatistics
+from halfspaces.estimators.reliability.prediction_sets import PredictionSets
 from halfspaces.estimators.reliability.reliability import Reliability
 
-__all__ = ["Acceptance", "Accepted", "LabelSets", "OrderStatistics", "Reliability"]
+__all__ = ["Acceptance", "Accepted", "OrderStatistics", "PredictionSets", "Reliability"]

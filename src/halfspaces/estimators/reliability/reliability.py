@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.reliability.acceptance import Acceptance
-from halfspaces.estimators.reliability.label_sets import LabelSets
+from halfspaces.estimators.reliability.prediction_sets import PredictionSets
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Reliability:
 
     Parameters
     ----------
-    sets : LabelSets
+    sets : PredictionSets
         Sets of labels for any coverage.
     acceptance : Acceptance
         Which predictions to accept for an error.
@@ -26,18 +26,18 @@ class Reliability:
         If one of them is of another type.
     """
 
-    sets: LabelSets
+    sets: PredictionSets
     acceptance: Acceptance
     calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         if not (
-            isinstance(self.sets, LabelSets)
+            isinstance(self.sets, PredictionSets)
             and isinstance(self.acceptance, Acceptance)
             and isinstance(self.calibration, Calibration | None)
         ):
             raise TypeError(
-                "Reliability needs LabelSets, an Acceptance, and a Calibration or None, got "
+                "Reliability needs PredictionSets, an Acceptance, and a Calibration or None, got "
                 f"{type(self.sets).__name__}, {type(self.acceptance).__name__} and "
                 f"{type(self.calibration).__name__}."
             )

@@ -15,7 +15,7 @@ LEAST_OF_A_CLASS = 20
 
 
 @dataclass(frozen=True)
-class LabelSets:
+class PredictionSets:
     """The labels whose probability is at least a threshold t, which held-out rows decide.
 
     With the probabilities q_1 ≤ ... ≤ q_n of the right labels of n held-out rows,
@@ -47,7 +47,7 @@ class LabelSets:
     Examples
     --------
     >>> right = np.array([0.9, 0.8, 0.7, 0.6, 0.3, 0.9, 0.8, 0.9, 0.4])
-    >>> sets = LabelSets.fit(right, np.array([0, 1, 2, 0, 1, 2, 0, 1, 2]), n_classes=3)
+    >>> sets = PredictionSets.fit(right, np.array([0, 1, 2, 0, 1, 2, 0, 1, 2]), n_classes=3)
     >>> sets.of(np.array([[0.5, 0.45, 0.05], [0.9, 0.05, 0.05]]), coverage=0.8)
     array([[ True,  True, False],
            [ True, False, False]])
@@ -60,7 +60,7 @@ class LabelSets:
         object.__setattr__(self, "by_class", tuple(self.by_class))
         parts = (self.every, *self.by_class)
         if len(parts) < 3 or not all(isinstance(part, OrderStatistics) for part in parts):
-            raise ValueError("LabelSets needs order statistics of all rows and of each class.")
+            raise ValueError("PredictionSets needs order statistics of all rows and of each class.")
 
     @classmethod
     def fit(cls, right: Array, y: Array, n_classes: int) -> Self:
