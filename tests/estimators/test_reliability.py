@@ -218,3 +218,20 @@ def test_a_damaged_promise_is_refused(tmp_path):
         safetensors_file.write(tmp_path / "d.safetensors", tensors, changed)
         with pytest.raises(ModelFileError, match="is not one of a LinearClassifier"):
             halfspaces.load(tmp_path / "d.safetensors")
+
+
+@pytest.mark.parametrize("calibrate", [None, "sigmoid"])
+def test_accepted_labels_are_those_that_a_threshold_predicts(calibrate):
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=4000)
+    X = y[:, None] + rng.standard_normal((4000, 1))
+    options = {"threshold": "recall=0.98", "calibrate": calibrate}
+    search = LinearClassifierCV(strengths=[0.01], cv=3, **options).fit(X[:2000], y[:2000])
+    right = search.predict(X[2000:]) == y[2000:]
+    accepted = search.accepts(X[2000:], max_error=0.2)
+    assert accepted.sum() > 100
+    assert np.mean(~right[accepted]) < 0.2
+    p = search.predict_proba(X[2000:])
+    unlikely = p[np.arange(2000), search.predict(X[2000:])] < 0.3
+    assert unlikely.any()
+    assert not accepted[unlikely].any()

@@ -54,7 +54,7 @@ class FoldSearch:
     @property
     def reliability_(self) -> Reliability | None:
         """What the held-out rows say of new ones."""
-        return self.held_out_scores_.reliability(self.loss, self.calibration_)
+        return self.held_out_scores_.reliability(self.loss, self.calibration_, self.threshold_)
 
 
 @dataclass(eq=False)

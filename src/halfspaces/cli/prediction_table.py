@@ -122,7 +122,7 @@ class Columns:
             table |= self.explanation.of(X, best)
         if self.promises:
             p = reliable_probabilities(self.classifier, scores)
-            table |= self.promises.columns(self.classifier, p, self.names)
+            table |= self.promises.columns(self.classifier, p, self.names, best)
         return table
 
     def _shown(self, labels: Array) -> Array:

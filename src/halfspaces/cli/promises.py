@@ -48,9 +48,12 @@ class Promises:
             )
 
     def columns(
-        self, classifier: ScoreModel, probabilities: Array, names: list[str]
+        self, classifier: ScoreModel, probabilities: Array, names: list[str], predicted: Array
     ) -> dict[str, Array]:
-        """The columns `set`, the likeliest label first, and `accepted`."""
+        """The columns `set`, the likeliest label first, and `accepted`.
+
+        `predicted` (N,) are the positions of the predicted labels.
+        """
         reliability = reliability_of(classifier)
         columns: dict[str, Array] = {}
         if self.coverage is not None:
@@ -58,7 +61,8 @@ class Promises:
             columns["set"] = _joined(sets, probabilities, names)
         if self.max_error is not None:
             threshold = reliability.acceptance.below(self.max_error).threshold
-            columns["accepted"] = probabilities.max(axis=1) >= threshold
+            of_predicted = probabilities[np.arange(len(predicted)), predicted]
+            columns["accepted"] = of_predicted >= threshold
         return columns
 
 

@@ -325,7 +325,7 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         Returns
         -------
         array of bool, shape (N,)
-            Whether the largest probability of a row is high enough.
+            Whether the probability of the predicted label is high enough.
 
         Raises
         ------
@@ -343,5 +343,7 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         True
         """
         found = reliability_of(self).acceptance.below(max_error, confidence=confidence)
-        p = reliable_probabilities(self, self.decision_function(X))
-        return p.max(axis=1) >= found.threshold
+        scores = self.decision_function(X)
+        predicted = winners(scores, make_loss(self.loss), self.calibration_, self.threshold_)
+        p = reliable_probabilities(self, scores)
+        return p[np.arange(len(p)), predicted] >= found.threshold

@@ -337,7 +337,9 @@ class LinearClassifierCV(LinearModel):
         if self.threshold is not None:
             self.threshold_ = search.threshold_of(scores, self.threshold)
         self.held_out_scores_ = HeldOutScores.of(search.held_out, scores)
-        self.reliability_ = self.held_out_scores_.reliability(objective.loss, self.calibration_)
+        self.reliability_ = self.held_out_scores_.reliability(
+            objective.loss, self.calibration_, self.threshold_
+        )
         return grid
 
     def _first_strengths(

@@ -11,6 +11,7 @@ from halfspaces.estimators.calibration import Calibration, Temperature
 from halfspaces.estimators.calibration.checks import BLOCK
 from halfspaces.estimators.held_out import HeldOut
 from halfspaces.estimators.reliability import Acceptance, PredictionSets, Reliability
+from halfspaces.estimators.threshold import Threshold
 from halfspaces.losses.base import Loss
 from halfspaces.support.types import Array
 
@@ -92,29 +93,34 @@ class HeldOutScores:
             return None
         return Temperature.fit(self.scores, self.y)
 
-    def reliability(self, loss: Loss, calibration: Calibration | None) -> Reliability | None:
+    def reliability(
+        self, loss: Loss, calibration: Calibration | None, threshold: Threshold | None = None
+    ) -> Reliability | None:
         """What the rows say of new ones; None where a score is not finite.
 
-        Rows count equally, whatever their weights. A temperature makes the probabilities of a
-        loss that has none.
+        Rows count equally, whatever their weights. Predictions are those of the threshold, if there
+        is one; chosen on the same rows, it makes their error a little too low. A temperature makes
+        the probabilities of a loss that has none.
         """
         if not np.isfinite(self.scores).all():
             return None
         own = self.missing_calibration(loss, calibration)
         n, n_classes = self.scores.shape
         right = np.empty(n)
-        largest = np.empty(n)
+        predicted = np.empty(n)
         is_right = np.empty(n, dtype=np.bool_)
         rows = max(1, BLOCK // n_classes)
         for start in range(0, n, rows):
             part = slice(start, start + rows)
             scores = self.differences[part]
             p = probabilities(scores, loss, calibration or own)
-            right[part] = p[np.arange(len(p)), self.y[part]]
-            largest[part] = p.max(axis=1)
-            is_right[part] = winners(scores, loss, calibration) == self.y[part]
+            each = np.arange(len(p))
+            classes = winners(scores, loss, calibration, threshold)
+            right[part] = p[each, self.y[part]]
+            predicted[part] = p[each, classes]
+            is_right[part] = classes == self.y[part]
         sets = PredictionSets.fit(right, self.y, n_classes)
-        return Reliability(sets, Acceptance.fit(largest, is_right), own)
+        return Reliability(sets, Acceptance.fit(predicted, is_right), own)
 
     def spread(self, values: Array) -> Array:
         """Values (n, ...) of the rows held out, as those of all rows (N, ...): nan for others."""

@@ -15,7 +15,7 @@ STARTS = 1 / 2 ** np.arange(1, 6)  # shares of accepted rows from which threshol
 
 
 class Accepted(NamedTuple):
-    """A threshold on the largest probability, and what it does to the held-out rows.
+    """A threshold on the probability of the predicted label, and what it does to the held-out rows.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Accepted(NamedTuple):
 
 @dataclass(frozen=True)
 class Acceptance:
-    """Thresholds on the largest probability, with the predictions accepted and wrong at each.
+    """Thresholds on the probability of the predicted label, and the predictions accepted and wrong.
 
     `below` returns the threshold that accepts most predictions while it is proven that at most a
     part ε of them is wrong, in 1 − δ of all draws of the held-out rows. A threshold t that accepts
@@ -51,8 +51,8 @@ class Acceptance:
     thresholds : tuple of floats
         Falling.
     accepted, wrong : tuples of int
-        Held-out rows of at least this largest probability, and how many of them are predicted
-        wrong.
+        Held-out rows whose predicted label has at least this probability, and how many of them are
+        predicted wrong.
 
     References
     ----------
@@ -95,7 +95,7 @@ class Acceptance:
 
     @classmethod
     def fit(cls, confidence: Array, is_right: Array) -> Self:
-        """Of the largest probability of n ≥ 1 held-out rows (n,), and whether these are right."""
+        """Of the predicted label's probability in n ≥ 1 held-out rows (n,), and which are right."""
         order = np.argsort(-confidence, kind="stable")
         falling = confidence[order].astype(np.float64)
         wrong = np.cumsum(~is_right[order])
