@@ -3,6 +3,7 @@
 from threading import Event
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 from sklearn.datasets import load_digits, make_multilabel_classification
@@ -53,11 +54,14 @@ def test_rows_without_a_label_do_not_count_for_their_set():
     some = np.where(np.arange(len(X)) % 3 > 0, DIGIT // 2.0, np.nan)
     sets = {"even": DIGIT % 2 == 0, "some": some, "none": np.where(some > 1, "x", None)}
     sets["none"][:100] = "y"
+    sets["nullable"] = pd.array(DIGIT % 3, dtype="Int64")
+    sets["nullable"][:50] = pd.NA
     probes = LabelSetsClassifier(standardize=False, tol=1e-6).fit(X, sets)
     known = ~np.isnan(some)
     alone = LinearClassifier(standardize=False, tol=1e-6).fit(X[known], some[known])
     np.testing.assert_allclose(probes.loss_[1], alone.result_.loss[0], rtol=2e-6)
     assert probes.classes_[2].tolist() == ["x", "y"]
+    assert probes.classes_[3].tolist() == [0, 1, 2]
     expected = np.mean(probes.predict(X)[known, 1] == some[known])
     assert probes.scores(X, sets)[1] == expected
 

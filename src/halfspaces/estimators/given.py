@@ -252,13 +252,23 @@ def _kind(value: object) -> str:
     return "M" if hasattr(value, "isoformat") and type(value).__name__ not in MISSING else "O"
 
 
-def _check_none_missing(name: str, labels: Array) -> None:
+def missing_labels(labels: Array) -> Array:
+    """Which labels are missing, in one dimension: NaN, None and NA are no labels.
+
+    >>> missing_labels(np.array(["cat", None], object)).tolist()
+    [False, True]
+    """
     if labels.dtype.kind == "f":
-        missing = np.isnan(labels).ravel()
-    elif labels.dtype.kind == "O":
-        missing = np.array([_is_missing(label) for label in labels.flat], dtype=bool)
-    else:
+        return np.isnan(labels).ravel()
+    if labels.dtype.kind == "O":
+        return np.array([_is_missing(label) for label in labels.flat], dtype=bool)
+    return np.zeros(labels.size, dtype=bool)
+
+
+def _check_none_missing(name: str, labels: Array) -> None:
+    if labels.dtype.kind not in "fO":  # millions of labels: no array of as many
         return
+    missing = missing_labels(labels)
     if missing.any():
         row = int(np.argmax(missing))
         raise ValueError(

@@ -1,6 +1,5 @@
 """Sets of labels that callers give as the columns of Y; rows may have no label in some."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from halfspaces.estimators.checked_data import check_two
-from halfspaces.estimators.given import labels_of
+from halfspaces.estimators.given import labels_of, missing_labels
 from halfspaces.support.types import Array
 from halfspaces.system.distinct import distinct, positions
 
@@ -53,7 +52,7 @@ class Given(NamedTuple):
 def label_columns(Y: Any, n_rows: int) -> list[LabelColumn]:
     """The columns of an array (N, P), of a data frame, or of a dict of columns.
 
-    NaN and None are no label: their rows do not count for that column.
+    NaN, None and NA are no label: their rows do not count for that column.
 
     Raises
     ------
@@ -93,7 +92,7 @@ def _named(Y: Any) -> list[tuple[Any, Any]]:
 
 def _given(name: Any, values: Any, n_rows: int) -> Given:
     labels = np.asarray(values)
-    given = Given(name, labels, _missing(labels))
+    given = Given(name, labels, missing_labels(labels))
     if labels.shape != (n_rows,):
         raise ValueError(
             f"{given} has the shape {labels.shape}, and X has {n_rows} rows; give one label a row."
@@ -116,16 +115,3 @@ def _encoded(given: Given) -> LabelColumn:
     labels = np.full(len(given.labels), NONE, np.int64)
     labels[~given.missing] = positions(known, classes)
     return LabelColumn(given.name, classes, labels)
-
-
-def _missing(values: Array) -> Array:
-    """Whether each label is NaN or None, (N,)."""
-    if values.dtype.kind == "f":
-        return np.isnan(values)
-    if values.dtype.kind == "O":
-        return np.array([_is_none(each) for each in values.ravel()], bool)
-    return np.zeros(len(values), bool)
-
-
-def _is_none(label: object) -> bool:
-    return label is None or (isinstance(label, float) and math.isnan(label))
