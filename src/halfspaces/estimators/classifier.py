@@ -1,5 +1,6 @@
 """`LinearClassifier`: a linear classifier of a given strength λ, with scikit-learn's interface."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -20,7 +21,8 @@ from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import SGD, Constant, Optimizer
 from halfspaces.optimizers.choose import Choice
 from halfspaces.penalties.base import Penalty
-from halfspaces.proofs.separation import warn_if_separable
+from halfspaces.proofs.least_strength import strength_of
+from halfspaces.proofs.separation import Separation, warn_if_separable
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array
@@ -239,18 +241,30 @@ class LinearClassifier(LinearModel):
         objective = self._objective_of(blocks, data.classes, self._moments_of(blocks), seed)
         start = self._start(objective, data.classes)
         choice = make_optimizer(self.optimizer, objective, seed)
-        separation = None
-        # Stochastic optimizers take a fixed number of steps: W is finite.
-        if not choice.optimizer.stochastic and objective.score_function is None:
-            max_passes = min(20, self.max_passes)
-            separation = warn_if_separable(objective, max_passes=max_passes, stacklevel=OUTSIDE)
-        # Without its W, which is as large as the model.
-        self.separation_ = separation and replace(separation, W=None)
+        # Without a penalty no W may be the best: the caller knows before a run without an end.
+        endless = strength_of(objective.penalty) == 0
+        separation = self._separation(objective, choice) if endless else None
         with heard_by_callbacks(self, X, y) as heard:
             result = self._minimize(objective, choice, start, held_out, heard)
+        if not endless:
+            separation = self._separation(objective, choice, float(result.loss[0] - result.gap[0]))
+        # Without its W, which is as large as the model.
+        self.separation_ = separation and replace(separation, W=None)
         self._adopt(objective, data.classes, choice, result)
         self._end(data, blocks)
         return self
+
+    def _separation(
+        self, objective: Objective, choice: Choice, lower: float = -math.inf
+    ) -> Separation | None:
+        """What a search for separating weights found, if one is needed; warns the caller of `fit`.
+
+        Stochastic optimizers take a fixed number of steps, so W is finite without it.
+        """
+        if choice.optimizer.stochastic or objective.score_function is not None:
+            return None
+        passes = min(20, self.max_passes)
+        return warn_if_separable(objective, lower=lower, max_passes=passes, stacklevel=OUTSIDE + 1)
 
     def objective(self, X: Any, y: Any, sample_weight: Any = None) -> Objective:
         """The objective that `fit` minimizes on these data: for gradient checks or `minimize`.

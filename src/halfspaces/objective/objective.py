@@ -214,17 +214,16 @@ class Objective:
         smoothing, sums = self._sums(request)
         visited = len(self.blocks.labels(request.rows)) / self.n_examples
         count = self.total_weight * visited  # a minibatch estimates the same mean
-        data = sums.data / count
         evaluation = Evaluation(
             request,
             smoothing,
-            data=data,
+            data=sums.data / count,
             exact_data=sums.exact_data / count,
             penalty=self.penalty.value(request.W[:-1]),
             smooth_penalty=self.penalty if self.penalty.smooth else None,
             visited=(visited if request.gradient else visited / 2) + request.spent,
             statistics=sums.statistics,
-            **dict.fromkeys(BOUNDS, np.full(len(data), -np.inf)),  # nothing is proved
+            **dict.fromkeys(BOUNDS, np.full(len(sums.data), -np.inf)),  # nothing is proved
         )
         if request.gradient:
             factor = 1 / np.repeat(np.broadcast_to(count, request.W.shape[1]), request.W.shape[2])
