@@ -181,6 +181,7 @@ class LinearClassifier(LinearModel):
         callbacks: Sequence[Callback] = (),
         verbose: int = 0,
         noise: str | Noise | AdaptiveL2 | None = None,
+        device: str = "auto",
     ) -> None:
         self.loss = loss
         self.penalty = penalty
@@ -197,6 +198,7 @@ class LinearClassifier(LinearModel):
         self.callbacks = callbacks
         self.verbose = verbose
         self.noise = noise
+        self.device = device
 
     # --- fitting ---------------------------------------------------------------------------------
 

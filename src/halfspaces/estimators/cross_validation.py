@@ -203,6 +203,7 @@ class LinearClassifierCV(LinearModel):
         random_state: Any = None,
         callbacks: Sequence[Callback] = (),
         verbose: int = 0,
+        device: str = "auto",
     ) -> None:
         self.loss = loss
         self.penalty = penalty
@@ -221,6 +222,7 @@ class LinearClassifierCV(LinearModel):
         self.random_state = random_state
         self.callbacks = callbacks
         self.verbose = verbose
+        self.device = device
 
     @one_blas_thread()
     def fit(
