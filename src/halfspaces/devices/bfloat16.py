@@ -45,11 +45,6 @@ class Bfloat16Rows(StoredRows):
         """The rows as an array of `BFLOAT16`, whose type tells kernels what the bytes are."""
         return self.bits.view(BFLOAT16)
 
-    def in_blocks(self, y: Array, weight: Array | None, n_jobs: int | None) -> Blocks:
-        """The rows in blocks."""
-        rows: Any = self
-        return Bfloat16Blocks(rows, y, weight, n_jobs=n_jobs)
-
     def usable(self, rows: slice, limit: float) -> bool:
         """Whether all values are finite and at most so large."""
         return bool(np.all(np.abs(self[rows]) <= limit))
@@ -60,7 +55,7 @@ class Bfloat16Blocks(Blocks):
     """`Blocks` of `Bfloat16Rows`, which are widened block by block.
 
     >>> bits = np.array([[0x3F80], [0xC000]], np.uint16)
-    >>> blocks = Bfloat16Rows(bits).in_blocks(np.arange(2), None, 1)
+    >>> blocks = Bfloat16Blocks(Bfloat16Rows(bits), np.arange(2), n_jobs=1)
     >>> [block.tolist() for block in blocks.map(lambda block: block.X.copy())]
     [[[1.0], [-2.0]]]
     """
@@ -85,7 +80,7 @@ class Bfloat16Blocks(Blocks):
     def _rows(self, chunk: slice | Array) -> Array:
         return self._take(self.X.typed, chunk)
 
-    def _converted(self, X: Array) -> Any:
+    def _converted(self, X: Any) -> Any:
         words = getattr(self._buffers, "words", None)
         if words is None or len(words) < len(X):
             words = self._buffers.words = np.empty(X.shape, np.uint32)

@@ -8,7 +8,7 @@ import numpy as np
 
 from halfspaces.devices.place import Place
 from halfspaces.devices.stored_rows import BFLOAT16, StoredRows
-from halfspaces.rows.blocks import Blocks, compute_dtype
+from halfspaces.rows.blocks import compute_dtype
 from halfspaces.support.types import AnyArray, Array
 from halfspaces.system.libraries import Library
 from halfspaces.system.tensors import widened
@@ -38,12 +38,6 @@ class DeviceRows(StoredRows):
 
     def __getitem__(self, chunk: Any) -> Array:
         return self.place.taken(self.of_products(self.stored(chunk)))
-
-    def in_blocks(self, y: Array, weight: Array | None, n_jobs: int | None) -> Blocks:
-        """The rows in blocks, whose products are computed on the device."""
-        from halfspaces.devices.device_blocks import DeviceBlocks
-
-        return DeviceBlocks(self, y, weight, n_jobs=n_jobs)
 
     def usable(self, rows: slice, limit: float) -> bool:
         """Whether all values are finite and at most so large, found on the device."""

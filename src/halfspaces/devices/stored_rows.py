@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.rows.blocks import Blocks, compute_dtype
-from halfspaces.support.types import Array, Features
+from halfspaces.rows.blocks import compute_dtype
+from halfspaces.support.types import Array
 
 BFLOAT16 = np.dtype("V2")  # what NumPy makes of bfloat16, a type that it does not have
 
@@ -24,10 +24,6 @@ class StoredRows(ABC):
     @abstractmethod
     def __getitem__(self, chunk: Any) -> Array:
         """Some rows, by a slice or by numbers, as float32, or float64 where that is stored."""
-
-    @abstractmethod
-    def in_blocks(self, y: Array, weight: Array | None, n_jobs: int | None) -> Blocks:
-        """The rows with labels (N,) and weights (N,) or None."""
 
     @abstractmethod
     def usable(self, rows: slice, limit: float) -> bool:
@@ -58,16 +54,3 @@ def name_of(dtype: np.dtype) -> str:
     ('bfloat16', 'float16')
     """
     return "bfloat16" if dtype == BFLOAT16 else dtype.name
-
-
-def in_blocks(
-    X: Features | StoredRows, y: Array, weight: Array | None = None, n_jobs: int | None = None
-) -> Blocks:
-    """Rows of any kind in blocks.
-
-    >>> in_blocks(np.eye(3), np.arange(3)).n_examples
-    3
-    """
-    if isinstance(X, StoredRows):
-        return X.in_blocks(y, weight, n_jobs)
-    return Blocks(X, y, weight, n_jobs=n_jobs)

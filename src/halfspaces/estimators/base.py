@@ -257,9 +257,8 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         weight = None
         if sample_weight is not None:
             weight, _ = in_units(np.asarray(as_numpy(sample_weight), float))
-        return float(
-            accuracy_score(labels_of("y", y), as_numpy(self.predict(X)), sample_weight=weight)
-        )
+        predicted = as_numpy(self.predict(X))
+        return float(accuracy_score(labels_of("y", y), predicted, sample_weight=weight))
 
     def _by_block(self, X: Any, finish: Callable[[Array], Array]) -> Iterator[Array]:
         """The value of `finish` for the scores of each block of rows, in order.

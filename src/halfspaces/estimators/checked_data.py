@@ -11,8 +11,9 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from halfspaces.devices.in_blocks import in_blocks
 from halfspaces.devices.placing import check_one_device, stored_rows
-from halfspaces.devices.stored_rows import StoredRows, in_blocks
+from halfspaces.devices.stored_rows import StoredRows
 from halfspaces.estimators.finite import check_finite
 from halfspaces.estimators.given import features_of, labels_of, weight_of_each_class
 from halfspaces.rows.blocks import Blocks
@@ -214,7 +215,7 @@ def _validated(estimator: Any, X: Any, *y: Any, reset: bool) -> Any:
     kept = X if isinstance(X, StoredRows) else None
     dtype = SPARSE_TYPES if issparse(X) else DENSE_TYPES
     options = {"dtype": dtype, "accept_sparse": "csr", "ensure_all_finite": False}
-    shown = X if kept is None else kept.stand_in
+    shown: Any = X if kept is None else kept.stand_in
     checked: Any = validate_data(estimator, shown, *y, reset=reset, **options)
     if kept is None:
         return checked

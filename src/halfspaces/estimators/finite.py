@@ -49,9 +49,8 @@ def _check_stored(name: str, X: StoredRows) -> None:
         if X.dtype != np.uint8 and not X.usable(part, limit):
             values = X[part]
             row, column = np.argwhere(~(np.abs(values) <= limit))[0]
-            problem = _problem(
-                float(values[row, column]), f"row {start + row}, column {column}", limit
-            )
+            place = f"row {start + row}, column {column}"
+            problem = _problem(float(values[row, column]), place, limit)
             raise ValueError(f"{name} contains {problem}.")
 
 

@@ -12,7 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from halfspaces.devices.device_blocks import DeviceBlocks
 from halfspaces.devices.device_objective import DeviceObjective
-from halfspaces.devices.stored_rows import in_blocks, name_of
+from halfspaces.devices.in_blocks import in_blocks
+from halfspaces.devices.stored_rows import name_of
 from halfspaces.estimators.base import ScoreModel, Scorer
 from halfspaces.estimators.checked_data import Data
 from halfspaces.estimators.coefficients import coefficient_table, feature_names

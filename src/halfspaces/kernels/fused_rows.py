@@ -1,9 +1,9 @@
 """Products of many rows with few columns, fused with the conversion of the rows.
 
 A matrix product of BLAS needs rows of floats, and with ten columns it reaches a fifth of its rate
-for square matrices. These kernels read rows of uint8, float16, bfloat16 (as 2 bytes without a type),
-float32 and float64 without a copy. Scores of 4 rows × 5 columns are computed in registers, gradients of 8 rows over tiles of features
-that fit the first-level cache.
+for square matrices. These kernels read rows of uint8, float16, bfloat16 (2 bytes without a type),
+float32 and float64 without a copy. Scores of 4 rows × 5 columns are computed in registers,
+gradients of 8 rows over tiles of features that fit the first-level cache.
 
 The kernels are compiled on first use and cached on disk; `prefetch` loads them on threads during
 other work. NumPy's products are the reference, equal up to rounding, and serve small data, wide
