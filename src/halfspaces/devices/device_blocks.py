@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from halfspaces.devices.device_array import DeviceArray
 from halfspaces.devices.device_rows import DeviceRows
 from halfspaces.devices.place import Moved
 from halfspaces.rows.blocks import Blocks
@@ -21,8 +22,7 @@ LEAST_ROWS = 256
 class DeviceBlock:
     """Rows of one block on a device, with the products `rows @ V` and `rows.T @ A`.
 
-    A product lies where its other factor lies: of an array of NumPy's it is taken back, of one on
-    the device it stays there.
+    A product with an array of the device's library stays there; others are taken back.
 
     Parameters
     ----------
@@ -35,6 +35,7 @@ class DeviceBlock:
 
     Examples
     --------
+    >>> from halfspaces.devices.place import Place
     >>> from halfspaces.system.libraries import Library
     >>> block = DeviceBlock(np.eye(2), np.dtype(float), Moved(Place(Library())))
     >>> (block @ np.ones((2, 1))).tolist()
@@ -51,6 +52,8 @@ class DeviceBlock:
 
     def __matmul__(self, V: AnyArray) -> AnyArray:
         """Scores (B, K) of parameters V (D, K)."""
+        if isinstance(V, DeviceArray):
+            return self.moved.place.taken(self.rows @ V.values)
         if not isinstance(V, np.ndarray):
             return self.rows @ V
         return self.moved.place.taken(self.rows @ self.moved(V, self.dtype))
@@ -128,14 +131,21 @@ class DeviceBlocks(Blocks):
     ) -> tuple[Any, ...]:
         """The sum, in block order, of the tuples of numbers or arrays that the visits return.
 
-        Arrays of the device are added there, in float64 where it has that, and taken back once.
+        Arrays of the device are added there, in float64 where it has that.
         """
-        place = self.rows.place
         total: list[Any] = []
         for parts in self.map(visit, rows, columns):
             wide = [self._wide(part) for part in parts]
             total = [a + b for a, b in zip(total, wide, strict=True)] if total else wide
-        return tuple(part if _is_here(part) else np.array(place.taken(part)) for part in total)
+        return tuple(map(self._answer, total))
+
+    def _answer(self, part: Any) -> Any:
+        """A sum over the blocks: matrices stay on the device, numbers of each column come back."""
+        if _is_here(part):
+            return part
+        place = self.rows.place
+        stays = len(part.shape) > 1 and place.has_double
+        return DeviceArray(part, place) if stays else np.array(place.taken(part), np.float64)
 
     def _wide(self, part: Any) -> Any:
         """A number, or an array in the type in which it is added."""

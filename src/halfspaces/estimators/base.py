@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from halfspaces.estimators.components import make_loss
 from halfspaces.estimators.finite import check_finite
 from halfspaces.estimators.given import labels_of
 from halfspaces.estimators.reliability import Reliability
+from halfspaces.estimators.residence import resident
 from halfspaces.estimators.sklearn_callbacks import CallbackSupportMixin
 from halfspaces.estimators.threshold import Threshold
 from halfspaces.loop.result import Result
@@ -202,7 +204,7 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
             print(f"{type(self).__name__}: {choice.why}.")
         store = store_in(self.callbacks)
         result = minimize(
-            objective,
+            resident(objective, choice.optimizer, self.callbacks),
             choice.optimizer,
             start,
             tol=self.tol,
@@ -214,7 +216,7 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         )
         if self.verbose > 0:
             print(f"{type(self).__name__}: {result}")
-        return result
+        return replace(result, W=np.asarray(result.W))
 
     # --- predicting ------------------------------------------------------------------------------
 
