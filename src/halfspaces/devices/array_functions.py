@@ -1,56 +1,66 @@
 """NumPy's functions of whole arrays, for a `DeviceArray`: `one` is one that takes part."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
-DeviceArray = Any  # that of devices/device_array.py, which imports this module
+from halfspaces.support.types import AnyArray
+
+Function = Callable[..., AnyArray]
+Shape = tuple[int, ...] | None
+Type = type | np.dtype | None
+DeviceArray = AnyArray  # that of devices/device_array.py, which imports this module
 
 
-def _where(one: DeviceArray, condition: Any, x: Any, y: Any) -> DeviceArray:
+def _where(one: DeviceArray, condition: AnyArray, x: AnyArray, y: AnyArray) -> DeviceArray:
     mask, first, second = (one._of_array(one._lifted(each)) for each in (condition, x, y))
     if mask.dtype != one.place.xp.bool:
         mask = mask != 0
     return one._like(one.place.xp.where(mask, first, second))
 
 
-def _empty_like(one: DeviceArray, like: Any, dtype: Any = None, shape: Any = None) -> DeviceArray:
+def _empty_like(
+    one: DeviceArray, like: AnyArray, dtype: Type = None, shape: Shape = None
+) -> DeviceArray:
     return _zeros_like(one, like, dtype, shape)
 
 
-def _zeros_like(one: DeviceArray, like: Any, dtype: Any = None, shape: Any = None) -> DeviceArray:
+def _zeros_like(
+    one: DeviceArray, like: AnyArray, dtype: Type = None, shape: Shape = None
+) -> DeviceArray:
     kind = getattr(one.place.xp, np.dtype(dtype or like.dtype).name)
     size = like.shape if shape is None else shape
     return one._like(one.place.xp.zeros(size, dtype=kind, device=one.place.library.device))
 
 
-def _array(one: DeviceArray, values: Any, dtype: Any = None, **options: Any) -> DeviceArray:
+def _array(
+    one: DeviceArray, values: AnyArray, dtype: Type = None, **options: object
+) -> DeviceArray:
     """A copy in the memory of the device, for `np.array(..., like=...)`."""
     if isinstance(values, type(one)):
         return values.astype(dtype or values.dtype, copy=True)
     return one.put(np.asarray(values, dtype), one.place)
 
 
-def _concatenate(one: DeviceArray, arrays: Sequence[Any], axis: int = 0) -> DeviceArray:
+def _concatenate(one: DeviceArray, arrays: Sequence[AnyArray], axis: int = 0) -> DeviceArray:
     return one._like(one.place.xp.concat([one._lifted(each) for each in arrays], axis=axis))
 
 
-def _split(one: DeviceArray, array: Any, sections: int, axis: int = 0) -> list[DeviceArray]:
+def _split(one: DeviceArray, array: AnyArray, sections: int, axis: int = 0) -> list[DeviceArray]:
     size = array.shape[axis] // sections
     before = (slice(None),) * axis
     return [array[(*before, slice(k * size, (k + 1) * size))] for k in range(sections)]
 
 
-def _copyto(one: DeviceArray, target: Any, source: Any, where: Any = True) -> None:
+def _copyto(one: DeviceArray, target: AnyArray, source: AnyArray, where: AnyArray = True) -> None:
     if isinstance(target, type(one)):
         target[...] = source if where is True else _where(target, where, source, target)
     else:
         np.copyto(target, np.asarray(source), where=np.asarray(where))
 
 
-def _einsum(one: DeviceArray, subscripts: str, *operands: Any) -> Any:
-    """Two of the sums over features by the functions that all libraries have; else by NumPy."""
+def _einsum(one: DeviceArray, subscripts: str, *operands: AnyArray) -> AnyArray:
+    """Three of the sums over features by the functions that all libraries have; else by NumPy."""
     xp = one.place.xp
     if subscripts == "dmc,dmc->m":
         a, b = map(one._lifted, operands)
@@ -64,26 +74,26 @@ def _einsum(one: DeviceArray, subscripts: str, *operands: Any) -> Any:
     return np.einsum(subscripts, *map(np.asarray, operands))
 
 
-def _array_equal(one: DeviceArray, a: Any, b: Any) -> bool:
+def _array_equal(one: DeviceArray, a: AnyArray, b: AnyArray) -> bool:
     return np.shape(a) == np.shape(b) and bool((one._like(one._lifted(a)) == b).all())
 
 
-def _vdot(one: DeviceArray, a: Any, b: Any) -> Any:
+def _vdot(one: DeviceArray, a: AnyArray, b: AnyArray) -> AnyArray:
     return (one._like(one._lifted(a)) * b).sum()
 
 
-def _shape(one: DeviceArray, array: Any) -> tuple[int, ...]:
+def _shape(one: DeviceArray, array: AnyArray) -> tuple[int, ...]:
     return array.shape
 
 
-def _reduction(name: str) -> Callable[..., Any]:
-    def reduced(one: DeviceArray, array: Any, *args: Any, **options: Any) -> Any:
+def _reduction(name: str) -> Function:
+    def reduced(one: DeviceArray, array: AnyArray, *args: object, **options: object) -> AnyArray:
         return getattr(array, name)(*args, **options)
 
     return reduced
 
 
-FUNCTIONS_OF_ARRAYS: dict[str, Callable[..., Any]] = {
+FUNCTIONS_OF_ARRAYS: dict[str, Function] = {
     "where": _where,
     "empty_like": _empty_like,
     "zeros_like": _zeros_like,

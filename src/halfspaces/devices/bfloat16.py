@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.devices.stored_rows import BFLOAT16, StoredRows
+from halfspaces.devices.stored_rows import BFLOAT16, Chunk, StoredRows
 from halfspaces.rows.blocks import Blocks
-from halfspaces.support.types import Array, Partial, Rows, Visit
+from halfspaces.support.types import AnyArray, Array, Partial, Rows, Visit
 from halfspaces.system.tensors import widened
 
 
@@ -37,7 +37,7 @@ class Bfloat16Rows(StoredRows):
         self.ndim = bits.ndim
         self.dtype = BFLOAT16
 
-    def __getitem__(self, chunk: Any) -> Array:
+    def __getitem__(self, chunk: Chunk) -> Array:
         return widened(self.bits[chunk])
 
     @property
@@ -60,7 +60,7 @@ class Bfloat16Blocks(Blocks):
     [[[1.0], [-2.0]]]
     """
 
-    X: Any
+    X: AnyArray
 
     @property
     def row_size(self) -> float:
@@ -80,7 +80,7 @@ class Bfloat16Blocks(Blocks):
     def _rows(self, chunk: slice | Array) -> Array:
         return self._take(self.X.typed, chunk)
 
-    def _converted(self, X: Any) -> Any:
+    def _converted(self, X: AnyArray) -> Any:
         words = getattr(self._buffers, "words", None)
         if words is None or len(words) < len(X):
             words = self._buffers.words = np.empty(X.shape, np.uint32)

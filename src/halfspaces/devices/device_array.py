@@ -31,7 +31,9 @@ from halfspaces.devices.array_functions import FUNCTIONS_OF_ARRAYS
 from halfspaces.devices.place import Place
 from halfspaces.support.types import AnyArray, Array
 
-OPERATORS: dict[str, Callable[..., Any]] = {
+Axis = int | tuple[int, ...] | None
+Index = AnyArray  # a number, a slice, None, an array of numbers or of truth values, or a tuple
+OPERATORS: dict[str, Callable[..., AnyArray]] = {
     "add": operator.add,
     "subtract": operator.sub,
     "multiply": operator.mul,
@@ -112,13 +114,13 @@ class DeviceArray(NDArrayOperatorsMixin):
         """That of NumPy's arrays, from which formulas make small arrays."""
         return "cpu"
 
-    def __array_namespace__(self, api_version: str | None = None) -> Any:
+    def __array_namespace__(self, api_version: str | None = None) -> AnyArray:
         return np
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+    def __array__(self, dtype: type | np.dtype | None = None, copy: bool | None = None) -> Array:
         return np.array(self.place.taken(self.values), dtype)
 
     def __deepcopy__(self, memo: Any) -> "DeviceArray":
@@ -129,16 +131,16 @@ class DeviceArray(NDArrayOperatorsMixin):
 
     # --- parts ---------------------------------------------------------------------------------
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Index) -> AnyArray:
         index = index if isinstance(index, tuple) else (index,)
         part = self.values[self._indices(index)]
         return self._small(part) if isinstance(index[0], (int, np.integer)) else self._like(part)
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: Index, value: AnyArray) -> None:
         index = index if isinstance(index, tuple) else (index,)
         self.values[self._indices(index)] = self._lifted(value)
 
-    def _indices(self, index: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _indices(self, index: tuple[Index, ...]) -> tuple[Index, ...]:
         whole = (*index, ...) if not any(each is ... for each in index) else index
         return tuple(
             self.place.put(each) if isinstance(each, np.ndarray) else each for each in whole
@@ -150,12 +152,12 @@ class DeviceArray(NDArrayOperatorsMixin):
         """A copy."""
         return self._like(self.place.xp.asarray(self.values, copy=True))
 
-    def astype(self, dtype: Any, copy: bool = True) -> "DeviceArray":
+    def astype(self, dtype: type | np.dtype, copy: bool = True) -> "DeviceArray":
         """In another type."""
         kind = getattr(self.place.xp, np.dtype(dtype).name)
         return self._like(self.place.xp.astype(self.values, kind, copy=copy))
 
-    def reshape(self, *shape: Any) -> "DeviceArray":
+    def reshape(self, *shape: int | tuple[int, ...]) -> "DeviceArray":
         """In another shape."""
         wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
         return self._like(self.place.xp.reshape(self.values, wanted))
@@ -170,27 +172,27 @@ class DeviceArray(NDArrayOperatorsMixin):
 
     # --- reductions ----------------------------------------------------------------------------
 
-    def sum(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+    def sum(self, axis: Axis = None, keepdims: bool = False, **options: object) -> AnyArray:
         """Sums."""
         return self._reduced("sum", axis, keepdims)
 
-    def max(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+    def max(self, axis: Axis = None, keepdims: bool = False, **options: object) -> AnyArray:
         """Maxima."""
         return self._reduced("max", axis, keepdims)
 
-    def min(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+    def min(self, axis: Axis = None, keepdims: bool = False, **options: object) -> AnyArray:
         """Minima."""
         return self._reduced("min", axis, keepdims)
 
-    def all(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+    def all(self, axis: Axis = None, keepdims: bool = False, **options: object) -> AnyArray:
         """Whether all hold."""
         return self._reduced("all", axis, keepdims)
 
-    def any(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+    def any(self, axis: Axis = None, keepdims: bool = False, **options: object) -> AnyArray:
         """Whether any holds."""
         return self._reduced("any", axis, keepdims)
 
-    def _reduced(self, name: str, axis: Any, keepdims: bool) -> Any:
+    def _reduced(self, name: str, axis: Axis, keepdims: bool) -> AnyArray:
         found = getattr(self.place.xp, name)(self.values, axis=axis, keepdims=keepdims)
         axes = axis if isinstance(axis, tuple) else (axis,)
         over_features = any(each is None or each % self.ndim == 0 for each in axes)
@@ -198,7 +200,7 @@ class DeviceArray(NDArrayOperatorsMixin):
 
     # --- NumPy's protocols ---------------------------------------------------------------------
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> AnyArray:
         out = options.pop("out", (None,))[0]
         found = self._computed(ufunc.__name__, inputs) if method == "__call__" else NotImplemented
         if options or found is NotImplemented:
@@ -208,7 +210,7 @@ class DeviceArray(NDArrayOperatorsMixin):
         out[...] = found if isinstance(out, DeviceArray) else _here(found)
         return out
 
-    def _computed(self, name: str, inputs: Sequence[Any]) -> Any:
+    def _computed(self, name: str, inputs: Sequence[AnyArray]) -> AnyArray:
         """A function of each entry, or a product of matrices; NotImplemented for others."""
         xp = self.place.xp
         logical = name in LOGICAL
@@ -224,7 +226,7 @@ class DeviceArray(NDArrayOperatorsMixin):
             return self._like(getattr(xp, name)(*map(self._of_array, values)))
         return NotImplemented
 
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> AnyArray:
         known = FUNCTIONS_OF_ARRAYS.get(func.__name__)
         if known is not None:
             return known(self, *args, **kwargs)
@@ -235,11 +237,11 @@ class DeviceArray(NDArrayOperatorsMixin):
     def _like(self, values: AnyArray) -> "DeviceArray":
         return DeviceArray(values, self.place)
 
-    def _small(self, values: AnyArray) -> Any:
+    def _small(self, values: AnyArray) -> AnyArray:
         found = np.array(self.place.taken(values))
         return found[()] if found.ndim == 0 else found
 
-    def _lifted(self, value: Any) -> Any:
+    def _lifted(self, value: AnyArray) -> AnyArray:
         """An operand on the device; plain numbers as they are."""
         if isinstance(value, DeviceArray):
             return value.values
@@ -247,7 +249,7 @@ class DeviceArray(NDArrayOperatorsMixin):
             return value.item()
         return self.place.put(value) if isinstance(value, np.ndarray) else value
 
-    def _of_array(self, value: Any) -> Any:
+    def _of_array(self, value: AnyArray) -> AnyArray:
         """A plain number as an array of the device's."""
         if isinstance(value, (bool, int, float)):
             return self.place.xp.asarray(
@@ -256,13 +258,13 @@ class DeviceArray(NDArrayOperatorsMixin):
         return value
 
 
-def _as_numbers(value: Any) -> Any:
+def _as_numbers(value: AnyArray) -> AnyArray:
     """An operand whose integers and truth values are floats: some libraries do not mix types."""
     is_array = isinstance(value, (DeviceArray, np.ndarray))
     return value.astype(np.float64) if is_array and value.dtype.kind != "f" else value
 
 
-def _here(value: Any) -> Any:
+def _here(value: AnyArray) -> AnyArray:
     """An argument with copies of the device's arrays in this machine's memory."""
     if isinstance(value, DeviceArray):
         return np.asarray(value)

@@ -98,7 +98,7 @@ class DeviceBlocks(Blocks):
     is the worker.
     """
 
-    X: Any
+    X: AnyArray
 
     @property
     def rows(self) -> DeviceRows:
@@ -116,7 +116,7 @@ class DeviceBlocks(Blocks):
         """Yield visit(block) for each block of the rows, in order."""
         if not columns or (self.in_double and not self.rows.place.has_double):
             for chunk in self._chunks(rows, self.block_rows):
-                X: Any = self._converted(self.X[self._where(chunk)])
+                X: AnyArray = self._converted(self.X[self._where(chunk)])
                 yield visit(self._block(X, chunk))
             return
         chunks = self._chunks(rows, self._device_rows(columns))
@@ -133,13 +133,13 @@ class DeviceBlocks(Blocks):
 
         Arrays of the device are added there, in float64 where it has that.
         """
-        total: list[Any] = []
+        total: list[AnyArray] = []
         for parts in self.map(visit, rows, columns):
             wide = [self._wide(part) for part in parts]
             total = [a + b for a, b in zip(total, wide, strict=True)] if total else wide
         return tuple(map(self._answer, total))
 
-    def _answer(self, part: Any) -> Any:
+    def _answer(self, part: AnyArray) -> AnyArray:
         """A sum over the blocks: matrices stay on the device, numbers of each column come back."""
         if _is_here(part):
             return part
@@ -147,7 +147,7 @@ class DeviceBlocks(Blocks):
         stays = len(part.shape) > 1 and place.has_double
         return DeviceArray(part, place) if stays else np.array(place.taken(part), np.float64)
 
-    def _wide(self, part: Any) -> Any:
+    def _wide(self, part: AnyArray) -> AnyArray:
         """A number, or an array in the type in which it is added."""
         if isinstance(part, np.ndarray):
             return part.astype(np.float64, copy=False)
@@ -159,7 +159,7 @@ class DeviceBlocks(Blocks):
         most = min(ROW_BYTES // (self.n_features * self.dtype.itemsize), SCORES // columns)
         return max(LEAST_ROWS, 1 << max(most, 1).bit_length() - 1)
 
-    def _block(self, X: Any, chunk: slice | Array) -> Block:
+    def _block(self, X: AnyArray, chunk: slice | Array) -> Block:
         weight = None if self.weight is None else self._take(self.weight, chunk)
         return Block(X, self._take(self.y, chunk), weight, self._numbers(chunk))
 
@@ -176,6 +176,6 @@ class DeviceBlocks(Blocks):
         )
 
 
-def _is_here(part: Any) -> bool:
+def _is_here(part: AnyArray) -> bool:
     """Whether this is a number, or an array of NumPy's."""
     return isinstance(part, (int, float, np.generic, np.ndarray))

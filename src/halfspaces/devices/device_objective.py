@@ -25,7 +25,7 @@ from halfspaces.support.types import AnyArray, Array, Block, Visit
 class DeviceLinear(Linear):
     """`Linear` for W on a device: its gradient stays there, scores of other visits come back."""
 
-    def scores(self, folded: tuple[Array, Array], X: Any) -> Array:
+    def scores(self, folded: tuple[Array, Array], X: AnyArray) -> Array:
         """X V + c, shape (B, M·C), of raw rows, in the memory of this machine."""
         V, c = folded
         if not isinstance(V, DeviceArray):
@@ -78,8 +78,10 @@ class DeviceObjective(Objective):
 
     def initial(self, n_members: int = 1) -> Array:
         """W = 0 (D+1, M, C)."""
-        W: Any = super().initial(n_members)
-        return W if self.place is None else DeviceArray.put(W, self.place)
+        W: AnyArray = super().initial(n_members)
+        if self.place is not None:
+            W = DeviceArray.put(W, self.place)
+        return W
 
     @cached_property
     def standardized(self) -> Linear:
@@ -100,7 +102,7 @@ class DeviceObjective(Objective):
         smoothing, sums = super()._sums(request)
         return smoothing, sums._replace(pulled=tuple(map(self._kept, sums.pulled)))
 
-    def _kept(self, part: Any) -> Any:
+    def _kept(self, part: AnyArray) -> AnyArray:
         """A sum of pulled slopes where W lies; those of each column are needed here."""
         if self.place is None or part.ndim == 1:
             return np.asarray(part)

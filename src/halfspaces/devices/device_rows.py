@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from halfspaces.devices.place import Place
-from halfspaces.devices.stored_rows import BFLOAT16, StoredRows
+from halfspaces.devices.stored_rows import BFLOAT16, Chunk, StoredRows
 from halfspaces.rows.blocks import compute_dtype
 from halfspaces.support.types import AnyArray, Array
 from halfspaces.system.libraries import Library
@@ -21,11 +21,11 @@ class DeviceRows(StoredRows):
 
     place: Place
 
-    def stored(self, chunk: Any) -> AnyArray:
+    def stored(self, chunk: Chunk) -> AnyArray:
         """Some rows on the device, as they are stored."""
         return next(self.ahead([chunk]))
 
-    def ahead(self, chunks: Sequence[Any]) -> Iterator[AnyArray]:
+    def ahead(self, chunks: Sequence[Chunk]) -> Iterator[AnyArray]:
         """The rows of each chunk on the device, as they are stored; later ones may be on the way.
 
         A chunk is a slice or an array of numbers.
@@ -36,7 +36,7 @@ class DeviceRows(StoredRows):
         """Rows of the device in the type of the products, or in another one."""
         return self.place.of_type(stored, dtype or compute_dtype(self.dtype))
 
-    def __getitem__(self, chunk: Any) -> Array:
+    def __getitem__(self, chunk: Chunk) -> Array:
         return self.place.taken(self.of_products(self.stored(chunk)))
 
     def usable(self, rows: slice, limit: float) -> bool:
@@ -67,7 +67,7 @@ class PlacedRows(DeviceRows):
         self.dtype = numpy_dtype(array)
         self.place = Place(Library.of(array))
 
-    def ahead(self, chunks: Sequence[Any]) -> Iterator[AnyArray]:
+    def ahead(self, chunks: Sequence[Chunk]) -> Iterator[AnyArray]:
         """The rows of each chunk: slices are views."""
         for chunk in chunks:
             if isinstance(chunk, slice):
@@ -102,7 +102,7 @@ class StreamedRows(DeviceRows):
         self._on_cuda = self.place.library.device.type == "cuda"
         self._stream = torch.cuda.Stream(device) if self._on_cuda else None
 
-    def __getitem__(self, chunk: Any) -> Array:
+    def __getitem__(self, chunk: Chunk) -> Array:
         rows = self.host[chunk]
         wide = widened(rows) if self.dtype == BFLOAT16 else rows
         return wide.astype(compute_dtype(self.dtype), copy=False)
@@ -111,7 +111,7 @@ class StreamedRows(DeviceRows):
         """Whether all values are finite and at most so large, found here."""
         return bool(np.all(np.abs(self[rows]) <= limit))
 
-    def ahead(self, chunks: Sequence[Any]) -> Iterator[AnyArray]:
+    def ahead(self, chunks: Sequence[Chunk]) -> Iterator[AnyArray]:
         """The rows of each chunk, the next one already on its way."""
         with ThreadPoolExecutor(1) as pool:
             waiting = [pool.submit(self._sent, chunk) for chunk in chunks[:1]]
@@ -121,7 +121,7 @@ class StreamedRows(DeviceRows):
                     waiting.append(pool.submit(self._sent, following))
                 yield self._received(rows)
 
-    def _sent(self, chunk: Any) -> Any:
+    def _sent(self, chunk: Chunk) -> Any:
         """The rows on the device, when they are there: called on the thread that copies."""
         import torch
 
@@ -137,7 +137,7 @@ class StreamedRows(DeviceRows):
         self._stream.synchronize()
         return sent
 
-    def _received(self, rows: Any) -> Any:
+    def _received(self, rows: AnyArray) -> Any:
         """The rows in their type, for the stream that computes."""
         import torch
 

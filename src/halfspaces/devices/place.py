@@ -61,7 +61,7 @@ class Moved:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self._last: tuple[Any, Any] = (None, None)
+        self._last: tuple[AnyArray, AnyArray] = (None, None)
 
     def __call__(self, values: Array, dtype: np.dtype) -> AnyArray:
         """The matrix on the device in a type; it must stay as it is."""

@@ -8,6 +8,7 @@ import numpy as np
 from halfspaces.rows.blocks import compute_dtype
 from halfspaces.support.types import Array
 
+Chunk = slice | Array
 BFLOAT16 = np.dtype("V2")  # what NumPy makes of bfloat16, a type that it does not have
 
 
@@ -22,7 +23,7 @@ class StoredRows(ABC):
     dtype: np.dtype  # as stored; `BFLOAT16` for bfloat16
 
     @abstractmethod
-    def __getitem__(self, chunk: Any) -> Array:
+    def __getitem__(self, chunk: Chunk) -> Array:
         """Some rows, by a slice or by numbers, as float32, or float64 where that is stored."""
 
     @abstractmethod
