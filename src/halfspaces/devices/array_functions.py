@@ -13,10 +13,17 @@ DeviceArray = AnyArray  # that of devices/device_array.py, which imports this mo
 
 
 def _where(one: DeviceArray, condition: AnyArray, x: AnyArray, y: AnyArray) -> DeviceArray:
-    mask, first, second = (one._of_array(one._lifted(each)) for each in (condition, x, y))
-    if mask.dtype != one.place.xp.bool:
-        mask = mask != 0
-    return one._like(one.place.xp.where(mask, first, second))
+    xp = one.place.xp
+    lifted = [one._lifted(each) for each in (condition, x, y)]
+    kinds = [each.dtype for each in lifted[1:] if hasattr(each, "dtype")] or [xp.float64]
+    mask, first, second = (
+        each
+        if hasattr(each, "dtype")
+        else xp.asarray(each, dtype=kinds[0], device=one.place.library.device)
+        for each in lifted
+    )
+    mask = mask if mask.dtype == xp.bool else mask != 0
+    return one._like(xp.where(mask, first, second))
 
 
 def _empty_like(

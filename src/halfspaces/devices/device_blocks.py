@@ -70,10 +70,12 @@ class DeviceBlock:
         place = self.moved.place
         xp = place.xp
         deviations = xp.astype(self.rows, place.wide) - place.put(origin)
-        by_class = np.zeros((len(y), len(sums)))
-        by_class[np.arange(len(y)), y] = weight
-        sums += place.taken(place.put(by_class).T @ deviations)
-        squares += place.taken(place.put(weight) @ deviations**2)
+        weights = place.put(weight)
+        classes = xp.arange(len(sums), device=place.library.device)
+        is_of = xp.reshape(place.put(y), (-1, 1)) == classes
+        by_class = xp.astype(is_of, place.wide) * xp.reshape(weights, (-1, 1))
+        sums += place.taken(by_class.T @ deviations)
+        squares += place.taken(weights @ deviations**2)
 
 
 class _Transposed:

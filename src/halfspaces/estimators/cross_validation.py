@@ -63,7 +63,7 @@ class LinearClassifierCV(LinearModel):
 
     Parameters
     ----------
-    loss, standardize, fit_intercept, class_weight, max_passes, n_jobs
+    loss, standardize, fit_intercept, class_weight, max_passes, n_jobs, device
         As of `LinearClassifier`.
     penalty : str or Penalty, default "l2"
         "l2", "l1", "elastic_net" or any penalty with a strength; the strength of an instance is
