@@ -35,6 +35,8 @@ def run(store: Store, *, quick: bool) -> None:
         print("  torch is not installed: nothing to measure")
         return
     device = "cuda" if torch.cuda.is_available() and not quick else "cpu"
+    if device == "cpu":
+        torch.set_num_threads(1)  # each operation would wait for the slowest thread
     _put(store, "torch beside NumPy", beside(*(SMALL if quick else BESIDE), 1 if quick else TURNS))
     rates = _rates(device)
     _put(store, "rates", {"device": _name(device), **rates})

@@ -13,6 +13,7 @@ def arrays_of(library, monkeypatch=None):
     """
     if library == "torch":
         torch = pytest.importorskip("torch")
+        torch.set_num_threads(1)  # on a busy machine each of its operations waits for the other
         if monkeypatch is not None:
             here = libraries.is_here
             monkeypatch.setattr(

@@ -19,8 +19,14 @@ DEVICES = "'auto', 'cpu', 'cuda', 'cuda:1' (or another number) or 'mps'"
 USED = 0.7  # of a device's free memory, for rows: the rest is for scores, W and its gradient
 
 
-def check_device(device: object) -> None:
+def check_device(device: object, called: str = "device") -> None:
     """Raise for a device that has no such name.
+
+    Parameters
+    ----------
+    device : object
+    called : str
+        The option's name in messages.
 
     Raises
     ------
@@ -28,7 +34,7 @@ def check_device(device: object) -> None:
         For anything else than a name of `DEVICES`.
     """
     if not (isinstance(device, str) and re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device)):
-        raise ValueError(f"device must be {DEVICES}, got {device!r}.")
+        raise ValueError(f"{called} must be {DEVICES}, got {device!r}.")
 
 
 def stored_rows(name: str, X: Any, device: str) -> StoredRows | None:

@@ -67,7 +67,7 @@ def check_data(
     `classes` are the labels that may occur, those in y if None.
     """
     check_one_device(X, {"y": y, "sample_weight": sample_weight})
-    X = _rows_of(estimator, "X", X)
+    X = _rows_of("X", X, getattr(estimator, "device", None))
     y = None if y is None else labels_of("y", y)
     X, y = _validated(estimator, X, y, reset=reset)
     check_finite("X", X)
@@ -125,7 +125,7 @@ def check_rows(estimator: Any, name: str, X: Any, *, finite: bool = True) -> Fea
             f"{name} holds images {np.shape(X)}, and the model takes rows of "
             f"{estimator.features_}; give features_.transform(images)."
         )
-    X = _rows_of(estimator, name, X)
+    X = _rows_of(name, X, "auto" if hasattr(estimator, "device") else None)
     try:
         rows: Any = _validated(estimator, X, reset=False)
     except ValueError as error:
@@ -200,9 +200,8 @@ def hold_out(labels: Array, n_classes: int, part: Any, seed: int = 0) -> tuple[A
     return np.delete(np.arange(len(labels)), held_out), held_out
 
 
-def _rows_of(estimator: Any, name: str, X: Any) -> Any:
-    """Rows as they are given; on a device, or as an array of NumPy's, as the estimator asks."""
-    device = getattr(estimator, "device", None)
+def _rows_of(name: str, X: Any, device: str | None) -> Any:
+    """Rows as they are given, for this device; as an array of NumPy's if it is None."""
     stored = None if device is None else stored_rows(name, X, device)
     return features_of(name, X) if stored is None else stored
 

@@ -104,9 +104,9 @@ class LinearClassifier(LinearModel):
         0: a progress bar after the first second, on a terminal. 1: also prints which optimizer was
         chosen and how the run ended. −1: silent.
     device : str, default "auto"
-        Which device computes: "auto", that on which X lies; "cpu"; "cuda", "cuda:1" or "mps", where
-        rows are copied, or streamed in each pass if they do not fit, with a warning. See
-        docs/tensors.md.
+        Which device computes the fit: "auto", that on which X lies; "cpu"; "cuda", "cuda:1" or
+        "mps", where rows are copied, or streamed in each pass if they do not fit, with a warning.
+        Rows are scored where they lie. See docs/tensors.md.
 
     Attributes
     ----------
