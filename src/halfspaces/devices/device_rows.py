@@ -71,7 +71,8 @@ class PlacedRows(DeviceRows):
         """The rows of each chunk: slices are views."""
         for chunk in chunks:
             if isinstance(chunk, slice):
-                yield self.array[chunk, ...]
+                within = slice(*chunk.indices(len(self)))  # some libraries take no end beyond it
+                yield self.array[within, ...]
             else:
                 numbers = self.place.put(np.asarray(chunk, np.int64))
                 yield self.place.xp.take(self.array, numbers, axis=0)
