@@ -16,6 +16,7 @@ from halfspaces.system import libraries, tensors
 from halfspaces.system.blas import OUTSIDE
 
 DEVICES = "'auto', 'cpu', 'cuda', 'cuda:1' (or another number) or 'mps'"
+COMPUTING = ("torch", "cupy", "array_api_strict")  # others' arrays cannot be written into: copied
 USED = 0.7  # of a device's free memory, for rows: the rest is for scores, W and its gradient
 
 
@@ -60,7 +61,8 @@ def stored_rows(name: str, X: Any, device: str) -> StoredRows | None:
     """
     if device not in ("auto", "cpu"):
         return _on_card(name, X, device)
-    if device == "auto" and not libraries.is_here(X):
+    there = not libraries.is_here(X) and libraries.Library.of(X).name in COMPUTING
+    if device == "auto" and there:
         return PlacedRows(_of_known_type(name, X))
     bits = tensors.bits_of(X)
     return None if bits is None else Bfloat16Rows(bits)
