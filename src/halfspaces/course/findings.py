@@ -37,7 +37,8 @@ class Finding:
     Attributes
     ----------
     check : str
-        Its name, such as "svm_loss_naive.loss": a function and what is checked of it.
+        Its name, such as "svm_loss_naive.loss": a function and what is checked of it. Empty for a
+        file that cannot be checked.
     verdict : "right", "wrong" or "not done"
     remark : Remark or None
         What to look at, unless it is right.

@@ -44,9 +44,7 @@ class HandIn:
         if process is not None:
             process.__exit__(None, None, None)
 
-    def call(
-        self, name: str, *arguments: object, names: str = "", count: bool = False
-    ) -> Returned:
+    def call(self, name: str, *arguments: object, names: str = "", count: bool = False) -> Returned:
         """Call a function; `names` are those of the arguments that it must not change.
 
         Raises

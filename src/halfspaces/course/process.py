@@ -23,8 +23,13 @@ from halfspaces.course.findings import Failure, Remark
 CHILD = Path(__file__).parent / "child"
 LINE = re.compile(r'File "(?P<file>[^"]*)", line (?P<line>\d+) in (?P<function>.*)')
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP")
-ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-MORE_TIME = 3  # of wall-clock time, where other programs use the cores, too
+ONE_THREAD = (
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+MORE_TIME = 12  # of wall-clock time: other programs may use the cores, too
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Limits:
     Parameters
     ----------
     seconds : int ≥ 1
-        Of the processor, for each file; three times as much of wall-clock time.
+        Of the processor, for each process; twelve times as much of wall-clock time.
     memory : int ≥ 200
         Megabytes (2^20 bytes) of address space.
     output : int
@@ -244,7 +249,7 @@ def _answer(
         raise KeyError("callback")
     try:
         return {"value": function(*request["arguments"])}, None
-    except (Refused, TypeError) as error:
+    except (Refused, TypeError, ValueError, ArithmeticError, IndexError) as error:
         return {"refused": str(error)}, None
     except Failure as failure:
         return {"refused": failure.remark.key}, failure

@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from types import CodeType, FrameType
 from typing import Any
@@ -56,13 +57,7 @@ class Server:
             ("RLIMIT_AS", most, most + SPARE),
         ):
             if hasattr(resource, name):
-                _, largest = resource.getrlimit(getattr(resource, name))
-                if largest != resource.RLIM_INFINITY:
-                    soft, hard = min(soft, largest), min(hard, largest)
-                try:
-                    resource.setrlimit(getattr(resource, name), (soft, hard))
-                except (ValueError, OSError):
-                    continue  # the system has the name, and not the limit
+                _set_limit(getattr(resource, name), soft, hard)
 
     def send(self, value: object) -> None:
         """Send a message; the hand-in does not run meanwhile."""
@@ -158,7 +153,7 @@ class Server:
             self.lines[line] = self.lines.get(line, 0) + 1
         return self.trace
 
-    def problem(self, error: BaseException) -> dict[str, Any]:
+    def problem(self, error: Any) -> dict[str, Any]:
         """What went wrong, and where in the hand-in."""
         line, function = _place(error, self.file)
         found = {"kind": "exception", "what": type(error).__name__, "words": ""}
@@ -172,14 +167,12 @@ class Server:
         if isinstance(error, SyntaxError):
             line = error.lineno or 0 if error.filename == self.file else line
             return {**found, "kind": "syntax", "what": str(error.msg), "line": line}
-        if isinstance(error, NotImplementedError):
-            return {**found, "kind": "not done"}
-        if isinstance(error, SystemExit):
-            return {**found, "kind": "exit"}
         if isinstance(error, KeyError) and not line:
             return {**found, "kind": "missing", "what": str(error.args[0])}
-        if isinstance(error, wire.WireError):
-            return {**found, "kind": "large"}
+        kinds = {NotImplementedError: "not done", SystemExit: "exit", wire.WireError: "large"}
+        for of_kind, kind in kinds.items():
+            if isinstance(error, of_kind):
+                found["kind"] = kind
         return {**found, "words": _words(error)}
 
     def _more_memory(self) -> None:
@@ -187,6 +180,15 @@ class Server:
         if resource is not None and hasattr(resource, "RLIMIT_AS"):
             _, hard = resource.getrlimit(resource.RLIMIT_AS)
             resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+
+
+def _set_limit(number: int, soft: int, hard: int) -> None:
+    """Set a limit, or the largest that is allowed."""
+    _, largest = resource.getrlimit(number)
+    if largest != resource.RLIM_INFINITY:
+        soft, hard = min(soft, largest), min(hard, largest)
+    with suppress(ValueError, OSError):  # the system has the name, and not the limit
+        resource.setrlimit(number, (soft, hard))
 
 
 def _place(error: BaseException, file: str) -> tuple[int, str]:

@@ -14,6 +14,7 @@ import numpy as np
 
 MOST_BYTES = 1 << 26  # of one message
 MOST_TEXT = 2000  # characters of one text
+DEEPEST = 20  # levels of lists within lists
 _LENGTH = struct.Struct("<Q")
 _KINDS = "biufc"  # of arrays that are sent: numbers and truth values
 
@@ -59,24 +60,26 @@ def pack(value: object) -> bytes:
 
 
 def _plain(value: object, arrays: list[np.ndarray], depth: int) -> object:
-    if depth > 20:
-        return {"other": type(value).__name__}
-    if value is None or isinstance(value, bool):
-        return value
     if isinstance(value, np.ndarray | np.generic):
         return _of_array(np.asarray(value), arrays)
-    if isinstance(value, str):
-        return value[:MOST_TEXT]
-    if isinstance(value, float) or (isinstance(value, int) and abs(value) < 1 << 63):
-        return value
-    for kind in (Callback, Seed, Other):
-        if isinstance(value, kind):
-            return {kind.__name__.lower(): value[0]}
+    if isinstance(value, Callback | Seed | Other) or depth > DEEPEST:
+        return _single(value)
     if isinstance(value, list | tuple):
         kind = "list" if isinstance(value, list) else "tuple"
         return {kind: [_plain(item, arrays, depth + 1) for item in value]}
     if isinstance(value, dict):
         return {"dict": [[str(key), _plain(value[key], arrays, depth + 1)] for key in value]}
+    return _single(value)
+
+
+def _single(value: object) -> object:
+    is_short = isinstance(value, int) and abs(value) < 1 << 63
+    if value is None or isinstance(value, float) or is_short:
+        return value
+    if isinstance(value, str):
+        return value[:MOST_TEXT]
+    if isinstance(value, Callback | Seed | Other):
+        return {type(value).__name__.lower(): value[0]}
     return {"other": type(value).__name__}
 
 

@@ -76,8 +76,6 @@ class Exercise:
         return mark + "\n".join(lines) + "\n"
 
 
-
-
 def template(name: str) -> str:
     """The text of a template."""
     return files("halfspaces.course").joinpath("exercises", f"{name}.txt").read_text("utf-8")
@@ -97,9 +95,9 @@ def _put(found: re.Match[str], words: Texts, names: Mapping[str, str]) -> str:
 
 
 def notebook(text: str) -> str:
-    """A notebook, as JSON, of a file whose cells begin with `# %%`.
+    r"""A notebook, as JSON, of a file whose cells begin with `# %%`.
 
-    >>> notebook("# %% [markdown]\\n# # Title\\n\\n# %%\\nx = 1\\n").count('"cell_type"')
+    >>> notebook("# %% [markdown]\n# # Title\n\n# %%\nx = 1\n").count('"cell_type"')
     2
     """
     mark, *parts = re.split(r"^# %%", text, flags=re.MULTILINE)
@@ -153,6 +151,7 @@ def course_files(language: str, *, solutions: bool, notebooks: bool) -> Iterator
         words = Texts(language)
         names = {name: f"{name}{ending}" for name in EXERCISES}
         lines = template("README").splitlines()
-        yield "README.md", "\n".join(
-            each for line in lines for each in filled(line, words, names)
-        ) + "\n"
+        yield (
+            "README.md",
+            "\n".join(each for line in lines for each in filled(line, words, names)) + "\n",
+        )

@@ -82,8 +82,9 @@ def _edges(handin: HandIn, seed: int) -> Remark | None:
             return Remark("edge_swapped")
         if close(found, first, NEAR) and close(other, middle, NEAR):
             continue
-        is_one_bin = np.count_nonzero(found) == 1 and found[0] > 0
-        return Remark("edge_length" if is_one_bin else "edge_bin")
+        lengths = found[0], other[int(bins / 2)]
+        is_long = close(found, lengths[0] * first, NEAR) and close(other, lengths[1] * middle, NEAR)
+        return Remark("edge_length" if is_long and min(lengths) > 0 else "edge_bin")
     return _votes(handin, step)
 
 

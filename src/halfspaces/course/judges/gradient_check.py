@@ -95,7 +95,9 @@ def _restored(handin: HandIn, seed: int) -> Remark | None:
     returned = handin.call("numerical_gradient", f.value, W)
     if 1 in returned.changed:
         return Remark("changes", {"name": "W"})
-    return None if close(array(returned.value, (3,)), f.gradient(W), NEAR) else _values(handin, seed)
+    return (
+        None if close(array(returned.value, (3,)), f.gradient(W), NEAR) else _values(handin, seed)
+    )
 
 
 def _error(handin: HandIn, a: Array, b: Array) -> float:

@@ -1,6 +1,8 @@
 """Minibatch gradient descent: its batches, its steps, and the loss that it reaches."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,13 +36,14 @@ class Record:
             raise Failure(Remark("batch_rows"))
         if W.shape != SHAPE:
             raise Failure(Remark("tries_shape", {"got": str(W.shape), "needed": str(SHAPE)}))
-        if X.ndim != 2 or X.shape[1] != SHAPE[0] or not len(X):
+        if X.ndim != 2 or X.shape[1] != SHAPE[0] or not len(X) or X.dtype.kind != "f":
             raise Failure(Remark("batch_rows"))
-        if not (isinstance(y, np.ndarray) and y.shape == (len(X),) and y.dtype.kind in "iu"):
+        known = set(range(SHAPE[1]))
+        if not (isinstance(y, np.ndarray) and y.shape == (len(X),) and known >= set(y.tolist())):
             raise Failure(Remark("batch_labels"))
         if len(self.W) >= self.most:
             raise Failure(Remark("step_count", {"got": f"> {self.most}", "needed": self.most}))
-        values, slopes = Softmax().value_and_grad(X @ W, y)
+        values, slopes = Softmax().value_and_grad(X @ W, y.astype(int))
         gradient = X.T @ slopes / len(y)
         for kept, array_ in ((self.W, W), (self.X, X), (self.y, y), (self.gradients, gradient)):
             kept.append(array_.copy())
@@ -87,20 +90,22 @@ def _steps(handin: HandIn, seed: int) -> Remark | None:
     record, start, W = _descended(handin, seed, STEPS, BATCH, STEP_SIZE)
     if len(record.W) != STEPS:
         return Remark("step_count", {"got": len(record.W), "needed": STEPS})
-    path = [*record.W, W]
-    if not close(path[0], start):
-        return Remark("step_other")
-    moves = [after - before for before, after in zip(path[:-1], path[1:], strict=True)]
+    path = [start, *record.W[1:], W]
+    moves = [after - before for before, after in pairwise(path)]
     needed = [-STEP_SIZE * gradient for gradient in record.gradients]
     finite(np.array(path))
     wrong = [not close(a, b, 1e-6) for a, b in zip(moves, needed, strict=True)]
-    if not any(wrong):
-        return None
+    if not close(record.W[0], start):
+        return Remark("step_other")
+    return _wrong_step(moves, needed, wrong.index(True)) if any(wrong) else None
+
+
+def _wrong_step(moves: Sequence[Array], needed: Sequence[Array], first: int) -> Remark:
+    """What is wrong with the first wrong step."""
     if not np.any(moves[:-1]):
         return Remark("step_none")
-    if not any(wrong[:-1]):
+    if first == len(moves) - 1:
         return Remark("step_result")
-    first = wrong.index(True)
     ratio = float(np.vdot(moves[first], needed[first]) / np.vdot(needed[first], needed[first]))
     if not close(moves[first], ratio * needed[first], 1e-6):
         return Remark("step_other")
