@@ -12,7 +12,7 @@ from halfspaces.support.types import Array
 TRIES = 40
 LONG = 400  # tries on the digits
 ROWS = 500
-LEAST_ACCURACY = 0.12  # of the lowest of 200 right searches 0.138; a guess has 0.1
+LEAST_ACCURACY = 0.17  # of 200 right searches the lowest has 0.19; a guess has 0.1
 ROOM = 3  # calls of loss as a multiple of the tries, after which it is refused
 
 
@@ -80,16 +80,16 @@ def _accuracy(handin: HandIn, seed: int) -> Remark | None:
     some = drawn(rng, ROWS)
     calls: list[int] = []
 
-    def loss(W: object) -> float:
+    def error_rate(W: object) -> float:
         if not (isinstance(W, np.ndarray) and W.shape == SHAPE):
             got = getattr(W, "shape", type(W).__name__)
             raise Failure(Remark("tries_shape", {"got": str(got), "needed": str(SHAPE)}))
         calls.append(1)
         if len(calls) > LONG:
             raise Failure(Remark("tries_few", {"got": f"> {LONG}", "needed": LONG}))
-        return some.loss(W)
+        return 1 - some.accuracy(W)
 
-    returned = handin.call("random_search", loss, SHAPE, LONG, Seed(int(rng.integers(1 << 30))))
+    returned = handin.call("random_search", error_rate, SHAPE, LONG, Seed(int(rng.integers(1 << 30))))
     W = array(returned.value, SHAPE)
     finite(W)
     accuracy = some.accuracy(W)
