@@ -130,14 +130,16 @@ def most_points(exercises: Sequence[str]) -> int:
 
 def remarks(marks: Marks, words: Texts) -> Iterator[str]:
     """What is not right, in sentences, each once."""
-    told: dict[str, None] = {}
+    functions: dict[tuple[str, str, str], set[str]] = {}
     for checked in marks.checked:
         for finding in checked.findings:
             if finding.remark is not None:
                 place = words.place(checked.place(finding))
-                where = ", ".join(filter(None, (checked.path.name, finding.function, place)))
-                told[f"{where}: {words.remark(finding.remark)}"] = None
-    yield from told
+                key = (checked.path.name, place, words.remark(finding.remark))
+                functions.setdefault(key, set()).add(finding.function)
+    for (file, place, sentence), names in functions.items():
+        name = names.pop() if len(names) == 1 else ""  # of several, it is the file
+        yield f"{', '.join(filter(None, (file, name, place)))}: {sentence}"
 
 
 def as_csv(marks: Sequence[Marks], exercises: Sequence[str], words: Texts) -> bytes:

@@ -74,8 +74,10 @@ class Texts:
             return texts(self.language).get(key, str(values["words"]))
         if "case" in values:
             values["case"] = self[f"remark.{values['case']}"]
-        text = self[f"remark.{remark.key}"].format(**values)
-        return text.replace(":  ", ". ").replace("： ", "。")  # an error without words
+        if remark.key == "exception":
+            words = str(values["words"]).strip().rstrip(".")
+            values["words"] = f": {words}." if words else "."
+        return self[f"remark.{remark.key}"].format(**values)
 
     def place(self, place: tuple[int, int]) -> str:
         """A place: a cell (0: the file is no notebook) and a line (0: not known)."""

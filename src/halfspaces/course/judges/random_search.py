@@ -89,7 +89,9 @@ def _accuracy(handin: HandIn, seed: int) -> Remark | None:
             raise Failure(Remark("tries_few", {"got": f"> {LONG}", "needed": LONG}))
         return 1 - some.accuracy(W)
 
-    returned = handin.call("random_search", error_rate, SHAPE, LONG, Seed(int(rng.integers(1 << 30))))
+    returned = handin.call(
+        "random_search", error_rate, SHAPE, LONG, Seed(int(rng.integers(1 << 30)))
+    )
     W = array(returned.value, SHAPE)
     finite(W)
     accuracy = some.accuracy(W)

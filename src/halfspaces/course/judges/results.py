@@ -92,7 +92,7 @@ def share(value: float) -> str:
     >>> share(0.125)
     '12.5 %'
     """
-    return f"{100 * value:.1f} %" if math.isfinite(value) else "?"
+    return f"{100 * value:.3g} %" if math.isfinite(value) else "?"
 
 
 def generator(seed: int, name: str) -> np.random.Generator:
