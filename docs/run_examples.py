@@ -3,8 +3,8 @@
     python docs/run_examples.py [folder of data]
 
 They run in a folder of links to the data and to docs/examples, so the files that they save are
-removed afterwards. A check of a gradient or an exercise ends with 1 if it is wrong. An output that differs
-only in its seconds is left as it was.
+removed afterwards. A check of a gradient or an exercise ends with 1 if it is wrong. An output that
+differs only in its seconds is left as it was.
 """
 
 import os

@@ -34,8 +34,17 @@ def run(path):
         exec(compile(cell, str(path), "exec"), namespace)
 
 
-@KINDS
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("language", "notebooks"),
+    [
+        ("en", False),
+        ("zh", True),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in (("en", True), ("zh", False), ("ko", False), ("ko", True))
+        ),
+    ],
+)
 def test_solutions_run_and_stubs_say_what_to_do(language, notebooks, tmp_path, capsys):
     for path in written(tmp_path, language, solutions=True, notebooks=notebooks):
         run(path)

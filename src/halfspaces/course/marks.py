@@ -11,7 +11,7 @@ from pathlib import Path
 
 from halfspaces.course.checking import Checked, check
 from halfspaces.course.exercises import EXERCISES
-from halfspaces.course.process import Limits
+from halfspaces.course.process import Limits, end_all
 from halfspaces.course.sources import SUFFIXES, exercise_by_name
 from halfspaces.course.texts import Texts
 
@@ -109,8 +109,12 @@ def grade(
             for future in ended:
                 future.result()
                 done()
+    except BaseException:  # Ctrl-C, too
+        pool.shutdown(wait=False, cancel_futures=True)
+        end_all()
+        raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown()
     return [
         Marks(student, tuple(futures[path].result() for path in own))
         for student, own in students.items()
