@@ -24,6 +24,7 @@ from PIL import Image
 import halfspaces
 from halfspaces import cli
 from halfspaces.cli import report
+from halfspaces.course.exercises import EXERCISES as COURSE
 from halfspaces.estimators.linear import LinearModel
 from halfspaces.files.checkpoint import Checkpoint
 from halfspaces.files.outputs import KINDS, Output
@@ -86,6 +87,19 @@ CASES = [
         ("new.suspects.csv",),
         False,
     ),
+    Case("course new .", (), (*(f"{name}.py" for name in COURSE), "README.md"), False),
+    Case(
+        "course solutions . --notebooks --language ko",
+        (),
+        tuple(f"{name}.ipynb" for name in COURSE),
+        False,
+    ),
+    Case(
+        "course grade class --csv new.marks.csv --json marks.json",
+        ("class/sgd.py",),
+        ("new.marks.csv", "marks.json"),
+        False,
+    ),
     Case("export m --to onnx", ("m.safetensors",), ("m.onnx",)),
     Case("export m.safetensors --to onnx --out n.onnx", ("m.safetensors",), ("n.onnx",)),
     Case("export m.safetensors --to torch", ("m.safetensors",), ("m.torch.safetensors",)),
@@ -104,7 +118,7 @@ EACH = [
     for case in CASES
 ]
 WRITE_NOTHING = {"info", "convert", "play", "data list", "data info"}
-WRITE_NOTHING |= {"features list", "data formats"}
+WRITE_NOTHING |= {"features list", "data formats", "course check"}
 WRITE_IN_THE_CACHE = {"data get", "data cache"}
 
 
@@ -138,6 +152,8 @@ def original(tmp_path_factory, digits_model):
     )
     (folder / "p.py").write_text("")
     (folder / "g.py").write_text("W = [1.0, 2.0]\ndef loss(W): return W @ W, 2 * W\n")
+    (folder / "class").mkdir()
+    (folder / "class" / "sgd.py").write_text(COURSE["sgd"].solution("en"))
     (folder / "hand.toml").write_text(
         'format = 1\n[data]\ndata = "d.npz"\n[strength]\nstrength = 1.0\n'
     )
@@ -195,6 +211,10 @@ WHOLE = {
     ".pdf": lambda path: path.read_bytes().rstrip().endswith(b"%%EOF"),
     ".history.csv": lambda path: pd.read_csv(path)["loss"].iloc[-1] > 0,
     ".suspects.csv": lambda path: set(pd.read_csv(path)) >= {"row", "label", "likely", "score"},
+    ".marks.csv": lambda path: list(pd.read_csv(path)["points"]) == [3],
+    "marks.json": lambda path: json.loads(path.read_text())["students"][0]["points"] == 3,
+    ".md": lambda path: path.read_text().startswith("# "),
+    ".ipynb": lambda path: len(json.loads(path.read_text())["cells"]) > 3,
     ".csv": lambda path: len(pd.read_csv(path)) == ROWS,
     ".probe.json": lambda path: json.loads(path.read_text())["scores"][0]["mean"] > 0.1,
     "figures.json": lambda path: json.loads(path.read_text())["rows"] > 0,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from halfspaces.cli import data, features, html_report
+from halfspaces.cli import course, data, features, html_report
 from halfspaces.cli.compare import compare
 from halfspaces.cli.convert import convert
 from halfspaces.cli.evaluate import evaluate, info
@@ -44,6 +44,7 @@ for command in (
     app.command()(command)
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
+app.add_typer(course.app, name="course")
 
 
 def _version(asked: bool) -> None:
