@@ -6,20 +6,10 @@ from typing import Annotated
 
 import typer
 
-from halfspaces.cli import data, features, html_report
-from halfspaces.cli.compare import compare
-from halfspaces.cli.convert import convert
-from halfspaces.cli.evaluate import evaluate, info
-from halfspaces.cli.export import export
-from halfspaces.cli.gradcheck import gradcheck
-from halfspaces.cli.options import help_alone
-from halfspaces.cli.play import play
-from halfspaces.cli.plot import plot
-from halfspaces.cli.predict import predict
-from halfspaces.cli.probe import probe
-from halfspaces.cli.train import train
+from halfspaces.cli.commands import Commands, add_all
 
 app = typer.Typer(
+    cls=Commands,
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -27,23 +17,7 @@ app = typer.Typer(
         "Linear classifiers for images, features and embeddings: exact, fast, with nothing hidden."
     ),
 )
-for command in (
-    train,
-    evaluate,
-    compare,
-    info,
-    predict,
-    probe,
-    plot,
-    html_report.report,
-    export,
-    gradcheck,
-    convert,
-    play,
-):
-    app.command()(command)
-app.add_typer(data.app, name="data")
-app.add_typer(features.app, name="features")
+add_all(app)
 
 
 def _version(asked: bool) -> None:
@@ -68,7 +42,8 @@ def _main(
     from halfspaces.cli.plugins import load_installed
 
     load_installed()
-    help_alone(context)
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main() -> None:
