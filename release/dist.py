@@ -106,9 +106,7 @@ def compare(title: str, found: set[str], expected: set[str]) -> None:
 
 def check_equal(first: Path, second: Path) -> None:
     """Raise unless two folders hold files of the same names and bytes."""
-    digests = [
-        {path.name: digest(path) for path in folder.iterdir()} for folder in (first, second)
-    ]
+    digests = [{path.name: digest(path) for path in folder.iterdir()} for folder in (first, second)]
     if digests[0] != digests[1]:
         raise ValueError(f"Two builds of one commit differ: {digests[0]} and {digests[1]}.")
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from halfspaces.cli.commands import Commands, add_all
+from halfspaces.system.compiling import hearing
 
 app = typer.Typer(
     cls=Commands,
@@ -29,6 +30,13 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _note_on_a_terminal(sentence: str) -> None:
+    from halfspaces.cli.screen import note
+
+    if sys.stderr.isatty():
+        note(sentence)
+
+
 @app.callback()
 def _main(
     context: typer.Context,
@@ -42,6 +50,8 @@ def _main(
     from halfspaces.cli.plugins import load_installed
 
     load_installed()
+    if context.invoked_subcommand != "compile":
+        context.with_resource(hearing(_note_on_a_terminal))
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 

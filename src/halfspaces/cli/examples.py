@@ -74,7 +74,9 @@ EXAMPLES = {
 def epilog(command: str) -> str:
     """What the help of a command ends with: its examples, one a line.
 
-    >>> epilog("info")
-    'Examples:\\n\\n  halfspaces info digits.safetensors'
+    >>> print(epilog("info"))
+    Examples:
+    <BLANKLINE>
+      halfspaces info digits.safetensors
     """
     return "\n\n".join(["Examples:", *(f"  {line}" for line in EXAMPLES[command])])

@@ -100,7 +100,7 @@ class LinearClassifier(LinearModel):
         continues from them.
     verbose : int, default 0
         0: a progress bar after the first second, on a terminal. 1: also prints which optimizer was
-        chosen and how the run ended. −1: silent.
+        chosen, that loops are compiled (once on a machine), and how the run ended. −1: silent.
 
     Attributes
     ----------
