@@ -8,12 +8,18 @@ def place(path: Path | str) -> str:
 
     >>> place(Path.home() / "photos")
     '~/photos'
-    >>> place("/usr")
-    '/usr'
     """
-    absolute = Path(path)
+    return without_user(str(path))
+
+
+def without_user(text: str) -> str:
+    """A text in which the user's folder is `~`, wherever it occurs.
+
+    >>> without_user(f"{Path.home()}/a:/usr")
+    '~/a:/usr'
+    """
     try:
-        inside = absolute.relative_to(Path.home())
-    except (ValueError, RuntimeError):  # RuntimeError: there is no such folder
-        return str(path)
-    return str(Path("~") / inside)
+        home = str(Path.home())
+    except RuntimeError:  # there is none
+        return text
+    return text.replace(home, "~") if len(home) > 1 else text

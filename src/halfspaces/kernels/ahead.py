@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import halfspaces
 from halfspaces.kernels.compile import DIVISION, FASTMATH, compile_loop
 from halfspaces.kernels.known_loops import TYPES
 
 PRODUCTS = ("scores", "wide_scores", "pull", "moments")
-# One loop of each folder of sources; numba keeps the machine code of a folder together.
-HOMES = ("kernels.column_loops:add_products", "features.loops.lbp:count_patterns")
+# A file of loops in each folder; numba keeps the machine code of a folder together.
+FILES = ("kernels/column_loops.py", "features/loops/lbp.py")
 CODE = "*.nbc"  # numba's files of machine code
 INDEX = "*.nbi"
 
@@ -64,19 +65,26 @@ def was_compiled(loops: tuple[Any, ...]) -> bool:
 
 def kept() -> Kept:
     """Where the machine code of the loops is kept, and how much is there."""
-    folders = sorted({folder for folder in map(_folder, HOMES) if folder is not None})
+    folders = sorted({folder for folder in map(_folder, FILES) if folder is not None})
     files = [file for folder in folders for file in folder.glob(CODE)]
     indexes = [file for folder in folders for file in folder.glob(INDEX)]
     size = sum(file.stat().st_size for file in (*files, *indexes))
     return Kept(tuple(folders), len(files), size)
 
 
-def _folder(home: str) -> Path | None:
-    """The folder of numba's cache for a loop; None where none can be written."""
+def _folder(file: str) -> Path | None:
+    """The folder of numba's cache for the loops of a file; None where none can be written.
+
+    Numba goes by the file of a function. The function here is one that claims to be from there:
+    the import of a loop of features would take a second.
+    """
     import numba
 
+    source = Path(halfspaces.__file__).parent / file
+    names: dict[str, Any] = {}
+    exec(compile("def loop(): pass", str(source), "exec"), names)
     try:
-        loop: Any = numba.njit(cache=True)(_function(home))
+        loop: Any = numba.njit(cache=True)(names["loop"])
     except (RuntimeError, OSError):
         return None
     return Path(loop.stats.cache_path) if hasattr(loop, "stats") else None

@@ -68,3 +68,15 @@ TYPES = {
     ),
     "kernels.update_loops:momentum": ("f8:1 f8:1 f8:1 float float float f8:1 f8:1 f8:1",),
 }
+
+PRODUCTS = 16  # loops of `product_loops`: four, each for four types of rows
+GRAMS = 2  # of `byte_gram`, on processors that have its instruction
+
+
+def count() -> int:
+    """How many compiled loops there can be.
+
+    >>> count() > PRODUCTS
+    True
+    """
+    return PRODUCTS + GRAMS + sum(map(len, TYPES.values()))
