@@ -2,8 +2,8 @@
 
     python -m release.environments [EXTRA ...] [--wheel WHEEL]
 
-Run by `make test-dist`. Beyond the extras: the wheel alone, with every Python from 3.11 to 3.14
-that is on the path, by uv where that is installed, and the sdist.
+Run by `make test-dist`. Beyond the extras: the wheel alone by pip, with every Python from 3.11 to
+3.14 that is on the path, and by uv; and the sdist. Extras are installed by uv, which takes seconds.
 """
 
 import argparse
@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 LEFT_OUT = {"bench", "dev"}  # of developers; constraints.txt and `make bench-peers` install them
 # Installed before an extra that needs it: an index may offer another build of several gigabytes.
 FIRST = {"torch": ["torch==2.13.0"]}
+UV = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", "PYTHON"]
 PYTHONS = ("python3.11", "python3.12", "python3.13", "python3.14")
 
 
@@ -52,18 +53,23 @@ def environments(wheel: Path, chosen: list[str]) -> list[tuple[str, list[list[st
     found = [
         (f"[{extra}]", [*([[*pip, *FIRST[extra]]] if extra in FIRST else []), whole])
         for extra in chosen or extras
-        for whole in [[*pip, f"{wheel}[{extra}]"]]
+        for whole in [[*UV, f"{wheel}[{extra}]"]]
     ]
     if chosen:
         return found
     (sdist,) = wheel.parent.glob("*.tar.gz")
     alone = [
-        (name, [[name, "-m", "venv"], [*pip, str(wheel)]]) for name in PYTHONS if shutil.which(name)
+        (name, [[name, "-m", "venv"], [*pip, str(wheel)]]) for name in filter(is_there, PYTHONS)
     ]
-    if shutil.which("uv"):
-        by_uv = ["uv", "pip", "install", "--quiet", "--python", "PYTHON", str(wheel)]
-        alone.append(("uv pip install", [by_uv]))
+    alone.append(("uv pip install", [[*UV, str(wheel)]]))
     return [*alone, ("the sdist", [[*pip, str(sdist)]]), *found]
+
+
+def is_there(python: str) -> bool:
+    """Whether a Python of this name starts; a shim of a version manager may not."""
+    if shutil.which(python) is None:
+        return False
+    return subprocess.run([python, "--version"], capture_output=True, check=False).returncode == 0
 
 
 def tried(title: str, install: list[list[str]]) -> str | None:
@@ -104,8 +110,15 @@ def missing(about: str, extra: str) -> str | None:
 
 
 def environment() -> dict[str, str]:
-    """The variables of this process without those that would let other packages in."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    """The variables of this process, without those that would let other packages in.
+
+    uv reads no settings of pip: where pip finds wheels and certificates, uv shall, too.
+    """
+    found = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    for ours, theirs in (("UV_FIND_LINKS", "PIP_FIND_LINKS"), ("SSL_CERT_FILE", "PIP_CERT")):
+        if theirs in found:
+            found.setdefault(ours, found[theirs])
+    return found
 
 
 if __name__ == "__main__":
