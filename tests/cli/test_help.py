@@ -28,7 +28,7 @@ WITHOUT_KERNELS = (
     "data list",
     "data formats",
     "data info digits",
-    "convert sklearn.LogisticRegression C=1 --n-examples 100",
+    "convert sklearn.LogisticRegression C=1 --n-examples 100 --n-classes 3",
     "gradcheck --show",
     "train --schema",
     "report --schema",
