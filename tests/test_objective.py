@@ -140,7 +140,7 @@ def test_blocks_equal_the_whole(smoothing):
     whole = evaluate(make(X, y, weight, Hinge()), parameters(members=2), smoothing)
     sixteen = BlockSizes(bytes=1, least_rows=16)
     cut = make(X, y, weight, Hinge(), n_jobs=2, sizes=sixteen)
-    assert sum(1 for _ in cut.blocks.map(lambda block: None)) == 13
+    assert sum(1 for _ in cut.blocks.map(lambda block: None)) == 14
     same_evaluation(evaluate(cut, parameters(members=2), smoothing), whole)
 
 
@@ -160,9 +160,10 @@ def test_batches_add_up_to_the_whole():
 
 
 def wide(n_jobs):
-    """Five blocks, three chunks and two panels of the Gram matrix."""
+    """Six blocks, three chunks and two panels of the Gram matrix."""
     X, y, weight = data(n=4500, d=600)
-    return make(X.astype(np.float32), y, weight, Softmax(), L2(0.01), n_jobs=n_jobs)
+    sizes = BlockSizes(bytes=2 << 20)
+    return make(X.astype(np.float32), y, weight, Softmax(), L2(0.01), n_jobs=n_jobs, sizes=sizes)
 
 
 def test_results_are_the_same_bits_for_any_number_of_workers():
@@ -185,7 +186,7 @@ def test_results_are_the_same_bits_for_any_number_of_workers():
         return [*numbers, *objective.assess(W), fit.history["loss"]]
 
     blocks = wide(1).blocks
-    assert len(blocks._chunks(None, blocks.block_rows)) == 5
+    assert len(blocks._chunks(None, blocks.block_rows)) == 6
     one, two, four = (everything(n_jobs) for n_jobs in (1, 2, 4))
     for i, (a, b, c) in enumerate(zip(one, two, four, strict=True)):
         assert np.array_equal(a, b), f"number {i} differs for 2 workers"

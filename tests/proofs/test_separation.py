@@ -247,6 +247,18 @@ def test_what_is_not_worth_checking_has_a_minimum_of_weight(strength, loss):
         assert result.loss[0] > LEAST_LOSS * problem.loss.chance_value(10)
 
 
+def test_a_fit_that_proves_a_loss_of_weight_makes_no_search():
+    problem = objective(DIGITS, LABELS, L2(3e-6))
+    assert worth_checking(problem)  # as far as the class means tell
+    model = LinearClassifier(strength=3e-6, n_jobs=1).fit(DIGITS, LABELS)
+    lower = float(model.result_.loss[0] - model.result_.gap[0])
+    assert lower > LEAST_LOSS * problem.loss.chance_value(10)
+    assert model.separation_ is None
+    assert not worth_checking(problem, lower)
+    assert worth_checking(problem, 0.9 * LEAST_LOSS * problem.loss.chance_value(10))
+    assert worth_checking(replace(problem, penalty=L2(0.0)), lower)
+
+
 def test_one_class_far_away_does_not_hide_that_two_are_close():
     y = np.arange(300) % 3
     X = RNG.normal(size=(300, 50)) + np.where(y == 2, 10.0, 0.1 * y)[:, None]

@@ -1,5 +1,6 @@
 """`LinearClassifier`: a linear classifier of a given strength λ, with scikit-learn's interface."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -20,7 +21,8 @@ from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import SGD, Constant, Optimizer
 from halfspaces.optimizers.choose import Choice
 from halfspaces.penalties.base import Penalty
-from halfspaces.proofs.separation import warn_if_separable
+from halfspaces.proofs.least_strength import strength_of
+from halfspaces.proofs.separation import Separation, warn_if_separable
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array
@@ -101,11 +103,16 @@ class LinearClassifier(LinearModel):
     verbose : int, default 0
         0: a progress bar after the first second, on a terminal. 1: also prints which optimizer was
         chosen, that loops are compiled (once on a machine), and how the run ended. −1: silent.
+    device : str, default "auto"
+        Which device computes the fit: "auto", that on which X lies; "cpu"; "cuda", "cuda:1" or
+        "mps", where rows are copied, or streamed in each pass if they do not fit, with a warning.
+        Rows are scored where they lie. See docs/tensors.md.
 
     Attributes
     ----------
     coef_ : array, shape (C, D), or (1, D) for two classes: the difference of the two
-        Weights, in the units of X; float32 unless X is float64.
+        Weights, in the units of X; float32 unless X is float64. An array of X's library, on its
+        device.
     intercept_ : array, shape (C,) or (1,)
         Biases, of the type of `coef_`; float64 where features lie so far from 0 that float32 loses
         digits. Both arrays are the model: what is written into them predicts, is saved and
@@ -132,7 +139,7 @@ class LinearClassifier(LinearModel):
     ------
     ValueError, TypeError
         In one sentence, for unknown names, options out of range, NaN or infinity in X, a single
-        class, and lengths that differ.
+        class, lengths that differ, a device that is not there, and X and y on two devices.
 
     Warns
     -----
@@ -179,6 +186,7 @@ class LinearClassifier(LinearModel):
         callbacks: Sequence[Callback] = (),
         verbose: int = 0,
         noise: str | Noise | AdaptiveL2 | None = None,
+        device: str = "auto",
     ) -> None:
         self.loss = loss
         self.penalty = penalty
@@ -195,6 +203,7 @@ class LinearClassifier(LinearModel):
         self.callbacks = callbacks
         self.verbose = verbose
         self.noise = noise
+        self.device = device
 
     # --- fitting ---------------------------------------------------------------------------------
 
@@ -208,9 +217,10 @@ class LinearClassifier(LinearModel):
             float64, float32, float16 and uint8, memory maps too, are used without a conversion;
             other types become float64. CSR of any real type is used as it is, other sparse formats
             become CSR, and none is filled. Where most columns of sparse rows are empty, they are
-            left out of the fit, and of `Run.W` in callbacks; their coefficients are 0. Tensors of
-            torch are taken, too. Without y: an iterable of batches (X, y), such as a DataLoader,
-            which `datasets.from_batches` writes to disk once.
+            left out of the fit, and of `Run.W` in callbacks; their coefficients are 0. Arrays of
+            torch, CuPy, JAX and others are used where they lie, bfloat16 too. Without y: an
+            iterable of batches (X, y), such as a DataLoader, which `datasets.from_batches` writes
+            to disk once.
         y : array, shape (N,)
             Labels: integers, strings, anything that sorts; one-hot labels (N, C) with a warning.
         sample_weight : array, shape (N,), or None
@@ -239,18 +249,30 @@ class LinearClassifier(LinearModel):
         objective = self._objective_of(blocks, data.classes, self._moments_of(blocks), seed)
         start = self._start(objective, data.classes)
         choice = make_optimizer(self.optimizer, objective, seed)
-        separation = None
-        # Stochastic optimizers take a fixed number of steps: W is finite.
-        if not choice.optimizer.stochastic and objective.score_function is None:
-            max_passes = min(20, self.max_passes)
-            separation = warn_if_separable(objective, max_passes=max_passes, stacklevel=OUTSIDE)
-        # Without its W, which is as large as the model.
-        self.separation_ = separation and replace(separation, W=None)
+        # Without a penalty no W may be the best: the caller knows before a run without an end.
+        endless = strength_of(objective.penalty) == 0
+        separation = self._separation(objective, choice) if endless else None
         with heard_by_callbacks(self, X, y) as heard:
             result = self._minimize(objective, choice, start, held_out, heard)
+        if not endless:
+            separation = self._separation(objective, choice, float(result.loss[0] - result.gap[0]))
+        # Without its W, which is as large as the model.
+        self.separation_ = separation and replace(separation, W=None)
         self._adopt(objective, data.classes, choice, result)
         self._end(data, blocks)
         return self
+
+    def _separation(
+        self, objective: Objective, choice: Choice, lower: float = -math.inf
+    ) -> Separation | None:
+        """What a search for separating weights found, if one is needed; warns the caller of `fit`.
+
+        Stochastic optimizers take a fixed number of steps, so W is finite without it.
+        """
+        if choice.optimizer.stochastic or objective.score_function is not None:
+            return None
+        passes = min(20, self.max_passes)
+        return warn_if_separable(objective, lower=lower, max_passes=passes, stacklevel=OUTSIDE + 1)
 
     def objective(self, X: Any, y: Any, sample_weight: Any = None) -> Objective:
         """The objective that `fit` minimizes on these data: for gradient checks or `minimize`.

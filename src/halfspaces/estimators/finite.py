@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from halfspaces.devices.stored_rows import StoredRows
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import LEAST, Centroids
 from halfspaces.support.types import Features
@@ -13,8 +14,11 @@ LARGEST_SINGLE = 1e36  # the same, where sums are in float32
 CHECKED_AT_ONCE = 1 << 22  # values
 
 
-def check_finite(name: str, X: Features) -> None:
+def check_finite(name: str, X: Features | StoredRows) -> None:
     """Raise if a value of X (N, D) is not finite, with the row and column of the first one."""
+    if isinstance(X, StoredRows):
+        _check_stored(name, X)
+        return
     if X.dtype.kind != "f":
         return
     # The stored values of sparse rows are checked as rows of one column.
@@ -31,6 +35,22 @@ def check_finite(name: str, X: Features) -> None:
                 column = X.indices[row]
                 row = np.searchsorted(X.indptr, row, side="right") - 1
             problem = _problem(value, f"row {row}, column {column}", limit)
+            raise ValueError(f"{name} contains {problem}.")
+
+
+def _check_stored(name: str, X: StoredRows) -> None:
+    """Raise if a value is not finite; only rows in which there is one are looked at here."""
+    limit = LARGEST if X.dtype == np.float64 else LARGEST_SINGLE
+    if X.dtype == np.float16:
+        limit = float(np.finfo(np.float16).max)
+    rows = max(1, CHECKED_AT_ONCE // max(1, X.shape[1]))
+    for start in range(0, len(X), rows):
+        part = slice(start, min(start + rows, len(X)))
+        if X.dtype != np.uint8 and not X.usable(part, limit):
+            values = X[part]
+            row, column = np.argwhere(~(np.abs(values) <= limit))[0]
+            place = f"row {start + row}, column {column}"
+            problem = _problem(float(values[row, column]), place, limit)
             raise ValueError(f"{name} contains {problem}.")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from halfspaces.estimators.calibration import CALIBRATIONS, Calibration
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.held_out import HeldOut
+from halfspaces.estimators.residence import resident
 from halfspaces.estimators.scoring import (
     HeldOutAnswers,
     Score,
@@ -125,7 +126,7 @@ class Search:
         every = self.objectives[-1]
         with printing(self.verbose):
             return solve_grid(
-                self.objectives,
+                [resident(each, self.choice.optimizer, self.callbacks) for each in self.objectives],
                 strengths,
                 self.choice.optimizer,
                 tol=self.tol if every.loss.smooth else max(self.tol, KINKED_TOL),

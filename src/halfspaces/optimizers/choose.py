@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
+from scipy.sparse import issparse
 
+from halfspaces.devices.device_blocks import DeviceBlocks
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.losses.base import Loss
 from halfspaces.losses.one_vs_all import OneVsAll
@@ -239,7 +240,8 @@ def choose_for(objective: Objective, *, lbfgs: bool = False, path: bool = False)
     With `lbfgs` the L-BFGS in the place of optimizers that are faster there; with `path` for many
     strengths, so that the penalty's own does not count.
     """
-    sparse = not isinstance(objective.blocks.X, np.ndarray)
+    sparse = issparse(objective.blocks.X)
+    lbfgs = lbfgs or isinstance(objective.blocks, DeviceBlocks)  # others take the rows here
     small = objective.n_examples * objective.blocks.row_size < SMALL
     return choose(
         objective.loss,

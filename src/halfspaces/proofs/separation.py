@@ -1,4 +1,4 @@
-"""Separable classes: a warning before a fit whose strength is too small for useful weights.
+"""Separable classes: a warning where the strength is too small for useful weights.
 
 Classes are separable if some W gives every example (of positive weight) a margin above 0:
 
@@ -40,6 +40,7 @@ from halfspaces.optimizers.choose import choose_for
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs.least_strength import (
     falls_forever,
+    least_loss,
     least_strength,
     may_be_too_small,
     strength_of,
@@ -136,11 +137,16 @@ class Separation:
 
 
 def warn_if_separable(
-    objective: Objective, *, max_passes: float = 20, stacklevel: int = 2
+    objective: Objective,
+    *,
+    lower: float = -math.inf,
+    max_passes: float = 20,
+    stacklevel: int = 2,
 ) -> Separation | None:
     """Search for a separation if the strength may be too small, and warn if it is.
 
-    Returns None where no search was needed; that costs no pass beyond the class sums.
+    Returns None where no search was needed; that costs no pass beyond the class sums. `lower` is a
+    proven bound on min L, such as a fit knows: above L(0)/1000 no search is needed.
 
     Warns
     -----
@@ -158,7 +164,7 @@ def warn_if_separable(
     >>> print(caught[0].message)  # doctest: +ELLIPSIS
     The classes are linearly separable: ... take a strength of at least 6e-05, or ...
     """
-    if not worth_checking(objective):
+    if not worth_checking(objective, lower):
         return None
     separation = find_separation(objective, max_passes=max_passes)
     if separation.too_small:
@@ -166,8 +172,8 @@ def warn_if_separable(
     return separation
 
 
-def worth_checking(objective: Objective) -> bool:
-    """Whether the strength may be too small, unless the class means prove that it is not.
+def worth_checking(objective: Objective, lower: float = -math.inf) -> bool:
+    """Whether the strength may be too small, unless `lower` or the class means prove it is not.
 
     False for constraints, and for a loss that has a finite minimum at any strength.
 
@@ -185,7 +191,9 @@ def worth_checking(objective: Objective) -> bool:
     endless = falls_forever(objective.loss, objective.n_classes)
     if strength is None or not (several and endless):
         return False
-    return strength == 0 or may_be_too_small(objective, strength)
+    if strength == 0:
+        return True
+    return lower <= least_loss(objective) and may_be_too_small(objective, strength)
 
 
 def find_separation(objective: Objective, *, max_passes: float = 20) -> Separation:

@@ -43,22 +43,22 @@ class BlockSizes:
     Parameters
     ----------
     bytes : int
-        Of a converted block: it fits a core's share of the cache beside its scores.
+        Of a block: few enough for the cache, and enough that its arithmetic takes longer than
+        handing it to a worker.
     least_rows, most_rows : int
         Of a block.
     fused_from : int
         Elements of X; for fewer, loading the kernels costs more than they save.
     """
 
-    bytes: int = 3 << 20
+    bytes: int = 8 << 20
     least_rows: int = 64
     most_rows: int = 4096
     fused_from: int = 1 << 25
 
     def rows(self, row_bytes: int, times_least: int = 1) -> int:
-        """The number of rows of a block, a power of two."""
-        power = max(self.bytes // row_bytes, 1).bit_length() - 1
-        return max(times_least * self.least_rows, min(self.most_rows, 1 << power))
+        """The most rows of a block."""
+        return max(times_least * self.least_rows, min(self.most_rows, self.bytes // row_bytes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,9 +157,9 @@ class Blocks:
     @property
     def block_rows(self) -> int:
         """The number of rows of a converted block, from shape and number of stored values only."""
-        rows = self.sizes.rows(int(self.row_size * self.dtype.itemsize))
+        row_bytes = int(self.row_size * self.dtype.itemsize)
         # A block has at least D stored values: zeroing its gradient of D rows must stay cheap.
-        return max(rows, int(self.n_features / self.row_size))
+        return max(self.sizes.rows(row_bytes), int(self.n_features / self.row_size))
 
     @property
     def row_size(self) -> float:
@@ -260,9 +260,11 @@ class Blocks:
     def _chunks(self, rows: Rows, size: int) -> list[slice | Array]:
         if isinstance(rows, np.ndarray):
             return [rows[start : start + size] for start in range(0, len(rows), size)]
-        start, stop, stride = (rows or slice(None)).indices(self.n_examples)
-        size *= stride
-        return [slice(first, min(first + size, stop), stride) for first in range(start, stop, size)]
+        numbers = range(self.n_examples)[rows or slice(None)]
+        if len(numbers) > size:  # an even number of equal blocks: two workers end together
+            size = len(numbers) // (2 * (len(numbers) // (2 * size) + 1)) + 1
+        parts = (numbers[first : first + size] for first in range(0, len(numbers), size))
+        return [slice(part.start, part.stop, part.step) for part in parts]
 
     def _take(self, values: Array, chunk: slice | Array) -> Array:
         return values[chunk] if self.index is None else values[self.index[chunk]]
