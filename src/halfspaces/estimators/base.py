@@ -34,6 +34,7 @@ from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array, Block, Features
 from halfspaces.support.validation import check_number
 from halfspaces.system.blas import one_blas_thread
+from halfspaces.system.compiling import printing
 from halfspaces.system.libraries import Library, as_numpy
 from halfspaces.tuning.store import store_in
 
@@ -203,17 +204,18 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         if self.verbose > 0:
             print(f"{type(self).__name__}: {choice.why}.")
         store = store_in(self.callbacks)
-        result = minimize(
-            resident(objective, choice.optimizer, self.callbacks),
-            choice.optimizer,
-            start,
-            tol=self.tol,
-            max_passes=self.max_passes,
-            validation=validation,
-            callbacks=[*self.callbacks, *heard],
-            resume=None if store is None else store.run(objective, choice.optimizer),
-            progress=self.verbose >= 0,
-        )
+        with printing(self.verbose):
+            result = minimize(
+                resident(objective, choice.optimizer, self.callbacks),
+                choice.optimizer,
+                start,
+                tol=self.tol,
+                max_passes=self.max_passes,
+                validation=validation,
+                callbacks=[*self.callbacks, *heard],
+                resume=None if store is None else store.run(objective, choice.optimizer),
+                progress=self.verbose >= 0,
+            )
         if self.verbose > 0:
             print(f"{type(self).__name__}: {result}")
         return replace(result, W=np.asarray(result.W))

@@ -102,7 +102,7 @@ class LinearClassifier(LinearModel):
         continues from them.
     verbose : int, default 0
         0: a progress bar after the first second, on a terminal. 1: also prints which optimizer was
-        chosen and how the run ended. −1: silent.
+        chosen, that loops are compiled (once on a machine), and how the run ended. −1: silent.
     device : str, default "auto"
         Which device computes the fit: "auto", that on which X lies; "cpu"; "cuda", "cuda:1" or
         "mps", where rows are copied, or streamed in each pass if they do not fit, with a warning.
