@@ -76,7 +76,7 @@ EXAMPLES = {
     ),
     "course solutions": ("halfspaces course solutions solutions",),
     "course check": (
-        "halfspaces course check exercises/svm.py",
+        "halfspaces course check exercises/svm_loss.py",
         "halfspaces course check exercises --json",
     ),
     "course grade": ("halfspaces course grade handins --csv marks.csv --seed 7",),
