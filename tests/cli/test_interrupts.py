@@ -45,3 +45,30 @@ def test_an_interrupt_is_never_lost(tmp_path, place, begun):
         timeout=120,
     )
     assert (ended.returncode, ended.stderr) == (130, "Error: Interrupted; nothing was saved.\n")
+
+
+IGNORED = f"""
+import time
+from halfspaces.system import interrupts
+interrupts.install()
+if {{begun}}:
+    interrupts.work_begins()
+{INTERRUPT.format(PLACES["in a callback"])}
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    interrupts.end()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals with timers")
+@pytest.mark.parametrize("begun", [False, True], ids=["at the start", "once work has begun"])
+def test_an_interrupt_where_exceptions_are_ignored_is_not_lost(begun):
+    ended = subprocess.run(
+        [sys.executable, "-c", IGNORED.format(begun=begun)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (ended.returncode, ended.stderr) == (130, "Error: Interrupted; nothing was saved.\n")

@@ -1,15 +1,17 @@
-"""Ctrl-C on the command line: an exception, but never within an import.
+"""Ctrl-C on the command line: an exception, but never within an import, and never a lost one.
 
-There the exception may be lost in a callback of importlib, or an extension module may turn it into
-an ImportError.
+Within an import the exception may be lost in a callback of importlib, or an extension module may
+turn it into an ImportError. Elsewhere it is lost where Python ignores exceptions, as in callbacks
+of weak references and in C; there it is raised again a little later.
 """
 
 import os
 import signal
+import sys
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
-LATER = 0.02  # seconds until an interrupt that came within an import is tried again
+LATER = 0.02  # seconds until an interrupt that came where it cannot be raised is tried again
 WORDS = b"Error: Interrupted; nothing was saved.\n"
 
 
@@ -18,6 +20,7 @@ def install() -> None:
     is_ignored = signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     if hasattr(signal, "setitimer") and not is_ignored:
         signal.signal(signal.SIGINT, _end)
+        sys.unraisablehook = _not_lost
 
 
 def work_begins() -> None:
@@ -46,6 +49,16 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
         signal.setitimer(signal.ITIMER_REAL, LATER)
     else:
         raise KeyboardInterrupt
+
+
+def _not_lost(ignored: Any) -> None:
+    """Answer again to a KeyboardInterrupt that Python ignores; print other exceptions as ever."""
+    if ignored.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(ignored)
+    elif signal.getsignal(signal.SIGINT) is _end:
+        end()
+    else:
+        signal.setitimer(signal.ITIMER_REAL, LATER)
 
 
 def _is_importing(frame: FrameType | None) -> bool:
