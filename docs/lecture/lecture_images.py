@@ -14,7 +14,7 @@ def images(training: int = 3000, test: int = 1000) -> Dataset:
     """Some rows of a data set with a test split; prints its name and sizes.
 
     CIFAR-10 is taken from the folder that HALFSPACES_DATA names, or from the catalogue's downloads
-    (`halfspaces data fetch cifar10`).
+    (`halfspaces data get cifar10`).
     """
     data = _cifar() or datasets.open("digits")
     data = datasets.Dataset(

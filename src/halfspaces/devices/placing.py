@@ -94,7 +94,7 @@ def _on_card(name: str, X: Any, device: str) -> DeviceRows:
         raise ValueError(
             f"{name} is sparse, and device={device!r} takes dense rows; use device='cpu'."
         )
-    if libraries.is_foreign(X) and libraries.device_of(X).partition(":")[0] == device:
+    if libraries.is_foreign(X) and is_on(libraries.device_of(X), device):
         return PlacedRows(_of_known_type(name, X))
     host = _of_this_machine(name, X)
     if host.nbytes <= USED * free:
@@ -109,6 +109,15 @@ def _on_card(name: str, X: Any, device: str) -> DeviceRows:
         stacklevel=OUTSIDE + 3,
     )
     return StreamedRows(host, device)
+
+
+def is_on(own: str, device: str) -> bool:
+    """Whether the device on which an array lies is the one that was asked for.
+
+    >>> is_on("cuda:1", "cuda"), is_on("cuda:1", "cuda:1"), is_on("cuda:0", "cuda:1")
+    (True, True, False)
+    """
+    return device in (own, own.partition(":")[0])
 
 
 def free_memory(device: str) -> int:
@@ -151,7 +160,7 @@ def _copied(host: Array, device: str) -> AnyArray:
         if host.dtype == BFLOAT16:
             return tensors.of_numpy(host.view(np.int16), device).view(torch.bfloat16)
         return tensors.of_numpy(host, device)
-    except torch.OutOfMemoryError as error:
+    except torch.cuda.OutOfMemoryError as error:
         raise MemoryError(f"{_gigabytes(host.nbytes)} were asked for") from error
 
 
