@@ -257,6 +257,10 @@ class Blocks:
             return np.broadcast_to(1.0, self.n_examples)
         return self._take(self.weight, slice(None))
 
+    def row_values(self, shape: tuple[int, ...]) -> Array:
+        """Zeros (N, ...), float16, a row for each row of X, into which visits may write."""
+        return np.zeros((len(self.y), *shape), np.float16)
+
     def _chunks(self, rows: Rows, size: int) -> list[slice | Array]:
         if isinstance(rows, np.ndarray):
             return [rows[start : start + size] for start in range(0, len(rows), size)]

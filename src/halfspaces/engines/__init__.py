@@ -1,0 +1,37 @@
+"""Engines: where the rows live and who visits them; threads, Dask and Ray give the same answers."""
+
+from typing import TYPE_CHECKING, Any
+
+from halfspaces.engines.base import Engine, EngineError, Given, Read, Source
+from halfspaces.engines.blocks import PartitionedBlocks
+from halfspaces.engines.placed import PlacedRows, place
+from halfspaces.engines.threads import Threads
+
+if TYPE_CHECKING:
+    from halfspaces.engines.dask import Dask as Dask
+    from halfspaces.engines.ray import Ray as Ray
+
+__all__ = [
+    "Engine",
+    "EngineError",
+    "Given",
+    "PartitionedBlocks",
+    "PlacedRows",
+    "Read",
+    "Source",
+    "Threads",
+    "place",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Dask and Ray are imported by those who use them alone.
+    if name == "Dask":
+        from halfspaces.engines.dask import Dask
+
+        return Dask
+    if name == "Ray":
+        from halfspaces.engines.ray import Ray
+
+        return Ray
+    raise AttributeError(f"module 'halfspaces.engines' has no attribute {name!r}")
