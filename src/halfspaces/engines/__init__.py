@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from halfspaces.engines.base import Engine, EngineError, Given, Read, Source
-from halfspaces.engines.blocks import PartitionedBlocks
+from halfspaces.engines.blocks import PartitionedBlocks, blocks_of
 from halfspaces.engines.placed import PlacedRows, place
 from halfspaces.engines.threads import Threads
 
@@ -20,6 +20,7 @@ __all__ = [
     "Read",
     "Source",
     "Threads",
+    "blocks_of",
     "place",
 ]
 

@@ -120,6 +120,12 @@ class PartitionedBlocks(Blocks):
         return here
 
 
+def blocks_of(X: Any, y: Array, weight: Array | None = None, **options: Any) -> Blocks:
+    """`Blocks` of rows in memory, or `PartitionedBlocks` of rows on an engine."""
+    kind = PartitionedBlocks if isinstance(X, PlacedRows) else Blocks
+    return kind(X, y, weight, **options)
+
+
 class _Fetched(Blocks):
     """Rows that were fetched from partitions, with their numbers in the whole X."""
 

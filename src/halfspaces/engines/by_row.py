@@ -6,11 +6,11 @@ before; its parts come back with the results.
 """
 
 import weakref
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from halfspaces.engines.base import Engine
 from halfspaces.engines.placed import new_number
 from halfspaces.support.types import Array
 
@@ -22,6 +22,7 @@ class Known:
     array: weakref.ref[Array]
     number: int
     written: bool = False
+    engines: list[int] = field(default_factory=list)  # by their ids: those whose workers hold it
 
 
 _known: dict[int, Known] = {}
@@ -33,14 +34,15 @@ def known(array: Array) -> Known | None:
     return found if found is not None and found.array() is array else None
 
 
-def number_of(array: Array, at_end: Callable[[int], object] | None = None) -> int:
-    """The number of an array, which does not change; `at_end` is called with it after its end."""
+def number_of(array: Array, engine: Engine | None = None) -> int:
+    """The number of an array, which must not change; its engines forget it after its end."""
     found = known(array)
     if found is None:
         found = _known[id(array)] = Known(weakref.ref(array), new_number())
         weakref.finalize(array, _known.pop, id(array), None).atexit = False
-        if at_end is not None:
-            weakref.finalize(array, at_end, found.number).atexit = False
+    if engine is not None and id(engine) not in found.engines:
+        found.engines.append(id(engine))
+        weakref.finalize(array, engine.forget, found.number).atexit = False
     return found.number
 
 

@@ -19,9 +19,15 @@ HINT = "Dask is not installed; install halfspaces[dask]."
 class Lazy(Source):
     """A partition of a collection of Dask, which its workers compute, and compute again if lost."""
 
-    def __init__(self, delayed: Any, name: str) -> None:
+    def __init__(self, delayed: Any, name: str, computed: Any = None) -> None:
         self.delayed = delayed
         self._name = name
+        self._computed = computed
+
+    def taken(self) -> Any:
+        """The future that was computed to look at the rows, once; then None."""
+        computed, self._computed = self._computed, None
+        return computed
 
     def load(self) -> Any:
         """The rows, computed by Dask."""
@@ -131,7 +137,8 @@ class Dask(FuturesEngine):
     def rows_of(self, source: Any, worker: str) -> Handle:
         """A future of the partition of a collection; the rows themselves; or where to read them."""
         if isinstance(source, Lazy):
-            return self.client.compute(source.delayed, workers=[worker], allow_other_workers=True)
+            on = {"workers": [worker], "allow_other_workers": True} if worker else {}
+            return source.taken() or self.client.compute(source.delayed, **on)
         return source.load() if source.rows_here else source
 
     def drop(self, numbers: Sequence[int]) -> None:

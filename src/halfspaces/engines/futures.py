@@ -205,6 +205,7 @@ class _Sending:
         written = []
         values = []
         for number, array in message.arrays.items():
+            by_row.number_of(array, engine)
             known = by_row.known(array)
             if known is not None and known.written:
                 known.written = False
@@ -230,10 +231,10 @@ class _Sending:
         p = part.partition
         worker = engine.book.workers.get((X.number, p), "")
         first, stop = (int(row) for row in X.starts[p : p + 2])
-        arrays = {by_row.number_of(visits.y, engine.forget): visits.y}
+        arrays = {by_row.number_of(visits.y, engine): visits.y}
         weight = None
         if visits.weight is not None:
-            weight = by_row.number_of(visits.weight, engine.forget)
+            weight = by_row.number_of(visits.weight, engine)
             arrays[weight] = visits.weight
         arrays |= {number: self.message.arrays[number] for number in self.values}
         given = {

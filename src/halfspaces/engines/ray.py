@@ -98,7 +98,9 @@ class Ray(FuturesEngine):
         wanted = self._given_workers or max(cores, 1)
         while len(self._actors) < wanted:
             name = f"worker {len(self._actors)}"
-            options = {"num_cpus": 1, "max_restarts": -1, "max_task_retries": -1}
+            # They hold no core: tasks of Ray Data would wait for it for ever.
+            options = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
+            options["scheduling_strategy"] = "SPREAD"
             self._actors[name] = self._ray.remote(**options)(_Worker).remote(name)
         return list(self._actors)
 

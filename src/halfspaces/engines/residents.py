@@ -77,6 +77,8 @@ class Residents:
 
     def hold(self, worker: str, key: Key, values: Array, memory: int | None = None) -> Array:
         """Keep values; beyond a part of the worker's memory they lie in a file that is mapped."""
+        # Sums over arrays that are not aligned, as some that were received, have other last bits.
+        values = np.require(values, requirements=["C_CONTIGUOUS", "ALIGNED"])
         with self._lock:
             if memory is not None and not isinstance(values, np.memmap):
                 own = (each for place, each in self._held.items() if place[0] == worker)

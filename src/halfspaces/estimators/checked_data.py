@@ -11,8 +11,11 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from halfspaces.engines import PlacedRows, blocks_of
+from halfspaces.engines.collections import labels_here
 from halfspaces.estimators.finite import check_finite
-from halfspaces.estimators.given import features_of, labels_of, weight_of_each_class
+from halfspaces.estimators.given import examples_of, features_of, labels_of, weight_of_each_class
+from halfspaces.estimators.placed_data import check_placed_rows
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array, Features
 from halfspaces.support.validation import check_number
@@ -64,7 +67,10 @@ def check_data(
     """
     X = features_of("X", X)
     y = None if y is None else labels_of("y", y)
-    X, y = validate_data(estimator, X, y, reset=reset, **_unconverted(X))
+    if isinstance(X, PlacedRows):
+        y = check_placed_rows(estimator, X, y, reset=reset)
+    else:
+        X, y = validate_data(estimator, X, y, reset=reset, **_unconverted(X))
     check_finite("X", X)
     y = column_or_1d(y, warn=True)
     present = distinct(y)
@@ -86,7 +92,7 @@ def check_data(
     if every_class_counts:
         _check_every_class_counts(labels, classes, weight)
     uniform = weight.min() == 1
-    blocks = Blocks(X, labels, None if uniform else weight, n_jobs=estimator.n_jobs)
+    blocks = blocks_of(X, labels, None if uniform else weight, n_jobs=estimator.n_jobs)
     return Data(blocks, classes, sample_weight, unit)
 
 
@@ -114,7 +120,7 @@ def check_two(classes: Array) -> None:
         )
 
 
-def check_rows(estimator: Any, name: str, X: Any, *, finite: bool = True) -> Features:
+def check_rows(estimator: Any, name: str, X: Any, *, finite: bool = True) -> Any:
     """Rows with the fitted features; `finite` checks every value."""
     if getattr(X, "ndim", 2) > 2 and getattr(estimator, "features_", None) is not None:
         raise ValueError(
@@ -122,6 +128,11 @@ def check_rows(estimator: Any, name: str, X: Any, *, finite: bool = True) -> Fea
             f"{estimator.features_}; give features_.transform(images)."
         )
     X = features_of(name, X)
+    if isinstance(X, PlacedRows):
+        check_placed_rows(estimator, X, None, reset=False)
+        if finite:
+            check_finite(name, X)
+        return X
     try:
         rows: Any = validate_data(estimator, X, reset=False, **_unconverted(X))
     except ValueError as error:
@@ -147,6 +158,7 @@ def check_validation(estimator: Any, validation: Any, classes: Array) -> Blocks:
             f" {type(validation).__name__}."
         )
     X_val, y_val, *rest = validation
+    X_val, y_val = examples_of(X_val, y_val)
     X_val: Any = check_rows(estimator, "The validation X", X_val)
     y_val = column_or_1d(labels_of("The validation y", y_val))
     if X_val.shape[0] != len(y_val):
@@ -157,7 +169,7 @@ def check_validation(estimator: Any, validation: Any, classes: Array) -> Blocks:
     weight = None
     if rest and rest[0] is not None:
         weight, _ = in_units(_weight_of_each_row(rest[0], len(y_val)))
-    return Blocks(X_val, _encode(y_val, classes), weight, n_jobs=estimator.n_jobs)
+    return blocks_of(X_val, _encode(y_val, classes), weight, n_jobs=estimator.n_jobs)
 
 
 def is_part(validation: Any) -> bool:
@@ -227,7 +239,7 @@ def _class_weights(class_weight: Any, classes: Array, labels: Array) -> Array:
 
 
 def _weight_of_each_row(sample_weight: Any, n_rows: int) -> Array:
-    weight = np.asarray(sample_weight, dtype=np.float64)
+    weight = np.asarray(labels_here(sample_weight), dtype=np.float64)
     if weight.ndim == 0:
         weight = np.full(n_rows, float(weight))
     if weight.shape != (n_rows,):

@@ -10,6 +10,7 @@ from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from halfspaces.engines import blocks_of
 from halfspaces.estimators.base import ScoreModel, Scorer
 from halfspaces.estimators.checked_data import Data
 from halfspaces.estimators.coefficients import coefficient_table, feature_names
@@ -212,7 +213,7 @@ class LinearModel(ScoreModel):
 
         rows: Any = X
         y = np.empty(rows.shape[0], dtype=np.int8)
-        blocks = Blocks(X, y, center=center, n_jobs=self.n_jobs)
+        blocks = blocks_of(X, y, center=center, n_jobs=self.n_jobs)
         return Scorer(scores_of, blocks, V.shape[1])
 
     def _arrays(self) -> tuple[Array, Array]:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
+from scipy.sparse import issparse
 
+from halfspaces.engines import PlacedRows
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.losses.base import Loss
 from halfspaces.losses.one_vs_all import OneVsAll
@@ -239,7 +240,7 @@ def choose_for(objective: Objective, *, lbfgs: bool = False, path: bool = False)
     With `lbfgs` the L-BFGS in the place of optimizers that are faster there; with `path` for many
     strengths, so that the penalty's own does not count.
     """
-    sparse = not isinstance(objective.blocks.X, np.ndarray)
+    sparse = issparse(objective.blocks.X)
     small = objective.n_examples * objective.blocks.row_size < SMALL
     return choose(
         objective.loss,
@@ -256,7 +257,8 @@ def choose_for(objective: Objective, *, lbfgs: bool = False, path: bool = False)
 
 
 def _has_easy_dual(objective: Objective, *, path: bool) -> bool:
-    if objective.n_examples * objective.blocks.row_size > DUAL_VALUES:
+    elsewhere = isinstance(objective.blocks.X, PlacedRows)
+    if elsewhere or objective.n_examples * objective.blocks.row_size > DUAL_VALUES:
         return False
     if path and not objective.loss.smooth:
         return refusal(objective) is None

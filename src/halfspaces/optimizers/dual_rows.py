@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 
+from halfspaces.engines import PlacedRows
 from halfspaces.kernels.compile import run_compiled
 from halfspaces.losses.base import Loss
 from halfspaces.losses.crammer_singer import CrammerSinger
@@ -240,6 +241,8 @@ def refusal(objective: Objective) -> str | None:
     if objective.blocks.y.ndim == 2:
         return "takes one set of labels, got one for each member; use optimizer='lbfgs'."
     X: Any = objective.blocks.X
+    if isinstance(X, PlacedRows):
+        return f"reads single rows, and these lie on {X.engine.name}; use optimizer='lbfgs'."
     if not isinstance(X, np.ndarray):
         if np.any(thresholds) and objective.linear.standardization.mean.any():
             return "takes L1 and elastic net on sparse rows without means; use optimizer='auto'."
