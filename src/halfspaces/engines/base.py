@@ -72,7 +72,7 @@ class PartitionBlocks(Blocks):
     first = 0
 
     def _numbers(self, chunk: slice | Array) -> Array:
-        return numbers_in(chunk) + self.first
+        return super()._numbers(numbers_in(chunk)) + self.first
 
 
 def numbers_in(chunk: slice | Array) -> Array:
@@ -179,10 +179,10 @@ class Engine(ABC):
         results = list(self.results(visits))
         return tree(results, add) if results else ()
 
-    def forget(self, number: int) -> None:
+    def forget(self, number: int) -> None:  # noqa: B027
         """Free what workers hold under this number."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027
         """End what the engine has started itself."""
 
     def __enter__(self) -> "Engine":

@@ -10,9 +10,10 @@ from halfspaces.engines import by_row
 from halfspaces.engines.base import How, Pass, numbers_in
 from halfspaces.engines.placed import PlacedRows
 from halfspaces.rows.blocks import Blocks, BlockSizes, compute_dtype
-from halfspaces.support.types import Array, Rows, Visit
+from halfspaces.support.types import Array, Features, Rows, Visit
 
 Partial = TypeVar("Partial")
+AnyRows = Features | PlacedRows
 
 
 class PartitionedBlocks(Blocks):
@@ -85,7 +86,7 @@ class PartitionedBlocks(Blocks):
         return self.X.engine.total(self._pass(visit, chosen, columns, summed=True))
 
     def row_values(self, shape: tuple[int, ...]) -> Array:
-        """Zeros (N, ...), float16, a row for each row of X: a visit writes into those that it sees."""
+        """Zeros (N, ...), float16, a row for each row of X: the next visits write into them."""
         return by_row.written_by_visits(super().row_values(shape))
 
     def _pass(self, visit: Visit[Any], rows: Rows, columns: int | None, *, summed: bool) -> Pass:
@@ -120,10 +121,11 @@ class PartitionedBlocks(Blocks):
         return here
 
 
-def blocks_of(X: Any, y: Array, weight: Array | None = None, **options: Any) -> Blocks:
+def blocks_of(X: AnyRows, y: Array, weight: Array | None = None, **options: Any) -> Blocks:
     """`Blocks` of rows in memory, or `PartitionedBlocks` of rows on an engine."""
     kind = PartitionedBlocks if isinstance(X, PlacedRows) else Blocks
-    return kind(X, y, weight, **options)
+    rows: Any = X
+    return kind(rows, y, weight, **options)
 
 
 class _Fetched(Blocks):

@@ -8,8 +8,6 @@ before; its parts come back with the results.
 import weakref
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from halfspaces.engines.base import Engine
 from halfspaces.engines.placed import new_number
 from halfspaces.support.types import Array

@@ -149,7 +149,8 @@ def _described(rows: Any, y: Array | None = None) -> Described:
     names = getattr(rows, "columns", None)
     columns = None if names is None else tuple(map(str, names))
     checked = check_rows(rows)
-    return Described(*checked.shape, checked.dtype.name, columns, y)
+    n_rows, n_features = checked.shape
+    return Described(n_rows, n_features, checked.dtype.name, columns, y)
 
 
 def _divided(table: Any, label: str | None) -> tuple[Array, Described]:

@@ -150,7 +150,11 @@ class Dask(FuturesEngine):
         import distributed
         from distributed.client import FutureCancelledError
 
-        losses = (distributed.scheduler.KilledWorker, FutureCancelledError, distributed.CommClosedError)
+        losses = (
+            distributed.scheduler.KilledWorker,
+            FutureCancelledError,
+            distributed.CommClosedError,
+        )
         if self.client.status != "running" and isinstance(error, losses):
             raise EngineError(
                 "The scheduler of Dask is gone; start it again and fit again: a fit with a"

@@ -252,7 +252,7 @@ class _Sending:
             X=X.number,
             partition=p,
             first=first,
-            count=stop - first,
+            n_rows=stop - first,
             rows=part.rows,
             name=str(X.sources[p]),
             y=by_row.number_of(visits.y),

@@ -80,7 +80,12 @@ class _Pickler(cloudpickle.Pickler):
         if isinstance(obj, PlacedRows):
             return Elsewhere, (obj.dtype.str,)
         if isinstance(obj, Objective) and isinstance(obj.blocks, PartitionedBlocks):
-            return Objective, (obj.loss, NoPenalty(), Elsewhere(obj.blocks.dtype.str), obj.n_classes)
+            return Objective, (
+                obj.loss,
+                NoPenalty(),
+                Elsewhere(obj.blocks.dtype.str),
+                obj.n_classes,
+            )
         if isinstance(obj, Request) and obj.W.size:
             without = replace(obj, W=np.empty((0, *obj.W.shape[1:])), rows=None)
             return Request, tuple(vars(without)[name] for name in _FIELDS)

@@ -99,7 +99,7 @@ class Ray(FuturesEngine):
         while len(self._actors) < wanted:
             name = f"worker {len(self._actors)}"
             # They hold no core: tasks of Ray Data would wait for it for ever.
-            options = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
+            options: dict[str, Any] = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
             options["scheduling_strategy"] = "SPREAD"
             self._actors[name] = self._ray.remote(**options)(_Worker).remote(name)
         return list(self._actors)

@@ -41,7 +41,7 @@ class Call(NamedTuple):
     X: int
     partition: int
     first: int
-    count: int
+    n_rows: int
     rows: Rows
     name: str
     y: int
@@ -64,7 +64,7 @@ class Outcome(NamedTuple):
 
 
 class Residents:
-    """The rows and values that the workers of this process hold, by worker, number and partition."""
+    """What the workers of this process hold, by worker, number and partition."""
 
     def __init__(self) -> None:
         self._held: dict[tuple[str, int, int], Array] = {}
@@ -178,24 +178,29 @@ def _rows(X: Any, call: Call) -> Array:
         raise EngineError(
             f"{where} cannot be read: {kind}: {error}; replace it, or leave it out."
         ) from error
-    if len(rows) != call.count:
+    if len(rows) != call.n_rows:
         raise EngineError(
-            f"{where} has {len(rows)} rows, and had {call.count} before; data must not change"
+            f"{where} has {len(rows)} rows, and had {call.n_rows} before; data must not change"
             " while they are fitted."
         )
     return rows
 
 
+def _held(worker: str, key: Key) -> Array:
+    values = RESIDENTS.find(worker, key)
+    assert values is not None  # `_received` has looked
+    return values
+
+
 def _visited(own: Outcome, call: Call, message: bytes, worker: str) -> Outcome:
     p = call.partition
-    values = {number: RESIDENTS.find(worker, (number, p)) for number in call.values}
+    values = {number: _held(worker, (number, p)) for number in call.values}
     for number, shape in call.written:
-        values[number] = np.zeros((call.count, *shape), np.float16)
+        values[number] = np.zeros((call.n_rows, *shape), np.float16)
     how = messages.loads(message, values, call.first)
-    X = RESIDENTS.find(worker, (call.X, p))
-    weight = None if call.weight is None else RESIDENTS.find(worker, (call.weight, p))
-    y = RESIDENTS.find(worker, (call.y, p))
-    assert y is not None
+    X = _held(worker, (call.X, p))
+    weight = None if call.weight is None else _held(worker, (call.weight, p))
+    y = _held(worker, (call.y, p))
     result = how.of(X, y, weight, call.rows, call.first)
     written = tuple((number, p, values[number]) for number, _ in call.written)
     for number, _, each in written:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from halfspaces.engines import PartitionedBlocks, PlacedRows
+from halfspaces.engines import PlacedRows, blocks_of
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import LEAST, Centroids
 from halfspaces.support.types import Block, Features
@@ -54,7 +54,7 @@ def _first_of_partitions(X: PlacedRows, limit: float) -> tuple[int, int, float] 
         found = _first_unusable(block.X, limit)
         return found and (int(block.rows[found[0]]), *found[1:])
 
-    blocks = PartitionedBlocks(X, np.empty(len(X), np.int8))
+    blocks = blocks_of(X, np.empty(len(X), np.int8))
     return next((found for found in blocks.map(visit, columns=0) if found is not None), None)
 
 

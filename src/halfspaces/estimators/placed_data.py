@@ -20,11 +20,10 @@ def check_placed_rows(estimator: Any, X: PlacedRows, y: Array | None, *, reset: 
         raise ValueError("X has no rows; give at least one.")
     if y is not None and len(y) != len(X):
         raise ValueError(f"X has {len(X)} rows and y {len(y)} labels; give one label a row.")
-    names = None if X.columns is None else np.array(X.columns, dtype=object)
     if reset:
         estimator.n_features_in_ = X.n_features
-        if names is not None:
-            estimator.feature_names_in_ = names
+        if X.columns is not None:
+            estimator.feature_names_in_ = np.array(X.columns, dtype=object)
         elif hasattr(estimator, "feature_names_in_"):
             del estimator.feature_names_in_
         return y
@@ -34,9 +33,9 @@ def check_placed_rows(estimator: Any, X: PlacedRows, y: Array | None, *, reset: 
             f" {estimator.n_features_in_} features as input; give the columns of the fit."
         )
     fitted = getattr(estimator, "feature_names_in_", None)
-    if names is not None and fitted is not None and names.tolist() != fitted.tolist():
+    if X.columns is not None and fitted is not None and list(X.columns) != fitted.tolist():
         raise ValueError(
             f"X has the columns {', '.join(X.columns[:10])}, and the classifier was fitted on"
-            f" others; give X[list(classifier.feature_names_in_)]."
+            " others; give X[list(classifier.feature_names_in_)]."
         )
     return y

@@ -240,6 +240,10 @@ def refusal(objective: Objective) -> str | None:
         )
     if objective.blocks.y.ndim == 2:
         return "takes one set of labels, got one for each member; use optimizer='lbfgs'."
+    return _refusal_of_rows(objective, thresholds)
+
+
+def _refusal_of_rows(objective: Objective, thresholds: Sequence[float]) -> str | None:
     X: Any = objective.blocks.X
     if isinstance(X, PlacedRows):
         return f"reads single rows, and these lie on {X.engine.name}; use optimizer='lbfgs'."
