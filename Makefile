@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow test-long test-browser screenshots soundness test-portability test-portability-quick test-evaluators check lint format clean fuzz chaos bench bench-quick bench-peers pictures regularization vendor vendor-check
+.PHONY: demo test test-slow test-long test-browser screenshots soundness test-portability test-portability-quick test-evaluators check lint format clean fuzz chaos bench bench-quick bench-peers pictures regularization vendor vendor-check dist test-dist
 
 demo: $(INSTALLED)
 	$(BIN)/halfspaces train digits --out digits.safetensors
@@ -105,6 +105,20 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "halfspaces needs Python 3.11 or newer, found " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# The sdist and the wheel of the commit, in dist/: built twice, in two folders, and compared: half a minute.
+dist: build/release/.installed
+	build/release/bin/python -m release.dist
+
+# The wheel of `make dist` in fresh environments: alone with each Python that is there, and with each extra alone; digits
+# are trained in each. A minute for each, twenty in all; 1 GB of wheels.
+test-dist: dist
+	build/release/bin/python -m release.environments
+
+build/release/.installed: release/requirements.txt
+	$(PYTHON) -m venv build/release
+	build/release/bin/python -m pip install --quiet --disable-pip-version-check --requirement release/requirements.txt
 	touch $@
 
 clean:

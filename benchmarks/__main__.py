@@ -14,6 +14,7 @@ from benchmarks import (
     auto,
     checks,
     csv_files,
+    gpu,
     gradients,
     grid,
     history,
@@ -63,6 +64,7 @@ SECTIONS = (
     "auto",
     "gradients",
     "probes",
+    "gpu",
     "report",
 )
 
@@ -95,6 +97,7 @@ def main() -> None:
         "auto": lambda: auto.run(store, quick=options.quick),
         "gradients": lambda: gradients.run(store, quick=options.quick),
         "probes": lambda: probes.run(store, quick=options.quick),
+        "gpu": lambda: gpu.run(store, quick=options.quick),
         "report": lambda: None,
     }
     asked = options.sections or list(SECTIONS)

@@ -3,8 +3,8 @@
     python docs/run_examples.py [folder of data]
 
 They run in a folder of links to the data and to docs/examples, so the files that they save are
-removed afterwards. A gradient check ends with 1 if the gradient is wrong. An output that differs
-only in its seconds is left as it was.
+removed afterwards. A check of a gradient or an exercise ends with 1 if it is wrong. An output that
+differs only in its seconds is left as it was.
 """
 
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-NAMES = ("getting-started", "gradient-check", "probes", "decide", "labels")
+NAMES = ("getting-started", "gradient-check", "probes", "decide", "labels", "course")
 PAGES = (ROOT / "README.md", *(DOCS / f"{name}.md" for name in NAMES))
 EXAMPLE = re.compile(
     r"(<!-- executed by docs/run_examples\.py -->\n```console\n)(.*?)(```)", re.DOTALL
@@ -34,7 +34,7 @@ def run(command: str, folder: str) -> str:
     ended = subprocess.run(
         words, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
-    if ended.returncode not in ((0, 1) if "gradcheck" in words else (0,)):
+    if ended.returncode not in ((0, 1) if {"gradcheck", "course"} & set(words) else (0,)):
         raise SystemExit(f"{command} ended with {ended.returncode}: {ended.stderr}")
     output = ended.stdout
     return "\n".join(line.rstrip() for line in output.splitlines()) + "\n" if output else ""

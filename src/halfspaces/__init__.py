@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from halfspaces.files.models import load, save
     from halfspaces.proofs.minimize import minimize
 
-__version__ = "0.1.0"
 __all__ = [
     "AutoClassifier",
     "AutoFeatures",
@@ -52,6 +51,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "__version__": "system.version",
     "AutoClassifier": "estimators.auto_classifier",
     "AutoFeatures": "estimators.auto_features",
     "LinearClassifier": "estimators.classifier",

@@ -115,6 +115,8 @@ def test_every_option_of_a_run_file_comes_back(name):
         ("--beta 2", ["--beta belongs to --penalty elastic_net, got --penalty l2."]),
         ("--penalty elastic_net --beta 0", ["ElasticNet(beta=...) must be above 0, got 0.0."]),
         ("--jobs 0", ["--jobs must be at least 1, got 0."]),
+        ("--device gpu", ["--device must be 'auto', 'cpu', 'cuda', 'cuda:1'", "got 'gpu'."]),
+        ("--device cpu --score mlp", ["--device cpu is for --score linear, got --score mlp;"]),
         ("--every -1 --checkpoint x", ["--every must be at least 0, got -1.0."]),
         ("--every 1", ["--every belongs to --checkpoint; give --checkpoint FOLDER, too."]),
         ("--budget soon", ["--budget must be a time such as 90s, 2min or 1h, got 'soon'."]),

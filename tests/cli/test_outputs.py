@@ -24,6 +24,8 @@ from PIL import Image
 import halfspaces
 from halfspaces import cli
 from halfspaces.cli import report
+from halfspaces.cli.commands import COMMANDS, imported
+from halfspaces.course.exercises import EXERCISES as COURSE
 from halfspaces.estimators.linear import LinearModel
 from halfspaces.files.checkpoint import Checkpoint
 from halfspaces.files.outputs import KINDS, Output
@@ -86,6 +88,19 @@ CASES = [
         ("new.suspects.csv",),
         False,
     ),
+    Case("course new .", (), (*(f"{name}.py" for name in COURSE), "README.md"), False),
+    Case(
+        "course solutions . --notebooks --language ko",
+        (),
+        tuple(f"{name}.ipynb" for name in COURSE),
+        False,
+    ),
+    Case(
+        "course grade class --csv new.marks.csv --json marks.json",
+        ("class/sgd.py",),
+        ("new.marks.csv", "marks.json"),
+        False,
+    ),
     Case("export m --to onnx", ("m.safetensors",), ("m.onnx",)),
     Case("export m.safetensors --to onnx --out n.onnx", ("m.safetensors",), ("n.onnx",)),
     Case("export m.safetensors --to torch", ("m.safetensors",), ("m.torch.safetensors",)),
@@ -104,18 +119,20 @@ EACH = [
     for case in CASES
 ]
 WRITE_NOTHING = {"info", "convert", "play", "data list", "data info"}
-WRITE_NOTHING |= {"features list", "data formats"}
-WRITE_IN_THE_CACHE = {"data get", "data cache"}
+WRITE_NOTHING |= {"features list", "data formats", "course check", "about"}
+WRITE_IN_THE_CACHE = {"data get", "data cache", "compile"}
 
 
 def test_every_command_is_here():
-    commands = {command.callback.__name__ for command in cli.app.registered_commands}
-    for group in cli.app.registered_groups:
-        commands |= {
-            f"{group.name} {each.name or each.callback.__name__}"
-            for each in group.typer_instance.registered_commands
-        }
-    groups = {group.name for group in cli.app.registered_groups}
+    commands = set()
+    groups = set()
+    for name in COMMANDS:
+        inner = getattr(imported(name), "commands", None)
+        if inner is None:
+            commands.add(name)
+        else:
+            groups.add(name)
+            commands |= {f"{name} {each}" for each in inner}
     words = [case.command.split() for case in CASES]
     tested = {" ".join(each[:2]) if each[0] in groups else each[0] for each in words}
     assert commands == tested | WRITE_NOTHING | WRITE_IN_THE_CACHE
@@ -138,6 +155,8 @@ def original(tmp_path_factory, digits_model):
     )
     (folder / "p.py").write_text("")
     (folder / "g.py").write_text("W = [1.0, 2.0]\ndef loss(W): return W @ W, 2 * W\n")
+    (folder / "class").mkdir()
+    (folder / "class" / "sgd.py").write_text(COURSE["sgd"].solution("en"))
     (folder / "hand.toml").write_text(
         'format = 1\n[data]\ndata = "d.npz"\n[strength]\nstrength = 1.0\n'
     )
@@ -195,6 +214,10 @@ WHOLE = {
     ".pdf": lambda path: path.read_bytes().rstrip().endswith(b"%%EOF"),
     ".history.csv": lambda path: pd.read_csv(path)["loss"].iloc[-1] > 0,
     ".suspects.csv": lambda path: set(pd.read_csv(path)) >= {"row", "label", "likely", "score"},
+    ".marks.csv": lambda path: list(pd.read_csv(path)["points"]) == [3],
+    "marks.json": lambda path: json.loads(path.read_text())["students"][0]["points"] == 3,
+    ".md": lambda path: path.read_text().startswith("# "),
+    ".ipynb": lambda path: len(json.loads(path.read_text())["cells"]) > 3,
     ".csv": lambda path: len(pd.read_csv(path)) == ROWS,
     ".probe.json": lambda path: json.loads(path.read_text())["scores"][0]["mean"] > 0.1,
     "figures.json": lambda path: json.loads(path.read_text())["rows"] > 0,
@@ -485,6 +508,7 @@ def test_a_report_that_cannot_be_printed_costs_nothing(folder, name):
         "features list",
         "data list",
         "data formats",
+        "about --no-gpu",
         "convert liblinear c=1 --n-examples 9",
         "train --schema",
         "report --schema",

@@ -54,6 +54,18 @@ def test_labels_and_names_are_printed_without_codes(run, labelled, tmp_path):
     harmless(run("info", tmp_path / HOSTILE), "Error: There is no model file")
 
 
+def test_students_and_errors_of_hand_ins_are_printed_without_codes(run, tmp_path):
+    student = tmp_path / "class" / f"=1+1{HOSTILE}"
+    student.mkdir(parents=True)
+    raises = f"def svm_loss_naive(W, X, y, reg):\n    raise ValueError({HOSTILE!r})\n"
+    (student / "svm_loss.py").write_text(raises)
+    ended = run("course", "grade", student.parent, "--csv", tmp_path / "m.csv")
+    harmless(ended, "red", "ValueError")
+    assert ended.code == 0
+    assert "\n\"'=1+1" in (tmp_path / "m.csv").read_text("utf-8-sig")  # no formula
+    harmless(run("course", "check", student), "red")
+
+
 def test_notes_and_run_files_are_printed_without_codes(run, digits_model, tmp_path):
     model = tmp_path / "a.safetensors"
     halfspaces.save(halfspaces.load(digits_model), model)

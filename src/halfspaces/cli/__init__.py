@@ -6,20 +6,11 @@ from typing import Annotated
 
 import typer
 
-from halfspaces.cli import data, features, html_report
-from halfspaces.cli.compare import compare
-from halfspaces.cli.convert import convert
-from halfspaces.cli.evaluate import evaluate, info
-from halfspaces.cli.export import export
-from halfspaces.cli.gradcheck import gradcheck
-from halfspaces.cli.options import help_alone
-from halfspaces.cli.play import play
-from halfspaces.cli.plot import plot
-from halfspaces.cli.predict import predict
-from halfspaces.cli.probe import probe
-from halfspaces.cli.train import train
+from halfspaces.cli.commands import Commands, add_all
+from halfspaces.system.compiling import hearing
 
 app = typer.Typer(
+    cls=Commands,
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -27,23 +18,7 @@ app = typer.Typer(
         "Linear classifiers for images, features and embeddings: exact, fast, with nothing hidden."
     ),
 )
-for command in (
-    train,
-    evaluate,
-    compare,
-    info,
-    predict,
-    probe,
-    plot,
-    html_report.report,
-    export,
-    gradcheck,
-    convert,
-    play,
-):
-    app.command()(command)
-app.add_typer(data.app, name="data")
-app.add_typer(features.app, name="features")
+add_all(app)
 
 
 def _version(asked: bool) -> None:
@@ -53,6 +28,13 @@ def _version(asked: bool) -> None:
 
         echo(f"halfspaces {halfspaces.__version__}")
         raise typer.Exit
+
+
+def _note_on_a_terminal(sentence: str) -> None:
+    from halfspaces.cli.screen import note
+
+    if sys.stderr.isatty():
+        note(sentence)
 
 
 @app.callback()
@@ -68,7 +50,10 @@ def _main(
     from halfspaces.cli.plugins import load_installed
 
     load_installed()
-    help_alone(context)
+    if context.invoked_subcommand != "compile":
+        context.with_resource(hearing(_note_on_a_terminal))
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from halfspaces.cli.examples import epilog
 from halfspaces.cli.options import help_alone
 from halfspaces.cli.screen import echo
 from halfspaces.cli.suspects import suspects
@@ -21,12 +22,12 @@ app = typer.Typer(
     callback=help_alone,
     help="Well-known data sets: list, download and describe them; labels that are likely wrong.",
 )
-app.command()(suspects)
+app.command(epilog=epilog("data suspects"))(suspects)
 NameArgument = Annotated[str, typer.Argument(help="A name of `halfspaces data list`.")]
 BUNDLED = "handwritten digits, 1,437 + 360 grey images of 8 x 8 pixels in 10 classes"
 
 
-@app.command("list")
+@app.command("list", epilog=epilog("data list"))
 def list_all() -> None:
     """List the data sets that can be used by name."""
     from rich.table import Table
@@ -43,7 +44,7 @@ def list_all() -> None:
     screen.console_for_lists().print(table)
 
 
-@app.command()
+@app.command(epilog=epilog("data formats"))
 def formats() -> None:
     """List the files and folders that can be used as data."""
     from halfspaces.datasets import FORMATS
@@ -53,7 +54,7 @@ def formats() -> None:
             echo(format.summary)
 
 
-@app.command()
+@app.command(epilog=epilog("data get"))
 def get(
     name: NameArgument,
     mirror: Annotated[
@@ -74,7 +75,7 @@ def get(
     echo(f"{name} is at {folder}; train on it: halfspaces train {name}")
 
 
-@app.command()
+@app.command(epilog=epilog("data info"))
 def info(name: NameArgument) -> None:
     """Describe a data set: content, source, place on disk."""
     entry = _entry(name)
@@ -91,7 +92,7 @@ def info(name: NameArgument) -> None:
     echo(f"here      {here}")
 
 
-@app.command()
+@app.command(epilog=epilog("data cache"))
 def cache(
     keep: Annotated[
         str | None,

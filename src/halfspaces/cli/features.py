@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from halfspaces.cli.examples import epilog
 from halfspaces.cli.options import OverwriteOption, PluginOption, help_alone
 
 app = typer.Typer(
@@ -14,7 +15,7 @@ app = typer.Typer(
 )
 
 
-@app.command("list")
+@app.command("list", epilog=epilog("features list"))
 def list_all(plugin: PluginOption = None) -> None:
     """List the words of train --features and what each describes."""
     import inspect
@@ -37,7 +38,7 @@ def list_all(plugin: PluginOption = None) -> None:
     )
 
 
-@app.command()
+@app.command(epilog=epilog("features show"))
 def show(
     image: Annotated[
         Path,

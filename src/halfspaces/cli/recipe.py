@@ -18,6 +18,7 @@ from halfspaces.cli.score_choice import (
     check_images,
     network_of,
 )
+from halfspaces.devices.placing import check_device, free_memory
 from halfspaces.estimators.calibration import CALIBRATIONS
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import DEFAULT_STRENGTH
@@ -107,6 +108,17 @@ class Recipe(OpenOptions):
             )
         values.seconds("--budget", self.budget)
         self._check_checkpoint()
+        self._check_device()
+
+    def _check_device(self) -> None:
+        check_device(self.device, "--device")
+        if self.is_network and self.device != "auto":
+            raise ValueError(
+                f"--device {self.device} is for --score linear, got --score {self.score}; leave "
+                "--device out."
+            )
+        if self.device not in ("auto", "cpu"):
+            free_memory(self.device)  # before data are read: that it is there
 
     def _check_name(self, name: str, known: Iterable[str]) -> None:
         given = getattr(self, name)
@@ -258,6 +270,7 @@ class Recipe(OpenOptions):
         if self.is_network:
             return self._network_classifier()
         options: dict[str, Any] = {**self.fit_options, "callbacks": self._callbacks}
+        options["device"] = self.device
         return LinearClassifier(
             loss=self.make_loss(),
             optimizer=self.make_optimizer(),
@@ -293,6 +306,7 @@ class Recipe(OpenOptions):
             calibrate=self.calibrate,
             threshold=self.threshold,
             random_state=self.seed,
+            device=self.device,
             **self.fit_options,
         )
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from halfspaces.engines.base import Engine, EngineError, Given, Read, Source
 from halfspaces.engines.blocks import PartitionedBlocks, blocks_of
-from halfspaces.engines.placed import PlacedRows, place
+from halfspaces.engines.placed import PartitionedRows, place
 from halfspaces.engines.threads import Threads
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ __all__ = [
     "EngineError",
     "Given",
     "PartitionedBlocks",
-    "PlacedRows",
+    "PartitionedRows",
     "Read",
     "Source",
     "Threads",

@@ -140,7 +140,7 @@ class Pass:
 
     Parameters
     ----------
-    X : PlacedRows
+    X : PartitionedRows
     y, weight : array
         As of `Blocks`, of all rows.
     parts : sequence of Part

@@ -8,16 +8,16 @@ import numpy as np
 
 from halfspaces.engines import by_row
 from halfspaces.engines.base import How, Pass, numbers_in
-from halfspaces.engines.placed import PlacedRows
+from halfspaces.engines.placed import PartitionedRows
 from halfspaces.rows.blocks import Blocks, BlockSizes, compute_dtype
 from halfspaces.support.types import Array, Features, Rows, Visit
 
 Partial = TypeVar("Partial")
-AnyRows = Features | PlacedRows
+AnyRows = Features | PartitionedRows
 
 
 class PartitionedBlocks(Blocks):
-    """Examples whose X is `PlacedRows`; labels, weights and an index lie on the client.
+    """Examples whose X is `PartitionedRows`; labels, weights and an index lie on the client.
 
     Blocks are cut within partitions, and sums of partitions are added by a fixed tree: the bits
     depend on the sizes of the partitions, and on neither the engine nor the number of workers.
@@ -123,7 +123,7 @@ class PartitionedBlocks(Blocks):
 
 def blocks_of(X: AnyRows, y: Array, weight: Array | None = None, **options: Any) -> Blocks:
     """`Blocks` of rows in memory, or `PartitionedBlocks` of rows on an engine."""
-    kind = PartitionedBlocks if isinstance(X, PlacedRows) else Blocks
+    kind = PartitionedBlocks if isinstance(X, PartitionedRows) else Blocks
     rows: Any = X
     return kind(rows, y, weight, **options)
 

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from halfspaces.engines.base import Engine, EngineError
-from halfspaces.engines.placed import PlacedRows, check_rows
+from halfspaces.engines.placed import PartitionedRows, check_rows
 from halfspaces.support.types import Array
 
 _engines: WeakKeyDictionary[Any, Engine] = WeakKeyDictionary()
@@ -35,7 +35,7 @@ def is_collection(X: object) -> bool:
     return _is_dask(X) or _is_ray(X)
 
 
-def place_collection(X: Any, y: Any, engine: Engine | None = None) -> tuple[PlacedRows, Any]:
+def place_collection(X: Any, y: Any, engine: Engine | None = None) -> tuple[PartitionedRows, Any]:
     """The rows of a collection on the engine that has it, and the labels as an array.
 
     Parameters
@@ -83,7 +83,7 @@ def _of_client(engine: Engine | None) -> Any:
     return _engines.setdefault(made.client, made)
 
 
-def _place_dask(X: Any, engine: Engine | None) -> PlacedRows:
+def _place_dask(X: Any, engine: Engine | None) -> PartitionedRows:
     from halfspaces.engines.dask import Lazy
 
     dask = _of_client(engine)
@@ -106,7 +106,7 @@ def _place_dask(X: Any, engine: Engine | None) -> PlacedRows:
     return _placed(dask, sources, found)
 
 
-def _place_ray(X: Any, y: Any, engine: Engine | None) -> tuple[PlacedRows, Any]:
+def _place_ray(X: Any, y: Any, engine: Engine | None) -> tuple[PartitionedRows, Any]:
     import ray
 
     from halfspaces.engines.ray import Ray, Stored
@@ -128,7 +128,7 @@ def _place_ray(X: Any, y: Any, engine: Engine | None) -> tuple[PlacedRows, Any]:
     return placed, y if label is None else np.concatenate([each.y for each in found])
 
 
-def _placed(engine: Engine, sources: Sequence[Any], found: Sequence[Described]) -> PlacedRows:
+def _placed(engine: Engine, sources: Sequence[Any], found: Sequence[Described]) -> PartitionedRows:
     """The partitions as one X; EngineError where their columns differ."""
     if not found:
         raise ValueError("X has no partitions; give at least one row.")
@@ -141,7 +141,7 @@ def _placed(engine: Engine, sources: Sequence[Any], found: Sequence[Described]) 
             )
     starts = np.concatenate([[0], np.cumsum([each.n_rows for each in found])]).astype(np.int64)
     dtype = np.dtype(first.dtype)
-    return PlacedRows(engine, tuple(sources), starts, first.n_features, dtype, first.columns)
+    return PartitionedRows(engine, tuple(sources), starts, first.n_features, dtype, first.columns)
 
 
 def _described(rows: Any, y: Array | None = None) -> Described:

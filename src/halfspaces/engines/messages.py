@@ -17,7 +17,7 @@ import numpy as np
 from halfspaces.engines import by_row
 from halfspaces.engines.base import How
 from halfspaces.engines.blocks import PartitionedBlocks
-from halfspaces.engines.placed import PlacedRows
+from halfspaces.engines.placed import PartitionedRows
 from halfspaces.objective.objective import Objective
 from halfspaces.objective.request import Request
 from halfspaces.penalties.none import NoPenalty
@@ -77,7 +77,7 @@ class _Pickler(cloudpickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, PartitionedBlocks):
             return Elsewhere, (obj.dtype.str,)
-        if isinstance(obj, PlacedRows):
+        if isinstance(obj, PartitionedRows):
             return Elsewhere, (obj.dtype.str,)
         if isinstance(obj, Objective) and isinstance(obj.blocks, PartitionedBlocks):
             return Objective, (

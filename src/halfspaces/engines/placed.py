@@ -21,7 +21,7 @@ def new_number() -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class PlacedRows:
+class PartitionedRows:
     """The rows of X (N, D) on an engine, in partitions of consecutive rows.
 
     Parameters
@@ -115,7 +115,7 @@ class PlacedRows:
             if low < high
         ]
 
-    def moved_to(self, engine: Engine) -> "PlacedRows":
+    def moved_to(self, engine: Engine) -> "PartitionedRows":
         """The same partitions on another engine."""
         return replace(self, engine=engine, number=new_number())
 
@@ -124,7 +124,9 @@ def _stored(block: Block) -> Array:
     return np.array(block.X)
 
 
-def place(X: Array, engine: Engine, partitions: int | Sequence[int] | None = None) -> PlacedRows:
+def place(
+    X: Array, engine: Engine, partitions: int | Sequence[int] | None = None
+) -> PartitionedRows:
     """Rows in memory (N, D) as partitions on an engine, of nearly equal sizes.
 
     Parameters
@@ -162,7 +164,7 @@ def place(X: Array, engine: Engine, partitions: int | Sequence[int] | None = Non
                 " them."
             )
     sources = tuple(Given(X[i:j]) for i, j in itertools.pairwise(starts.tolist()))
-    return PlacedRows(engine, sources, starts, X.shape[1], X.dtype)
+    return PartitionedRows(engine, sources, starts, X.shape[1], X.dtype)
 
 
 def check_rows(X: Any) -> Array:

@@ -2,21 +2,25 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from halfspaces.devices.placing import check_device, check_one_device
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.checked_data import Data, check_data, check_rows, in_units
 from halfspaces.estimators.components import make_loss
 from halfspaces.estimators.finite import check_finite
 from halfspaces.estimators.given import labels_of
 from halfspaces.estimators.reliability import Reliability
+from halfspaces.estimators.residence import resident
 from halfspaces.estimators.sklearn_callbacks import CallbackSupportMixin
 from halfspaces.estimators.threshold import Threshold
 from halfspaces.loop.result import Result
@@ -29,6 +33,8 @@ from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array, Block, Features
 from halfspaces.support.validation import check_number
 from halfspaces.system.blas import one_blas_thread
+from halfspaces.system.compiling import printing
+from halfspaces.system.libraries import Library, as_numpy
 from halfspaces.tuning.store import store_in
 
 
@@ -133,6 +139,7 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
     feature_names_in_: Array  # where X had column names
     features_dtype_: str  # the type of the X that was fitted
     notes_: dict[str, Any]  # of a loaded model: the notes saved with it
+    _library: Library = Library()  # of the X that was fitted, and of `coef_`
     features_: Any  # of a loaded classifier: the fitted feature whose rows it takes, if any
     calibration_: Calibration | None = None
     threshold_: Threshold | None = None  # of two classes, where one was chosen
@@ -147,6 +154,7 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
 
     def _check_options(self) -> None:
         """Raise for an option out of range; scikit-learn's conventions leave this to `fit`."""
+        check_device(getattr(self, "device", "auto"))
         check_number("tol", self.tol, at_least=0)
         check_number("max_passes", self.max_passes, above=0)
         for name in ("standardize", "fit_intercept", "warm_start"):
@@ -172,6 +180,7 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         classes: Array | None = None,
     ) -> Data:
         self._check_options()
+        self._library = Library.of(X) if hasattr(self, "device") else Library()
         softmax = make_loss(self.loss).probability == "softmax"
         return check_data(
             self, X, y, sample_weight, reset=reset, every_class_counts=softmax, classes=classes
@@ -194,27 +203,38 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         if self.verbose > 0:
             print(f"{type(self).__name__}: {choice.why}.")
         store = store_in(self.callbacks)
-        result = minimize(
-            objective,
-            choice.optimizer,
-            start,
-            tol=self.tol,
-            max_passes=self.max_passes,
-            validation=validation,
-            callbacks=[*self.callbacks, *heard],
-            resume=None if store is None else store.run(objective, choice.optimizer),
-            progress=self.verbose >= 0,
-        )
+        with printing(self.verbose):
+            result = minimize(
+                resident(objective, choice.optimizer, self.callbacks),
+                choice.optimizer,
+                start,
+                tol=self.tol,
+                max_passes=self.max_passes,
+                validation=validation,
+                callbacks=[*self.callbacks, *heard],
+                resume=None if store is None else store.run(objective, choice.optimizer),
+                progress=self.verbose >= 0,
+            )
         if self.verbose > 0:
             print(f"{type(self).__name__}: {result}")
-        return result
+        return replace(result, W=np.asarray(result.W))
 
     # --- predicting ------------------------------------------------------------------------------
 
     @one_blas_thread()
     def decision_function(self, X: Any) -> Array:
-        """Scores, shape (N, C); for two classes the difference of the two, shape (N,)."""
+        """Scores, shape (N, C); for two classes the difference of the two, shape (N,).
+
+        They are an array of the library of X, and on its device, as all that is predicted.
+        """
+        return self._as(X, self._scores(X))
+
+    def _scores(self, X: Any) -> Array:
         return np.concatenate(list(self._by_block(X, lambda scores: scores)))
+
+    def _as(self, X: Any, values: Array) -> Any:
+        """What is predicted for X, as an array of its library and on its device."""
+        return Library.of(X).array(values) if hasattr(self, "device") else values
 
     @one_blas_thread()
     def predict(self, X: Any) -> Array:
@@ -231,12 +251,17 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         def positions(scores: Array) -> Array:
             return winners(scores, *how).astype(kind)
 
-        return self.classes_[np.concatenate(list(self._by_block(X, positions)))]
+        predicted = self.classes_[np.concatenate(list(self._by_block(X, positions)))]
+        return self._as(X, predicted)
 
     def score(self, X: Any, y: object, sample_weight: Any = None) -> float:
         """The accuracy: the part of the rows (weighted) whose class is predicted."""
-        weight = None if sample_weight is None else in_units(np.asarray(sample_weight, float))[0]
-        return super().score(X, labels_of("y", y), weight)
+        check_one_device(X, {"y": y})
+        weight = None
+        if sample_weight is not None:
+            weight, _ = in_units(np.asarray(as_numpy(sample_weight), float))
+        predicted = as_numpy(self.predict(X))
+        return float(accuracy_score(labels_of("y", y), predicted, sample_weight=weight))
 
     def _by_block(self, X: Any, finish: Callable[[Array], Array]) -> Iterator[Array]:
         """The value of `finish` for the scores of each block of rows, in order.
@@ -271,13 +296,14 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         Those of the calibration, if there is one; else the softmax of the scores, or the logistic
         of each class's score, normalized to sum 1.
         """
-        return probabilities(self.decision_function(X), make_loss(self.loss), self.calibration_)
+        scores = self._scores(X)
+        return self._as(X, probabilities(scores, make_loss(self.loss), self.calibration_))
 
     @available_if(has_probabilities)
     def predict_log_proba(self, X: Any) -> Array:
         """Logarithms of `predict_proba`."""
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+            return self._as(X, np.log(as_numpy(self.predict_proba(X))))
 
     def predict_set(self, X: Any, coverage: float = 0.95, *, by_class: bool = False) -> Array:
         """For each row the labels that hold the right one as often as `coverage` says.
@@ -310,8 +336,8 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         [[True, False, False]]
         """
         sets = reliability_of(self).sets
-        p = reliable_probabilities(self, self.decision_function(X))
-        return sets.of(p, coverage, by_class=by_class)
+        p = reliable_probabilities(self, self._scores(X))
+        return self._as(X, sets.of(p, coverage, by_class=by_class))
 
     def accepts(self, X: Any, max_error: float = 0.05, *, confidence: float = 0.95) -> Array:
         """Which predictions to accept so that at most a part `max_error` of these is wrong.
@@ -344,7 +370,7 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         True
         """
         found = reliability_of(self).acceptance.below(max_error, confidence=confidence)
-        scores = self.decision_function(X)
+        scores = self._scores(X)
         predicted = winners(scores, make_loss(self.loss), self.calibration_, self.threshold_)
         p = reliable_probabilities(self, scores)
-        return p[np.arange(len(p)), predicted] >= found.threshold
+        return self._as(X, p[np.arange(len(p)), predicted] >= found.threshold)

@@ -13,6 +13,7 @@ from halfspaces.objective.request import Request
 from halfspaces.optimizers.choose import choose_for
 from halfspaces.proofs.minimize import minimize
 from halfspaces.support.types import Array
+from halfspaces.system.libraries import as_numpy
 
 
 @dataclass(frozen=True)
@@ -162,8 +163,8 @@ def _theirs(classifier: Any, objective: Objective) -> Array:
         coef, intercept = classifier.coef_, classifier.intercept_
     else:
         coef, intercept = _numbers(classifier.weight), _numbers(classifier.bias)
-    coef = np.atleast_2d(np.asarray(coef, dtype=np.float64))
-    intercept = np.broadcast_to(np.asarray(intercept, dtype=np.float64), len(coef))
+    coef = np.atleast_2d(np.asarray(as_numpy(coef), dtype=np.float64))
+    intercept = np.broadcast_to(np.asarray(as_numpy(intercept), dtype=np.float64), len(coef))
     if len(coef) == 1 and objective.n_classes == 2:
         # One column for two classes; one-vs-all losses see it and its negative.
         half = 0.5 if objective.loss.shift_invariant else 1.0

@@ -11,15 +11,19 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from halfspaces.engines import PlacedRows, blocks_of
+from halfspaces.devices.in_blocks import in_blocks
+from halfspaces.devices.placing import check_one_device, stored_rows
+from halfspaces.devices.stored_rows import StoredRows
+from halfspaces.engines import PartitionedRows
 from halfspaces.engines.collections import labels_here
 from halfspaces.estimators.finite import check_finite
 from halfspaces.estimators.given import examples_of, features_of, labels_of, weight_of_each_class
-from halfspaces.estimators.placed_data import check_placed_rows
+from halfspaces.estimators.partitioned_data import check_partitioned
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array, Features
 from halfspaces.support.validation import check_number
 from halfspaces.system.distinct import SOME_ROWS, distinct, positions
+from halfspaces.system.libraries import as_numpy
 
 # Types of X that are not converted.
 DENSE_TYPES = [np.float64, np.float32, np.float16, np.uint8]
@@ -65,12 +69,10 @@ def check_data(
     `reset` sets the number and names of features; `every_class_counts` refuses a class of weight 0;
     `classes` are the labels that may occur, those in y if None.
     """
-    X = features_of("X", X)
+    check_one_device(X, {"y": y, "sample_weight": sample_weight})
+    X = _rows_of("X", X, getattr(estimator, "device", None))
     y = None if y is None else labels_of("y", y)
-    if isinstance(X, PlacedRows):
-        y = check_placed_rows(estimator, X, y, reset=reset)
-    else:
-        X, y = validate_data(estimator, X, y, reset=reset, **_unconverted(X))
+    X, y = _validated(estimator, X, y, reset=reset)
     check_finite("X", X)
     y = column_or_1d(y, warn=True)
     present = distinct(y)
@@ -92,14 +94,13 @@ def check_data(
     if every_class_counts:
         _check_every_class_counts(labels, classes, weight)
     uniform = weight.min() == 1
-    blocks = blocks_of(X, labels, None if uniform else weight, n_jobs=estimator.n_jobs)
+    blocks = in_blocks(X, labels, None if uniform else weight, estimator.n_jobs)
     return Data(blocks, classes, sample_weight, unit)
 
 
 def check_training_rows(estimator: Any, X: Any) -> Features:
     """Rows to fit, checked without labels; sets the number and names of features."""
-    X = features_of("X", X)
-    rows: Any = validate_data(estimator, X, reset=True, **_unconverted(X))
+    rows: Any = _validated(estimator, features_of("X", X), reset=True)
     check_finite("X", rows)
     return rows
 
@@ -120,21 +121,16 @@ def check_two(classes: Array) -> None:
         )
 
 
-def check_rows(estimator: Any, name: str, X: Any, *, finite: bool = True) -> Any:
+def check_rows(estimator: Any, name: str, X: Any, *, finite: bool = True) -> Features:
     """Rows with the fitted features; `finite` checks every value."""
     if getattr(X, "ndim", 2) > 2 and getattr(estimator, "features_", None) is not None:
         raise ValueError(
             f"{name} holds images {np.shape(X)}, and the model takes rows of "
             f"{estimator.features_}; give features_.transform(images)."
         )
-    X = features_of(name, X)
-    if isinstance(X, PlacedRows):
-        check_placed_rows(estimator, X, None, reset=False)
-        if finite:
-            check_finite(name, X)
-        return X
+    X = _rows_of(name, X, "auto" if hasattr(estimator, "device") else None)
     try:
-        rows: Any = validate_data(estimator, X, reset=False, **_unconverted(X))
+        rows: Any = _validated(estimator, X, reset=False)
     except ValueError as error:
         raise _with_remedy(error, name) from None
     if finite:
@@ -159,6 +155,7 @@ def check_validation(estimator: Any, validation: Any, classes: Array) -> Blocks:
         )
     X_val, y_val, *rest = validation
     X_val, y_val = examples_of(X_val, y_val)
+    check_one_device(X_val, {"the validation y": y_val})
     X_val: Any = check_rows(estimator, "The validation X", X_val)
     y_val = column_or_1d(labels_of("The validation y", y_val))
     if X_val.shape[0] != len(y_val):
@@ -169,7 +166,7 @@ def check_validation(estimator: Any, validation: Any, classes: Array) -> Blocks:
     weight = None
     if rest and rest[0] is not None:
         weight, _ = in_units(_weight_of_each_row(rest[0], len(y_val)))
-    return blocks_of(X_val, _encode(y_val, classes), weight, n_jobs=estimator.n_jobs)
+    return in_blocks(X_val, _encode(y_val, classes), weight, estimator.n_jobs)
 
 
 def is_part(validation: Any) -> bool:
@@ -207,10 +204,28 @@ def hold_out(labels: Array, n_classes: int, part: Any, seed: int = 0) -> tuple[A
     return np.delete(np.arange(len(labels)), held_out), held_out
 
 
-def _unconverted(X: Any) -> dict[str, Any]:
-    """Options of scikit-learn's checks that avoid conversions; `check_finite` checks the values."""
+def _rows_of(name: str, X: Any, device: str | None) -> Any:
+    """Rows as they are given, for this device; as an array of NumPy's if it is None."""
+    stored = None if device is None else stored_rows(name, X, device)
+    return features_of(name, X) if stored is None else stored
+
+
+def _validated(estimator: Any, X: Any, *y: Any, reset: bool) -> Any:
+    """What scikit-learn's checks return of X, or of X and y, without conversions.
+
+    Of rows that are no array of NumPy's they see the shape alone. `check_finite` checks the values.
+    """
+    if isinstance(X, PartitionedRows):
+        labels = check_partitioned(estimator, X, y[0] if y else None, reset=reset)
+        return (X, labels) if y else X
+    kept = X if isinstance(X, StoredRows) else None
     dtype = SPARSE_TYPES if issparse(X) else DENSE_TYPES
-    return {"dtype": dtype, "accept_sparse": "csr", "ensure_all_finite": False}
+    options = {"dtype": dtype, "accept_sparse": "csr", "ensure_all_finite": False}
+    shown: Any = X if kept is None else kept.stand_in
+    checked: Any = validate_data(estimator, shown, *y, reset=reset, **options)
+    if kept is None:
+        return checked
+    return (kept, checked[1]) if y else kept
 
 
 def _encode(y: Array, classes: Array) -> Array:
@@ -239,7 +254,7 @@ def _class_weights(class_weight: Any, classes: Array, labels: Array) -> Array:
 
 
 def _weight_of_each_row(sample_weight: Any, n_rows: int) -> Array:
-    weight = np.asarray(labels_here(sample_weight), dtype=np.float64)
+    weight = np.asarray(as_numpy(labels_here(sample_weight)), dtype=np.float64)
     if weight.ndim == 0:
         weight = np.full(n_rows, float(weight))
     if weight.shape != (n_rows,):

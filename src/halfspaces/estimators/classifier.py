@@ -102,12 +102,17 @@ class LinearClassifier(LinearModel):
         continues from them.
     verbose : int, default 0
         0: a progress bar after the first second, on a terminal. 1: also prints which optimizer was
-        chosen and how the run ended. −1: silent.
+        chosen, that loops are compiled (once on a machine), and how the run ended. −1: silent.
+    device : str, default "auto"
+        Which device computes the fit: "auto", that on which X lies; "cpu"; "cuda", "cuda:1" or
+        "mps", where rows are copied, or streamed in each pass if they do not fit, with a warning.
+        Rows are scored where they lie. See docs/tensors.md.
 
     Attributes
     ----------
     coef_ : array, shape (C, D), or (1, D) for two classes: the difference of the two
-        Weights, in the units of X; float32 unless X is float64.
+        Weights, in the units of X; float32 unless X is float64. An array of X's library, on its
+        device.
     intercept_ : array, shape (C,) or (1,)
         Biases, of the type of `coef_`; float64 where features lie so far from 0 that float32 loses
         digits. Both arrays are the model: what is written into them predicts, is saved and
@@ -134,7 +139,7 @@ class LinearClassifier(LinearModel):
     ------
     ValueError, TypeError
         In one sentence, for unknown names, options out of range, NaN or infinity in X, a single
-        class, and lengths that differ.
+        class, lengths that differ, a device that is not there, and X and y on two devices.
 
     Warns
     -----
@@ -181,6 +186,7 @@ class LinearClassifier(LinearModel):
         callbacks: Sequence[Callback] = (),
         verbose: int = 0,
         noise: str | Noise | AdaptiveL2 | None = None,
+        device: str = "auto",
     ) -> None:
         self.loss = loss
         self.penalty = penalty
@@ -197,6 +203,7 @@ class LinearClassifier(LinearModel):
         self.callbacks = callbacks
         self.verbose = verbose
         self.noise = noise
+        self.device = device
 
     # --- fitting ---------------------------------------------------------------------------------
 
@@ -210,9 +217,10 @@ class LinearClassifier(LinearModel):
             float64, float32, float16 and uint8, memory maps too, are used without a conversion;
             other types become float64. CSR of any real type is used as it is, other sparse formats
             become CSR, and none is filled. Where most columns of sparse rows are empty, they are
-            left out of the fit, and of `Run.W` in callbacks; their coefficients are 0. Tensors of
-            torch are taken, too. Without y: an iterable of batches (X, y), such as a DataLoader,
-            which `datasets.from_batches` writes to disk once.
+            left out of the fit, and of `Run.W` in callbacks; their coefficients are 0. Arrays of
+            torch, CuPy, JAX and others are used where they lie, bfloat16 too. Without y: an
+            iterable of batches (X, y), such as a DataLoader, which `datasets.from_batches` writes
+            to disk once.
         y : array, shape (N,)
             Labels: integers, strings, anything that sorts; one-hot labels (N, C) with a warning.
         sample_weight : array, shape (N,), or None

@@ -63,7 +63,7 @@ class LinearClassifierCV(LinearModel):
 
     Parameters
     ----------
-    loss, standardize, fit_intercept, class_weight, max_passes, n_jobs
+    loss, standardize, fit_intercept, class_weight, max_passes, n_jobs, device
         As of `LinearClassifier`.
     penalty : str or Penalty, default "l2"
         "l2", "l1", "elastic_net" or any penalty with a strength; the strength of an instance is
@@ -203,6 +203,7 @@ class LinearClassifierCV(LinearModel):
         random_state: Any = None,
         callbacks: Sequence[Callback] = (),
         verbose: int = 0,
+        device: str = "auto",
     ) -> None:
         self.loss = loss
         self.penalty = penalty
@@ -221,6 +222,7 @@ class LinearClassifierCV(LinearModel):
         self.random_state = random_state
         self.callbacks = callbacks
         self.verbose = verbose
+        self.device = device
 
     @one_blas_thread()
     def fit(

@@ -7,6 +7,7 @@ import numpy as np
 
 from halfspaces.estimators.linear import LinearModel
 from halfspaces.support.types import Array, Features
+from halfspaces.system.libraries import as_numpy
 
 VALUES = 1 << 20  # of rows that are explained together
 
@@ -58,7 +59,7 @@ def contributions(classifier: LinearModel, X: Array, classes: Array) -> Array:
     >>> contributions(classifier, X, np.array([0, 1])).round(3).tolist()
     [[1.614, -0.0], [1.614, 0.0]]
     """
-    coef = np.asarray(classifier.coef_, dtype=np.float64)
+    coef = np.asarray(as_numpy(classifier.coef_), dtype=np.float64)
     weights = np.where(classes[:, None] == 1, coef, -coef) if len(coef) == 1 else coef[classes]
     return (X - reference(classifier)) * weights
 

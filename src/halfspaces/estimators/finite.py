@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from halfspaces.engines import PlacedRows, blocks_of
+from halfspaces.devices.stored_rows import StoredRows
+from halfspaces.engines import PartitionedRows, blocks_of
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import LEAST, Centroids
 from halfspaces.support.types import Block, Features
@@ -14,13 +15,16 @@ LARGEST_SINGLE = 1e36  # the same, where sums are in float32
 CHECKED_AT_ONCE = 1 << 22  # values
 
 
-def check_finite(name: str, X: Features | PlacedRows) -> None:
+def check_finite(name: str, X: Features | StoredRows | PartitionedRows) -> None:
     """Raise if a value of X (N, D) is not finite, with the row and column of the first one."""
+    if isinstance(X, StoredRows):
+        _check_stored(name, X)
+        return
     if X.dtype.kind != "f":
         return
     limit = LARGEST if X.dtype == np.float64 else LARGEST_SINGLE
     limit = min(limit, float(np.finfo(X.dtype).max))
-    if isinstance(X, PlacedRows):
+    if isinstance(X, PartitionedRows):
         found = _first_of_partitions(X, limit)
     else:
         found = _first_unusable(X, limit)
@@ -47,8 +51,8 @@ def _first_unusable(X: Features, limit: float) -> tuple[int, int, float] | None:
     return None
 
 
-def _first_of_partitions(X: PlacedRows, limit: float) -> tuple[int, int, float] | None:
-    """The same of rows on an engine, which look at them where they lie."""
+def _first_of_partitions(X: PartitionedRows, limit: float) -> tuple[int, int, float] | None:
+    """The same of rows on an engine, which are looked at where they lie."""
 
     def visit(block: Block) -> tuple[int, int, float] | None:
         found = _first_unusable(block.X, limit)
@@ -56,6 +60,22 @@ def _first_of_partitions(X: PlacedRows, limit: float) -> tuple[int, int, float] 
 
     blocks = blocks_of(X, np.empty(len(X), np.int8))
     return next((found for found in blocks.map(visit, columns=0) if found is not None), None)
+
+
+def _check_stored(name: str, X: StoredRows) -> None:
+    """Raise if a value is not finite; only rows in which there is one are looked at here."""
+    limit = LARGEST if X.dtype == np.float64 else LARGEST_SINGLE
+    if X.dtype == np.float16:
+        limit = float(np.finfo(np.float16).max)
+    rows = max(1, CHECKED_AT_ONCE // max(1, X.shape[1]))
+    for start in range(0, len(X), rows):
+        part = slice(start, min(start + rows, len(X)))
+        if X.dtype != np.uint8 and not X.usable(part, limit):
+            values = X[part]
+            row, column = np.argwhere(~(np.abs(values) <= limit))[0]
+            place = f"row {start + row}, column {column}"
+            problem = _problem(float(values[row, column]), place, limit)
+            raise ValueError(f"{name} contains {problem}.")
 
 
 def _problem(value: float, place: str, limit: float) -> str:

@@ -1,7 +1,7 @@
 """What callers give as X and y: arrays, tensors, data frames, sparse matrices; else one sentence.
 
-Dense rows of numbers are passed on as they are: nothing here copies or visits them, but bfloat16,
-which becomes float32, exactly.
+Dense rows of numbers are passed on as they are, as arrays of NumPy: nothing here copies or visits
+them, but bfloat16, which becomes float32, exactly, and rows on another device.
 """
 
 import warnings
@@ -16,6 +16,7 @@ from halfspaces.engines.collections import is_collection, labels_here, place_col
 from halfspaces.support.types import Array
 from halfspaces.system import one_hot, tensors
 from halfspaces.system.blas import OUTSIDE
+from halfspaces.system.libraries import as_numpy, is_foreign
 
 if TYPE_CHECKING:  # keeps the readers out of the import of this module
     from halfspaces.datasets import Dataset
@@ -59,7 +60,7 @@ def features_of(name: str, X: Any) -> Any:
     Raises
     ------
     TypeError
-        For arrays of other libraries than NumPy and torch, and for types that no product takes.
+        For arrays of libraries that exchange none by DLPack, and for types that no product takes.
     ValueError
         For dates, strings and bytes, and for items of different shapes.
     """
@@ -95,14 +96,14 @@ def labels_of(name: str, y: object) -> Array:
     Raises
     ------
     TypeError
-        For arrays of other libraries than NumPy and torch.
+        For arrays of libraries that exchange none by DLPack.
     ValueError
         For a missing label, several labels a row, bytes that are not UTF-8 and labels that cannot
         be sorted.
     """
     y = _of_numpy(name, labels_here(y))
     if isinstance(y, (list, tuple)):
-        y = [tensors.as_numpy(label) for label in y] if any(map(tensors.is_tensor, y)) else y
+        y = list(map(as_numpy, y)) if any(map(is_foreign, y[:1])) else y
     names = _columns(y)
     if len(names) > 1:
         return _of_one_hot(name, _of_frame(name, y, names), names)
@@ -158,17 +159,17 @@ def _plain(key: object) -> object:
 
 
 def _of_numpy(name: str, values: Any) -> Any:
-    """A tensor as an array; TypeError for arrays of other libraries."""
+    """An array of another library as one of NumPy; TypeError for those that cannot be one."""
     if isinstance(values, np.ndarray) or issparse(values) or not is_array_api_obj(values):
         return values
-    if tensors.is_tensor(values):
+    if is_foreign(values):
         try:
-            return tensors.as_numpy(values)
+            return as_numpy(values)
         except TypeError as error:
             raise TypeError(f"{name}: {error}.") from error
     library = type(values).__module__.partition(".")[0]
     raise TypeError(
-        f"{name} is an array of {library}, and arrays of NumPy are taken;"
+        f"{name} is an array of {library}, and those of NumPy, torch, CuPy or JAX are taken;"
         f" give numpy.asarray({name})."
     )
 

@@ -10,7 +10,10 @@ from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from halfspaces.engines import blocks_of
+from halfspaces.devices.device_blocks import DeviceBlocks
+from halfspaces.devices.device_objective import DeviceObjective
+from halfspaces.devices.in_blocks import in_blocks
+from halfspaces.devices.stored_rows import name_of
 from halfspaces.estimators.base import ScoreModel, Scorer
 from halfspaces.estimators.checked_data import Data
 from halfspaces.estimators.coefficients import coefficient_table, feature_names
@@ -29,6 +32,7 @@ from halfspaces.rows.moments import Moments
 from halfspaces.scores.linear import Linear
 from halfspaces.support.types import Array, Block, Features
 from halfspaces.system.blas import OUTSIDE
+from halfspaces.system.libraries import as_numpy
 
 
 def weighted(moments: Moments, factor: float) -> Moments:
@@ -88,7 +92,8 @@ def linear_objective(
         blocks = standardization.without_offsets(blocks)
     if blocks.are_fused():
         fused_rows.prefetch(blocks.X.dtype)
-    return Objective(loss, penalty, blocks, n_classes, standardization, fit_intercept)
+    kind = DeviceObjective if isinstance(blocks, DeviceBlocks) else Objective
+    return kind(loss, penalty, blocks, n_classes, standardization, fit_intercept)
 
 
 def adopt(
@@ -165,15 +170,16 @@ class LinearModel(ScoreModel):
         self.classes_ = classes
         blocks = objective.blocks
         V = V.astype(dtype)
-        self.coef_ = np.ascontiguousarray(restored(V, blocks, self.n_features_in_).T)
+        coef = np.ascontiguousarray(restored(V, blocks, self.n_features_in_).T)
         self._center = objective.blocks.center
         # That of the rounded weights. Where rows lie far from 0 only float64 has its digits.
         intercept = c - objective.linear.center @ V.astype(np.float64)
-        self.intercept_ = intercept.astype(dtype if self._center is None else np.float64)
+        intercept = intercept.astype(dtype if self._center is None else np.float64)
+        self.coef_, self.intercept_ = map(self._library.array, (coef, intercept))
         self.calibration_ = None
         self.threshold_ = None
         self.reliability_ = None
-        self.features_dtype_ = objective.blocks.X.dtype.name
+        self.features_dtype_ = name_of(objective.blocks.X.dtype)
         self.n_iter_ = max(1, math.ceil(result.passes))
         self.optimizer_, self.optimizer_choice_ = choice
         W = result.W
@@ -204,7 +210,7 @@ class LinearModel(ScoreModel):
 
     def _scorer(self, X: Features) -> Scorer:
         V, c, center = self._folded(X)
-        dtype = np.result_type(compute_dtype(X.dtype), np.asarray(self.coef_).dtype)
+        dtype = np.result_type(compute_dtype(X.dtype), self._arrays()[0].dtype)
         two = len(self.classes_) == 2
 
         def scores_of(block: Block) -> Array:
@@ -213,13 +219,13 @@ class LinearModel(ScoreModel):
 
         rows: Any = X
         y = np.empty(rows.shape[0], dtype=np.int8)
-        blocks = blocks_of(X, y, center=center, n_jobs=self.n_jobs)
+        blocks = replace(in_blocks(X, y, n_jobs=self.n_jobs), center=center)
         return Scorer(scores_of, blocks, V.shape[1])
 
     def _arrays(self) -> tuple[Array, Array]:
         """`coef_`, and `intercept_` in float64, as they are now; ValueError for wrong shapes."""
-        coef = np.asarray(self.coef_)
-        intercept = np.asarray(self.intercept_, dtype=np.float64)
+        coef = np.asarray(as_numpy(self.coef_))
+        intercept = np.asarray(as_numpy(self.intercept_), dtype=np.float64)
         rows = 1 if len(self.classes_) == 2 else len(self.classes_)
         if coef.shape != (rows, self.n_features_in_) or intercept.shape != (rows,):
             raise ValueError(

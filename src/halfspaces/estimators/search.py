@@ -10,6 +10,7 @@ import numpy as np
 from halfspaces.estimators.calibration import CALIBRATIONS, Calibration
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.held_out import HeldOut
+from halfspaces.estimators.residence import resident
 from halfspaces.estimators.scoring import (
     HeldOutAnswers,
     Score,
@@ -28,6 +29,7 @@ from halfspaces.objective.objective import Objective
 from halfspaces.optimizers.choose import Choice, choose_for
 from halfspaces.penalties.base import Penalty
 from halfspaces.support.types import Array
+from halfspaces.system.compiling import printing
 from halfspaces.tuning.grid import Grid, member_result, solve_grid
 from halfspaces.tuning.growing_grid import GrowingGrid, without_gain
 
@@ -122,16 +124,17 @@ class Search:
 
     def _solve(self, strengths: Iterable[float], each: Callable[[float, Result], Any]) -> Grid:
         every = self.objectives[-1]
-        return solve_grid(
-            self.objectives,
-            strengths,
-            self.choice.optimizer,
-            tol=self.tol if every.loss.smooth else max(self.tol, KINKED_TOL),
-            max_passes=self.max_passes,
-            each=each,
-            callbacks=self.callbacks,
-            progress=self.verbose >= 0,
-        )
+        with printing(self.verbose):
+            return solve_grid(
+                [resident(each, self.choice.optimizer, self.callbacks) for each in self.objectives],
+                strengths,
+                self.choice.optimizer,
+                tol=self.tol if every.loss.smooth else max(self.tol, KINKED_TOL),
+                max_passes=self.max_passes,
+                each=each,
+                callbacks=self.callbacks,
+                progress=self.verbose >= 0,
+            )
 
     @cached_property
     def choice(self) -> Choice:

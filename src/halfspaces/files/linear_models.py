@@ -11,6 +11,7 @@ from halfspaces.files.kinds import Kind
 from halfspaces.files.notes import Stored
 from halfspaces.rows.moments import Moments
 from halfspaces.support.types import Array
+from halfspaces.system.libraries import as_numpy
 
 
 class LinearKind(Kind):
@@ -22,7 +23,7 @@ class LinearKind(Kind):
     def tensors(self, classifier: LinearClassifier) -> dict[str, Array]:
         """The arrays of a fitted classifier."""
         coef, _ = classifier._arrays()
-        kept = {"coef": coef, "intercept": np.asarray(classifier.intercept_)}
+        kept = {"coef": coef, "intercept": np.asarray(as_numpy(classifier.intercept_))}
         tensors = {
             name: array.astype(np.result_type(array.dtype, np.float32), copy=False)
             for name, array in kept.items()

@@ -343,6 +343,7 @@ class ThisCall(Table):
         False, "Store the computed features on disk for the next run; those of encoder are anyway."
     )
     jobs: int | None = option(None, "Worker threads; all cores unless given.", ge=1)
+    device: str = option("auto", "Device that computes the fit: cpu, cuda, cuda:1 or mps.")
     sanity: bool = option(False, "First check loss and gradient on this data.")
     memory: str | None = option(
         None, "Use at most this much memory, such as 2GB: larger data stay on disk."

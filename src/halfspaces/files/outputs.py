@@ -122,6 +122,8 @@ KINDS: Mapping[str, Callable[[Path], bool]] = {
     "code": _is_never_known,
     "predictions": _is_never_known,
     "suspects": _is_never_known,
+    "exercise": _is_never_known,
+    "marks": _is_never_known,
 }
 
 

@@ -88,7 +88,7 @@ def _right_class(scores: ScoreSlopes) -> Hint | None:
     if np.ptp(off) <= CLOSE * np.abs(n).max():
         return _constant_off(off, n, words)
     if seen.any() and np.ptp(a[seen]) <= CLOSE * np.abs(n).max():
-        advice = "subtract x once for each margin above 0, and not once"
+        advice = "subtract x once for each margin above 0, not once in all"
         return Hint("right class", f"{words}, and all equal: {advice}.")
     return Hint("right class", f"{words}: look at the term for j = y.")
 

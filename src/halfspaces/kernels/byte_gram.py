@@ -55,7 +55,7 @@ def available() -> bool:
     if "+avx512vnni" not in features.split(","):
         return False
     try:
-        _kernels()
+        compiled()
     except Exception:  # of any version of the compiler; products of floats remain
         return False
     return True
@@ -72,7 +72,7 @@ def byte_gram(chunks: Iterable[Array], n_features: int, n_jobs: int | None) -> t
         D; D' is the next multiple of 48.
     n_jobs : int or None
     """
-    pack, add_products = _kernels()
+    pack, add_products = compiled()
     panels = -(-n_features // PANEL)
     products = np.zeros((panels * PANEL, panels * PANEL), np.int32)
     sums = np.zeros(n_features)
@@ -100,7 +100,7 @@ def _aligned(shape: tuple[int, ...]) -> Array:
 
 
 @cache
-def _kernels() -> tuple[Callable[..., None], Callable[..., None]]:
+def compiled() -> tuple[Callable[..., None], Callable[..., None]]:
     """`_pack` and `_add_products`, compiled or loaded from the cache on disk."""
     rows = types.Array(types.uint8, 2, "C", readonly=True)
     packed = types.Array(types.uint32, 3, "C")

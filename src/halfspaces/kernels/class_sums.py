@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from halfspaces.kernels.fused_rows import FusedRows
 from halfspaces.kernels.sparse_rows import deviation_sums
 from halfspaces.support.types import Array, Block, Visit
 
@@ -40,7 +39,7 @@ def moment_sums(n_classes: int, origin: Array) -> Visit[tuple[Array, ...]]:
         X, y, weight, _ = block
         weight = np.ones(len(y)) if weight is None else weight.astype(np.float64)
         masses = np.bincount(y, weight, minlength=n_classes)
-        if isinstance(X, FusedRows):
+        if hasattr(X, "add_moments"):  # of kernels, or on a device
             sums = np.zeros((n_classes, len(origin)))
             squares = np.zeros(len(origin))
             X.add_moments(y.astype(np.int64), weight, origin, sums, squares)

@@ -2,14 +2,19 @@
 
 A loop is a function at the top level of a module that writes its results into its last arguments.
 It is compiled for the types of its arguments, once a process.
-The machine code is stored on disk (numba's cache), if there is a folder that can be written.
+The machine code is stored on disk (numba's cache), if there is a folder that can be written: that
+of NUMBA_CACHE_DIR, or `__pycache__` beside the loop, or the user's where that is read-only.
 """
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cache
 from typing import Any
 
 import numpy as np
+
+from halfspaces.system.compiling import compiling
 
 # Sums may be reordered and products fused; infinities and NaN keep their meaning.
 FASTMATH = {"reassoc", "contract", "nsz"}
@@ -24,15 +29,37 @@ def compile_loop(
 ) -> Callable[..., None]:
     """The loop compiled for arguments of these numba types; it releases Python's lock.
 
-    `options` are those of `numba.njit`.
+    `options` are those of `numba.njit`. Contexts of `hearing` are told if it is not in the cache.
     """
     import numba
+    from numba.core import event
 
     signature = numba.types.void(*argument_types)
-    try:
-        return numba.njit(signature, cache=True, nogil=True, **options)(loop)
-    except (RuntimeError, OSError):  # no folder for the cache can be written
-        return numba.njit(signature, nogil=True, **options)(loop)
+    with event.install_listener("numba:compile", _listener()()):
+        try:
+            return numba.njit(signature, cache=True, nogil=True, **options)(loop)
+        except (RuntimeError, OSError):  # no folder for the cache can be written
+            return numba.njit(signature, nogil=True, **options)(loop)
+
+
+@cache
+def _listener() -> Any:
+    """The class of what numba tells when it begins and ends to compile."""
+    from numba.core.event import Listener
+
+    class Compiling(Listener):
+        def __init__(self) -> None:
+            self.open = ExitStack()
+
+        def on_start(self, event: object) -> None:
+            """Of the loop itself; functions that it calls are compiled in between."""
+            self.open.enter_context(compiling())
+
+        def on_end(self, event: object) -> None:
+            """Close what all the starts have opened."""
+            self.open.close()
+
+    return Compiling
 
 
 def run_compiled(loop: Callable[..., None], *arguments: Any) -> None:

@@ -1,9 +1,9 @@
 """Products of many rows with few columns, fused with the conversion of the rows.
 
 A matrix product of BLAS needs rows of floats, and with ten columns it reaches a fifth of its rate
-for square matrices. These kernels read rows of uint8, float16, float32 and float64 without a copy.
-Scores of 4 rows × 5 columns are computed in registers, gradients of 8 rows over tiles of features
-that fit the first-level cache.
+for square matrices. These kernels read rows of uint8, float16, bfloat16 (2 bytes without a type),
+float32 and float64 without a copy. Scores of 4 rows × 5 columns are computed in registers,
+gradients of 8 rows over tiles of features that fit the first-level cache.
 
 The kernels are compiled on first use and cached on disk; `prefetch` loads them on threads during
 other work. NumPy's products are the reference, equal up to rounding, and serve small data, wide
@@ -18,12 +18,14 @@ from typing import Any
 import numpy as np
 
 from halfspaces.support.types import Array
+from halfspaces.system.tensors import widened
 
 # With more columns BLAS is faster, on rows of narrow types even after their conversion.
-MOST_COLUMNS = {"uint8": 256, "float16": 256, "float32": 128, "float64": 128}
+MOST_COLUMNS = {"uint8": 256, "float16": 256, "void16": 256, "float32": 128, "float64": 128}
 WITH_AVX512 = {"float32": 16}  # instead, on processors that have it
 WIDE = 8192  # with more features than these, scores are added up over tiles of features
 ROWS_TOGETHER = 8  # fewer rows than these are multiplied by NumPy
+BITS = {"float16": np.uint16, "void16": np.int16}  # as the kernels take them; void16 is bfloat16
 
 
 def serve(X: Any, columns: int, least_size: int) -> bool:
@@ -91,7 +93,7 @@ class FusedRows:
     def __matmul__(self, V: Array) -> Array:
         """Scores (B, K) of parameters V (D, K)."""
         if len(self) < ROWS_TOGETHER:
-            return self.rows.astype(self.dtype) @ V
+            return _converted(self.rows, self.dtype) @ V
         product = np.empty((len(self), V.shape[1]), self.dtype)
         kernel = "scores" if len(V) <= WIDE else "wide_scores"
         self.run(kernel, self.turned(V, self.dtype), product)
@@ -106,8 +108,8 @@ class FusedRows:
     def run(self, kernel: str, *arrays: Array) -> None:
         """Run a kernel on these rows."""
         rows = np.ascontiguousarray(self.rows)  # neither a memory map nor strided
-        stored = rows.view(np.uint16) if rows.dtype == np.float16 else rows
-        load(kernel, rows.dtype)(stored, *arrays)
+        bits = BITS.get(rows.dtype.name)
+        load(kernel, rows.dtype)(rows if bits is None else rows.view(bits), *arrays)
 
     @property
     def T(self) -> "_Transposed":
@@ -124,10 +126,15 @@ class _Transposed:
         rows = self.block.rows
         dtype = self.block.dtype
         if len(rows) < ROWS_TOGETHER:
-            return rows.astype(dtype).T @ A
+            return _converted(rows, dtype).T @ A
         total = np.zeros((A.shape[1], rows.shape[1]), dtype)
         self.block.run("pull", np.ascontiguousarray(A, dtype), total)
         return total.T
+
+
+def _converted(rows: Array, dtype: np.dtype) -> Array:
+    """The rows in the type of the products."""
+    return (widened(rows) if rows.dtype.name == "void16" else rows).astype(dtype, copy=False)
 
 
 _one_at_a_time = threading.Lock()

@@ -19,6 +19,7 @@ from halfspaces.support.types import Array
 STORED = {
     "uint8": types.uint8,
     "float16": types.uint16,
+    "void16": types.int16,  # bfloat16
     "float32": types.float32,
     "float64": types.float64,
 }
@@ -47,10 +48,16 @@ def compiled(name: str, dtype: str) -> Callable[..., None]:
 
 
 def _stored_number(typingctx: Any, stored: Any) -> Any:
-    """A stored number, converted to the type of the products; uint16 holds a float16."""
+    """A stored number, converted to the type of the products.
+
+    uint16 holds a float16, int16 a bfloat16: the upper half of a float32.
+    """
     number = types.float64 if stored == types.float64 else types.float32
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if stored == types.int16:
+            word = builder.shl(builder.zext(args[0], ir.IntType(32)), ir.IntType(32)(16))
+            return builder.bitcast(word, ir.FloatType())
         if stored != types.uint16:
             return context.cast(builder, args[0], stored, number)
         if _has_half_precision(context):
@@ -86,6 +93,8 @@ def _stored_number_uncompiled(stored: Any) -> Any:
     """The number of `_stored_number`, for loops that run as plain Python (NUMBA_DISABLE_JIT=1)."""
     if stored.dtype == np.uint16:
         return np.float32(stored.view(np.float16))
+    if stored.dtype == np.int16:
+        return np.uint32(np.uint32(stored.view(np.uint16)) << 16).view(np.float32)
     return stored if stored.dtype == np.float64 else np.float32(stored)
 
 

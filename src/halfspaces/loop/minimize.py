@@ -89,7 +89,7 @@ def _begin(
     if state is not None:
         W = state.W
     initial = objective.initial()
-    W = initial if W is None else np.array(W, dtype=initial.dtype, order="C")
+    W = initial if W is None else np.array(W, initial.dtype, order="C", like=initial)
     if W.ndim != 3 or W.shape[::2] != initial.shape[::2]:
         shape = "(D+1, M, C) = ({}, M, {})".format(*initial.shape[::2])
         raise ValueError(f"W must have the shape {shape}, got {W.shape}.")

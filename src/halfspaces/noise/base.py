@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, overload
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 
 from halfspaces.noise.random_bits import random_bits, random_bits_at
 from halfspaces.support.types import Array, Features
@@ -83,7 +83,7 @@ class Noise(ABC):
 
     def check_rows(self, X: Features) -> None:
         """Raise a ValueError if X is sparse, and this noise would fill it."""
-        if not isinstance(X, np.ndarray) and not self.keeps_zeros:
+        if issparse(X) and not self.keeps_zeros:
             raise ValueError(
                 f"{self!r} would fill sparse rows; use Dropout, which acts on their stored values, "
                 "or give dense rows."

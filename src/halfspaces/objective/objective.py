@@ -189,8 +189,7 @@ class Objective:
         if not self.score.linear:
             start = self.evaluate(Request(self.initial())).gradient
             return np.sqrt(np.sum(start**2, axis=(0, 2)))
-        labels = np.arange(self.n_classes)
-        slopes = self.loss.formula(np.zeros((self.n_classes, self.n_classes)), labels)[1]
+        slopes = self.loss.formula(np.zeros((self.n_classes,) * 2), np.arange(self.n_classes))[1]
         weights = self.anchor.sums @ slopes
         bias = self.fit_intercept * np.sum((self.anchor.frequencies @ slopes) ** 2, axis=1)
         return np.sqrt(np.sum(weights**2, axis=(0, 2)) + bias)
@@ -241,9 +240,8 @@ class Objective:
         """
         blocks = self.blocks
         smoothing = request.smoothing
-        shared = blocks.members is None
-        by_class = shared and not smoothing.differs_by_row and self._is_exact(request)
-        if by_class and not request.W.any():
+        by_class = self._is_exact(request) and not smoothing.differs_by_row
+        if by_class and blocks.members is None and not request.W.any():
             masses, means = Centroids.of(blocks).padded(self.n_classes)
             classes = np.arange(self.n_classes)
             at = self.score.at(request.W, self.blocks.dtype)

@@ -9,6 +9,7 @@ import numpy as np
 from halfspaces.losses.base import Loss, sum_over_classes
 from halfspaces.objective.certificate import Shortened
 from halfspaces.penalties.base import Penalty
+from halfspaces.support.arrays import array_namespace
 from halfspaces.support.types import Array, Rows
 
 
@@ -77,7 +78,8 @@ class Smoothing:
         """The smoothed loss at scores (B, M, C) of labels (B,); `rows` (B,) select the offsets."""
         if self.mu == 0:
             values, slopes = loss.formula(scores, y)
-            return Losses(values, values, np.zeros_like(values), *_sizes(slopes, scores), slopes)
+            zeros = array_namespace(values).zeros_like(values)
+            return Losses(values, values, zeros, *_sizes(slopes, scores), slopes)
         smoothed = self.of(loss)
         shifted = scores if self.offsets is None else self.shifted(scores, self.offsets[rows])
         offsets = None

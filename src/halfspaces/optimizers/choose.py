@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from scipy.sparse import issparse
 
-from halfspaces.engines import PlacedRows
+from halfspaces.devices.device_blocks import DeviceBlocks
+from halfspaces.engines import PartitionedBlocks
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.losses.base import Loss
 from halfspaces.losses.one_vs_all import OneVsAll
@@ -241,6 +242,7 @@ def choose_for(objective: Objective, *, lbfgs: bool = False, path: bool = False)
     strengths, so that the penalty's own does not count.
     """
     sparse = issparse(objective.blocks.X)
+    lbfgs = lbfgs or isinstance(objective.blocks, DeviceBlocks)  # others take the rows here
     small = objective.n_examples * objective.blocks.row_size < SMALL
     return choose(
         objective.loss,
@@ -257,7 +259,7 @@ def choose_for(objective: Objective, *, lbfgs: bool = False, path: bool = False)
 
 
 def _has_easy_dual(objective: Objective, *, path: bool) -> bool:
-    elsewhere = isinstance(objective.blocks.X, PlacedRows)
+    elsewhere = isinstance(objective.blocks, PartitionedBlocks)
     if elsewhere or objective.n_examples * objective.blocks.row_size > DUAL_VALUES:
         return False
     if path and not objective.loss.smooth:

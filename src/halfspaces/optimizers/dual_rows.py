@@ -5,13 +5,16 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
+from scipy.sparse import issparse
 
-from halfspaces.engines import PlacedRows
+from halfspaces.devices.stored_rows import name_of
+from halfspaces.engines import PartitionedRows
 from halfspaces.kernels.compile import run_compiled
 from halfspaces.losses.base import Loss
 from halfspaces.losses.crammer_singer import CrammerSinger
@@ -126,7 +129,7 @@ class RowAccess:
     @property
     def sparse(self) -> bool:
         """Whether X is sparse."""
-        return not isinstance(self.blocks.X, np.ndarray)
+        return issparse(self.blocks.X)
 
     @property
     def dtype(self) -> np.dtype:
@@ -143,7 +146,7 @@ class RowAccess:
         if self.sparse:
             data = X.data if native else X.data.astype(self.blocks.dtype)
             return data, X.indices, X.indptr, rows
-        if native and X.flags.c_contiguous:
+        if native and isinstance(X, np.ndarray) and X.flags.c_contiguous:
             return np.asarray(X), rows
         return np.ascontiguousarray(X, self.blocks.dtype), rows
 
@@ -245,14 +248,15 @@ def refusal(objective: Objective) -> str | None:
 
 def _refusal_of_rows(objective: Objective, thresholds: Sequence[float]) -> str | None:
     X: Any = objective.blocks.X
-    if isinstance(X, PlacedRows):
+    if isinstance(X, PartitionedRows):
         return f"reads single rows, and these lie on {X.engine.name}; use optimizer='lbfgs'."
-    if not isinstance(X, np.ndarray):
+    if issparse(X):
         if np.any(thresholds) and objective.linear.standardization.mean.any():
             return "takes L1 and elastic net on sparse rows without means; use optimizer='auto'."
         return None if X.dtype.name in STORED or X.nnz <= COPIED else _unread(X.dtype.name)
-    read = X.dtype.name in STORED and X.flags.c_contiguous
-    return None if read or X.size <= COPIED else _unread(X.dtype.name)
+    here = isinstance(X, np.ndarray)
+    read = here and X.dtype.name in STORED and X.flags.c_contiguous
+    return None if read or X.size <= COPIED else _unread(name_of(X.dtype))
 
 
 def _unread(dtype: str) -> str:

@@ -25,6 +25,7 @@ from halfspaces.plots.figure import sheet_of
 from halfspaces.plots.glyphs import glyphs, stretched
 from halfspaces.plots.sources import Member, check_linear
 from halfspaces.support.types import Array
+from halfspaces.system.libraries import as_numpy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +63,7 @@ def columns_of(feature: Feature) -> list[Part]:
 
 def weights_by_class(estimator: "LinearModel | Member") -> Array:
     """coef_ with a row for each class; of two classes the rows are opposite."""
-    coef = np.asarray(estimator.coef_, dtype=float)
+    coef = np.asarray(as_numpy(estimator.coef_), dtype=float)
     return np.concatenate([-coef / 2, coef / 2]) if len(estimator.classes_) == 2 else coef
 
 

@@ -273,6 +273,8 @@ class ClassInverse(Preconditioning):
     def __call__(self, gradient: Array) -> Array:
         """H⁻¹ of the gradient, or of J gradients side by side, (D+1, M, J·C)."""
         sketch = self.sketch
+        given = gradient
+        gradient = np.asarray(given)  # from a device
         slope = gradient[-1]
         centred = gradient[:-1] - sketch.mean[:, None, None] * slope
         right = sketch.eigen.to_eigenvectors(centred)
@@ -282,7 +284,7 @@ class ClassInverse(Preconditioning):
         step[:-1] = sketch.eigen.to_features(V[: len(sketch.mean)])
         if sketch.fit_intercept:
             step[-1] = V[-1] - np.einsum("d,dmc->mc", sketch.mean, step[:-1])
-        return step
+        return np.asarray(step, like=given)
 
     def _solved(self, right: Array) -> Array:
         """H⁻¹ of right sides (n, M, J·C) in the eigenvectors, members and gradients on workers."""

@@ -7,6 +7,7 @@ cores, since each waits for the other.
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy.linalg
@@ -69,8 +70,17 @@ class Cholesky:
         np.fill_diagonal(self.factor, self.diagonal)
         return self.factor.T
 
+    @cached_property
+    def inverse(self) -> Array:
+        """(Gram + ridge I)⁻¹, for right sides on a device, where a product is what is fast."""
+        identity = np.eye(len(self.factor), dtype=self.factor.dtype)
+        with one_blas_thread():
+            return scipy.linalg.cho_solve((self.factor, False), identity, check_finite=False)
+
     def solve(self, right: Array) -> Array:
         """V (D, M, C)."""
+        if not isinstance(right, np.ndarray):
+            return (self.inverse @ right.reshape(len(right), -1)).reshape(right.shape)
         columns = right.reshape(len(right), -1).astype(self.factor.dtype)
         with one_blas_thread():
             solution = scipy.linalg.cho_solve((self.factor, False), columns, check_finite=False)
@@ -130,6 +140,8 @@ class Eigen:
 
 def _product(vectors: Array, columns: Array) -> Array:
     """vectors @ columns (D, ...), in panels by two workers."""
+    if not isinstance(columns, np.ndarray):  # on a device
+        return (vectors @ columns.reshape(len(columns), -1)).reshape(columns.shape)
     flat = columns.reshape(len(columns), -1).astype(vectors.dtype)
     with one_blas_thread():
         parts = ordered_map(

@@ -175,11 +175,10 @@ class GramInverse(Preconditioning):
     def __call__(self, gradient: Array) -> Array:
         """The steps."""
         # The bias is decoupled from centred features: solve in (w, b + mean·w), then change back.
-        slope = gradient[-1]
         step = np.zeros_like(gradient)
-        step[:-1] = self.factor.solve(gradient[:-1] - self.mean[:, None, None] * slope)
+        step[:-1] = self.factor.solve(gradient[:-1] - self.mean[:, None, None] * gradient[-1:])
         if self.fit_intercept:
-            step[-1] = slope - np.einsum("d,dmc->mc", self.mean, step[:-1])
+            step[-1] = gradient[-1] - np.einsum("d,dmc->mc", self.mean, step[:-1])
         return step / self.scale.a[:, None]
 
     def at(self, W: Array, penalty: Array | None = None) -> tuple["GramInverse", Array]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy.sparse import csr_array
 
+from halfspaces.devices.device_gram import device_gram, serves
 from halfspaces.kernels.sparse_rows import stacked
 from halfspaces.objective.objective import Objective
 from halfspaces.scores.linear import Linear
@@ -41,6 +42,8 @@ def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
     """
     if isinstance(objective.blocks.X, csr_array):
         return _gram_of_sparse(objective, rows)
+    if serves(objective):
+        return device_gram(objective, rows)
     if are_bytes(objective) and len(rows) <= MOST_BYTE_ROWS:
         return _gram_of_bytes(objective, rows)
     return _gram_of_floats(objective, rows)

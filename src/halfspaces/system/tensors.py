@@ -39,6 +39,29 @@ def as_numpy(values: Any, empty: Empty = np.empty) -> Any:
     return values.numpy(force=True)
 
 
+def of_numpy(values: np.ndarray, device: Any = "cpu") -> Any:
+    """An array of numbers as a tensor on a device; on the CPU in the memory of the array."""
+    import torch
+
+    usable = values if values.flags.writeable else values.copy()  # torch warns of others
+    return torch.from_numpy(np.ascontiguousarray(usable)).to(device)
+
+
+def bits_of(X: Any) -> np.ndarray | None:
+    """The 2 bytes of each number of bfloat16 rows that lie here, as uint16; None for other rows.
+
+    >>> bits_of(np.zeros((2, 3))) is None
+    True
+    """
+    if is_tensor(X):
+        import torch
+
+        here = X.dtype == torch.bfloat16 and X.device.type == "cpu" and X.layout is torch.strided
+        return X.detach().view(torch.int16).numpy().view(np.uint16) if here else None
+    is_array = isinstance(X, np.ndarray) and is_bfloat16(X.dtype)
+    return X.view(np.uint16) if is_array else None
+
+
 def is_bfloat16(dtype: np.dtype) -> bool:
     """Whether it is ml_dtypes' bfloat16, or the 2 bytes without a type as which NumPy saves it."""
     return dtype.name == "bfloat16" or dtype == np.dtype("V2")

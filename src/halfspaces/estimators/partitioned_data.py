@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.engines import PlacedRows
+from halfspaces.engines import PartitionedRows
 from halfspaces.support.types import Array
 
 
-def check_placed_rows(estimator: Any, X: PlacedRows, y: Array | None, *, reset: bool) -> Any:
+def check_partitioned(estimator: Any, X: PartitionedRows, y: Array | None, *, reset: bool) -> Any:
     """The labels of rows on an engine; `reset` sets the number and names of features.
 
     Raises

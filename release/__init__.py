@@ -1,0 +1,1 @@
+"""What a release needs: built and checked distributions, environments to test them, a recipe."""
