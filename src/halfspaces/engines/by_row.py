@@ -55,6 +55,7 @@ def written_by_visits(array: Array) -> Array:
 class OfPartition:
     """The rows of one partition of an array by row, selected by their numbers in the whole X.
 
+    >>> import numpy as np
     >>> values = OfPartition(np.arange(3.0), first=10)
     >>> values[np.array([12, 10])].tolist()
     [2.0, 0.0]

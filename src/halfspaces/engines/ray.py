@@ -3,6 +3,7 @@
 # Not typed: ray.
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
+import os
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -156,6 +157,9 @@ class _Worker:
 
     def forget(self, numbers: Sequence[int]) -> None:
         forget(numbers)
+
+    def pid(self) -> int:
+        return os.getpid()
 
 
 def _joined(*outcomes: Outcome) -> Outcome:

@@ -4,13 +4,11 @@ A worker that died comes back with nothing. It is then given its rows and values
 never goes on without them, so nothing is left out.
 """
 
-import os
 import platform
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,7 +67,6 @@ class Residents:
     def __init__(self) -> None:
         self._held: dict[tuple[str, int, int], Array] = {}
         self._lock = threading.Lock()
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def find(self, worker: str, key: Key) -> Array | None:
         """The values, or None."""
@@ -84,19 +81,9 @@ class Residents:
                 own = (each for place, each in self._held.items() if place[0] == worker)
                 held = sum(each.nbytes for each in own if not isinstance(each, np.memmap))
                 if held + values.nbytes > MOST_HELD * memory:
-                    values = self._in_file(values)
+                    values = _in_file(values)
             self._held[worker, *key] = values
         return values
-
-    def _in_file(self, values: Array) -> Array:
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="halfspaces-")
-        handle, path = tempfile.mkstemp(".npy", dir=self._folder.name)
-        with os.fdopen(handle, "wb") as file:
-            np.save(file, values)
-        mapped = np.load(path, mmap_mode="r")
-        Path(path).unlink()  # the map keeps the file until it is not needed
-        return mapped
 
     def forget(self, numbers: Sequence[int]) -> None:
         """Free what is held under these numbers."""
@@ -104,6 +91,14 @@ class Residents:
             gone = [place for place in self._held if place[1] in numbers]
             for place in gone:
                 del self._held[place]
+
+
+def _in_file(values: Array) -> Array:
+    """A copy on the local disk, which is mapped; the file has no name, and ends with the map."""
+    with tempfile.TemporaryFile() as file:
+        values.tofile(file)
+        file.flush()
+        return np.memmap(file, values.dtype, "r", shape=values.shape)
 
 
 RESIDENTS = Residents()
