@@ -14,6 +14,7 @@ import numpy as np
 
 from halfspaces.rows.blocks import Blocks, BlockSizes
 from halfspaces.support.types import Array, Rows, Visit
+from halfspaces.system.errors import DataError
 
 FAN = 8  # partial sums that one node of the tree adds
 
@@ -21,7 +22,7 @@ Sums = tuple[Any, ...]
 Key = tuple[int, int]  # of values that a worker holds: a number of the values, and the partition
 
 
-class EngineError(RuntimeError):
+class EngineError(DataError):
     """A pass that an engine could not finish, in one sentence with the remedy."""
 
 

@@ -13,6 +13,7 @@ from halfspaces.engines.futures import FuturesEngine, Handle
 from halfspaces.engines.residents import Call, Outcome, forget, join, visit
 from halfspaces.support.types import Array
 
+PATIENCE, SECONDS = 3, 60  # with a cluster that has no workers
 HINT = "Dask is not installed; install halfspaces[dask]."
 
 
@@ -70,6 +71,10 @@ class Dask(FuturesEngine):
         except ImportError:
             raise EngineError(HINT) from None
         if client == "local":
+            import dask
+
+            # Else a worker that is killed twice within 15 seconds is not started again.
+            dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"})
             cluster = distributed.LocalCluster(
                 n_workers=workers, threads_per_worker=1, dashboard_address=None
             )
@@ -101,7 +106,10 @@ class Dask(FuturesEngine):
         """The addresses of the workers, each once for each of its threads."""
         threads = self.client.nthreads()
         if not threads:
-            self.client.wait_for_workers(1, timeout=60)
+            try:
+                self.client.wait_for_workers(1, timeout=SECONDS)
+            except TimeoutError:
+                raise _no_workers(SECONDS) from None
             threads = self.client.nthreads()
         return [worker for worker in sorted(threads) for _ in range(threads[worker])]
 
@@ -131,8 +139,14 @@ class Dask(FuturesEngine):
         return self._submit(join, list(outcomes))
 
     def fetch(self, outcome: Handle) -> Outcome:
-        """Wait for a task."""
-        return outcome.result()
+        """Wait for a task, as long as there are workers."""
+        without = 0
+        while without < PATIENCE:
+            try:
+                return outcome.result(timeout=SECONDS)
+            except TimeoutError:
+                without = 0 if self.client.nthreads() else without + 1
+        raise _no_workers(PATIENCE * SECONDS)
 
     def rows_of(self, source: Any, worker: str) -> Handle:
         """A future of the partition of a collection; the rows themselves; or where to read them."""
@@ -161,6 +175,13 @@ class Dask(FuturesEngine):
                 " Checkpoint among its callbacks goes on from there."
             ) from error
         return isinstance(error, losses)
+
+
+def _no_workers(seconds: int) -> EngineError:
+    return EngineError(
+        f"The cluster of Dask has had no worker for {seconds} seconds; start workers and fit again:"
+        " a fit with a Checkpoint among its callbacks goes on from there."
+    )
 
 
 def _same(content: bytes) -> bytes:
