@@ -18,7 +18,7 @@ from halfspaces.objective.request import Request
 from halfspaces.optimizers.choose import choose_for
 from halfspaces.penalties.l2 import L2
 
-ROWS, FEATURES, CLASSES = 60_000, 768, 300
+ROWS, FEATURES, CLASSES = 60_000, 768, 700
 PARTITIONS = 8
 
 

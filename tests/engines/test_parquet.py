@@ -64,7 +64,7 @@ def test_workers_read_from_s3(tmp_path, digits, dask_client):
             "client_kwargs": {"endpoint_url": f"http://{host}:{port}", "region_name": "us-east-1"},
         }
         files = fsspec.filesystem("s3", **storage)
-        files.mkdir("bucket")
+        files.call_s3("create_bucket", Bucket="bucket")
         for path in sorted(tmp_path.glob("*.parquet")):
             files.put(str(path), f"bucket/train/{path.name}")
         pattern = "s3://bucket/train/*.parquet"

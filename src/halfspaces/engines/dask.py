@@ -3,9 +3,11 @@
 # Not typed: distributed.
 # pyright: reportMissingImports=false
 
+import time
 import warnings
 from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
 from typing import Any, ClassVar
 
 from halfspaces.engines.base import EngineError, Source
@@ -14,6 +16,7 @@ from halfspaces.engines.residents import Call, Outcome, forget, join, visit
 from halfspaces.support.types import Array
 
 PATIENCE, SECONDS = 3, 60  # with a cluster that has no workers
+ASK_AFTER = 1.0  # seconds: the scheduler need not be asked for its workers in each pass
 HINT = "Dask is not installed; install halfspaces[dask]."
 
 
@@ -63,6 +66,9 @@ class Dask(FuturesEngine):
     def __init__(self, client: Any = None, *, workers: int | None = None) -> None:
         super().__init__()
         self._started: list[Any] = []
+        self._slots: list[str] = []
+        self._asked = 0.0  # when the scheduler was asked for its workers
+        self._memory: int | None = None
         self.client = self._connected(client, workers)
 
     def _connected(self, client: Any, workers: int | None) -> Any:
@@ -71,10 +77,9 @@ class Dask(FuturesEngine):
         except ImportError:
             raise EngineError(HINT) from None
         if client == "local":
-            import dask
-
+            config = import_module("dask.config")
             # Else a worker that is killed twice within 15 seconds is not started again.
-            dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"})
+            config.set({"distributed.deploy.lost-worker-timeout": "1 day"})
             cluster = distributed.LocalCluster(
                 n_workers=workers, threads_per_worker=1, dashboard_address=None
             )
@@ -103,7 +108,10 @@ class Dask(FuturesEngine):
         self._started = []
 
     def workers(self) -> Sequence[str]:
-        """The addresses of the workers, each once for each of its threads."""
+        """The addresses of the workers, each once for each of its threads; known for a second."""
+        now = time.monotonic()
+        if self._slots and now < self._asked + ASK_AFTER:
+            return self._slots
         threads = self.client.nthreads()
         if not threads:
             try:
@@ -111,12 +119,16 @@ class Dask(FuturesEngine):
             except TimeoutError:
                 raise _no_workers(SECONDS) from None
             threads = self.client.nthreads()
-        return [worker for worker in sorted(threads) for _ in range(threads[worker])]
+        self._slots = [worker for worker in sorted(threads) for _ in range(threads[worker])]
+        self._asked = now
+        return self._slots
 
     def memory(self) -> int | None:
         """The least memory limit of a worker."""
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
-        return min((info["memory_limit"] for info in workers), default=0) or None
+        if self._memory is None:
+            workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+            self._memory = min((info["memory_limit"] for info in workers), default=0)
+        return self._memory or None
 
     def share(self, content: bytes) -> Handle:
         """A task with these bytes: workers fetch them from each other."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from halfspaces.engines.base import Engine, Given, How, Part, Pass, Source
 from halfspaces.rows.blocks import BlockSizes
-from halfspaces.support.types import Array, Block
+from halfspaces.support.types import Array, Block, Features
 
 _numbers = itertools.count(1)
 
@@ -125,7 +125,7 @@ def _stored(block: Block) -> Array:
 
 
 def place(
-    X: Array, engine: Engine, partitions: int | Sequence[int] | None = None
+    X: Features, engine: Engine, partitions: int | Sequence[int] | None = None
 ) -> PartitionedRows:
     """Rows in memory (N, D) as partitions on an engine, of nearly equal sizes.
 
@@ -150,21 +150,21 @@ def place(
     >>> place(np.zeros((5, 2)), Threads(), partitions=[2, 3]).starts.tolist()
     [0, 2, 5]
     """
-    X = check_rows(X)
+    rows = check_rows(X)
     if partitions is None:
         partitions = 2 * engine.slots
     if isinstance(partitions, int):
-        count = max(1, min(partitions, len(X)))
-        starts = np.linspace(0, len(X), count + 1).astype(np.int64)
+        count = max(1, min(partitions, len(rows)))
+        starts = np.linspace(0, len(rows), count + 1).astype(np.int64)
     else:
         starts = np.concatenate([[0], np.cumsum(partitions)]).astype(np.int64)
-        if starts[-1] != len(X):
+        if starts[-1] != len(rows):
             raise ValueError(
-                f"partitions has {starts[-1]} rows, and X has {len(X)}; give sizes that add up to"
-                " them."
+                f"partitions has {starts[-1]} rows, and X has {len(rows)}; give sizes that add"
+                " up to them."
             )
-    sources = tuple(Given(X[i:j]) for i, j in itertools.pairwise(starts.tolist()))
-    return PartitionedRows(engine, sources, starts, X.shape[1], X.dtype)
+    sources = tuple(Given(rows[i:j]) for i, j in itertools.pairwise(starts.tolist()))
+    return PartitionedRows(engine, sources, starts, rows.shape[1], rows.dtype)
 
 
 def check_rows(X: Any) -> Array:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.engines import Engine, PartitionedBlocks, PartitionedRows, Threads, place
+from halfspaces.engines import Engine, PartitionedBlocks, PartitionedRows, Threads, blocks_of, place
 from halfspaces.losses.hinge import Hinge
 from halfspaces.losses.softmax import Softmax
 from halfspaces.objective.objective import Objective
@@ -88,7 +88,7 @@ def law_rows(engine: Engine, *, seed: int = 0) -> None:
     )
     index = np.random.default_rng(seed).integers(len(X), size=20)
     same_bits(placed[index], X[index], "some rows")
-    blocks = PartitionedBlocks(placed, y)
+    blocks = blocks_of(placed, y)
     found = np.concatenate(list(blocks.map(lambda block: block.rows)))
     same_bits(found, np.arange(len(X)), "the numbers of the rows")
 
