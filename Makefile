@@ -4,7 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
+<<<<<<< HEAD
 .PHONY: demo test test-slow test-long test-browser screenshots soundness test-portability test-portability-quick test-evaluators check lint format clean fuzz chaos chaos-engines bench bench-quick bench-peers pictures regularization vendor vendor-check dist test-dist
+=======
+.PHONY: demo test test-slow test-long test-browser screenshots soundness test-portability test-portability-quick test-evaluators check lint format clean fuzz chaos bench bench-quick bench-peers pictures regularization vendor vendor-check dist test-dist docs translations
+>>>>>>> main
 
 demo: $(INSTALLED)
 	$(BIN)/halfspaces train digits --out digits.safetensors
@@ -51,6 +55,25 @@ test-portability: $(INSTALLED)
 
 test-portability-quick: $(INSTALLED)
 	$(BIN)/python tests/portability.py --quick
+
+# The documentation site in build/docs: every cell and example runs, warnings and broken links are errors; the lecture in
+# Chinese and Korean beside it, from the same run of the cells.
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -W -n -q -j 2 -b html docs build/docs
+	for language in zh_CN ko; do $(BIN)/python -m sphinx -W -q -D language=$$language -b html docs build/docs/$$language || exit 1; done
+
+# After a change of the text of docs/lecture: new messages in docs/locales, to be translated.
+translations: $(VENV)/.docs
+	$(BIN)/python -m sphinx -q -b gettext -D nb_execution_mode=off docs build/gettext
+	for language in zh_CN ko; do \
+	  for page in build/gettext/lecture/*.pot; do \
+	    $(BIN)/pybabel update -q -i $$page -l $$language -o docs/locales/$$language/LC_MESSAGES/lecture/$$(basename $$page .pot).po; \
+	  done; \
+	done
+
+$(VENV)/.docs: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	touch $@
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

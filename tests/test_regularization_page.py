@@ -4,10 +4,9 @@ import re
 import shlex
 
 import pytest
-import typer
 
 from docs.regularization import FILES, PAGE, SWEEPS, TABLE, with_tables
-from halfspaces.cli import app
+from halfspaces.cli.commands import imported
 from halfspaces.cli.recipe import recipe_of
 
 COMMAND = re.compile(r"^One command: `halfspaces train (.+)`$", re.MULTILINE)
@@ -25,7 +24,7 @@ def test_every_measurement_has_its_table_on_the_page():
 def test_the_commands_are_taken(words):
     if "--score" in words:
         pytest.importorskip("torch")
-    train = typer.main.get_command(app).commands["train"]
+    train = imported("train")
     recipe_of(train.make_context("train", shlex.split(words)).params)
 
 

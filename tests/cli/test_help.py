@@ -91,7 +91,7 @@ def test_examples_can_be_typed(name, line):
     assert program == "halfspaces"
     group = " ".join(words[:2]) in EVERY
     shown = " ".join(words[: 1 + group])
-    assert shown == name or name in ("data", "features")
+    assert shown == name or name in ("data", "features", "course")
     command = EVERY[shown]
     _, left, _ = command.make_parser(typer.Context(command)).parse_args(args=words[1 + group :])
     assert left == []  # every option is known, and there are as many arguments as it takes

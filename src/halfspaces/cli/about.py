@@ -85,7 +85,8 @@ def _kernels(kernels: dict[str, Any]) -> str:
     if not kernels["compiled"]:
         return f"none compiled yet in {folders}; all at once: halfspaces compile"
     size = _size(kernels["bytes"])
-    return f"{kernels['compiled']} loops compiled of about {kernels['known']}, {size}, in {folders}"
+    several = f"about {kernels['known']} loops, some for several types"
+    return f"{kernels['compiled']} compiled ({several}), {size}, in {folders}"
 
 
 def _gpu(gpu: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from halfspaces.cli.examples import epilog
 from halfspaces.cli.options import JsonOption, OverwriteOption, help_alone
 from halfspaces.system.words import DEFAULT
 
@@ -31,7 +32,7 @@ SecondsOption = Annotated[int, typer.Option(min=1, help="Of the processor, for e
 MemoryOption = Annotated[int, typer.Option(min=256, help="Megabytes that a hand-in may use.")]
 
 
-@app.command()
+@app.command(epilog=epilog("course new"))
 def new(
     folder: FolderArgument,
     language: LanguageOption = DEFAULT,
@@ -46,7 +47,7 @@ def new(
     )
 
 
-@app.command()
+@app.command(epilog=epilog("course solutions"))
 def solutions(
     folder: FolderArgument,
     language: LanguageOption = DEFAULT,
@@ -61,7 +62,7 @@ def solutions(
     )
 
 
-@app.command()
+@app.command(epilog=epilog("course check"))
 def check(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", help="Python files, notebooks or folders.")
@@ -89,7 +90,7 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog=epilog("course grade"))
 def grade(
     folder: Annotated[
         Path, typer.Argument(help="A file or a folder for each student, named as the student.")

@@ -9,6 +9,7 @@ from halfspaces.engines.threads import Threads
 
 if TYPE_CHECKING:
     from halfspaces.engines.dask import Dask as Dask
+    from halfspaces.engines.parquet import open_parquet as open_parquet
     from halfspaces.engines.ray import Ray as Ray
 
 __all__ = [
@@ -31,6 +32,10 @@ def __getattr__(name: str) -> Any:
         from halfspaces.engines.dask import Dask
 
         return Dask
+    if name == "open_parquet":
+        from halfspaces.engines.parquet import open_parquet
+
+        return open_parquet
     if name == "Ray":
         from halfspaces.engines.ray import Ray
 

@@ -1,0 +1,38 @@
+"""The cells of the documentation's pages run on the bundled digits."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+CELL = re.compile(r"^```\{code-cell\} ipython3\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = sorted(page for page in DOCS.rglob("*.md") if CELL.search(page.read_text(encoding="utf-8")))
+NUMBERS = {  # of the lecture, each on the page that computes it
+    "losses": ("5.27", "695.45", "27.59", "2.04", "0.27 71.91"),
+    "gradient": ("1.25322", "1.25353", "1.25347", "-2.5", "0.6"),
+    "regularization": ("of w1 1, of w2 0.25", "of w1 1, of w2 1"),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_cells_of_a_page_run(page, tmp_path):
+    pytest.importorskip("matplotlib")
+    script = tmp_path / "cells.py"
+    cells = CELL.findall(page.read_text(encoding="utf-8"))
+    script.write_text("import matplotlib\nmatplotlib.use('agg')\n" + "\n".join(cells))
+    environment = {"PATH": "", "PYTHONPATH": str(page.parent), "HOME": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, script],
+        cwd=page.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    for number in NUMBERS.get(page.stem, ()):
+        assert number in ended.stdout
