@@ -4,11 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-<<<<<<< HEAD
-.PHONY: demo test test-slow test-long test-browser screenshots soundness test-portability test-portability-quick test-evaluators check lint format clean fuzz chaos chaos-engines bench bench-quick bench-peers pictures regularization vendor vendor-check dist test-dist
-=======
-.PHONY: demo test test-slow test-long test-browser screenshots soundness test-portability test-portability-quick test-evaluators check lint format clean fuzz chaos bench bench-quick bench-peers pictures regularization vendor vendor-check dist test-dist docs translations
->>>>>>> main
+.PHONY: demo test test-slow test-long test-browser screenshots soundness test-portability test-portability-quick test-evaluators check lint format clean fuzz chaos chaos-engines bench bench-quick bench-peers pictures regularization vendor vendor-check dist test-dist docs translations
 
 demo: $(INSTALLED)
 	$(BIN)/halfspaces train digits --out digits.safetensors
