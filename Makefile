@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow test-long test-browser screenshots soundness test-portability test-portability-quick test-evaluators check lint format clean fuzz chaos bench bench-quick bench-peers pictures regularization vendor vendor-check dist test-dist docs translations
+.PHONY: demo test test-slow test-long test-browser screenshots soundness test-portability test-portability-quick test-evaluators check lint format clean fuzz chaos chaos-engines bench bench-quick bench-peers pictures regularization vendor vendor-check dist test-dist docs translations
 
 demo: $(INSTALLED)
 	$(BIN)/halfspaces train digits --out digits.safetensors
@@ -114,6 +114,10 @@ bench-quick: $(INSTALLED)
 
 bench-peers: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
+
+# 50 fits on Dask and 50 on Ray whose workers are killed at random moments; needs the extras dask and ray: ten minutes.
+chaos-engines: $(INSTALLED)
+	$(BIN)/python -m benchmarks.chaos_engines 50
 
 # 200 runs killed at random moments end with the bits of those that were not, about ten minutes.
 chaos: $(INSTALLED)

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from halfspaces import callbacks as callbacks
     from halfspaces import convert as convert
     from halfspaces import datasets as datasets
+    from halfspaces import engines as engines
     from halfspaces import estimators as estimators
     from halfspaces import export as export
     from halfspaces import features as features
@@ -69,6 +70,7 @@ _MODULES = (
     "callbacks",
     "convert",
     "datasets",
+    "engines",
     "estimators",
     "export",
     "features",

@@ -53,6 +53,7 @@ NAMES: dict[str, Mapping[str, Any]] = {
     "calibrate": CALIBRATIONS,
     "language": LANGUAGES,
 }
+ENGINES = ("dask", "ray", "threads")
 CHOOSE_STRENGTH = ("strengths", "folds", "validation", "scoring")
 
 
@@ -119,6 +120,12 @@ class Recipe(OpenOptions):
             )
         if self.device not in ("auto", "cpu"):
             free_memory(self.device)  # before data are read: that it is there
+        self._check_name("engine", ENGINES)
+        if self.engine is not None and (self.is_network or self.device != "auto"):
+            raise ValueError(
+                f"--engine {self.engine} fits linear scores on processors; leave --engine out, or"
+                " --score and --device."
+            )
 
     def _check_name(self, name: str, known: Iterable[str]) -> None:
         given = getattr(self, name)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from halfspaces.cli import html_report, model_pixels, opened_data, report, screen, values
+from halfspaces.cli.cluster import on_engine
 from halfspaces.cli.fold_features import FoldSearch, search_by_fold
 from halfspaces.cli.holding_out import HeldOutRows
 from halfspaces.cli.image_features import Describing, Rows
@@ -93,8 +94,9 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> ScoreM
     arrange(recipe, classifier, rows)
     if recipe.sanity:
         report.sanity_checks(classifier, rows.X, rows.y)
-    search = choose_strength(recipe, examples, listener)
-    classifier = fitted(recipe, classifier, rows, search, listener)
+    with on_engine(recipe, rows) as there:
+        search = choose_strength(recipe, replace(examples, rows=there), listener)
+        classifier = fitted(recipe, classifier, there, search, listener)
     interrupt = Interrupt(classifier.result_.reason is Reason.INTERRUPTED)
     if interrupt.came and files is None:
         raise KeyboardInterrupt

@@ -6,12 +6,16 @@ from halfspaces.devices.bfloat16 import Bfloat16Blocks, Bfloat16Rows
 from halfspaces.devices.device_blocks import DeviceBlocks
 from halfspaces.devices.device_rows import DeviceRows
 from halfspaces.devices.stored_rows import StoredRows
+from halfspaces.engines import PartitionedBlocks, PartitionedRows
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array, Features
 
 
 def in_blocks(
-    X: Features | StoredRows, y: Array, weight: Array | None = None, n_jobs: int | None = None
+    X: Features | StoredRows | PartitionedRows,
+    y: Array,
+    weight: Array | None = None,
+    n_jobs: int | None = None,
 ) -> Blocks:
     """Rows of any kind in blocks; those of a device are multiplied there.
 
@@ -22,6 +26,8 @@ def in_blocks(
     rows: Any = X
     if isinstance(X, DeviceRows):
         return DeviceBlocks(rows, y, weight, n_jobs=n_jobs)
+    if isinstance(X, PartitionedRows):
+        return PartitionedBlocks(rows, y, weight, n_jobs=n_jobs)
     if isinstance(X, Bfloat16Rows):
         return Bfloat16Blocks(rows, y, weight, n_jobs=n_jobs)
     return Blocks(rows, y, weight, n_jobs=n_jobs)

@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -246,11 +245,11 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         classes where its score is above it.
         """
         check_is_fitted(self)
-        loss = make_loss(self.loss)
+        how = make_loss(self.loss), self.calibration_, self.threshold_
         kind = np.min_scalar_type(len(self.classes_))
 
         def positions(scores: Array) -> Array:
-            return winners(scores, loss, self.calibration_, self.threshold_).astype(kind)
+            return winners(scores, *how).astype(kind)
 
         predicted = self.classes_[np.concatenate(list(self._by_block(X, positions)))]
         return self._as(X, predicted)
@@ -273,16 +272,18 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         X = check_rows(self, "X", X, finite=False)
         scores_of, blocks, columns = self._scorer(X)
-        check_once = cache(lambda: check_finite("X", X))
 
-        def visit(block: Block) -> Array:
+        def visit(block: Block) -> tuple[Array, bool]:
             with np.errstate(over="ignore", invalid="ignore"):  # checked below
                 scores = scores_of(block)
-            if not np.isfinite(scores).all():
-                check_once()
-            return finish(scores)
+            return finish(scores), bool(np.isfinite(scores).all())
 
-        yield from blocks.map(visit, columns=columns)
+        checked = False
+        for values, finite in blocks.map(visit, columns=columns):
+            if not (finite or checked):
+                check_finite("X", X)
+                checked = True
+            yield values
 
     @abstractmethod
     def _scorer(self, X: Features) -> Scorer:

@@ -14,8 +14,11 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from halfspaces.devices.in_blocks import in_blocks
 from halfspaces.devices.placing import check_one_device, stored_rows
 from halfspaces.devices.stored_rows import StoredRows
+from halfspaces.engines import PartitionedRows
+from halfspaces.engines.collections import labels_here
 from halfspaces.estimators.finite import check_finite
-from halfspaces.estimators.given import features_of, labels_of, weight_of_each_class
+from halfspaces.estimators.given import examples_of, features_of, labels_of, weight_of_each_class
+from halfspaces.estimators.partitioned_data import check_partitioned
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array, Features
 from halfspaces.support.validation import check_number
@@ -151,6 +154,7 @@ def check_validation(estimator: Any, validation: Any, classes: Array) -> Blocks:
             f" {type(validation).__name__}."
         )
     X_val, y_val, *rest = validation
+    X_val, y_val = examples_of(X_val, y_val)
     check_one_device(X_val, {"the validation y": y_val})
     X_val: Any = check_rows(estimator, "The validation X", X_val)
     y_val = column_or_1d(labels_of("The validation y", y_val))
@@ -211,6 +215,9 @@ def _validated(estimator: Any, X: Any, *y: Any, reset: bool) -> Any:
 
     Of rows that are no array of NumPy's they see the shape alone. `check_finite` checks the values.
     """
+    if isinstance(X, PartitionedRows):
+        labels = check_partitioned(estimator, X, y[0] if y else None, reset=reset)
+        return (X, labels) if y else X
     kept = X if isinstance(X, StoredRows) else None
     dtype = SPARSE_TYPES if issparse(X) else DENSE_TYPES
     options = {"dtype": dtype, "accept_sparse": "csr", "ensure_all_finite": False}
@@ -247,7 +254,7 @@ def _class_weights(class_weight: Any, classes: Array, labels: Array) -> Array:
 
 
 def _weight_of_each_row(sample_weight: Any, n_rows: int) -> Array:
-    weight = np.asarray(as_numpy(sample_weight), dtype=np.float64)
+    weight = np.asarray(as_numpy(labels_here(sample_weight)), dtype=np.float64)
     if weight.ndim == 0:
         weight = np.full(n_rows, float(weight))
     if weight.shape != (n_rows,):

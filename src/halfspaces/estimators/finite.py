@@ -5,26 +5,39 @@ import math
 import numpy as np
 
 from halfspaces.devices.stored_rows import StoredRows
+from halfspaces.engines import PartitionedRows, blocks_of
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import LEAST, Centroids
-from halfspaces.support.types import Features
+from halfspaces.support.types import Block, Features
 
 LARGEST = 1e100  # of a feature: larger values overflow in sums of squares
 LARGEST_SINGLE = 1e36  # the same, where sums are in float32
 CHECKED_AT_ONCE = 1 << 22  # values
 
 
-def check_finite(name: str, X: Features | StoredRows) -> None:
+def check_finite(name: str, X: Features | StoredRows | PartitionedRows) -> None:
     """Raise if a value of X (N, D) is not finite, with the row and column of the first one."""
     if isinstance(X, StoredRows):
         _check_stored(name, X)
         return
     if X.dtype.kind != "f":
         return
-    # The stored values of sparse rows are checked as rows of one column.
-    values = X if isinstance(X, np.ndarray) else X.data[:, None]
     limit = LARGEST if X.dtype == np.float64 else LARGEST_SINGLE
     limit = min(limit, float(np.finfo(X.dtype).max))
+    if isinstance(X, PartitionedRows):
+        found = _first_of_partitions(X, limit)
+    else:
+        found = _first_unusable(X, limit)
+    if found is not None:
+        row, column, value = found
+        problem = _problem(value, f"row {row}, column {column}", limit)
+        raise ValueError(f"{name} contains {problem}.")
+
+
+def _first_unusable(X: Features, limit: float) -> tuple[int, int, float] | None:
+    """The row, the column and the value of the first one above the limit, or not finite."""
+    # The stored values of sparse rows are checked as rows of one column.
+    values = X if isinstance(X, np.ndarray) else X.data[:, None]
     rows = max(1, CHECKED_AT_ONCE // max(1, values.shape[1]))
     for start in range(0, len(values), rows):
         usable = np.abs(values[start : start + rows]) <= limit
@@ -34,8 +47,19 @@ def check_finite(name: str, X: Features | StoredRows) -> None:
             if not isinstance(X, np.ndarray):
                 column = X.indices[row]
                 row = np.searchsorted(X.indptr, row, side="right") - 1
-            problem = _problem(value, f"row {row}, column {column}", limit)
-            raise ValueError(f"{name} contains {problem}.")
+            return int(row), int(column), value
+    return None
+
+
+def _first_of_partitions(X: PartitionedRows, limit: float) -> tuple[int, int, float] | None:
+    """The same of rows on an engine, which are looked at where they lie."""
+
+    def visit(block: Block) -> tuple[int, int, float] | None:
+        found = _first_unusable(block.X, limit)
+        return found and (int(block.rows[found[0]]), *found[1:])
+
+    blocks = blocks_of(X, np.empty(len(X), np.int8))
+    return next((found for found in blocks.map(visit, columns=0) if found is not None), None)
 
 
 def _check_stored(name: str, X: StoredRows) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from array_api_compat import is_array_api_obj
 from scipy.sparse import issparse
 
+from halfspaces.engines.collections import is_collection, labels_here, place_collection
 from halfspaces.support.types import Array
 from halfspaces.system import one_hot, tensors
 from halfspaces.system.blas import OUTSIDE
@@ -27,10 +28,15 @@ MISSING = ("NAType", "NaTType")  # types of pandas, which need not be installed
 def examples_of(X: Any, y: Any) -> tuple[Any, Any]:
     """X and y; an iterable of batches (X, y), given as X alone, is written to disk once.
 
+    A collection of Dask or Ray becomes rows on its engine; y may then name a column of X.
+
     >>> X, y = examples_of([(np.eye(2), [0, 1]), (np.eye(2), [1, 1])], None)
     >>> X.shape, y.tolist()
     ((4, 2), [0, 1, 1, 1])
     """
+    if is_collection(X):
+        return place_collection(X, y)
+    y = labels_here(y)
     data = batches_of(X, y)
     return (X, y) if data is None else (data.X, data.y)
 
@@ -58,6 +64,8 @@ def features_of(name: str, X: Any) -> Any:
     ValueError
         For dates, strings and bytes, and for items of different shapes.
     """
+    if is_collection(X):
+        return place_collection(X, None)[0]
     X = _of_numpy(name, X)
     if isinstance(X, (list, tuple)):
         X = _stacked(name, X)
@@ -93,7 +101,7 @@ def labels_of(name: str, y: object) -> Array:
         For a missing label, several labels a row, bytes that are not UTF-8 and labels that cannot
         be sorted.
     """
-    y = _of_numpy(name, y)
+    y = _of_numpy(name, labels_here(y))
     if isinstance(y, (list, tuple)):
         y = list(map(as_numpy, y)) if any(map(is_foreign, y[:1])) else y
     names = _columns(y)

@@ -344,6 +344,12 @@ class ThisCall(Table):
     )
     jobs: int | None = option(None, "Worker threads; all cores unless given.", ge=1)
     device: str = option("auto", "Device that computes the fit: cpu, cuda, cuda:1 or mps.")
+    engine: str | None = option(
+        None, "Fit in parts on processes: dask, ray, or threads of this one."
+    )
+    cluster: str | None = option(
+        None, "Address of their cluster; local starts one here.", needs="engine"
+    )
     sanity: bool = option(False, "First check loss and gradient on this data.")
     memory: str | None = option(
         None, "Use at most this much memory, such as 2GB: larger data stay on disk."
@@ -391,7 +397,7 @@ TABLES: dict[str, type[Table]] = {
     "fit": FitOptions,
 }
 # Values of options that other options need, for messages.
-EXAMPLES = {"checkpoint": "FOLDER", "report": "FILE.html"}
+EXAMPLES = {"checkpoint": "FOLDER", "engine": "dask", "report": "FILE.html"}
 
 
 class Options(

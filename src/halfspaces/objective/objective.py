@@ -250,7 +250,7 @@ class Objective:
             return smoothing, _Sums(*sums[:5], pulled=sums[5:])
         offsets = None
         if smoothing.recentre > 0:
-            offsets = np.zeros((len(blocks.y), *request.W.shape[1:]), np.float16)
+            offsets = blocks.row_values(request.W.shape[1:])
             smoothing = smoothing.recentred(offsets)
         at = self.score.at(request.W, blocks.dtype, request.draw, request.gradient)
         visit = self._visit(request, at, self._losses(request, offsets))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from scipy.sparse import issparse
 
 from halfspaces.devices.device_blocks import DeviceBlocks
+from halfspaces.engines import PartitionedBlocks
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.losses.base import Loss
 from halfspaces.losses.one_vs_all import OneVsAll
@@ -258,7 +259,8 @@ def choose_for(objective: Objective, *, lbfgs: bool = False, path: bool = False)
 
 
 def _has_easy_dual(objective: Objective, *, path: bool) -> bool:
-    if objective.n_examples * objective.blocks.row_size > DUAL_VALUES:
+    elsewhere = isinstance(objective.blocks, PartitionedBlocks)
+    if elsewhere or objective.n_examples * objective.blocks.row_size > DUAL_VALUES:
         return False
     if path and not objective.loss.smooth:
         return refusal(objective) is None

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from halfspaces.engines import PartitionedRows
 from halfspaces.loop.optimizer import Optimizer, State, by_member
 from halfspaces.loop.result import Reason
 from halfspaces.losses.base import Loss
@@ -95,6 +96,11 @@ class CoordinateDescent(Optimizer[CoordinateDescentState]):
     def init(self, W: Array, objective: Objective) -> CoordinateDescentState:
         """Checks the loss and the penalty; nothing is evaluated yet."""
         members = W.shape[1]
+        if isinstance(objective.blocks.X, PartitionedRows):
+            raise TypeError(
+                "CoordinateDescent reads single columns, and the rows lie on"
+                f" {objective.blocks.X.engine.name}; use optimizer='proximal_newton'."
+            )
         if not objective.loss.smooth:
             raise TypeError(
                 f"CoordinateDescent needs a loss without kinks, got {objective.loss}; "

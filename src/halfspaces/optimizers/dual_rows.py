@@ -5,6 +5,7 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, cast
@@ -13,6 +14,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from halfspaces.devices.stored_rows import name_of
+from halfspaces.engines import PartitionedRows
 from halfspaces.kernels.compile import run_compiled
 from halfspaces.losses.base import Loss
 from halfspaces.losses.crammer_singer import CrammerSinger
@@ -241,7 +243,13 @@ def refusal(objective: Objective) -> str | None:
         )
     if objective.blocks.y.ndim == 2:
         return "takes one set of labels, got one for each member; use optimizer='lbfgs'."
+    return _refusal_of_rows(objective, thresholds)
+
+
+def _refusal_of_rows(objective: Objective, thresholds: Sequence[float]) -> str | None:
     X: Any = objective.blocks.X
+    if isinstance(X, PartitionedRows):
+        return f"reads single rows, and these lie on {X.engine.name}; use optimizer='lbfgs'."
     if issparse(X):
         if np.any(thresholds) and objective.linear.standardization.mean.any():
             return "takes L1 and elastic net on sparse rows without means; use optimizer='auto'."

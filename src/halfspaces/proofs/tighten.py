@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from halfspaces.engines import PartitionedBlocks, by_row
 from halfspaces.losses.base import Loss
 from halfspaces.objective.objective import Objective
 from halfspaces.objective.request import Evaluation
@@ -160,6 +161,8 @@ class _Part:
         index = self.rows if blocks.index is None else blocks.index[self.rows]
         numbers = np.zeros(len(blocks.y), np.min_scalar_type(len(index)))
         numbers[index] = np.arange(len(index))
+        if isinstance(blocks, PartitionedBlocks):
+            by_row.number_of(numbers)  # a worker needs those of its rows
         weighed = change * self.share[:, :, None]
         columns = weighed.astype(blocks.dtype, copy=False).reshape(len(weighed), -1)
         (dV,) = blocks.sum(

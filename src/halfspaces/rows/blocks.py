@@ -170,8 +170,7 @@ class Blocks:
 
     def subset(self, index: Array) -> "Blocks":
         """The rows `index` of this set, without a copy."""
-        index = np.asarray(index)
-        return replace(self, index=index if self.index is None else self.index[index])
+        return replace(self, index=np.asarray(index) if self.index is None else self.index[index])
 
     def map(
         self, visit: Visit[Partial], rows: Rows = None, columns: int | None = None
@@ -253,9 +252,12 @@ class Blocks:
 
     def weights(self) -> Array:
         """Weights of the examples, shape (N,) or (N, M); ones, read-only, if there are none."""
-        if self.weight is None:
-            return np.broadcast_to(1.0, self.n_examples)
-        return self._take(self.weight, slice(None))
+        ones = np.broadcast_to(1.0, self.n_examples)
+        return ones if self.weight is None else self._take(self.weight, slice(None))
+
+    def row_values(self, shape: tuple[int, ...]) -> Array:
+        """Zeros (N, ...), float16, a row for each row of X, into which visits may write."""
+        return np.zeros((len(self.y), *shape), np.float16)
 
     def _chunks(self, rows: Rows, size: int) -> list[slice | Array]:
         if isinstance(rows, np.ndarray):

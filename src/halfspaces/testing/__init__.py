@@ -16,6 +16,7 @@ law that it broke, which is then checked for all components.
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from halfspaces.engines import Engine
 from halfspaces.losses.base import Loss
 from halfspaces.losses.softmax import Softmax
 from halfspaces.noise.base import Noise
@@ -47,6 +48,7 @@ __all__ = [
     "OPTIMIZER_LAWS",
     "PENALTY_LAWS",
     "check_dropping",
+    "check_engine",
     "check_feature",
     "check_loss",
     "check_module",
@@ -200,6 +202,31 @@ def check_optimizer(
     """
     laws = {name: law for name, law in OPTIMIZER_LAWS.items() if converges or name != "law_optimum"}
     _check_all(laws, optimizer, objective=objective or small_objective(), seed=seed)
+
+
+def check_engine(engine: Engine, *, seed: int = 0) -> None:
+    """Check an engine by every law of `testing/engines.py`.
+
+    Parameters
+    ----------
+    engine : Engine
+        With workers that run.
+    seed : int
+        Seed of the rows and parameters.
+
+    Raises
+    ------
+    AssertionError
+        With a line for each broken law.
+
+    Examples
+    --------
+    >>> from halfspaces.engines import Threads
+    >>> check_engine(Threads(n_jobs=3))
+    """
+    from halfspaces.testing.engines import LAWS
+
+    _check_all(LAWS, engine, seed=seed)
 
 
 def check_feature(feature: "Feature", *, size: tuple[int, int] = (32, 40), seed: int = 0) -> None:

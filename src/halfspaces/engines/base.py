@@ -1,0 +1,222 @@
+"""The protocol of an engine: it keeps partitions of the rows, and maps a visit over them.
+
+An engine decides where the rows lie and which process visits them, never what is computed: the rows
+of a partition, the order in which partial sums are added and their precision are the same for all.
+So results have the same bits on every engine, for any number of workers.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from halfspaces.rows.blocks import Blocks, BlockSizes
+from halfspaces.support.types import Array, Rows, Visit
+from halfspaces.system.errors import DataError
+
+FAN = 8  # partial sums that one node of the tree adds
+
+Sums = tuple[Any, ...]
+Key = tuple[int, int]  # of values that a worker holds: a number of the values, and the partition
+
+
+class EngineError(DataError):
+    """A pass that an engine could not finish, in one sentence with the remedy."""
+
+
+class Source(ABC):
+    """Where the rows of a partition come from, if a worker has to read them (again)."""
+
+    rows_here: ClassVar[bool] = False  # whether only the client has the rows, and must send them
+
+    @abstractmethod
+    def load(self) -> Any:
+        """The rows: an array (n, D), a data frame or a table of numbers."""
+
+    def __str__(self) -> str:
+        return "the rows that were given"
+
+
+@dataclass(frozen=True, eq=False)
+class Given(Source):
+    """Rows in the memory of the client, which sends them to a worker."""
+
+    rows: Array = field(repr=False)
+    rows_here: ClassVar[bool] = True
+
+    def load(self) -> Array:
+        """The rows themselves."""
+        return self.rows
+
+
+@dataclass(frozen=True, eq=False)
+class Read(Source):
+    """Rows that a worker reads itself: `read(*arguments)`, a function that can be pickled."""
+
+    read: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    name: str
+
+    def load(self) -> Any:
+        """What the function returns."""
+        return self.read(*self.arguments)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PartitionBlocks(Blocks):
+    """The rows of one partition, whose numbers in the whole X begin at `first`."""
+
+    first = 0
+
+    def _numbers(self, chunk: slice | Array) -> Array:
+        return super()._numbers(numbers_in(chunk)) + self.first
+
+
+def numbers_in(chunk: slice | Array) -> Array:
+    """A chunk of rows as their numbers.
+
+    >>> numbers_in(slice(2, 5, 1)).tolist()
+    [2, 3, 4]
+    """
+    return np.arange(chunk.start, chunk.stop, chunk.step) if isinstance(chunk, slice) else chunk
+
+
+@dataclass(frozen=True, eq=False)
+class How:
+    """How the rows of a partition are visited: all that does not depend on the partition.
+
+    Parameters
+    ----------
+    visit : callable
+        Of a `Block`, as `Blocks.map` and `Blocks.sum` take it.
+    columns : int or None
+        As they take it.
+    summed : bool
+        Whether the results of the visits are added, or returned one by one.
+    center : array, shape (D,), or None
+    sizes : BlockSizes
+    in_double : bool
+        As of `Blocks`.
+    """
+
+    visit: Visit[Any]
+    columns: int | None
+    summed: bool
+    center: Array | None
+    sizes: BlockSizes
+    in_double: bool
+
+    def of(self, X: Any, y: Array, weight: Array | None, rows: Rows, first: int) -> Any:
+        """The sums over a partition in float64, or the list of the results of its blocks."""
+        blocks = PartitionBlocks(
+            X,
+            y,
+            weight,
+            center=self.center,
+            n_jobs=1,
+            sizes=self.sizes,
+            in_double=self.in_double,
+        )
+        object.__setattr__(blocks, "first", first)
+        if not self.summed:
+            return list(blocks.map(self.visit, rows, self.columns))
+        sums = blocks.sum(self.visit, rows, self.columns)
+        return tuple(np.array(part, np.float64) for part in sums)
+
+
+class Part(NamedTuple):
+    """The rows of one partition that a pass visits, by their positions in it; None: all."""
+
+    partition: int
+    rows: Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """A visit to some partitions.
+
+    Parameters
+    ----------
+    X : PartitionedRows
+    y, weight : array
+        As of `Blocks`, of all rows.
+    parts : sequence of Part
+        In the order of the partitions, each at most once.
+    how : How
+    """
+
+    X: Any
+    y: Array
+    weight: Array | None
+    parts: Sequence[Part]
+    how: How
+
+
+class Engine(ABC):
+    """Where partitions of X live, and who visits them.
+
+    A new engine is one class with `results`. `total` adds the results of all partitions on the
+    client, in the order of `tree`; an engine that adds them on its workers has to keep that order.
+    `halfspaces.testing.check_engine` holds an engine to the answers of all others.
+    """
+
+    name: ClassVar[str]
+
+    @property
+    def slots(self) -> int:
+        """The number of partitions that are visited at the same time."""
+        return 1
+
+    @abstractmethod
+    def results(self, visits: Pass) -> Iterator[Any]:
+        """What `How.of` gives for each part of a pass, in order."""
+
+    def total(self, visits: Pass) -> Sums:
+        """The sum of the results of all parts, by `tree`; () for no part."""
+        results = list(self.results(visits))
+        return tree(results, add) if results else ()
+
+    def forget(self, number: int) -> None:  # noqa: B027
+        """Free what workers hold under this number."""
+
+    def close(self) -> None:  # noqa: B027
+        """End what the engine has started itself."""
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def tree(items: Sequence[Any], join: Callable[[Sequence[Any]], Any]) -> Any:
+    """Join neighbours, `FAN` at a time, until one item is left.
+
+    Which items are joined depends on their number alone, not on who computed them or when.
+
+    >>> tree(list("abcdefghij"), "".join)
+    'abcdefghij'
+    >>> tree(range(10), lambda items: list(items))
+    [[0, 1, 2, 3, 4, 5, 6, 7], [8, 9]]
+    """
+    level = list(items)
+    while len(level) > 1:
+        level = [join(level[start : start + FAN]) for start in range(0, len(level), FAN)]
+    return level[0]
+
+
+def add(results: Sequence[Sums]) -> Sums:
+    """The sum of tuples of float64 arrays, from the first to the last.
+
+    >>> add([(1.0, np.ones(2)), (2.0, np.ones(2))])
+    (3.0, array([2., 2.]))
+    """
+    first, *others = results
+    total = list(first)
+    for other in others:
+        total = [one + more for one, more in zip(total, other, strict=True)]
+    return tuple(total)

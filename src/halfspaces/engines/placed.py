@@ -1,0 +1,190 @@
+"""X in partitions that an engine holds: all that the client knows of the rows."""
+
+import itertools
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from halfspaces.engines.base import Engine, Given, How, Part, Pass, Source
+from halfspaces.rows.blocks import BlockSizes
+from halfspaces.support.types import Array, Block, Features
+
+_numbers = itertools.count(1)
+
+
+def new_number() -> int:
+    """A number that no other values of this process have."""
+    return next(_numbers)
+
+
+@dataclass(frozen=True, eq=False)
+class PartitionedRows:
+    """The rows of X (N, D) on an engine, in partitions of consecutive rows.
+
+    Parameters
+    ----------
+    engine : Engine
+    sources : tuple of Source
+        Of each of P partitions.
+    starts : integer array, shape (P + 1,)
+        The first row of each partition, and N.
+    n_features : int
+        D.
+    dtype : dtype
+        Of the rows: uint8, float16, float32 or float64.
+    columns : tuple of str, or None
+        The names of the features, where the data have them.
+
+    Examples
+    --------
+    >>> from halfspaces.engines import Threads, place
+    >>> X = place(np.eye(4), Threads(), partitions=2)
+    >>> X.shape, X[[3, 0]].tolist()
+    ((4, 4), [[0.0, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, 0.0]])
+    """
+
+    engine: Engine
+    sources: tuple[Source, ...] = field(repr=False)
+    starts: Array
+    n_features: int
+    dtype: np.dtype
+    columns: tuple[str, ...] | None = field(default=None, repr=False)
+    number: int = field(default_factory=new_number, repr=False)
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, self.engine.forget, self.number).atexit = False
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, D)."""
+        return int(self.starts[-1]), self.n_features
+
+    @property
+    def ndim(self) -> int:
+        """2."""
+        return 2
+
+    @property
+    def size(self) -> int:
+        """N · D."""
+        return self.shape[0] * self.n_features
+
+    @property
+    def nbytes(self) -> int:
+        """Of all rows, as they are stored."""
+        return self.size * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> Array:
+        """Some rows (n, D), by an array of their numbers in any order: they come to the client."""
+        index = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows)
+        if index.dtype == bool:
+            index = np.flatnonzero(index)
+        order = np.argsort(index, kind="stable")
+        plain = How(_stored, 0, summed=False, center=None, sizes=BlockSizes(), in_double=False)
+        y = np.empty(len(self), np.int8)
+        visits = Pass(self, y, None, self.parts(index[order]), plain)
+        found = [part for parts in self.engine.results(visits) for part in parts]
+        taken = np.empty((len(index), self.n_features), self.dtype)
+        if found:
+            taken[order] = np.concatenate(found)
+        return taken
+
+    def parts(self, rows: Array | slice | None) -> list[Part]:
+        """The partitions that rising rows lie in, with their positions there."""
+        stops = self.starts[1:]
+        if isinstance(rows, np.ndarray):
+            cuts = np.searchsorted(rows, self.starts)
+            return [
+                Part(p, rows[cuts[p] : cuts[p + 1]] - self.starts[p])
+                for p in range(len(stops))
+                if cuts[p] < cuts[p + 1]
+            ]
+        if rows is None:
+            return [Part(p, None) for p in range(len(stops)) if self.starts[p] < stops[p]]
+        first, last, _ = rows.indices(len(self))
+        ends = np.clip(np.stack([self.starts[:-1], stops]), first, last) - self.starts[:-1]
+        return [
+            Part(p, slice(int(low), int(high)))
+            for p, (low, high) in enumerate(ends.T)
+            if low < high
+        ]
+
+    def moved_to(self, engine: Engine) -> "PartitionedRows":
+        """The same partitions on another engine."""
+        return replace(self, engine=engine, number=new_number())
+
+
+def _stored(block: Block) -> Array:
+    return np.array(block.X)
+
+
+def place(
+    X: Features, engine: Engine, partitions: int | Sequence[int] | None = None
+) -> PartitionedRows:
+    """Rows in memory (N, D) as partitions on an engine, of nearly equal sizes.
+
+    Parameters
+    ----------
+    X : array, shape (N, D)
+        uint8, float16, float32 or float64; sent to workers as it is.
+    engine : Engine
+    partitions : int, sequence of int, or None
+        Their number, or the number of rows of each; None takes two for each worker.
+
+    Raises
+    ------
+    TypeError
+        For sparse rows, and for other types.
+    ValueError
+        For sizes that do not add up to N.
+
+    Examples
+    --------
+    >>> from halfspaces.engines import Threads
+    >>> place(np.zeros((5, 2)), Threads(), partitions=[2, 3]).starts.tolist()
+    [0, 2, 5]
+    """
+    rows = check_rows(X)
+    if partitions is None:
+        partitions = 2 * engine.slots
+    if isinstance(partitions, int):
+        count = max(1, min(partitions, len(rows)))
+        starts = np.linspace(0, len(rows), count + 1).astype(np.int64)
+    else:
+        starts = np.concatenate([[0], np.cumsum(partitions)]).astype(np.int64)
+        if starts[-1] != len(rows):
+            raise ValueError(
+                f"partitions has {starts[-1]} rows, and X has {len(rows)}; give sizes that add"
+                " up to them."
+            )
+    sources = tuple(Given(rows[i:j]) for i, j in itertools.pairwise(starts.tolist()))
+    return PartitionedRows(engine, sources, starts, rows.shape[1], rows.dtype)
+
+
+def check_rows(X: Any) -> Array:
+    """The rows of a partition in a type that products take, C order; TypeError for sparse ones.
+
+    >>> check_rows(np.array([[1, 2]])).dtype
+    dtype('float64')
+    """
+    if hasattr(X, "tocsr"):
+        raise TypeError(
+            "Partitions of sparse rows are not taken yet; give dense ones, or fit the sparse X as a"
+            " whole, on one machine."
+        )
+    names = getattr(X, "column_names", None)
+    if names is not None:  # a table of Arrow
+        X = np.column_stack([np.asarray(X[name]) for name in names])
+    rows = np.asarray(X)
+    if rows.ndim != 2:
+        raise TypeError(f"A partition has the shape {rows.shape}; give rows of numbers, (n, D).")
+    if rows.dtype.kind not in "biuf":
+        raise TypeError(f"A partition holds {rows.dtype}, and no numbers; convert its columns.")
+    taken = rows.dtype.name in ("uint8", "float16", "float32", "float64")
+    return np.ascontiguousarray(rows if taken else rows.astype(np.float64))

@@ -1,0 +1,166 @@
+"""Ray as an engine: partitions held by actors of a Ray cluster."""
+
+# Not typed: ray.
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+
+import os
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from halfspaces.engines.base import EngineError, Source
+from halfspaces.engines.futures import FuturesEngine, Handle
+from halfspaces.engines.residents import Call, Outcome, forget, join, visit
+from halfspaces.support.types import Array
+
+HINT = "Ray is not installed; install halfspaces[ray]."
+STORE = 256 << 20  # bytes of the object store of a cluster that is started here
+
+
+class Stored(Source):
+    """A partition in Ray's object store, which computes it again if it is lost."""
+
+    def __init__(self, reference: Any, name: str) -> None:
+        self.reference = reference
+        self._name = name
+
+    def load(self) -> Any:
+        """The rows."""
+        import ray
+
+        return ray.get(self.reference)
+
+    def __str__(self) -> str:
+        return self._name
+
+
+class Ray(FuturesEngine):
+    """Visits partitions on actors of a Ray cluster, one for each of its cores.
+
+    Ray starts an actor that died again; it then reads or receives its partitions again.
+
+    Parameters
+    ----------
+    address : str or None
+        Of a cluster; "local" starts one on this machine; None takes the one that is connected, or
+        else starts one.
+    workers : int or None
+        The number of actors; None: one for each core of the cluster.
+
+    Raises
+    ------
+    EngineError
+        If Ray is not installed, or the cluster has no free core.
+    """
+
+    name: ClassVar[str] = "ray"
+
+    def __init__(self, address: str | None = None, *, workers: int | None = None) -> None:
+        super().__init__()
+        try:
+            import ray
+        except ImportError:
+            raise EngineError(HINT) from None
+        self._ray = ray
+        self._started = not ray.is_initialized()
+        if self._started:
+            self._connect(address, workers)
+        self._given_workers = workers
+        self._actors: dict[str, Any] = {}
+        self._join = ray.remote(num_cpus=0, max_retries=-1)(_joined)
+
+    def _connect(self, address: str | None, workers: int | None) -> None:
+        options: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False}
+        if address in (None, "local"):
+            options |= {"num_cpus": workers, "object_store_memory": STORE, "address": "local"}
+        else:
+            options["address"] = address
+        try:
+            self._ray.init(**options)
+        except ConnectionError as error:
+            raise EngineError(
+                f"No cluster of Ray answers at {address!r} ({error}); start one with ray start"
+                " --head, or take 'local'."
+            ) from None
+
+    def __repr__(self) -> str:
+        return f"Ray(workers={len(self._actors)})"
+
+    def close(self) -> None:
+        """End the actors, and the cluster if it was started here."""
+        for actor in self._actors.values():
+            self._ray.kill(actor)
+        self._actors = {}
+        if self._started and self._ray.is_initialized():
+            self._ray.shutdown()
+
+    def workers(self) -> Sequence[str]:
+        """The names of the actors; cores that were added since the last pass get one, too."""
+        cores = int(self._ray.cluster_resources().get("CPU", 0))
+        wanted = self._given_workers or max(cores, 1)
+        while len(self._actors) < wanted:
+            name = f"worker {len(self._actors)}"
+            # They hold no core: tasks of Ray Data would wait for it for ever.
+            options: dict[str, Any] = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
+            options["scheduling_strategy"] = "SPREAD"
+            self._actors[name] = self._ray.remote(**options)(_Worker).remote(name)
+        return list(self._actors)
+
+    def share(self, content: bytes) -> Handle:
+        """The bytes in the object store: once on each machine."""
+        return self._ray.put(content)
+
+    def submit(
+        self, worker: str, call: Call, shared: Handle, X: Handle, given: dict[int, Array]
+    ) -> Handle:
+        """A call of an actor."""
+        return self._actors[worker].visit.remote(call, shared, X, given)
+
+    def submit_join(self, outcomes: Sequence[Handle]) -> Handle:
+        """A task that adds outcomes."""
+        return self._join.remote(*outcomes)
+
+    def fetch(self, outcome: Handle) -> Outcome:
+        """Wait for a result."""
+        return self._ray.get(outcome)
+
+    def rows_of(self, source: Any, worker: str) -> Handle:
+        """The reference of a partition; the rows themselves; or where to read them."""
+        if isinstance(source, Stored):
+            return source.reference
+        return self._ray.put(source.load()) if source.rows_here else source
+
+    def drop(self, numbers: Sequence[int]) -> None:
+        """Have all actors free what they hold under these numbers."""
+        for actor in self._actors.values():
+            actor.forget.remote(tuple(numbers))
+
+    def is_loss(self, error: Exception) -> bool:
+        """Whether actors died, or objects were lost with a machine."""
+        errors = self._ray.exceptions
+        if not self._ray.is_initialized():
+            raise EngineError(
+                "The head of Ray is gone; start it again and fit again: a fit with a Checkpoint"
+                " among its callbacks goes on from there."
+            ) from error
+        losses = (errors.RayActorError, errors.ObjectLostError, errors.WorkerCrashedError)
+        return isinstance(error, losses)
+
+
+class _Worker:
+    """An actor: it holds partitions and visits them."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def visit(self, call: Call, message: bytes, X: Any, given: dict[int, Array]) -> Outcome:
+        return visit(call, message, X, given, self._name)
+
+    def forget(self, numbers: Sequence[int]) -> None:
+        forget(numbers)
+
+    def pid(self) -> int:
+        return os.getpid()
+
+
+def _joined(*outcomes: Outcome) -> Outcome:
+    return join(outcomes)

@@ -1,0 +1,90 @@
+"""Dask and Ray on two processes of this machine: the bits of threads, also when a worker dies."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from halfspaces import LinearClassifier, LinearClassifierCV
+from halfspaces.engines import Threads, place
+from halfspaces.testing import check_engine
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # of Dask, Ray and their servers
+    pytest.mark.xdist_group("clusters"),
+]
+
+
+def test_every_engine_has_the_bits_of_threads(engine):
+    check_engine(engine)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, {"penalty": "l1"}, {"loss": "hinge", "tol": 1e-2}])
+def test_a_search_for_the_strength_has_the_bits_of_threads(engine, digits, options):
+    X, y = digits
+    here = place(X, Threads(2), 5)
+    one, other = (
+        LinearClassifierCV(strengths=[0.1, 0.03], cv=3, **options).fit(rows, y)
+        for rows in (here, here.moved_to(engine))
+    )
+    assert np.array_equal(one.coef_, other.coef_)
+    assert np.array_equal(one.scores_, other.scores_)
+
+
+def kill_one(engine):
+    """Kill the process of a worker, as the system does when memory runs out."""
+    if engine.name == "dask":
+        pids = sorted(engine.client.run(os.getpid).values())
+    else:
+        import ray
+
+        pids = ray.get([actor.pid.remote() for actor in engine._actors.values()])
+    os.kill(pids[0], signal.SIGKILL)
+
+
+def test_a_worker_that_dies_in_a_fit_changes_no_bit(engine, digits):
+    X, y = digits
+    here = place(X, Threads(2), 5)
+    killed = []
+
+    def kill(run):
+        if not killed and run.passes > 5:
+            killed.append(True)
+            kill_one(engine)
+
+    expected = LinearClassifier(tol=1e-6).fit(here, y)
+    there = here.moved_to(engine)
+    found = LinearClassifier(tol=1e-6, callbacks=[kill]).fit(there, y)
+    assert killed
+    assert np.array_equal(found.coef_, expected.coef_)
+    assert found.result_.passes == expected.result_.passes
+
+
+def test_dask_collections(dask_client, digits):
+    da = pytest.importorskip("dask.array")
+    dd = pytest.importorskip("dask.dataframe")
+    pd = pytest.importorskip("pandas")
+    X, y = digits
+    rows = da.from_array(X, chunks=(500, 20))
+    expected = LinearClassifier().fit(place(X, Threads(2), [500, 500, 500, 297]), y)
+    found = LinearClassifier().fit(rows, da.from_array(y, chunks=600))
+    assert np.array_equal(found.coef_, expected.coef_)
+    assert np.array_equal(found.predict(rows), expected.predict(X))
+    frame = pd.DataFrame(X, columns=[f"pixel {i}" for i in range(64)]).assign(label=y)
+    named = LinearClassifier().fit(dd.from_pandas(frame, npartitions=3), "label")
+    assert named.feature_names_in_[1] == "pixel 1"
+    assert np.abs(named.coef_ - expected.coef_).max() < 1e-6
+
+
+def test_ray_data_sets(ray_engine, digits):
+    import pandas as pd
+    import ray.data
+
+    X, y = digits
+    frame = pd.DataFrame(X, columns=[f"pixel {i}" for i in range(64)]).assign(label=y)
+    data = ray.data.from_pandas([frame[:600], frame[600:]])
+    expected = LinearClassifier().fit(place(X, Threads(2), [600, 1197]), y)
+    found = LinearClassifier().fit(data, "label")
+    assert np.array_equal(found.coef_, expected.coef_)
