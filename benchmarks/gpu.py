@@ -119,8 +119,8 @@ def _data(device: str) -> Any:
 def path(X: Any, y: Array, rates: dict[str, float]) -> dict[str, Any]:
     """Seconds, passes and ratio to the roofline of 20 strengths, from the rows on the device."""
 
-    from halfspaces.devices.device_rows import PlacedRows
-    from halfspaces.devices.in_blocks import in_blocks
+    from halfspaces.engines.devices.device_rows import PlacedRows
+    from halfspaces.engines.devices.in_blocks import in_blocks
     from halfspaces.estimators.linear import linear_objective
     from halfspaces.losses import Softmax
     from halfspaces.penalties import L2

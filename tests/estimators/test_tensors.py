@@ -9,13 +9,13 @@ import warnings
 
 import numpy as np
 import pytest
-from devices.seam import arrays_of
+from engines.devices.seam import arrays_of
 from sklearn.datasets import load_digits, load_iris
 
 import halfspaces
 from halfspaces import LinearClassifier, LinearClassifierCV
-from halfspaces.devices import placing
-from halfspaces.devices.device_rows import StreamedRows
+from halfspaces.engines.devices import placing
+from halfspaces.engines.devices.device_rows import StreamedRows
 from halfspaces.losses import LOSSES
 from halfspaces.optimizers import OPTIMIZERS
 from halfspaces.penalties import PENALTIES

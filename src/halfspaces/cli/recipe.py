@@ -18,7 +18,7 @@ from halfspaces.cli.score_choice import (
     check_images,
     network_of,
 )
-from halfspaces.devices.placing import check_device, free_memory
+from halfspaces.engines.devices.placing import check_device, free_memory
 from halfspaces.estimators.calibration import CALIBRATIONS
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.components import DEFAULT_STRENGTH

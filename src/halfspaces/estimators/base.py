@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from halfspaces.devices.placing import check_device, check_one_device
+from halfspaces.engines.devices.placing import check_device, check_one_device
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.checked_data import Data, check_data, check_rows, in_units
 from halfspaces.estimators.components import make_loss

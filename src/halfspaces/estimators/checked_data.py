@@ -11,11 +11,11 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from halfspaces.devices.in_blocks import in_blocks
-from halfspaces.devices.placing import check_one_device, stored_rows
-from halfspaces.devices.stored_rows import StoredRows
 from halfspaces.engines import PartitionedRows
 from halfspaces.engines.collections import labels_here
+from halfspaces.engines.devices.in_blocks import in_blocks
+from halfspaces.engines.devices.placing import check_one_device, stored_rows
+from halfspaces.engines.devices.stored_rows import StoredRows
 from halfspaces.estimators.finite import check_finite
 from halfspaces.estimators.given import examples_of, features_of, labels_of, weight_of_each_class
 from halfspaces.estimators.partitioned_data import check_partitioned

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from halfspaces.devices.stored_rows import StoredRows
 from halfspaces.engines import PartitionedRows, blocks_of
+from halfspaces.engines.devices.stored_rows import StoredRows
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import LEAST, Centroids
 from halfspaces.support.types import Block, Features

@@ -10,10 +10,10 @@ from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from halfspaces.devices.device_blocks import DeviceBlocks
-from halfspaces.devices.device_objective import DeviceObjective
-from halfspaces.devices.in_blocks import in_blocks
-from halfspaces.devices.stored_rows import name_of
+from halfspaces.engines.devices.device_blocks import DeviceBlocks
+from halfspaces.engines.devices.device_objective import DeviceObjective
+from halfspaces.engines.devices.in_blocks import in_blocks
+from halfspaces.engines.devices.stored_rows import name_of
 from halfspaces.estimators.base import ScoreModel, Scorer
 from halfspaces.estimators.checked_data import Data
 from halfspaces.estimators.coefficients import coefficient_table, feature_names

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from halfspaces.devices.device_objective import DeviceObjective
+from halfspaces.engines.devices.device_objective import DeviceObjective
 from halfspaces.loop.run import Callback
 from halfspaces.objective.objective import Objective
 from halfspaces.optimizers import LBFGS, Optimizer

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from scipy.sparse import issparse
 
-from halfspaces.devices.device_blocks import DeviceBlocks
 from halfspaces.engines import PartitionedBlocks
+from halfspaces.engines.devices.device_blocks import DeviceBlocks
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.losses.base import Loss
 from halfspaces.losses.one_vs_all import OneVsAll

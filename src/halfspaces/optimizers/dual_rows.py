@@ -13,8 +13,8 @@ from typing import Any, ClassVar, NamedTuple, cast
 import numpy as np
 from scipy.sparse import issparse
 
-from halfspaces.devices.stored_rows import name_of
 from halfspaces.engines import PartitionedRows
+from halfspaces.engines.devices.stored_rows import name_of
 from halfspaces.kernels.compile import run_compiled
 from halfspaces.losses.base import Loss
 from halfspaces.losses.crammer_singer import CrammerSinger

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy.sparse import csr_array
 
-from halfspaces.devices.device_gram import device_gram, serves
+from halfspaces.engines.devices.device_gram import device_gram, serves
 from halfspaces.kernels.sparse_rows import stacked
 from halfspaces.objective.objective import Objective
 from halfspaces.scores.linear import Linear

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from devices.seam import arrays_of
+from engines.devices.seam import arrays_of
 
 from halfspaces import LinearClassifier
-from halfspaces.devices.device_array import DeviceArray
-from halfspaces.devices.device_blocks import DeviceBlocks
-from halfspaces.devices.device_objective import DeviceObjective
-from halfspaces.devices.place import Place
+from halfspaces.engines.devices.device_array import DeviceArray
+from halfspaces.engines.devices.device_blocks import DeviceBlocks
+from halfspaces.engines.devices.device_objective import DeviceObjective
+from halfspaces.engines.devices.place import Place
 from halfspaces.losses import LOSSES
 from halfspaces.objective.request import Request, Smoothing
 from halfspaces.preconditioners.gram_matrix import centred_gram

@@ -7,10 +7,16 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from halfspaces.devices.bfloat16 import Bfloat16Rows
-from halfspaces.devices.device_rows import TAKEN, DeviceRows, PlacedRows, StreamedRows, type_name
-from halfspaces.devices.place import Place
-from halfspaces.devices.stored_rows import BFLOAT16, StoredRows
+from halfspaces.engines.devices.bfloat16 import Bfloat16Rows
+from halfspaces.engines.devices.device_rows import (
+    TAKEN,
+    DeviceRows,
+    PlacedRows,
+    StreamedRows,
+    type_name,
+)
+from halfspaces.engines.devices.place import Place
+from halfspaces.engines.devices.stored_rows import BFLOAT16, StoredRows
 from halfspaces.support.types import AnyArray, Array
 from halfspaces.system import libraries, tensors
 from halfspaces.system.blas import OUTSIDE

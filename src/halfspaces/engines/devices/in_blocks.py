@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from halfspaces.devices.bfloat16 import Bfloat16Blocks, Bfloat16Rows
-from halfspaces.devices.device_blocks import DeviceBlocks
-from halfspaces.devices.device_rows import DeviceRows
-from halfspaces.devices.stored_rows import StoredRows
 from halfspaces.engines import PartitionedBlocks, PartitionedRows
+from halfspaces.engines.devices.bfloat16 import Bfloat16Blocks, Bfloat16Rows
+from halfspaces.engines.devices.device_blocks import DeviceBlocks
+from halfspaces.engines.devices.device_rows import DeviceRows
+from halfspaces.engines.devices.stored_rows import StoredRows
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array, Features
 

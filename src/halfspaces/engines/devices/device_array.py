@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from halfspaces.devices.array_functions import FUNCTIONS_OF_ARRAYS
-from halfspaces.devices.place import Place
+from halfspaces.engines.devices.array_functions import FUNCTIONS_OF_ARRAYS
+from halfspaces.engines.devices.place import Place
 from halfspaces.support.types import AnyArray, Array
 
 Axis = int | tuple[int, ...] | None

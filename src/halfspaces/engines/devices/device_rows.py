@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.devices.place import Place
-from halfspaces.devices.stored_rows import BFLOAT16, Chunk, StoredRows
+from halfspaces.engines.devices.place import Place
+from halfspaces.engines.devices.stored_rows import BFLOAT16, Chunk, StoredRows
 from halfspaces.rows.blocks import compute_dtype
 from halfspaces.support.types import AnyArray, Array
 from halfspaces.system.libraries import Library

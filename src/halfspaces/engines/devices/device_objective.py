@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.devices.device_array import DeviceArray
-from halfspaces.devices.device_blocks import DeviceBlock, DeviceBlocks
-from halfspaces.devices.place import Place
+from halfspaces.engines.devices.device_array import DeviceArray
+from halfspaces.engines.devices.device_blocks import DeviceBlock, DeviceBlocks
+from halfspaces.engines.devices.place import Place
 from halfspaces.objective.certificate import Anchor
 from halfspaces.objective.objective import EvaluateLoss, Objective
 from halfspaces.objective.request import Losses, Request, Smoothing

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.devices.device_array import DeviceArray
-from halfspaces.devices.device_rows import DeviceRows
-from halfspaces.devices.place import Moved
+from halfspaces.engines.devices.device_array import DeviceArray
+from halfspaces.engines.devices.device_rows import DeviceRows
+from halfspaces.engines.devices.place import Moved
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import AnyArray, Array, Block, Partial, Rows, Visit
 
@@ -35,7 +35,7 @@ class DeviceBlock:
 
     Examples
     --------
-    >>> from halfspaces.devices.place import Place
+    >>> from halfspaces.engines.devices.place import Place
     >>> from halfspaces.system.libraries import Library
     >>> block = DeviceBlock(np.eye(2), np.dtype(float), Moved(Place(Library())))
     >>> (block @ np.ones((2, 1))).tolist()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.devices.stored_rows import BFLOAT16, Chunk, StoredRows
+from halfspaces.engines.devices.stored_rows import BFLOAT16, Chunk, StoredRows
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import AnyArray, Array, Partial, Rows, Visit
 from halfspaces.system.tensors import widened

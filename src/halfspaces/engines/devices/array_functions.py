@@ -9,7 +9,7 @@ from halfspaces.support.types import AnyArray
 Function = Callable[..., AnyArray]
 Shape = tuple[int, ...] | None
 Type = type | np.dtype | None
-DeviceArray = AnyArray  # that of devices/device_array.py, which imports this module
+DeviceArray = AnyArray  # that of engines/devices/device_array.py, which imports this module
 
 
 def _where(one: DeviceArray, condition: AnyArray, x: AnyArray, y: AnyArray) -> DeviceArray:

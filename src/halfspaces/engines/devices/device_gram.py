@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from halfspaces.devices.device_blocks import DeviceBlock, DeviceBlocks
+from halfspaces.engines.devices.device_blocks import DeviceBlock, DeviceBlocks
 from halfspaces.objective.objective import Objective
 from halfspaces.support.types import Array, Block, Rows
 
