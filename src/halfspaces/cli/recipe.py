@@ -94,6 +94,7 @@ class Recipe(OpenOptions):
         for component in ("score", "loss", "penalty", "optimizer"):
             self._check_parts(component)
         self._check_needed()
+        self._check_device()
         self._check_network()
         self.linear_scores.check(self.optimizer, self.make_loss())
         self._check_strength()
@@ -109,7 +110,6 @@ class Recipe(OpenOptions):
             )
         values.seconds("--budget", self.budget)
         self._check_checkpoint()
-        self._check_device()
 
     def _check_device(self) -> None:
         check_device(self.device, "--device")
