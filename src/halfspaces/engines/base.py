@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from halfspaces.rows.blocks import Blocks, BlockSizes
-from halfspaces.support.types import Array, Rows, Visit
+from halfspaces.support.types import Array, Features, Rows, Visit
 from halfspaces.system.errors import DataError
 
 FAN = 2  # partial sums that one node of the tree adds: a run of partitions is few nodes
@@ -34,7 +34,7 @@ class Source(ABC):
 
     @abstractmethod
     def load(self) -> Any:
-        """The rows: an array (n, D), a data frame or a table of numbers."""
+        """The rows: an array (n, D), dense or sparse, a data frame or a table of numbers."""
 
     def __str__(self) -> str:
         return "the rows that were given"
@@ -44,10 +44,10 @@ class Source(ABC):
 class Given(Source):
     """Rows in the memory of the client, which sends them to a worker."""
 
-    rows: Array = field(repr=False)
+    rows: Features = field(repr=False)
     rows_here: ClassVar[bool] = True
 
-    def load(self) -> Array:
+    def load(self) -> Features:
         """The rows themselves."""
         return self.rows
 
