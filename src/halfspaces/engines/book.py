@@ -67,8 +67,11 @@ class Book:
         self.sent.get(number, {}).pop(partition, None)
 
     def lose(self, worker: str) -> None:
-        """Note that a worker has died: its partitions and all that it was sent are gone."""
-        for places in (*self.workers.values(), *self.sent.values()):
+        """Note that a worker has died, and all that it was sent is gone.
+
+        It keeps its partitions until `assign`: a successor may have its name.
+        """
+        for places in self.sent.values():
             for partition in [p for p, each in places.items() if each == worker]:
                 del places[partition]
 

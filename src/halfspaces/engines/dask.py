@@ -145,14 +145,21 @@ class Dask(FuturesEngine):
 
     def submit(self, worker: str, call: Call, shared: Handle) -> Handle:
         """A call of the actor of a worker: the scheduler has no task of it."""
-        return self._actor(worker).visit(call, shared)
+        return self._called(worker, "visit", call, shared)
 
     def send(self, worker: str, delivery: Delivery, content: Any) -> Handle:
         """A call of the actor of a worker; a task for what workers compute or read."""
         if isinstance(content, Piece):
-            return self._actor(worker).deliver(delivery, content)
+            return self._called(worker, "deliver", delivery, content)
         rows = content.future(self.client, worker) if isinstance(content, Lazy) else content
         return self.client.submit(_deliver, delivery, rows, workers=[worker], pure=False)
+
+    def _called(self, worker: str, method: str, *arguments: Any) -> Handle:
+        actor = self._actor(worker)
+        try:
+            return getattr(actor, method)(*arguments)
+        except RuntimeError as error:  # the actor has been lost meanwhile
+            raise WorkerGone(worker) from error
 
     def _actor(self, worker: str) -> Any:
         """The actor of a worker, which is made for its first call."""

@@ -156,25 +156,27 @@ class FuturesEngine(Engine):
 
     def _deliver(self, sending: Sending, positions: list[int]) -> bool:
         """Send partitions to workers that miss them; whether all have arrived."""
-        arrived = True
+        gone: set[str] = set()
         waiting: deque[tuple[Sent, Handle]] = deque()
 
-        def wait() -> bool:
+        def wait() -> None:
             sent, handle = waiting.popleft()
-            outcome = self._fetched(sent.worker, handle)
-            if outcome is not None and sent.key is not None:
+            if self._fetched(sent.worker, handle) is None:
+                gone.add(sent.worker)
+            elif sent.key is not None:
                 self.book.note(sent.worker, sent.key)
-            return outcome is not None
 
         most = IN_FLIGHT * len(sending.by_worker(positions))
         for sent in sending.missing(positions, self.memory()):
+            if sent.worker in gone:
+                continue
             handle = self._begun(self.send, sent.worker, sent.delivery, sent.content)
             waiting.append((sent, handle))
             while isinstance(sent.content, Piece) and len(waiting) > most:
-                arrived &= wait()
+                wait()
         while waiting:
-            arrived &= wait()
-        return arrived
+            wait()
+        return not gone
 
     def _outcome(self, sending: Sending, call: _Started) -> Outcome | None:
         """The outcome of a call; None if its worker died, or misses something."""
