@@ -27,6 +27,8 @@ FITS = {
     "random search": {"optimizer": "random_search"},
     **{f"sgd, {name}": {"optimizer": SGD(update_rule=name)} for name in UPDATE_RULES},
 }
+# After few passes those of a smooth loss with a penalty differ from rows in one piece by rounding.
+DETERMINED = set(FITS) - {"hinge", "crammer_singer", "ova_hinge", "none"}
 SLOW = set(FITS) - {"softmax", "hinge", "l1", "sgd, momentum"}
 
 
@@ -49,7 +51,11 @@ def test_a_fit_has_the_bits_of_threads(engine, some_digits, name):
     assert np.array_equal(found.coef_, expected.coef_)
     assert np.array_equal(found.intercept_, expected.intercept_)
     assert found.result_.gap == expected.result_.gap
-    assert found.coef_ == pytest.approx(whole.coef_, abs=1e-6 * np.abs(whole.coef_).max())
+    if name in DETERMINED:
+        assert found.coef_ == pytest.approx(whole.coef_, abs=1e-6 * np.abs(whole.coef_).max())
+    else:
+        gap = max(found.result_.gap, whole.result_.gap)
+        assert abs(found.result_.loss - whole.result_.loss) <= max(gap, 1e-6)
 
 
 @pytest.mark.parametrize("options", [{}, pytest.param({"penalty": "l1"}, marks=pytest.mark.slow)])

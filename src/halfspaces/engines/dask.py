@@ -14,7 +14,16 @@ import numpy as np
 from halfspaces.engines.base import EngineError, Source
 from halfspaces.engines.book import Book
 from halfspaces.engines.futures import FuturesEngine, Handle
-from halfspaces.engines.residents import Call, Delivery, Outcome, Piece, deliver, forget, visit
+from halfspaces.engines.residents import (
+    Call,
+    Delivery,
+    Outcome,
+    Piece,
+    deliver,
+    forget,
+    keep_freed_memory,
+    visit,
+)
 from halfspaces.support.types import Array
 
 SECONDS = 180  # with a cluster that has no workers
@@ -243,6 +252,7 @@ class _Worker:
     """The actor of a worker: it visits what the worker holds."""
 
     def __init__(self) -> None:
+        keep_freed_memory()
         self._name = _address()
 
     def visit(self, call: Call, message: Array) -> Outcome:

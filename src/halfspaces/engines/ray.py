@@ -9,7 +9,15 @@ from typing import Any, ClassVar
 
 from halfspaces.engines.base import EngineError, Source
 from halfspaces.engines.futures import FuturesEngine, Handle
-from halfspaces.engines.residents import Call, Delivery, Outcome, deliver, forget, visit
+from halfspaces.engines.residents import (
+    Call,
+    Delivery,
+    Outcome,
+    deliver,
+    forget,
+    keep_freed_memory,
+    visit,
+)
 
 HINT = "Ray is not installed; install halfspaces[ray]."
 STORE = 256 << 20  # bytes of the object store of a cluster that is started here
@@ -143,6 +151,7 @@ class _Worker:
     """An actor: it holds partitions and visits them."""
 
     def __init__(self, name: str) -> None:
+        keep_freed_memory()
         self._name = name
 
     def visit(self, call: Call, message: bytes) -> Outcome:
