@@ -130,16 +130,20 @@ class Dask(FuturesEngine):
         now = time.monotonic()
         if self._slots and now < self._asked + ASK_AFTER:
             return self._slots
-        threads = self.client.nthreads()
+        threads = self._threads()
         if not threads:
             try:
                 self.client.wait_for_workers(1, timeout=SECONDS)
             except TimeoutError:
                 raise _no_workers(SECONDS) from None
-            threads = self.client.nthreads()
+            threads = self._threads()
         self._slots = [worker for worker in sorted(threads) for _ in range(threads[worker])]
         self._asked = now
         return self._slots
+
+    def _threads(self) -> dict[str, int]:
+        """The number of threads of each worker."""
+        return self.client.nthreads()
 
     def memory(self) -> int | None:
         """The least memory limit of a worker."""
@@ -193,7 +197,7 @@ class Dask(FuturesEngine):
         self._actors.pop(worker, None)
         self._asked = 0.0
         for _ in range(PROBES):
-            if worker not in self.client.nthreads():
+            if worker not in self._threads():
                 return
             time.sleep(LOOK_AFTER / PROBES)
 
@@ -204,7 +208,7 @@ class Dask(FuturesEngine):
             except TimeoutError:
                 made = self._actors.get(worker)
                 lost = made is not None and made.future.status != "finished"
-                if lost or worker not in self.client.nthreads():
+                if lost or worker not in self._threads():
                     raise WorkerGone(worker) from None
 
     def drop(self, numbers: Sequence[int]) -> None:
