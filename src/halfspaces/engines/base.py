@@ -196,6 +196,15 @@ class Engine(ABC):
         self.close()
 
 
+def shape_of(rows: Any) -> tuple[int, int]:
+    """(n, D) of dense or sparse rows.
+
+    >>> shape_of(np.eye(2, 3))
+    (2, 3)
+    """
+    return rows.shape
+
+
 class Tree:
     """Sums of neighbours, `FAN` at a time, until one is left.
 

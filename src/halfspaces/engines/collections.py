@@ -9,9 +9,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from halfspaces.engines.base import Engine, EngineError
+from halfspaces.engines.base import Engine, EngineError, shape_of
 from halfspaces.engines.placed import PartitionedRows, check_rows
-from halfspaces.support.types import Array
+from halfspaces.support.types import Array, Features
 
 _engines: WeakKeyDictionary[Any, Engine] = WeakKeyDictionary()
 
@@ -161,12 +161,12 @@ def _described(rows: Any, y: Array | None = None) -> Described:
     names = getattr(rows, "columns", None)
     columns = None if names is None else tuple(map(str, names))
     checked = check_rows(rows)
-    n_rows, n_features = checked.shape
+    n_rows, n_features = shape_of(checked)
     stored = None if isinstance(checked, np.ndarray) else int(checked.nnz)
     return Described(n_rows, n_features, checked.dtype.name, columns, y, stored)
 
 
-def _divided(table: Any, label: str | None) -> tuple[Array, Described]:
+def _divided(table: Any, label: str | None) -> tuple[Features, Described]:
     """The rows of a block of a Ray data set, without the column of the labels, and what they are.
 
     Columns of tensors (n, k) are k features each.

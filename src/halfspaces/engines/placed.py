@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
 
-from halfspaces.engines.base import Engine, Given, How, Part, Pass, Source
+from halfspaces.engines.base import Engine, Given, How, Part, Pass, Source, shape_of
 from halfspaces.kernels.sparse_rows import canonical, sparse_rows, stacked
 from halfspaces.rows.blocks import BlockSizes
 from halfspaces.support.types import Array, Block, Features
@@ -135,7 +135,6 @@ def _stored(block: Block) -> Features:
 def is_sparse(X: Any) -> bool:
     """Whether rows are sparse, in memory or in partitions.
 
-    >>> from scipy.sparse import csr_array
     >>> is_sparse(np.eye(2)), is_sparse(csr_array(np.eye(2)))
     (False, True)
     """
@@ -172,7 +171,7 @@ def place(
     rows = check_rows(X)
     if partitions is None:
         partitions = 2 * engine.slots
-    n_rows, n_features = rows.shape
+    n_rows, n_features = shape_of(rows)
     if isinstance(partitions, int):
         count = max(1, min(partitions, n_rows))
         starts = np.linspace(0, n_rows, count + 1).astype(np.int64)
@@ -199,9 +198,9 @@ def check_rows(X: Any) -> Features:
     dtype('float64')
     """
     if hasattr(X, "tocsr"):
-        rows = canonical(X)
-        taken = rows.dtype.name in ("float32", "float64")
-        return rows if taken else rows.astype(np.float64)
+        stored = canonical(X)
+        taken = stored.dtype.name in ("float32", "float64")
+        return stored if taken else csr_array(stored, dtype=np.float64)
     names = getattr(X, "column_names", None)
     if names is not None:  # a table of Arrow
         X = np.column_stack([np.asarray(X[name]) for name in names])

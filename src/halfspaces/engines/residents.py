@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from halfspaces.engines import messages
-from halfspaces.engines.base import EngineError, Key, Node, Source, Tree
+from halfspaces.engines.base import EngineError, Key, Node, Source, Tree, shape_of
 from halfspaces.engines.held import RESIDENTS
 from halfspaces.engines.placed import check_rows
 from halfspaces.support.parallel import ordered_map
@@ -181,9 +181,10 @@ def _rows(delivery: Delivery, content: Any) -> Features:
         raise EngineError(
             f"{where} cannot be read: {kind}: {error}; replace it, or leave it out."
         ) from error
-    if rows.shape[0] != delivery.n_rows:
+    n_rows, _ = shape_of(rows)
+    if n_rows != delivery.n_rows:
         raise EngineError(
-            f"{where} has {rows.shape[0]} rows, and had {delivery.n_rows} before; data must not"
+            f"{where} has {n_rows} rows, and had {delivery.n_rows} before; data must not"
             " change while they are fitted."
         )
     return rows

@@ -6,7 +6,7 @@ from itertools import chain, groupby, zip_longest
 from typing import Any, NamedTuple
 
 from halfspaces.engines import by_row, messages
-from halfspaces.engines.base import Engine, Key, Pass
+from halfspaces.engines.base import Engine, Key, Pass, shape_of
 from halfspaces.engines.book import Book
 from halfspaces.engines.held import pieces_of
 from halfspaces.engines.messages import Message
@@ -122,7 +122,7 @@ class Sending:
                 yield Sent(worker, delivery, source, key)
                 continue
             for start, rows in pieces_of(source.load()):
-                last = start + rows.shape[0] == n_rows
+                last = start + shape_of(rows)[0] == n_rows
                 yield Sent(worker, delivery, Piece(start, rows), key if last else None)
 
     def call(self, positions: Sequence[int], threads: int) -> Call:

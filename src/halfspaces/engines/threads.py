@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from halfspaces.engines.base import Engine, Part, Pass
+from halfspaces.engines.base import Engine, Part, Pass, shape_of
 from halfspaces.engines.placed import check_rows
 from halfspaces.support.parallel import available_workers, ordered_map
 from halfspaces.support.types import Features
@@ -41,7 +41,7 @@ class Threads(Engine):
         def visit(part: Part) -> Any:
             X = self._rows(visits.X, part.partition)
             first = int(visits.X.starts[part.partition])
-            own = slice(first, first + X.shape[0])
+            own = slice(first, first + shape_of(X)[0])
             weight = None if visits.weight is None else visits.weight[own]
             return visits.how.of(X, visits.y[own], weight, part.rows, first)
 

@@ -90,13 +90,14 @@ def law_rows(engine: Engine, *, seed: int = 0) -> None:
         X, y = _rows(dtype, seed)
         placed = place(X, engine, SIZES)
         index = np.random.default_rng(seed).integers(len(y), size=20)
-        given: Any = (placed[index], X[index])
+        found: Any = placed[index]
+        expected: Any = X[index]
         if dtype == "sparse":
-            given = [rows.toarray() for rows in given]
-        same_bits(*given, f"some {dtype} rows")
+            found, expected = found.toarray(), expected.toarray()
+        same_bits(found, expected, f"some {dtype} rows")
         blocks = blocks_of(placed, y)
-        found = np.concatenate(list(blocks.map(lambda block: block.rows)))
-        same_bits(found, np.arange(len(y)), "the numbers of the rows")
+        numbers = np.concatenate(list(blocks.map(lambda block: block.rows)))
+        same_bits(numbers, np.arange(len(y)), "the numbers of the rows")
 
 
 @_law
