@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from halfspaces.engines import PartitionedBlocks
 from halfspaces.loop.optimizer import Optimizer, State, by_member, inner
 from halfspaces.loop.result import Reason
 from halfspaces.objective.objective import Objective
@@ -20,12 +21,15 @@ from halfspaces.optimizers.quasi_newton import (
 from halfspaces.optimizers.sketch import Curvature, Sketch
 from halfspaces.optimizers.smoothing import Stage, Stages
 from halfspaces.optimizers.soft_threshold_model import sparse_step
+from halfspaces.optimizers.splitting import SplitModels
 from halfspaces.penalties.base import Penalty
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
 STEP_PASSES = 4  # a step takes the work of so many passes at most
 PASS_CALLS = 4e6  # multiply-adds in the time of a pass over no data
+NEAR = 0.5  # times the gap to be proved: a promised decrease at which dual points are moved
+GRAM_PASSES = 32  # of M C columns cost as much as one product of D columns
 
 
 @dataclass(eq=False)
@@ -46,6 +50,8 @@ class ProximalNewtonState(State):
     target: Array | None = field(default=None, repr=False)  # None: W is to be evaluated
     slope: Array | None = None  # the model's first-order decrease from W to the target, (M,)
     dual_scale: Array | None = None  # the factor of the penalty on the last dual point, (M,)
+    passes: int = 0
+    split: SplitModels | None = field(default=None, repr=False)  # by the Gram matrix of all rows
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,8 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
             stage=self.stages.first(objective.loss, members),
             dual_scale=None,
         )
+        if moved.split is not None:
+            moved.split = SplitModels(moved.split.sketch, moved.threshold, moved.ridge)
         if moved.stage.smoothing.mu > 0:
             return moved
         assert state.value is not None
@@ -161,6 +169,7 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
     def update(self, state: ProximalNewtonState, evaluation: Evaluation) -> ProximalNewtonState:
         """Accept passing trial points and compute new targets; other steps are shortened."""
         assert evaluation.data_gradient is not None
+        state.passes += 1
         # Twice as short as now: bounds stay tight unless the next dual point must be shorter still.
         state.dual_scale = state.penalty.dual_scale(evaluation.data_gradient[:-1]) ** 2
         if state.target is None:
@@ -180,6 +189,25 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
             state.done = Reason.NO_PROGRESS
             return state
         return self._turn(state, accepted)
+
+    def dual_model(
+        self, state: ProximalNewtonState, objective: Objective, target: Array
+    ) -> SplitModels | None:
+        """Near the minimum, once the passes so far cost as much as the Gram matrix of all rows."""
+        features, members, classes = state.W.shape
+        enough = GRAM_PASSES * state.passes * members * classes >= features
+        if state.split is None and enough and not isinstance(objective.blocks, PartitionedBlocks):
+            self._split(state, objective)
+        far = state.slope is None or np.any(-state.slope > NEAR * target)
+        return None if far else state.split
+
+    def _split(self, state: ProximalNewtonState, objective: Objective) -> None:
+        """Go on with the Gram matrix of all rows."""
+        whole = Sketch.of(objective, len(state.curvatures), rows=objective.n_examples)
+        whole = replace(whole, own=1.0)
+        for curvature in state.curvatures:
+            curvature.use(whole)
+        state.split = SplitModels(whole, state.threshold, state.ridge)
 
     def _judge(self, state: ProximalNewtonState, evaluation: Evaluation) -> Array:
         """Members (a mask) whose trial lowers the objective enough.
@@ -251,6 +279,12 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         assert state.gradient is not None
         target = state.W.copy() if state.target is None else state.target.copy()
         for m in np.flatnonzero(members):
+            if state.split is not None:
+                curvature = state.curvatures[m]
+                corrections = curvature.corrections() if curvature.pairs else None
+                system = state.split.system(m, state.W)
+                target[:, m] = system.minimize(state.W[:, m], state.gradient[:, m], corrections)[0]
+                continue
             target[:, m] = sparse_step(
                 state.curvatures[m],
                 state.W[:, m],

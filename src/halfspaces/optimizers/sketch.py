@@ -57,15 +57,15 @@ class Sketch:
     shared: float
 
     @classmethod
-    def of(cls, objective: Objective, n_members: int = 1) -> "Sketch":
-        """From a sample of the rows, scaled to the variances of all rows.
+    def of(cls, objective: Objective, n_members: int = 1, rows: int | None = None) -> "Sketch":
+        """From a sample of the rows, of so many if given, scaled to the variances of all rows.
 
         A feature that is nearly always 0 may hardly be in the sample; its weight would take steps
         without bounds. Scaling does not change correlations; adding to the diagonal instead would
         raise the least eigenvalues, which costs passes.
         """
-        rows = sample_rows(objective, enough_rows(objective, n_members))
-        gram, mean = centred_gram(objective, rows)
+        sampled = sample_rows(objective, rows or enough_rows(objective, n_members))
+        gram, mean = centred_gram(objective, sampled)
         diagonal = np.diag(gram).copy()
         eps = float(np.finfo(gram.dtype).eps)
         floor = 30 * eps * np.sqrt(len(gram)) * max(float(diagonal.max()), 1e-30)
@@ -139,6 +139,12 @@ class Curvature:
         y = self.sketch.centred(change)
         if np.sum(s * y) > LEAST_COSINE * np.linalg.norm(s) * np.linalg.norm(y):
             self.pairs.append((s, y, self.sketch.along_classes(self.sketch.gram_times(s))))
+
+    def use(self, sketch: Sketch) -> None:
+        """Go on with another sketch of the same objective."""
+        self.sketch = sketch
+        pairs = [(s, y, sketch.along_classes(sketch.gram_times(s))) for s, y, _ in self.pairs]
+        self.pairs = deque(pairs, maxlen=self.pairs.maxlen)
 
     def corrections(self) -> tuple[Array, Array]:
         """U (n, C, 2m) and K (2m, 2m)."""
