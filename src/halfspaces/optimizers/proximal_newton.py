@@ -28,7 +28,8 @@ from halfspaces.support.validation import check_number
 
 STEP_PASSES = 4  # a step takes the work of so many passes at most
 PASS_CALLS = 4e6  # multiply-adds in the time of a pass over no data
-NEAR = 0.5  # times the gap to be proved: a promised decrease at which dual points are moved
+NEAR = 0.3  # times the gap to be proved: a decrease by the last step after which proofs are tried
+SPLIT_PAIRS = 8  # that correct the Gram matrix of all rows: each costs C products of a turn
 GRAM_PASSES = 32  # of M C columns cost as much as one product of D columns
 
 
@@ -51,6 +52,8 @@ class ProximalNewtonState(State):
     slope: Array | None = None  # the model's first-order decrease from W to the target, (M,)
     dual_scale: Array | None = None  # the factor of the penalty on the last dual point, (M,)
     passes: int = 0
+    decrease: Array | None = None  # of the objective by the last step, (M,)
+    waiting: Array | None = None  # members (a mask) whose models are still to be minimized
     split: SplitModels | None = field(default=None, repr=False)  # by the Gram matrix of all rows
 
 
@@ -136,7 +139,7 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         if state.value is None:
             state.value = evaluation.total
             state.gradient = evaluation.data_gradient
-        elif np.array_equal(evaluation.request.W, self.propose(state).W):
+        elif state.waiting is None and np.array_equal(evaluation.request.W, self.propose(state).W):
             lower = np.isfinite(evaluation.total) & (evaluation.total <= state.value)
             self._accept(state, evaluation, lower)
         moved = replace(
@@ -148,9 +151,11 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
             target=None,
             stage=self.stages.first(objective.loss, members),
             dual_scale=None,
+            decrease=None,
+            waiting=None,
         )
         if moved.split is not None:
-            moved.split = SplitModels(moved.split.sketch, moved.threshold, moved.ridge)
+            moved.split = moved.split.under(moved.threshold, moved.ridge)
         if moved.stage.smoothing.mu > 0:
             return moved
         assert state.value is not None
@@ -160,6 +165,9 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
 
     def propose(self, state: ProximalNewtonState) -> Request:
         """The iterate, then each member's trial point."""
+        if state.waiting is not None:
+            members, state.waiting = state.waiting, None
+            self._new_targets(state, members)
         W = state.W
         if state.target is not None:
             factor = by_member(state.factor)
@@ -198,7 +206,7 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         enough = GRAM_PASSES * state.passes * members * classes >= features
         if state.split is None and enough and not isinstance(objective.blocks, PartitionedBlocks):
             self._split(state, objective)
-        far = state.slope is None or np.any(-state.slope > NEAR * target)
+        far = state.decrease is None or np.any(state.decrease > NEAR * target)
         return None if far else state.split
 
     def _split(self, state: ProximalNewtonState, objective: Objective) -> None:
@@ -206,7 +214,7 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         whole = Sketch.of(objective, len(state.curvatures), rows=objective.n_examples)
         whole = replace(whole, own=1.0)
         for curvature in state.curvatures:
-            curvature.use(whole)
+            curvature.use(whole, min(SPLIT_PAIRS, self.memory))
         state.split = SplitModels(whole, state.threshold, state.ridge)
 
     def _judge(self, state: ProximalNewtonState, evaluation: Evaluation) -> Array:
@@ -228,6 +236,7 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         assert state.gradient is not None
         assert evaluation.data_gradient is not None
         mask = by_member(accepted)
+        state.decrease = np.where(accepted, state.value - evaluation.total, np.inf)
         state.W = np.where(mask, evaluation.request.W, state.W)
         state.value = np.where(accepted, evaluation.total, state.value)
         state.gradient = np.where(mask, evaluation.data_gradient, state.gradient)
@@ -254,6 +263,13 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         state.trials = np.where(rejected, state.trials + 1, state.trials)
 
     def _turn(self, state: ProximalNewtonState, members: Array) -> ProximalNewtonState:
+        """New models for some members, a mask (M,); minimized later where the end may be proved."""
+        if state.split is None:
+            return self._new_targets(state, members)
+        state.waiting = members
+        return state
+
+    def _new_targets(self, state: ProximalNewtonState, members: Array) -> ProximalNewtonState:
         """New models, minimized, for some members, a mask (M,)."""
         assert state.gradient is not None
         self._aim(state, members)

@@ -140,11 +140,11 @@ class Curvature:
         if np.sum(s * y) > LEAST_COSINE * np.linalg.norm(s) * np.linalg.norm(y):
             self.pairs.append((s, y, self.sketch.along_classes(self.sketch.gram_times(s))))
 
-    def use(self, sketch: Sketch) -> None:
-        """Go on with another sketch of the same objective."""
+    def use(self, sketch: Sketch, most_pairs: int) -> None:
+        """Go on with another sketch of the same objective, and the last pairs."""
         self.sketch = sketch
         pairs = [(s, y, sketch.along_classes(sketch.gram_times(s))) for s, y, _ in self.pairs]
-        self.pairs = deque(pairs, maxlen=self.pairs.maxlen)
+        self.pairs = deque(pairs, maxlen=most_pairs)
 
     def corrections(self) -> tuple[Array, Array]:
         """U (n, C, 2m) and K (2m, 2m)."""

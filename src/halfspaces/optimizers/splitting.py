@@ -18,7 +18,7 @@ alternating direction method of multipliers, 2011, https://doi.org/10.1561/22000
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ from halfspaces.system.blas import one_blas_thread
 TURNS = 60
 RELAXATION = 1.9  # of the turns but the last
 PENALTY = 1.5  # ρ, of the threshold over the mean size of the weights that are not 0
+MUCH = 1.7  # times ρ: a change that is worth another inverse
 PANEL_ROWS = 512  # of the inverse, multiplied at a time
 WORKERS = 2  # such products are bound by memory
 
@@ -64,21 +65,21 @@ class Splitting:
     ridge: Array
 
     @classmethod
-    def of(cls, sketch: Sketch, W: Array, threshold: float, ridge: float) -> "Splitting":
-        """For weights of about the size of those of W (D+1, C) that are not 0."""
-        used = np.abs(W[:-1][W[:-1] != 0])
+    def of(cls, sketch: Sketch, rho: float, threshold: float, ridge: float) -> "Splitting":
+        """The inverse for this ρ."""
         curvature = sketch.curvature * sketch.own
-        size = float(used.mean()) if len(used) else threshold / curvature
-        rho = PENALTY * threshold / size
         factor = Cholesky.of(sketch.gram.copy(), np.array([rho / curvature])).factor
         with one_blas_thread():
             inverse, _ = _inverse_of_factor(factor, overwrite_c=True)
         inverse = inverse.T  # C order; what is known is below the diagonal
         copy_lower_to_upper(inverse)
         inverse *= inverse.dtype.type(1 / curvature)
-        features = np.arange(len(sketch.gram)) < len(sketch.mean)
-        penalties = features[:, None] * np.array([threshold, ridge], dtype=inverse.dtype)
-        return cls(sketch, inverse, rho, penalties[:, :1], penalties[:, 1:])
+        return cls(sketch, inverse, rho, *_penalties(sketch, threshold, ridge))
+
+    def under(self, threshold: float, ridge: float) -> "Splitting":
+        """The same ρ under another penalty."""
+        threshold_column, ridge_column = _penalties(self.sketch, threshold, ridge)
+        return replace(self, threshold=threshold_column, ridge=ridge_column)
 
     def minimize(
         self, W: Array, gradient: Array, corrections: tuple[Array, Array] | None = None
@@ -154,6 +155,13 @@ class Splitting:
         return np.sign(values) * np.maximum(shrunk, 0) / (1 + self.ridge / self.rho)
 
 
+def _penalties(sketch: Sketch, threshold: float, ridge: float) -> tuple[Array, Array]:
+    """The numbers of each feature (n, 1); 0 for the bias."""
+    features = np.arange(len(sketch.gram))[:, None] < len(sketch.mean)
+    of_gram = sketch.gram.dtype.type
+    return features * of_gram(threshold), features * of_gram(ridge)
+
+
 @dataclass(frozen=True, eq=False)
 class SplitModels:
     """The models of all members, by which dual points are moved (`halfspaces.proofs.feasible`).
@@ -174,11 +182,25 @@ class SplitModels:
     systems: dict[int, Splitting] = field(default_factory=dict, repr=False)
 
     def system(self, m: int, W: Array) -> Splitting:
-        """The systems of a member, for the size of its weights (D+1, M, C) at first."""
-        if m not in self.systems:
-            penalty = float(self.threshold[m]), float(self.ridge[m])
-            self.systems[m] = Splitting.of(self.sketch, W[:, m], *penalty)
-        return self.systems[m]
+        """The systems of a member, for the size of its weights (D+1, M, C).
+
+        Those of another penalty serve where ρ would be much the same.
+        """
+        penalty = float(self.threshold[m]), float(self.ridge[m])
+        used = np.abs(W[:-1, m][W[:-1, m] != 0])
+        size = used.mean() if len(used) else penalty[0] / self.sketch.curvature
+        rho = float(PENALTY * penalty[0] / size)
+        known = self.systems.get(m)
+        if known is None or not 1 / MUCH <= rho / known.rho <= MUCH:
+            known = Splitting.of(self.sketch, rho, *penalty)
+        else:
+            known = known.under(*penalty)
+        self.systems[m] = known
+        return known
+
+    def under(self, threshold: Array, ridge: Array) -> "SplitModels":
+        """The models under another penalty."""
+        return replace(self, threshold=threshold, ridge=ridge)
 
     def step(self, W: Array, gradient: Array) -> Array:
         """V (D+1, M, C) whose gradient, `gradient` + A ⊗ Gram V, the penalty allows."""
