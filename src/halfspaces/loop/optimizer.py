@@ -87,7 +87,7 @@ class Optimizer(ABC, Generic[S]):
         return None
 
     def dual_model(self, state: S, objective: Objective, target: Array) -> Any:
-        """A `halfspaces.proofs.feasible.Model`; None where it would not prove the target gap yet."""
+        """A `halfspaces.proofs.feasible.Model`; None if it would not prove the target gap yet."""
         return None
 
     def fraction_done(self, state: S) -> float | None:

@@ -93,9 +93,6 @@ def project_onto_simplex(values: AnyArray) -> AnyArray:
     return xp.clip(shifted - xp.max(candidates, axis=-1, keepdims=True), 0, None)
 
 
-_FORMULAS = {"value_and_grad", "conjugate", "curvatures", "offsets", "nearest_dual"}
-
-
 def _by_member(formula: Callable[..., Any]) -> Any:
     """The formula of labels (B,), for labels (B, M) of members that have their own, too."""
 
@@ -139,7 +136,7 @@ class Loss(ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        for name in _FORMULAS & vars(cls).keys():
+        for name in {"value_and_grad", "conjugate", "curvatures", "offsets"} & vars(cls).keys():
             setattr(cls, name, _by_member(vars(cls)[name]))
         if "value_and_grad" in vars(cls):
             cls.formula = cls.value_and_grad
@@ -197,10 +194,6 @@ class Loss(ABC):
         Shapes are those of `value_and_grad`. L(s) + L*(a) ≥ ⟨a, s⟩, with equality at a = ∇L(s);
         certificates of optimality rest on it.
         """
-
-    def nearest_dual(self, dual: AnyArray, y: AnyArray) -> AnyArray | None:
-        """The nearest point of the domain of L*, shapes as in `conjugate`; None if not known."""
-        return None
 
     @property
     def certainty(self) -> float:
@@ -273,5 +266,4 @@ class Loss(ABC):
         >>> Hinge().chance_value(10)
         9.0
         """
-        loss, _ = self.formula(np.zeros((1, n_classes)), np.zeros(1, dtype=np.int64))
-        return float(loss[0])
+        return float(self.formula(np.zeros((1, n_classes)), np.zeros(1, dtype=np.int64))[0][0])

@@ -81,13 +81,6 @@ class OneVsAll(base.Loss):
         slope = xp.where(base.right_class_mask(dual, y), -dual, dual)
         return xp.sum(self.surrogate.conjugate(slope) - self.margin * slope, axis=-1)
 
-    def nearest_dual(self, dual: AnyArray, y: AnyArray) -> AnyArray:
-        """−t_j a_j clipped to the slopes that φ has."""
-        xp = array_namespace(dual)
-        right = base.right_class_mask(dual, y)
-        slope = xp.clip(xp.where(right, -dual, dual), 0, self.surrogate.steepest)
-        return xp.where(right, -slope, slope)
-
     def smoothed(self, mu: float) -> "OneVsAll":
         """The loss with the smoothed φ."""
         return replace(self, surrogate=self.surrogate.smoothed(mu))

@@ -112,14 +112,6 @@ class Softmax(base.Loss):
         terms = base.put_right_class(entropy_terms(xp.clip(q, 0, None)), y, complement_terms(-less))
         return inside(base.in_simplex(q), base.sum_over_classes(terms)[..., 0])
 
-    def nearest_dual(self, dual: AnyArray, y: AnyArray) -> AnyArray:
-        """q projected onto the simplex, where it is not on it."""
-        everywhere = self.label_smoothing / dual.shape[-1]
-        t = base.with_right_class(0 * dual + everywhere, y, 1 - self.label_smoothing + everywhere)
-        xp = array_namespace(dual)
-        on_it = base.in_simplex(dual + t) & (xp.min(dual + t, axis=-1) >= 0)
-        return xp.where(on_it[..., None], dual, base.project_onto_simplex(dual + t) - t)
-
 
 def _all_small(exponents: AnyArray) -> bool:
     """Whether the sum of the exponentials does not overflow; known of NumPy's arrays alone."""

@@ -3,7 +3,6 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 from halfspaces.support.arrays import array_namespace
 from halfspaces.support.types import AnyArray
@@ -35,8 +34,6 @@ def _in_unit_interval(values: AnyArray) -> AnyArray:
 
 class Surrogate(ABC):
     """A convex, non-decreasing function φ of one violation z, with φ*(0) = 0."""
-
-    steepest: ClassVar[float] = 1.0  # the supremum of φ': φ* is infinite beyond it and below 0
 
     @property
     @abstractmethod
@@ -107,8 +104,6 @@ class Plus(Surrogate):
 @dataclass(frozen=True)
 class SquaredPlus(Surrogate):
     """φ(z) = max(0, z)²."""
-
-    steepest: ClassVar[float] = math.inf
 
     @property
     def curvature(self) -> float:

@@ -30,7 +30,12 @@ STEP_PASSES = 4  # a step takes the work of so many passes at most
 PASS_CALLS = 4e6  # multiply-adds in the time of a pass over no data
 NEAR = 0.3  # times the gap to be proved: a decrease by the last step after which proofs are tried
 SPLIT_PAIRS = 8  # that correct the Gram matrix of all rows: each costs C products of a turn
-GRAM_PASSES = 32  # of M C columns cost as much as one product of D columns
+FEW_FEATURES = 256
+COARSE = 1e-5  # times the objective: gaps below this are left to exact steps on the classes' blocks
+DIFFUSE = 0.55  # times the loss at W = 0, or more, is an objective whose probabilities are diffuse
+SOME = 0.8  # weights of each feature that are not 0, where splitting pays if these are diffuse,
+MANY = 2.0  # and where it pays in any case: the classes' own blocks are dear
+GRAM_PASSES = 20  # of M C columns cost as much as one product of D columns
 
 
 @dataclass(eq=False)
@@ -53,6 +58,7 @@ class ProximalNewtonState(State):
     dual_scale: Array | None = None  # the factor of the penalty on the last dual point, (M,)
     passes: int = 0
     decrease: Array | None = None  # of the objective by the last step, (M,)
+    splits: bool = False  # whether the next model is minimized by splitting
     waiting: Array | None = None  # members (a mask) whose models are still to be minimized
     split: SplitModels | None = field(default=None, repr=False)  # by the Gram matrix of all rows
 
@@ -201,21 +207,29 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
     def dual_model(
         self, state: ProximalNewtonState, objective: Objective, target: Array
     ) -> SplitModels | None:
-        """Near the minimum, once the passes so far cost as much as the Gram matrix of all rows."""
-        features, members, classes = state.W.shape
-        enough = GRAM_PASSES * state.passes * members * classes >= features
-        if state.split is None and enough and not isinstance(objective.blocks, PartitionedBlocks):
-            self._split(state, objective)
-        far = state.decrease is None or np.any(state.decrease > NEAR * target)
-        return None if far else state.split
+        """Near the minimum of a smooth loss, if the passes so far paid for the Gram matrix.
 
-    def _split(self, state: ProximalNewtonState, objective: Objective) -> None:
-        """Go on with the Gram matrix of all rows."""
-        whole = Sketch.of(objective, len(state.curvatures), rows=objective.n_examples)
-        whole = replace(whole, own=1.0)
-        for curvature in state.curvatures:
-            curvature.use(whole, min(SPLIT_PAIRS, self.memory))
-        state.split = SplitModels(whole, state.threshold, state.ridge)
+        Where probabilities are not diffuse, the curvature of an example is far from A, and dual
+        points leave their domains.
+        """
+        if not objective.loss.smooth or isinstance(objective.blocks, PartitionedBlocks):
+            return None
+        if state.value is None or state.decrease is None:
+            return None
+        state.splits = False
+        if len(state.W) <= FEW_FEATURES or np.any(target < COARSE * state.value):
+            return None  # the classes' own blocks are cheap, or exact as splitting is not
+        features, members, classes = state.W.shape
+        used = np.count_nonzero(state.W[:-1]) / (members * features)
+        diffuse = used >= SOME and bool(np.all(state.value >= DIFFUSE * objective.chance_value))
+        near = diffuse and bool(np.all(state.decrease <= NEAR * target))
+        paid = GRAM_PASSES * state.passes * members * classes >= features
+        if state.split is None and paid and (near or used >= MANY):
+            state.split = SplitModels(
+                Sketch.of_all(objective, members), state.threshold, state.ridge
+            )
+        state.splits = state.split is not None and (diffuse or used >= MANY)
+        return state.split if near else None
 
     def _judge(self, state: ProximalNewtonState, evaluation: Evaluation) -> Array:
         """Members (a mask) whose trial lowers the objective enough.
@@ -264,10 +278,10 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
 
     def _turn(self, state: ProximalNewtonState, members: Array) -> ProximalNewtonState:
         """New models for some members, a mask (M,); minimized later where the end may be proved."""
-        if state.split is None:
-            return self._new_targets(state, members)
-        state.waiting = members
-        return state
+        if state.split is not None:
+            state.waiting = members
+            return state
+        return self._new_targets(state, members)
 
     def _new_targets(self, state: ProximalNewtonState, members: Array) -> ProximalNewtonState:
         """New models, minimized, for some members, a mask (M,)."""
@@ -295,26 +309,25 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         assert state.gradient is not None
         target = state.W.copy() if state.target is None else state.target.copy()
         for m in np.flatnonzero(members):
-            if state.split is not None:
-                curvature = state.curvatures[m]
-                corrections = curvature.corrections() if curvature.pairs else None
-                system = state.split.system(m, state.W)
-                target[:, m] = system.minimize(state.W[:, m], state.gradient[:, m], corrections)[0]
-                continue
-            target[:, m] = sparse_step(
-                state.curvatures[m],
-                state.W[:, m],
-                state.gradient[:, m],
-                float(state.threshold[m]),
-                float(state.ridge[m]),
-                self.accuracy,
-                state.most_work,
-            )
+            target[:, m] = self._minimum(state, int(m))
         state.target = target
         state.factor = np.where(members, 1.0, state.factor)
         state.trials = np.where(members, 0, state.trials)
         penalties = state.penalty.value(target[:-1]) - state.penalty.value(state.W[:-1])
         state.slope = inner(state.gradient, target - state.W) + penalties
+
+    def _minimum(self, state: ProximalNewtonState, m: int) -> Array:
+        """The W (D+1, C) that minimizes the model of a member."""
+        assert state.gradient is not None
+        curvature = state.curvatures[m]
+        W, gradient = state.W[:, m], state.gradient[:, m]
+        if state.split is not None and state.splits:
+            whole = curvature.on(state.split.sketch, SPLIT_PAIRS)
+            corrections = whole.corrections() if whole.pairs else None
+            return state.split.system(m, state.W).minimize(W, gradient, corrections)[0]
+        threshold, ridge = float(state.threshold[m]), float(state.ridge[m])
+        work = state.most_work
+        return sparse_step(curvature, W, gradient, threshold, ridge, self.accuracy, work)
 
 
 def _thresholds(objective: Objective, n_members: int) -> Array:

@@ -11,7 +11,7 @@ https://doi.org/10.1007/BF01582063
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -86,6 +86,11 @@ class Sketch:
         C = objective.n_classes
         return cls(gram, mean, curvature * C / (C - 1), own=1 + DAMPING, shared=1.0)
 
+    @classmethod
+    def of_all(cls, objective: Objective, n_members: int = 1) -> "Sketch":
+        """From all rows, flat along what all classes share: A = κ(I − 11ᵀ/C) is exact there."""
+        return replace(cls.of(objective, n_members, objective.n_examples), own=1.0)
+
     @property
     def has_bias(self) -> bool:
         """Whether the last parameter is a bias."""
@@ -140,11 +145,11 @@ class Curvature:
         if np.sum(s * y) > LEAST_COSINE * np.linalg.norm(s) * np.linalg.norm(y):
             self.pairs.append((s, y, self.sketch.along_classes(self.sketch.gram_times(s))))
 
-    def use(self, sketch: Sketch, most_pairs: int) -> None:
-        """Go on with another sketch of the same objective, and the last pairs."""
-        self.sketch = sketch
-        pairs = [(s, y, sketch.along_classes(sketch.gram_times(s))) for s, y, _ in self.pairs]
-        self.pairs = deque(pairs, maxlen=most_pairs)
+    def on(self, sketch: Sketch, most_pairs: int) -> "Curvature":
+        """The same with another sketch of the objective, and the last pairs."""
+        pairs = list(self.pairs)[-most_pairs:]
+        moved = [(s, y, sketch.along_classes(sketch.gram_times(s))) for s, y, _ in pairs]
+        return Curvature(sketch, deque(moved))
 
     def corrections(self) -> tuple[Array, Array]:
         """U (n, C, 2m) and K (2m, 2m)."""

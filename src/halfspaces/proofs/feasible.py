@@ -20,10 +20,10 @@ import numpy as np
 from halfspaces.objective.certificate import Shortened
 from halfspaces.objective.objective import Objective
 from halfspaces.objective.request import Evaluation
+from halfspaces.proofs.domains import nearest_dual
 from halfspaces.proofs.part import Part
 from halfspaces.support.types import Array
 
-MOST_VALUES = 1 << 26  # in the dual points
 MOST_MOVES = 8
 
 
@@ -47,7 +47,7 @@ def feasible_bounds(
     Parameters
     ----------
     objective : Objective
-        Its loss has a `nearest_dual`.
+        Of a loss that `nearest_dual` knows.
     evaluation : Evaluation
         On all rows, with a gradient.
     model : Model
@@ -59,7 +59,7 @@ def feasible_bounds(
     visits = 1.5  # the first needs the scores at W, too
     for _ in range(MOST_MOVES):
         scores = objective.scores(model.step(W, G), part.rows).reshape(dual.shape)
-        moved = objective.loss.nearest_dual(dual + model.along_classes(scores), part.labels)
+        moved = nearest_dual(objective.loss, dual + model.along_classes(scores), part.labels)
         G = G + part.gradient_of(np.subtract(moved, dual, dtype=np.float64))
         conjugate = conjugate + part.conjugate_change(dual, moved)
         dual = moved

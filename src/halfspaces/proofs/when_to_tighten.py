@@ -8,6 +8,7 @@ from halfspaces.loop.convergence import of_all_rows, with_bounds
 from halfspaces.loop.result import Reason
 from halfspaces.loop.run import Run
 from halfspaces.objective.request import Evaluation
+from halfspaces.proofs.domains import has_nearest_dual
 from halfspaces.proofs.feasible import feasible_bounds
 from halfspaces.proofs.tighten import tighter_bounds
 from halfspaces.support.types import Array
@@ -77,10 +78,11 @@ def _by_tighter_points(run: Run, evaluation: Evaluation) -> Reason | None:
         return None  # a kink has no dual point of each example for each member
     target = run.target(evaluation.exact_total)
     model = run.optimizer.dual_model(run.state, run.objective, target)
-    if model is not None:
-        return _by_bounds(run, evaluation, feasible_bounds(run.objective, evaluation, model), 0.7)
     step = None
     if not _all_hope(run, evaluation, SUMS_WITHIN * target):
+        if model is not None and has_nearest_dual(run.objective.loss):
+            bounds = feasible_bounds(run.objective, evaluation, model)
+            return _by_bounds(run, evaluation, bounds, 0.7)
         step = run.optimizer.step_of(run.state)
         if step is None or not _all_hope(run, evaluation, STEPS_WITHIN * target):
             return None
