@@ -63,7 +63,7 @@ translations: $(VENV)/.docs
 	$(BIN)/python -m sphinx -q -b gettext -D nb_execution_mode=off docs build/gettext
 	for language in zh_CN ko; do \
 	  for page in build/gettext/lecture/*.pot; do \
-	    $(BIN)/pybabel update -q -i $$page -l $$language -o docs/locales/$$language/LC_MESSAGES/lecture/$$(basename $$page .pot).po; \
+	    $(BIN)/pybabel -q update --ignore-obsolete -i $$page -l $$language -o docs/locales/$$language/LC_MESSAGES/lecture/$$(basename $$page .pot).po; \
 	  done; \
 	done
 

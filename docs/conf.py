@@ -14,11 +14,15 @@ from sphinx.application import Sphinx
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
+import docstrings  # noqa: E402
 import formulas  # noqa: E402
+import inventories  # noqa: E402
+import kernels  # noqa: E402
 import reference  # noqa: E402
 
 # What the code of the pages prints must not depend on the machine's terminal.
 os.environ |= {"COLUMNS": "100", "NO_COLOR": "1"}
+kernels.listen_on_files()
 
 project = "halfspaces"
 author = "The halfspaces developers"
@@ -56,8 +60,7 @@ napoleon_google_docstring = False
 napoleon_use_param = False
 napoleon_use_rtype = False
 napoleon_custom_sections = [("Attributes", "params_style")]
-# Errors that are raised beside ValueError and TypeError are subclasses of these.
-nitpick_ignore_regex = [("py:exc", "(Model)?FileError")]
+intersphinx_mapping = inventories.write(HERE.parent / "build" / "inventories")
 
 # --- languages -----------------------------------------------------------------------------------
 
@@ -93,5 +96,6 @@ def setup(app: Sphinx) -> None:
     reference.write(HERE / "reference")
     app.add_html_math_renderer(formulas.NAME, (formulas.inline, None), (formulas.block, None))
     app.connect("autodoc-skip-member", reference.is_of_another_library)
-    app.connect("autodoc-process-docstring", reference.as_restructured_text, priority=100)
-    app.connect("autodoc-process-docstring", reference.restore_property, priority=900)
+    app.connect("autodoc-process-bases", reference.documented_bases)
+    app.connect("autodoc-process-docstring", docstrings.as_restructured_text, priority=100)
+    app.connect("autodoc-process-docstring", docstrings.restore_property, priority=900)
