@@ -52,9 +52,10 @@ test-portability: $(INSTALLED)
 test-portability-quick: $(INSTALLED)
 	$(BIN)/python tests/portability.py --quick
 
-# The documentation site in build/docs: every cell and example runs, warnings and broken links are errors; the lecture in
-# Chinese and Korean beside it, from the same run of the cells.
+# The documentation site in build/docs: every cell and example runs; warnings, broken links, and missing or old translations
+# are errors; the lecture in Chinese and Korean beside it, from the same run of the cells. No network is needed.
 docs: $(VENV)/.docs
+	$(BIN)/python -m pytest -q tests/test_translations.py
 	$(BIN)/python -m sphinx -W -n -q -j 2 -b html docs build/docs
 	for language in zh_CN ko; do $(BIN)/python -m sphinx -W -q -D language=$$language -b html docs build/docs/$$language || exit 1; done
 

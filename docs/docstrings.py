@@ -1,4 +1,4 @@
-"""Docstrings as Sphinx reads them: formulas in prose are escaped, names of the library are links."""
+"""Docstrings as Sphinx reads them: formulas in prose are escaped, names are links."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -10,8 +10,9 @@ from types import ModuleType
 from typing import Any
 
 import docstrings
-import halfspaces
 import inventories
+
+import halfspaces
 
 # Modules below those of `halfspaces` that users and authors of components import from, and which of
 # their names; (): all.
@@ -83,7 +84,7 @@ def write(folder: Path) -> None:
 
 
 def public(module: ModuleType) -> list[str]:
-    """The public names of a module: those of `MORE`, `__all__`, or the project's own classes and functions in it.
+    """The public names of a module: those of `MORE`, `__all__`, or its classes and functions.
 
     Of a package these are all that it imports from its files, and its registries; of a file those
     that it defines and its package does not import.
