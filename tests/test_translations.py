@@ -132,8 +132,8 @@ word
 : what it means
 """
     assert texts(page) == {
-        "A picture.", "Title", "One line and another, `x`.", "a + b", "x", "y", "Σ |W|", "z", "Box", "Inside.",
-        "first", "second", "word", "what it means",
+        "A picture.", "Title", "One line and another, `x`.", "a + b", "x", "y", "Σ |W|", "z", "Box",
+        "Inside.", "first", "second", "word", "what it means",
     }  # fmt: skip
 
 
