@@ -14,6 +14,7 @@ from sphinx.application import Sphinx
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
+import cells  # noqa: E402
 import docstrings  # noqa: E402
 import formulas  # noqa: E402
 import inventories  # noqa: E402
@@ -94,6 +95,7 @@ html_sidebars = {
 def setup(app: Sphinx) -> None:
     """Write the pages of the reference, and read docstrings as the project writes them."""
     reference.write(HERE / "reference")
+    app.connect("doctree-read", cells.check_pictures)
     app.add_html_math_renderer(formulas.NAME, (formulas.inline, None), (formulas.block, None))
     app.connect("autodoc-skip-member", reference.is_of_another_library)
     app.connect("autodoc-process-bases", reference.documented_bases)
