@@ -76,8 +76,8 @@ def settings() -> Iterator[None]:
     import matplotlib
 
     ours: Any = SETTINGS  # matplotlib's stubs list every name
-    # No rc_context: a notebook's backend, which the first figure starts, sets "interactive", without
-    # which it shows no other figure; rc_context would take that back.
+    # No rc_context: a notebook's backend, which the first figure starts, sets "interactive", and
+    # shows no other figure without it; rc_context would take that back.
     before = {name: matplotlib.rcParams[name] for name in ours}
     matplotlib.rcParams.update(ours)
     try:
