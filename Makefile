@@ -56,8 +56,8 @@ test-portability-quick: $(INSTALLED)
 # are errors; the lecture in Chinese and Korean beside it, from the same run of the cells. No network is needed.
 docs: $(VENV)/.docs
 	$(BIN)/python -m pytest -q tests/test_translations.py
-	$(BIN)/python -m sphinx -W -n -q -j 2 -b html docs build/docs
-	for language in zh_CN ko; do $(BIN)/python -m sphinx -W -q -D language=$$language -b html docs build/docs/$$language || exit 1; done
+	$(BIN)/python -m sphinx -W -E -n -q -j 2 -b html docs build/docs
+	for language in zh_CN ko; do $(BIN)/python -m sphinx -W -E -q -D language=$$language -b html docs build/docs/$$language || exit 1; done
 
 # After a change of the text of docs/lecture: new messages in docs/locales, to be translated.
 translations: $(VENV)/.docs

@@ -1,6 +1,8 @@
-"""A check of the pages' code: a cell that draws shows a picture."""
+"""The pages' code: when it is run again, and a check that a cell that draws shows a picture."""
 
+import hashlib
 import re
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -8,6 +10,14 @@ from sphinx.util import logging
 
 DRAWS = re.compile(r"\.plot\(|\bplot_\w+\(")
 LOG = logging.getLogger(__name__)
+
+
+def digest_of_library() -> str:
+    """A name for the library as it is: results of cells are kept until it changes."""
+    digest = hashlib.sha256()
+    for path in sorted((Path(__file__).parents[1] / "src" / "halfspaces").rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def check_pictures(app: Any, tree: nodes.document) -> None:
