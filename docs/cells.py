@@ -1,0 +1,30 @@
+"""The pages' code: when it is run again, and a check that a cell that draws shows a picture."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.util import logging
+
+DRAWS = re.compile(r"\.plot\(|\bplot_\w+\(")
+LOG = logging.getLogger(__name__)
+
+
+def digest_of_library() -> str:
+    """A name for the library as it is: results of cells are kept until it changes."""
+    digest = hashlib.sha256()
+    for path in sorted((Path(__file__).parents[1] / "src" / "halfspaces").rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def check_pictures(app: Any, tree: nodes.document) -> None:
+    """Warn of a cell that draws without a picture in its output; warnings are errors."""
+    for cell in tree.findall(nodes.container):
+        if cell.get("nb_element") != "cell_code":
+            continue
+        code = next(cell.findall(nodes.literal_block)).astext()
+        if DRAWS.search(code) and not list(cell.findall(nodes.image)):
+            LOG.warning("A cell draws, but shows no picture: %s", code, location=cell)
