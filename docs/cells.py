@@ -1,5 +1,6 @@
 """The pages' code: when it is run again, and a check that a cell that draws shows a picture."""
 
+import ast
 import hashlib
 import re
 from pathlib import Path
@@ -21,10 +22,19 @@ def digest_of_library() -> str:
 
 
 def check_pictures(app: Any, tree: nodes.document) -> None:
-    """Warn of a cell that draws without a picture in its output; warnings are errors."""
+    """Warn of a cell that draws without a picture in its output, and say in words what others show.
+
+    Warnings are errors.
+    """
     for cell in tree.findall(nodes.container):
         if cell.get("nb_element") != "cell_code":
             continue
-        code = next(cell.findall(nodes.literal_block)).astext()
-        if DRAWS.search(code) and not list(cell.findall(nodes.image)):
+        code, *outputs = (block.astext() for block in cell.findall(nodes.literal_block))
+        images = list(cell.findall(nodes.image))
+        if DRAWS.search(code) and not images:
             LOG.warning("A cell draws, but shows no picture: %s", code, location=cell)
+        said = [text for text in outputs if text.startswith(("'", '"'))]  # a Display's `alt`
+        for image in images:
+            image["alt"] = (
+                ast.literal_eval(said[-1]) if said else "The picture that this code draws."
+            )
