@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow test-long test-browser screenshots soundness test-portability test-portability-quick test-evaluators check lint format clean fuzz chaos chaos-engines bench bench-quick bench-peers pictures regularization vendor vendor-check dist test-dist docs translations
+.PHONY: demo test test-slow test-engines test-long test-browser screenshots soundness test-portability test-portability-quick test-evaluators check lint format clean fuzz chaos chaos-engines bench bench-quick bench-peers pictures regularization vendor vendor-check dist test-dist docs translations
 
 demo: $(INSTALLED)
 	$(BIN)/halfspaces train digits --out digits.safetensors
@@ -16,6 +16,11 @@ test: $(INSTALLED)
 # Every law for options beyond the defaults, large data, real archives: about five minutes.
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n auto -m slow
+
+# Fits on Dask and on Ray, two processes of each: installs their extras, less than two minutes.
+test-engines: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,dask,ray]'
+	$(BIN)/python -m pytest -q -m "not slow" tests/engines/test_clusters.py tests/engines/test_equal_bits.py tests/engines/test_parquet.py
 
 # The page in a real browser; needs Chromium and Playwright, which .ci/run installs: about a minute.
 test-browser: $(INSTALLED)

@@ -20,7 +20,7 @@ from sklearn.datasets import load_digits
 from halfspaces import LinearClassifier
 from halfspaces.engines import Dask, Ray, Threads, place
 
-PARTITIONS = 6
+PARTITIONS, WORKERS = 6, 2
 
 
 def fitted(rows, y):
@@ -29,6 +29,7 @@ def fitted(rows, y):
 
 def process_ids(engine):
     if engine.name == "dask":
+        engine.client.wait_for_workers(WORKERS)  # a worker that was killed is started again
         return sorted(engine.client.run(os.getpid, on_error="ignore").values())
     import ray
 
@@ -79,7 +80,11 @@ def chaos(engine, runs, seed=0):
 def main(runs, names):
     warnings.simplefilter("ignore")
     for name in names:
-        with Dask("local", workers=2) if name == "dask" else Ray("local", workers=2) as engine:
+        with (
+            Dask("local", workers=WORKERS)
+            if name == "dask"
+            else Ray("local", workers=WORKERS) as engine
+        ):
             kills, equal, quiet, slowest = chaos(engine, runs)
         print(
             f"{name}: {runs} runs, {kills} workers killed, {equal} equal results; a quiet fit takes"

@@ -1,9 +1,14 @@
-"""What a pass costs on an engine beside a pass on threads: `python -m benchmarks.engines`.
+"""What a pass costs on an engine beside a pass on threads.
 
-Two workers of one thread each on this machine. The fixed cost is that of a pass over next to no
-rows; the ratios are of a pass over rows that take a second, and of a whole fit.
+    python -m benchmarks.engines [dask|ray ...]
+
+Two workers of one thread each on this machine, and two threads, in turns, at the same partitions.
+The fixed cost is that of a pass over next to no rows; the ratios are of a pass over rows that take
+about a second, and of a whole fit, rows sent to the workers included.
 """
 
+import os
+import sys
 import time
 import warnings
 from dataclasses import replace
@@ -20,6 +25,7 @@ from halfspaces.penalties.l2 import L2
 
 ROWS, FEATURES, CLASSES = 60_000, 768, 700
 PARTITIONS = 8
+PASSES, FITS = 7, 3
 
 
 def objective(rows, features, classes, engine):
@@ -31,54 +37,63 @@ def objective(rows, features, classes, engine):
     return Objective(Softmax(), L2(1e-3), blocks, classes)
 
 
-def seconds_of_a_pass(problem, passes):
-    W = 0.01 * np.random.default_rng(1).standard_normal(problem.zeros().shape)
-    problem.evaluate(Request(W))
-    times = []
-    for _ in range(passes):
-        begun = time.perf_counter()
-        problem.evaluate(Request(W))
-        times.append(time.perf_counter() - begun)
-    return float(np.median(times))
+def moved(problem, engine):
+    """The same partitions on another engine, which no worker has yet."""
+    return replace(problem, blocks=replace(problem.blocks, X=problem.blocks.X.moved_to(engine)))
 
 
-def on_engines(measure):
-    """A measurement on threads, Dask and Ray, by name."""
-    found = {"threads": measure(Threads(2))}
-    for kind in (Dask, Ray):
-        with kind("local", workers=2) as engine:
-            found[engine.name] = measure(engine)
-    return found
-
-
-def fixed(engine):
-    """Seconds of a pass over 64 rows."""
-    return seconds_of_a_pass(objective(64, 64, 10, engine), 100)
-
-
-def whole(engine):
-    """Seconds of a pass that takes a second, and of a fit, rows sent to the workers included."""
-    problem = objective(ROWS, FEATURES, CLASSES, engine)
-    a_pass = seconds_of_a_pass(problem, 5)
-    again = replace(problem, blocks=replace(problem.blocks, X=problem.blocks.X.moved_to(engine)))
+def seconds(work):
     begun = time.perf_counter()
-    minimize(again, choose_for(again).optimizer, tol=1e-3, max_passes=12)
-    return a_pass, time.perf_counter() - begun
+    work()
+    return time.perf_counter() - begun
 
 
-def main():
-    warnings.simplefilter("ignore")
-    for name, seconds in on_engines(fixed).items():
-        print(f"{name}: a pass over 64 rows takes {1000 * seconds:.1f} ms", flush=True)
-    found = on_engines(whole)
-    for name, (a_pass, fit) in found.items():
-        ratios = a_pass / found["threads"][0], fit / found["threads"][1]
+def passes(here, there, count):
+    """Median seconds of a pass on threads and on an engine, in turns."""
+    W = 0.01 * np.random.default_rng(1).standard_normal(here.zeros().shape)
+    times = np.empty((count + 1, 2))
+    for row in times:
+        row[:] = [seconds(lambda p=each: p.evaluate(Request(W))) for each in (here, there)]
+    return np.median(times[1:], axis=0)  # the first one sends the rows
+
+
+def fits(here, engine, count):
+    """Median seconds of a fit on threads and on an engine, in turns, rows sent included."""
+
+    def fit(problem):
+        minimize(problem, choose_for(problem).optimizer, tol=1e-3, max_passes=12)
+
+    both = (Threads(2), engine)
+    return np.median(
+        [[seconds(lambda e=each: fit(moved(here, e))) for each in both] for _ in range(count)],
+        axis=0,
+    )
+
+
+def measure(engine):
+    """Prints the costs of an engine beside those of threads."""
+    small = objective(64, 64, 10, Threads(2))
+    fixed = 1000 * passes(small, moved(small, engine), 100)
+    print(f"64 rows: threads {fixed[0]:.1f} ms a pass, {engine.name} {fixed[1]:.1f} ms", flush=True)
+    here = objective(ROWS, FEATURES, CLASSES, Threads(2))
+    for what, found in (
+        ("a pass", passes(here, moved(here, engine), PASSES)),
+        ("a fit", fits(here, engine, FITS)),
+    ):
         print(
-            f"{name}: a pass {a_pass:.2f} s ({ratios[0]:.2f} times threads), a fit {fit:.1f} s"
-            f" ({ratios[1]:.2f} times)",
+            f"{ROWS} rows: threads {found[0]:.2f} s {what}, {engine.name} {found[1]:.2f} s,"
+            f" {found[1] / found[0]:.2f} times",
             flush=True,
         )
 
 
+def main(names):
+    warnings.simplefilter("ignore")
+    for name in names:
+        with Dask("local", workers=2) if name == "dask" else Ray("local", workers=2) as engine:
+            measure(engine)
+        print("load:", *(f"{each:.1f}" for each in os.getloadavg()), flush=True)
+
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or ["dask", "ray"])

@@ -1,13 +1,11 @@
 """A model of the time of a pass on a cluster: `python -m benchmarks.scale_plan`.
 
-From the rate of the products on one core, the cost of a task, and a network; all are stated here.
+From the rate of the products on one core, the cost of a call, and a network; all are stated here.
 `docs/scale.md` shows the table.
 """
 
 import math
 from dataclasses import dataclass
-
-FAN = 8  # of the tree of sums
 
 
 @dataclass(frozen=True)
@@ -21,8 +19,8 @@ class Plan:
         Of X as it is stored.
     flops : float
         Of one core in products of float32, a second.
-    task : float
-        Seconds of the scheduler for one task.
+    call : float
+        Seconds of the client for the call of one worker.
     network : float
         Bytes a second of one machine.
     cores_a_machine : int
@@ -33,7 +31,7 @@ class Plan:
     classes: int = 1000
     bytes_a_value: int = 2
     flops: float = 60e9
-    task: float = 1e-3
+    call: float = 2e-3
     network: float = 1.25e9
     cores_a_machine: int = 32
 
@@ -42,18 +40,17 @@ class Plan:
         """W as it travels, float32."""
         return 4 * (self.features + 1) * self.classes
 
-    def pass_seconds(self, cores: int, partitions: int | None = None) -> dict[str, float]:
-        """The parts of a pass on so many cores, one partition each unless more are given."""
-        partitions = partitions or cores
+    def pass_seconds(self, cores: int) -> dict[str, float]:
+        """The parts of a pass on so many cores, a partition each and one worker a machine.
+
+        The client sends W to each worker, and receives one sum of each.
+        """
         machines = math.ceil(cores / self.cores_a_machine)
-        products = 4 * self.rows * self.features * self.classes / (cores * self.flops)
-        levels = math.ceil(math.log(partitions, FAN))
-        tasks = partitions + math.ceil((partitions - 1) / (FAN - 1))
         return {
-            "products": products,
-            "scheduler": tasks * self.task,
-            "sums": levels * FAN * 2 * self.W_bytes / self.network,
-            "W": math.ceil(math.log2(machines + 1)) * self.W_bytes / self.network,
+            "products": 4 * self.rows * self.features * self.classes / (cores * self.flops),
+            "calls": machines * self.call,
+            "sums": machines * 2 * self.W_bytes / self.network,
+            "W": machines * self.W_bytes / self.network,
         }
 
 
@@ -61,7 +58,7 @@ def main():
     plan = Plan()
     terabytes = plan.rows * plan.features * plan.bytes_a_value / 1e12
     print(f"X {terabytes:.1f} TB, W {plan.W_bytes / 1e6:.1f} MB, sums {plan.W_bytes * 2e-6:.1f} MB")
-    print("| cores | products | scheduler | sums | W | a pass | of it products |")
+    print("| cores | products | calls | sums | W | a pass | of it products |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for cores in (64, 256, 1024, 4096, 16384):
         parts = plan.pass_seconds(cores)

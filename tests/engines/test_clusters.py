@@ -2,12 +2,14 @@
 
 import os
 import signal
+import time
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from halfspaces import LinearClassifier, LinearClassifierCV
-from halfspaces.engines import Threads, place
+from halfspaces.engines import PartitionedBlocks, Threads, place
 from halfspaces.testing import check_engine
 
 pytestmark = [
@@ -62,6 +64,33 @@ def test_a_worker_that_dies_in_a_fit_changes_no_bit(engine, digits):
     assert found.result_.passes == expected.result_.passes
 
 
+def test_a_slow_worker_is_waited_for(engine, digits):
+    X, y = digits
+    here = place(X, Threads(2), 4)
+
+    def visit(block):
+        if block.rows[0] == 0:
+            time.sleep(1.5)  # longer than Dask's client waits before it looks after the worker
+        return (block.X.sum(axis=0),)
+
+    expected, found = (
+        PartitionedBlocks(rows, y).sum(visit) for rows in (here, here.moved_to(engine))
+    )
+    assert np.array_equal(found[0], expected[0])
+
+
+def test_a_pass_is_one_call_of_each_worker(engine, digits, monkeypatch):
+    X, y = digits
+    blocks = PartitionedBlocks(place(X, engine, 8), y)
+    blocks.sum(lambda block: (block.X.sum(axis=0),))
+    calls = []
+    submit = engine.submit
+    monkeypatch.setattr(engine, "submit", lambda *call: calls.append(call) or submit(*call))
+    blocks.sum(lambda block: (block.X.sum(axis=0),))
+    assert len(calls) == len(set(engine.workers()))
+    assert all(not call.given for _, call, _ in calls)  # labels were sent before
+
+
 def test_dask_collections(dask_client, digits):
     da = pytest.importorskip("dask.array")
     dd = pytest.importorskip("dask.dataframe")
@@ -76,6 +105,14 @@ def test_dask_collections(dask_client, digits):
     named = LinearClassifier().fit(dd.from_pandas(frame, npartitions=3), "label")
     assert named.feature_names_in_[1] == "pixel 1"
     assert np.abs(named.coef_ - expected.coef_).max() < 1e-6
+
+
+def test_dask_arrays_of_sparse_blocks(dask_client, digits):
+    da = pytest.importorskip("dask.array")
+    X, y = digits
+    blocks = da.from_array(X, chunks=(600, 64)).map_blocks(csr_array, dtype=X.dtype)
+    expected = LinearClassifier().fit(place(csr_array(X), Threads(2), [600, 600, 597]), y)
+    assert np.array_equal(LinearClassifier().fit(blocks, y).coef_, expected.coef_)
 
 
 def test_ray_data_sets(ray_engine, digits):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from halfspaces.engines.base import Engine, EngineError, Given, Read, Source
 from halfspaces.engines.blocks import PartitionedBlocks, blocks_of
-from halfspaces.engines.placed import PartitionedRows, place
+from halfspaces.engines.placed import PartitionedRows, is_sparse, place
 from halfspaces.engines.threads import Threads
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = [
     "Source",
     "Threads",
     "blocks_of",
+    "is_sparse",
     "place",
 ]
 

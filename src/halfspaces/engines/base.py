@@ -13,13 +13,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from halfspaces.rows.blocks import Blocks, BlockSizes
-from halfspaces.support.types import Array, Rows, Visit
+from halfspaces.support.types import Array, Features, Rows, Visit
 from halfspaces.system.errors import DataError
 
-FAN = 8  # partial sums that one node of the tree adds
+FAN = 2  # partial sums that one node of the tree adds: a run of partitions is few nodes
 
 Sums = tuple[Any, ...]
 Key = tuple[int, int]  # of values that a worker holds: a number of the values, and the partition
+Node = tuple[int, int]  # of the tree: its level, from 0 for the leaves, and its number there
 
 
 class EngineError(DataError):
@@ -33,7 +34,7 @@ class Source(ABC):
 
     @abstractmethod
     def load(self) -> Any:
-        """The rows: an array (n, D), a data frame or a table of numbers."""
+        """The rows: an array (n, D), dense or sparse, a data frame or a table of numbers."""
 
     def __str__(self) -> str:
         return "the rows that were given"
@@ -43,10 +44,10 @@ class Source(ABC):
 class Given(Source):
     """Rows in the memory of the client, which sends them to a worker."""
 
-    rows: Array = field(repr=False)
+    rows: Features = field(repr=False)
     rows_here: ClassVar[bool] = True
 
-    def load(self) -> Array:
+    def load(self) -> Features:
         """The rows themselves."""
         return self.rows
 
@@ -160,7 +161,7 @@ class Engine(ABC):
     """Where partitions of X live, and who visits them.
 
     A new engine is one class with `results`. `total` adds the results of all partitions on the
-    client, in the order of `tree`; an engine that adds them on its workers has to keep that order.
+    client, by a `Tree`; an engine that adds them on its workers has to add by the same tree.
     `halfspaces.testing.check_engine` holds an engine to the answers of all others.
     """
 
@@ -176,9 +177,11 @@ class Engine(ABC):
         """What `How.of` gives for each part of a pass, in order."""
 
     def total(self, visits: Pass) -> Sums:
-        """The sum of the results of all parts, by `tree`; () for no part."""
-        results = list(self.results(visits))
-        return tree(results, add) if results else ()
+        """The sum of the results of all parts, by a `Tree`; () for no part."""
+        tree = Tree(len(visits.parts))
+        for position, sums in enumerate(self.results(visits)):
+            tree.put((0, position), sums)
+        return tree.total()
 
     def forget(self, number: int) -> None:  # noqa: B027
         """Free what workers hold under this number."""
@@ -193,20 +196,66 @@ class Engine(ABC):
         self.close()
 
 
-def tree(items: Sequence[Any], join: Callable[[Sequence[Any]], Any]) -> Any:
-    """Join neighbours, `FAN` at a time, until one item is left.
+def shape_of(rows: Any) -> tuple[int, int]:
+    """(n, D) of dense or sparse rows.
 
-    Which items are joined depends on their number alone, not on who computed them or when.
-
-    >>> tree(list("abcdefghij"), "".join)
-    'abcdefghij'
-    >>> tree(range(10), lambda items: list(items))
-    [[0, 1, 2, 3, 4, 5, 6, 7], [8, 9]]
+    >>> shape_of(np.eye(2, 3))
+    (2, 3)
     """
-    level = list(items)
-    while len(level) > 1:
-        level = [join(level[start : start + FAN]) for start in range(0, len(level), FAN)]
-    return level[0]
+    return rows.shape
+
+
+class Tree:
+    """Sums of neighbours, `FAN` at a time, until one is left.
+
+    Which are added depends on the number of leaves alone, not on who adds them or when: sums of a
+    part of the leaves are those nodes of the tree whose leaves are all there.
+
+    Parameters
+    ----------
+    leaves : int
+
+    Examples
+    --------
+    >>> here, there = Tree(5), Tree(5)
+    >>> for leaf in range(3):
+    ...     here.put((0, leaf), (float(leaf),))
+    >>> here.nodes
+    {(1, 0): (1.0,), (0, 2): (2.0,)}
+    >>> for leaf in (3, 4):
+    ...     there.put((0, leaf), (float(leaf),))
+    >>> there.nodes
+    {(0, 3): (3.0,), (2, 1): (4.0,)}
+    >>> for node, sums in there.nodes.items():
+    ...     here.put(node, sums)
+    >>> here.total()
+    (10.0,)
+    """
+
+    def __init__(self, leaves: int) -> None:
+        self.nodes: dict[Node, Sums] = {}
+        self._widths = [leaves]
+        while self._widths[-1] > 1:
+            self._widths.append(-(-self._widths[-1] // FAN))
+
+    def put(self, node: Node, sums: Sums) -> None:
+        """Take the sums of a node; with its last sibling they become those of its parent."""
+        self.nodes[node] = sums
+        level, number = node
+        if level + 1 == len(self._widths):
+            return
+        first = number // FAN * FAN
+        last = min(first + FAN, self._widths[level])
+        siblings = [(level, each) for each in range(first, last)]
+        if all(each in self.nodes for each in siblings):
+            joined = add([self.nodes.pop(each) for each in siblings])
+            self.put((level + 1, number // FAN), joined)
+
+    def total(self) -> Sums:
+        """The sums of all leaves; () for a tree without leaves."""
+        if self._widths == [0]:
+            return ()
+        return self.nodes[len(self._widths) - 1, 0]
 
 
 def add(results: Sequence[Sums]) -> Sums:

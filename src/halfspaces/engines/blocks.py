@@ -32,6 +32,12 @@ class PartitionedBlocks(Blocks):
 
     X: Any
 
+    def __post_init__(self) -> None:
+        # A center would fill sparse rows: products in float64 keep the digits instead.
+        if self.center is not None and self.X.stored is not None:
+            object.__setattr__(self, "center", None)
+            object.__setattr__(self, "in_double", True)
+
     @property
     def dtype(self) -> np.dtype:
         """The type of a converted block."""
@@ -39,14 +45,16 @@ class PartitionedBlocks(Blocks):
 
     @property
     def row_size(self) -> float:
-        """D: rows are dense."""
-        return self.n_features
+        """The mean number of stored values in a row: D for dense rows."""
+        if self.X.stored is None:
+            return self.n_features
+        return max(self.X.stored / max(len(self.X), 1), 1.0)
 
     def are_fused(self, columns: int = 1) -> bool:
         """Whether compiled kernels multiply these rows by so many columns."""
         from halfspaces.kernels.fused_rows import serve
 
-        plain = self.center is None and not self.in_double
+        plain = self.center is None and not self.in_double and self.X.stored is None
         return plain and self._is_large and serve(np.empty((1, 1), self.X.dtype), columns, 0)
 
     @property

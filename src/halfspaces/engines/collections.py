@@ -9,21 +9,25 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from halfspaces.engines.base import Engine, EngineError
+from halfspaces.engines.base import Engine, EngineError, shape_of
 from halfspaces.engines.placed import PartitionedRows, check_rows
-from halfspaces.support.types import Array
+from halfspaces.support.types import Array, Features
 
 _engines: WeakKeyDictionary[Any, Engine] = WeakKeyDictionary()
 
 
 class Described(NamedTuple):
-    """What a worker says of a partition: its rows, columns, their type and names, and labels."""
+    """What a worker says of a partition: its rows, columns, their type and names, and labels.
+
+    `stored` is the number of stored values of sparse rows.
+    """
 
     n_rows: int
     n_features: int
     dtype: str
     columns: tuple[str, ...] | None
     y: Array | None = None
+    stored: int | None = None
 
 
 def is_collection(X: object) -> bool:
@@ -140,8 +144,16 @@ def _placed(engine: Engine, sources: Sequence[Any], found: Sequence[Described]) 
                 f" {first.n_features} of {first.dtype}; give all the same columns and one type."
             )
     starts = np.concatenate([[0], np.cumsum([each.n_rows for each in found])]).astype(np.int64)
-    dtype = np.dtype(first.dtype)
-    return PartitionedRows(engine, tuple(sources), starts, first.n_features, dtype, first.columns)
+    counts = [each.stored for each in found if each.stored is not None]
+    return PartitionedRows(
+        engine,
+        tuple(sources),
+        starts,
+        first.n_features,
+        np.dtype(first.dtype),
+        first.columns,
+        sum(counts) if counts else None,
+    )
 
 
 def _described(rows: Any, y: Array | None = None) -> Described:
@@ -149,11 +161,12 @@ def _described(rows: Any, y: Array | None = None) -> Described:
     names = getattr(rows, "columns", None)
     columns = None if names is None else tuple(map(str, names))
     checked = check_rows(rows)
-    n_rows, n_features = checked.shape
-    return Described(n_rows, n_features, checked.dtype.name, columns, y)
+    n_rows, n_features = shape_of(checked)
+    stored = None if isinstance(checked, np.ndarray) else int(checked.nnz)
+    return Described(n_rows, n_features, checked.dtype.name, columns, y, stored)
 
 
-def _divided(table: Any, label: str | None) -> tuple[Array, Described]:
+def _divided(table: Any, label: str | None) -> tuple[Features, Described]:
     """The rows of a block of a Ray data set, without the column of the labels, and what they are.
 
     Columns of tensors (n, k) are k features each.

@@ -4,18 +4,31 @@
 # pyright: reportMissingImports=false
 
 import time
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
 
 from halfspaces.engines.base import EngineError, Source
+from halfspaces.engines.book import Book
 from halfspaces.engines.futures import FuturesEngine, Handle
-from halfspaces.engines.residents import Call, Outcome, forget, join, visit
+from halfspaces.engines.residents import (
+    Call,
+    Delivery,
+    Outcome,
+    Piece,
+    deliver,
+    forget,
+    keep_freed_memory,
+    visit,
+)
 from halfspaces.support.types import Array
 
-PATIENCE, SECONDS = 3, 60  # with a cluster that has no workers
+SECONDS = 180  # with a cluster that has no workers
+LOOK_AFTER = 1.0  # seconds without a result: is the worker still there?
+PROBES = 20  # of a second
 ASK_AFTER = 1.0  # seconds: the scheduler need not be asked for its workers in each pass
 HINT = "Dask is not installed; install halfspaces[dask]."
 
@@ -28,10 +41,10 @@ class Lazy(Source):
         self._name = name
         self._computed = computed
 
-    def taken(self) -> Any:
-        """The future that was computed to look at the rows, once; then None."""
+    def future(self, client: Any, worker: str) -> Any:
+        """The rows: the future that was computed to look at them, once; then computed again."""
         computed, self._computed = self._computed, None
-        return computed
+        return computed or client.compute(self.delayed, workers=[worker], allow_other_workers=True)
 
     def load(self) -> Any:
         """The rows, computed by Dask."""
@@ -66,6 +79,7 @@ class Dask(FuturesEngine):
     def __init__(self, client: Any = None, *, workers: int | None = None) -> None:
         super().__init__()
         self._started: list[Any] = []
+        self._actors: dict[str, _Made] = {}
         self._slots: list[str] = []
         self._asked = 0.0  # when the scheduler was asked for its workers
         self._memory: int | None = None
@@ -83,7 +97,7 @@ class Dask(FuturesEngine):
             cluster = distributed.LocalCluster(
                 n_workers=workers, threads_per_worker=1, dashboard_address=None
             )
-            client = distributed.Client(cluster)
+            client = distributed.Client(cluster, direct_to_workers=True)
             self._started = [client, cluster]
         elif isinstance(client, str):
             client = distributed.Client(client)
@@ -102,7 +116,11 @@ class Dask(FuturesEngine):
         return f"Dask({self.client!r})"
 
     def close(self) -> None:
-        """Close the client, and the cluster, that were started here."""
+        """Free what workers hold; close the client, and the cluster, that were started here."""
+        if self.book.sent and self.client.status == "running":
+            self.drop(tuple(self.book.sent))
+        self.book = Book()
+        self._actors = {}
         for each in self._started:
             each.close()
         self._started = []
@@ -112,16 +130,20 @@ class Dask(FuturesEngine):
         now = time.monotonic()
         if self._slots and now < self._asked + ASK_AFTER:
             return self._slots
-        threads = self.client.nthreads()
+        threads = self._threads()
         if not threads:
             try:
                 self.client.wait_for_workers(1, timeout=SECONDS)
             except TimeoutError:
                 raise _no_workers(SECONDS) from None
-            threads = self.client.nthreads()
+            threads = self._threads()
         self._slots = [worker for worker in sorted(threads) for _ in range(threads[worker])]
         self._asked = now
         return self._slots
+
+    def _threads(self) -> dict[str, int]:
+        """The number of threads of each worker."""
+        return self.client.nthreads()
 
     def memory(self) -> int | None:
         """The least memory limit of a worker."""
@@ -131,41 +153,63 @@ class Dask(FuturesEngine):
         return self._memory or None
 
     def share(self, content: bytes) -> Handle:
-        """A task with these bytes: workers fetch them from each other."""
-        return self._submit(_same, content)
+        """The bytes, as an array: these travel without a copy."""
+        return np.frombuffer(content, np.uint8)
 
-    def _submit(self, function: Any, *arguments: Any, **options: Any) -> Handle:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sending large graph")
-            return self.client.submit(function, *arguments, pure=False, **options)
+    def submit(self, worker: str, call: Call, shared: Handle) -> Handle:
+        """A call of the actor of a worker: the scheduler has no task of it."""
+        return self._called(worker, "visit", call, shared)
 
-    def submit(
-        self, worker: str, call: Call, shared: Handle, X: Handle, given: dict[int, Array]
-    ) -> Handle:
-        """A task for a worker; if it is gone, for another one."""
-        on = {"workers": [worker], "allow_other_workers": True} if worker else {}
-        return self._submit(_visit, call, shared, X, given, **on)
+    def send(self, worker: str, delivery: Delivery, content: Any) -> Handle:
+        """A call of the actor of a worker; a task for what workers compute or read."""
+        if isinstance(content, Piece):
+            return self._called(worker, "deliver", delivery, content)
+        rows = content.future(self.client, worker) if isinstance(content, Lazy) else content
+        return self.client.submit(_deliver, delivery, rows, workers=[worker], pure=False)
 
-    def submit_join(self, outcomes: Sequence[Handle]) -> Handle:
-        """A task that adds outcomes where one of them lies."""
-        return self._submit(join, list(outcomes))
+    def _called(self, worker: str, method: str, *arguments: Any) -> Handle:
+        actor = self._actor(worker)
+        try:
+            return getattr(actor, method)(*arguments)
+        except RuntimeError as error:  # the actor has been lost meanwhile
+            raise WorkerGone(worker) from error
 
-    def fetch(self, outcome: Handle) -> Outcome:
-        """Wait for a task, as long as there are workers."""
-        without = 0
-        while without < PATIENCE:
+    def _actor(self, worker: str) -> Any:
+        """The actor of a worker, which is made for its first call."""
+        made = self._actors.get(worker)
+        if made is None or made.future.status != "finished":
+            distributed = import_module("distributed")
+            future = self.client.submit(_Worker, actor=True, workers=[worker], pure=False)
+            self._wait(worker, partial(distributed.wait, future, timeout=LOOK_AFTER))
+            if future.status != "finished":
+                raise WorkerGone(worker)
+            with self.client.as_current():
+                actor = distributed.Actor(_Worker, worker, future.key)
+            made = self._actors[worker] = _Made(actor, future)
+        return made.actor
+
+    def fetch(self, worker: str, outcome: Handle) -> Outcome:
+        """Wait for a result, as long as its worker is there."""
+        return self._wait(worker, partial(outcome.result, timeout=LOOK_AFTER))
+
+    def lost(self, worker: str) -> None:
+        """Wait until the scheduler knows that a worker has gone, and ask it for those there are."""
+        self._actors.pop(worker, None)
+        self._asked = 0.0
+        for _ in range(PROBES):
+            if worker not in self._threads():
+                return
+            time.sleep(LOOK_AFTER / PROBES)
+
+    def _wait(self, worker: str, attempt: Callable[[], Any]) -> Any:
+        while True:
             try:
-                return outcome.result(timeout=SECONDS)
+                return attempt()
             except TimeoutError:
-                without = 0 if self.client.nthreads() else without + 1
-        raise _no_workers(PATIENCE * SECONDS)
-
-    def rows_of(self, source: Any, worker: str) -> Handle:
-        """A future of the partition of a collection; the rows themselves; or where to read them."""
-        if isinstance(source, Lazy):
-            on = {"workers": [worker], "allow_other_workers": True} if worker else {}
-            return source.taken() or self.client.compute(source.delayed, **on)
-        return source.load() if source.rows_here else source
+                made = self._actors.get(worker)
+                lost = made is not None and made.future.status != "finished"
+                if lost or worker not in self._threads():
+                    raise WorkerGone(worker) from None
 
     def drop(self, numbers: Sequence[int]) -> None:
         """Have all workers free what they hold under these numbers."""
@@ -177,9 +221,10 @@ class Dask(FuturesEngine):
         from distributed.client import FutureCancelledError
 
         losses = (
+            WorkerGone,
+            OSError,  # of a call whose connection has ended
             distributed.scheduler.KilledWorker,
             FutureCancelledError,
-            distributed.CommClosedError,
         )
         if self.client.status != "running" and isinstance(error, losses):
             raise EngineError(
@@ -196,12 +241,35 @@ def _no_workers(seconds: int) -> EngineError:
     )
 
 
-def _same(content: bytes) -> bytes:
-    return content
+class WorkerGone(Exception):
+    """A worker that is not among those of the scheduler any more."""
 
 
-def _visit(call: Call, message: bytes, X: Any, given: dict[int, Array]) -> Outcome:
-    """`residents.visit`, with the name of this worker."""
-    from distributed import get_worker
+class _Made(NamedTuple):
+    """An actor, and the future that says whether it lives."""
 
-    return visit(call, message, X, given, get_worker().address)
+    actor: Any
+    future: Any
+
+
+class _Worker:
+    """The actor of a worker: it visits what the worker holds."""
+
+    def __init__(self) -> None:
+        keep_freed_memory()
+        self._name = _address()
+
+    def visit(self, call: Call, message: Array) -> Outcome:
+        return visit(call, message.tobytes(), self._name)
+
+    def deliver(self, delivery: Delivery, content: Any) -> Outcome:
+        return deliver(delivery, content, self._name)
+
+
+def _address() -> str:
+    return import_module("distributed").get_worker().address
+
+
+def _deliver(delivery: Delivery, content: Any) -> Outcome:
+    """`residents.deliver`, as a task."""
+    return deliver(delivery, content, _address())

@@ -1,74 +1,40 @@
 """Engines that send visits to other processes: what Dask and Ray have in common.
 
-A pass sends one message to all workers, and a short call for each partition. Rows and values by row
-go to a worker once, and again where it says that it misses them. Sums are added on the workers, by
-the tree of `Engine.total`; only the last one comes to the client, with the list of the partitions
-that are in it.
+A pass is one call of each worker, which visits its partitions one after another and adds what the
+tree of all sums allows. Rows and values by row go to a worker once, and again where it says that it
+misses them. The client adds the rest of the sums; each comes with the list of its partitions.
 """
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from halfspaces.engines import by_row, messages
-from halfspaces.engines.base import Engine, EngineError, Key, Part, Pass, Read, Sums, tree
-from halfspaces.engines.messages import Message
-from halfspaces.engines.residents import Call, Outcome, Written, versions
-from halfspaces.support.types import Array
+from halfspaces.engines.base import Engine, EngineError, Pass, Sums, Tree
+from halfspaces.engines.book import Book
+from halfspaces.engines.residents import Call, Delivery, Outcome, Piece
+from halfspaces.engines.sending import Sending, Sent
 
 ATTEMPTS = 8  # of a pass whose workers die or have lost what they held
+ROWS_A_CALL = 1 << 14  # of results that are not added: the first ones come before the last
+IN_FLIGHT = 2  # pieces of rows that are on their way to each worker
 
 Handle = Any  # of a result that lies on a worker
 
 
-@dataclass
-class Book:
-    """What the client knows of the workers: who has which partition, and what was sent to whom."""
+class _Started(NamedTuple):
+    """A call that a worker has received, and the parts of the pass that it visits."""
 
-    workers: dict[Key, str] = field(default_factory=dict)
-    sent: set[tuple[str, int, int]] = field(default_factory=set)
-    forgotten: deque[int] = field(default_factory=deque)
-
-    def assign(self, X: Any, slots: Sequence[str]) -> None:
-        """Give each partition a worker: the one that has it, where it lives and has not too many.
-
-        A worker may be in `slots` several times, once for each visit that it makes at a time.
-        """
-        if not slots:
-            return
-        count = len(X.sources)
-        share = {worker: -(-count * slots.count(worker) // len(slots)) for worker in slots}
-        free = []
-        for p in range(count):
-            worker = self.workers.get((X.number, p), "")
-            if share.get(worker, 0) > 0:
-                share[worker] -= 1
-            else:
-                free.append(p)
-        for p in free:
-            worker = max(slots, key=lambda each: share[each])
-            share[worker] -= 1
-            self.workers[X.number, p] = worker
-
-    def lose(self, outcome: Outcome) -> None:
-        """Note what a worker misses, and that it now visits the partition."""
-        for partition, worker in zip(outcome.partitions, outcome.workers, strict=True):
-            if any(p == partition for _, p in outcome.missing):
-                self.sent = {e for e in self.sent if e[0] != worker or e[2] != partition}
-
-    def lose_all(self) -> None:
-        """Send everything again."""
-        self.workers.clear()
-        self.sent.clear()
+    worker: str
+    positions: list[int]
+    handle: Handle
 
 
 class FuturesEngine(Engine):
     """An engine of processes whose results are futures.
 
-    A subclass says which workers there are, and how to share bytes, to call `residents.visit`, to
-    call `residents.join`, and to fetch an outcome.
+    A subclass says which workers there are, and how to share bytes, to call `residents.deliver` and
+    `residents.visit`, and to fetch an outcome.
     """
 
     def __init__(self) -> None:
@@ -85,22 +51,16 @@ class FuturesEngine(Engine):
         """Bytes that all workers will read."""
 
     @abstractmethod
-    def submit(
-        self, worker: str, call: Call, shared: Handle, X: Handle, given: dict[int, Array]
-    ) -> Handle:
-        """Start `residents.visit` on a worker, or on another one if it is gone."""
+    def submit(self, worker: str, call: Call, shared: Handle) -> Handle:
+        """Start `residents.visit` on a worker."""
 
     @abstractmethod
-    def submit_join(self, outcomes: Sequence[Handle]) -> Handle:
-        """Start `residents.join` on a worker."""
+    def send(self, worker: str, delivery: Delivery, content: Any) -> Handle:
+        """Start `residents.deliver` on a worker, of a `Piece` or a `Source`."""
 
     @abstractmethod
-    def fetch(self, outcome: Handle) -> Outcome:
-        """Wait for an outcome."""
-
-    @abstractmethod
-    def rows_of(self, source: Any, worker: str) -> Handle:
-        """The rows of a source, as an argument of `submit`."""
+    def fetch(self, worker: str, outcome: Handle) -> Outcome:
+        """Wait for an outcome of a worker."""
 
     @abstractmethod
     def drop(self, numbers: Sequence[int]) -> None:
@@ -108,7 +68,10 @@ class FuturesEngine(Engine):
 
     @abstractmethod
     def is_loss(self, error: Exception) -> bool:
-        """Whether an error of `fetch` is that of workers which died: the pass is then repeated."""
+        """Whether an error of `fetch` is that of a worker which died: its part is then repeated."""
+
+    def lost(self, worker: str) -> None:
+        """Take note that a worker has died."""
 
     def memory(self) -> int | None:
         """The memory of a worker in bytes; None if it is not known."""
@@ -123,153 +86,151 @@ class FuturesEngine(Engine):
 
     def results(self, visits: Pass) -> Iterator[Any]:
         """What `How.of` gives for each part of a pass, in order."""
-        sending = _Sending.of(self, visits)
-        waiting = deque(sending.submit(part) for part in visits.parts)
-        for part in visits.parts:
-            outcome = self._completed(sending, part, waiting.popleft())
-            self._keep(visits, sending.message, outcome)
-            yield outcome.result
-
-    def _completed(self, sending: "_Sending", part: Part, handle: Handle) -> Outcome:
-        for _ in range(ATTEMPTS):
-            outcome = self._outcome(handle)
-            if outcome is not None and not outcome.missing:
-                return outcome
-            sending.renew()
-            handle = sending.submit(part)
-        raise _given_up(ATTEMPTS)
+        sending = Sending.of(self, self.book, visits)
+        every = list(range(len(visits.parts)))
+        waiting = deque(self._start(sending, every, ROWS_A_CALL))
+        lost = 0
+        while waiting:
+            call = waiting.popleft()
+            outcome = self._outcome(sending, call)
+            if outcome is not None:
+                lost = 0
+                yield from (outcome.result[0, position] for position in call.positions)
+                continue
+            lost += 1
+            if lost == ATTEMPTS:
+                raise _given_up()
+            waiting.extendleft(reversed(self._start(sending, call.positions, ROWS_A_CALL)))
 
     def total(self, visits: Pass) -> Sums:
-        """The sum of the results of all parts, added on the workers by `tree`; () for no part."""
-        if not visits.parts:
-            return ()
-        sending = _Sending.of(self, visits)
+        """The sum of the results of all parts, by the tree; () for no part."""
+        sending = Sending.of(self, self.book, visits)
+        tree = Tree(len(visits.parts))
+        left = list(range(len(visits.parts)))
         for _ in range(ATTEMPTS):
-            handles = [sending.submit(part) for part in visits.parts]
-            outcome = self._outcome(tree(handles, self.submit_join))
-            if outcome is None or outcome.missing:
-                sending.renew()
-                continue
-            expected = tuple(part.partition for part in visits.parts)
-            if outcome.partitions != expected:
-                raise EngineError(
-                    f"A sum has the partitions {outcome.partitions} instead of {expected}; please"
-                    " report this."
-                )
-            self._keep(visits, sending.message, outcome)
-            return outcome.result
-        raise _given_up(ATTEMPTS)
+            calls = self._start(sending, left)
+            left = []
+            for call in calls:
+                outcome = self._outcome(sending, call)
+                if outcome is None:
+                    left += call.positions
+                    continue
+                for node, sums in outcome.result.items():
+                    tree.put(node, sums)
+            if not left:
+                return tree.total()
+        raise _given_up()
 
-    def _outcome(self, handle: Handle) -> Outcome | None:
-        """The outcome; None if workers died. Raises the error of a visit."""
+    def _start(
+        self, sending: Sending, positions: list[int], most_rows: int | None = None
+    ) -> list[_Started]:
+        """Call the workers that have these parts, after they have received what they miss."""
+        if not positions:
+            return []
+        for _ in range(ATTEMPTS):
+            slots = self._assign(sending)
+            if self._deliver(sending, positions):
+                break
+        else:
+            raise _given_up()
+        lists = sending.by_worker(positions)
+        if most_rows is not None:
+            lists = sending.runs(positions, most_rows)
+        shared = self.share(sending.message.content)
+        calls = []
+        for each in lists:
+            worker = sending.worker_of(each[0])
+            call = sending.call(each, slots.count(worker))
+            handle = self._begun(self.submit, worker, call, shared)
+            calls.append(_Started(worker, each, handle))
+        return calls
+
+    def _assign(self, sending: Sending) -> Sequence[str]:
+        """Give all partitions to the workers that there are now."""
+        forgotten = self.book.forget()
+        if forgotten:
+            self.drop(forgotten)
+        slots = self.workers()
+        self.book.assign(sending.visits.X, slots)
+        return slots
+
+    def _deliver(self, sending: Sending, positions: list[int]) -> bool:
+        """Send partitions to workers that miss them; whether all have arrived."""
+        gone: set[str] = set()
+        waiting: deque[tuple[Sent, Handle]] = deque()
+
+        def wait() -> None:
+            sent, handle = waiting.popleft()
+            if self._fetched(sent.worker, handle) is None:
+                gone.add(sent.worker)
+            elif sent.key is not None:
+                self.book.note(sent.worker, sent.key)
+
+        most = IN_FLIGHT * len(sending.by_worker(positions))
+        for sent in sending.missing(positions, self.memory()):
+            if sent.worker in gone:
+                continue
+            handle = self._begun(self.send, sent.worker, sent.delivery, sent.content)
+            waiting.append((sent, handle))
+            while isinstance(sent.content, Piece) and len(waiting) > most:
+                wait()
+        while waiting:
+            wait()
+        return not gone
+
+    def _outcome(self, sending: Sending, call: _Started) -> Outcome | None:
+        """The outcome of a call; None if its worker died, or misses something."""
+        outcome = self._fetched(call.worker, call.handle)
+        if outcome is None:
+            return None
+        for key in outcome.missing:
+            self.book.miss(key)
+        if outcome.missing:
+            return None
+        expected = sending.partitions(call.positions)
+        if outcome.partitions != expected:
+            raise EngineError(
+                f"A sum has the partitions {outcome.partitions} instead of {expected}; please"
+                " report this."
+            )
+        sending.take_written(call.worker, outcome.written)
+        return outcome
+
+    def _begun(self, start: Callable[..., Handle], worker: str, *arguments: Any) -> Handle | None:
+        """The handle of a call; None if its worker died."""
         try:
-            outcome = self.fetch(handle)
+            return start(worker, *arguments)
         except Exception as error:
-            if not self.is_loss(error):
-                raise
-            self.book.lose_all()
+            self._lose(worker, error)
+            return None
+
+    def _fetched(self, worker: str, handle: Handle | None) -> Outcome | None:
+        """What a worker has to say; None if it died. Raises the error of a visit."""
+        if handle is None:
+            return None
+        try:
+            outcome = self.fetch(worker, handle)
+        except Exception as error:
+            self._lose(worker, error)
             return None
         if outcome.error is not None:
             raise outcome.error
-        self.book.lose(outcome)
         return outcome
 
-    def _keep(self, visits: Pass, message: Message, outcome: Outcome) -> None:
-        """Copy what visits wrote into the arrays of the client."""
-        for number, partition, values in outcome.written:
-            first = int(visits.X.starts[partition])
-            message.arrays[number][first : first + len(values)] = values
-            worker = dict(zip(outcome.partitions, outcome.workers, strict=True))[partition]
-            self.book.sent.add((worker, number, partition))
+    def _lose(self, worker: str, error: Exception) -> None:
+        """Note that a worker died; raises any other error."""
+        if not self.is_loss(error):
+            raise error
+        self.book.lose(worker)
+        self.lost(worker)
 
     def forget(self, number: int) -> None:
         """Free what workers hold under this number, at the next pass."""
         self.book.forgotten.append(number)
 
 
-@dataclass
-class _Sending:
-    """A pass that is on its way: what its calls have in common."""
-
-    engine: FuturesEngine
-    visits: Pass
-    message: Message
-    shared: Handle
-    written: tuple[Written, ...]
-    values: tuple[int, ...]
-    memory: int | None = None
-
-    @classmethod
-    def of(cls, engine: FuturesEngine, visits: Pass) -> "_Sending":
-        message = messages.dumps(visits.how)
-        written = []
-        values = []
-        for number, array in message.arrays.items():
-            by_row.number_of(array, engine)
-            known = by_row.known(array)
-            if known is not None and known.written:
-                known.written = False
-                written.append(Written(number, array.shape[1:]))
-            else:
-                values.append(number)
-        sending = cls(engine, visits, message, None, tuple(written), tuple(values), engine.memory())
-        sending.renew()
-        return sending
-
-    def renew(self) -> None:
-        """Share the message, and assign partitions to the workers that there are now."""
-        engine = self.engine
-        forgotten = [engine.book.forgotten.popleft() for _ in range(len(engine.book.forgotten))]
-        if forgotten:
-            engine.drop(forgotten)
-        engine.book.assign(self.visits.X, engine.workers())
-        self.shared = engine.share(self.message.content)
-
-    def submit(self, part: Part) -> Handle:
-        engine, visits = self.engine, self.visits
-        X = visits.X
-        p = part.partition
-        worker = engine.book.workers.get((X.number, p), "")
-        first, stop = (int(row) for row in X.starts[p : p + 2])
-        arrays = {by_row.number_of(visits.y, engine): visits.y}
-        weight = None
-        if visits.weight is not None:
-            weight = by_row.number_of(visits.weight, engine)
-            arrays[weight] = visits.weight
-        arrays |= {number: self.message.arrays[number] for number in self.values}
-        given = {
-            number: array[first:stop]
-            for number, array in arrays.items()
-            if (worker, number, p) not in engine.book.sent
-        }
-        rows = None
-        if (worker, X.number, p) not in engine.book.sent:
-            rows = engine.rows_of(X.sources[p], worker)
-        elif isinstance(X.sources[p], Read):
-            rows = X.sources[p]
-        engine.book.sent |= {(worker, number, p) for number in (X.number, *given)}
-        call = Call(
-            X=X.number,
-            partition=p,
-            first=first,
-            n_rows=stop - first,
-            rows=part.rows,
-            name=str(X.sources[p]),
-            y=by_row.number_of(visits.y),
-            weight=weight,
-            values=self.values,
-            written=self.written,
-            versions=_VERSIONS,
-            memory=self.memory,
-        )
-        return engine.submit(worker, call, self.shared, rows, given)
-
-
-_VERSIONS = versions()
-
-
-def _given_up(attempts: int) -> EngineError:
+def _given_up() -> EngineError:
     return EngineError(
-        f"{attempts} attempts at a pass have lost workers; look at their logs: memory is the usual"
+        f"{ATTEMPTS} attempts at a pass have lost workers; look at their logs: memory is the usual"
         " cause, and smaller partitions need less."
     )

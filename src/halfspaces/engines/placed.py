@@ -1,5 +1,9 @@
 """X in partitions that an engine holds: all that the client knows of the rows."""
 
+# scipy.sparse has no type stubs:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import itertools
 import weakref
 from collections.abc import Sequence
@@ -7,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array, issparse
 
-from halfspaces.engines.base import Engine, Given, How, Part, Pass, Source
+from halfspaces.engines.base import Engine, Given, How, Part, Pass, Source, shape_of
+from halfspaces.kernels.sparse_rows import canonical, sparse_rows, stacked
 from halfspaces.rows.blocks import BlockSizes
 from halfspaces.support.types import Array, Block, Features
 
@@ -35,6 +41,8 @@ class PartitionedRows:
         D.
     dtype : dtype
         Of the rows: uint8, float16, float32 or float64.
+    stored : int or None
+        The number of stored values of sparse rows (csr_array); None: rows are dense.
     columns : tuple of str, or None
         The names of the features, where the data have them.
 
@@ -52,6 +60,7 @@ class PartitionedRows:
     n_features: int
     dtype: np.dtype
     columns: tuple[str, ...] | None = field(default=None, repr=False)
+    stored: int | None = None
     number: int = field(default_factory=new_number, repr=False)
 
     def __post_init__(self) -> None:
@@ -74,13 +83,13 @@ class PartitionedRows:
 
     @property
     def nbytes(self) -> int:
-        """Of all rows, as they are stored."""
-        return self.size * self.dtype.itemsize
+        """Of all values, as they are stored."""
+        return (self.size if self.stored is None else self.stored) * self.dtype.itemsize
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows: Any) -> Array:
+    def __getitem__(self, rows: Any) -> Any:
         """Some rows (n, D), by an array of their numbers in any order: they come to the client."""
         index = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows)
         if index.dtype == bool:
@@ -90,10 +99,9 @@ class PartitionedRows:
         y = np.empty(len(self), np.int8)
         visits = Pass(self, y, None, self.parts(index[order]), plain)
         found = [part for parts in self.engine.results(visits) for part in parts]
-        taken = np.empty((len(index), self.n_features), self.dtype)
-        if found:
-            taken[order] = np.concatenate(found)
-        return taken
+        if not found:
+            return np.empty((0, self.n_features), self.dtype)
+        return stacked(found)[np.argsort(order)]
 
     def parts(self, rows: Array | slice | None) -> list[Part]:
         """The partitions that rising rows lie in, with their positions there."""
@@ -120,8 +128,17 @@ class PartitionedRows:
         return replace(self, engine=engine, number=new_number())
 
 
-def _stored(block: Block) -> Array:
-    return np.array(block.X)
+def _stored(block: Block) -> Features:
+    return block.X.copy()
+
+
+def is_sparse(X: Any) -> bool:
+    """Whether rows are sparse, in memory or in partitions.
+
+    >>> is_sparse(np.eye(2)), is_sparse(csr_array(np.eye(2)))
+    (False, True)
+    """
+    return issparse(X) or (isinstance(X, PartitionedRows) and X.stored is not None)
 
 
 def place(
@@ -131,8 +148,9 @@ def place(
 
     Parameters
     ----------
-    X : array, shape (N, D)
-        uint8, float16, float32 or float64; sent to workers as it is.
+    X : array or csr_array, shape (N, D)
+        uint8, float16, float32 or float64, sparse rows float32 or float64; sent to workers as it
+        is.
     engine : Engine
     partitions : int, sequence of int, or None
         Their number, or the number of rows of each; None takes two for each worker.
@@ -140,7 +158,7 @@ def place(
     Raises
     ------
     TypeError
-        For sparse rows, and for other types.
+        For what is no rows of numbers.
     ValueError
         For sizes that do not add up to N.
 
@@ -153,31 +171,36 @@ def place(
     rows = check_rows(X)
     if partitions is None:
         partitions = 2 * engine.slots
+    n_rows, n_features = shape_of(rows)
     if isinstance(partitions, int):
-        count = max(1, min(partitions, len(rows)))
-        starts = np.linspace(0, len(rows), count + 1).astype(np.int64)
+        count = max(1, min(partitions, n_rows))
+        starts = np.linspace(0, n_rows, count + 1).astype(np.int64)
     else:
         starts = np.concatenate([[0], np.cumsum(partitions)]).astype(np.int64)
-        if starts[-1] != len(rows):
+        if starts[-1] != n_rows:
             raise ValueError(
-                f"partitions has {starts[-1]} rows, and X has {len(rows)}; give sizes that add"
+                f"partitions has {starts[-1]} rows, and X has {n_rows}; give sizes that add"
                 " up to them."
             )
-    sources = tuple(Given(rows[i:j]) for i, j in itertools.pairwise(starts.tolist()))
-    return PartitionedRows(engine, sources, starts, rows.shape[1], rows.dtype)
+    dense = isinstance(rows, np.ndarray)
+    sources = tuple(
+        Given(rows[i:j] if dense else sparse_rows(rows, slice(i, j, 1)))
+        for i, j in itertools.pairwise(starts.tolist())
+    )
+    stored = None if dense else int(rows.nnz)
+    return PartitionedRows(engine, sources, starts, n_features, rows.dtype, stored=stored)
 
 
-def check_rows(X: Any) -> Array:
-    """The rows of a partition in a type that products take, C order; TypeError for sparse ones.
+def check_rows(X: Any) -> Features:
+    """The rows of a partition in a type that products take, in C order or as a csr_array.
 
     >>> check_rows(np.array([[1, 2]])).dtype
     dtype('float64')
     """
     if hasattr(X, "tocsr"):
-        raise TypeError(
-            "Partitions of sparse rows are not taken yet; give dense ones, or fit the sparse X as a"
-            " whole, on one machine."
-        )
+        stored = canonical(X)
+        taken = stored.dtype.name in ("float32", "float64")
+        return stored if taken else csr_array(stored, dtype=np.float64)
     names = getattr(X, "column_names", None)
     if names is not None:  # a table of Arrow
         X = np.column_stack([np.asarray(X[name]) for name in names])

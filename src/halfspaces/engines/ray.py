@@ -9,11 +9,19 @@ from typing import Any, ClassVar
 
 from halfspaces.engines.base import EngineError, Source
 from halfspaces.engines.futures import FuturesEngine, Handle
-from halfspaces.engines.residents import Call, Outcome, forget, join, visit
-from halfspaces.support.types import Array
+from halfspaces.engines.residents import (
+    Call,
+    Delivery,
+    Outcome,
+    deliver,
+    forget,
+    keep_freed_memory,
+    visit,
+)
 
 HINT = "Ray is not installed; install halfspaces[ray]."
 STORE = 256 << 20  # bytes of the object store of a cluster that is started here
+INLINE = 64 << 10  # bytes of a message that goes with each call
 
 
 class Stored(Source):
@@ -66,7 +74,6 @@ class Ray(FuturesEngine):
             self._connect(address, workers)
         self._given_workers = workers
         self._actors: dict[str, Any] = {}
-        self._join = ray.remote(num_cpus=0, max_retries=-1)(_joined)
 
     def _connect(self, address: str | None, workers: int | None) -> None:
         options: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False}
@@ -106,28 +113,22 @@ class Ray(FuturesEngine):
         return list(self._actors)
 
     def share(self, content: bytes) -> Handle:
-        """The bytes in the object store: once on each machine."""
-        return self._ray.put(content)
+        """The bytes in the object store, once on each machine; few of them in each call."""
+        return content if len(content) < INLINE else self._ray.put(content)
 
-    def submit(
-        self, worker: str, call: Call, shared: Handle, X: Handle, given: dict[int, Array]
-    ) -> Handle:
+    def submit(self, worker: str, call: Call, shared: Handle) -> Handle:
         """A call of an actor."""
-        return self._actors[worker].visit.remote(call, shared, X, given)
+        return self._actors[worker].visit.remote(call, shared)
 
-    def submit_join(self, outcomes: Sequence[Handle]) -> Handle:
-        """A task that adds outcomes."""
-        return self._join.remote(*outcomes)
+    def send(self, worker: str, delivery: Delivery, content: Any) -> Handle:
+        """A call of an actor, which copies what lies in the object store."""
+        if isinstance(content, Stored):
+            content = content.reference
+        return self._actors[worker].deliver.remote(delivery, content)
 
-    def fetch(self, outcome: Handle) -> Outcome:
+    def fetch(self, worker: str, outcome: Handle) -> Outcome:
         """Wait for a result."""
         return self._ray.get(outcome)
-
-    def rows_of(self, source: Any, worker: str) -> Handle:
-        """The reference of a partition; the rows themselves; or where to read them."""
-        if isinstance(source, Stored):
-            return source.reference
-        return self._ray.put(source.load()) if source.rows_here else source
 
     def drop(self, numbers: Sequence[int]) -> None:
         """Have all actors free what they hold under these numbers."""
@@ -150,17 +151,17 @@ class _Worker:
     """An actor: it holds partitions and visits them."""
 
     def __init__(self, name: str) -> None:
+        keep_freed_memory()
         self._name = name
 
-    def visit(self, call: Call, message: bytes, X: Any, given: dict[int, Array]) -> Outcome:
-        return visit(call, message, X, given, self._name)
+    def visit(self, call: Call, message: bytes) -> Outcome:
+        return visit(call, message, self._name)
+
+    def deliver(self, delivery: Delivery, content: Any) -> Outcome:
+        return deliver(delivery, content, self._name)
 
     def forget(self, numbers: Sequence[int]) -> None:
         forget(numbers)
 
     def pid(self) -> int:
         return os.getpid()
-
-
-def _joined(*outcomes: Outcome) -> Outcome:
-    return join(outcomes)

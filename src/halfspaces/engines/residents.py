@@ -1,24 +1,30 @@
-"""What runs on a worker: it holds partitions, visits them, and says what it misses.
+"""What runs on a worker: it receives partitions, visits them, and says what it misses.
 
 A worker that died comes back with nothing. It is then given its rows and values again; a visit
 never goes on without them, so nothing is left out.
 """
 
+import ctypes
 import platform
-import tempfile
-import threading
+import sys
 from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from halfspaces.engines import base, messages
-from halfspaces.engines.base import EngineError, Key, Source, Sums
+from halfspaces.engines import messages
+from halfspaces.engines.base import EngineError, Key, Node, Source, Tree, shape_of
+from halfspaces.engines.held import RESIDENTS
 from halfspaces.engines.placed import check_rows
-from halfspaces.support.types import Array, Rows
+from halfspaces.support.parallel import ordered_map
+from halfspaces.support.types import Array, Features, Rows
+from halfspaces.system.blas import one_blas_thread
 
-MOST_HELD = 0.6  # of a worker's memory: further partitions lie in files, which are mapped
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt, in malloc.h
+KEPT = 128 << 20  # bytes that are free, of a thread
+MAPPED = 32 << 20  # bytes of an array that is given back at once; the most that is allowed
 PACKAGES = ("halfspaces", "numpy", "scipy", "cloudpickle")
 
 
@@ -29,79 +35,90 @@ class Written(NamedTuple):
     shape: tuple[int, ...]
 
 
-class Call(NamedTuple):
-    """One partition to visit.
+class Visited(NamedTuple):
+    """A partition that a call visits.
 
-    `X`, `y`, `weight` and `values` are numbers of what the worker holds of the partition; `memory`
-    is that of the worker in bytes, or None.
+    `position` is its number among the parts of the pass, `first` that of its first row in X.
     """
 
-    X: int
+    position: int
     partition: int
     first: int
     n_rows: int
     rows: Rows
     name: str
+
+
+class Call(NamedTuple):
+    """What one worker visits in a pass.
+
+    `X`, `y`, `weight` and `values` are numbers of what the worker holds of each partition; `given`
+    it has to hold from now on. `leaves` is the number of parts of the pass, if sums are wanted:
+    they are added as far as the tree of these parts allows.
+    """
+
+    parts: tuple[Visited, ...]
+    leaves: int | None
+    X: int
     y: int
     weight: int | None
     values: tuple[int, ...]
     written: tuple[Written, ...]
+    given: Mapping[Key, Array]
+    versions: Mapping[str, str]
+    threads: int = 1
+
+
+class Delivery(NamedTuple):
+    """A partition for a worker that does not hold it; `memory` is the worker's, in bytes."""
+
+    X: int
+    partition: int
+    n_rows: int
+    name: str
     versions: Mapping[str, str]
     memory: int | None = None
 
+    @property
+    def key(self) -> Key:
+        """By which the worker holds it."""
+        return self.X, self.partition
+
+
+class Piece(NamedTuple):
+    """Some rows of a partition, whose first one has the number `start` in it."""
+
+    start: int
+    rows: Features
+
 
 class Outcome(NamedTuple):
-    """The result of some partitions, or why there is none."""
+    """The results of a call by the nodes of the tree, or why there are none.
+
+    Results that are not added are those of leaves. `missing` is what the worker had to hold, and
+    does not; `written` has the number, the partition and the values of what the visits wrote.
+    """
 
     partitions: tuple[int, ...]
-    result: Any = None
+    result: Mapping[Node, Any] = {}
     missing: tuple[Key, ...] = ()
     error: Exception | None = None
     written: tuple[tuple[int, int, Array], ...] = ()
-    workers: tuple[str, ...] = ()
 
 
-class Residents:
-    """What the workers of this process hold, by worker, number and partition."""
+@cache
+def keep_freed_memory() -> None:
+    """Have this process keep memory that a visit frees for the next one, with the C library of GNU.
 
-    def __init__(self) -> None:
-        self._held: dict[tuple[str, int, int], Array] = {}
-        self._lock = threading.Lock()
-
-    def find(self, worker: str, key: Key) -> Array | None:
-        """The values, or None."""
-        return self._held.get((worker, *key))
-
-    def hold(self, worker: str, key: Key, values: Array, memory: int | None = None) -> Array:
-        """Keep values; beyond a part of the worker's memory they lie in a file that is mapped."""
-        # Sums over arrays that are not aligned, as some that were received, have other last bits.
-        values = np.require(values, requirements=["C_CONTIGUOUS", "ALIGNED"])
-        with self._lock:
-            if memory is not None and not isinstance(values, np.memmap):
-                own = (each for place, each in self._held.items() if place[0] == worker)
-                held = sum(each.nbytes for each in own if not isinstance(each, np.memmap))
-                if held + values.nbytes > MOST_HELD * memory:
-                    values = _in_file(values)
-            self._held[worker, *key] = values
-        return values
-
-    def forget(self, numbers: Sequence[int]) -> None:
-        """Free what is held under these numbers."""
-        with self._lock:
-            gone = [place for place in self._held if place[1] in numbers]
-            for place in gone:
-                del self._held[place]
-
-
-def _in_file(values: Array) -> Array:
-    """A copy on the local disk, which is mapped; the file has no name, and ends with the map."""
-    with tempfile.TemporaryFile() as file:
-        values.tofile(file)
-        file.flush()
-        return np.memmap(file, values.dtype, "r", shape=values.shape)
-
-
-RESIDENTS = Residents()
+    Dask starts workers that return it to the system at once (MALLOC_TRIM_THRESHOLD_), so that each
+    visit would wait for its pages again: a third of the time of a pass.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_TRIM_THRESHOLD, KEPT)
+        mallopt(M_MMAP_THRESHOLD, MAPPED)
 
 
 def forget(numbers: Sequence[int]) -> None:
@@ -109,7 +126,8 @@ def forget(numbers: Sequence[int]) -> None:
     RESIDENTS.forget(numbers)
 
 
-def versions() -> dict[str, str]:
+@cache
+def versions() -> Mapping[str, str]:
     """The versions on which results depend.
 
     >>> sorted(versions())
@@ -124,48 +142,38 @@ def versions() -> dict[str, str]:
     return found
 
 
-def visit(
-    call: Call, message: bytes, X: Any, given: Mapping[int, Array], worker: str = ""
-) -> Outcome:
-    """Visit a partition; `X` and `given` are what the worker has to hold from now on.
+def deliver(delivery: Delivery, content: Any, worker: str = "") -> Outcome:
+    """Hold a partition; `content` is a `Piece` of its rows, the rows, or where to read them.
 
-    X is the rows, or where to read them, or None.
+    A partition that is held already is not read again.
     """
-    own = Outcome((call.partition,), workers=(worker,))
+    own = Outcome((delivery.partition,))
     try:
-        _check_versions(call.versions, worker)
-        missing = _received(call, X, given, worker)
-        if missing:
-            return own._replace(missing=missing)
-        return _visited(own, call, message, worker)
+        _check_versions(delivery.versions, worker)
+        if RESIDENTS.find(worker, delivery.key) is None:
+            _receive(delivery, content, worker)
     except MemoryError:
-        error = EngineError(
-            f"Worker {worker} has too little memory for partition {call.partition} ({call.name}); "
-            "use smaller partitions, fewer threads a worker or workers with more memory."
-        )
-        return own._replace(error=error)
+        return own._replace(error=_too_large(worker, delivery.partition, delivery.name))
     except Exception as error:  # the client raises it
         return own._replace(error=error)
+    return own
 
 
-def _received(
-    call: Call, X: Any, given: Mapping[int, Array], worker: str
-) -> tuple[tuple[int, int], ...]:
-    """Hold what was given; what is missing all the same."""
-    p = call.partition
-    for number, values in given.items():
-        RESIDENTS.hold(worker, (number, p), values)
-    if X is not None and RESIDENTS.find(worker, (call.X, p)) is None:
-        RESIDENTS.hold(worker, (call.X, p), _rows(X, call), call.memory)
-    needed = [call.X, call.y, *call.values] + ([] if call.weight is None else [call.weight])
-    return tuple((n, p) for n in needed if RESIDENTS.find(worker, (n, p)) is None)
+def _receive(delivery: Delivery, content: Any, worker: str) -> None:
+    key = delivery.key
+    if isinstance(content, Piece):
+        rows = RESIDENTS.receive(worker, key, content.rows, content.start, delivery.n_rows)
+    else:
+        rows = _rows(delivery, content)
+    if rows is not None:
+        RESIDENTS.hold(worker, key, rows, delivery.memory)
 
 
-def _rows(X: Any, call: Call) -> Array:
+def _rows(delivery: Delivery, content: Any) -> Features:
     """The rows of a partition, read if that is needed; an error names the partition."""
-    where = f"Partition {call.partition} ({call.name})"
+    where = f"Partition {delivery.partition} ({delivery.name})"
     try:
-        rows = check_rows(X.load() if isinstance(X, Source) else X)
+        rows = check_rows(content.load() if isinstance(content, Source) else content)
     except (MemoryError, TypeError):
         raise
     except Exception as error:
@@ -173,34 +181,79 @@ def _rows(X: Any, call: Call) -> Array:
         raise EngineError(
             f"{where} cannot be read: {kind}: {error}; replace it, or leave it out."
         ) from error
-    if len(rows) != call.n_rows:
+    n_rows, _ = shape_of(rows)
+    if n_rows != delivery.n_rows:
         raise EngineError(
-            f"{where} has {len(rows)} rows, and had {call.n_rows} before; data must not change"
-            " while they are fitted."
+            f"{where} has {n_rows} rows, and had {delivery.n_rows} before; data must not"
+            " change while they are fitted."
         )
     return rows
 
 
-def _held(worker: str, key: Key) -> Array:
-    values = RESIDENTS.find(worker, key)
-    assert values is not None  # `_received` has looked
-    return values
+def visit(call: Call, message: bytes, worker: str = "") -> Outcome:
+    """Visit the partitions of a call."""
+    own = Outcome(tuple(part.partition for part in call.parts))
+    try:
+        _check_versions(call.versions, worker)
+        for key, values in call.given.items():
+            RESIDENTS.hold(worker, key, values)
+        missing = tuple(key for key in _needed(call) if RESIDENTS.find(worker, key) is None)
+        if missing:
+            return own._replace(missing=missing)
+        with one_blas_thread():
+            return _visited(own, call, message, worker)
+    except MemoryError:
+        first = call.parts[0]
+        return own._replace(error=_too_large(worker, first.partition, first.name))
+    except Exception as error:  # the client raises it
+        return own._replace(error=error)
+
+
+def _needed(call: Call) -> list[Key]:
+    numbers = [call.X, call.y, *call.values] + ([] if call.weight is None else [call.weight])
+    return [(number, part.partition) for part in call.parts for number in numbers]
 
 
 def _visited(own: Outcome, call: Call, message: bytes, worker: str) -> Outcome:
-    p = call.partition
-    values = {number: _held(worker, (number, p)) for number in call.values}
-    for number, shape in call.written:
-        values[number] = np.zeros((call.n_rows, *shape), np.float16)
-    how = messages.loads(message, values, call.first)
-    X = _held(worker, (call.X, p))
-    weight = None if call.weight is None else _held(worker, (call.weight, p))
-    y = _held(worker, (call.y, p))
-    result = how.of(X, y, weight, call.rows, call.first)
-    written = tuple((number, p, values[number]) for number, _ in call.written)
-    for number, _, each in written:
-        RESIDENTS.hold(worker, (number, p), each)
-    return own._replace(result=result, written=written)
+    """The results of all partitions, summed as far as the tree allows it."""
+    visit_one = partial(_visit_one, call, message, worker)
+    results: dict[Node, Any] = {}
+    tree = None if call.leaves is None else Tree(call.leaves)
+    written: list[tuple[int, int, Array]] = []
+    for part, (result, values) in zip(
+        call.parts, ordered_map(visit_one, list(call.parts), call.threads), strict=True
+    ):
+        if tree is None:
+            results[0, part.position] = result
+        else:
+            tree.put((0, part.position), result)
+        for number, each in values.items():
+            RESIDENTS.hold(worker, (number, part.partition), each)
+            written.append((number, part.partition, each))
+    return own._replace(result=results if tree is None else tree.nodes, written=tuple(written))
+
+
+def _visit_one(
+    call: Call, message: bytes, worker: str, part: Visited
+) -> tuple[Any, dict[int, Array]]:
+    """The result of a partition, and what was written by the numbers of the arrays."""
+
+    def held(number: int) -> Any:
+        return RESIDENTS.find(worker, (number, part.partition))
+
+    written = {n: np.zeros((part.n_rows, *shape), np.float16) for n, shape in call.written}
+    values = {number: held(number) for number in call.values}
+    how = messages.loads(message, values | written, part.first)
+    weight = None if call.weight is None else held(call.weight)
+    result = how.of(held(call.X), held(call.y), weight, part.rows, part.first)
+    return result, written
+
+
+def _too_large(worker: str, partition: int, name: str) -> EngineError:
+    return EngineError(
+        f"Worker {worker} has too little memory for partition {partition} ({name}); "
+        "use smaller partitions, fewer threads a worker or workers with more memory."
+    )
 
 
 def _check_versions(of_client: Mapping[str, str], worker: str) -> None:
@@ -211,20 +264,3 @@ def _check_versions(of_client: Mapping[str, str], worker: str) -> None:
         raise EngineError(
             f"Worker {worker} has {', '.join(words)}; install the client's versions there."
         )
-
-
-def join(outcomes: Sequence[Outcome]) -> Outcome:
-    """The sum of outcomes of different partitions, in their order.
-
-    An error or a missing part of one is that of all: no sum lacks a partition.
-    """
-    partitions = tuple(p for each in outcomes for p in each.partitions)
-    workers = tuple(w for each in outcomes for w in each.workers)
-    whole = Outcome(partitions, workers=workers)
-    errors = [each.error for each in outcomes if each.error is not None]
-    missing = tuple(key for each in outcomes for key in each.missing)
-    if errors or missing:
-        return whole._replace(error=errors[0] if errors else None, missing=missing)
-    written = tuple(item for each in outcomes for item in each.written)
-    sums: Sums = base.add([each.result for each in outcomes])
-    return whole._replace(result=sums, written=written)

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
-
-from halfspaces.engines.base import Engine, Part, Pass
+from halfspaces.engines.base import Engine, Part, Pass, shape_of
 from halfspaces.engines.placed import check_rows
 from halfspaces.support.parallel import available_workers, ordered_map
+from halfspaces.support.types import Features
 from halfspaces.system.blas import one_blas_thread
 
 
@@ -42,7 +41,7 @@ class Threads(Engine):
         def visit(part: Part) -> Any:
             X = self._rows(visits.X, part.partition)
             first = int(visits.X.starts[part.partition])
-            own = slice(first, first + len(X))
+            own = slice(first, first + shape_of(X)[0])
             weight = None if visits.weight is None else visits.weight[own]
             return visits.how.of(X, visits.y[own], weight, part.rows, first)
 
@@ -53,7 +52,7 @@ class Threads(Engine):
         """Free the rows of this number."""
         self._held.pop(number, None)
 
-    def _rows(self, X: Any, partition: int) -> np.ndarray:
+    def _rows(self, X: Any, partition: int) -> Features:
         held = self._held.setdefault(X.number, {})
         if partition not in held:
             held[partition] = check_rows(X.sources[partition].load())

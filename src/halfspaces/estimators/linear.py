@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from halfspaces.engines import is_sparse
 from halfspaces.engines.devices.device_blocks import DeviceBlocks
 from halfspaces.engines.devices.device_objective import DeviceObjective
 from halfspaces.engines.devices.in_blocks import in_blocks
@@ -84,7 +84,7 @@ def linear_objective(
     standardization = None
     if moments is not None:
         standardization = moments.standardization(blocks.dtype.name, with_mean=fit_intercept)
-    elif fit_intercept and not issparse(blocks.X) and blocks.X.dtype != np.uint8:
+    elif fit_intercept and not is_sparse(blocks.X) and blocks.X.dtype != np.uint8:
         offsets = Moments.of(blocks).standardization(blocks.dtype.name)
         if offsets.has_large_offsets:
             standardization = replace(offsets, scale=np.ones_like(offsets.scale))
@@ -251,7 +251,7 @@ class LinearModel(ScoreModel):
         Products in float64 keep the digits instead.
         """
         V, c, center = self._linear()
-        if issparse(X):
+        if is_sparse(X):
             coef, c = self._arrays()
             wide = coef.dtype if center is None else np.float64
             V, center = np.ascontiguousarray(coef.T, dtype=wide), None

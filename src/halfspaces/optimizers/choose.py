@@ -8,9 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from scipy.sparse import issparse
-
-from halfspaces.engines import PartitionedBlocks
+from halfspaces.engines import PartitionedBlocks, is_sparse
 from halfspaces.engines.devices.device_blocks import DeviceBlocks
 from halfspaces.loop.optimizer import Optimizer
 from halfspaces.losses.base import Loss
@@ -241,7 +239,7 @@ def choose_for(objective: Objective, *, lbfgs: bool = False, path: bool = False)
     With `lbfgs` the L-BFGS in the place of optimizers that are faster there; with `path` for many
     strengths, so that the penalty's own does not count.
     """
-    sparse = issparse(objective.blocks.X)
+    sparse = is_sparse(objective.blocks.X)
     lbfgs = lbfgs or isinstance(objective.blocks, DeviceBlocks)  # others take the rows here
     small = objective.n_examples * objective.blocks.row_size < SMALL
     return choose(

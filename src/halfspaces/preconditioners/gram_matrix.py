@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy.sparse import csr_array
 
+from halfspaces.engines import is_sparse
 from halfspaces.engines.devices.device_gram import device_gram, serves
 from halfspaces.kernels.sparse_rows import stacked
 from halfspaces.objective.objective import Objective
@@ -40,7 +41,7 @@ def centred_gram(objective: Objective, rows: Array) -> tuple[Array, Array]:
     In standardized units. Without a bias the Hessian is that of the features as they are: the mean
     counts as 0.
     """
-    if isinstance(objective.blocks.X, csr_array):
+    if is_sparse(objective.blocks.X):
         return _gram_of_sparse(objective, rows)
     if serves(objective):
         return device_gram(objective, rows)

@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
-from halfspaces.engines import Engine, PartitionedBlocks, PartitionedRows, Threads, blocks_of, place
+from halfspaces.engines import Engine, PartitionedBlocks, Threads, blocks_of, place
 from halfspaces.losses.hinge import Hinge
 from halfspaces.losses.softmax import Softmax
 from halfspaces.objective.objective import Objective
@@ -13,6 +14,7 @@ from halfspaces.objective.request import Evaluation, Request, Smoothing
 from halfspaces.penalties.l2 import L2
 from halfspaces.proofs.minimize import minimize
 from halfspaces.rows.blocks import BlockSizes
+from halfspaces.support.types import Features
 from halfspaces.testing.runs import same_bits
 from halfspaces.testing.words import Law, register_in, require
 
@@ -20,13 +22,15 @@ LAWS: dict[str, Law] = {}
 _law = register_in(LAWS)
 
 SIZES = (17, 1, 30, 0, 12, 9, 3, 5, 13, 10)  # of the partitions: more than one node of the tree
-TYPES = ("float64", "float32", "float16", "uint8")
+TYPES = ("float64", "float32", "float16", "uint8", "sparse")
 
 
-def _rows(dtype: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _rows(dtype: str, seed: int) -> tuple[Features, np.ndarray]:
     rng = np.random.default_rng(seed)
     y = rng.integers(3, size=sum(SIZES))
     X = rng.normal(100, 20, size=(len(y), 6)) + 15 * np.eye(3, 6)[y]
+    if dtype == "sparse":
+        return csr_array(np.where(X > 105, X, 0.0), dtype=np.float32), y
     return X.astype(dtype), y
 
 
@@ -82,15 +86,18 @@ def law_offsets(engine: Engine, *, seed: int = 0) -> None:
 @_law
 def law_rows(engine: Engine, *, seed: int = 0) -> None:
     """Rows are those that were given, in the order that they are asked for."""
-    X, y = _rows("uint8", seed)
-    placed = PartitionedRows(
-        engine, place(X, engine, SIZES).sources, np.cumsum([0, *SIZES]), 6, X.dtype
-    )
-    index = np.random.default_rng(seed).integers(len(X), size=20)
-    same_bits(placed[index], X[index], "some rows")
-    blocks = blocks_of(placed, y)
-    found = np.concatenate(list(blocks.map(lambda block: block.rows)))
-    same_bits(found, np.arange(len(X)), "the numbers of the rows")
+    for dtype in ("uint8", "sparse"):
+        X, y = _rows(dtype, seed)
+        placed = place(X, engine, SIZES)
+        index = np.random.default_rng(seed).integers(len(y), size=20)
+        found: Any = placed[index]
+        expected: Any = X[index]
+        if dtype == "sparse":
+            found, expected = found.toarray(), expected.toarray()
+        same_bits(found, expected, f"some {dtype} rows")
+        blocks = blocks_of(placed, y)
+        numbers = np.concatenate(list(blocks.map(lambda block: block.rows)))
+        same_bits(numbers, np.arange(len(y)), "the numbers of the rows")
 
 
 @_law
