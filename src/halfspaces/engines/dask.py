@@ -10,12 +10,14 @@ from functools import partial
 from importlib import import_module
 from typing import Any, ClassVar
 
+from halfspaces.engines import connections
 from halfspaces.engines.base import EngineError, Source
 from halfspaces.engines.futures import FuturesEngine, Handle
 from halfspaces.engines.residents import Call, Outcome, forget, join, visit
 from halfspaces.support.types import Array
 
-PATIENCE, SECONDS = 3, 60  # with a cluster that has no workers
+SECONDS = 180  # with a cluster that has no workers
+LOOK_AFTER = 2.0  # seconds without a result: are scheduler and workers still there?
 ASK_AFTER = 1.0  # seconds: the scheduler need not be asked for its workers in each pass
 HINT = "Dask is not installed; install halfspaces[dask]."
 
@@ -86,7 +88,7 @@ class Dask(FuturesEngine):
             client = distributed.Client(cluster)
             self._started = [client, cluster]
         elif isinstance(client, str):
-            client = distributed.Client(client)
+            client = connections.dask_client(client)
             self._started = [client]
         elif client is None:
             try:
@@ -112,20 +114,30 @@ class Dask(FuturesEngine):
         now = time.monotonic()
         if self._slots and now < self._asked + ASK_AFTER:
             return self._slots
-        threads = self.client.nthreads()
+        threads = self._threads()
         if not threads:
             try:
                 self.client.wait_for_workers(1, timeout=SECONDS)
             except TimeoutError:
                 raise _no_workers(SECONDS) from None
-            threads = self.client.nthreads()
+            threads = self._threads()
         self._slots = [worker for worker in sorted(threads) for _ in range(threads[worker])]
         self._asked = now
         return self._slots
 
+    def _threads(self) -> dict[str, int]:
+        """The number of threads of each worker."""
+        connections.check_scheduler(self.client)
+        try:
+            return self.client.nthreads()
+        except OSError:  # the connection ends while it is asked
+            connections.check_scheduler(self.client)
+            return self.client.nthreads()
+
     def memory(self) -> int | None:
         """The least memory limit of a worker."""
         if self._memory is None:
+            self.workers()  # waits until there is one
             workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
             self._memory = min((info["memory_limit"] for info in workers), default=0)
         return self._memory or None
@@ -152,13 +164,14 @@ class Dask(FuturesEngine):
 
     def fetch(self, outcome: Handle) -> Outcome:
         """Wait for a task, as long as there are workers."""
-        without = 0
-        while without < PATIENCE:
+        seen = time.monotonic()
+        while time.monotonic() < seen + SECONDS:
             try:
-                return outcome.result(timeout=SECONDS)
+                return outcome.result(timeout=LOOK_AFTER)
             except TimeoutError:
-                without = 0 if self.client.nthreads() else without + 1
-        raise _no_workers(PATIENCE * SECONDS)
+                if self._threads():
+                    seen = time.monotonic()
+        raise _no_workers(SECONDS)
 
     def rows_of(self, source: Any, worker: str) -> Handle:
         """A future of the partition of a collection; the rows themselves; or where to read them."""
@@ -176,17 +189,10 @@ class Dask(FuturesEngine):
         import distributed
         from distributed.client import FutureCancelledError
 
-        losses = (
-            distributed.scheduler.KilledWorker,
-            FutureCancelledError,
-            distributed.CommClosedError,
-        )
-        if self.client.status != "running" and isinstance(error, losses):
-            raise EngineError(
-                "The scheduler of Dask is gone; start it again and fit again: a fit with a"
-                " Checkpoint among its callbacks goes on from there."
-            ) from error
-        return isinstance(error, losses)
+        if not isinstance(error, (distributed.KilledWorker, FutureCancelledError, OSError)):
+            return False
+        connections.check_scheduler(self.client)
+        return True
 
 
 def _no_workers(seconds: int) -> EngineError:

@@ -15,6 +15,7 @@ from typing import Any
 from halfspaces.engines import by_row, messages
 from halfspaces.engines.base import Engine, EngineError, Key, Part, Pass, Read, Sums, tree
 from halfspaces.engines.messages import Message
+from halfspaces.engines.placed import check_fits
 from halfspaces.engines.residents import Call, Outcome, Written, versions
 from halfspaces.support.types import Array
 
@@ -244,6 +245,7 @@ class _Sending:
         }
         rows = None
         if (worker, X.number, p) not in engine.book.sent:
+            check_fits(X, p, self.memory)
             rows = engine.rows_of(X.sources[p], worker)
         elif isinstance(X.sources[p], Read):
             rows = X.sources[p]
