@@ -9,8 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from halfspaces.cli import html_report, model_pixels, opened_data, report, screen, values
-from halfspaces.cli.cluster import on_engine
+from halfspaces.cli import cluster, html_report, model_pixels, opened_data, report, screen, values
 from halfspaces.cli.fold_features import FoldSearch, search_by_fold
 from halfspaces.cli.holding_out import HeldOutRows
 from halfspaces.cli.image_features import Describing, Rows
@@ -21,6 +20,7 @@ from halfspaces.cli.saving import Interrupt, planned_files
 from halfspaces.cli.subject import Subject
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.fingerprint import fingerprint
+from halfspaces.engines import Engine
 from halfspaces.estimators.base import ScoreModel
 from halfspaces.estimators.components import make_optimizer
 from halfspaces.estimators.cross_validation import LinearClassifierCV
@@ -82,9 +82,19 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> ScoreM
     KeyboardInterrupt
         After Ctrl-C if nothing is saved.
     """
-    listener = Printed()
     files = planned_files(recipe)
-    given = opened_data.read(recipe, listener)
+    with cluster.started(recipe.engine, recipe.cluster, recipe.jobs) as engine:
+        return _train(recipe, trained_on, files, engine)
+
+
+def _train(
+    recipe: Recipe,
+    trained_on: Mapping[str, Any] | None,
+    files: ModelFiles | None,
+    engine: Engine | None,
+) -> ScoreModel:
+    listener = Printed()
+    given = opened_data.read(recipe, listener, engine)
     held_out = opened_data.held_out(recipe, given)
     decision = opened_data.decided(recipe, given, listener)
     recipe = decision.recipe
@@ -94,9 +104,9 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> ScoreM
     arrange(recipe, classifier, rows)
     if recipe.sanity:
         report.sanity_checks(classifier, rows.X, rows.y)
-    with on_engine(recipe, rows) as there:
-        search = choose_strength(recipe, replace(examples, rows=there), listener)
-        classifier = fitted(recipe, classifier, there, search, listener)
+    there = cluster.placed(rows, engine)
+    search = choose_strength(recipe, replace(examples, rows=there), listener)
+    classifier = fitted(recipe, classifier, there, search, listener)
     interrupt = Interrupt(classifier.result_.reason is Reason.INTERRUPTED)
     if interrupt.came and files is None:
         raise KeyboardInterrupt
