@@ -25,7 +25,7 @@ def started(name: str | None, cluster: str | None, jobs: int | None) -> Iterator
 
 
 def placed(dataset: Dataset, engine: Engine | None) -> Dataset:
-    """The data set with its training rows on the engine, if there is one; TypeError for sparse ones.
+    """The data set with its training rows on the engine, if there is one; not sparse ones.
 
     Rows that workers have read stay where they are.
     """
