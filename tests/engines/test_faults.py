@@ -15,7 +15,7 @@ from tests.helpers import assert_one_sentence
 
 pytest.importorskip("distributed")
 
-from halfspaces.engines import Dask
+from halfspaces.engines import Dask, connections
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # of Dask and its servers
@@ -95,13 +95,10 @@ def test_a_server_that_says_nothing_is_no_scheduler():
     assert time.monotonic() < begun + 60  # it ends
 
 
-@pytest.mark.slow
-def test_a_wrong_address_of_ray_is_told():
-    pytest.importorskip("ray")
-    from halfspaces.engines.connections import check_answers
-
+def test_a_wrong_address_of_ray_is_told(monkeypatch):
+    monkeypatch.setattr(connections, "CONNECT", 0.2)
     for address in ("ray://nowhere.invalid:10001", "127.0.0.1:1"):
         with pytest.raises(EngineError) as caught:
-            check_answers("Ray", address)
+            connections.check_answers("Ray", address)
         assert_one_sentence(str(caught.value), ("No cluster of Ray answers", "ray start --head"))
-    check_answers("Ray", "auto")
+    connections.check_answers("Ray", "auto")

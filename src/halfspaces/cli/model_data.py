@@ -84,7 +84,7 @@ def _fitting(classifier: LinearClassifier, X: Any) -> Features:
     Sparse rows whose last features are all zero may lack these columns.
     """
     D = classifier.n_features_in_
-    if not isinstance(X, np.ndarray) and X.shape[1] < D:
+    if isinstance(X, csr_array) and X.shape[1] < D:
         return csr_array((X.data, X.indices, X.indptr), shape=(X.shape[0], D))
     if X.shape[1] != classifier.n_features_in_:
         shape = classifier.notes_.get("image_shape")

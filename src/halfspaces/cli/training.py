@@ -16,7 +16,7 @@ from halfspaces.cli.image_features import Describing, Rows
 from halfspaces.cli.listening import Listener, Printed
 from halfspaces.cli.network_training import arrange, assessed_on, last_assessment
 from halfspaces.cli.recipe import Recipe
-from halfspaces.cli.saving import Interrupt, planned_files
+from halfspaces.cli.saving import Interrupt, planned_files, run_options
 from halfspaces.cli.subject import Subject
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.fingerprint import fingerprint
@@ -29,7 +29,6 @@ from halfspaces.features.candidates import PIXELS
 from halfspaces.files import history, run_file
 from halfspaces.files.models import save, versions
 from halfspaces.files.notes import race_note, search_note
-from halfspaces.files.options import STRENGTHS
 from halfspaces.files.outputs import ModelFiles, model_files
 from halfspaces.loop.result import Reason
 from halfspaces.support.types import Array
@@ -368,19 +367,6 @@ def report_content(trained: Trained, files: ModelFiles | None, suffix: str, lang
         list(_save_model(trained, files))
         subject = Subject(files.model, jobs=jobs, opened=given)
         return html_report.content(subject, suffix, language, is_saved=False)
-
-
-def run_options(recipe: Recipe, held_out: HeldOutRows | None) -> dict[str, Any]:
-    """The recipe's options for its run file, with the defaults used to choose λ written out."""
-    options = recipe.model_dump()
-    if recipe.chooses_strength:
-        options["strengths"] = recipe.strengths or str(STRENGTHS)
-    if held_out is not None:
-        options["validation"] = held_out.part
-    # Stored only if set: they need other options.
-    for name in ("local", "flip", "adaptive_l2", "fractional_pooling"):
-        options[name] = options[name] or None
-    return options
 
 
 def report_all(

@@ -183,7 +183,9 @@ def takes(path_or_name: str | os.PathLike[str], option: str) -> bool:
     >>> takes("digits", "image_size")
     False
     """
-    return not _is_name(path_or_name) and option in _find(path_or_name).format.options
+    if _is_name(path_or_name) or partitions.is_pattern(path_or_name):
+        return False
+    return option in _find(path_or_name).format.options
 
 
 def holds_images(path_or_name: str | os.PathLike[str]) -> bool:
