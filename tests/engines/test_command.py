@@ -87,7 +87,7 @@ def test_features_are_computed_where_the_parts_are_written(run, tmp_path, patche
     folder.mkdir()
     rng = np.random.default_rng(0)
     for i in range(6):
-        Image.fromarray(rng.integers(0, 255, (8, 8, 3), np.uint8)).save(folder / f"{i}.png")
+        Image.fromarray(rng.integers(0, 255, (16, 16, 3), np.uint8)).save(folder / f"{i}.png")
     ended = run(
         "predict",
         patches_model,

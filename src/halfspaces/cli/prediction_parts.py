@@ -101,7 +101,7 @@ class Writing(How):
     `images` are a feature and the shape of an image, for rows that are pixels of images.
     """
 
-    columns: Columns
+    table: Columns
     folder: Path
     starts: Array
     keys: Mapping[str, Array] = field(repr=False)
@@ -127,7 +127,7 @@ class Writing(How):
             feature, shape = self.images
             X = Described(feature, X.reshape(len(X), *shape))
         part = self.folder / _name(partition)
-        prediction_table.write_part(self.columns, Source(X, keys), first, part)
+        prediction_table.write_part(self.table, Source(X, keys), first, part)
         return [n_rows]
 
 
