@@ -57,18 +57,19 @@ test-portability: $(INSTALLED)
 test-portability-quick: $(INSTALLED)
 	$(BIN)/python tests/portability.py --quick
 
-# The documentation site in build/docs: every cell and example runs, warnings and broken links are errors; the lecture in
-# Chinese and Korean beside it, from the same run of the cells.
+# The documentation site in build/docs: every cell and example runs; warnings, broken links, and missing or old translations
+# are errors; the lecture in Chinese and Korean beside it, from the same run of the cells. No network is needed.
 docs: $(VENV)/.docs
-	$(BIN)/python -m sphinx -W -n -q -j 2 -b html docs build/docs
-	for language in zh_CN ko; do $(BIN)/python -m sphinx -W -q -D language=$$language -b html docs build/docs/$$language || exit 1; done
+	$(BIN)/python -m pytest -q tests/test_translations.py
+	$(BIN)/python -m sphinx -W -E -n -q -j 2 -b html docs build/docs
+	for language in zh_CN ko; do $(BIN)/python -m sphinx -W -E -q -D language=$$language -b html docs build/docs/$$language || exit 1; done
 
 # After a change of the text of docs/lecture: new messages in docs/locales, to be translated.
 translations: $(VENV)/.docs
 	$(BIN)/python -m sphinx -q -b gettext -D nb_execution_mode=off docs build/gettext
 	for language in zh_CN ko; do \
 	  for page in build/gettext/lecture/*.pot; do \
-	    $(BIN)/pybabel update -q -i $$page -l $$language -o docs/locales/$$language/LC_MESSAGES/lecture/$$(basename $$page .pot).po; \
+	    $(BIN)/pybabel -q update --ignore-obsolete -i $$page -l $$language -o docs/locales/$$language/LC_MESSAGES/lecture/$$(basename $$page .pot).po; \
 	  done; \
 	done
 

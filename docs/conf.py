@@ -14,11 +14,16 @@ from sphinx.application import Sphinx
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
+import cells  # noqa: E402
+import docstrings  # noqa: E402
 import formulas  # noqa: E402
+import inventories  # noqa: E402
+import kernels  # noqa: E402
 import reference  # noqa: E402
 
 # What the code of the pages prints must not depend on the machine's terminal.
 os.environ |= {"COLUMNS": "100", "NO_COLOR": "1"}
+kernels.listen_on_files()
 
 project = "halfspaces"
 author = "The halfspaces developers"
@@ -42,8 +47,8 @@ myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 myst_url_schemes = ["http", "https", "mailto"]
 nb_execution_mode = "cache"
-nb_execution_cache_path = str(HERE.parent / "build" / "notebooks")
-nb_execution_timeout = 300
+nb_execution_cache_path = str(HERE.parent / "build" / "notebooks" / cells.digest_of_library())
+nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 
@@ -56,8 +61,7 @@ napoleon_google_docstring = False
 napoleon_use_param = False
 napoleon_use_rtype = False
 napoleon_custom_sections = [("Attributes", "params_style")]
-# Errors that are raised beside ValueError and TypeError are subclasses of these.
-nitpick_ignore_regex = [("py:exc", "(Model)?FileError")]
+intersphinx_mapping = inventories.write(HERE.parent / "build" / "inventories")
 
 # --- languages -----------------------------------------------------------------------------------
 
@@ -91,7 +95,9 @@ html_sidebars = {
 def setup(app: Sphinx) -> None:
     """Write the pages of the reference, and read docstrings as the project writes them."""
     reference.write(HERE / "reference")
+    app.connect("doctree-read", cells.check_pictures)
     app.add_html_math_renderer(formulas.NAME, (formulas.inline, None), (formulas.block, None))
     app.connect("autodoc-skip-member", reference.is_of_another_library)
-    app.connect("autodoc-process-docstring", reference.as_restructured_text, priority=100)
-    app.connect("autodoc-process-docstring", reference.restore_property, priority=900)
+    app.connect("autodoc-process-bases", reference.documented_bases)
+    app.connect("autodoc-process-docstring", docstrings.as_restructured_text, priority=100)
+    app.connect("autodoc-process-docstring", docstrings.restore_property, priority=900)

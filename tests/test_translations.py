@@ -16,6 +16,7 @@ KEPT = re.compile(r"`[^`]*`|\$|\]\([^)]*\)|\*+")
 FRONT_MATTER = re.compile(r"\A---\n.*?^---\n", re.DOTALL | re.MULTILINE)
 FENCED = re.compile(r"^(```+)[^`\n]*\n.*?^\1 *$", re.DOTALL | re.MULTILINE)
 FORMULA = re.compile(r"^\$\$(.+?)\$\$$", re.DOTALL | re.MULTILINE)
+SEEN = re.compile(r"^:alt: (.+)$", re.MULTILINE)  # of pictures, for those who do not see them
 TITLE = re.compile(r"^(?:#+|:::+ *\{[\w-]+\}) +(.+)$", re.MULTILINE)
 ROW = re.compile(r"^\|(.+)\|$", re.MULTILINE)
 RULE = re.compile(r"[\s|:-]+")
@@ -34,8 +35,8 @@ def spaced(text):
 
 def texts(page):
     """The titles, cells, formulas and paragraphs of a page, without its code."""
+    found = SEEN.findall(page)
     text = FENCED.sub("\n", FRONT_MATTER.sub("", page))
-    found = []
     for pattern in (FORMULA, TITLE):
         found += pattern.findall(text)
         text = pattern.sub("\n\n", text)
@@ -110,6 +111,10 @@ and another, `x`.
 # no title
 ```
 
+```{image} x.png
+:alt: A picture.
+```
+
 $$a + b$$
 
 | x | y |
@@ -127,8 +132,8 @@ word
 : what it means
 """
     assert texts(page) == {
-        "Title", "One line and another, `x`.", "a + b", "x", "y", "Σ |W|", "z", "Box", "Inside.",
-        "first", "second", "word", "what it means",
+        "A picture.", "Title", "One line and another, `x`.", "a + b", "x", "y", "Σ |W|", "z", "Box",
+        "Inside.", "first", "second", "word", "what it means",
     }  # fmt: skip
 
 

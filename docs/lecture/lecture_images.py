@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 from halfspaces import datasets
-from halfspaces.datasets import Dataset
-from halfspaces.system.errors import DataError
+from halfspaces.datasets import DataError, Dataset
 
 FOLDER = "cifar-10-batches-bin"
 

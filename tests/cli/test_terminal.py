@@ -42,6 +42,8 @@ def test_labels_and_names_are_printed_without_codes(run, labelled, tmp_path):
         model = tmp_path / f"{data.suffix[1:]}.safetensors"
         harmless(run("train", data, "--strength", 0.1, "--out", model), "red")
         harmless(run("evaluate", model, data), "red")
+    pattern = tmp_path / "given*.parquet"
+    harmless(run("train", pattern, "--engine", "threads", "--strength", 0.1), "red")
     harmless(run("compare", "--losses", "hinge,squared_hinge", "--data", data), "accuracy")
     harmless(run("data", "suspects", data, "--strengths", "1,0.1", "--level", 0.5), "red")
     harmless(run("probe", data, "--protocol", "mteb", "--test", f"{HOSTILE}={data}"), "accuracy")

@@ -2,7 +2,8 @@
 
 Ours is fitted with the penalty that the peer's parameters are said to mean. Then our objective,
 written here in plain NumPy, is taken at the peer's solution: with a ½, an N or a column wrong
-somewhere it lies well above our minimum. glmnet is fitted by scipy at the objective of its paper.
+somewhere it lies well above our minimum. glmnet and cuML are fitted by scipy, at the objectives of
+its paper and its source.
 """
 
 import logging
@@ -295,14 +296,13 @@ def test_torch(n_classes, optimizer, loss):
     )
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("alpha", [0.0, 0.4, 1.0])
-def test_glmnet(n_classes, alpha):
-    """Equations 14 (one column of two classes) and 22 of the paper,
-    W in parts above and below 0.
+def softmax_minimum(n_classes, l1, half_l2):
+    """The minimum of mean L_i + l1 Σ|V| + half_l2/2 ΣV², one column V for two classes, by scipy.
+
+    W is in parts above and below 0.
     """
     X, y = problem(n_classes)
-    lambda_, D, K = 0.05, X.shape[1], n_classes if n_classes > 2 else 1
+    D, K = X.shape[1], n_classes if n_classes > 2 else 1
 
     def documented(parameters):
         above, below, b = np.split(parameters, [D * K, 2 * D * K])
@@ -314,13 +314,9 @@ def test_glmnet(n_classes, alpha):
             np.exp(scores - np.logaddexp.reduce(scores, axis=1)[:, None]) - np.eye(n_classes)[y]
         ) / len(y)
         residual = residual[:, -K:]
-        slope = (X.T @ residual + lambda_ * (1 - alpha) * V).ravel()
-        value = -log_likelihood.mean() + lambda_ * (
-            (1 - alpha) / 2 * np.sum(V**2) + alpha * np.sum(above + below)
-        )
-        return value, np.concatenate(
-            [slope + lambda_ * alpha, lambda_ * alpha - slope, residual.sum(axis=0)]
-        )
+        slope = (X.T @ residual + half_l2 * V).ravel()
+        value = -log_likelihood.mean() + half_l2 / 2 * np.sum(V**2) + l1 * np.sum(above + below)
+        return value, np.concatenate([slope + l1, l1 - slope, residual.sum(axis=0)])
 
     bounds = [(0, None)] * (2 * D * K) + [(None, None)] * K
     options = {"maxiter": 10_000, "maxfun": 100_000, "ftol": 1e-14, "gtol": 1e-9}
@@ -329,8 +325,45 @@ def test_glmnet(n_classes, alpha):
         documented, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options
     ).x
     above, below, b = np.split(found, [D * K, 2 * D * K])
-    penalty = to_penalty("glmnet", lambda_=lambda_, alpha=alpha, n_classes=n_classes)
-    assert_same_minimum(((above - below).reshape(D, K).T, b), penalty, X, y, "softmax")
+    return (above - below).reshape(D, K).T, b
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("alpha", [0.0, 0.4, 1.0])
+def test_glmnet(n_classes, alpha):
+    """Equations 14 (one column of two classes) and 22 of the paper."""
+    X, y = problem(n_classes)
+    found = softmax_minimum(n_classes, 0.05 * alpha, 0.05 * (1 - alpha))
+    penalty = to_penalty("glmnet", lambda_=0.05, alpha=alpha, n_classes=n_classes)
+    assert_same_minimum(found, penalty, X, y, "softmax")
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize(
+    ("options", "ratio"),
+    [
+        ({}, 0.0),
+        ({"penalty": "l1"}, 1.0),
+        ({"penalty": "elasticnet", "l1_ratio": 0.4}, 0.4),
+    ],
+)
+def test_cuml(n_classes, options, ratio):
+    """A mean of losses, and both factors, divided by C, divided by the rows: its `qn_fit`."""
+    X, y = problem(n_classes)
+    factor = 1 / (0.1 * len(y))
+    found = softmax_minimum(n_classes, ratio * factor, (1 - ratio) * factor)
+    about = {"n_examples": len(y), "n_classes": n_classes}
+    penalty = to_penalty("cuml.LogisticRegression", C=0.1, **options, **about)
+    assert_same_minimum(found, penalty, X, y, "softmax")
+    own = from_penalty("cuml.LogisticRegression", penalty, **about)
+    assert own == pytest.approx({"C": 0.1, "penalty": "l2", **options})
+
+
+@pytest.mark.parametrize("penalty", ["l2", "l1"])
+def test_cuml_has_the_c_of_scikit_learn_in_linear_svc(penalty):
+    peers = ("sklearn.LinearSVC", "cuml.svm.LinearSVC")
+    one, other = (to_penalty(peer, C=0.2, penalty=penalty, n_examples=90) for peer in peers)
+    assert one == other
 
 
 # --- both directions ------------------------------------------------------------------------------

@@ -100,11 +100,33 @@ def test_dask_collections(dask_client, digits):
     expected = LinearClassifier().fit(place(X, Threads(2), [500, 500, 500, 297]), y)
     found = LinearClassifier().fit(rows, da.from_array(y, chunks=600))
     assert np.array_equal(found.coef_, expected.coef_)
-    assert np.array_equal(found.predict(rows), expected.predict(X))
+    check_lazy(found, rows, X)
     frame = pd.DataFrame(X, columns=[f"pixel {i}" for i in range(64)]).assign(label=y)
     named = LinearClassifier().fit(dd.from_pandas(frame, npartitions=3), "label")
     assert named.feature_names_in_[1] == "pixel 1"
     assert np.abs(named.coef_ - expected.coef_).max() < 1e-6
+    there = dd.from_pandas(frame, npartitions=3)
+    rows = frame.drop(columns="label")
+    assert (
+        named.predict(there.drop(columns="label"))
+        .compute()
+        .equals(pd.Series(named.predict(rows), name="label"))
+    )
+    shares = named.predict_proba(there.drop(columns="label")).compute()
+    assert list(shares.columns) == [str(label) for label in range(10)]
+    assert np.array_equal(shares, named.predict_proba(rows))
+    assert named.score(there, "label") == named.score(rows, y)
+
+
+def check_lazy(classifier, rows, X):
+    """Predictions of a dask array are dask arrays with the values of those of X."""
+    for method in ("predict", "decision_function", "predict_proba", "predict_log_proba"):
+        predicted = getattr(classifier, method)(rows)
+        assert predicted.chunks[0] == rows.chunks[0]
+        expected = getattr(classifier, method)(X)
+        assert predicted.shape == expected.shape
+        assert predicted.dtype == expected.dtype
+        assert np.allclose(predicted, expected, atol=1e-12)
 
 
 def test_dask_arrays_of_sparse_blocks(dask_client, digits):
@@ -125,3 +147,5 @@ def test_ray_data_sets(ray_engine, digits):
     expected = LinearClassifier().fit(place(X, Threads(2), [600, 1197]), y)
     found = LinearClassifier().fit(data, "label")
     assert np.array_equal(found.coef_, expected.coef_)
+    assert found.score(data, "label") == expected.score(X, y)
+    assert np.array_equal(found.predict(data.drop_columns(["label"])), expected.predict(X))

@@ -19,9 +19,16 @@ from halfspaces.files.safetensors_file import ModelFileError
 from halfspaces.losses import LOSSES
 from halfspaces.optimizers import OPTIMIZERS, SGD, UPDATE_RULES
 from halfspaces.penalties import PENALTIES
-from halfspaces.testing import check_feature, check_loss, check_optimizer, check_penalty
+from halfspaces.testing import (
+    check_engine,
+    check_feature,
+    check_loss,
+    check_optimizer,
+    check_penalty,
+)
 from halfspaces.tuning.grid import fold_objectives, solve_grid
 from tests.helpers import DIGITS, accuracy
+from tests.outside.outside_engine import InTurn
 
 HERE = Path(__file__).parent
 REGISTRIES = {
@@ -78,6 +85,20 @@ def test_laws():
     check_optimizer(OPTIMIZERS["halving"](), converges=False)
     check_feature(FEATURES["negative"]())
     check_optimizer(SGD(update_rule="averaged_gradient", batch_size=7, epochs=3))
+
+
+class InReverse(InTurn):
+    """A mistake: the results of a pass in another order."""
+
+    def results(self, visits):
+        return reversed(list(super().results(visits)))
+
+
+@pytest.mark.slow
+def test_laws_of_an_engine():
+    check_engine(InTurn())
+    with pytest.raises(AssertionError, match="law_evaluations is broken by"):
+        check_engine(InReverse())
 
 
 def fitted(**options):

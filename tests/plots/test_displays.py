@@ -9,11 +9,26 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from halfspaces import LinearClassifier, LinearClassifierCV, load, minimize, plots, save
 from halfspaces.features import HOG, BagOfWords, Patches, RawPatches
 from halfspaces.optimizers import LBFGS, SGD
+from halfspaces.plots.display import SETTINGS, settings
 from halfspaces.plots.templates import columns_of
 from halfspaces.tuning.path import solve_path
 from tests.plots.readable import law_described, law_readable
 
 HOSTILE = "$x^2$ <script>&amp;"
+
+
+def test_what_a_notebook_sets_while_a_picture_is_drawn_stays():
+    """Its first figure starts the backend, which shows no other unless it stays interactive."""
+    rc = pytest.importorskip("matplotlib").rcParams
+    before = {name: rc[name] for name in (*SETTINGS, "interactive")}
+    try:
+        with settings():
+            assert {name: rc[name] for name in SETTINGS} == SETTINGS
+            rc["interactive"] = not before["interactive"]
+        changed = {name for name, value in before.items() if rc[name] != value}
+        assert changed == {"interactive"}
+    finally:
+        rc["interactive"] = before["interactive"]
 
 
 def _digits():

@@ -97,6 +97,7 @@ def test_every_descriptor_of_gradients_has_a_picture_with_its_title():
     words = "hog+sift+gist+hue+hue(cell=8)+colors+lbp+pixels"
     figure = plot_features(parse(words), image)
     assert [axes.get_title() for axes in figure.axes] == ["32 x 32 pixels", *words.split("+")]
+    assert figure._repr_png_().startswith(b"\x89PNG")  # what a notebook shows
 
 
 @pytest.mark.parametrize(("stripes", "upright"), [(X % 8 < 4, True), (Y % 8 < 4, False)])

@@ -84,14 +84,14 @@ def _fitting(classifier: LinearClassifier, X: Any) -> Features:
     Sparse rows whose last features are all zero may lack these columns.
     """
     D = classifier.n_features_in_
-    if not isinstance(X, np.ndarray) and X.shape[1] < D:
-        return csr_array((X.data, X.indices, X.indptr), shape=(X.shape[0], D))
-    if X.shape[1] != classifier.n_features_in_:
+    n_rows, n_features = X.shape
+    if isinstance(X, csr_array) and n_features < D:
+        return csr_array((X.data, X.indices, X.indptr), shape=(n_rows, D))
+    if n_features != D:
         shape = classifier.notes_.get("image_shape")
         images = f" (images of {' x '.join(map(str, shape))})" if shape else ""
-        takes = f"{classifier.n_features_in_:,}{images}"
         raise ValueError(
-            f"The data have {X.shape[1]:,} features a row, and the model takes {takes}; "
+            f"The data have {n_features:,} features a row, and the model takes {D:,}{images}; "
             "give data like those that it was trained on."
         )
     return X

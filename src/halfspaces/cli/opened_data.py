@@ -13,6 +13,8 @@ from halfspaces.cli.recipe import Recipe
 from halfspaces.cli.report import namer
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.formats.image_size import ImageSize
+from halfspaces.datasets.partitions import is_pattern
+from halfspaces.engines import Engine
 from halfspaces.estimators.checked_data import check_two
 from halfspaces.estimators.finite import check_finite
 from halfspaces.estimators.threshold import check_two_classes
@@ -21,9 +23,11 @@ from halfspaces.system import memory
 from halfspaces.system.distinct import distinct
 from halfspaces.system.names import nearest
 
+NO_RACE = "nothing is raced: workers have the rows"
 
-def read(recipe: Recipe, listener: Listener) -> Dataset:
-    """Open the data set and check its labels."""
+
+def read(recipe: Recipe, listener: Listener, engine: Engine | None = None) -> Dataset:
+    """Open the data set and check its labels; the files of a pattern are read by the engine."""
     features = recipe.with_defaults().features
     if features is not None:
         parse(features).check_installed()
@@ -31,9 +35,14 @@ def read(recipe: Recipe, listener: Listener) -> Dataset:
     if size is None:
         size = wanted_size(features)
     with listener.reading(recipe.data):
-        given = _opened(recipe, size)
+        given = _opened(recipe, size, engine)
     if given.X_test is not None:
         check_finite("X_test", given.X_test)
+    if recipe.report is not None and is_pattern(recipe.data):
+        raise ValueError(
+            "--report draws rows that lie here, and workers have those of a pattern; leave it out,"
+            " and write it later: halfspaces report MODEL --data DATA."
+        )
     listener.opened(given)
     classes = distinct(given.y)
     check_two(classes)  # before features are computed in vain
@@ -57,7 +66,7 @@ def weighed_by_label(recipe: Recipe, given: Dataset) -> Recipe:
     return recipe.model_copy(update={"class_weight": text})
 
 
-def _opened(recipe: Recipe, image_size: ImageSize | None) -> Dataset:
+def _opened(recipe: Recipe, image_size: ImageSize | None, engine: Engine | None = None) -> Dataset:
     return datasets.open(
         recipe.data,
         label=recipe.label,
@@ -68,6 +77,7 @@ def _opened(recipe: Recipe, image_size: ImageSize | None) -> Dataset:
         image_size=image_size,
         skip_bad=recipe.skip_bad,
         memory=values.memory_bytes(recipe.memory),
+        engine=engine if is_pattern(recipe.data) else None,
     )
 
 
@@ -83,6 +93,8 @@ def held_out(recipe: Recipe, given: Dataset) -> HeldOutRows | None:
 def decided(recipe: Recipe, given: Dataset, listener: Listener) -> Decision:
     """The recipe without anything that is "auto", after a race if there is one."""
     recipe = weighed_by_label(recipe, given)
+    if is_pattern(recipe.data):
+        return Decision(recipe.with_defaults(), given, note=NO_RACE)
     has_sizes = recipe.image_size is None and datasets.takes(recipe.data, "image_size")
     opened = partial(_opened, recipe) if has_sizes else None
     with memory.budget(values.memory_bytes(recipe.memory)):

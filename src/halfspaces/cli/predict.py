@@ -1,11 +1,13 @@
 """`halfspaces predict`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from halfspaces.cli.options import (
+    ClusterOption,
+    EngineOption,
     IgnoreOption,
     JobsOption,
     LabelOption,
@@ -32,7 +34,10 @@ def predict(
     skip_bad: SkipOption = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write here: .csv, .parquet, or .jsonl (or .json), an object a line."),
+        typer.Option(
+            help="Write here: .csv, .parquet, or .jsonl (or .json), an object a line; with --engine"
+            " a new folder of Parquet parts."
+        ),
     ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Add a column for each class.")
@@ -65,6 +70,8 @@ def predict(
     overwrite: OverwriteOption = False,
     memory: MemoryOption = None,
     jobs: JobsOption = None,
+    engine: EngineOption = None,
+    cluster: ClusterOption = None,
     plugin: PluginOption = None,
 ) -> None:
     """Predict a label for each row; print CSV to the screen unless --out is given.
@@ -73,10 +80,17 @@ def predict(
     data or models that are not yours, write .parquet or .jsonl.
     """
     import halfspaces
-    from halfspaces.cli import model_data, prediction_table, report, values
+    from halfspaces.cli import model_data, prediction_parts, prediction_table, report, values
     from halfspaces.cli.promises import Promises
     from halfspaces.files.outputs import Input, Output, check_outputs, plugins
 
+    promises = Promises(coverage, by_class, max_error)
+    wanted = prediction_table.Wanted(probabilities, top, explain, promises)
+    how: Any = {"label": label, "ignore": ignore, "split": split, "skip_bad": skip_bad}
+    if engine is not None or cluster is not None:
+        where = prediction_parts.Where(engine, cluster, jobs, out)
+        prediction_parts.predict(model, data, where, wanted, how)
+        return
     if out is not None:
         read = [Input(Path(each), "the data") for each in data]
         inputs = [Input(model, "the model"), *read, *plugins(plugin)]
@@ -84,23 +98,11 @@ def predict(
         prediction_table.check_format(out)
     budget = values.memory_bytes(memory)
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
-    promises = Promises(coverage, by_class, max_error)
-    promises.check(classifier)
-    columns = prediction_table.Columns(
-        classifier, probabilities=probabilities, top=top, explain=explain, promises=promises
-    )
+    columns = wanted.columns(classifier)
     sources = []
     for each in data:
         with report.reading(each):
-            X, read = model_data.open_rows(
-                classifier,
-                each,
-                label=label,
-                ignore=ignore,
-                split=split,
-                skip_bad=skip_bad,
-                memory=budget,
-            )
+            X, read = model_data.open_rows(classifier, each, memory=budget, **how)
         report.left_out(read)
         sources.append(prediction_table.Source(X, read.keys))
     if len(data) > 1:

@@ -142,6 +142,27 @@ class Columns:
         return np.stack([-scores / 2, scores / 2], axis=1) if scores.ndim == 1 else scores
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """The options of the columns, as of `Columns`."""
+
+    probabilities: bool
+    top: int | None
+    explain: int | None
+    promises: Promises
+
+    def columns(self, classifier: Any) -> Columns:
+        """The columns for a classifier; ValueError for what it cannot promise."""
+        self.promises.check(classifier)
+        return Columns(
+            classifier,
+            probabilities=self.probabilities,
+            top=self.top,
+            explain=self.explain,
+            promises=self.promises,
+        )
+
+
 def _best(values: Array, count: int) -> Array:
     """The columns of the `count` largest values of each row, largest first; of ties the first."""
     if count in (0, values.shape[1]):
@@ -183,11 +204,29 @@ def write_all(
         for source in sources:
             N = source.X.shape[0]
             keys = {name: source.keys.get(name, np.full(N, "", object)) for name in names}
-            for rows in report.counted(_blocks(source.X, columns.n_classes, limits), N):
-                part = slice(rows.start, rows.stop)
-                block = {name: values[part] for name, values in keys.items()}
-                put(columns.of(source.X[part], first + rows.start, block))
+            blocks = report.counted(_blocks(source.X, columns.n_classes, limits), N)
+            for table in _tables(columns, Source(source.X, keys), first, blocks):
+                put(table)
             first += N
+
+
+def write_part(
+    columns: Columns, source: Source, first: int, out: Path, limits: Limits = LIMITS
+) -> None:
+    """Write the table of one part of all rows, numbered from `first`, whole or not at all."""
+    with _writer(out) as put:
+        blocks = _blocks(source.X, columns.n_classes, limits)
+        for table in _tables(columns, source, first, blocks):
+            put(table)
+
+
+def _tables(
+    columns: Columns, source: Source, first: int, blocks: Iterable[range]
+) -> Iterator[Table]:
+    for rows in blocks:
+        part = slice(rows.start, rows.stop)
+        keys = {name: values[part] for name, values in source.keys.items()}
+        yield columns.of(source.X[part], first + rows.start, keys)
 
 
 def write_table(table: Table, out: Path) -> None:

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from halfspaces.cli.holding_out import HeldOutRows
 from halfspaces.cli.html_report import check_format
 from halfspaces.cli.recipe import Recipe
+from halfspaces.files.options import STRENGTHS
 from halfspaces.files.outputs import (
     Input,
     ModelFiles,
@@ -71,3 +74,16 @@ def _outputs(recipe: Recipe, files: ModelFiles) -> list[Output]:
     if recipe.holds_out and importlib.util.find_spec("matplotlib") is not None:
         outputs.append(Output(files.plot, "plot", "The plot"))
     return outputs
+
+
+def run_options(recipe: Recipe, held_out: HeldOutRows | None) -> dict[str, Any]:
+    """The recipe's options for its run file, with the defaults used to choose λ written out."""
+    options = recipe.model_dump()
+    if recipe.chooses_strength:
+        options["strengths"] = recipe.strengths or str(STRENGTHS)
+    if held_out is not None:
+        options["validation"] = held_out.part
+    # Stored only if set: they need other options.
+    for name in ("local", "flip", "adaptive_l2", "fractional_pooling"):
+        options[name] = options[name] or None
+    return options

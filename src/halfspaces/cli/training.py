@@ -9,18 +9,18 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from halfspaces.cli import html_report, model_pixels, opened_data, report, screen, values
-from halfspaces.cli.cluster import on_engine
+from halfspaces.cli import cluster, html_report, model_pixels, opened_data, report, screen, values
 from halfspaces.cli.fold_features import FoldSearch, search_by_fold
 from halfspaces.cli.holding_out import HeldOutRows
 from halfspaces.cli.image_features import Describing, Rows
 from halfspaces.cli.listening import Listener, Printed
 from halfspaces.cli.network_training import arrange, assessed_on, last_assessment
 from halfspaces.cli.recipe import Recipe
-from halfspaces.cli.saving import Interrupt, planned_files
+from halfspaces.cli.saving import Interrupt, planned_files, run_options
 from halfspaces.cli.subject import Subject
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.fingerprint import fingerprint
+from halfspaces.engines import Engine
 from halfspaces.estimators.base import ScoreModel
 from halfspaces.estimators.components import make_optimizer
 from halfspaces.estimators.cross_validation import LinearClassifierCV
@@ -29,7 +29,6 @@ from halfspaces.features.candidates import PIXELS
 from halfspaces.files import history, run_file
 from halfspaces.files.models import save, versions
 from halfspaces.files.notes import race_note, search_note
-from halfspaces.files.options import STRENGTHS
 from halfspaces.files.outputs import ModelFiles, model_files
 from halfspaces.loop.result import Reason
 from halfspaces.support.types import Array
@@ -82,9 +81,19 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> ScoreM
     KeyboardInterrupt
         After Ctrl-C if nothing is saved.
     """
-    listener = Printed()
     files = planned_files(recipe)
-    given = opened_data.read(recipe, listener)
+    with cluster.started(recipe.engine, recipe.cluster, recipe.jobs) as engine:
+        return _train(recipe, trained_on, files, engine)
+
+
+def _train(
+    recipe: Recipe,
+    trained_on: Mapping[str, Any] | None,
+    files: ModelFiles | None,
+    engine: Engine | None,
+) -> ScoreModel:
+    listener = Printed()
+    given = opened_data.read(recipe, listener, engine)
     held_out = opened_data.held_out(recipe, given)
     decision = opened_data.decided(recipe, given, listener)
     recipe = decision.recipe
@@ -94,9 +103,9 @@ def train(recipe: Recipe, trained_on: Mapping[str, Any] | None = None) -> ScoreM
     arrange(recipe, classifier, rows)
     if recipe.sanity:
         report.sanity_checks(classifier, rows.X, rows.y)
-    with on_engine(recipe, rows) as there:
-        search = choose_strength(recipe, replace(examples, rows=there), listener)
-        classifier = fitted(recipe, classifier, there, search, listener)
+    there = cluster.placed(rows, engine)
+    search = choose_strength(recipe, replace(examples, rows=there), listener)
+    classifier = fitted(recipe, classifier, there, search, listener)
     interrupt = Interrupt(classifier.result_.reason is Reason.INTERRUPTED)
     if interrupt.came and files is None:
         raise KeyboardInterrupt
@@ -358,19 +367,6 @@ def report_content(trained: Trained, files: ModelFiles | None, suffix: str, lang
         list(_save_model(trained, files))
         subject = Subject(files.model, jobs=jobs, opened=given)
         return html_report.content(subject, suffix, language, is_saved=False)
-
-
-def run_options(recipe: Recipe, held_out: HeldOutRows | None) -> dict[str, Any]:
-    """The recipe's options for its run file, with the defaults used to choose λ written out."""
-    options = recipe.model_dump()
-    if recipe.chooses_strength:
-        options["strengths"] = recipe.strengths or str(STRENGTHS)
-    if held_out is not None:
-        options["validation"] = held_out.part
-    # Stored only if set: they need other options.
-    for name in ("local", "flip", "adaptive_l2", "fractional_pooling"):
-        options[name] = options[name] or None
-    return options
 
 
 def report_all(

@@ -19,7 +19,8 @@ Three things no parameter can translate:
 * AdamW's decoupled decay is not the gradient of any penalty.
 """
 
-from halfspaces.convert.conventions import CONVENTIONS, Convention
+from halfspaces.convert.base import Convention
+from halfspaces.convert.conventions import CONVENTIONS
 from halfspaces.convert.translation import from_penalty, to_penalty
 
 __all__ = ["CONVENTIONS", "Convention", "from_penalty", "to_penalty"]

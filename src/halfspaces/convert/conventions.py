@@ -1,98 +1,22 @@
 """The objectives of other libraries, one class each, with the meaning of their parameters."""
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
-from halfspaces.penalties.base import Penalty
-from halfspaces.penalties.elastic_net import ElasticNet
+from halfspaces.convert.base import (
+    ALL,
+    Convention,
+    Norms,
+    Penalties,
+    check_ratio,
+    check_word,
+    penalty_name,
+    share_of_l1,
+    total,
+)
 from halfspaces.penalties.l1 import L1
 from halfspaces.penalties.l2 import L2
 from halfspaces.support.validation import check_number
-
-Penalties = tuple[type[Penalty], ...]
-ALL: Penalties = (L2, L1, ElasticNet)
-
-
-class Norms(NamedTuple):
-    """The factors of Σ|V| and of ½ ΣV² for a library's columns V, if its data loss has factor 1."""
-
-    l1: float
-    half_l2: float
-
-
-@dataclass(frozen=True)
-class Convention(ABC):
-    """The objective of a library; the fields are its own parameters, with its own defaults.
-
-    A new library is one frozen dataclass with its fields, the class attributes below that differ
-    from ours, three methods, and a row in `CONVENTIONS`.
-
-    Attributes
-    ----------
-    losses : dict
-        Names of our losses that the library has, its default first, and the penalties it has with
-        each.
-    summed : bool
-        Whether its data loss is Σ w_i L_i instead of the mean.
-    one_column : set of names
-        Losses for which it fits only w_1 − w_0 for two classes.
-    halved : set of names
-        Losses that it multiplies by ½ and we do not.
-    class_means : set of names
-        Losses that it divides by the number of classes.
-    """
-
-    losses: ClassVar[dict[str, Penalties]]
-    summed: ClassVar[bool] = False
-    one_column: ClassVar[frozenset[str]] = frozenset()
-    halved: ClassVar[frozenset[str]] = frozenset()
-    class_means: ClassVar[frozenset[str]] = frozenset()
-
-    @abstractmethod
-    def norms(self) -> Norms:
-        """The factors of the two norms."""
-
-    @classmethod
-    @abstractmethod
-    def parameters(cls, norms: Norms, loss: str) -> dict[str, Any]:
-        """The parameters with these factors: the inverse of `norms`."""
-
-    @abstractmethod
-    def check(self, library: str) -> None:
-        """Raise unless each field is in range; errors name the library."""
-
-    @property
-    def loss(self) -> str | None:
-        """The loss that the parameters themselves determine, if they do."""
-        return None
-
-
-def _total(norms: Norms) -> float:
-    return norms.l1 + norms.half_l2
-
-
-def _ratio(norms: Norms) -> float:
-    """The share of the L1 norm."""
-    return norms.l1 / _total(norms) if _total(norms) > 0 else 0.0
-
-
-def _penalty_name(norms: Norms) -> str:
-    """The name of the penalty in scikit-learn and Cyanure."""
-    if norms.l1 == 0:
-        return "l2"
-    return "l1" if norms.half_l2 == 0 else "elasticnet"
-
-
-def _check_ratio(name: str, ratio: Any) -> None:
-    check_number(name, ratio, at_least=0)
-    if ratio > 1:
-        raise ValueError(f"{name} must be at most 1, got {ratio!r}.")
-
-
-def _check_word(name: str, word: Any, known: tuple[Any, ...]) -> None:
-    if isinstance(word, bool) or word not in known:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {word!r}.")
 
 
 @dataclass(frozen=True)
@@ -120,16 +44,39 @@ class LogisticRegression(Convention):
     @classmethod
     def parameters(cls, norms: Norms, loss: str) -> dict[str, Any]:
         """C and l1_ratio."""
-        return {"C": 1 / _total(norms), "l1_ratio": _ratio(norms)}
+        return {"C": 1 / total(norms), "l1_ratio": share_of_l1(norms)}
 
     def check(self, library: str) -> None:
         """C > 0, l1_ratio in [0, 1]."""
         check_number(f"{library}(C=...)", self.C, above=0)
-        _check_ratio(f"{library}(l1_ratio=...)", self.l1_ratio)
+        check_ratio(f"{library}(l1_ratio=...)", self.l1_ratio)
 
 
 @dataclass(frozen=True)
-class LinearSVC(Convention):
+class _SVC(Convention):
+    """C Σ w_i L_i + ½ ΣV², or + Σ|V| with penalty="l1"."""
+
+    C: float = 1.0
+    penalty: str = "l2"
+    summed: ClassVar[bool] = True
+
+    def norms(self) -> Norms:
+        """1/C of either norm."""
+        return Norms(1 / self.C, 0.0) if self.penalty == "l1" else Norms(0.0, 1 / self.C)
+
+    @classmethod
+    def parameters(cls, norms: Norms, loss: str) -> dict[str, Any]:
+        """C and penalty."""
+        return {"C": 1 / total(norms), "penalty": penalty_name(norms)}
+
+    def check(self, library: str) -> None:
+        """C > 0, a known penalty."""
+        check_number(f"{library}(C=...)", self.C, above=0)
+        check_word(f"{library}(penalty=...)", self.penalty, ("l2", "l1"))
+
+
+@dataclass(frozen=True)
+class LinearSVC(_SVC):
     """scikit-learn's, over LIBLINEAR: C Σ w_i L_i + ½ ΣV², or + Σ|V| with penalty="l1".
 
     L is `ova_squared_hinge`, `ova_hinge` (its loss="hinge") or `crammer_singer` (its multi_class).
@@ -140,28 +87,66 @@ class LinearSVC(Convention):
     https://scikit-learn.org/stable/modules/generated/sklearn.svm.LinearSVC.html
     """
 
-    C: float = 1.0
-    penalty: str = "l2"
     losses: ClassVar[dict[str, Penalties]] = {
         "ova_squared_hinge": (L2, L1),
         "ova_hinge": (L2,),
         "crammer_singer": (L2,),
     }
+
+
+@dataclass(frozen=True)
+class CumlLogisticRegression(Convention):
+    """cuML's: mean L_i + (ρ Σ|V| + (1 − ρ)/2 ΣV²) / (C N).
+
+    That is scikit-learn's objective with the same C. ρ = 0 for penalty="l2", 1 for "l1", l1_ratio
+    for "elasticnet". L is softmax; for two classes V is one column, the difference of our two, and
+    `ova_logistic` is the same objective. The intercept is not penalized. N counts rows, not
+    weights.
+
+    https://docs.rapids.ai/api/cuml/stable/api/
+    """
+
+    C: float = 1.0
+    penalty: str = "l2"
+    l1_ratio: float | None = None
+    losses: ClassVar[dict[str, Penalties]] = {"softmax": ALL, "ova_logistic": ALL}
     summed: ClassVar[bool] = True
+    one_column: ClassVar[frozenset[str]] = frozenset({"softmax"})
 
     def norms(self) -> Norms:
-        """1/C of either norm."""
-        return Norms(1 / self.C, 0.0) if self.penalty == "l1" else Norms(0.0, 1 / self.C)
+        """ρ/C and (1 − ρ)/C."""
+        ratio = {"l2": 0.0, "l1": 1.0}.get(self.penalty, self.l1_ratio or 0.0)
+        return Norms(ratio / self.C, (1 - ratio) / self.C)
 
     @classmethod
     def parameters(cls, norms: Norms, loss: str) -> dict[str, Any]:
-        """C and penalty."""
-        return {"C": 1 / _total(norms), "penalty": _penalty_name(norms)}
+        """C, penalty, and l1_ratio where it counts."""
+        own = {"C": 1 / total(norms), "penalty": penalty_name(norms)}
+        return own | ({"l1_ratio": share_of_l1(norms)} if own["penalty"] == "elasticnet" else {})
 
     def check(self, library: str) -> None:
-        """C > 0, a known penalty."""
+        """C > 0, a known penalty, l1_ratio in [0, 1] where it counts."""
         check_number(f"{library}(C=...)", self.C, above=0)
-        _check_word(f"{library}(penalty=...)", self.penalty, ("l2", "l1"))
+        check_word(f"{library}(penalty=...)", self.penalty, ("l2", "l1", "elasticnet"))
+        if self.penalty == "elasticnet":
+            check_ratio(f"{library}(l1_ratio=...)", self.l1_ratio)
+
+
+@dataclass(frozen=True)
+class CumlLinearSVC(_SVC):
+    """cuML's: mean L_i + ½ ΣV² / (C N), or + Σ|V| / (C N) with penalty="l1".
+
+    That is scikit-learn's objective with the same C, but for the intercept, which is not penalized
+    unless penalized_intercept=True. L is `ova_squared_hinge` or `ova_hinge` (its loss="hinge"). N
+    counts rows, not weights.
+
+    https://docs.rapids.ai/api/cuml/stable/api/
+    """
+
+    losses: ClassVar[dict[str, Penalties]] = {
+        "ova_squared_hinge": (L2, L1),
+        "ova_hinge": (L2, L1),
+    }
 
 
 @dataclass(frozen=True)
@@ -192,14 +177,14 @@ class SGDClassifier(Convention):
     @classmethod
     def parameters(cls, norms: Norms, loss: str) -> dict[str, Any]:
         """alpha, penalty, and l1_ratio where it counts."""
-        own = {"alpha": _total(norms), "penalty": _penalty_name(norms)}
-        return own | ({"l1_ratio": _ratio(norms)} if own["penalty"] == "elasticnet" else {})
+        own = {"alpha": total(norms), "penalty": penalty_name(norms)}
+        return own | ({"l1_ratio": share_of_l1(norms)} if own["penalty"] == "elasticnet" else {})
 
     def check(self, library: str) -> None:
         """Alpha ≥ 0, a known penalty, l1_ratio in [0, 1]."""
         check_number(f"{library}(alpha=...)", self.alpha, at_least=0)
-        _check_word(f"{library}(penalty=...)", self.penalty, ("l2", "l1", "elasticnet"))
-        _check_ratio(f"{library}(l1_ratio=...)", self.l1_ratio)
+        check_word(f"{library}(penalty=...)", self.penalty, ("l2", "l1", "elasticnet"))
+        check_ratio(f"{library}(l1_ratio=...)", self.l1_ratio)
 
 
 @dataclass(frozen=True)
@@ -248,13 +233,13 @@ class Liblinear(Convention):
     @classmethod
     def parameters(cls, norms: Norms, loss: str) -> dict[str, Any]:
         """The solver and its cost."""
-        objective = (loss, _penalty_name(norms))
+        objective = (loss, penalty_name(norms))
         solver = next(s for s, solved in cls.solvers.items() if solved == objective)
-        return {"s": solver, "c": 1 / _total(norms)}
+        return {"s": solver, "c": 1 / total(norms)}
 
     def check(self, library: str) -> None:
         """A solver for classification, c > 0."""
-        _check_word(f"{library}(s=...)", self.s, tuple(sorted(self.solvers)))
+        check_word(f"{library}(s=...)", self.s, tuple(sorted(self.solvers)))
         check_number(f"{library}(c=...)", self.c, above=0)
 
 
@@ -286,16 +271,16 @@ class Cyanure(Convention):
     @classmethod
     def parameters(cls, norms: Norms, loss: str) -> dict[str, Any]:
         """Penalty, lambda_1, and lambda_2 where it counts."""
-        penalty = _penalty_name(norms)
+        penalty = penalty_name(norms)
         if penalty == "elasticnet":
             return {"penalty": penalty, "lambda_1": norms.l1, "lambda_2": norms.half_l2}
-        return {"penalty": penalty, "lambda_1": _total(norms)}
+        return {"penalty": penalty, "lambda_1": total(norms)}
 
     def check(self, library: str) -> None:
         """Both ≥ 0, a known penalty."""
         check_number(f"{library}(lambda_1=...)", self.lambda_1, at_least=0)
         check_number(f"{library}(lambda_2=...)", self.lambda_2, at_least=0)
-        _check_word(f"{library}(penalty=...)", self.penalty, ("l2", "l1", "elasticnet"))
+        check_word(f"{library}(penalty=...)", self.penalty, ("l2", "l1", "elasticnet"))
 
 
 @dataclass(frozen=True)
@@ -359,18 +344,20 @@ class Glmnet(Convention):
     @classmethod
     def parameters(cls, norms: Norms, loss: str) -> dict[str, Any]:
         """lambda_ and alpha."""
-        return {"lambda_": _total(norms), "alpha": _ratio(norms)}
+        return {"lambda_": total(norms), "alpha": share_of_l1(norms)}
 
     def check(self, library: str) -> None:
         """Lambda ≥ 0, alpha in [0, 1]."""
         check_number(f"{library}(lambda_=...)", self.lambda_, at_least=0)
-        _check_ratio(f"{library}(alpha=...)", self.alpha)
+        check_ratio(f"{library}(alpha=...)", self.alpha)
 
 
 CONVENTIONS: dict[str, type[Convention]] = {
     "sklearn.LogisticRegression": LogisticRegression,
     "sklearn.LinearSVC": LinearSVC,
     "sklearn.SGDClassifier": SGDClassifier,
+    "cuml.LogisticRegression": CumlLogisticRegression,
+    "cuml.svm.LinearSVC": CumlLinearSVC,
     "liblinear": Liblinear,
     "cyanure.Classifier": Cyanure,
     "torch.optim.SGD": TorchOptimizer,

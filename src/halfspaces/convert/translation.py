@@ -3,7 +3,8 @@
 from dataclasses import MISSING, fields
 from typing import Any
 
-from halfspaces.convert.conventions import CONVENTIONS, Convention, Norms
+from halfspaces.convert.base import Convention, Norms
+from halfspaces.convert.conventions import CONVENTIONS
 from halfspaces.penalties.base import Penalty
 from halfspaces.penalties.elastic_net import ElasticNet
 from halfspaces.penalties.l1 import L1

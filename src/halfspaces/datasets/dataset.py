@@ -133,7 +133,7 @@ class Dataset:
         details = [str(self.X.dtype)]
         if self.image_shape is not None:
             details.insert(0, " x ".join(map(str, self.image_shape)))
-        if not isinstance(self.X, np.ndarray):
+        if isinstance(self.X, csr_array):
             share = 100 * self.X.nnz / (N * D)
             shown = f"{share:.0f}" if share >= 10 else f"{share:.2g}"  # .2g of 100 is 1e+02
             details.append(phrase("data.stored", share=shown))

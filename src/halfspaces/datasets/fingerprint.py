@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from halfspaces.engines.placed import PartitionedRows
 from halfspaces.system.distinct import distinct, positions
 
 PIECES = 256  # of X that are digested at most, spread evenly: all of it up to 64 MiB
@@ -16,14 +17,17 @@ def fingerprint(X: Any, y: np.ndarray) -> dict[str, Any]:
     """Shape and type of X, and a digest of its values and of all labels.
 
     Of a large X, evenly spread rows are digested; a change in other rows is not noticed. Rows in
-    memory and rows on disk have the same fingerprint.
+    memory and rows on disk have the same fingerprint; of rows on an engine `PIECES` are digested.
 
     >>> fingerprint(np.eye(3, dtype=np.uint8), np.arange(3))
     {'shape': [3, 3], 'dtype': 'uint8', 'digest': '632822c8949fad8a'}
     """
     digest = hashlib.blake2b(digest_size=8)
     parts = [X]
-    if not isinstance(X, np.ndarray):
+    if isinstance(X, PartitionedRows):
+        spread = np.linspace(0, len(X) - 1, min(PIECES, len(X))).astype(np.int64)
+        parts = [X.starts, X[spread]]
+    elif not isinstance(X, np.ndarray):
         parts = [X.data, X.indices.astype(np.int64), X.indptr.astype(np.int64)]
     for part in [*parts, *_of_labels(y)]:
         digest.update(f"{part.dtype.str}{part.shape}".encode())

@@ -2,21 +2,22 @@
 
 import difflib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
 
-from halfspaces.datasets import catalogue
+from halfspaces.datasets import catalogue, partitions
 from halfspaces.datasets.catalogue import CATALOGUE
 from halfspaces.datasets.conventions import Conventions
 from halfspaces.datasets.dataset import Dataset, Features, RowsToPredict
 from halfspaces.datasets.files import foreign, remote
-from halfspaces.datasets.formats import FORMATS, digits
+from halfspaces.datasets.formats import FORMATS, digits, table_columns
 from halfspaces.datasets.formats.format import Format
 from halfspaces.datasets.formats.image_size import AtMost, ImageSize
+from halfspaces.engines.base import Engine
 from halfspaces.system.errors import DataError, listed
 from halfspaces.system.memory import budget
 
@@ -24,6 +25,7 @@ USUAL = (
     "a folder, .tar or .zip of images with one sub-folder a class, a table (.csv, .jsonl, "
     ".parquet), or X and y (an .npz file, X.npy and y.npy); `halfspaces data formats` lists all"
 )
+EVERYWHERE = ("memory", "engine", "storage")  # options that no reader is given
 OF_THE_PACKAGE = frozenset(FORMATS)
 BUILT_IN: dict[str, Callable[[], Dataset]] = {"digits": digits.read}
 
@@ -40,6 +42,8 @@ class Options(TypedDict, total=False):
     skip_bad: bool
     like: Conventions | None
     memory: float | None
+    engine: Engine | None
+    storage: Mapping[str, Any] | None
 
 
 def open(path_or_name: str | os.PathLike[str], **options: Unpack[Options]) -> Dataset:
@@ -50,7 +54,8 @@ def open(path_or_name: str | os.PathLike[str], **options: Unpack[Options]) -> Da
     path_or_name : str or path
         A name: "digits" is built in, and the names of the `CATALOGUE` are opened once they are
         downloaded ("./digits" is a path). A path: a file or a folder in one of the `FORMATS`. An
-        address of one file, https://, s3:// or gs://: it is downloaded once.
+        address of one file, https://, s3:// or gs://: it is downloaded once. With an engine also a
+        pattern of Parquet files, such as "s3://bucket/train/*.parquet" or "data/part-*.parquet".
     label : str, optional
         The column of a table that holds the classes; for CIFAR-100 "fine" or "coarse".
     ignore : sequence of str, optional
@@ -77,6 +82,13 @@ def open(path_or_name: str | os.PathLike[str], **options: Unpack[Options]) -> Da
         Bytes of memory to use; all of this machine's by default. An array that would take more
         than a quarter of it is stored on disk, in an unnamed file, so a data set may be larger
         than memory.
+    engine : Engine, optional
+        Where the rows are to lie, such as `halfspaces.engines.Dask("local")`. The files of a
+        pattern are read by its workers, a partition for each file, in the order of their names;
+        the rows of other data are read here and sent to workers.
+    storage : mapping, optional
+        Of a pattern: options of fsspec's file system, such as {"anon": True}. What is not given
+        comes from the environment, such as AWS_ACCESS_KEY_ID.
 
     Raises
     ------
@@ -93,29 +105,40 @@ def open(path_or_name: str | os.PathLike[str], **options: Unpack[Options]) -> Da
     halfspaces.system.errors.DataError: There is no data set 'digit' (did you mean 'digits'?);
         give a name (digits...
     """
+    engine = options.get("engine")
     with budget(options.get("memory")):
-        if isinstance(path_or_name, str) and path_or_name in BUILT_IN:
-            _taken(path_or_name, (), options)
-            return BUILT_IN[path_or_name]()
-        if isinstance(path_or_name, str) and path_or_name in CATALOGUE:
-            known = CATALOGUE[path_or_name].format.options
-            return catalogue.read(path_or_name, **_taken(path_or_name, known, options))
-        found = _find(path_or_name)
-        return found.format.read(found.path, **found.prepare(options))
+        if partitions.is_pattern(path_or_name):
+            return partitions.open_pattern(*_pattern(path_or_name, options))
+        dataset = _opened(path_or_name, options)
+        return dataset if engine is None else partitions.placed(dataset, engine)
+
+
+def _opened(path_or_name: str | os.PathLike[str], options: Options) -> Dataset:
+    if isinstance(path_or_name, str) and path_or_name in BUILT_IN:
+        _taken(path_or_name, (), options)
+        return BUILT_IN[path_or_name]()
+    if isinstance(path_or_name, str) and path_or_name in CATALOGUE:
+        known = CATALOGUE[path_or_name].format.options
+        return catalogue.read(path_or_name, **_taken(path_or_name, known, options))
+    found = _find(path_or_name)
+    return found.format.read(found.path, **found.prepare(options))
 
 
 def open_rows(path_or_name: str | os.PathLike[str], **options: Unpack[Options]) -> RowsToPredict:
     """Rows to predict: the test rows of a data set, or all rows if it has no test rows.
 
     Labels are not needed; the column `label` of a table, or one with a name such as "label", is
-    left out. One image, and a folder of images without sub-folders, are read, too, in the order of
-    their names. The options and errors are those of `open`.
+    left out. With an engine, the files of a pattern are read by its workers. One image, and a
+    folder of images without sub-folders, are read, too, in the order of their names. The options
+    and errors are those of `open`.
 
     >>> rows = open_rows("digits")
     >>> rows.X.shape, rows.images.shape
     ((360, 64), (360, 8, 8, 1))
     """
     with budget(options.get("memory")):
+        if partitions.is_pattern(path_or_name):
+            return partitions.rows_of_pattern(*_pattern(path_or_name, options))
         if not _is_name(path_or_name):
             found = _find(path_or_name)
             if found.format.read_features is not None:
@@ -160,7 +183,9 @@ def takes(path_or_name: str | os.PathLike[str], option: str) -> bool:
     >>> takes("digits", "image_size")
     False
     """
-    return not _is_name(path_or_name) and option in _find(path_or_name).format.options
+    if _is_name(path_or_name) or partitions.is_pattern(path_or_name):
+        return False
+    return option in _find(path_or_name).format.options
 
 
 def holds_images(path_or_name: str | os.PathLike[str]) -> bool:
@@ -193,6 +218,20 @@ def _with_images(rows: RowsToPredict) -> RowsToPredict:
     return replace(rows, X=X.reshape(len(X), -1), images=X)
 
 
+def _pattern(
+    given: str | os.PathLike[str], options: Options
+) -> tuple[str, Engine, Mapping[str, Any], table_columns.Options]:
+    """The pattern, the engine, the options of its storage and those of its columns."""
+    engine = options.get("engine")
+    if engine is None:
+        raise DataError(
+            f"{given} is a pattern of files, which workers read; give --engine threads, dask or ray"
+            " (engine=... in Python), or one file or folder."
+        )
+    taken: Any = _taken(given, partitions.OPTIONS, options)
+    return os.fspath(given), engine, options.get("storage") or {}, taken
+
+
 # --- options -------------------------------------------------------------------------------------
 
 
@@ -204,7 +243,7 @@ def _taken(given: object, known: tuple[str, ...], options: Options) -> dict[str,
     wanted = {
         name: value
         for name, value in options.items()
-        if name != "memory" and value is not None and value is not False
+        if name not in EVERYWHERE and value is not None and value is not False
     }
     for name, value in wanted.items():
         if name not in (*known, "like") and not isinstance(value, AtMost):

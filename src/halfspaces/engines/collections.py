@@ -36,7 +36,7 @@ def is_collection(X: object) -> bool:
     >>> is_collection(np.eye(2))
     False
     """
-    return _is_dask(X) or _is_ray(X)
+    return is_dask(X) or _is_ray(X)
 
 
 def place_collection(X: Any, y: Any, engine: Engine | None = None) -> tuple[PartitionedRows, Any]:
@@ -59,18 +59,29 @@ def place_collection(X: Any, y: Any, engine: Engine | None = None) -> tuple[Part
     """
     if _is_ray(X):
         return _place_ray(X, y, engine)
-    if isinstance(y, str):
-        X, y = X.drop(columns=[y]), X[y]
+    X, y = with_labels(X, y)
     return _place_dask(X, engine), labels_here(y)
 
 
 def labels_here(y: Any) -> Any:
     """Labels or weights of a collection of Dask as an array; others as they are."""
-    return np.asarray(y.compute()) if _is_dask(y) else y
+    return np.asarray(y.compute()) if is_dask(y) else y
 
 
-def _is_dask(X: object) -> bool:
+def is_dask(X: object) -> bool:
+    """Whether X is an array, a data frame or a series of Dask.
+
+    >>> is_dask(np.eye(2))
+    False
+    """
     return type(X).__module__.split(".")[0] in ("dask", "dask_expr") and hasattr(X, "to_delayed")
+
+
+def with_labels(X: Any, y: Any) -> tuple[Any, Any]:
+    """X and y, where y may name a column of a collection X: its labels, which X is then without."""
+    if not isinstance(y, str) or not is_collection(X):
+        return X, y
+    return (X.drop(columns=[y]), X[y]) if is_dask(X) else place_collection(X, y)
 
 
 def _is_ray(X: object) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from halfspaces.engines import connections
 from halfspaces.engines.base import EngineError, Source
 from halfspaces.engines.book import Book
 from halfspaces.engines.futures import FuturesEngine, Handle
@@ -100,7 +101,7 @@ class Dask(FuturesEngine):
             client = distributed.Client(cluster, direct_to_workers=True)
             self._started = [client, cluster]
         elif isinstance(client, str):
-            client = distributed.Client(client)
+            client = connections.dask_client(client)
             self._started = [client]
         elif client is None:
             try:
@@ -143,11 +144,17 @@ class Dask(FuturesEngine):
 
     def _threads(self) -> dict[str, int]:
         """The number of threads of each worker."""
-        return self.client.nthreads()
+        connections.check_scheduler(self.client)
+        try:
+            return self.client.nthreads()
+        except OSError:  # the connection ends while it is asked
+            connections.check_scheduler(self.client)
+            return self.client.nthreads()
 
     def memory(self) -> int | None:
         """The least memory limit of a worker."""
         if self._memory is None:
+            self.workers()  # waits until there is one
             workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
             self._memory = min((info["memory_limit"] for info in workers), default=0)
         return self._memory or None
@@ -223,15 +230,13 @@ class Dask(FuturesEngine):
         losses = (
             WorkerGone,
             OSError,  # of a call whose connection has ended
-            distributed.scheduler.KilledWorker,
+            distributed.KilledWorker,
             FutureCancelledError,
         )
-        if self.client.status != "running" and isinstance(error, losses):
-            raise EngineError(
-                "The scheduler of Dask is gone; start it again and fit again: a fit with a"
-                " Checkpoint among its callbacks goes on from there."
-            ) from error
-        return isinstance(error, losses)
+        if not isinstance(error, losses):
+            return False
+        connections.check_scheduler(self.client)
+        return True
 
 
 def _no_workers(seconds: int) -> EngineError:

@@ -6,6 +6,7 @@ The client reads footers, which say the columns and the number of rows, and the 
 # Not typed: fsspec, pyarrow.
 # pyright: reportMissingTypeStubs=false, reportMissingImports=false
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,14 +56,7 @@ def open_parquet(path: str, label: str, engine: Engine, **storage: Any) -> Label
     ...     X.shape, X.columns, y.tolist()
     ((2, 2), ('a', 'b'), ['cat', 'dog'])
     """
-    import fsspec
-
-    files, paths = fsspec.core.url_to_fs(path, **storage)
-    found = sorted(files.glob(paths))
-    if not found:
-        raise EngineError(
-            f"{path} names no file; give a file, or a pattern such as part-*.parquet."
-        )
+    files, found = files_of(path, storage)
     starts = [0]
     labels = []
     first = None
@@ -85,6 +79,28 @@ def open_parquet(path: str, label: str, engine: Engine, **storage: Any) -> Label
     numbers = np.concatenate([[0], starts[1:]]).astype(np.int64)
     X = PartitionedRows(engine, sources, numbers, n_features, _dtype(features), columns)
     return Labelled(X, np.concatenate(labels))
+
+
+def files_of(path: str, storage: Mapping[str, Any]) -> tuple[Any, list[str]]:
+    """The file system of a path or an address, and the files that it names, in order.
+
+    Raises EngineError where it names none, or cannot be listed.
+    """
+    import fsspec
+
+    try:
+        files, paths = fsspec.core.url_to_fs(path, **storage)
+        found = sorted(files.glob(paths))
+    except Exception as error:  # each of fsspec's file systems has errors of its own
+        raise EngineError(
+            f"{path} cannot be listed ({type(error).__name__}: {error}); check the address, the"
+            " credentials, and that the library of this protocol is installed."
+        ) from error
+    if not found:
+        raise EngineError(
+            f"{path} names no file; give a file, or a pattern such as part-*.parquet."
+        )
+    return files, found
 
 
 def _footer(files: Any, name: str, label: str) -> tuple[pa.Schema, Array]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from halfspaces.engines.base import Engine, Given, How, Part, Pass, Source, shape_of
+from halfspaces.engines.base import Engine, EngineError, Given, How, Part, Pass, Source, shape_of
 from halfspaces.kernels.sparse_rows import canonical, sparse_rows, stacked
 from halfspaces.rows.blocks import BlockSizes
 from halfspaces.support.types import Array, Block, Features
@@ -189,6 +189,21 @@ def place(
     )
     stored = None if dense else int(rows.nnz)
     return PartitionedRows(engine, sources, starts, n_features, rows.dtype, stored=stored)
+
+
+def check_fits(X: PartitionedRows, partition: int, memory: int | None) -> None:
+    """Raise EngineError for a partition that is larger than a worker's memory, in bytes.
+
+    A worker that receives such a partition is killed, whatever it would do with it.
+    """
+    first, stop = (int(row) for row in X.starts[partition : partition + 2])
+    size = (stop - first) * X.n_features * X.dtype.itemsize
+    if X.stored is None and memory is not None and size > memory:
+        raise EngineError(
+            f"Partition {partition} ({X.sources[partition]}) has {size / 1e6:,.0f} MB of rows, and"
+            f" the smallest worker {memory / 1e6:,.0f} MB of memory; use smaller partitions, or"
+            " workers with more memory."
+        )
 
 
 def check_rows(X: Any) -> Features:

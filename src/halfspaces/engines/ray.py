@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from halfspaces.engines import connections
 from halfspaces.engines.base import EngineError, Source
 from halfspaces.engines.futures import FuturesEngine, Handle
 from halfspaces.engines.residents import (
@@ -80,14 +81,12 @@ class Ray(FuturesEngine):
         if address in (None, "local"):
             options |= {"num_cpus": workers, "object_store_memory": STORE, "address": "local"}
         else:
+            connections.check_answers("Ray", address)
             options["address"] = address
         try:
             self._ray.init(**options)
         except ConnectionError as error:
-            raise EngineError(
-                f"No cluster of Ray answers at {address!r} ({error}); start one with ray start"
-                " --head, or take 'local'."
-            ) from None
+            raise connections.no_cluster("Ray", str(address), error) from None
 
     def __repr__(self) -> str:
         return f"Ray(workers={len(self._actors)})"
@@ -139,10 +138,7 @@ class Ray(FuturesEngine):
         """Whether actors died, or objects were lost with a machine."""
         errors = self._ray.exceptions
         if not self._ray.is_initialized():
-            raise EngineError(
-                "The head of Ray is gone; start it again and fit again: a fit with a Checkpoint"
-                " among its callbacks goes on from there."
-            ) from error
+            raise connections.gone("Ray", "head") from error
         losses = (errors.RayActorError, errors.ObjectLostError, errors.WorkerCrashedError)
         return isinstance(error, losses)
 

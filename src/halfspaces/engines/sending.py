@@ -10,6 +10,7 @@ from halfspaces.engines.base import Engine, Key, Pass, shape_of
 from halfspaces.engines.book import Book
 from halfspaces.engines.held import pieces_of
 from halfspaces.engines.messages import Message
+from halfspaces.engines.placed import check_fits
 from halfspaces.engines.residents import Call, Delivery, Piece, Visited, Written, versions
 from halfspaces.support.types import Array
 
@@ -121,6 +122,7 @@ class Sending:
             if not source.rows_here:
                 yield Sent(worker, delivery, source, key)
                 continue
+            check_fits(X, partition, memory)
             for start, rows in pieces_of(source.load()):
                 last = start + shape_of(rows)[0] == n_rows
                 yield Sent(worker, delivery, Piece(start, rows), key if last else None)

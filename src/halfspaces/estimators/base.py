@@ -13,12 +13,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from halfspaces.engines.collections import labels_here, with_labels
 from halfspaces.engines.devices.placing import check_device, check_one_device
 from halfspaces.estimators.calibration import Calibration
 from halfspaces.estimators.checked_data import Data, check_data, check_rows, in_units
 from halfspaces.estimators.components import make_loss
 from halfspaces.estimators.finite import check_finite
 from halfspaces.estimators.given import labels_of
+from halfspaces.estimators.lazily import lazy_for_dask
 from halfspaces.estimators.reliability import Reliability
 from halfspaces.estimators.residence import resident
 from halfspaces.estimators.sklearn_callbacks import CallbackSupportMixin
@@ -221,11 +223,13 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
 
     # --- predicting ------------------------------------------------------------------------------
 
+    @lazy_for_dask
     @one_blas_thread()
     def decision_function(self, X: Any) -> Array:
         """Scores, shape (N, C); for two classes the difference of the two, shape (N,).
 
-        They are an array of the library of X, and on its device, as all that is predicted.
+        They are an array of the library of X, and on its device, as all that is predicted; of
+        Dask, a collection that its workers compute later.
         """
         return self._as(X, self._scores(X))
 
@@ -236,6 +240,7 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         """What is predicted for X, as an array of its library and on its device."""
         return Library.of(X).array(values) if hasattr(self, "device") else values
 
+    @lazy_for_dask
     @one_blas_thread()
     def predict(self, X: Any) -> Array:
         """The class with the largest score for each row.
@@ -255,12 +260,16 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         return self._as(X, predicted)
 
     def score(self, X: Any, y: object, sample_weight: Any = None) -> float:
-        """The accuracy: the part of the rows (weighted) whose class is predicted."""
+        """The accuracy: the part of the rows (weighted) whose class is predicted.
+
+        Of a collection of Dask or Ray, y may name a column of X.
+        """
+        X, y = with_labels(X, y)
         check_one_device(X, {"y": y})
         weight = None
         if sample_weight is not None:
             weight, _ = in_units(np.asarray(as_numpy(sample_weight), float))
-        predicted = as_numpy(self.predict(X))
+        predicted = as_numpy(labels_here(self.predict(X)))
         return float(accuracy_score(labels_of("y", y), predicted, sample_weight=weight))
 
     def _by_block(self, X: Any, finish: Callable[[Array], Array]) -> Iterator[Array]:
@@ -290,6 +299,7 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         """How these rows are scored."""
 
     @available_if(has_probabilities)
+    @lazy_for_dask
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities, shape (N, C).
 
@@ -300,6 +310,7 @@ class ScoreModel(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
         return self._as(X, probabilities(scores, make_loss(self.loss), self.calibration_))
 
     @available_if(has_probabilities)
+    @lazy_for_dask
     def predict_log_proba(self, X: Any) -> Array:
         """Logarithms of `predict_proba`."""
         with np.errstate(divide="ignore"):

@@ -345,7 +345,7 @@ class ThisCall(Table):
     jobs: int | None = option(None, "Worker threads; all cores unless given.", ge=1)
     device: str = option("auto", "Device that computes the fit: cpu, cuda, cuda:1 or mps.")
     engine: str | None = option(
-        None, "Fit in parts on processes: dask, ray, or threads of this one."
+        None, "Compute in parts on processes: dask, ray, or threads of this one."
     )
     cluster: str | None = option(
         None, "Address of their cluster; local starts one here.", needs="engine"

@@ -34,6 +34,7 @@ from halfspaces.optimizers import (
     random_search,
     sketch,
     smoothing,
+    splitting,
 )
 from halfspaces.preconditioners import (
     base,
@@ -51,7 +52,7 @@ MODULES = (
     result, so_far, request, linear, by_layer, standardization,
     coordinate_descent, dual_rows, dual_turn, epoch_order, exact_hessian, gradient_descent, lbfgs,
     line_search, newton, proximal_gradient, proximal_newton, quasi_newton, random_search, sketch,
-    smoothing,
+    smoothing, splitting,
     base, class_hessian, curvature, factors, gram, low_rank, row_gram,
 )  # fmt: skip
 

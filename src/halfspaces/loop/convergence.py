@@ -47,5 +47,4 @@ def ended(run: Run) -> Reason | None:
 def of_all_rows(run: Run, evaluation: Evaluation) -> bool:
     """Whether the evaluation is on all rows, without noise, one for each member."""
     request = evaluation.request
-    whole = request.rows is None and request.draw is None
-    return whole and len(evaluation.data) == len(run.lower)
+    return request.rows is None and request.draw is None and len(evaluation.data) == len(run.lower)

@@ -86,6 +86,10 @@ class Optimizer(ABC, Generic[S]):
         """The step (D+1, M, C) for this gradient; None if the optimizer has no curvature model."""
         return None
 
+    def dual_model(self, state: S, objective: Objective, target: Array) -> Any:
+        """A `halfspaces.proofs.feasible.Model`; None if it would not prove the target gap yet."""
+        return None
+
     def fraction_done(self, state: S) -> float | None:
         """The part of a planned run that is done; None where convergence decides."""
         return None

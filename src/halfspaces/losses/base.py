@@ -266,5 +266,4 @@ class Loss(ABC):
         >>> Hinge().chance_value(10)
         9.0
         """
-        loss, _ = self.formula(np.zeros((1, n_classes)), np.zeros(1, dtype=np.int64))
-        return float(loss[0])
+        return float(self.formula(np.zeros((1, n_classes)), np.zeros(1, dtype=np.int64))[0][0])

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from halfspaces.engines import PartitionedBlocks
 from halfspaces.loop.optimizer import Optimizer, State, by_member, inner
 from halfspaces.loop.result import Reason
 from halfspaces.objective.objective import Objective
@@ -20,12 +21,21 @@ from halfspaces.optimizers.quasi_newton import (
 from halfspaces.optimizers.sketch import Curvature, Sketch
 from halfspaces.optimizers.smoothing import Stage, Stages
 from halfspaces.optimizers.soft_threshold_model import sparse_step
+from halfspaces.optimizers.splitting import SplitModels
 from halfspaces.penalties.base import Penalty
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 
 STEP_PASSES = 4  # a step takes the work of so many passes at most
 PASS_CALLS = 4e6  # multiply-adds in the time of a pass over no data
+NEAR = 0.3  # times the gap to be proved: a decrease by the last step after which proofs are tried
+SPLIT_PAIRS = 8  # that correct the Gram matrix of all rows: each costs C products of a turn
+FEW_FEATURES = 256
+COARSE = 1e-5  # times the objective: gaps below this are left to exact steps on the classes' blocks
+DIFFUSE = 0.55  # times the loss at W = 0, or more, is an objective whose probabilities are diffuse
+SOME = 0.8  # weights of each feature that are not 0, where splitting pays if these are diffuse,
+MANY = 2.0  # and where it pays in any case: the classes' own blocks are dear
+GRAM_PASSES = 20  # of M C columns cost as much as one product of D columns
 
 
 @dataclass(eq=False)
@@ -46,6 +56,11 @@ class ProximalNewtonState(State):
     target: Array | None = field(default=None, repr=False)  # None: W is to be evaluated
     slope: Array | None = None  # the model's first-order decrease from W to the target, (M,)
     dual_scale: Array | None = None  # the factor of the penalty on the last dual point, (M,)
+    passes: int = 0
+    decrease: Array | None = None  # of the objective by the last step, (M,)
+    splits: bool = False  # whether the next model is minimized by splitting
+    waiting: Array | None = None  # members (a mask) whose models are still to be minimized
+    split: SplitModels | None = field(default=None, repr=False)  # by the Gram matrix of all rows
 
 
 @dataclass(frozen=True)
@@ -130,7 +145,7 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         if state.value is None:
             state.value = evaluation.total
             state.gradient = evaluation.data_gradient
-        elif np.array_equal(evaluation.request.W, self.propose(state).W):
+        elif state.waiting is None and np.array_equal(evaluation.request.W, self.propose(state).W):
             lower = np.isfinite(evaluation.total) & (evaluation.total <= state.value)
             self._accept(state, evaluation, lower)
         moved = replace(
@@ -142,7 +157,11 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
             target=None,
             stage=self.stages.first(objective.loss, members),
             dual_scale=None,
+            decrease=None,
+            waiting=None,
         )
+        if moved.split is not None:
+            moved.split = moved.split.under(moved.threshold, moved.ridge)
         if moved.stage.smoothing.mu > 0:
             return moved
         assert state.value is not None
@@ -152,6 +171,9 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
 
     def propose(self, state: ProximalNewtonState) -> Request:
         """The iterate, then each member's trial point."""
+        if state.waiting is not None:
+            members, state.waiting = state.waiting, None
+            self._new_targets(state, members)
         W = state.W
         if state.target is not None:
             factor = by_member(state.factor)
@@ -161,6 +183,7 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
     def update(self, state: ProximalNewtonState, evaluation: Evaluation) -> ProximalNewtonState:
         """Accept passing trial points and compute new targets; other steps are shortened."""
         assert evaluation.data_gradient is not None
+        state.passes += 1
         # Twice as short as now: bounds stay tight unless the next dual point must be shorter still.
         state.dual_scale = state.penalty.dual_scale(evaluation.data_gradient[:-1]) ** 2
         if state.target is None:
@@ -181,6 +204,33 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
             return state
         return self._turn(state, accepted)
 
+    def dual_model(
+        self, state: ProximalNewtonState, objective: Objective, target: Array
+    ) -> SplitModels | None:
+        """Near the minimum of a smooth loss, if the passes so far paid for the Gram matrix.
+
+        Where probabilities are not diffuse, the curvature of an example is far from A, and dual
+        points leave their domains.
+        """
+        if not objective.loss.smooth or isinstance(objective.blocks, PartitionedBlocks):
+            return None
+        if state.value is None or state.decrease is None:
+            return None
+        state.splits = False
+        if len(state.W) <= FEW_FEATURES or np.any(target < COARSE * state.value):
+            return None  # the classes' own blocks are cheap, or exact as splitting is not
+        features, members, classes = state.W.shape
+        used = np.count_nonzero(state.W[:-1]) / (members * features)
+        diffuse = used >= SOME and bool(np.all(state.value >= DIFFUSE * objective.chance_value))
+        near = diffuse and bool(np.all(state.decrease <= NEAR * target))
+        paid = GRAM_PASSES * state.passes * members * classes >= features
+        if state.split is None and paid and (near or used >= MANY):
+            state.split = SplitModels(
+                Sketch.of_all(objective, members), state.threshold, state.ridge
+            )
+        state.splits = state.split is not None and (diffuse or used >= MANY)
+        return state.split if near else None
+
     def _judge(self, state: ProximalNewtonState, evaluation: Evaluation) -> Array:
         """Members (a mask) whose trial lowers the objective enough.
 
@@ -200,6 +250,7 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         assert state.gradient is not None
         assert evaluation.data_gradient is not None
         mask = by_member(accepted)
+        state.decrease = np.where(accepted, state.value - evaluation.total, np.inf)
         state.W = np.where(mask, evaluation.request.W, state.W)
         state.value = np.where(accepted, evaluation.total, state.value)
         state.gradient = np.where(mask, evaluation.data_gradient, state.gradient)
@@ -226,6 +277,13 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         state.trials = np.where(rejected, state.trials + 1, state.trials)
 
     def _turn(self, state: ProximalNewtonState, members: Array) -> ProximalNewtonState:
+        """New models for some members, a mask (M,); minimized later where the end may be proved."""
+        if state.split is not None:
+            state.waiting = members
+            return state
+        return self._new_targets(state, members)
+
+    def _new_targets(self, state: ProximalNewtonState, members: Array) -> ProximalNewtonState:
         """New models, minimized, for some members, a mask (M,)."""
         assert state.gradient is not None
         self._aim(state, members)
@@ -251,20 +309,25 @@ class ProximalNewton(Optimizer[ProximalNewtonState]):
         assert state.gradient is not None
         target = state.W.copy() if state.target is None else state.target.copy()
         for m in np.flatnonzero(members):
-            target[:, m] = sparse_step(
-                state.curvatures[m],
-                state.W[:, m],
-                state.gradient[:, m],
-                float(state.threshold[m]),
-                float(state.ridge[m]),
-                self.accuracy,
-                state.most_work,
-            )
+            target[:, m] = self._minimum(state, int(m))
         state.target = target
         state.factor = np.where(members, 1.0, state.factor)
         state.trials = np.where(members, 0, state.trials)
         penalties = state.penalty.value(target[:-1]) - state.penalty.value(state.W[:-1])
         state.slope = inner(state.gradient, target - state.W) + penalties
+
+    def _minimum(self, state: ProximalNewtonState, m: int) -> Array:
+        """The W (D+1, C) that minimizes the model of a member."""
+        assert state.gradient is not None
+        curvature = state.curvatures[m]
+        W, gradient = state.W[:, m], state.gradient[:, m]
+        if state.split is not None and state.splits:
+            whole = curvature.on(state.split.sketch, SPLIT_PAIRS)
+            corrections = whole.corrections() if whole.pairs else None
+            return state.split.system(m, state.W).minimize(W, gradient, corrections)[0]
+        threshold, ridge = float(state.threshold[m]), float(state.ridge[m])
+        work = state.most_work
+        return sparse_step(curvature, W, gradient, threshold, ridge, self.accuracy, work)
 
 
 def _thresholds(objective: Objective, n_members: int) -> Array:

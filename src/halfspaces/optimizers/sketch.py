@@ -11,7 +11,7 @@ https://doi.org/10.1007/BF01582063
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -57,15 +57,15 @@ class Sketch:
     shared: float
 
     @classmethod
-    def of(cls, objective: Objective, n_members: int = 1) -> "Sketch":
-        """From a sample of the rows, scaled to the variances of all rows.
+    def of(cls, objective: Objective, n_members: int = 1, rows: int | None = None) -> "Sketch":
+        """From a sample of the rows, of so many if given, scaled to the variances of all rows.
 
         A feature that is nearly always 0 may hardly be in the sample; its weight would take steps
         without bounds. Scaling does not change correlations; adding to the diagonal instead would
         raise the least eigenvalues, which costs passes.
         """
-        rows = sample_rows(objective, enough_rows(objective, n_members))
-        gram, mean = centred_gram(objective, rows)
+        sampled = sample_rows(objective, rows or enough_rows(objective, n_members))
+        gram, mean = centred_gram(objective, sampled)
         diagonal = np.diag(gram).copy()
         eps = float(np.finfo(gram.dtype).eps)
         floor = 30 * eps * np.sqrt(len(gram)) * max(float(diagonal.max()), 1e-30)
@@ -85,6 +85,11 @@ class Sketch:
             return cls(gram, mean, curvature, own=1.0, shared=0.0)
         C = objective.n_classes
         return cls(gram, mean, curvature * C / (C - 1), own=1 + DAMPING, shared=1.0)
+
+    @classmethod
+    def of_all(cls, objective: Objective, n_members: int = 1) -> "Sketch":
+        """From all rows, flat along what all classes share: A = κ(I − 11ᵀ/C) is exact there."""
+        return replace(cls.of(objective, n_members, objective.n_examples), own=1.0)
 
     @property
     def has_bias(self) -> bool:
@@ -139,6 +144,12 @@ class Curvature:
         y = self.sketch.centred(change)
         if np.sum(s * y) > LEAST_COSINE * np.linalg.norm(s) * np.linalg.norm(y):
             self.pairs.append((s, y, self.sketch.along_classes(self.sketch.gram_times(s))))
+
+    def on(self, sketch: Sketch, most_pairs: int) -> "Curvature":
+        """The same with another sketch of the objective, and the last pairs."""
+        pairs = list(self.pairs)[-most_pairs:]
+        moved = [(s, y, sketch.along_classes(sketch.gram_times(s))) for s, y, _ in pairs]
+        return Curvature(sketch, deque(moved))
 
     def corrections(self) -> tuple[Array, Array]:
         """U (n, C, 2m) and K (2m, 2m)."""

@@ -76,10 +76,17 @@ def settings() -> Iterator[None]:
     import matplotlib
 
     ours: Any = SETTINGS  # matplotlib's stubs list every name
-    with matplotlib.rc_context(ours), warnings.catch_warnings():
-        # Of names in writing systems that the font lacks: they are drawn as boxes.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        yield
+    # No rc_context: a notebook's backend, which the first figure starts, sets "interactive", and
+    # shows no other figure without it; rc_context would take that back.
+    before = {name: matplotlib.rcParams[name] for name in ours}
+    matplotlib.rcParams.update(ours)
+    try:
+        with warnings.catch_warnings():
+            # Of names in writing systems that the font lacks: they are drawn as boxes.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            yield
+    finally:
+        matplotlib.rcParams.update(before)
 
 
 class Display(ABC):

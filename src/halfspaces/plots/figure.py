@@ -32,10 +32,10 @@ def new_figure(panels: int, size: float = 4) -> Any:
     Raises ImportError if matplotlib is missing.
     """
     try:
-        from matplotlib.figure import Figure
+        from halfspaces.plots.shown_figure import ShownFigure
     except ImportError as error:
         raise ImportError("Plots need matplotlib; pip install 'halfspaces[plots]'.") from error
-    return Figure(figsize=(size * panels, size + 0.4), layout="constrained")
+    return ShownFigure(figsize=(size * panels, size + 0.4), layout="constrained")
 
 
 def content_of(figure: Any, out: Path) -> bytes:

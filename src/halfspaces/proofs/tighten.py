@@ -11,16 +11,16 @@ the rows continues with the gradient that remains then.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from halfspaces.engines import PartitionedBlocks, by_row
 from halfspaces.losses.base import Loss
 from halfspaces.objective.objective import Objective
 from halfspaces.objective.request import Evaluation
 from halfspaces.optimizers.lbfgs import LBFGS
 from halfspaces.penalties.none import NoPenalty
+from halfspaces.proofs.part import Part
 from halfspaces.proofs.shift import Shift
 from halfspaces.rows.blocks import Blocks
 from halfspaces.support.types import Array
@@ -36,7 +36,6 @@ MOST_TURNS = 60  # of the optimizer that makes them vanish
 # In the Hessians of the examples: for so few, Newton's method is faster than L-BFGS, up to five
 # times; with many classes it is slower.
 FEW_CURVATURES = 1 << 21
-SOME_ROWS = 1 << 14  # whose losses are evaluated together: their arrays are small
 LEAST_CURVATURE = 1e-6  # of the largest of the loss
 
 
@@ -69,11 +68,11 @@ def tighter_bounds(
     order = np.arange(objective.n_examples, dtype=np.min_scalar_type(objective.n_examples))
     np.random.default_rng(0).shuffle(order)
     for number in range(min(parts, MOST_STEPS) if step else 1):
-        part = _Part.of(objective, evaluation, np.sort(order[number::parts]))
+        part = Part.of(objective, evaluation, np.sort(order[number::parts]))
         if not part.share.any(axis=0).all():
             continue  # rows without weight prove nothing
         V = None if step is None else parts * step(remaining)
-        before, after = part.dual_points(V, G[-1])
+        before, after = _dual_points(part, V, G[-1])
         # In float64: near 0 the conjugate changes much with the last digits of a dual point.
         change = part.gradient_of(np.subtract(after, before, dtype=np.float64))
         G = G + change
@@ -85,116 +84,26 @@ def tighter_bounds(
         yield bound.proved(conjugate), visits / objective.n_examples
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """Some rows whose dual points are to change.
+def _dual_points(part: Part, V: Array | None, sums: Array) -> tuple[Array, Array]:
+    """Dual points (B, M, C) of these rows now, and after scores have moved by x V + δ.
 
-    Parameters
-    ----------
-    objective : Objective
-    evaluation : Evaluation
-        Of all rows.
-    rows : integer array, shape (B,)
-    share : array, shape (B, M) or (B, 1)
-        The weight of each row over the weight of all examples.
+    `sums` (M, C) are the class sums of all rows now; after, they vanish where there is a bias.
     """
-
-    objective: Objective
-    evaluation: Evaluation
-    rows: Array
-    share: Array
-
-    @classmethod
-    def of(cls, objective: Objective, evaluation: Evaluation, rows: Array) -> "_Part":
-        blocks = objective.blocks
-        weight = np.ones(len(rows))
-        if blocks.weight is not None:
-            weight = blocks.of_rows(blocks.weight, rows)
-        share = weight.reshape(len(rows), -1) / objective.total_weight
-        return cls(objective, evaluation, rows, share)
-
-    @property
-    def labels(self) -> Array:
-        return self.objective.blocks.labels(self.rows)
-
-    def dual_points(self, V: Array | None, sums: Array) -> tuple[Array, Array]:
-        """Dual points (B, M, C) of these rows now, and after scores have moved by x V + δ.
-
-        `sums` (M, C) are the class sums of all rows now; after, they vanish where there is a bias.
-        """
-        loss = self.evaluation.smoothing.of(self.objective.loss)
-        y = self.labels
-        here, there = self._scores(V)
-        before = _slopes(loss, here, y)
-        if self.objective.fit_intercept:
-            share = np.broadcast_to(self.share, before.shape[:2])
-            others = sums - np.einsum("bm,bmc->mc", share, before)
-            room = self.objective.anchor.room
-            if there.size * there.shape[2] <= FEW_CURVATURES:
-                there += _shift_by_newton(there, y, share, loss, -others, room)
-            else:
-                n_jobs = self.objective.blocks.n_jobs
-                moved = Blocks(there.reshape(len(y), -1), y, self.share, n_jobs=n_jobs)
-                there += _shift(moved, loss, -others, room)
-        return before, _slopes(loss, there, y)
-
-    def _scores(self, V: Array | None) -> tuple[Array, Array]:
-        """Scores (B, M, C) at the evaluated W, with the offsets of the smoothing, and at W + V.
-
-        Both may be overwritten.
-        """
-        W = self.evaluation.request.W
-        smoothing = self.evaluation.smoothing
-        both = W if V is None else np.concatenate([W, V], axis=2)
-        scores = self.objective.scores(both, self.rows)
-        scores = scores.reshape(len(self.rows), W.shape[1], -1)
-        here = scores[:, :, : W.shape[2]]
-        if smoothing.offsets is not None:
-            offsets = self.objective.blocks.of_rows(smoothing.offsets, self.rows)
-            here = smoothing.shifted(here, offsets)
-        return here, here.copy() if V is None else here + scores[:, :, W.shape[2] :]
-
-    def gradient_of(self, change: Array) -> Array:
-        """Σ w_i x̃_i ⊗ change_i/Σ w over the rows, (D+1, M, C), for changes (B, M, C)."""
-        linear = self.objective.linear
-        blocks = self.objective.blocks
-        index = self.rows if blocks.index is None else blocks.index[self.rows]
-        numbers = np.zeros(len(blocks.y), np.min_scalar_type(len(index)))
-        numbers[index] = np.arange(len(index))
-        if isinstance(blocks, PartitionedBlocks):
-            by_row.number_of(numbers)  # a worker needs those of its rows
-        weighed = change * self.share[:, :, None]
-        columns = weighed.astype(blocks.dtype, copy=False).reshape(len(weighed), -1)
-        (dV,) = blocks.sum(
-            lambda block: (linear.pull(block.X, columns[numbers[block.rows]]),),
-            self.rows,
-            columns.shape[1],
-        )
-        dc = weighed.sum(axis=0).ravel()  # in float64: class sums must vanish
-        return linear.pullback((dV, dc), 1.0, (self.objective.n_features + 1, *change.shape[1:]))
-
-    def conjugate_change(self, before: Array, after: Array) -> Array:
-        """Change of the mean conjugate Σ w_i L*_i(a_i)/Σ w, (M,)."""
-        loss = self.objective.loss
-        y = self.labels
-        change = np.empty(after.shape[:2])
-        for rows in _some_rows(len(y)):
-            new, old = (
-                loss.conjugate(dual[rows].astype(np.float64), y[rows]) for dual in (after, before)
-            )
-            change[rows] = new - old
-        return np.sum(self.share * change, axis=0)
-
-
-def _slopes(loss: Loss, scores: Array, y: Array) -> Array:
-    """∇L_i of scores (B, M, C), in whose place they are written."""
-    for rows in _some_rows(len(y)):
-        scores[rows] = loss.formula(scores[rows].copy(), y[rows])[1]
-    return scores
-
-
-def _some_rows(count: int) -> Iterator[slice]:
-    return (slice(start, start + SOME_ROWS) for start in range(0, count, SOME_ROWS))
+    y = part.labels
+    here, there = part.scores(V)
+    before = part.slopes(here)
+    if part.objective.fit_intercept:
+        loss = part.evaluation.smoothing.of(part.objective.loss)
+        share = np.broadcast_to(part.share, before.shape[:2])
+        others = sums - np.einsum("bm,bmc->mc", share, before)
+        room = part.objective.anchor.room
+        if there.size * there.shape[2] <= FEW_CURVATURES:
+            there += _shift_by_newton(there, y, share, loss, -others, room)
+        else:
+            n_jobs = part.objective.blocks.n_jobs
+            moved = Blocks(there.reshape(len(y), -1), y, part.share, n_jobs=n_jobs)
+            there += _shift(moved, loss, -others, room)
+    return before, part.slopes(there)
 
 
 def _shift(scores: Blocks, loss: Loss, sums: Array, room: Array) -> Array:

@@ -1,11 +1,15 @@
 """When tighter dual points pay: the hook that `halfspaces.minimize` hands to the loop."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from halfspaces.loop.convergence import of_all_rows, with_bounds
 from halfspaces.loop.result import Reason
 from halfspaces.loop.run import Run
 from halfspaces.objective.request import Evaluation
+from halfspaces.proofs.domains import has_nearest_dual
+from halfspaces.proofs.feasible import feasible_bounds
 from halfspaces.proofs.tighten import tighter_bounds
 from halfspaces.support.types import Array
 
@@ -73,17 +77,28 @@ def _by_tighter_points(run: Run, evaluation: Evaluation) -> Reason | None:
     if smoothing.given or not (run.objective.loss.smooth or smoothing.mu > 0):
         return None  # a kink has no dual point of each example for each member
     target = run.target(evaluation.exact_total)
+    model = run.optimizer.dual_model(run.state, run.objective, target)
     step = None
     if not _all_hope(run, evaluation, SUMS_WITHIN * target):
+        if model is not None and has_nearest_dual(run.objective.loss):
+            bounds = feasible_bounds(run.objective, evaluation, model)
+            return _by_bounds(run, evaluation, bounds, 0.7)
         step = run.optimizer.step_of(run.state)
         if step is None or not _all_hope(run, evaluation, STEPS_WITHIN * target):
             return None
+    return _by_bounds(run, evaluation, tighter_bounds(run.objective, evaluation, step), 0.5)
+
+
+def _by_bounds(
+    run: Run, evaluation: Evaluation, bounds: Iterator[tuple[Array, float]], enough: float
+) -> Reason | None:
+    """A reason if bounds prove it; they end where one leaves more than a part of the gap before."""
     reason = None
-    for lower, visited in tighter_bounds(run.objective, evaluation, step):
+    for lower, visited in bounds:
         before = run.gap
         run.passes += visited
         reason = with_bounds(run, evaluation, lower)
-        if reason is not None or run.gap > 0.5 * before:
+        if reason is not None or run.gap > enough * before:
             break
     run.next_tightening = PAUSE * run.passes + 0.5
     return reason

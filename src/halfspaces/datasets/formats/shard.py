@@ -26,6 +26,12 @@ class Shard:
     note: str = ""  # what was found out about the file
     # Batches of the columns asked for, as texts that are as they are written, in a file of text.
     written: Batches | None = field(default=None, repr=False)
+    stored: int | None = None  # bytes, where the path is no file of this machine
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the file."""
+        return self.path.stat().st_size if self.stored is None else self.stored
 
     def reading(self) -> AbstractContextManager[None]:
         """A context in which the errors of pyarrow on a bad file become a DataError."""

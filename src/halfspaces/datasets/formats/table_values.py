@@ -22,7 +22,7 @@ def features(shards: Sequence[Shard], columns: Columns, first: Path | None = Non
     for shard in shards:
         table_columns.check_same_columns(shard, columns, first)
     N = sum(shard.rows for shard in shards)
-    dtype = _common_dtype(shards, columns)
+    dtype = common_dtype(shards, columns)
     X = None
     stop = 0
     for shard in shards:
@@ -30,7 +30,7 @@ def features(shards: Sequence[Shard], columns: Columns, first: Path | None = Non
             if len(rows) == N and rows.dtype == dtype:
                 return rows
             if X is None:
-                stored = sum(shard.path.stat().st_size for shard in shards)
+                stored = sum(shard.nbytes for shard in shards)
                 memory.check_claim(shard.path, (N, rows.shape[1]), dtype, stored)
                 X = memory.empty(shard.path, (N, rows.shape[1]), dtype)
             _check_fit(shard, rows, X, stop, first)
@@ -112,7 +112,7 @@ def _keys(values: Any) -> np.ndarray:
     return np.array(values.cast("string").fill_null("").to_pylist(), object)
 
 
-def _common_dtype(shards: Sequence[Shard], columns: Columns) -> np.dtype:
+def common_dtype(shards: Sequence[Shard], columns: Columns) -> np.dtype:
     """The narrowest type that holds the features of all shards."""
     kinds = (shard.schema.field(name).type for shard in shards for name in columns.features)
     return np.result_type(*map(arrow_types.feature_dtype, kinds))

@@ -14,10 +14,11 @@ def to_sklearn(classifier: Classifier) -> Any:
 
     Returns
     -------
-    LogisticRegression where probabilities are a softmax, or a logistic of two classes;
-    SGDClassifier(loss="log_loss") where each of more classes has its own logistic; LinearSVC where
-    there are none. `coef_` is float64, in raw units. Of a loaded classifier with `features_` a
-    Pipeline of both, which takes images.
+    LogisticRegression, SGDClassifier, LinearSVC or Pipeline
+        `LogisticRegression` where probabilities are a softmax, or a logistic of two classes;
+        `SGDClassifier(loss="log_loss")` where each of more classes has its own logistic;
+        `LinearSVC` where there are none. `coef_` is float64, in raw units. Of a loaded classifier
+        with `features_` a `Pipeline` of both, which takes images.
 
     Raises
     ------

@@ -1,0 +1,96 @@
+"""Connections to clusters: a wrong address and a scheduler that has gone are one sentence each."""
+
+# Not typed: distributed.
+# pyright: reportMissingImports=false
+
+import queue
+import socket
+import threading
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from halfspaces.engines.base import EngineError
+
+CONNECT = 8.0  # seconds in which a cluster has to answer
+GONE_AFTER = 10.0  # seconds without a connection: the scheduler does not come back
+PROBE = 0.1  # of them
+START = {
+    "Dask": "dask scheduler, and on each machine dask worker tcp://HOST:8786",
+    "Ray": "ray start --head, and on each machine ray start --address=HOST:6379",
+}
+
+
+def no_cluster(kind: str, address: str, cause: object = "") -> EngineError:
+    """The error of a cluster that does not answer."""
+    because = f" ({cause})" if str(cause) else ""
+    return EngineError(
+        f"No cluster of {kind} answers at {address!r}{because}; check the address, start one with"
+        f" {START[kind]}, or take 'local'."
+    )
+
+
+def gone(kind: str, part: str) -> EngineError:
+    """The error of a scheduler or head that has gone."""
+    return EngineError(
+        f"The {part} of {kind} is gone; start it again and fit again: a fit with a Checkpoint among"
+        " its callbacks goes on from there."
+    )
+
+
+def check_answers(kind: str, address: str) -> None:
+    """Raise EngineError unless something listens at an address "host:port", with a protocol or not.
+
+    Names such as "auto", which are no addresses, are left to the cluster's own library.
+    """
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise no_cluster(kind, address, error) from None
+    if parts.hostname is None or port is None:
+        return
+    until = time.monotonic() + CONNECT
+    while True:
+        try:
+            socket.create_connection((parts.hostname, port), CONNECT).close()
+        except OSError as error:
+            starting = isinstance(error, ConnectionRefusedError) and time.monotonic() < until
+            if not starting:
+                raise no_cluster(kind, address, error.strerror or error) from None
+            time.sleep(PROBE)
+        else:
+            return
+
+
+def dask_client(address: str) -> Any:
+    """A client of the scheduler at an address; EngineError where none answers."""
+    import distributed
+
+    check_answers("Dask", address)
+    made: queue.Queue[Any] = queue.Queue()
+
+    def connect() -> None:
+        try:
+            made.put(distributed.Client(address, timeout=CONNECT))
+        except (OSError, ValueError, TypeError) as error:
+            made.put(error)
+
+    # A server that takes the connection and says nothing is waited for without an end.
+    threading.Thread(target=connect, daemon=True).start()
+    try:
+        found = made.get(timeout=CONNECT + 2)
+    except queue.Empty:
+        raise no_cluster("Dask", address, "it says nothing") from None
+    if isinstance(found, Exception):
+        raise no_cluster("Dask", address, type(found).__name__) from found
+    return found
+
+
+def check_scheduler(client: Any) -> None:
+    """Wait while a client connects again; EngineError where it is closed, or does not for long."""
+    until = time.monotonic() + GONE_AFTER
+    while client.status == "connecting" and time.monotonic() < until:
+        time.sleep(PROBE)
+    if client.status != "running":
+        raise gone("Dask", "scheduler")

@@ -1,0 +1,62 @@
+"""Schedulers and workers of Dask as processes of their own, started as their users start them."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+
+SECONDS = 60  # for a process to answer, on a busy machine
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def process(*arguments, **environment):
+    """A module that runs as a process, which ends with the block."""
+    started = subprocess.Popen(
+        [sys.executable, "-m", *map(str, arguments)],
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield started
+    finally:
+        started.terminate()
+        try:
+            started.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+
+
+@contextmanager
+def dask_cluster(workers=2, *options, **environment):
+    """The address of a new scheduler with new workers, and the scheduler's process."""
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    with ExitStack() as stack:
+        at = ("--host", "127.0.0.1", "--port", port, "--no-dashboard")
+        scheduler = stack.enter_context(process("distributed.cli.dask_scheduler", *at))
+        _wait_for(port)
+        for _ in range(workers):
+            how = (address, "--nthreads", 1, "--no-dashboard", *options)
+            stack.enter_context(process("distributed.cli.dask_worker", *how, **environment))
+        yield address, scheduler
+
+
+def _wait_for(port):
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError(f"nothing answers at port {port}")
