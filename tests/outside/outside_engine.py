@@ -17,7 +17,7 @@ class InTurn(Engine):
         for part in visits.parts:
             rows = self._rows(visits.X, part.partition)
             first = int(visits.X.starts[part.partition])
-            own = slice(first, first + len(rows))
+            own = slice(first, first + rows.shape[0])
             weight = None if visits.weight is None else visits.weight[own]
             yield visits.how.of(rows, visits.y[own], weight, part.rows, first)
 
