@@ -17,7 +17,7 @@ import halfspaces
 # Modules below those of `halfspaces` that users and authors of components import from, and which of
 # their names; (): all.
 MORE: dict[str, tuple[str, ...]] = {
-    "engines.base": ("How", "Part", "Pass", "add", "tree"),
+    "engines.base": ("How", "Part", "Pass", "Tree", "add"),
     "engines.dask": ("Dask",),
     "engines.parquet": (),
     "engines.placed": ("check_rows",),

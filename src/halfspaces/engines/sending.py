@@ -119,10 +119,10 @@ class Sending:
             source = X.sources[partition]
             n_rows = self._n_rows(partition)
             delivery = Delivery(*key, n_rows, str(source), versions(), memory)
+            check_fits(X, partition, memory)
             if not source.rows_here:
                 yield Sent(worker, delivery, source, key)
                 continue
-            check_fits(X, partition, memory)
             for start, rows in pieces_of(source.load()):
                 last = start + shape_of(rows)[0] == n_rows
                 yield Sent(worker, delivery, Piece(start, rows), key if last else None)
