@@ -95,6 +95,7 @@ html_sidebars = {
 def setup(app: Sphinx) -> None:
     """Write the pages of the reference, and read docstrings as the project writes them."""
     reference.write(HERE / "reference")
+    app.connect("builder-inited", kernels.create_cache)
     app.connect("doctree-read", cells.check_pictures)
     app.add_html_math_renderer(formulas.NAME, (formulas.inline, None), (formulas.block, None))
     app.connect("autodoc-skip-member", reference.is_of_another_library)
