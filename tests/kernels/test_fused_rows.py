@@ -44,7 +44,7 @@ def objective_of(X, y, **options):
 @pytest.mark.parametrize("columns", [1, 7])
 def test_scores_of_very_many_features_are_sums_over_tiles(columns):
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((10, fused_rows.WIDE + 1), np.float32)
+    X = rng.standard_normal((10, product_loops.SPAN + 1), np.float32)
     V = rng.standard_normal((X.shape[1], columns), np.float32)
     scores = fused_rows.FusedRows(X, np.dtype(np.float32)) @ V
     np.testing.assert_allclose(scores, X.astype(float) @ V, atol=1e-3)

@@ -12,7 +12,7 @@ import halfspaces
 from halfspaces.kernels.compile import DIVISION, FASTMATH, compile_loop
 from halfspaces.kernels.known_loops import TYPES
 
-PRODUCTS = ("scores", "wide_scores", "pull", "moments")
+PRODUCTS = ("scores", "pull", "moments")
 # A file of loops in each folder; numba keeps the machine code of a folder together.
 FILES = ("kernels/column_loops.py", "features/loops/lbp.py")
 CODE = "*.nbc"  # numba's files of machine code

@@ -2,8 +2,8 @@
 
 A matrix product of BLAS needs rows of floats, and with ten columns it reaches a fifth of its rate
 for square matrices. These kernels read rows of uint8, float16, bfloat16 (2 bytes without a type),
-float32 and float64 without a copy. Scores of 4 rows × 5 columns are computed in registers,
-gradients of 8 rows over tiles of features that fit the first-level cache.
+float32 and float64 without a copy of more than 32 of them. Scores of 4 rows × 5 columns, and
+gradients of 5 columns over 64 features, are computed in registers.
 
 The kernels are compiled on first use and cached on disk; `prefetch` loads them on threads during
 other work. NumPy's products are the reference, equal up to rounding, and serve small data, wide
@@ -23,7 +23,8 @@ from halfspaces.system.tensors import widened
 # With more columns BLAS is faster, on rows of narrow types even after their conversion.
 MOST_COLUMNS = {"uint8": 256, "float16": 256, "void16": 256, "float32": 128, "float64": 128}
 WITH_AVX512 = {"float32": 16}  # instead, on processors that have it
-WIDE = 8192  # with more features than these, scores are added up over tiles of features
+CACHE_LINE = 64  # bytes
+LINE = 16  # the kernels take lines of V whose length is a multiple of this
 ROWS_TOGETHER = 8  # fewer rows than these are multiplied by NumPy
 BITS = {"float16": np.uint16, "void16": np.int16}  # as the kernels take them; void16 is bfloat16
 
@@ -47,12 +48,12 @@ def _most_columns() -> dict[str, int]:
 
 @cache
 def available() -> bool:
-    """Whether numba is installed; without it NumPy computes all products."""
+    """Whether numba is installed and may compile; without it NumPy computes all products."""
     try:
-        import numba  # noqa: F401
+        from halfspaces.kernels.product_loops import UNCOMPILED
     except ImportError:
         return False
-    return True
+    return not UNCOMPILED
 
 
 class Turned:
@@ -63,11 +64,22 @@ class Turned:
         self._last: tuple[Any, Any] = (None, None)
 
     def __call__(self, V: Array, dtype: np.dtype) -> Array:
-        """Vᵀ in C order, read-only; V must stay as it is."""
+        """Vᵀ in C order, read-only, with zeros up to a multiple of 16; V must stay as it is."""
         with self._lock:
             if self._last[0] is not V:
-                self._last = V, np.ascontiguousarray(V.T, dtype)
+                turned = aligned((V.shape[1], -(-len(V) // LINE) * LINE), dtype)
+                turned[:, : len(V)] = V.T
+                turned[:, len(V) :] = 0
+                self._last = V, turned
             return self._last[1]
+
+
+def aligned(shape: tuple[int, ...], dtype: np.dtype) -> Array:
+    """Uninitialized memory that begins with a line of the cache, as registers load it fastest."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    memory = np.empty(size + CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % CACHE_LINE
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 class FusedRows:
@@ -95,8 +107,7 @@ class FusedRows:
         if len(self) < ROWS_TOGETHER:
             return _converted(self.rows, self.dtype) @ V
         product = np.empty((len(self), V.shape[1]), self.dtype)
-        kernel = "scores" if len(V) <= WIDE else "wide_scores"
-        self.run(kernel, self.turned(V, self.dtype), product)
+        self.run("scores", self.turned(V, self.dtype), product)
         return product
 
     def add_moments(

@@ -69,7 +69,7 @@ TYPES = {
     "kernels.update_loops:momentum": ("f8:1 f8:1 f8:1 float float float f8:1 f8:1 f8:1",),
 }
 
-PRODUCTS = 16  # loops of `product_loops`: four, each for four types of rows
+PRODUCTS = 15  # loops of `product_loops`: three, each for five types of rows
 GRAMS = 2  # of `byte_gram`, on processors that have its instruction
 
 

@@ -1,7 +1,7 @@
-"""Compiled loops for products of many rows with few columns, written for the vectorizer.
+"""Compiled loops for products of many rows with few columns, by tiles of them in registers.
 
-Inner loops run over contiguous features. Each reused number has a variable of its own, so that it
-stays in a register. Helpers are inlined: a call would store these numbers in memory.
+Rows of other types than the products are converted before, some rows at a time, once for all
+columns.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,16 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from halfspaces.kernels.compile import FASTMATH, compile_loop
+from halfspaces.kernels.compile import DIVISION, FASTMATH, compile_loop
+from halfspaces.kernels.register_tiles import (
+    COLUMNS,
+    LINE,
+    PANEL,
+    ROWS,
+    add_pull,
+    add_scores,
+    add_up,
+)
 from halfspaces.support.types import Array
 
 STORED = {
@@ -23,9 +32,10 @@ STORED = {
     "float32": types.float32,
     "float64": types.float64,
 }
-UNCOMPILED = bool(cast("Any", numba).config.DISABLE_JIT)  # all loops run as plain Python
-SPAN = 2048  # features of a tile of scores
-TILE = 256  # features of a tile: five lines of the gradient fit the first-level cache
+UNCOMPILED = bool(cast("Any", numba).config.DISABLE_JIT)  # NumPy multiplies all rows
+TOGETHER = 32  # rows that are converted, and added to the gradient, at a time
+SPAN = 4096  # features that are converted at a time for scores
+TILE = 256  # features whose moments are summed at a time
 
 
 def compiled(name: str, dtype: str) -> Callable[..., None]:
@@ -40,11 +50,10 @@ def compiled(name: str, dtype: str) -> Callable[..., None]:
     squares = types.Array(types.float64, 1, "C")
     loops, arguments = {
         "scores": (_scores, (rows, factor, product)),
-        "wide_scores": (_wide_scores, (rows, factor, product)),
         "pull": (_pull, (rows, factor, product)),
         "moments": (_moments, (rows, labels, weights, weights, sums, squares)),
     }[name]
-    return compile_loop(loops, arguments, fastmath=FASTMATH)
+    return compile_loop(loops, arguments, fastmath=FASTMATH, error_model=DIVISION)
 
 
 def _stored_number(typingctx: Any, stored: Any) -> Any:
@@ -89,18 +98,6 @@ def _widened(builder: Any, half: Any) -> Any:
     return builder.bitcast(builder.or_(size, sign), f32)
 
 
-def _stored_number_uncompiled(stored: Any) -> Any:
-    """The number of `_stored_number`, for loops that run as plain Python (NUMBA_DISABLE_JIT=1)."""
-    if stored.dtype == np.uint16:
-        return np.float32(stored.view(np.float16))
-    if stored.dtype == np.int16:
-        return np.uint32(np.uint32(stored.view(np.uint16)) << 16).view(np.float32)
-    return stored if stored.dtype == np.float64 else np.float32(stored)
-
-
-_load: Any = _stored_number_uncompiled if UNCOMPILED else intrinsic(_stored_number)
-
-
 def _widest(typingctx: Any) -> Any:
     """Ask LLVM for the widest vectors of the processor in the function that calls this.
 
@@ -115,253 +112,120 @@ def _widest(typingctx: Any) -> Any:
     return types.none(), codegen
 
 
-def _no_vectors() -> None:
-    """In place of `_widest`, for loops that run as plain Python."""
+_load: Any = intrinsic(_stored_number)
+_widest_vectors: Any = intrinsic(_widest)
 
 
-_widest_vectors: Any = _no_vectors if UNCOMPILED else intrinsic(_widest)
+@numba.njit(inline="always")
+def _convert(X: Array, first: int, left: int, width: int, tile: Array, end: int) -> None:
+    """Convert `width` features of some rows into `tile`; those up to `end` become 0."""
+    whole = width - width % PANEL
+    for r in range(len(tile)):
+        for start in range(0, whole, PANEL):  # loops of a fixed length have no rest
+            x = X[first + r, left + start : left + start + PANEL]
+            t = tile[r, start : start + PANEL]
+            for j in range(PANEL):
+                t[j] = _load(x[j])
+        for j in range(whole, width):
+            tile[r, j] = _load(X[first + r, left + j])
+        for j in range(width, end):
+            tile[r, j] = 0
+
+
+@numba.njit(inline="always")
+def _aligned(count: int, like: Array) -> Array:
+    """Uninitialized memory where no register is loaded from two lines of the cache."""
+    memory = np.empty(count + LINE, like.dtype)
+    start = -memory.ctypes.data % (LINE * 4) // like.itemsize
+    return memory[start : start + count]
 
 
 def _scores(X: Array, Vt: Array, S: Array) -> None:
-    """S = X Vtᵀ for X (B, D), Vt (K, D), S (B, K); B ≥ 4."""
+    """S = X Vtᵀ for X (B, D), Vt (K, D'), S (B, K); Vt is 0 from D to D', a multiple of 16."""
     _widest_vectors()
-    B, K = S.shape
-    for start in range(0, B, 4):
-        i = min(start, B - 4)  # the last four rows may overlap the rows before
-        p = X[i]
-        q = X[i + 1]
-        r = X[i + 2]
-        s = X[i + 3]
-        k = 0
-        while k + 5 <= K:
-            _five_scores(p, q, r, s, Vt[k], Vt[k + 1], Vt[k + 2], Vt[k + 3], Vt[k + 4], S, i, k)
-            k += 5
-        while k < K:
-            _one_score(p, q, r, s, Vt[k], S, i, k)
-            k += 1
-
-
-@numba.njit(inline="always")
-def _five_scores(
-    p: Array,
-    q: Array,
-    r: Array,
-    s: Array,
-    v0: Array,
-    v1: Array,
-    v2: Array,
-    v3: Array,
-    v4: Array,
-    S: Array,
-    i: int,
-    k: int,
-) -> None:
-    """Scores of four rows in five columns, which stay in 20 registers."""
-    zero = S.dtype.type(0)
-    a0 = a1 = a2 = a3 = a4 = zero
-    b0 = b1 = b2 = b3 = b4 = zero
-    c0 = c1 = c2 = c3 = c4 = zero
-    d0 = d1 = d2 = d3 = d4 = zero
-    for j in range(len(p)):
-        x0 = _load(p[j])
-        x1 = _load(q[j])
-        x2 = _load(r[j])
-        x3 = _load(s[j])
-        w = v0[j]
-        a0 += x0 * w
-        b0 += x1 * w
-        c0 += x2 * w
-        d0 += x3 * w
-        w = v1[j]
-        a1 += x0 * w
-        b1 += x1 * w
-        c1 += x2 * w
-        d1 += x3 * w
-        w = v2[j]
-        a2 += x0 * w
-        b2 += x1 * w
-        c2 += x2 * w
-        d2 += x3 * w
-        w = v3[j]
-        a3 += x0 * w
-        b3 += x1 * w
-        c3 += x2 * w
-        d3 += x3 * w
-        w = v4[j]
-        a4 += x0 * w
-        b4 += x1 * w
-        c4 += x2 * w
-        d4 += x3 * w
-    _store_five(S[i], k, a0, a1, a2, a3, a4)
-    _store_five(S[i + 1], k, b0, b1, b2, b3, b4)
-    _store_five(S[i + 2], k, c0, c1, c2, c3, c4)
-    _store_five(S[i + 3], k, d0, d1, d2, d3, d4)
-
-
-@numba.njit(inline="always")
-def _store_five(line: Array, k: int, s0: float, s1: float, s2: float, s3: float, s4: float) -> None:
-    line[k] = s0
-    line[k + 1] = s1
-    line[k + 2] = s2
-    line[k + 3] = s3
-    line[k + 4] = s4
-
-
-def _wide_scores(X: Array, Vt: Array, S: Array) -> None:
-    """As `_scores`, of very many features: a tile of Vt stays in the second-level cache."""
-    _widest_vectors()
-    B, K = S.shape
-    D = X.shape[1]
-    part = np.empty(S.shape, S.dtype)
-    S[:] = S.dtype.type(0)
-    for left in range(0, D, SPAN):
-        right = min(left + SPAN, D)
-        for start in range(0, B, 4):
-            i = min(start, B - 4)
-            p = X[i, left:right]
-            q = X[i + 1, left:right]
-            r = X[i + 2, left:right]
-            s = X[i + 3, left:right]
-            for k in range(0, K - K % 5, 5):
-                v0 = Vt[k, left:right]
-                v1 = Vt[k + 1, left:right]
-                v2 = Vt[k + 2, left:right]
-                v3 = Vt[k + 3, left:right]
-                v4 = Vt[k + 4, left:right]
-                _five_scores(p, q, r, s, v0, v1, v2, v3, v4, part, i, k)
-            for k in range(K - K % 5, K):
-                _one_score(p, q, r, s, Vt[k, left:right], part, i, k)
-        S += part
-
-
-@numba.njit(inline="always")
-def _one_score(p: Array, q: Array, r: Array, s: Array, v: Array, S: Array, i: int, k: int) -> None:
-    """Scores of four rows in one column."""
-    zero = S.dtype.type(0)
-    a = b = c = d = zero
-    for j in range(len(p)):
-        w = v[j]
-        a += _load(p[j]) * w
-        b += _load(q[j]) * w
-        c += _load(r[j]) * w
-        d += _load(s[j]) * w
-    S[i, k] = a
-    S[i + 1, k] = b
-    S[i + 2, k] = c
-    S[i + 3, k] = d
+    B, D = X.shape
+    K, wide = Vt.shape
+    size = S.itemsize
+    one = Vt[0, 0]
+    same = X.itemsize == size  # rows of the type of the products are read where they are
+    groups = -(-K // COLUMNS)
+    span = min(SPAN, wide)
+    buffer = _aligned(TOGETHER * span, S).reshape((TOGETHER, span))
+    sums = _aligned(TOGETHER * groups * COLUMNS * LINE, S)
+    tile = COLUMNS * ROWS * LINE * size
+    rows = B - B % ROWS
+    for first in range(0, rows, TOGETHER):
+        count = min(TOGETHER, rows - first)
+        sums[:] = 0
+        left = 0
+        while left < D:
+            length = min(span, D - left)
+            x = X.ctypes.data + (first * D + left) * size
+            stride = D * size
+            if same and length >= LINE:
+                length -= length % LINE
+            else:
+                width = length
+                length = min(span, wide - left)
+                _convert(X, first, left, width, buffer[:count], length)
+                x = buffer.ctypes.data
+                stride = span * size
+            total = sums.ctypes.data
+            for group in range(groups):
+                k = K * group // groups
+                columns = K * (group + 1) // groups - k
+                v = Vt.ctypes.data + (k * wide + left) * size
+                for i in range(0, count, ROWS):
+                    row = x + i * stride
+                    add_scores(one, columns, row, stride, v, wide * size, length, total)
+                    total += tile
+            left += length
+        total = sums.ctypes.data
+        for group in range(groups):
+            k = K * group // groups
+            columns = K * (group + 1) // groups - k
+            for i in range(first, first + count, ROWS):
+                s = S.ctypes.data + (i * K + k) * size
+                add_up(one, columns, total, s, K * size)
+                total += tile
+    for i in range(rows, B):
+        for k in range(K):
+            last = S.dtype.type(0)
+            for j in range(D):
+                last += _load(X[i, j]) * Vt[k, j]
+            S[i, k] = last
 
 
 def _pull(X: Array, A: Array, G: Array) -> None:
-    """G += Aᵀ X for X (B, D), A (B, K), G (K, D); B ≥ 8.
-
-    Five lines of G at a time in whole tiles: with loops of fixed length the registers hold the
-    coefficients. Two tiles side by side are read together: longer pieces of rows come faster.
-    """
+    """G += Aᵀ X for X (B, D), A (B, K), G (K, D), 64 features of 32 rows at a time."""
     _widest_vectors()
-    zero = G.dtype.type(0)
-    B, K = A.shape
-    D = X.shape[1]
-    grouped = K - K % 5 if D >= TILE else 0
-    tiles = 2 if D >= 2 * TILE else 1
-    # One array for five lines: the vectorizer needs no check that lines do not overlap.
-    totals = np.empty((tiles, 5 * TILE), G.dtype)
-    for begin in range(0, D, tiles * TILE):
-        end = min(begin + tiles * TILE, D)
-        first = end - tiles * TILE  # some features of the last tiles may belong to those before
-        for k in range(0, grouped, 5):
-            totals[:] = zero
-            for start in range(0, B, 4):
-                i = min(start, B - 4)
-                for tile in range(tiles):
-                    left = first + tile * TILE
-                    p = X[i, left : left + TILE]
-                    q = X[i + 1, left : left + TILE]
-                    r = X[i + 2, left : left + TILE]
-                    s = X[i + 3, left : left + TILE]
-                    _add_five_lines(p, q, r, s, A, totals[tile], i, k, start - i)
-            for tile in range(tiles):
-                left = first + tile * TILE
-                own = min(max(begin - left, 0), TILE)
-                for line in range(5):
-                    total = totals[tile, line * TILE + own : (line + 1) * TILE]
-                    G[k + line, left + own : left + TILE] += total
-        for k in range(grouped, K):
-            _add_column(X, A, G, begin, end, k)
-
-
-@numba.njit(inline="always")
-def _add_five_lines(
-    p: Array, q: Array, r: Array, s: Array, A: Array, total: Array, i: int, k: int, done: int
-) -> None:
-    """Add four rows, of which the first `done` were added before, to a tile of five lines."""
-    zero = total.dtype.type(0)
-    a0 = A[i, k] if done < 1 else zero
-    a1 = A[i, k + 1] if done < 1 else zero
-    a2 = A[i, k + 2] if done < 1 else zero
-    a3 = A[i, k + 3] if done < 1 else zero
-    a4 = A[i, k + 4] if done < 1 else zero
-    b0 = A[i + 1, k] if done < 2 else zero
-    b1 = A[i + 1, k + 1] if done < 2 else zero
-    b2 = A[i + 1, k + 2] if done < 2 else zero
-    b3 = A[i + 1, k + 3] if done < 2 else zero
-    b4 = A[i + 1, k + 4] if done < 2 else zero
-    c0 = A[i + 2, k] if done < 3 else zero
-    c1 = A[i + 2, k + 1] if done < 3 else zero
-    c2 = A[i + 2, k + 2] if done < 3 else zero
-    c3 = A[i + 2, k + 3] if done < 3 else zero
-    c4 = A[i + 2, k + 4] if done < 3 else zero
-    d0 = A[i + 3, k]
-    d1 = A[i + 3, k + 1]
-    d2 = A[i + 3, k + 2]
-    d3 = A[i + 3, k + 3]
-    d4 = A[i + 3, k + 4]
-    for j in range(TILE):
-        x0 = _load(p[j])
-        x1 = _load(q[j])
-        x2 = _load(r[j])
-        x3 = _load(s[j])
-        total[j] += a0 * x0 + b0 * x1 + c0 * x2 + d0 * x3
-        total[TILE + j] += a1 * x0 + b1 * x1 + c1 * x2 + d1 * x3
-        total[2 * TILE + j] += a2 * x0 + b2 * x1 + c2 * x2 + d2 * x3
-        total[3 * TILE + j] += a3 * x0 + b3 * x1 + c3 * x2 + d3 * x3
-        total[4 * TILE + j] += a4 * x0 + b4 * x1 + c4 * x2 + d4 * x3
-
-
-@numba.njit(inline="always")
-def _add_column(X: Array, A: Array, G: Array, left: int, right: int, k: int) -> None:
-    """Add all rows, eight at a time, to a tile of line k of G."""
-    zero = G.dtype.type(0)
-    g = G[k, left:right]
-    for start in range(0, len(X), 8):
-        i = min(start, len(X) - 8)
-        done = start - i  # some of the last eight rows may have been added before
-        x0 = X[i, left:right]
-        x1 = X[i + 1, left:right]
-        x2 = X[i + 2, left:right]
-        x3 = X[i + 3, left:right]
-        x4 = X[i + 4, left:right]
-        x5 = X[i + 5, left:right]
-        x6 = X[i + 6, left:right]
-        x7 = X[i + 7, left:right]
-        a0 = A[i, k] if done < 1 else zero
-        a1 = A[i + 1, k] if done < 2 else zero
-        a2 = A[i + 2, k] if done < 3 else zero
-        a3 = A[i + 3, k] if done < 4 else zero
-        a4 = A[i + 4, k] if done < 5 else zero
-        a5 = A[i + 5, k] if done < 6 else zero
-        a6 = A[i + 6, k] if done < 7 else zero
-        a7 = A[i + 7, k]
-        for j in range(right - left):
-            g[j] += (
-                a0 * _load(x0[j])
-                + a1 * _load(x1[j])
-                + a2 * _load(x2[j])
-                + a3 * _load(x3[j])
-                + a4 * _load(x4[j])
-                + a5 * _load(x5[j])
-                + a6 * _load(x6[j])
-                + a7 * _load(x7[j])
-            )
+    B, D = X.shape
+    K = A.shape[1]
+    size = A.itemsize
+    one = A[0, 0]
+    same = X.itemsize == size
+    groups = -(-K // COLUMNS)
+    wide = -(-D // PANEL) * PANEL
+    totals = _aligned(K * wide, G).reshape((K, wide))
+    totals[:] = 0
+    buffer = _aligned(TOGETHER * PANEL, G).reshape((TOGETHER, PANEL))
+    for first in range(0, B, TOGETHER):
+        count = min(TOGETHER, B - first)
+        for left in range(0, D, PANEL):
+            width = min(PANEL, D - left)
+            x = X.ctypes.data + (first * D + left) * size
+            stride = D * size
+            if not same or width < PANEL:
+                _convert(X, first, left, width, buffer[:count], PANEL)
+                x = buffer.ctypes.data
+                stride = PANEL * size
+            for group in range(groups):
+                k = K * group // groups
+                columns = K * (group + 1) // groups - k
+                a = A.ctypes.data + (first * K + k) * size
+                g = totals.ctypes.data + (k * wide + left) * size
+                add_pull(one, columns, x, stride, a, K * size, count, g, wide * size)
+    G += totals[:, :D]
 
 
 def _moments(X: Array, y: Array, weight: Array, origin: Array, sums: Array, squares: Array) -> None:
