@@ -71,3 +71,12 @@ def test_the_gallery_has_every_picture():
     gallery = (DOCS / "gallery.md").read_text(encoding="utf-8")
     pictures = [*plots.__all__, *(name for name in gradcheck.__all__ if name.endswith("Display"))]
     assert [name for name in pictures if not re.search(rf"\b{name}[.(]", gallery)] == []
+
+
+@pytest.mark.parametrize("page", [*DOCS.rglob("*.md")], ids=lambda page: page.stem)
+def test_each_column_of_a_table_has_a_heading(page):
+    """Those who hear a table know a cell by the heading of its column."""
+    text = page.read_text(encoding="utf-8")
+    headings = re.findall(r"^(\|.*\|)\n\|[-:| ]+\|$", text, re.MULTILINE)
+    empty = [line for line in headings if re.search(r"\|\s*\|", line)]
+    assert not empty

@@ -14,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from halfspaces import LinearClassifier, minimize
-from halfspaces.kernels import fused_rows, product_loops
+from halfspaces.kernels import fused_rows, product_loops, register_tiles
 from halfspaces.losses.softmax import Softmax
 from halfspaces.objective import Objective
 from halfspaces.objective.request import Request
@@ -81,7 +81,7 @@ def test_float16_is_widened_exactly_without_an_instruction_for_it():
     def widened(typingctx, half):
         return types.float32(
             half
-        ), lambda context, builder, signature, args: product_loops._widened(builder, args[0])
+        ), lambda context, builder, signature, args: register_tiles.widened(builder, args[0])
 
     @numba.njit
     def widen(halves, floats):

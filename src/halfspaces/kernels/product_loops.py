@@ -1,7 +1,7 @@
 """Compiled loops for products of many rows with few columns, by tiles of them in registers.
 
-Rows of other types than the products are converted before, some rows at a time, once for all
-columns.
+With more than a few columns, rows of other types than the products are converted before, some rows
+at a time, once for all columns.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import numba
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -22,6 +21,7 @@ from halfspaces.kernels.register_tiles import (
     add_pull,
     add_scores,
     add_up,
+    converted,
 )
 from halfspaces.support.types import Array
 
@@ -57,45 +57,13 @@ def compiled(name: str, dtype: str) -> Callable[..., None]:
 
 
 def _stored_number(typingctx: Any, stored: Any) -> Any:
-    """A stored number, converted to the type of the products.
-
-    uint16 holds a float16, int16 a bfloat16: the upper half of a float32.
-    """
-    number = types.float64 if stored == types.float64 else types.float32
+    """A stored number, converted to the type of the products."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if stored == types.int16:
-            word = builder.shl(builder.zext(args[0], ir.IntType(32)), ir.IntType(32)(16))
-            return builder.bitcast(word, ir.FloatType())
-        if stored != types.uint16:
-            return context.cast(builder, args[0], stored, number)
-        if _has_half_precision(context):
-            return builder.fpext(builder.bitcast(args[0], ir.HalfType()), ir.FloatType())
-        return _widened(builder, args[0])
+        return converted(context, builder, args[0], stored)
 
+    number = types.float64 if stored == types.float64 else types.float32
     return number(stored), codegen
-
-
-def _has_half_precision(context: Any) -> bool:
-    """Whether numba's target converts float16 by an instruction: all except x86 without F16C.
-
-    There LLVM calls a function of the compiler's library, and most processes, which lack it, crash.
-    """
-    triple, _, features = context.codegen().magic_tuple()
-    return not triple.startswith(("x86", "i386", "i686")) or "+f16c" in features.split(",")
-
-
-def _widened(builder: Any, half: Any) -> Any:
-    """The float32 of a float16's bits, exactly: exponent and fraction shifted, times 2^112."""
-    i32 = ir.IntType(32)
-    f32 = ir.FloatType()
-    bits = builder.zext(half, i32)
-    sign = builder.shl(builder.and_(bits, i32(0x8000)), i32(16))
-    size = builder.shl(builder.and_(bits, i32(0x7FFF)), i32(13))
-    scaled = builder.fmul(builder.bitcast(size, f32), ir.Constant(f32, 2.0**112))
-    beyond = builder.icmp_unsigned(">=", size, i32(0x7C00 << 13))  # infinity and NaN
-    size = builder.select(beyond, builder.or_(size, i32(0x7F800000)), builder.bitcast(scaled, i32))
-    return builder.bitcast(builder.or_(size, sign), f32)
 
 
 def _widest(typingctx: Any) -> Any:
@@ -143,57 +111,81 @@ def _aligned(count: int, like: Array) -> Array:
 def _scores(X: Array, Vt: Array, S: Array) -> None:
     """S = X Vtᵀ for X (B, D), Vt (K, D'), S (B, K); Vt is 0 from D to D', a multiple of 16."""
     _widest_vectors()
-    B, D = X.shape
-    K, wide = Vt.shape
-    size = S.itemsize
-    one = Vt[0, 0]
-    same = X.itemsize == size  # rows of the type of the products are read where they are
-    groups = -(-K // COLUMNS)
-    span = min(SPAN, wide)
+    B = len(X)
+    span = min(SPAN, Vt.shape[1])
     buffer = _aligned(TOGETHER * span, S).reshape((TOGETHER, span))
+    groups = -(-len(Vt) // COLUMNS)
     sums = _aligned(TOGETHER * groups * COLUMNS * LINE, S)
-    tile = COLUMNS * ROWS * LINE * size
     rows = B - B % ROWS
     for first in range(0, rows, TOGETHER):
         count = min(TOGETHER, rows - first)
-        sums[:] = 0
-        left = 0
-        while left < D:
-            length = min(span, D - left)
-            x = X.ctypes.data + (first * D + left) * size
-            stride = D * size
-            if same and length >= LINE:
-                length -= length % LINE
-            else:
-                width = length
-                length = min(span, wide - left)
-                _convert(X, first, left, width, buffer[:count], length)
-                x = buffer.ctypes.data
-                stride = span * size
-            total = sums.ctypes.data
-            for group in range(groups):
-                k = K * group // groups
-                columns = K * (group + 1) // groups - k
-                v = Vt.ctypes.data + (k * wide + left) * size
-                for i in range(0, count, ROWS):
-                    row = x + i * stride
-                    add_scores(one, columns, row, stride, v, wide * size, length, total)
-                    total += tile
-            left += length
+        _add_products(X, Vt, first, count, buffer, sums)
+        _add_lanes(sums, S[first : first + count])
+    _last_scores(X, Vt, S, rows)
+
+
+@numba.njit(inline="always")
+def _add_products(X: Array, Vt: Array, first: int, count: int, buffer: Array, sums: Array) -> None:
+    """Scores of some rows, in 16 parts each, tile by tile."""
+    D = X.shape[1]
+    K, wide = Vt.shape
+    span = buffer.shape[1]
+    size = Vt.itemsize
+    groups = -(-K // COLUMNS)
+    as_stored = X.itemsize == size or groups <= 2
+    sums[:] = 0
+    left = 0
+    while left < D:
+        width = min(span, D - left)
+        where_stored = as_stored and width >= LINE
+        if where_stored:
+            length = width - width % LINE
+            x = X.ctypes.data + (first * D + left) * X.itemsize
+            stride = D * X.itemsize
+        else:
+            length = min(span, wide - left)
+            _convert(X, first, left, width, buffer[:count], length)
+            x = buffer.ctypes.data
+            stride = span * size
         total = sums.ctypes.data
         for group in range(groups):
             k = K * group // groups
             columns = K * (group + 1) // groups - k
-            for i in range(first, first + count, ROWS):
-                s = S.ctypes.data + (i * K + k) * size
-                add_up(one, columns, total, s, K * size)
-                total += tile
-    for i in range(rows, B):
-        for k in range(K):
-            last = S.dtype.type(0)
-            for j in range(D):
-                last += _load(X[i, j]) * Vt[k, j]
-            S[i, k] = last
+            v = Vt.ctypes.data + (k * wide + left) * size
+            for row in range(x, x + count * stride, ROWS * stride):
+                if where_stored:
+                    add_scores(X[0, 0], columns, row, stride, v, wide * size, length, total)
+                else:
+                    add_scores(sums[0], columns, row, stride, v, wide * size, length, total)
+                total += COLUMNS * ROWS * LINE * size
+        left += length
+
+
+@numba.njit(inline="always")
+def _add_lanes(sums: Array, S: Array) -> None:
+    """Scores (n, K), of which `sums` has 16 parts each, tile by tile."""
+    K = S.shape[1]
+    total = sums.ctypes.data
+    groups = -(-K // COLUMNS)
+    for group in range(groups):
+        k = K * group // groups
+        columns = K * (group + 1) // groups - k
+        for i in range(0, len(S), ROWS):
+            add_up(
+                sums[0], columns, total, S.ctypes.data + (i * K + k) * S.itemsize, K * S.itemsize
+            )
+            total += COLUMNS * ROWS * LINE * S.itemsize
+
+
+@numba.njit(inline="always")
+def _last_scores(X: Array, Vt: Array, S: Array, first: int) -> None:
+    """The scores of the rows that are too few for a tile."""
+    for i in range(first, len(X)):
+        for k in range(len(Vt)):
+            total = S.dtype.type(0)
+            for j in range(X.shape[1]):
+                total += _load(X[i, j]) * Vt[k, j]
+            S[i, k] = total
 
 
 def _pull(X: Array, A: Array, G: Array) -> None:
@@ -202,9 +194,8 @@ def _pull(X: Array, A: Array, G: Array) -> None:
     B, D = X.shape
     K = A.shape[1]
     size = A.itemsize
-    one = A[0, 0]
-    same = X.itemsize == size
     groups = -(-K // COLUMNS)
+    as_stored = X.itemsize == size or groups == 1
     wide = -(-D // PANEL) * PANEL
     totals = _aligned(K * wide, G).reshape((K, wide))
     totals[:] = 0
@@ -213,9 +204,11 @@ def _pull(X: Array, A: Array, G: Array) -> None:
         count = min(TOGETHER, B - first)
         for left in range(0, D, PANEL):
             width = min(PANEL, D - left)
-            x = X.ctypes.data + (first * D + left) * size
-            stride = D * size
-            if not same or width < PANEL:
+            where_stored = as_stored and width == PANEL
+            if where_stored:
+                x = X.ctypes.data + (first * D + left) * X.itemsize
+                stride = D * X.itemsize
+            else:
                 _convert(X, first, left, width, buffer[:count], PANEL)
                 x = buffer.ctypes.data
                 stride = PANEL * size
@@ -224,7 +217,10 @@ def _pull(X: Array, A: Array, G: Array) -> None:
                 columns = K * (group + 1) // groups - k
                 a = A.ctypes.data + (first * K + k) * size
                 g = totals.ctypes.data + (k * wide + left) * size
-                add_pull(one, columns, x, stride, a, K * size, count, g, wide * size)
+                if where_stored:
+                    add_pull(X[0, 0], columns, x, stride, a, K * size, count, g, wide * size)
+                else:
+                    add_pull(A[0, 0], columns, x, stride, a, K * size, count, g, wide * size)
     G += totals[:, :D]
 
 

@@ -4,14 +4,9 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false
 
-import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from contextvars import copy_context
-from functools import cache
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from halfspaces.support.types import Partial
@@ -42,42 +37,13 @@ def ordered_map(
     if workers == 1 or len(items) <= 1:
         yield from map(visit, items)
         return
+    from halfspaces.system.threads import threads
+
     waiting: deque[Future[Partial]] = deque()
-    with _threads(workers) as pool:
-        try:
-            for item in items:
-                # Each worker has the context of the caller: np.errstate holds there, too.
-                waiting.append(pool.submit(copy_context().run, visit, item))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
+    with threads(workers) as submit:
+        for item in items:
+            waiting.append(submit(visit, item))
+            if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
-        finally:
-            for future in waiting:  # after an error, or if the caller wants no more
-                future.cancel()
-            wait(waiting)
-
-
-_worker = threading.local()
-
-
-@contextmanager
-def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that stay for the next pass; a worker that has workers gets threads of its own.
-
-    Starting two threads takes 0.5 ms, and what a thread keeps for itself is lost with it.
-    """
-    if hasattr(_worker, "busy"):
-        with ThreadPoolExecutor(workers) as pool:
-            yield pool
-    else:
-        yield _lasting_threads(workers)
-
-
-@cache
-def _lasting_threads(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, initializer=lambda: setattr(_worker, "busy", True))
-
-
-if hasattr(os, "register_at_fork"):  # threads are not forked
-    os.register_at_fork(after_in_child=_lasting_threads.cache_clear)
+        while waiting:
+            yield waiting.popleft().result()
