@@ -255,7 +255,7 @@ def table(name: str) -> str:
     sweep = SWEEPS[name]
     strengths = [str(strength) for strength in sweep.strengths]
     measured = {(row.data, row.strength): row for row in recorded(name)}
-    lines = [[sweep.axis, *strengths], ["---", *["---:"] * len(strengths)]]
+    lines = [[sweep.axis or "data", *strengths], ["---", *["---:"] * len(strengths)]]
     for data in (CIFAR, FLOWERS):
         found = [measured[data, strength] for strength in strengths]
         lines.append([data, *[f"{row.train:.1f} → {row.test:.1f}" for row in found]])

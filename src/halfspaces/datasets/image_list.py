@@ -18,9 +18,10 @@ from halfspaces.datasets.formats.decode_image import Header
 from halfspaces.datasets.formats.image_depth import FULL
 from halfspaces.datasets.formats.image_size import ImageSize
 from halfspaces.datasets.formats.image_workers import pillow_warnings
-from halfspaces.support.parallel import available_workers, ordered_map
+from halfspaces.support.parallel import available_workers
 from halfspaces.system import memory
 from halfspaces.system.errors import DataError
+from halfspaces.system.threads import ordered_map
 
 KINDS = "images of Pillow, arrays (H, W) or (H, W, 3), paths of files, or their bytes"
 

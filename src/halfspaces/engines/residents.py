@@ -18,9 +18,9 @@ from halfspaces.engines import messages
 from halfspaces.engines.base import EngineError, Key, Node, Source, Tree, shape_of
 from halfspaces.engines.held import RESIDENTS
 from halfspaces.engines.placed import check_rows
-from halfspaces.support.parallel import ordered_map
 from halfspaces.support.types import Array, Features, Rows
 from halfspaces.system.blas import one_blas_thread
+from halfspaces.system.threads import ordered_map
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt, in malloc.h
 KEPT = 128 << 20  # bytes that are free, of a thread

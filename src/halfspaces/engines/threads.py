@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 from halfspaces.engines.base import Engine, Part, Pass, shape_of
 from halfspaces.engines.placed import check_rows
-from halfspaces.support.parallel import available_workers, ordered_map
+from halfspaces.support.parallel import available_workers
 from halfspaces.support.types import Features
 from halfspaces.system.blas import one_blas_thread
+from halfspaces.system.threads import ordered_map
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,11 +12,12 @@ from halfspaces.features.images import squared
 from halfspaces.features.pooling_regions import Pyramid
 from halfspaces.features.sift import DenseSIFT
 from halfspaces.kernels.compile import run_compiled
-from halfspaces.support.parallel import available_workers, ordered_map
+from halfspaces.support.parallel import available_workers
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
 from halfspaces.system.blas import one_blas_thread
 from halfspaces.system.names import check_name
+from halfspaces.system.threads import ordered_map
 
 ASSIGNMENTS = ("hard", "triangle", "gaussian")  # in the order of the numbers in loops/bag.py
 SAMPLE_SIZE = 100_000  # descriptors to learn from, at least

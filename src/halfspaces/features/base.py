@@ -13,11 +13,12 @@ from sklearn.exceptions import NotFittedError
 
 from halfspaces.features.images import Images, grey
 from halfspaces.features.stored_rows import stored_or_computed
-from halfspaces.support.parallel import available_workers, ordered_map
+from halfspaces.support.parallel import available_workers
 from halfspaces.support.types import Array
 from halfspaces.system.blas import one_blas_thread
 from halfspaces.system.memory import empty
 from halfspaces.system.progress import Bar
+from halfspaces.system.threads import ordered_map
 
 BLOCK_BYTES = 3 << 20  # planes of a block; with the results they fit a core's share of the cache
 MOST_ROWS = 1024  # images of a block
@@ -290,9 +291,10 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
     def _check_shape(self, shape: tuple[int, int, int]) -> None:
         height, width, channels = shape
         if self.channels == "color" and channels != 3:
-            given = f"got grey images of {height} x {width} pixels"
-            remedy = "give images (N, H, W, 3), or leave this feature out"
-            raise ValueError(f"{type(self).__name__} needs colour, {given}; {remedy}.")
+            needs = (
+                f"{type(self).__name__} needs colour, got grey images of {height} x {width} pixels"
+            )
+            raise ValueError(f"{needs}; give images (N, H, W, 3), or leave this feature out.")
         self._check(height, width)
 
     def _check_fitted(self, shape: tuple[int, int, int]) -> None:

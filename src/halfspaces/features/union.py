@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from halfspaces.features.base import Feature, fresh
-from halfspaces.support.parallel import available_workers, ordered_map
+from halfspaces.support.parallel import available_workers
 from halfspaces.support.types import Array
 from halfspaces.system.blas import one_blas_thread
+from halfspaces.system.threads import ordered_map
 
 
 class Mixture(Feature):

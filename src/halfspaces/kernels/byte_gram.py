@@ -21,8 +21,9 @@ from numba.extending import intrinsic
 
 from halfspaces.kernels.compile import compile_loop
 from halfspaces.kernels.product_loops import UNCOMPILED
-from halfspaces.support.parallel import available_workers, ordered_map
+from halfspaces.support.parallel import available_workers
 from halfspaces.support.types import Array
+from halfspaces.system.threads import ordered_map
 
 FEATURES = 16  # in a register: four bytes of each
 REGISTERS = 3

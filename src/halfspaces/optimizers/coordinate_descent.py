@@ -16,9 +16,10 @@ from halfspaces.optimizers.quasi_newton import Rounding
 from halfspaces.penalties.base import Penalty
 from halfspaces.rows.blocks import Blocks
 from halfspaces.scores.linear import Linear
-from halfspaces.support.parallel import available_workers, ordered_map
+from halfspaces.support.parallel import available_workers
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
+from halfspaces.system.threads import ordered_map
 
 FLAT_STEPS = 3  # in turn that do not lower a value by more than rounding: then there is no progress
 NEW_WEIGHTS = 50  # of a class that may leave 0 at a time; or as many as are not 0, if that is more

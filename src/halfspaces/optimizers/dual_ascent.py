@@ -14,9 +14,10 @@ from halfspaces.objective.objective import Objective
 from halfspaces.objective.request import Evaluation, Request
 from halfspaces.optimizers.dual_rows import AtDualPoint, RowAccess, refusal
 from halfspaces.optimizers.dual_turn import DualAscentState, Turn
-from halfspaces.support.parallel import available_workers, ordered_map
+from halfspaces.support.parallel import available_workers
 from halfspaces.support.types import Array
 from halfspaces.support.validation import check_number
+from halfspaces.system.threads import ordered_map
 
 TURN_WORK = 2e9  # multiply-adds of a turn, about
 LEAST_VISITS = 10  # of a turn, to each dual point

@@ -15,8 +15,8 @@ from halfspaces.kernels.compile import run_compiled
 from halfspaces.loop.optimizer import State
 from halfspaces.optimizers.dual_rows import ONE_VS_ALL, RowAccess, nearness
 from halfspaces.penalties.base import soft_threshold
-from halfspaces.support.parallel import ordered_map
 from halfspaces.support.types import Array
+from halfspaces.system.threads import ordered_map
 
 BIAS_LENGTH = 0.05  # of a row's square: the constant feature's, while the bias is held near b₀
 BIAS_STEP = 0.5  # of the margin: 1/κ is no less

@@ -27,9 +27,9 @@ import scipy.linalg
 from halfspaces.optimizers.sketch import Sketch
 from halfspaces.preconditioners.factors import Cholesky
 from halfspaces.preconditioners.gram_matrix import copy_lower_to_upper, panels
-from halfspaces.support.parallel import ordered_map
 from halfspaces.support.types import Array
 from halfspaces.system.blas import one_blas_thread
+from halfspaces.system.threads import ordered_map
 
 TURNS = 60
 RELAXATION = 1.9  # of the turns but the last

@@ -35,9 +35,10 @@ from halfspaces.preconditioners.factors import Eigen
 from halfspaces.rows.blocks import Blocks
 from halfspaces.rows.moments import Centroids
 from halfspaces.scores.linear import Linear
-from halfspaces.support.parallel import available_workers, ordered_map
+from halfspaces.support.parallel import available_workers
 from halfspaces.support.types import Array, Block, Visit
 from halfspaces.system.blas import one_blas_thread
+from halfspaces.system.threads import ordered_map
 
 ROWS_A_CLASS = 500  # the sample that measures the curvatures
 CURVATURE_ELEMENTS = 1 << 23  # at most, of the curvatures of all classes and members

@@ -13,9 +13,9 @@ import numpy as np
 import scipy.linalg
 
 from halfspaces.preconditioners.gram_matrix import copy_lower_to_upper, panels
-from halfspaces.support.parallel import ordered_map
 from halfspaces.support.types import Array
 from halfspaces.system.blas import one_blas_thread
+from halfspaces.system.threads import ordered_map
 
 PANEL_ROWS = 1024  # of the eigenvectors, multiplied at a time
 WORKERS = 2  # a product by panels is bound by memory: more gain little

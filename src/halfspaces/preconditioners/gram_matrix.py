@@ -14,9 +14,10 @@ from halfspaces.engines.devices.device_gram import device_gram, serves
 from halfspaces.kernels.sparse_rows import stacked
 from halfspaces.objective.objective import Objective
 from halfspaces.scores.linear import Linear
-from halfspaces.support.parallel import available_workers, ordered_map
+from halfspaces.support.parallel import available_workers
 from halfspaces.support.types import Array, Block, Visit
 from halfspaces.system.blas import one_blas_thread
+from halfspaces.system.threads import ordered_map
 
 CHUNK_ROWS = 3072  # rows that are standardized and multiplied at a time
 PANEL = 256  # columns that are multiplied, centred or mirrored at a time

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from halfspaces.support.parallel import available_workers, ordered_map
+from halfspaces.support.parallel import available_workers
 from halfspaces.support.types import Array, Block, Features, Partial, Rows, Visit
 
 MAX_GROUP = 8  # blocks whose results one worker adds up
@@ -183,6 +183,7 @@ class Blocks:
         0 it is these rows themselves, not converted.
         """
         from halfspaces.system.blas import one_blas_thread
+        from halfspaces.system.threads import ordered_map
 
         work, chunks = self._work(visit, rows, columns)
         with one_blas_thread():
@@ -197,6 +198,7 @@ class Blocks:
         in float64.
         """
         from halfspaces.system.blas import one_blas_thread
+        from halfspaces.system.threads import ordered_map
 
         work, chunks = self._work(visit, rows, columns)
         size = min(MAX_GROUP, max(len(chunks) // MIN_GROUPS, 1))

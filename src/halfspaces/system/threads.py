@@ -1,4 +1,4 @@
-"""Threads that stay for the next pass.
+"""Visits by threads that stay for the next pass.
 
 Starting two threads takes half a millisecond, and the memory that a thread keeps for its visits is
 lost with it.
@@ -6,7 +6,8 @@ lost with it.
 
 import os
 import threading
-from collections.abc import Callable, Generator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
@@ -18,7 +19,24 @@ Result = TypeVar("Result")
 _this = threading.local()
 
 
-class Submit(Protocol):
+def ordered_map(
+    visit: Callable[[Item], Result], items: list[Item], workers: int
+) -> Iterator[Result]:
+    """Yield visit(item) for each item in order, computed on threads, at most 2 × workers ahead."""
+    if workers == 1 or len(items) <= 1:
+        yield from map(visit, items)
+        return
+    waiting: deque[Future[Result]] = deque()
+    with _threads(workers) as submit:
+        for item in items:
+            waiting.append(submit(visit, item))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+class _Submit(Protocol):
     """Has visit(item) computed by a thread."""
 
     def __call__(self, visit: Callable[[Item], Result], item: Item) -> Future[Result]:
@@ -27,7 +45,7 @@ class Submit(Protocol):
 
 
 @contextmanager
-def threads(workers: int) -> Generator[Submit]:
+def _threads(workers: int) -> Generator[_Submit]:
     """Yield a function that has visit(item) computed by one of so many threads.
 
     At the end, which may be an error, what has not begun is given up and what has begun is awaited.

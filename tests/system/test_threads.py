@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from halfspaces.support.parallel import ordered_map
+from halfspaces.system.threads import ordered_map
 
 
 def squares(items, workers=2):
