@@ -63,8 +63,9 @@ def own_fit(X: Array, y: Array, engine, strength: float, tol: float) -> Array:
     from halfspaces.penalties.l2 import L2
 
     classes = int(y.max()) + 1
-    # two columns ±v/2 have half the square norm of their difference v
-    own = strength if classes > 2 else 2 * strength
+    # L2(λ) is λ‖W‖² without a half; two columns ±v/2 have half the square norm of v, so (λ/2)‖v‖²
+    # is λ times theirs
+    own = strength / 2 if classes > 2 else strength
     blocks = PartitionedBlocks(place(X, engine, 2), y)
     problem = Objective(Softmax(), L2(own), blocks, classes, fit_intercept=False)
     W = minimize(problem, choose_for(problem).optimizer, tol=tol).W[: X.shape[1], 0]
