@@ -153,7 +153,10 @@ def _print_ratios(name, ours, theirs) -> None:
     for excess in EXCESSES:
         own, other = first_within(ours, excess), first_within(theirs, excess)
         if own is None or other is None:
-            print(f"  to {excess:g}: halfspaces {own} s, {name} {other} s (None: not reached)")
+            missing = " and ".join(
+                each for each, at in (("halfspaces", own), (name, other)) if at is None
+            )
+            print(f"  to {excess:g}: not reached by {missing}")
         else:
             print(
                 f"  to {excess:g}: halfspaces {own:.2f} s, {name} {other:.2f} s,"
