@@ -291,10 +291,8 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
     def _check_shape(self, shape: tuple[int, int, int]) -> None:
         height, width, channels = shape
         if self.channels == "color" and channels != 3:
-            needs = (
-                f"{type(self).__name__} needs colour, got grey images of {height} x {width} pixels"
-            )
-            raise ValueError(f"{needs}; give images (N, H, W, 3), or leave this feature out.")
+            given = f"{type(self).__name__} needs colour, got grey images of {height} x {width}"
+            raise ValueError(f"{given}; give images (N, H, W, 3), or leave this feature out.")
         self._check(height, width)
 
     def _check_fitted(self, shape: tuple[int, int, int]) -> None:
