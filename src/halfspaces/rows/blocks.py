@@ -54,7 +54,7 @@ class BlockSizes:
     bytes: int = 8 << 20
     least_rows: int = 64
     most_rows: int = 4096
-    fused_from: int = 1 << 23
+    fused_from: int = 1 << 24
 
     def rows(self, row_bytes: int, times_least: int = 1) -> int:
         """The most rows of a block."""
