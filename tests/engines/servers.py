@@ -1,11 +1,12 @@
 """Schedulers and workers of Dask as processes of their own, started as their users start them."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 SECONDS = 60  # for a process to answer, on a busy machine
 
@@ -18,12 +19,13 @@ def free_port():
 
 @contextmanager
 def process(*arguments, **environment):
-    """A module that runs as a process, which ends with the block."""
+    """A module that runs as the first process of a group, which ends with the block."""
     started = subprocess.Popen(
         [sys.executable, "-m", *map(str, arguments)],
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         yield started
@@ -49,6 +51,21 @@ def dask_cluster(workers=2, *options, **environment):
             how = (address, "--nthreads", 1, "--no-dashboard", *options)
             stack.enter_context(process("distributed.cli.dask_worker", *how, **environment))
         yield address, scheduler
+
+
+@contextmanager
+def ray_head(folder):
+    """The address of a new head of Ray, and its process."""
+    port = free_port()
+    how = ("--head", "--port", port, "--num-cpus", 2, "--include-dashboard", "false", "--block")
+    command = ("ray.scripts.scripts", "start", *how, "--temp-dir", folder)
+    with process(*command, RAY_AUTH_MODE="disabled") as head:
+        _wait_for(port)
+        try:
+            yield f"127.0.0.1:{port}", head
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(head.pid, signal.SIGKILL)
 
 
 def _wait_for(port):

@@ -2,6 +2,9 @@
 
 import os
 import socket
+import subprocess
+import sys
+import tempfile
 import time
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 from halfspaces import LinearClassifier
 from halfspaces.callbacks import Checkpoint
 from halfspaces.engines import EngineError, Threads, place
-from tests.engines.servers import dask_cluster
+from tests.engines.servers import dask_cluster, ray_head
 from tests.helpers import assert_one_sentence
 
 pytest.importorskip("distributed")
@@ -50,6 +53,32 @@ def test_a_scheduler_that_dies_is_told_and_the_fit_goes_on_elsewhere(tmp_path, d
     assert np.array_equal(again.coef_, quiet.coef_)
     assert again.result_.passes == quiet.result_.passes
     assert len(heard) < len(quiet.result_.history)  # it did not begin anew
+
+
+def fitted_on_ray(*arguments):
+    """The code and the last line of a fit on Ray in a process of its own."""
+    command = [sys.executable, "-m", "tests.engines.fit_on_ray", *map(str, arguments)]
+    environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
+    ended = subprocess.run(
+        command, check=False, env=environment, capture_output=True, text=True, timeout=170
+    )
+    return ended.returncode, ended.stdout.strip()
+
+
+@pytest.mark.slow
+def test_a_head_of_ray_that_dies_is_told_and_the_fit_goes_on_elsewhere(tmp_path, digits):
+    pytest.importorskip("ray")
+    X, y = digits
+    quiet = LinearClassifier(tol=1e-6).fit(place(X, Threads(2), 5), y)
+    with ray_head(tempfile.mkdtemp(prefix="ray")) as (address, head):
+        code, told = fitted_on_ray(address, tmp_path, head.pid)
+    assert code == 2
+    assert_one_sentence(told, ("The head of Ray is gone", "Checkpoint"))
+    with ray_head(tempfile.mkdtemp(prefix="ray")) as (address, _):
+        code, turns = fitted_on_ray(address, tmp_path)
+    assert code == 0
+    assert np.array_equal(np.load(tmp_path / "coef.npy"), quiet.coef_)
+    assert int(turns) < len(quiet.result_.history)  # it did not begin anew
 
 
 @pytest.mark.slow

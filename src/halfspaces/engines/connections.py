@@ -7,7 +7,9 @@ import queue
 import socket
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from halfspaces.engines.base import EngineError
@@ -15,6 +17,9 @@ from halfspaces.engines.base import EngineError
 CONNECT = 8.0  # seconds in which a cluster has to answer
 GONE_AFTER = 10.0  # seconds without a connection: the scheduler does not come back
 PROBE = 0.1  # of them
+LOOK_AFTER = 5.0  # seconds of a call of Ray, after which the client looks whether the head is there
+Answer = TypeVar("Answer")
+TOKEN = " and, of a head that asks for a token, RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
 START = {
     "Dask": "dask scheduler, and on each machine dask worker tcp://HOST:8786",
     "Ray": "ray start --head, and on each machine ray start --address=HOST:6379",
@@ -24,9 +29,10 @@ START = {
 def no_cluster(kind: str, address: str, cause: object = "") -> EngineError:
     """The error of a cluster that does not answer."""
     because = f" ({cause})" if str(cause) else ""
+    token = TOKEN if kind == "Ray" and cause else ""
     return EngineError(
-        f"No cluster of {kind} answers at {address!r}{because}; check the address, start one with"
-        f" {START[kind]}, or take 'local'."
+        f"No cluster of {kind} answers at {address!r}{because}; check the address{token}, start one"
+        f" with {START[kind]}, or take 'local'."
     )
 
 
@@ -61,6 +67,46 @@ def check_answers(kind: str, address: str) -> None:
             time.sleep(PROBE)
         else:
             return
+
+
+def answers(address: str) -> bool:
+    """Whether something listens at an address "host:port"."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), CONNECT).close()
+    except OSError:
+        return False
+    return True
+
+
+def check_head(address: str) -> None:
+    """Raise EngineError if the head of Ray does not answer for long."""
+    until = time.monotonic() + GONE_AFTER
+    while not answers(address):
+        if time.monotonic() > until:
+            raise gone("Ray", "head")
+        time.sleep(PROBE)
+
+
+def asked(question: Callable[[], Answer], head: str) -> Answer:
+    """The answer of Ray to a question; EngineError where its head is gone.
+
+    Ray itself says nothing for a minute, and then ends the process.
+    """
+    answered: Future[Answer] = Future()
+
+    def ask() -> None:
+        try:
+            answered.set_result(question())
+        except Exception as error:
+            answered.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    while True:
+        try:
+            return answered.result(timeout=LOOK_AFTER)
+        except TimeoutError:
+            check_head(head)
 
 
 def dask_client(address: str) -> Any:

@@ -75,6 +75,7 @@ class Ray(FuturesEngine):
             self._connect(address, workers)
         self._given_workers = workers
         self._actors: dict[str, Any] = {}
+        self._head = str(ray.get_runtime_context().gcs_address)
 
     def _connect(self, address: str | None, workers: int | None) -> None:
         options: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False}
@@ -93,15 +94,17 @@ class Ray(FuturesEngine):
 
     def close(self) -> None:
         """End the actors, and the cluster if it was started here."""
-        for actor in self._actors.values():
-            self._ray.kill(actor)
+        if connections.answers(self._head):
+            for actor in self._actors.values():
+                self._ray.kill(actor)
         self._actors = {}
         if self._started and self._ray.is_initialized():
             self._ray.shutdown()
 
     def workers(self) -> Sequence[str]:
         """The names of the actors; cores that were added since the last pass get one, too."""
-        cores = int(self._ray.cluster_resources().get("CPU", 0))
+        resources = connections.asked(self._ray.cluster_resources, self._head)
+        cores = int(resources.get("CPU", 0))
         wanted = self._given_workers or max(cores, 1)
         while len(self._actors) < wanted:
             name = f"worker {len(self._actors)}"
@@ -126,8 +129,12 @@ class Ray(FuturesEngine):
         return self._actors[worker].deliver.remote(delivery, content)
 
     def fetch(self, worker: str, outcome: Handle) -> Outcome:
-        """Wait for a result."""
-        return self._ray.get(outcome)
+        """Wait for a result; EngineError where the head of the cluster is gone."""
+        while True:
+            try:
+                return self._ray.get(outcome, timeout=connections.LOOK_AFTER)
+            except self._ray.exceptions.GetTimeoutError:
+                connections.check_head(self._head)
 
     def drop(self, numbers: Sequence[int]) -> None:
         """Have all actors free what they hold under these numbers."""
@@ -137,8 +144,7 @@ class Ray(FuturesEngine):
     def is_loss(self, error: Exception) -> bool:
         """Whether actors died, or objects were lost with a machine."""
         errors = self._ray.exceptions
-        if not self._ray.is_initialized():
-            raise connections.gone("Ray", "head") from error
+        connections.check_head(self._head)
         losses = (errors.RayActorError, errors.ObjectLostError, errors.WorkerCrashedError)
         return isinstance(error, losses)
 
