@@ -1,4 +1,4 @@
-"""Schedulers and workers of Dask as processes of their own, started as their users start them."""
+"""Schedulers, heads and workers as processes of their own, started as their users start them."""
 
 import os
 import signal
