@@ -1,4 +1,4 @@
-"""Schedulers and workers of Dask as processes of their own, started as their users start them."""
+"""Schedulers, heads and workers as processes of their own, started as their users start them."""
 
 import os
 import signal
@@ -68,12 +68,32 @@ def ray_head(folder):
                 os.killpg(head.pid, signal.SIGKILL)
 
 
-def _wait_for(port):
+@contextmanager
+def ray_node(address):
+    """One more node of a cluster of Ray, which is killed at the end of the block."""
+    how = (f"--address={address}", "--num-cpus", 2, "--block")
+    with process("ray.scripts.scripts", "start", *how, RAY_AUTH_MODE="disabled") as node:
+        try:
+            yield node
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(node.pid, signal.SIGKILL)
+
+
+def wait_until(condition):
     until = time.monotonic() + SECONDS
-    while time.monotonic() < until:
+    while not condition():
+        if time.monotonic() > until:
+            raise TimeoutError("what is waited for does not come")
+        time.sleep(0.1)
+
+
+def _wait_for(port):
+    def answers():
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
-            return
         except OSError:
-            time.sleep(0.1)
-    raise TimeoutError(f"nothing answers at port {port}")
+            return False
+        return True
+
+    wait_until(answers)

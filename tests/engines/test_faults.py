@@ -55,9 +55,9 @@ def test_a_scheduler_that_dies_is_told_and_the_fit_goes_on_elsewhere(tmp_path, d
     assert len(heard) < len(quiet.result_.history)  # it did not begin anew
 
 
-def fitted_on_ray(*arguments):
+def fitted_on_ray(*arguments, by="fit_on_ray"):
     """The code and the last line of a fit on Ray in a process of its own."""
-    command = [sys.executable, "-m", "tests.engines.fit_on_ray", *map(str, arguments)]
+    command = [sys.executable, "-m", f"tests.engines.{by}", *map(str, arguments)]
     environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
     ended = subprocess.run(
         command, check=False, env=environment, capture_output=True, text=True, timeout=170
@@ -79,6 +79,18 @@ def test_a_head_of_ray_that_dies_is_told_and_the_fit_goes_on_elsewhere(tmp_path,
     assert code == 0
     assert np.array_equal(np.load(tmp_path / "coef.npy"), quiet.coef_)
     assert int(turns) < len(quiet.result_.history)  # it did not begin anew
+
+
+@pytest.mark.slow
+def test_a_node_of_ray_that_joins_and_leaves_changes_no_bit(tmp_path, digits):
+    pytest.importorskip("ray")
+    X, y = digits
+    quiet = LinearClassifier(tol=1e-6).fit(place(X, Threads(2), 5), y)
+    with ray_head(tempfile.mkdtemp(prefix="ray")) as (address, _):
+        code, workers = fitted_on_ray(address, tmp_path, by="join_ray")
+    assert code == 0
+    assert workers.splitlines()[-1] == "2 4"
+    assert np.array_equal(np.load(tmp_path / "coef.npy"), quiet.coef_)
 
 
 @pytest.mark.slow
