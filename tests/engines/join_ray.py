@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-import ray
 from sklearn.datasets import load_digits
 
 from halfspaces import LinearClassifier
@@ -23,6 +22,8 @@ def main(address, folder):
     workers = []
 
     def cores():
+        import ray
+
         return int(ray.cluster_resources()["CPU"])
 
     with Ray(address) as engine, ExitStack() as nodes:

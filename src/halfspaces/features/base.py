@@ -285,14 +285,14 @@ class Feature(TransformerMixin, BaseEstimator, ABC):
         known = self.columns((height, width, channels))
         if known is not None:
             return known
-        black = np.zeros((1, channels, height, width), np.float32)
-        return self._rows_of_planes(black).shape[1]
+        return self._rows_of_planes(np.zeros((1, channels, height, width), np.float32)).shape[1]
 
     def _check_shape(self, shape: tuple[int, int, int]) -> None:
         height, width, channels = shape
         if self.channels == "color" and channels != 3:
-            given = f"{type(self).__name__} needs colour, got grey images of {height} x {width}"
-            raise ValueError(f"{given}; give images (N, H, W, 3), or leave this feature out.")
+            given = f"got grey images of {height} x {width} pixels"
+            remedy = "give images (N, H, W, 3), or leave this feature out"
+            raise ValueError(f"{type(self).__name__} needs colour, {given}; {remedy}.")
         self._check(height, width)
 
     def _check_fitted(self, shape: tuple[int, int, int]) -> None:
