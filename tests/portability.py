@@ -48,7 +48,6 @@ QUICK = (
 QUICK_TARGETS = ("without AVX-512", "OpenBLAS Zen", "OpenBLAS SkylakeX")
 # Loops as plain Python take up to a thousand times as long.
 UNCOMPILED_FILES = (
-    "kernels/test_fused_rows.py",
     "features/test_color.py",
     "features/test_hog.py",
     "features/test_sift.py",
@@ -57,7 +56,7 @@ UNCOMPILED_FILES = (
     "features/test_patches.py",
 )
 UNCOMPILED = (
-    "(products and equal and 8) or colorsys or histograms or ramps or sift_is"
+    "colorsys or histograms or ramps or sift_is"
     " or self_similarity_is or a_level_is or (those_of_the_formula and mean and threshold)"
 )
 

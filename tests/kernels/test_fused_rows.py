@@ -110,6 +110,18 @@ def test_other_targets_of_numba_do_without_products_of_bytes(target):
     assert ended.stdout == "False\n"
 
 
+def test_numpy_multiplies_where_numba_may_not_compile():
+    code = "from halfspaces.kernels import fused_rows; print(fused_rows.available())"
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout == "False\n"
+
+
 def test_infinities_and_nan_keep_their_meaning():
     V = np.ones((70, 6), np.float32)
     V[0, 1], V[0, 2] = np.inf, np.nan
