@@ -246,7 +246,12 @@ HARMFUL = {
     ),
     "a_memory_eater": Made(
         SVM,
-        ((LOOP, f"    kept = []\n    while True:\n        kept.append(np.ones(1 << 20))\n{LOOP}"),),
+        (
+            (
+                LOOP,
+                f"    kept = []\n    while True:\n        kept.append(np.empty(10**6))\n{LOOP}",
+            ),
+        ),
         all_of(OF_NAIVE, "memory"),
         "kept.append",
     ),

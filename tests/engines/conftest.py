@@ -3,6 +3,7 @@
 import importlib.util
 import warnings
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
@@ -10,6 +11,19 @@ from sklearn.datasets import load_digits
 @pytest.fixture(scope="package")
 def digits():
     return load_digits(return_X_y=True)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of twelve images."""
+    from PIL import Image
+
+    folder = tmp_path / "images"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        Image.fromarray(rng.integers(0, 255, (16, 16, 3), np.uint8)).save(folder / f"{i:02}.png")
+    return folder
 
 
 @pytest.fixture(scope="package")

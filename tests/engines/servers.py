@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -54,12 +55,16 @@ def dask_cluster(workers=2, *options, **environment):
 
 
 @contextmanager
-def ray_head(folder):
+def ray_head():
     """The address of a new head of Ray, and its process."""
     port = free_port()
     how = ("--head", "--port", port, "--num-cpus", 2, "--include-dashboard", "false", "--block")
-    command = ("ray.scripts.scripts", "start", *how, "--temp-dir", folder)
-    with process(*command, RAY_AUTH_MODE="disabled") as head:
+    with (
+        tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder,
+        process(
+            "ray.scripts.scripts", "start", *how, "--temp-dir", folder, RAY_AUTH_MODE="disabled"
+        ) as head,
+    ):
         _wait_for(port)
         try:
             yield f"127.0.0.1:{port}", head

@@ -1,5 +1,7 @@
 """`halfspaces train --engine`."""
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -80,27 +82,11 @@ def test_predictions_are_parts_of_one_table(run, pattern, tmp_path, digits_model
     assert np.allclose(found["p_1"], expected["p_1"])
 
 
-def test_features_are_computed_where_the_parts_are_written(run, tmp_path, patches_model):
-    from PIL import Image
-
-    folder = tmp_path / "images"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for i in range(6):
-        Image.fromarray(rng.integers(0, 255, (16, 16, 3), np.uint8)).save(folder / f"{i}.png")
-    ended = run(
-        "predict",
-        patches_model,
-        folder,
-        "--engine",
-        "threads",
-        "--jobs",
-        2,
-        "--out",
-        tmp_path / "p",
-    )
+def test_features_are_computed_where_the_parts_are_written(run, tmp_path, photos, patches_model):
+    there = ("--engine", "threads", "--jobs", 2, "--out", tmp_path / "p")
+    ended = run("predict", patches_model, photos, *there)
     assert ended.code == 0, ended
-    assert run("predict", patches_model, folder, "--out", tmp_path / "w.parquet").code == 0
+    assert run("predict", patches_model, photos, "--out", tmp_path / "w.parquet").code == 0
     found, expected = predicted(tmp_path / "p"), predicted(tmp_path / "w.parquet")
     assert found["label"].tolist() == expected["label"].tolist()
     assert found["file"].tolist() == expected["file"].tolist()
@@ -120,3 +106,26 @@ def test_what_cannot_be_written_in_parts_is_refused(refused, tmp_path, pattern, 
     refused([*there, "--out", str(tmp_path)], "exists; give the name of a new folder")
     refused([*there[:3], "--cluster", "local"], "--cluster belongs to --engine")
     refused([*there[:3], pattern, "--engine", "dask", "--out", "p"], "predicts one data set, got 2")
+
+
+def accuracy(ended):
+    """Of `evaluate --json`."""
+    assert ended.code == 0, ended
+    return json.loads(ended.out)["figures"]["accuracy"]["value"]
+
+
+FEATURES = ("hog(cell=4)", "patches(n=8, size=3)")  # of the second each fold learns its own
+
+
+@pytest.mark.parametrize("features", FEATURES)
+def test_an_engine_computes_the_features_of_a_training(run, tmp_path, features):
+    found = []
+    for name, options in (("here", []), ("there", ["--engine", "threads", "--jobs", "2"])):
+        out = tmp_path / f"{name}.safetensors"
+        ended = run("train", "digits", "--features", features, "--out", out, *options)
+        assert ended.code == 0, ended
+        model = load(out)
+        found.append(run("evaluate", out, "digits", "--json", *options))
+        assert accuracy(found[-1]) == model.notes_["metrics"]["test"]
+    here, there = map(accuracy, found)
+    assert there == pytest.approx(here, abs=0.01)

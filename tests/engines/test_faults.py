@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 import numpy as np
@@ -26,11 +25,17 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module")
+def quiet(digits):
+    """A fit of digits in five partitions, without a fault."""
+    X, y = digits
+    return LinearClassifier(tol=1e-6).fit(place(X, Threads(2), 5), y)
+
+
 @pytest.mark.slow
-def test_a_scheduler_that_dies_is_told_and_the_fit_goes_on_elsewhere(tmp_path, digits):
+def test_a_scheduler_that_dies_is_told_and_the_fit_goes_on_elsewhere(tmp_path, digits, quiet):
     X, y = digits
     here = place(X, Threads(2), 5)
-    quiet = LinearClassifier(tol=1e-6).fit(here, y)
     checkpoint = Checkpoint(tmp_path, every=0)
     killed = []
 
@@ -56,7 +61,7 @@ def test_a_scheduler_that_dies_is_told_and_the_fit_goes_on_elsewhere(tmp_path, d
 
 
 def fitted_on_ray(*arguments, by="fit_on_ray"):
-    """The code and the last line of a fit on Ray in a process of its own."""
+    """The exit code and the output of a fit on Ray in a process of its own."""
     command = [sys.executable, "-m", f"tests.engines.{by}", *map(str, arguments)]
     environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
     ended = subprocess.run(
@@ -66,15 +71,13 @@ def fitted_on_ray(*arguments, by="fit_on_ray"):
 
 
 @pytest.mark.slow
-def test_a_head_of_ray_that_dies_is_told_and_the_fit_goes_on_elsewhere(tmp_path, digits):
+def test_a_head_of_ray_that_dies_is_told_and_the_fit_goes_on_elsewhere(tmp_path, quiet):
     pytest.importorskip("ray")
-    X, y = digits
-    quiet = LinearClassifier(tol=1e-6).fit(place(X, Threads(2), 5), y)
-    with ray_head(tempfile.mkdtemp(prefix="ray")) as (address, head):
+    with ray_head() as (address, head):
         code, told = fitted_on_ray(address, tmp_path, head.pid)
     assert code == 2
     assert_one_sentence(told, ("The head of Ray is gone", "Checkpoint"))
-    with ray_head(tempfile.mkdtemp(prefix="ray")) as (address, _):
+    with ray_head() as (address, _):
         code, turns = fitted_on_ray(address, tmp_path)
     assert code == 0
     assert np.array_equal(np.load(tmp_path / "coef.npy"), quiet.coef_)
@@ -82,11 +85,9 @@ def test_a_head_of_ray_that_dies_is_told_and_the_fit_goes_on_elsewhere(tmp_path,
 
 
 @pytest.mark.slow
-def test_a_node_of_ray_that_joins_and_leaves_changes_no_bit(tmp_path, digits):
+def test_a_node_of_ray_that_joins_and_leaves_changes_no_bit(tmp_path, quiet):
     pytest.importorskip("ray")
-    X, y = digits
-    quiet = LinearClassifier(tol=1e-6).fit(place(X, Threads(2), 5), y)
-    with ray_head(tempfile.mkdtemp(prefix="ray")) as (address, _):
+    with ray_head() as (address, _):
         code, workers = fitted_on_ray(address, tmp_path, by="join_ray")
     assert code == 0
     assert workers.splitlines()[-1] == "2 4"

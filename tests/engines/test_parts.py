@@ -1,5 +1,6 @@
 """Predictions in parts on clusters of processes: the same ones, also when a worker dies."""
 
+import json
 import threading
 import time
 from contextlib import contextmanager
@@ -9,8 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from halfspaces import load
 from halfspaces.cli import cluster
+from halfspaces.engines import Threads
 from tests.engines.test_clusters import kill_one
+from tests.engines.test_command import FEATURES
 from tests.helpers import DIGITS
 
 pytestmark = [
@@ -21,19 +25,29 @@ PARTS, ROWS = 24, 4000
 
 
 @pytest.fixture
-def predicted(run, engine, monkeypatch):
-    """Predict with a model on the cluster, and without: two tables."""
+def run_on(run, monkeypatch):
+    """Run a command on an engine that is there."""
 
-    @contextmanager
-    def started(*_):
-        yield engine
+    def ran(engine, *command):
+        @contextmanager
+        def started(*_):
+            yield engine
 
-    def of(model, data, folder):
         with monkeypatch.context() as patched:
             patched.setattr(cluster, "started", started)
-            there = ("--engine", engine.name, "--out", folder / "there")
-            ended = run("predict", model, data, *there)
+            ended = run(*command, "--engine", engine.name)
         assert ended.code == 0, ended
+        return ended
+
+    return ran
+
+
+@pytest.fixture
+def predicted(run, run_on, engine):
+    """Predict with a model on the cluster, and without: two tables."""
+
+    def of(model, data, folder):
+        run_on(engine, "predict", model, data, "--out", folder / "there")
         source = folder / "parts" if "*" in str(data) else data
         assert run("predict", model, source, "--out", folder / "here.parquet").code == 0
         return [pq.read_table(folder / name).to_pandas() for name in ("there", "here.parquet")]
@@ -71,14 +85,22 @@ def test_a_worker_that_dies_loses_and_doubles_no_prediction(
 
 
 @pytest.mark.slow
-def test_workers_compute_the_features_of_images(predicted, tmp_path, patches_model):
-    from PIL import Image
-
-    folder = tmp_path / "images"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for i in range(12):
-        Image.fromarray(rng.integers(0, 255, (16, 16, 3), np.uint8)).save(folder / f"{i:02}.png")
-    found, expected = predicted(patches_model, folder, tmp_path)
+def test_workers_compute_the_features_of_images(predicted, tmp_path, photos, patches_model):
+    found, expected = predicted(patches_model, photos, tmp_path)
     assert found["label"].tolist() == expected["label"].tolist()
     assert found["file"].tolist() == expected["file"].tolist()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("features", FEATURES)
+def test_a_training_on_images_has_the_bits_of_threads(run_on, tmp_path, engine, features):
+    fits, figures = [], []
+    for each in (engine, Threads(engine.slots)):
+        out = tmp_path / f"{each.name}.safetensors"
+        run_on(each, "train", "digits", "--features", features, "--out", out)
+        fits.append(load(out))
+        figures.append(json.loads(run_on(each, "evaluate", out, "digits", "--json").out))
+    assert np.array_equal(fits[0].coef_, fits[1].coef_)
+    for each in figures:
+        del each["model"]
+    assert figures[0] == figures[1]

@@ -41,22 +41,35 @@ def objective_of(X, y, **options):
     return replace(objective, blocks=replace(objective.blocks, sizes=ANY_SIZE))
 
 
-@pytest.mark.parametrize("columns", [1, 7])
-def test_scores_of_very_many_features_are_sums_over_tiles(columns):
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((10, product_loops.SPAN + 1), np.float32)
-    V = rng.standard_normal((X.shape[1], columns), np.float32)
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("columns", [1, 7, 12])
+def test_scores_of_very_many_features_are_sums_over_tiles(dtype, columns):
+    X = made(dtype, 10, product_loops.SPAN + 1)
+    V = np.random.default_rng(0).standard_normal((X.shape[1], columns), np.float32)
     scores = fused_rows.FusedRows(X, np.dtype(np.float32)) @ V
-    np.testing.assert_allclose(scores, X.astype(float) @ V, atol=1e-3)
+    exact = X.astype(float) @ V
+    close = rounding(X.shape[1], np.float32) * (X.astype(float) @ np.abs(V))
+    assert np.all(np.abs(scores - exact) <= close)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32"])
+@pytest.mark.parametrize("columns", [3, 12])
+def test_a_row_has_the_same_scores_wherever_it_is(dtype, columns):
+    X = made(dtype, 75, 85)
+    V = np.random.default_rng(0).standard_normal((85, columns), np.float32)
+    whole = fused_rows.FusedRows(X, np.dtype(np.float32)) @ V
+    for first in (1, 2, 3, 37, 67):
+        part = fused_rows.FusedRows(np.ascontiguousarray(X[first:]), np.dtype(np.float32)) @ V
+        assert np.array_equal(part, whole[first:])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("columns", [1, 5, 7, 10])
+@pytest.mark.parametrize("columns", [1, 5, 7, 10, 12])
 @pytest.mark.parametrize("rows", [3, 8, 43])
 def test_products_equal_those_of_numpy(dtype, columns, rows):
     rng = np.random.default_rng(1)
     X = made(
-        dtype, rows, 770 if columns in (7, 10) else 70
+        dtype, rows, {5: 70, 1: 9}.get(columns, 770)
     )  # more than a tile, not a multiple of anything
     number = np.float64 if dtype == "float64" else np.float32
     V, A = rng.standard_normal((X.shape[1], columns)), rng.standard_normal((rows, columns))

@@ -24,8 +24,13 @@ def test_results_come_in_order_from_threads_that_stay():
 
 
 def test_visits_that_have_workers_themselves_do_not_wait_for_each_other():
-    nested = ordered_map(lambda i: squares([i, i + 1]), list(range(8)), 2)
-    assert list(nested) == [[i * i, (i + 1) ** 2] for i in range(8)]
+    def nested(depth, i):
+        if depth == 0:
+            return i * i
+        return list(ordered_map(lambda j: nested(depth - 1, j), [i, i + 1], 2))
+
+    assert nested(4, 0) == [nested(3, 0), nested(3, 1)]
+    assert nested(1, 3) == [9, 16]
 
 
 def test_after_an_error_nothing_runs_any_more():

@@ -3,9 +3,22 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from halfspaces.datasets import Dataset
 from halfspaces.engines import Engine, PartitionedRows, Threads, place
+from halfspaces.system.names import nearest
+from halfspaces.system.progress import Bar
+
+ENGINES = ("dask", "ray", "threads")
+
+
+def check(name: str | None, cluster: str | None) -> None:
+    """Raise ValueError for an engine that is not known, and for a cluster without an engine."""
+    if name is None and cluster is not None:
+        raise ValueError("--cluster belongs to --engine; give --engine dask, too.")
+    if name is not None and name not in ENGINES:
+        raise ValueError(f"--engine {name} is not known: {nearest(name, ENGINES)}")
 
 
 @contextmanager
@@ -25,13 +38,22 @@ def started(name: str | None, cluster: str | None, jobs: int | None) -> Iterator
 
 
 def placed(dataset: Dataset, engine: Engine | None) -> Dataset:
-    """The data set with its training rows on the engine, if there is one; not sparse ones.
+    """The data set with its training rows on the engine, if there is one.
 
     Rows that workers have read stay where they are.
     """
-    if engine is None or isinstance(dataset.X, PartitionedRows):
-        return dataset
-    return replace(dataset, X=place(dataset.X, engine))
+    return dataset if engine is None else replace(dataset, X=held(dataset.X, engine))
+
+
+def held(X: Any, engine: Engine) -> PartitionedRows:
+    """Rows that workers hold, with a progress bar until they do.
+
+    Features of images are computed by the workers, which receive the images.
+    """
+    rows = X if isinstance(X, PartitionedRows) else place(X, engine)
+    with Bar("to workers", len(rows), "rows") as bar:
+        engine.hold(rows, bar.advance)
+    return rows
 
 
 def _started(name: str, cluster: str, jobs: int | None) -> Engine:

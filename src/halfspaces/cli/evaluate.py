@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from halfspaces.cli.options import (
+    ClusterOption,
     DataArgument,
+    EngineOption,
     FiguresOption,
     IgnoreOption,
     JobsOption,
@@ -33,29 +35,36 @@ def evaluate(
     overwrite: OverwriteOption = False,
     memory: MemoryOption = None,
     jobs: JobsOption = None,
+    engine: EngineOption = None,
+    cluster: ClusterOption = None,
     plugin: PluginOption = None,
 ) -> None:
     """Report how good a saved model is, in total and by class, with 95 % intervals, on the test
     rows (all rows if there is no test split).
     """
     import halfspaces
+    from halfspaces.cli import cluster as clusters
     from halfspaces.cli import evaluation, figures_report, report, screen, values
     from halfspaces.estimators.metrics.evaluate import figures_of
     from halfspaces.files.outputs import Input, plugins
 
     inputs = [Input(model, "the model"), Input(Path(data), "the data"), *plugins(plugin)]
     evaluation.check_output(out, inputs, overwrite=overwrite)
+    clusters.check(engine, cluster)
     classifier = halfspaces.load(model).set_params(n_jobs=jobs)
-    rows = evaluation.opened(
-        classifier,
-        data,
-        label=label,
-        ignore=ignore,
-        split=split,
-        skip_bad=skip_bad,
-        memory=values.memory_bytes(memory),
-    )
-    figures = figures_of(evaluation.answers(classifier, rows))
+    with clusters.started(engine, cluster, jobs) as there:
+        rows = evaluation.opened(
+            classifier,
+            data,
+            there,
+            label=label,
+            ignore=ignore,
+            split=split,
+            skip_bad=skip_bad,
+            memory=values.memory_bytes(memory),
+        )
+        answers = evaluation.answers(classifier, rows)
+    figures = figures_of(answers)
     about = {"model": str(model), "data": rows.dataset.name, "part": rows.part}
     content = {**about, **figures.to_dict(report.namer(rows.labels.names))}
     if out is not None:

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
 
-from halfspaces.cli import model_data, prediction_table, report
+from halfspaces.cli import cluster, model_data, prediction_table, report
 from halfspaces.cli.model_data import Labels
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.opening import Options
+from halfspaces.datasets.partitions import is_pattern
+from halfspaces.engines import Engine, PartitionedRows
 from halfspaces.estimators.classifier import LinearClassifier
 from halfspaces.estimators.metrics.answers import Answers, answers_of
 from halfspaces.files.outputs import Input, Output, check_outputs
@@ -42,11 +44,18 @@ class EvaluatedRows:
     labels: Labels
 
 
-def opened(classifier: LinearClassifier, data: str, **options: Unpack[Options]) -> EvaluatedRows:
-    """The rows of a data set for a model."""
+def opened(
+    classifier: LinearClassifier,
+    data: str,
+    on: Engine | None = None,
+    **options: Unpack[Options],
+) -> EvaluatedRows:
+    """The rows of a data set for a model, on an engine if there is one."""
+    reader = on if is_pattern(data) else None
     with report.reading(data):
-        dataset = model_data.open_dataset(classifier, data, **options)
-    return of_dataset(classifier, dataset)
+        dataset = model_data.open_dataset(classifier, data, **{**options, "engine": reader})
+    rows = of_dataset(classifier, dataset)
+    return rows if on is None else replace(rows, X=cluster.held(rows.X, on))
 
 
 def of_dataset(classifier: LinearClassifier, dataset: Dataset) -> EvaluatedRows:
@@ -64,6 +73,8 @@ def of_dataset(classifier: LinearClassifier, dataset: Dataset) -> EvaluatedRows:
 
 def answers(classifier: LinearClassifier, rows: EvaluatedRows) -> Answers:
     """The model's answers; scores, and the features of images, are computed once."""
+    if isinstance(rows.X, PartitionedRows):
+        return answers_of(classifier, rows.X, rows.labels.y)
     blocks = prediction_table.scored_blocks(rows.X, len(classifier.classes_))
     return answers_of(classifier, rows.X, rows.labels.y, blocks=blocks)
 

@@ -75,10 +75,10 @@ class HeldOutOfStrengths:
 class FoldRows:
     """The described rows of one fold."""
 
-    X: Array
+    X: Any
     y: Array
     weight: Array | None
-    X_held_out: Array
+    X_held_out: Any
     y_held_out: Array
     weight_held_out: Array | None
 
@@ -209,10 +209,7 @@ def _described(describing: Describing, given: Dataset, rows: Rows) -> Iterator[F
         found = describing.anew().rows(part, [], standardized=False).dataset
         assert found.X_val is not None
         assert found.y_val is not None
-        X_val = np.asarray(found.X_val)
-        yield FoldRows(
-            np.asarray(found.X), found.y, found.weight, X_val, found.y_val, found.weight_val
-        )
+        yield FoldRows(found.X, found.y, found.weight, found.X_val, found.y_val, found.weight_val)
 
 
 def _fitted(

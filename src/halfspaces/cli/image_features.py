@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from halfspaces.cli import cluster
 from halfspaces.datasets import Dataset
 from halfspaces.datasets.formats.image_size import AtMost
-from halfspaces.features import Augmentation, Feature, parse
+from halfspaces.engines import Engine, PartitionedRows
+from halfspaces.features import Augmentation, Described, Feature, parse
 from halfspaces.features.stored_rows import stored_rows
 from halfspaces.features.union import learns
 from halfspaces.support.types import Array
@@ -23,12 +25,12 @@ from halfspaces.tuning.folds import Fold
 class Rows:
     """A data set whose rows are features of images.
 
-    `dataset.X` holds the features of the training images, and with an `augmentation` the features
-    of their copies after them. `folds` hold out training images only, never copies, and a fold
-    does not fit copies of the images that it holds out. `folds` is empty if nothing is held out or
-    the data set has validation rows. With a single fold, the feature has learned from its training
-    images only; with several, from all images, and `anew` says whether this matters, so that it
-    is to be learned anew in each fold to choose λ.
+    `dataset.X` holds the features of the training images, here or on an engine, and with an
+    `augmentation` the features of their copies after them. `folds` hold out training images only,
+    never copies, and a fold does not fit copies of the images that it holds out. `folds` is empty
+    if nothing is held out or the data set has validation rows. With a single fold, the feature has
+    learned from its training images only; with several, from all images, and `anew` says whether
+    this matters, so that it is to be learned anew in each fold to choose λ.
     """
 
     dataset: Dataset
@@ -54,13 +56,16 @@ class Rows:
 @dataclass(frozen=True)
 class Describing:
     """How to compute features: the feature, the copies of training images, whether to store the
-    result on disk, and the memory limit in bytes.
+    result on disk, the memory limit in bytes, and the engine that computes, if there is one.
+
+    Features that are stored, and those of copies, are computed here.
     """
 
     feature: Feature
     augmentation: Augmentation
     cached: bool
     memory: float | None
+    engine: Engine | None = None
 
     def rows(self, dataset: Dataset, folds: list[Fold], *, standardized: bool) -> Rows:
         """Fit the feature to the training images that are not held out; transform all images.
@@ -83,7 +88,8 @@ class Describing:
             described: dict[str, Any] = {"X": self._described(dataset, dataset.X, augmentation)}
             for name in ("X_val", "X_test"):
                 X = getattr(dataset, name)
-                described[name] = None if X is None else self._described(dataset, X, Augmentation())
+                if X is not None:  # scored here
+                    described[name] = self._described(dataset, X, Augmentation())[:]
         count = len(dataset.y)
         if augmentation:
             described |= {name: np.tile(each, 2) for name, each in _of_rows(dataset).items()}
@@ -99,8 +105,13 @@ class Describing:
         """The same with a feature that has learned nothing; rows of a fold are not cached."""
         return replace(self, feature=clone(self.feature), cached=False)
 
-    def _described(self, dataset: Dataset, X: Any, augmentation: Augmentation) -> Array:
+    def _described(
+        self, dataset: Dataset, X: Any, augmentation: Augmentation
+    ) -> Array | PartitionedRows:
         images = dataset.images(X)
+        is_stored = self.cached or self.feature.stored
+        if self.engine is not None and not (augmentation or is_stored):
+            return cluster.held(Described(self.feature, images), self.engine)
         count = len(images)
         columns = len(self.feature.get_feature_names_out())
         copies = augmentation.copies(images) if augmentation else None
@@ -112,7 +123,7 @@ class Describing:
                 self.feature.transform(copies, out=out[count:])
             return out
 
-        if not (self.cached or self.feature.stored):
+        if not is_stored:
             return fill(memory.empty(Path(str(self.feature)), shape, np.float32))
         text = str(self.feature)
         return stored_rows(

@@ -17,16 +17,10 @@ import numpy as np
 import halfspaces
 from halfspaces.cli import cluster, model_data, prediction_table, report
 from halfspaces.cli.prediction_table import Columns, Source, Wanted
-from halfspaces.cli.recipe import ENGINES
-from halfspaces.engines import Engine, PartitionedRows, place
+from halfspaces.engines import PartitionedRows
 from halfspaces.engines.base import How, Pass
-from halfspaces.features.lazy_rows import Computed, Described
-from halfspaces.rows.blocks import BlockSizes
 from halfspaces.support.types import Array, Rows
 from halfspaces.system.atomic import FileError
-from halfspaces.system.names import nearest
-
-SENT = ("uint8", "float16", "float32", "float64")  # types that arrive as they are
 
 
 class Where(NamedTuple):
@@ -62,8 +56,8 @@ def predict(
         with report.reading(data[0]):
             X, read = model_data.open_rows(classifier, data[0], engine=engine, **how)
         report.left_out(read)
-        rows, images = _on(engine, X)
-        write(rows, Writing.to(out, columns, read.keys, images, rows), out)
+        rows = cluster.held(X, engine)
+        write(rows, Writing.to(out, columns, read.keys, rows), out)
 
 
 def write(rows: PartitionedRows, writing: "Writing", out: Path) -> None:
@@ -96,43 +90,29 @@ def write(rows: PartitionedRows, writing: "Writing", out: Path) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Writing(How):
-    """What a worker does with a partition: it writes the part of the table of predictions.
+    """What a worker does with a partition: it writes the part of the table of predictions."""
 
-    `images` are a feature and the shape of an image, for rows that are pixels of images.
-    """
-
-    table: Columns
+    columns: Columns
     folder: Path
     starts: Array
     keys: Mapping[str, Array] = field(repr=False)
-    images: tuple[Any, tuple[int, ...]] | None
 
     @classmethod
     def to(
-        cls, out: Path, columns: Columns, keys: Mapping[str, Array], images: Any, X: Any
+        cls, out: Path, columns: Columns, keys: Mapping[str, Array], rows: PartitionedRows
     ) -> "Writing":
         """The writing of a folder beside `out`, which takes its name at the end."""
         target = out.absolute()
         folder = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
-        return cls(
-            _nothing, 0, False, None, BlockSizes(), False, columns, folder, X.starts, keys, images
-        )
+        return cls(columns, folder, rows.starts, keys)
 
     def of(self, X: Any, y: Array, weight: Array | None, rows: Rows, first: int) -> Any:
         """Write the part of a partition; the number of its rows, in a list."""
-        n_rows = len(X)
         partition = int(np.searchsorted(self.starts, first, side="right")) - 1
-        keys = {name: values[first : first + len(X)] for name, values in self.keys.items()}
-        if self.images is not None:
-            feature, shape = self.images
-            X = Described(feature, X.reshape(len(X), *shape))
+        keys = {name: values[first : first + len(y)] for name, values in self.keys.items()}
         part = self.folder / _name(partition)
-        prediction_table.write_part(self.table, Source(X, keys), first, part)
-        return [n_rows]
-
-
-def _nothing(block: Any) -> None:
-    """The visit of no block."""
+        prediction_table.write_part(self.columns, Source(X, keys), first, part)
+        return [len(y)]
 
 
 def _name(partition: int) -> str:
@@ -141,10 +121,7 @@ def _name(partition: int) -> str:
 
 def _checked(where: Where, data: Sequence[str]) -> Path:
     """The folder to write, before anything is started."""
-    if where.engine is None:
-        raise ValueError("--cluster belongs to --engine; give --engine dask, too.")
-    if where.engine not in ENGINES:
-        raise ValueError(f"--engine {where.engine} is not known: {nearest(where.engine, ENGINES)}")
+    cluster.check(where.engine, where.cluster)
     if len(data) > 1:
         raise ValueError(
             f"--engine predicts one data set, got {len(data)}; give one path, or a pattern."
@@ -161,13 +138,3 @@ def _checked(where: Where, data: Sequence[str]) -> Path:
         raise FileError(f"--out {out} lies in a folder that does not exist; create it first.")
     prediction_table.check_format(Path(_name(0)))
     return out
-
-
-def _on(engine: Engine, X: Any) -> tuple[PartitionedRows, tuple[Any, tuple[int, ...]] | None]:
-    """The rows on the engine; of images whose features workers compute, with these."""
-    if isinstance(X, PartitionedRows):
-        return X, None
-    if isinstance(X, Described) and X.images.dtype.name in SENT:
-        pixels = X.images.reshape(len(X.images), -1)
-        return place(pixels, engine), (X.feature, X.images.shape[1:])
-    return place(X[: X.shape[0]] if isinstance(X, Computed) else X, engine), None

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from halfspaces.cli import strength_report, values
+from halfspaces.cli import cluster, strength_report, values
 from halfspaces.cli.learned_options import LEARNED, check_learned
 from halfspaces.cli.open_options import AUTO, OpenOptions
 from halfspaces.cli.score_choice import (
@@ -53,7 +53,6 @@ NAMES: dict[str, Mapping[str, Any]] = {
     "calibrate": CALIBRATIONS,
     "language": LANGUAGES,
 }
-ENGINES = ("dask", "ray", "threads")
 CHOOSE_STRENGTH = ("strengths", "folds", "validation", "scoring")
 
 
@@ -120,7 +119,7 @@ class Recipe(OpenOptions):
             )
         if self.device not in ("auto", "cpu"):
             free_memory(self.device)  # before data are read: that it is there
-        self._check_name("engine", ENGINES)
+        cluster.check(self.engine, self.cluster)
         if self.engine is not None and (self.is_network or self.device != "auto"):
             raise ValueError(
                 f"--engine {self.engine} fits linear scores on processors; leave --engine out, or"

@@ -98,7 +98,7 @@ def _train(
     decision = opened_data.decided(recipe, given, listener)
     recipe = decision.recipe
     classifier = recipe.classifier()
-    examples = described_examples(recipe, decision.given, held_out, listener, trained_on)
+    examples = described_examples(recipe, decision.given, held_out, listener, trained_on, engine)
     rows = examples.rows
     arrange(recipe, classifier, rows)
     if recipe.sanity:
@@ -148,25 +148,26 @@ def described_examples(
     held_out: HeldOutRows | None,
     listener: Listener,
     trained_on: Mapping[str, Any] | None = None,
+    engine: Engine | None = None,
 ) -> Examples:
-    """The examples and, with --features, their features."""
+    """The examples and, with --features, their features, of which an engine computes most."""
     found = fingerprint(given.X, given.y)
     report.other_data(trained_on, found)
     if not recipe.describes:
         return Examples(given, found, given, given, held_out)
-    describing = _describing(recipe, recipe.features or PIXELS)
+    describing = _describing(recipe, recipe.features or PIXELS, engine)
     folds = [] if held_out is None else held_out.folds
     rows = describing.rows(given, folds, standardized=recipe.standardize)
     listener.described(rows, asked_to_flip=recipe.flip)
     return Examples(given, found, rows.dataset, rows.as_given, held_out, describing, rows)
 
 
-def _describing(recipe: Recipe, features: str) -> Describing:
+def _describing(recipe: Recipe, features: str, engine: Engine | None) -> Describing:
     feature = parse(features)
     feature.set_params(n_jobs=recipe.jobs)
     augmentation = Augmentation(recipe.flip, recipe.shift or 0, recipe.seed or 0)
     memory = values.memory_bytes(recipe.memory)
-    return Describing(feature, augmentation, recipe.cache_features, memory)
+    return Describing(feature, augmentation, recipe.cache_features, memory, engine)
 
 
 # --- fit ------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from halfspaces.rows.blocks import Blocks, BlockSizes
 from halfspaces.support.types import Array, Features, Rows, Visit
 from halfspaces.system.errors import DataError
 
+PLAIN = BlockSizes()
 FAN = 2  # partial sums that one node of the tree adds: a run of partitions is few nodes
 
 Sums = tuple[Any, ...]
@@ -31,6 +32,7 @@ class Source(ABC):
     """Where the rows of a partition come from, if a worker has to read them (again)."""
 
     rows_here: ClassVar[bool] = False  # whether only the client has the rows, and must send them
+    change: Callable[[Any], Any] | None = None  # what a worker makes of rows that it receives
 
     @abstractmethod
     def load(self) -> Any:
@@ -42,13 +44,21 @@ class Source(ABC):
 
 @dataclass(frozen=True, eq=False)
 class Given(Source):
-    """Rows in the memory of the client, which sends them to a worker."""
+    """Rows in the memory of the client, which sends them to a worker.
+
+    Parameters
+    ----------
+    rows : array, shape (n, ...), or csr_array
+    change : callable, optional
+        What makes rows (n, D) of some of them, on the worker: such as the features of images.
+    """
 
     rows: Features = field(repr=False)
+    change: Callable[[Any], Any] | None = field(default=None, repr=False)
     rows_here: ClassVar[bool] = True
 
     def load(self) -> Features:
-        """The rows themselves."""
+        """The rows themselves, as they are sent."""
         return self.rows
 
 
@@ -86,9 +96,22 @@ def numbers_in(chunk: slice | Array) -> Array:
     return np.arange(chunk.start, chunk.stop, chunk.step) if isinstance(chunk, slice) else chunk
 
 
+class How(ABC):
+    """What is done with the rows of a partition: all that does not depend on the partition."""
+
+    summed: bool = False  # whether the results of the partitions are added, or returned one by one
+
+    @abstractmethod
+    def of(self, X: Any, y: Array, weight: Array | None, rows: Rows, first: int) -> Any:
+        """The result for some rows of a partition, the first of which is row `first` of all.
+
+        Sums are a tuple of arrays in float64.
+        """
+
+
 @dataclass(frozen=True, eq=False)
-class How:
-    """How the rows of a partition are visited: all that does not depend on the partition.
+class Visiting(How):
+    """A visit to the blocks of a partition.
 
     Parameters
     ----------
@@ -96,20 +119,20 @@ class How:
         Of a `Block`, as `Blocks.map` and `Blocks.sum` take it.
     columns : int or None
         As they take it.
-    summed : bool
-        Whether the results of the visits are added, or returned one by one.
     center : array, shape (D,), or None
     sizes : BlockSizes
     in_double : bool
         As of `Blocks`.
+    summed : bool
+        Whether the results of the visits are added, or returned one by one.
     """
 
     visit: Visit[Any]
-    columns: int | None
-    summed: bool
-    center: Array | None
-    sizes: BlockSizes
-    in_double: bool
+    columns: int | None = None
+    center: Array | None = None
+    sizes: BlockSizes = PLAIN
+    in_double: bool = False
+    summed: bool = False
 
     def of(self, X: Any, y: Array, weight: Array | None, rows: Rows, first: int) -> Any:
         """The sums over a partition in float64, or the list of the results of its blocks."""
@@ -183,6 +206,9 @@ class Engine(ABC):
             tree.put((0, position), sums)
         return tree.total()
 
+    def hold(self, X: Any, arrived: Callable[[int], None]) -> None:  # noqa: B027
+        """Have workers hold the rows X before they are visited; `arrived` is told how many came."""
+
     def forget(self, number: int) -> None:  # noqa: B027
         """Free what workers hold under this number."""
 
@@ -194,6 +220,15 @@ class Engine(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def count_of(rows: Any) -> int:
+    """The number of rows, dense or sparse, or of images.
+
+    >>> count_of(np.eye(2, 3))
+    2
+    """
+    return rows.shape[0]
 
 
 def shape_of(rows: Any) -> tuple[int, int]:

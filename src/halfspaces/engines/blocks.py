@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from halfspaces.engines import by_row
-from halfspaces.engines.base import How, Pass, numbers_in
+from halfspaces.engines.base import Pass, Visiting, numbers_in
 from halfspaces.engines.placed import PartitionedRows
 from halfspaces.rows.blocks import Blocks, BlockSizes, compute_dtype
 from halfspaces.support.types import Array, Features, Rows, Visit
@@ -100,7 +100,7 @@ class PartitionedBlocks(Blocks):
     def _pass(self, visit: Visit[Any], rows: Rows, columns: int | None, *, summed: bool) -> Pass:
         # Which kernels multiply must not depend on how the rows are cut.
         sizes = replace(self.sizes, fused_from=0 if self._is_large else 1 << 62)
-        how = How(visit, columns, summed, self.center, sizes, self.in_double)
+        how = Visiting(visit, columns, self.center, sizes, self.in_double, summed)
         return Pass(self.X, self.y, self.weight, self.X.parts(rows), how)
 
     def _chosen(self, rows: Rows) -> Rows:

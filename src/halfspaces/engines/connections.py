@@ -3,12 +3,13 @@
 # Not typed: distributed.
 # pyright: reportMissingImports=false
 
+import gc
 import queue
 import socket
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -49,17 +50,16 @@ def check_answers(kind: str, address: str) -> None:
 
     Names such as "auto", which are no addresses, are left to the cluster's own library.
     """
-    parts = urlsplit(address if "://" in address else f"//{address}")
     try:
-        port = parts.port
+        host, port = _host_and_port(address)
     except ValueError as error:
         raise no_cluster(kind, address, error) from None
-    if parts.hostname is None or port is None:
+    if host is None or port is None:
         return
     until = time.monotonic() + CONNECT
     while True:
         try:
-            socket.create_connection((parts.hostname, port), CONNECT).close()
+            socket.create_connection((host, port), CONNECT).close()
         except OSError as error:
             starting = isinstance(error, ConnectionRefusedError) and time.monotonic() < until
             if not starting:
@@ -69,26 +69,30 @@ def check_answers(kind: str, address: str) -> None:
             return
 
 
+def _host_and_port(address: str) -> tuple[str | None, int | None]:
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    return parts.hostname, parts.port
+
+
 def answers(address: str) -> bool:
-    """Whether something listens at an address "host:port"."""
-    host, _, port = address.rpartition(":")
+    """Whether something listens at an address "host:port", with a protocol or not."""
     try:
-        socket.create_connection((host, int(port)), CONNECT).close()
+        socket.create_connection(_host_and_port(address), CONNECT).close()
     except OSError:
         return False
     return True
 
 
-def check_head(address: str) -> None:
-    """Raise EngineError if the head of Ray does not answer for long."""
+def check_head(address: str | None) -> None:
+    """Raise EngineError if the head of Ray, at an address that is known, is silent for long."""
     until = time.monotonic() + GONE_AFTER
-    while not answers(address):
+    while address is not None and not answers(address):
         if time.monotonic() > until:
             raise gone("Ray", "head")
         time.sleep(PROBE)
 
 
-def asked(question: Callable[[], Answer], head: str) -> Answer:
+def asked(question: Callable[[], Answer], head: str | None) -> Answer:
     """The answer of Ray to a question; EngineError where its head is gone.
 
     Ray itself says nothing for a minute, and then ends the process.
@@ -102,11 +106,9 @@ def asked(question: Callable[[], Answer], head: str) -> Answer:
             answered.set_exception(error)
 
     threading.Thread(target=ask, daemon=True).start()
-    while True:
-        try:
-            return answered.result(timeout=LOOK_AFTER)
-        except TimeoutError:
-            check_head(head)
+    while not wait([answered], timeout=LOOK_AFTER).done:
+        check_head(head)
+    return answered.result()
 
 
 def dask_client(address: str) -> Any:
@@ -118,9 +120,13 @@ def dask_client(address: str) -> Any:
 
     def connect() -> None:
         try:
-            made.put(distributed.Client(address, timeout=CONNECT))
+            found: Any = distributed.Client(address, timeout=CONNECT)
         except (OSError, ValueError, TypeError) as error:
-            made.put(error)
+            found = type(error).__name__
+        # A client that failed is closed as garbage; within the start of another that would wait
+        # for itself, so it is done now.
+        gc.collect()
+        made.put(found)
 
     # A server that takes the connection and says nothing is waited for without an end.
     threading.Thread(target=connect, daemon=True).start()
@@ -128,8 +134,8 @@ def dask_client(address: str) -> Any:
         found = made.get(timeout=CONNECT + 2)
     except queue.Empty:
         raise no_cluster("Dask", address, "it says nothing") from None
-    if isinstance(found, Exception):
-        raise no_cluster("Dask", address, type(found).__name__) from found
+    if isinstance(found, str):
+        raise no_cluster("Dask", address, found)
     return found
 
 

@@ -10,7 +10,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from halfspaces.engines.base import Engine, EngineError, Pass, Sums, Tree
+import numpy as np
+
+from halfspaces.engines.base import Engine, EngineError, Pass, Sums, Tree, Visiting
 from halfspaces.engines.book import Book
 from halfspaces.engines.residents import Call, Delivery, Outcome, Piece
 from halfspaces.engines.sending import Sending, Sent
@@ -127,12 +129,7 @@ class FuturesEngine(Engine):
         """Call the workers that have these parts, after they have received what they miss."""
         if not positions:
             return []
-        for _ in range(ATTEMPTS):
-            slots = self._assign(sending)
-            if self._deliver(sending, positions):
-                break
-        else:
-            raise _given_up()
+        slots = self._held(sending, positions)
         lists = sending.by_worker(positions)
         if most_rows is not None:
             lists = sending.runs(positions, most_rows)
@@ -145,6 +142,25 @@ class FuturesEngine(Engine):
             calls.append(_Started(worker, each, handle))
         return calls
 
+    def hold(self, X: Any, arrived: Callable[[int], None]) -> None:
+        """Have workers hold the rows X before they are visited; `arrived` is told how many came."""
+        visits = Pass(X, np.empty(len(X), np.int8), None, X.parts(None), Visiting(id))
+        sending = Sending.of(self, self.book, visits)
+        self._held(sending, list(range(len(visits.parts))), arrived)
+
+    def _held(
+        self,
+        sending: Sending,
+        positions: list[int],
+        arrived: Callable[[int], None] | None = None,
+    ) -> Sequence[str]:
+        """The workers, once they hold the rows of these parts."""
+        for _ in range(ATTEMPTS):
+            slots = self._assign(sending)
+            if self._deliver(sending, positions, arrived):
+                return slots
+        raise _given_up()
+
     def _assign(self, sending: Sending) -> Sequence[str]:
         """Give all partitions to the workers that there are now."""
         forgotten = self.book.forget()
@@ -154,7 +170,9 @@ class FuturesEngine(Engine):
         self.book.assign(sending.visits.X, slots)
         return slots
 
-    def _deliver(self, sending: Sending, positions: list[int]) -> bool:
+    def _deliver(
+        self, sending: Sending, positions: list[int], arrived: Callable[[int], None] | None
+    ) -> bool:
         """Send partitions to workers that miss them; whether all have arrived."""
         gone: set[str] = set()
         waiting: deque[tuple[Sent, Handle]] = deque()
@@ -163,8 +181,11 @@ class FuturesEngine(Engine):
             sent, handle = waiting.popleft()
             if self._fetched(sent.worker, handle) is None:
                 gone.add(sent.worker)
-            elif sent.key is not None:
+                return
+            if sent.key is not None:
                 self.book.note(sent.worker, sent.key)
+            if arrived is not None:
+                arrived(sent.n_rows)
 
         most = IN_FLIGHT * len(sending.by_worker(positions))
         for sent in sending.missing(positions, self.memory()):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from halfspaces.engines.base import Key, shape_of
+from halfspaces.engines.base import Key, count_of, shape_of
 from halfspaces.kernels.sparse_rows import sparse_rows, stacked
 from halfspaces.support.types import Array, Features
 
@@ -108,7 +108,7 @@ def pieces_of(rows: Features) -> list[tuple[int, Features]]:
     >>> [start for start, _ in pieces_of(np.zeros((5, 1 << 20)))]
     [0, 2, 4]
     """
-    count, _ = shape_of(rows)
+    count = count_of(rows)
     size = max(1, count * PIECE // max(memory_of(rows), PIECE))
     starts = range(0, max(count, 1), max(size, 1))
     if isinstance(rows, np.ndarray):

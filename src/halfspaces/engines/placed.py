@@ -6,16 +6,24 @@
 
 import itertools
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from halfspaces.engines.base import Engine, EngineError, Given, How, Part, Pass, Source, shape_of
+from halfspaces.engines.base import (
+    Engine,
+    EngineError,
+    Given,
+    Part,
+    Pass,
+    Source,
+    Visiting,
+    shape_of,
+)
 from halfspaces.kernels.sparse_rows import canonical, sparse_rows, stacked
-from halfspaces.rows.blocks import BlockSizes
 from halfspaces.support.types import Array, Block, Features
 
 _numbers = itertools.count(1)
@@ -95,9 +103,8 @@ class PartitionedRows:
         if index.dtype == bool:
             index = np.flatnonzero(index)
         order = np.argsort(index, kind="stable")
-        plain = How(_stored, 0, summed=False, center=None, sizes=BlockSizes(), in_double=False)
         y = np.empty(len(self), np.int8)
-        visits = Pass(self, y, None, self.parts(index[order]), plain)
+        visits = Pass(self, y, None, self.parts(index[order]), Visiting(_stored, columns=0))
         found = [part for parts in self.engine.results(visits) for part in parts]
         if not found:
             return np.empty((0, self.n_features), self.dtype)
@@ -141,16 +148,27 @@ def is_sparse(X: Any) -> bool:
     return issparse(X) or (isinstance(X, PartitionedRows) and X.stored is not None)
 
 
+@runtime_checkable
+class ComputedRows(Protocol):
+    """Rows (N, D) that are computed from images (N, ...): `change` makes some of them."""
+
+    images: Array
+    shape: tuple[int, int]
+    dtype: np.dtype
+    change: Callable[[Array], Array]
+
+
 def place(
-    X: Features, engine: Engine, partitions: int | Sequence[int] | None = None
+    X: Features | ComputedRows, engine: Engine, partitions: int | Sequence[int] | None = None
 ) -> PartitionedRows:
     """Rows in memory (N, D) as partitions on an engine, of nearly equal sizes.
 
     Parameters
     ----------
-    X : array or csr_array, shape (N, D)
+    X : array or csr_array, shape (N, D), or ComputedRows
         uint8, float16, float32 or float64, sparse rows float32 or float64; sent to workers as it
-        is.
+        is. Of rows that are computed, such as features of images (`halfspaces.features.Described`),
+        the images are sent, and workers compute.
     engine : Engine
     partitions : int, sequence of int, or None
         Their number, or the number of rows of each; None takes two for each worker.
@@ -168,27 +186,32 @@ def place(
     >>> place(np.zeros((5, 2)), Threads(), partitions=[2, 3]).starts.tolist()
     [0, 2, 5]
     """
-    rows = check_rows(X)
-    if partitions is None:
-        partitions = 2 * engine.slots
+    rows = X if isinstance(X, ComputedRows) else check_rows(X)
     n_rows, n_features = shape_of(rows)
+    starts = _starts(n_rows, 2 * engine.slots if partitions is None else partitions)
+    parts = [slice(i, j, 1) for i, j in itertools.pairwise(starts.tolist())]
+    stored = None
+    if isinstance(rows, ComputedRows):
+        sources = tuple(Given(rows.images[part], rows.change) for part in parts)
+    elif isinstance(rows, np.ndarray):
+        sources = tuple(Given(rows[part]) for part in parts)
+    else:
+        sources = tuple(Given(sparse_rows(rows, part)) for part in parts)
+        stored = int(rows.nnz)
+    return PartitionedRows(engine, sources, starts, n_features, rows.dtype, stored=stored)
+
+
+def _starts(n_rows: int, partitions: int | Sequence[int]) -> Array:
+    """The first row of each partition, and the number of rows."""
     if isinstance(partitions, int):
         count = max(1, min(partitions, n_rows))
-        starts = np.linspace(0, n_rows, count + 1).astype(np.int64)
-    else:
-        starts = np.concatenate([[0], np.cumsum(partitions)]).astype(np.int64)
-        if starts[-1] != n_rows:
-            raise ValueError(
-                f"partitions has {starts[-1]} rows, and X has {n_rows}; give sizes that add"
-                " up to them."
-            )
-    dense = isinstance(rows, np.ndarray)
-    sources = tuple(
-        Given(rows[i:j] if dense else sparse_rows(rows, slice(i, j, 1)))
-        for i, j in itertools.pairwise(starts.tolist())
-    )
-    stored = None if dense else int(rows.nnz)
-    return PartitionedRows(engine, sources, starts, n_features, rows.dtype, stored=stored)
+        return np.linspace(0, n_rows, count + 1).astype(np.int64)
+    starts = np.concatenate([[0], np.cumsum(partitions)]).astype(np.int64)
+    if starts[-1] != n_rows:
+        raise ValueError(
+            f"partitions has {starts[-1]} rows, and X has {n_rows}; give sizes that add up to them."
+        )
+    return starts
 
 
 def check_fits(X: PartitionedRows, partition: int, memory: int | None) -> None:
@@ -204,6 +227,11 @@ def check_fits(X: PartitionedRows, partition: int, memory: int | None) -> None:
             f" the smallest worker {memory / 1e6:,.0f} MB of memory; use smaller partitions, or"
             " workers with more memory."
         )
+
+
+def changed(rows: Any, change: Callable[[Any], Any] | None) -> Any:
+    """What a worker makes of rows that it receives; without a change they stay as they are."""
+    return rows if change is None else check_rows(change(rows))
 
 
 def check_rows(X: Any) -> Features:

@@ -75,7 +75,19 @@ class Ray(FuturesEngine):
             self._connect(address, workers)
         self._given_workers = workers
         self._actors: dict[str, Any] = {}
-        self._head = str(ray.get_runtime_context().gcs_address)
+        self._head = self._head_of(address)
+
+    def _head_of(self, address: str | None) -> str | None:
+        """Where the head listens to this process; None if that is not known.
+
+        Through Ray's client (ray://) it is the server of clients: the head's own address need not
+        be reachable from here.
+        """
+        if address is not None and "://" in address:
+            return address
+        from ray.util.client import ray as client
+
+        return None if client.is_connected() else self._ray.get_runtime_context().gcs_address
 
     def _connect(self, address: str | None, workers: int | None) -> None:
         options: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False}
@@ -94,7 +106,7 @@ class Ray(FuturesEngine):
 
     def close(self) -> None:
         """End the actors, and the cluster if it was started here."""
-        if connections.answers(self._head):
+        if self._head is None or connections.answers(self._head):
             for actor in self._actors.values():
                 self._ray.kill(actor)
         self._actors = {}
@@ -144,6 +156,8 @@ class Ray(FuturesEngine):
     def is_loss(self, error: Exception) -> bool:
         """Whether actors died, or objects were lost with a machine."""
         errors = self._ray.exceptions
+        if not self._ray.is_initialized():
+            raise connections.gone("Ray", "head") from error
         connections.check_head(self._head)
         losses = (errors.RayActorError, errors.ObjectLostError, errors.WorkerCrashedError)
         return isinstance(error, losses)

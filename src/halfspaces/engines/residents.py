@@ -7,7 +7,7 @@ never goes on without them, so nothing is left out.
 import ctypes
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ import numpy as np
 from halfspaces.engines import messages
 from halfspaces.engines.base import EngineError, Key, Node, Source, Tree, shape_of
 from halfspaces.engines.held import RESIDENTS
-from halfspaces.engines.placed import check_rows
+from halfspaces.engines.placed import changed, check_rows
 from halfspaces.support.types import Array, Features, Rows
 from halfspaces.system.blas import one_blas_thread
 from halfspaces.system.threads import ordered_map
@@ -70,7 +70,10 @@ class Call(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """A partition for a worker that does not hold it; `memory` is the worker's, in bytes."""
+    """A partition for a worker that does not hold it.
+
+    `memory` is the worker's, in bytes, and `change` what it makes of the rows.
+    """
 
     X: int
     partition: int
@@ -78,6 +81,7 @@ class Delivery(NamedTuple):
     name: str
     versions: Mapping[str, str]
     memory: int | None = None
+    change: Callable[[Any], Any] | None = None
 
     @property
     def key(self) -> Key:
@@ -162,7 +166,8 @@ def deliver(delivery: Delivery, content: Any, worker: str = "") -> Outcome:
 def _receive(delivery: Delivery, content: Any, worker: str) -> None:
     key = delivery.key
     if isinstance(content, Piece):
-        rows = RESIDENTS.receive(worker, key, content.rows, content.start, delivery.n_rows)
+        piece = changed(content.rows, delivery.change)
+        rows = RESIDENTS.receive(worker, key, piece, content.start, delivery.n_rows)
     else:
         rows = _rows(delivery, content)
     if rows is not None:
@@ -173,7 +178,8 @@ def _rows(delivery: Delivery, content: Any) -> Features:
     """The rows of a partition, read if that is needed; an error names the partition."""
     where = f"Partition {delivery.partition} ({delivery.name})"
     try:
-        rows = check_rows(content.load() if isinstance(content, Source) else content)
+        found = content.load() if isinstance(content, Source) else content
+        rows = check_rows(changed(found, delivery.change))
     except (MemoryError, TypeError):
         raise
     except Exception as error:

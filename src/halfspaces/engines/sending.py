@@ -6,7 +6,7 @@ from itertools import chain, groupby, zip_longest
 from typing import Any, NamedTuple
 
 from halfspaces.engines import by_row, messages
-from halfspaces.engines.base import Engine, Key, Pass, shape_of
+from halfspaces.engines.base import Engine, Key, Pass, count_of
 from halfspaces.engines.book import Book
 from halfspaces.engines.held import pieces_of
 from halfspaces.engines.messages import Message
@@ -22,6 +22,12 @@ class Sent(NamedTuple):
     delivery: Delivery
     content: Any
     key: Key | None
+
+    @property
+    def n_rows(self) -> int:
+        """The number of rows that come with it."""
+        whole = self.delivery.n_rows
+        return len(self.content.rows) if isinstance(self.content, Piece) else whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,13 +124,13 @@ class Sending:
                 continue
             source = X.sources[partition]
             n_rows = self._n_rows(partition)
-            delivery = Delivery(*key, n_rows, str(source), versions(), memory)
+            delivery = Delivery(*key, n_rows, str(source), versions(), memory, source.change)
             check_fits(X, partition, memory)
             if not source.rows_here:
                 yield Sent(worker, delivery, source, key)
                 continue
             for start, rows in pieces_of(source.load()):
-                last = start + shape_of(rows)[0] == n_rows
+                last = start + count_of(rows) == n_rows
                 yield Sent(worker, delivery, Piece(start, rows), key if last else None)
 
     def call(self, positions: Sequence[int], threads: int) -> Call:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from halfspaces.engines.base import Engine, Part, Pass, shape_of
-from halfspaces.engines.placed import check_rows
+from halfspaces.engines.placed import changed, check_rows
 from halfspaces.support.parallel import available_workers
 from halfspaces.support.types import Features
 from halfspaces.system.blas import one_blas_thread
@@ -56,5 +56,6 @@ class Threads(Engine):
     def _rows(self, X: Any, partition: int) -> Features:
         held = self._held.setdefault(X.number, {})
         if partition not in held:
-            held[partition] = check_rows(X.sources[partition].load())
+            source = X.sources[partition]
+            held[partition] = check_rows(changed(source.load(), source.change))
         return held[partition]

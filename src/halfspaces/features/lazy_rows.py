@@ -1,6 +1,9 @@
-"""Rows of images that are computed when a slice of them is read."""
+"""Rows of images that are computed when a slice of them is read, or by workers that have them."""
 
+from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,6 +51,18 @@ class Described:
         with quiet():
             return self.feature.transform(self.images[rows])
 
+    @property
+    def dtype(self) -> np.dtype:
+        """float32."""
+        return np.dtype(np.float32)
+
+    @property
+    def change(self) -> Callable[[Array], Array]:
+        """What makes rows of images, on one thread; without the images, so that it can be sent."""
+        feature = copy(self.feature)
+        feature.n_jobs = 1
+        return partial(_described, feature)
+
 
 @dataclass(frozen=True, eq=False)
 class PixelRows:
@@ -89,6 +104,16 @@ class PixelRows:
         except ValueError:
             return None
 
+    @property
+    def dtype(self) -> np.dtype:
+        """That of the rows."""
+        return self[:1].dtype
+
+    @property
+    def change(self) -> Callable[[Array], Array]:
+        """What makes rows of images; without the images, so that it can be sent."""
+        return partial(_pixels, planar=self.planar, times=self.times, over=self.over)
+
     def __getitem__(self, rows: slice) -> Array:
         block = self._in_order(self.images[rows])
         block = block.reshape(len(block), self.shape[1])
@@ -99,6 +124,14 @@ class PixelRows:
 
     def _in_order(self, images: Array) -> Array:
         return np.moveaxis(images, -1, 1) if self.planar else images
+
+
+def _described(feature: Feature, images: Array) -> Array:
+    return Described(feature, images)[:]
+
+
+def _pixels(images: Array, *, planar: bool, times: int, over: int) -> Array:
+    return PixelRows(images, planar, times, over)[:]
 
 
 Computed = Described | PixelRows

@@ -21,6 +21,7 @@ from numba.extending import intrinsic
 
 from halfspaces.kernels.compile import compile_loop
 from halfspaces.kernels.product_loops import UNCOMPILED
+from halfspaces.kernels.register_tiles import loop
 from halfspaces.support.parallel import available_workers
 from halfspaces.support.types import Array
 from halfspaces.system.threads import ordered_map
@@ -169,31 +170,19 @@ def _tile_code(
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         unsigned, signed, result, steps, line = args
-        before = builder.block
-        loop = builder.append_basic_block()
-        after = builder.append_basic_block()
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        step = builder.phi(I64)
-        totals = [[builder.phi(REGISTER) for _ in range(REGISTERS)] for _ in range(TILE)]
-        added = _add_step(builder, unsigned, signed, step, totals)
-        following = builder.add(step, I64(1))
-        step.add_incoming(I64(0), before)
-        step.add_incoming(following, loop)
-        for t in range(TILE):
-            for r in range(REGISTERS):
-                totals[t][r].add_incoming(ZERO, before)
-                totals[t][r].add_incoming(added[t][r], loop)
-        builder.cbranch(builder.icmp_signed("<", following, steps), loop, after)
-        builder.position_at_end(after)
-        _add_to_result(builder, result, line, added)
+
+        def add(step: Any, totals: list[Any]) -> list[Any]:
+            return _add_step(builder, unsigned, signed, step, totals)
+
+        totals = loop(builder, steps, 1, [ZERO] * (TILE * REGISTERS), add)
+        _add_to_result(builder, result, line, totals)
         return context.get_dummy_value()
 
     return types.void(*[types.intp] * 5), codegen
 
 
-def _add_step(builder: Any, unsigned: Any, signed: Any, step: Any, totals: Any) -> Any:
-    """The totals of a tile plus the products of one step, which are four rows."""
+def _add_step(builder: Any, unsigned: Any, signed: Any, step: Any, totals: list[Any]) -> list[Any]:
+    """The totals of a tile, line by line, plus the products of one step, which are four rows."""
     kind = ir.FunctionType(REGISTER, [REGISTER] * 3)
     dot = cgutils.get_or_insert_function(builder.module, kind, DOT)
     offset = builder.mul(step, I64(PANEL * TOGETHER))
@@ -201,14 +190,14 @@ def _add_step(builder: Any, unsigned: Any, signed: Any, step: Any, totals: Any) 
     for r in range(REGISTERS):
         address = _pointer(builder, unsigned, builder.add(offset, I64(64 * r)), REGISTER)
         columns.append(builder.load(address, align=64))
-    added: list[list[Any]] = []
+    added: list[Any] = []
     for t in range(TILE):
         address = _pointer(builder, signed, builder.add(offset, I64(TOGETHER * t)), I32)
         four = builder.load(address, align=4)
         first = builder.insert_element(UNDEFINED, four, I32(0))
         everywhere = builder.shuffle_vector(first, UNDEFINED, ZERO)
-        operands = zip(totals[t], columns, strict=True)
-        added.append([builder.call(dot, [total, u, everywhere]) for total, u in operands])
+        operands = zip(totals[t * REGISTERS : (t + 1) * REGISTERS], columns, strict=True)
+        added += [builder.call(dot, [total, u, everywhere]) for total, u in operands]
     return added
 
 
@@ -218,7 +207,7 @@ def _add_to_result(builder: Any, result: Any, line: Any, added: Any) -> None:
         start = builder.add(result, builder.mul(line, I64(t)))
         for r in range(REGISTERS):
             place = _pointer(builder, start, I64(64 * r), REGISTER)
-            total = builder.add(builder.load(place, align=4), added[t][r])
+            total = builder.add(builder.load(place, align=4), added[t * REGISTERS + r])
             builder.store(total, place, align=4)
 
 

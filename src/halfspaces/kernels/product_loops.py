@@ -109,19 +109,22 @@ def _aligned(count: int, like: Array) -> Array:
 
 
 def _scores(X: Array, Vt: Array, S: Array) -> None:
-    """S = X Vtᵀ for X (B, D), Vt (K, D'), S (B, K); Vt is 0 from D to D', a multiple of 16."""
+    """S = X Vtᵀ for X (B, D), Vt (K, D'), S (B, K); B ≥ 4.
+
+    Vt is 0 from D to D', a multiple of 16. The last rows may be computed twice, to the same bits: a
+    row's scores do not depend on where it is.
+    """
     _widest_vectors()
     B = len(X)
     span = min(SPAN, Vt.shape[1])
     buffer = _aligned(TOGETHER * span, S).reshape((TOGETHER, span))
     groups = -(-len(Vt) // COLUMNS)
     sums = _aligned(TOGETHER * groups * COLUMNS * LINE, S)
-    rows = B - B % ROWS
-    for first in range(0, rows, TOGETHER):
-        count = min(TOGETHER, rows - first)
+    for start in range(0, B, TOGETHER):
+        first = min(start, B - ROWS)
+        count = min(TOGETHER, B - first)
         _add_products(X, Vt, first, count, buffer, sums)
         _add_lanes(sums, S[first : first + count])
-    _last_scores(X, Vt, S, rows)
 
 
 @numba.njit(inline="always")
@@ -152,7 +155,8 @@ def _add_products(X: Array, Vt: Array, first: int, count: int, buffer: Array, su
             k = K * group // groups
             columns = K * (group + 1) // groups - k
             v = Vt.ctypes.data + (k * wide + left) * size
-            for row in range(x, x + count * stride, ROWS * stride):
+            for start in range(0, count, ROWS):
+                row = x + min(start, count - ROWS) * stride
                 if where_stored:
                     add_scores(X[0, 0], columns, row, stride, v, wide * size, length, total)
                 else:
@@ -170,22 +174,12 @@ def _add_lanes(sums: Array, S: Array) -> None:
     for group in range(groups):
         k = K * group // groups
         columns = K * (group + 1) // groups - k
-        for i in range(0, len(S), ROWS):
+        for start in range(0, len(S), ROWS):
+            i = min(start, len(S) - ROWS)
             add_up(
                 sums[0], columns, total, S.ctypes.data + (i * K + k) * S.itemsize, K * S.itemsize
             )
             total += COLUMNS * ROWS * LINE * S.itemsize
-
-
-@numba.njit(inline="always")
-def _last_scores(X: Array, Vt: Array, S: Array, first: int) -> None:
-    """The scores of the rows that are too few for a tile."""
-    for i in range(first, len(X)):
-        for k in range(len(Vt)):
-            total = S.dtype.type(0)
-            for j in range(X.shape[1]):
-                total += _load(X[i, j]) * Vt[k, j]
-            S[i, k] = total
 
 
 def _pull(X: Array, A: Array, G: Array) -> None:

@@ -162,8 +162,8 @@ class Emitter(NamedTuple):
 
     def plus_product(self, total: Value, a: Value, b: Value) -> Value:
         """total + a b, by one instruction where there is one."""
-        product = self.builder.fmul(a, b, flags=("contract",))
-        return self.builder.fadd(total, product, flags=("contract",))
+        ab = self.builder.fmul(a, b, flags=("contract",))
+        return self.builder.fadd(total, ab, flags=("contract",))
 
     def sum(self, vector: Type, start: Value) -> Value:
         """The sum of the numbers of a vector and of `start`, in any order."""
@@ -173,28 +173,32 @@ class Emitter(NamedTuple):
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         return self.builder.call(function, [start, vector], fastmath=("reassoc",))
 
-    def loop(
-        self, count: Value, step: int, starts: list[Value], body: Callable[..., list[Value]]
-    ) -> list[Value]:
-        """The values after `values = body(i, values)` for i = 0, step, ... below count > 0."""
-        builder = self.builder
-        before = builder.block
-        inside = builder.append_basic_block()
-        after = builder.append_basic_block()
-        builder.branch(inside)
-        builder.position_at_end(inside)
-        i = builder.phi(I64)
-        values = [builder.phi(start.type) for start in starts]
-        results = body(i, values)
-        following = builder.add(i, I64(step))
-        for variable, start, result in zip(
-            (i, *values), (I64(0), *starts), (following, *results), strict=True
-        ):
-            variable.add_incoming(start, before)
-            variable.add_incoming(result, builder.block)
-        builder.cbranch(builder.icmp_signed("<", following, count), inside, after)
-        builder.position_at_end(after)
-        return results
+
+def loop(
+    builder: Value,
+    count: Value,
+    step: int,
+    starts: list[Value],
+    body: Callable[[Value, list[Value]], list[Value]],
+) -> list[Value]:
+    """The values after `values = body(i, values)` for i = 0, step, ... below count > 0."""
+    before = builder.block
+    inside = builder.append_basic_block()
+    after = builder.append_basic_block()
+    builder.branch(inside)
+    builder.position_at_end(inside)
+    i = builder.phi(I64)
+    values = [builder.phi(start.type) for start in starts]
+    results = body(i, values)
+    following = builder.add(i, I64(step))
+    for variable, start, result in zip(
+        (i, *values), (I64(0), *starts), (following, *results), strict=True
+    ):
+        variable.add_incoming(start, before)
+        variable.add_incoming(result, builder.block)
+    builder.cbranch(builder.icmp_signed("<", following, count), inside, after)
+    builder.position_at_end(after)
+    return results
 
 
 def _columns_code(write: Write, stored: Type, count: int) -> Value:
@@ -249,7 +253,7 @@ def _write_scores(
             return added
 
         starts = [emit.load(sums, place) for place in places]
-        totals = emit.loop(length, registers.lanes, starts, add)
+        totals = loop(emit.builder, length, registers.lanes, starts, add)
         for place, total in zip(places, totals, strict=True):
             emit.store(total, sums, place)
 
@@ -303,7 +307,7 @@ def _write_pull(
             return added
 
         starts = [emit.load(*place) for place in places]
-        for total, place in zip(emit.loop(count, 1, starts, add), places, strict=True):
+        for total, place in zip(loop(emit.builder, count, 1, starts, add), places, strict=True):
             emit.store(total, *place)
 
 

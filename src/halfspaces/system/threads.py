@@ -51,9 +51,8 @@ def _threads(workers: int) -> Generator[_Submit]:
     At the end, which may be an error, what has not begun is given up and what has begun is awaited.
     Visits that have threads themselves get some of their own: they would wait for each other.
     """
-    pool = (
-        ThreadPoolExecutor(workers) if hasattr(_this, "stays") else nullcontext(_lasting(workers))
-    )
+    is_visit = hasattr(_this, "is_visitor")
+    pool = _pool(workers) if is_visit else nullcontext(_lasting(workers))
     waiting: set[Future[Any]] = set()
 
     with pool as executor:
@@ -72,9 +71,11 @@ def _threads(workers: int) -> Generator[_Submit]:
             wait(begun)
 
 
-@cache
-def _lasting(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, initializer=lambda: setattr(_this, "stays", True))
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, initializer=lambda: setattr(_this, "is_visitor", True))
+
+
+_lasting = cache(_pool)
 
 
 if hasattr(os, "register_at_fork"):  # threads are not forked

@@ -1,17 +1,21 @@
 """A classifier's answers for rows with labels: a few numbers for each row, from one visit."""
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from halfspaces.engines import PartitionedRows
+from halfspaces.engines.base import How, Pass
 from halfspaces.estimators.base import ScoreModel, probabilities, winners
 from halfspaces.estimators.checked_data import in_units
 from halfspaces.estimators.components import make_loss
 from halfspaces.estimators.given import examples_of, labels_of
-from halfspaces.support.types import Array
+from halfspaces.support.types import Array, Rows
 from halfspaces.system.distinct import encoded
+from halfspaces.system.progress import tracked
 
 SCORES = 1 << 22  # scores of a block of rows
 TOP = 5  # the classes with the largest scores, where there are more
@@ -103,7 +107,8 @@ def answers_of(
     sample_weight : array, shape (N,), or None
         Rows of weight 0 are left out.
     blocks : iterable of ranges, optional
-        Rows that are scored together, in order; None chooses them.
+        Rows that are scored together, in order; None chooses them. Rows on an engine are scored by
+        its workers, a partition at a time.
 
     Raises
     ------
@@ -120,9 +125,11 @@ def answers_of(
     weight = _weights(sample_weight, len(given))
     labels = labels_for(classifier.classes_, given)
     if blocks is None:
-        size = max(1, SCORES // len(classifier.classes_))
-        blocks = (range(at, min(at + size, len(given))) for at in range(0, len(given), size))
-    parts = list(_parts(classifier, X, labels.y, blocks))
+        blocks = _blocks(classifier, len(given))
+    if isinstance(X, PartitionedRows):
+        parts = list(_parts_there(classifier, X, labels.y))
+    else:
+        parts = list(_parts(classifier, X, labels.y, blocks))
     answers = Answers(
         classes=labels.classes,
         n_known=len(classifier.classes_),
@@ -163,6 +170,29 @@ def _parts(classifier: ScoreModel, X: Any, y: Array, blocks: Iterable[range]) ->
     for rows in blocks:
         scores = classifier.decision_function(X[rows.start : rows.stop])
         yield _part(classifier, scores, y[rows.start : rows.stop], has_probabilities)
+
+
+@dataclass(frozen=True, eq=False)
+class _Answering(How):
+    """What a worker does with a partition: the classifier answers."""
+
+    classifier: ScoreModel
+
+    def of(self, X: Any, y: Array, weight: Array | None, rows: Rows, first: int) -> list[_Part]:
+        """The answers for each block of the partition."""
+        return list(_parts(self.classifier, X, y, _blocks(self.classifier, len(y))))
+
+
+def _parts_there(classifier: ScoreModel, X: PartitionedRows, y: Array) -> Iterator[_Part]:
+    one_thread = copy(classifier).set_params(n_jobs=1)
+    visits = Pass(X, y, None, X.parts(None), _Answering(one_thread))
+    for parts in tracked(X.engine.results(visits), "", len(visits.parts), "partitions"):
+        yield from parts
+
+
+def _blocks(classifier: ScoreModel, n_rows: int) -> Iterator[range]:
+    size = max(1, SCORES // len(classifier.classes_))
+    return (range(at, min(at + size, n_rows)) for at in range(0, n_rows, size))
 
 
 def _part(classifier: ScoreModel, scores: Array, y: Array, has_probabilities: bool) -> _Part:
