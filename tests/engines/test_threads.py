@@ -131,9 +131,10 @@ def test_rows_that_arrive_in_pieces_are_whole(monkeypatch, kind):
     pieces = pieces_of(rows)
     assert len(pieces) > 5
     residents = Residents()
-    found = [residents.receive("w", (1, 0), piece, start, 50) for start, piece in pieces]
-    assert found[:-1] == [None] * (len(pieces) - 1)
-    assert abs(found[-1] - rows).max() == 0
+    for order in (pieces, pieces[::-1], [*pieces[3:], pieces[4], *pieces[:3]]):
+        found = [residents.receive("w", (1, 0), piece, start, 50) for start, piece in order]
+        assert found[:-1] == [None] * (len(order) - 1)
+        assert abs(found[-1] - rows).max() == 0
     assert residents.receive("w", (1, 1), rows, 3, 53) is None  # the first ones are missing
 
 

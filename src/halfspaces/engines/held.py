@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from halfspaces.engines.base import Key, count_of, shape_of
+from halfspaces.engines.base import Key, count_of
 from halfspaces.kernels.sparse_rows import sparse_rows, stacked
 from halfspaces.support.types import Array, Features
 
@@ -56,16 +56,12 @@ class Residents:
     def receive(
         self, worker: str, key: Key, piece: Features, start: int, n_rows: int
     ) -> Features | None:
-        """Keep rows that arrive in pieces, in order; the whole with the last one."""
+        """Keep rows that arrive in pieces, in any order; the whole with the last one."""
         place = (worker, *key)
-        if start == 0:
-            self._arriving[place] = _Arriving(piece, n_rows)
-        arriving = self._arriving.get(place)
-        if arriving is None or not arriving.put(piece, start):
-            return None  # the first ones came to a process that died
-        if arriving.n_rows < n_rows:
-            return None
-        return self._arriving.pop(place).rows()
+        with self._lock:
+            arriving = self._arriving.setdefault(place, _Arriving(n_rows))
+            arriving.put(piece, start)
+            return self._arriving.pop(place).rows() if arriving.is_whole else None
 
     def forget(self, numbers: Sequence[int]) -> None:
         """Free what is held under these numbers."""
@@ -76,30 +72,37 @@ class Residents:
 
 
 class _Arriving:
-    """The first rows of a partition; dense ones lie in their place already."""
+    """Some rows of a partition, by the number of the first one; dense ones lie in their place.
 
-    def __init__(self, piece: Features, n_rows: int) -> None:
-        self.n_rows = 0
-        self._dense = None
-        self._pieces: list[Features] = []
+    Messages overtake each other, and one may come twice: to a worker that was given up too early.
+    """
+
+    def __init__(self, n_rows: int) -> None:
+        self._n_rows = n_rows
+        self._pieces: dict[int, Features] = {}
+        self._dense: Array | None = None
+
+    def put(self, piece: Features, start: int) -> None:
+        """Take a piece."""
         if isinstance(piece, np.ndarray):
-            self._dense = np.empty((n_rows, *piece.shape[1:]), piece.dtype)
-
-    def put(self, piece: Features, start: int) -> bool:
-        """Whether the piece is the next one; then it is there."""
-        if start != self.n_rows:
-            return False
-        count, _ = shape_of(piece)
-        if self._dense is None:
-            self._pieces.append(piece.copy())
+            if self._dense is None:
+                self._dense = np.empty((self._n_rows, *piece.shape[1:]), piece.dtype)
+            own = self._dense[start : start + len(piece)]
+            own[:] = piece
         else:
-            self._dense[start : start + count] = piece
-        self.n_rows += count
-        return True
+            own = piece.copy()
+        self._pieces[start] = own
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all pieces are there."""
+        return sum(map(count_of, self._pieces.values())) == self._n_rows
 
     def rows(self) -> Features:
         """All rows."""
-        return stacked(self._pieces) if self._dense is None else self._dense
+        if self._dense is not None:
+            return self._dense
+        return stacked([self._pieces[start] for start in sorted(self._pieces)])
 
 
 def pieces_of(rows: Features) -> list[tuple[int, Features]]:
