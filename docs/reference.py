@@ -17,10 +17,10 @@ import halfspaces
 # Modules below those of `halfspaces` that users and authors of components import from, and which of
 # their names; (): all.
 MORE: dict[str, tuple[str, ...]] = {
-    "engines.base": ("How", "Part", "Pass", "Tree", "add"),
+    "engines.base": ("How", "Part", "Pass", "Tree", "Visiting", "add"),
     "engines.dask": ("Dask",),
     "engines.parquet": (),
-    "engines.placed": ("check_rows",),
+    "engines.placed": ("ComputedRows", "check_rows"),
     "engines.ray": ("Ray",),
     "estimators.calibration": (),
     "estimators.metrics": (),
