@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 
 from halfspaces import LinearClassifier, LinearClassifierCV
 from halfspaces.engines import PartitionedBlocks, Threads, place
+from halfspaces.engines.held import pieces_of
 from halfspaces.testing import check_engine
 
 pytestmark = [
@@ -89,6 +90,21 @@ def test_a_pass_is_one_call_of_each_worker(engine, digits, monkeypatch):
     blocks.sum(lambda block: (block.X.sum(axis=0),))
     assert len(calls) == len(set(engine.workers()))
     assert all(not call.given for _, call, _ in calls)  # labels were sent before
+
+
+def test_pieces_that_overtake_each_other_are_sent_once(engine, monkeypatch):
+    monkeypatch.setattr("halfspaces.engines.held.PIECE", 1 << 16)
+    monkeypatch.setattr("halfspaces.engines.sending.pieces_of", lambda rows: pieces_of(rows)[::-1])
+    X = np.random.default_rng(0).standard_normal((4000, 64))
+    sent, arrived = [], []
+    send = engine.send
+    monkeypatch.setattr(engine, "send", lambda *each: sent.append(each[2].start) or send(*each))
+    rows = place(X, engine, 2)
+    engine.hold(rows, arrived.append)
+    assert sum(arrived) == len(X)
+    sums = PartitionedBlocks(rows, np.zeros(len(X), int)).sum(lambda b: (b.X.sum(axis=0),))
+    assert np.allclose(sums[0], X.sum(axis=0))
+    assert sorted(sent) == sorted([*range(0, 2000, 128)] * 2)
 
 
 def test_dask_collections(dask_client, digits):

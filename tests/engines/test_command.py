@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from halfspaces import load
 from tests.helpers import DIGITS
@@ -90,6 +91,21 @@ def test_features_are_computed_where_the_parts_are_written(run, tmp_path, photos
     found, expected = predicted(tmp_path / "p"), predicted(tmp_path / "w.parquet")
     assert found["label"].tolist() == expected["label"].tolist()
     assert found["file"].tolist() == expected["file"].tolist()
+
+
+@pytest.mark.parametrize("data", ["digits", "folder"])
+def test_images_with_labels_are_predicted_in_parts(run, tmp_path, digits_model, data):
+    if data == "folder":
+        data = tmp_path / "photos"
+        for row, label in enumerate(DIGITS.y[:20]):
+            (data / str(label)).mkdir(parents=True, exist_ok=True)
+            pixels = (DIGITS.X[row] * 15).astype(np.uint8).reshape(8, 8)
+            Image.fromarray(pixels).save(data / str(label) / f"{row}.png")
+    there = ("--engine", "threads", "--jobs", 2, "--out", tmp_path / "there")
+    assert run("predict", digits_model, data, *there).code == 0
+    assert run("predict", digits_model, data, "--out", tmp_path / "here.parquet").code == 0
+    found, expected = predicted(tmp_path / "there"), predicted(tmp_path / "here.parquet")
+    assert found["label"].tolist() == expected["label"].tolist()
 
 
 def test_a_part_that_fails_leaves_no_folder(run, pattern, tmp_path, digits_model):

@@ -128,9 +128,9 @@ def open_rows(path_or_name: str | os.PathLike[str], **options: Unpack[Options]) 
     """Rows to predict: the test rows of a data set, or all rows if it has no test rows.
 
     Labels are not needed; the column `label` of a table, or one with a name such as "label", is
-    left out. With an engine, the files of a pattern are read by its workers. One image, and a
-    folder of images without sub-folders, are read, too, in the order of their names. The options
-    and errors are those of `open`.
+    left out. With an engine, the files of a pattern are read by its workers, others here. One
+    image, and a folder of images without sub-folders, are read, too, in the order of their names.
+    The options and errors are those of `open`.
 
     >>> rows = open_rows("digits")
     >>> rows.X.shape, rows.images.shape
@@ -145,7 +145,7 @@ def open_rows(path_or_name: str | os.PathLike[str], **options: Unpack[Options]) 
                 read = found.format.read_features(found.path, **found.prepare(options))
                 rows = read if isinstance(read, RowsToPredict) else RowsToPredict(read)
                 return _with_images(rows)
-        dataset = open(path_or_name, **options)
+        dataset = open(path_or_name, **{**options, "engine": None})
     X: Any = dataset.X if dataset.X_test is None else dataset.X_test
     images = None if dataset.image_shape is None else dataset.images(X)
     return RowsToPredict(X, images)
